@@ -1,0 +1,154 @@
+"""Apply: a resumable walk through the plan.
+
+The plan's rows to add and to change, in the plan's order, in batches of a fixed size. A batch is written, then entered
+in the ledger; so a batch may be written twice, never not at all, and writing is idempotent. A walk that was killed
+skips the batches that the ledger has.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+import pyarrow as pa
+
+from . import duck
+from .errors import ArtifactError
+from .model import Phase, Target
+from .plan import ADD, CHANGE
+from .run import Run
+from .stores import Outcome, arrow_schema
+from .workspace import Artifact
+
+log = logging.getLogger(__name__)
+
+PARALLEL_PARTITIONS = 4
+"""How many partitions are applied at once at the most; each gets an equal share of the run's write rate."""
+PROGRESS_SECONDS = 10
+
+
+def create_tables(run: Run) -> dict[str, bool]:
+    """Make the targets that are not there yet; whether each was made, by target."""
+    with run.ledger.step(run.id, "create_tables", "0"), run.holding():
+        return {t.id: run.store_of(t.table).create(t.table) for t in run.migration.targets}
+
+
+def apply(run: Run, phase: Phase, partition: int) -> dict[str, Any]:
+    """Write what the plan of one phase says for one partition; rows written, and rows left alone as conflicts, in
+    batches of this call and of the interrupted ones before it.
+
+    Raises `TargetHeldError` when another run holds the target, `StoreUnavailableError` after retries (what is written
+    is entered, and the next call goes on behind it), `StoreRejectedError` for a row that the store refuses.
+    """
+    target = run.migration.target(phase.target)
+    store = run.store_of(target.table)
+    with run.ledger.step(run.id, f"apply/{phase.id}", str(partition)), run.holding() as check:
+        done = run.ledger.written(run.id, phase.id, partition)
+        pace = Pace(run.options.write_rate and run.options.write_rate / PARALLEL_PARTITIONS)
+
+        def write(number: int, verb: str, rows: pa.Table) -> int:
+            pace.wait(rows.num_rows)
+            check()
+            outcome = _write(run, target, verb, rows)
+            run.ledger.wrote(run.id, phase.id, partition, number, rows.num_rows, outcome)
+            return rows.num_rows
+
+        pending = ((n, verb, rows) for n, verb, rows in batches(run, phase, partition) if n not in done)
+        _walk(pending, write, store.writers, f"{phase.id}, partition {partition}")
+    return run.ledger.applied(run.id, phase.id, partition).get(phase.id, {"rows": 0, "written": 0, "conflicts": 0})
+
+
+def _walk(
+    pending: Iterator[tuple[int, str, pa.Table]], write: Callable[[int, str, pa.Table], int], writers: int, what: str
+) -> None:
+    """Write the batches, `writers` at a time, holding no more of them in memory; the first error ends the walk, after
+    the batches already begun."""
+    rows, started, said = 0, time.monotonic(), time.monotonic()
+    running: set[Future[int]] = set()
+    with ThreadPoolExecutor(writers, thread_name_prefix="trueup-write") as pool:
+        for batch in pending:
+            running.add(pool.submit(write, *batch))
+            if len(running) > writers:
+                finished, running = wait(running, return_when=FIRST_COMPLETED)
+                rows += sum(f.result() for f in finished)
+            if time.monotonic() - said > PROGRESS_SECONDS:
+                said = time.monotonic()
+                log.info("%s: %s rows written, %s rows/s", what, f"{rows:,}", f"{rows / (said - started):,.0f}")
+        rows += sum(f.result() for f in running)
+    log.info("%s: %s rows written in %.1f s", what, f"{rows:,}", time.monotonic() - started)
+
+
+def batches(run: Run, phase: Phase, partition: int) -> Iterator[tuple[int, str, pa.Table]]:
+    """The batches of a partition's plan: number, verb and rows (the plan's columns). First the adds, then the changes,
+    each in key order; the same batches under the same numbers at every call."""
+    artifact = planned(run, phase, partition)
+    size = run.folder.read_json("run.json")["batch_rows"][phase.target]
+    with run.workspace.scratch() as scratch, duck.connect(scratch) as connection:
+        path = duck.literal(str(run.folder.fetch(artifact, scratch)))
+        number = 0
+        for verb in (ADD, CHANGE):
+            reader = connection.execute(f"SELECT * FROM read_parquet({path}) WHERE _verb = '{verb}'").to_arrow_reader(
+                20_480
+            )
+            for rows in _resized(reader, size):
+                yield number, verb, rows
+                number += 1
+
+
+def _resized(reader: pa.RecordBatchReader, size: int) -> Iterator[pa.Table]:
+    """The reader's rows in tables of exactly `size` rows, the last one shorter."""
+    rest = reader.schema.empty_table()
+    for batch in reader:
+        rest = pa.concat_tables([rest, pa.Table.from_batches([batch])])
+        start = 0
+        while rest.num_rows - start >= size:
+            yield rest.slice(start, size)
+            start += size
+        rest = rest.slice(start)
+    if rest.num_rows:
+        yield rest
+
+
+def planned(run: Run, phase: Phase, partition: int) -> Artifact:
+    """The plan's file of a phase and partition. Raises `ArtifactError` if there is none."""
+    path = f"plan/{phase.id}/p{partition:03}.parquet"
+    for manifest in run.folder.manifests("plan", run.partitions):
+        for artifact in manifest.files:
+            if artifact.path == path:
+                return artifact
+    raise ArtifactError(
+        f"run {run.id} has no plan for phase {phase.id!r}, partition {partition}; run the plan step again"
+    )
+
+
+def _write(run: Run, target: Target, verb: str, rows: pa.Table) -> Outcome:
+    store = run.store_of(target.table)
+    schema = arrow_schema(target.table)
+    new = rows.select(schema.names).cast(schema)
+    if verb == ADD:
+        return store.add(target.table, new)
+    before = pa.Table.from_struct_array(rows["_before"].combine_chunks()).select(schema.names).cast(schema)
+    return store.change(target.table, new, before)
+
+
+class Pace:
+    """Keeps calls to `rate` rows a second over all threads that share it; None is no limit."""
+
+    def __init__(self, rate: float | None) -> None:
+        self._rate = rate
+        self._next = time.monotonic()
+        self._lock = threading.Lock()
+
+    def wait(self, rows: int) -> None:
+        """Sleep until these rows may be written."""
+        if self._rate is None:
+            return
+        with self._lock:
+            now = time.monotonic()
+            mine = max(self._next, now)
+            self._next = mine + rows / self._rate
+        time.sleep(max(0.0, mine - now))

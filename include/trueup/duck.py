@@ -1,0 +1,74 @@
+"""DuckDB, bounded: every step's joins, partitions and comparisons run in a connection from here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+MEMORY = "TRUEUP_DUCKDB_MEMORY"
+"""Environment variable: what one step may hold in memory before it spills to the scratch folder."""
+
+
+@cache
+def _macros() -> str:
+    return (Path(__file__).parent / "sql" / "macros.sql").read_text(encoding="utf-8")
+
+
+@contextmanager
+def connect(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB connection with the engine's macros, in UTC, spilling to `scratch`, with no access to extensions from
+    the network."""
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": os.environ.get(MEMORY, "400MB"),
+        "threads": "2",
+        "temp_directory": str(scratch),
+        "TimeZone": "UTC",
+        "autoinstall_known_extensions": "false",
+        "partitioned_write_flush_threshold": "20000",
+    }
+    connection = duckdb.connect(config=config)
+    try:
+        connection.execute(_macros())
+        yield connection
+    finally:
+        connection.close()
+
+
+def identifier(name: str) -> str:
+    """The name as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """The text as a quoted SQL literal. For paths and codes of our own; values of rows are bound or joined."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def relation(connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[Path], schema: pa.Schema) -> None:
+    """Make `name` a view of these Parquet files, or an empty table of `schema` where there are none."""
+    if files:
+        paths = ", ".join(literal(str(f)) for f in files)
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS SELECT * FROM read_parquet([{paths}])")
+    else:
+        empty = schema.empty_table()
+        connection.register("_empty", empty)
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {identifier(name)} AS SELECT * FROM _empty")
+        connection.unregister("_empty")
+
+
+def partition(columns: Sequence[str], partitions: int) -> str:
+    """SQL for the partition (0 … partitions-1) of a row, the same on every machine and in every version."""
+    values = ", ".join(f"CAST({identifier(c)} AS VARCHAR)" for c in columns)
+    return f"CAST(md5_number_lower(concat_ws(chr(31), {values})) % {partitions} AS INTEGER)"
+
+
+def count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    """The single number that the query gives."""
+    ((number,),) = connection.execute(query).fetchall()
+    return int(number or 0)

@@ -1,0 +1,59 @@
+"""The statuses of a run, and the only ways from one to another."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Where a run stands."""
+
+    RUNNING = "running"
+    PLANNED = "planned"
+    PROVEN = "proven"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+TRANSITIONS: dict[Status | None, frozenset[Status]] = {
+    None: frozenset(
+        {
+            Status.RUNNING,  # preflight begins
+        }
+    ),
+    Status.RUNNING: frozenset(
+        {
+            Status.RUNNING,  # preflight is tried again
+            Status.PLANNED,  # mode plan: the plan passed its gate, and there is nothing more to do
+            Status.PROVEN,  # every row was read back and every gate passed
+            Status.FAILED,  # a step failed; the report says which
+            Status.INTERRUPTED,  # its workers are gone: another run took over its expired hold
+        }
+    ),
+    Status.PLANNED: frozenset(
+        {
+            Status.RUNNING,  # the DAG run was cleared and runs again
+        }
+    ),
+    Status.FAILED: frozenset(
+        {
+            Status.RUNNING,  # a failed task was cleared and the run goes on
+            Status.FAILED,  # the report is written again
+            Status.PROVEN,  # only the failed task was cleared, and what follows passed
+            Status.PLANNED,  # the same, in mode plan
+        }
+    ),
+    Status.INTERRUPTED: frozenset(
+        {
+            Status.RUNNING,  # it comes back and may hold its targets again
+            Status.FAILED,  # it comes back, and may not
+        }
+    ),
+    Status.PROVEN: frozenset(
+        {
+            Status.PROVEN,  # the report is written again
+        }
+    ),
+}
+"""From (None: no run yet) → to. What is not listed is refused with a `StatusError`: a proven run stays proven, since
+somebody may have signed for it; to do more, start another run."""

@@ -1,0 +1,72 @@
+"""The ledger's tables, in a schema of their own. `alembic/` brings a database to them."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+SCHEMA = "trueup"
+metadata = sa.MetaData(schema=SCHEMA)
+_now = sa.func.clock_timestamp()
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("migration_id", sa.Text, nullable=False, index=True),
+    sa.Column("dag_id", sa.Text, nullable=False),
+    sa.Column("triggered_by", sa.Text),
+    sa.Column("options", JSONB, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("plan_sha256", sa.Text),
+    sa.Column("started_at", sa.DateTime(timezone=True), nullable=False, server_default=_now),
+    sa.Column("ended_at", sa.DateTime(timezone=True)),
+)
+
+transitions = sa.Table(
+    "transitions",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("run_id", sa.ForeignKey(runs.c.run_id), nullable=False, index=True),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False, server_default=_now),
+    sa.Column("from_status", sa.Text),
+    sa.Column("to_status", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+
+steps = sa.Table(
+    "steps",
+    metadata,
+    sa.Column("run_id", sa.ForeignKey(runs.c.run_id), primary_key=True),
+    sa.Column("step", sa.Text, primary_key=True),
+    sa.Column("part", sa.Text, primary_key=True),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("started_at", sa.DateTime(timezone=True), nullable=False, server_default=_now),
+    sa.Column("ended_at", sa.DateTime(timezone=True)),
+    sa.Column("error", sa.Text),
+    sa.Column("error_class", sa.Text),
+)
+
+batches = sa.Table(
+    "batches",
+    metadata,
+    sa.Column("run_id", sa.ForeignKey(runs.c.run_id), primary_key=True),
+    sa.Column("phase", sa.Text, primary_key=True),
+    sa.Column("partition", sa.Integer, primary_key=True),
+    sa.Column("batch", sa.Integer, primary_key=True),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("written", sa.Integer, nullable=False),
+    sa.Column("conflicts", JSONB, nullable=False),
+    sa.Column("retries", sa.Integer, nullable=False),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False, server_default=_now),
+)
+
+holds = sa.Table(
+    "holds",
+    metadata,
+    sa.Column("target", sa.Text, primary_key=True),
+    sa.Column("run_id", sa.ForeignKey(runs.c.run_id), nullable=False),
+    sa.Column("holder", sa.Text),
+    sa.Column("since", sa.DateTime(timezone=True), nullable=False, server_default=_now),
+    sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+)

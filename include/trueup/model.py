@@ -1,0 +1,211 @@
+"""What an author writes with: Migration, Phase, Source, Target, Table, Column types.
+
+A declaration is immutable and knows nothing of batches, retries, connections' secrets or Airflow.
+It is checked when it is made: a mistake is a `DeclarationError` that names it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import DeclarationError
+
+if TYPE_CHECKING:
+    from great_expectations.expectations import Expectation
+
+EXTRA = "_extra"
+"""Column of every row: what the store holds beside the declared columns, as canonical JSON; null if nothing."""
+MISTYPED = "_mistyped"
+"""Column of every row: declared columns that the store holds in another type, as canonical JSON; null if none."""
+KEY = "_key"
+"""Column of every planned row: the target key as text (`key_text`)."""
+SOURCE_KEY = "_source"
+"""Column of every row a transform makes: the key (as text) of the source row it accounts for."""
+RESERVED = (EXTRA, MISTYPED, KEY, SOURCE_KEY)
+
+_ID = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
+
+
+class Type(StrEnum):
+    """Logical type of a column; each has one canonical form, so that equal values are equal bytes.
+
+    | type      | Arrow                | canonical form                                      | DynamoDB | Postgres          |
+    |-----------|----------------------|-----------------------------------------------------|----------|-------------------|
+    | TEXT      | string               | as stored                                           | S        | text, varchar, uuid |
+    | NUMBER    | string               | plain decimal: no exponent, no trailing zeros, no -0 | N        | numeric           |
+    | INTEGER   | int64                |                                                     | –        | smallint … bigint |
+    | BOOLEAN   | bool                 |                                                     | BOOL     | boolean           |
+    | TIMESTAMP | timestamp[us, UTC]   |                                                     | –        | timestamptz       |
+    | JSON      | string               | canonical JSON (`rows.canonical_json`)              | M        | jsonb             |
+    | BINARY    | binary               | as stored                                           | B        | bytea             |
+    """
+
+    TEXT = "text"
+    NUMBER = "number"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    TIMESTAMP = "timestamp"
+    JSON = "json"
+    BINARY = "binary"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Index:
+    """A secondary index: DynamoDB global secondary index (`key` = hash, or hash and range) or a Postgres index."""
+
+    name: str
+    key: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table in a store. `connection` is an Airflow connection id; its type decides the store.
+
+    `name` is the name as the store has it (Postgres: `table`, or `schema.table`). `key` are the primary key's
+    columns, in order. `create_sql` is a Postgres `CREATE TABLE …` script; DynamoDB tables are made from the
+    declaration itself.
+    """
+
+    name: str
+    connection: str
+    key: tuple[str, ...]
+    columns: Mapping[str, Type]
+    indexes: tuple[Index, ...] = ()
+    create_sql: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not self.key:
+            raise DeclarationError(f"table {self.name!r} declares no key")
+        for column in self.columns:
+            if column in RESERVED:
+                raise DeclarationError(f"table {self.name!r}: column name {column!r} is reserved by Trueup")
+        for column in (*self.key, *(c for index in self.indexes for c in index.key)):
+            if column not in self.columns:
+                raise DeclarationError(f"table {self.name!r}: key or index column {column!r} is not among its columns")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A table that is read, never written.
+
+    `partition_by`: the columns whose hash decides a row's partition, in the order of `Migration.partition_by`;
+    None makes it a look-up that every partition sees whole. `window`: the column (ISO 8601 text or TIMESTAMP)
+    that a date window filters on; None where rows of this source are never windowed.
+    """
+
+    id: str
+    table: Table
+    partition_by: tuple[str, ...] | None
+    window: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_id("source", self.id)
+        for column in (*(self.partition_by or ()), *((self.window,) if self.window else ())):
+            if column not in self.table.columns:
+                raise DeclarationError(f"source {self.id!r}: {column!r} is not a column of {self.table.name!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A table that the migration writes, with every column that it owns."""
+
+    id: str
+    table: Table
+
+    def __post_init__(self) -> None:
+        _check_id("target", self.id)
+
+
+SuiteFactory = Callable[[], "list[Expectation]"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """One source table brought into one target table.
+
+    `source` is the id of the source whose rows this phase accounts for, `target` the id of the target it writes.
+    `transform` is a DuckDB script. It sees, as relations, every source (this partition; look-ups whole), every shared
+    relation, and under each target's id the rows that earlier phases planned for it. It must define two views:
+
+    - `rows`: the target's columns, `_source`, and (optionally) `_extra`: one row per target row that should be;
+    - `findings`: `_source`, `key`, `severity` ('reject' | 'warning'), `code`, `message`.
+
+    Every source row must appear in `rows` or be rejected in `findings`; the engine counts, and a row that does
+    neither fails the gate. `suite` returns the expectations on the planned rows; `allow_empty` says that a run
+    may plan no row here at all (otherwise a suite over zero rows fails).
+    """
+
+    id: str
+    title: str
+    source: str
+    target: str
+    transform: Path
+    suite: SuiteFactory
+    allow_empty: bool = False
+
+    def __post_init__(self) -> None:
+        _check_id("phase", self.id)
+        if not self.transform.is_file():
+            raise DeclarationError(f"phase {self.id!r}: no transform at {self.transform}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Migration:
+    """The declaration of a migration. `shared` are DuckDB queries, run once over whole sources; each result is a
+    relation, by its name, in every transform."""
+
+    id: str
+    title: str
+    owner: str
+    doc: str
+    partition_by: tuple[str, ...]
+    sources: tuple[Source, ...]
+    targets: tuple[Target, ...]
+    phases: tuple[Phase, ...]
+    suite: SuiteFactory
+    shared: Mapping[str, Path] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_id("migration", self.id)
+        names = [s.id for s in self.sources] + [t.id for t in self.targets] + list(self.shared)
+        if twice := {n for n in names if names.count(n) > 1}:
+            raise DeclarationError(
+                f"migration {self.id!r}: {sorted(twice)} named twice among sources, targets and shared"
+            )
+        if not self.phases:
+            raise DeclarationError(f"migration {self.id!r} has no phase")
+        phases = [p.id for p in self.phases]
+        if len(set(phases)) != len(phases):
+            raise DeclarationError(f"migration {self.id!r}: two phases share an id")
+        for source in self.sources:
+            if source.partition_by is not None and len(source.partition_by) != len(self.partition_by):
+                raise DeclarationError(
+                    f"source {source.id!r}: partition_by must match the migration's {self.partition_by}"
+                )
+        for phase in self.phases:
+            if phase.source not in {s.id for s in self.sources}:
+                raise DeclarationError(f"phase {phase.id!r}: no source {phase.source!r}")
+            if phase.target not in {t.id for t in self.targets}:
+                raise DeclarationError(f"phase {phase.id!r}: no target {phase.target!r}")
+
+    def source(self, id: str) -> Source:
+        """The source of that id. Raises KeyError."""
+        return {s.id: s for s in self.sources}[id]
+
+    def target(self, id: str) -> Target:
+        """The target of that id. Raises KeyError."""
+        return {t.id: t for t in self.targets}[id]
+
+    def phase(self, id: str) -> Phase:
+        """The phase of that id. Raises KeyError."""
+        return {p.id: p for p in self.phases}[id]
+
+
+def _check_id(kind: str, value: str) -> None:
+    if not _ID.match(value):
+        raise DeclarationError(f"{kind} id {value!r}: use lower-case letters, digits and _, starting with a letter")

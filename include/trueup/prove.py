@@ -1,0 +1,196 @@
+"""The gates of a run: of the plan, of each phase, and of the whole. Each is evaluated by Great Expectations, published
+in `gates/`, and raises `GateError` if it does not pass, so that nothing after it runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from . import duck, gate
+from .apply import planned
+from .counts import phase_counts
+from .errors import GateError
+from .gate import GateResult, budget_suite, count_suite, proof_suite
+from .model import KEY, SOURCE_KEY, Phase
+from .run import Mode, Run
+from .verify import proof
+
+
+def plan_gate(run: Run) -> dict[str, Any]:
+    """Judge the plan: each phase's suite over its planned rows, the counts, and the budget of rejects; publish
+    `plan.json`, findings.csv and rejects.jsonl; rows to add, change and keep, rejects, and the plan's hash.
+
+    Raises `GateError`; the plan is published then too.
+    """
+    with run.ledger.step(run.id, "plan_gate", "0"):
+        phases = phase_counts(run)
+        sha256 = plan_hash(run)
+        about = {"sha256": sha256, "created_at": datetime.now(UTC).isoformat(timespec="seconds"), "phases": phases}
+        run.folder.write("plan.json", json.dumps(about, indent=1))
+        run.ledger.planned(run.id, sha256)
+        _export(run)
+        results = [_suite(run, phase) for phase in run.migration.phases]
+        results.append(gate.evaluate(count_suite, [_count_frame(phases)], gate="counts", key="phase"))
+        results.append(gate.evaluate(run.migration.suite, [_count_frame(phases)], gate="whole", key="phase"))
+        rows = sum(p["source_rows"] - p["skipped"].get("outside_window", 0) for p in phases)
+        rejected = sum(p["rejected"] for p in phases)
+        budget = pd.DataFrame(
+            {
+                "_key": ["run"],
+                "source_rows": [rows],
+                "rejected": [rejected],
+                "rejected_share": [rejected / max(rows, 1)],
+            }
+        )
+        suite = partial(budget_suite, run.options.max_rejects, run.options.max_reject_share)
+        results.append(gate.evaluate(suite, [budget], gate="budget"))
+        _judge(run, "plan", results)
+    verbs = {verb: sum(p["rows"][verb] for p in phases) for verb in ("add", "change", "keep", "extra")}
+    return {**verbs, "rejected": rejected, "sha256": sha256}
+
+
+def _suite(run: Run, phase: Phase) -> GateResult:
+    """The phase's suite over its planned rows, a partition at a time, only the columns that it names."""
+
+    def frames() -> Iterator[pd.DataFrame]:
+        wanted = {KEY, SOURCE_KEY, "_verb", *gate.columns(phase.suite)}
+        with run.workspace.scratch() as scratch:
+            for number in range(run.partitions):
+                path = run.folder.fetch(planned(run, phase, number), scratch)
+                with duck.connect(scratch) as connection:
+                    relation = connection.read_parquet(str(path))
+                    columns = ", ".join(duck.identifier(c) for c in relation.columns if c in wanted)
+                    yield relation.project(columns).df()
+
+    empty = phase.allow_empty or run.options.window is not None
+    unique = run.migration.target(phase.target).table.key
+    return gate.evaluate(
+        phase.suite,
+        frames(),
+        gate="rows",
+        phase=phase.id,
+        unique_by=unique,
+        allow_empty=empty,
+        max_critical=run.options.max_critical,
+    )
+
+
+def phase_gate(run: Run, phase: Phase) -> dict[str, Any]:
+    """Judge a phase by its proof; the proof without its examples. Raises `GateError`."""
+    with run.ledger.step(run.id, f"gate/{phase.id}", "0"):
+        found = proof(run, phase)
+        if found is None:
+            raise GateError(
+                f"phase {phase.id!r} has not been verified in every partition; run the missing verify tasks again"
+            )
+        run.folder.write(f"proof/{phase.id}.json", json.dumps(found, indent=1))
+        empty = not found["compared"] and not any(found[n] for n in ("missing", "different", "unverified"))
+        result = gate.evaluate(proof_suite, [_proof_frame([found])], gate="proof", phase=phase.id, key="phase")
+        if empty and not (phase.allow_empty or run.options.window is not None):
+            result = GateResult(
+                **{
+                    **vars(result),
+                    "passed": False,
+                    "errors": [*result.errors, "no row was compared, so nothing is proven"],
+                }
+            )
+        _judge(run, f"phase-{phase.id}", [result])
+    return {name: value for name, value in found.items() if name != "examples"}
+
+
+def validate(run: Run) -> dict[str, Any]:
+    """Judge the whole: all proofs, and the counts as they are after applying. Raises `GateError`."""
+    with run.ledger.step(run.id, "validate", "0"):
+        proofs = [p for p in (proof(run, phase) for phase in run.migration.phases) if p is not None]
+        if len(proofs) != len(run.migration.phases):
+            raise GateError(
+                f"{len(proofs)} of {len(run.migration.phases)} phases are verified; run the missing ones again"
+            )
+        phases = phase_counts(run)
+        if plan_hash(run) != (run.folder.read_json("plan.json") or {}).get("sha256"):
+            raise GateError("the plan in the workspace is not the plan that passed its gate; run again")
+        results = [
+            gate.evaluate(proof_suite, [_proof_frame(proofs)], gate="proof of all phases", key="phase"),
+            gate.evaluate(count_suite, [_count_frame(phases)], gate="counts after apply", key="phase"),
+            gate.evaluate(run.migration.suite, [_count_frame(phases)], gate="whole, after apply", key="phase"),
+        ]
+        _judge(run, "validate", results)
+    return {name: sum(p[name] for p in proofs) for name in ("compared", "missing", "different", "extra", "unverified")}
+
+
+def _judge(run: Run, name: str, results: list[GateResult]) -> None:
+    run.folder.write(f"gates/{name}.json", json.dumps([r.to_json() for r in results], indent=1))
+    failed = [r for r in results if not r.passed]
+    if not failed:
+        return
+    said = []
+    for result in failed:
+        where = f"{result.gate} of {result.phase}" if result.phase else result.gate
+        broken = [f"{e.rule} ({e.description})" + (f": {e.unexpected:,} rows" if e.unexpected else "") for e in result.expectations if not e.passed and e.severity == "critical"]  # fmt: skip
+        said.append(f"{where}: {'; '.join([*result.errors, *broken])}")
+    raise GateError(f"the {name} gate of run {run.id} did not pass, so nothing after it runs. {' | '.join(said)}")
+
+
+def plan_hash(run: Run) -> str:
+    """SHA-256 over the names and hashes of the plan's files: what a person approves."""
+    files = sorted(f"{f.path} {f.sha256}" for m in run.folder.manifests("plan", run.partitions) for f in m.files)
+    about = f"{run.migration.id} {run.options.mode is Mode.VERIFY}"
+    return hashlib.sha256("\n".join([about, *files]).encode()).hexdigest()
+
+
+def _count_frame(phases: list[dict[str, Any]]) -> pd.DataFrame:
+    rows = []
+    for p in phases:
+        skipped = sum(p["skipped"].values())
+        numbers = {n: p[n] for n in ("source_rows", "written", "kept", "rejected", "unaccounted")}
+        planned_rows = p["rows"]["add"] + p["rows"]["change"] + p["rows"]["keep"]
+        rows.append(
+            {
+                "phase": p["phase"],
+                **numbers,
+                "skipped": skipped,
+                "planned_rows": planned_rows,
+                "to_add": p["rows"]["add"],
+                "to_change": p["rows"]["change"],
+                "extra": p["rows"]["extra"],
+                "adds_up": p["source_rows"] == p["written"] + p["kept"] + p["rejected"] + skipped,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _proof_frame(proofs: list[dict[str, Any]]) -> pd.DataFrame:
+    names = ("phase", "compared", "missing", "different", "extra", "unverified")
+    return pd.DataFrame([{n: p[n] for n in names} for p in proofs])
+
+
+def _export(run: Run) -> None:
+    """Findings and rejects of all partitions in one file each, for people and their tools."""
+    manifests = run.folder.manifests("transform", run.partitions)
+    formats = {"findings": ("csv", "(FORMAT csv, HEADER)"), "rejects": ("jsonl", "(FORMAT json)")}
+    with run.workspace.scratch() as scratch, duck.connect(scratch) as connection:
+        for kind, (suffix, format_) in formats.items():
+            parts = []
+            for phase in run.migration.phases:
+                table = run.migration.source(phase.source).table.name
+                files = [
+                    run.folder.fetch(f, scratch)
+                    for m in manifests
+                    for f in m.files
+                    if f.path.startswith(f"{kind}/{phase.id}/")
+                ]
+                paths = ", ".join(duck.literal(str(f)) for f in files)
+                said = f'{duck.literal(phase.id)} AS phase, {duck.literal(table)} AS "table"'
+                # one finding per key and code, though several partitions may have made it
+                parts.append(
+                    f"SELECT {said}, * FROM (SELECT DISTINCT ON (key, code) * FROM read_parquet([{paths}]) ORDER BY key, code)"
+                )
+            local = scratch / f"{kind}.{suffix}"
+            connection.execute(f"COPY ({' UNION ALL '.join(parts)}) TO {duck.literal(str(local))} {format_}")
+            run.folder.publish(local, f"{kind}.{suffix}")

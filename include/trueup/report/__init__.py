@@ -1,0 +1,178 @@
+"""Report: what was asked, what was done, and the proof, from artifacts and ledger alone.
+
+Written whatever happened, as `report.html`, `report.json` and `report.md` in the run's folder. The JSON is the report;
+the other two are ways to read it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from .. import duck
+from ..counts import phase_counts
+from ..errors import ArtifactError
+from ..ledger import Status
+from ..run import Run
+from ..verify import proof
+from . import render, verdict
+
+FORMAT = 1
+EXAMPLES = 5
+
+
+def report(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
+    """Write the report, settle the run's status in the ledger, and give up its hold; the verdict.
+
+    `failed_tasks` are steps that the caller knows to have failed, which the ledger may not (a task that was killed).
+    """
+    facts = collect(run, failed_tasks)
+    run.folder.write("report.json", json.dumps(facts, indent=1, default=str))
+    run.folder.write("report.html", render.html(facts))
+    run.folder.write("report.md", render.markdown(facts))
+    if run.ledger.run(run.id) is not None:
+        run.ledger.move(run.id, Status(facts["run"]["status"]), facts["verdict"]["headline"])
+        run.ledger.release(run.id)
+    return dict(facts["verdict"])
+
+
+def collect(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
+    """Everything that the report says, as JSON values."""
+    entered = run.ledger.run(run.id) or {}
+    steps = run.ledger.steps(run.id)
+    plan = run.folder.read_json("plan.json")
+    if plan is not None:
+        plan["phases"] = _counts(run) or plan["phases"]
+    proofs = [p for p in (_proof(run, phase.id) for phase in run.migration.phases) if p is not None]
+    gates = _gates(run)
+    failed = verdict.failure(run, steps, failed_tasks, gates)
+    applied = run.ledger.applied(run.id)
+    status = verdict.status(run, failed)
+    order = [p.id for p in run.migration.phases]
+    return {
+        "format": FORMAT,
+        "migration": {"id": run.migration.id, "title": run.migration.title, "owner": run.migration.owner},
+        "run": {
+            "id": run.id,
+            "dag_id": run.dag_id,
+            "mode": str(run.options.mode),
+            "triggered_by": entered.get("triggered_by"),
+            "window": run.options.to_json()["window"],
+            "options": {k: v for k, v in run.options.to_json().items() if k not in ("mode", "window")},
+            "started_at": _text(entered.get("started_at")),
+            "ended_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "status": str(status),
+            "failed": failed,
+        },
+        "verdict": verdict.verdict(run, status, failed, plan, proofs, applied),
+        "plan": plan,
+        "applied": [{"phase": phase, **applied[phase]} for phase in order if phase in applied],
+        "gates": gates,
+        "proof": proofs,
+        "findings": _findings(run),
+        "approval": None,
+        "timings": _timings(steps),
+        "artifacts": _artifacts(run),
+        "undo": {"how": verdict.undo(run, applied)},
+    }
+
+
+def _text(at: datetime | None) -> str | None:
+    return None if at is None else at.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def _counts(run: Run) -> list[dict[str, Any]] | None:
+    """The counts less conflicts; None where the plan is not whole, and then plan.json has the last word."""
+    try:
+        return phase_counts(run)
+    except ArtifactError:
+        return None
+
+
+def _proof(run: Run, phase: str) -> dict[str, Any] | None:
+    """The phase's proof, gated or not."""
+    try:
+        return proof(run, run.migration.phase(phase))
+    except ArtifactError:
+        return None
+
+
+def _gates(run: Run) -> list[dict[str, Any]]:
+    names = ["plan", *(f"phase-{p.id}" for p in run.migration.phases), "validate"]
+    return [gate for name in names for gate in run.folder.read_json(f"gates/{name}.json") or []]
+
+
+def _timings(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One entry a step, in the order they began: seconds from its first part's start to its last part's end."""
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    for step in steps:
+        grouped.setdefault(step["step"], []).append(step)
+    timings = []
+    for name, parts in grouped.items():
+        started = min(p["started_at"] for p in parts)
+        ends = [p["ended_at"] for p in parts if p["ended_at"] is not None]
+        step, _, phase = name.partition("/")
+        seconds = round((max(ends) - started).total_seconds(), 2) if ends else None
+        timings.append(
+            {
+                "step": step,
+                "phase": phase or None,
+                "started_at": _text(started),
+                "seconds": seconds,
+                "tasks": len(parts),
+            }
+        )
+    return timings
+
+
+def _findings(run: Run) -> list[dict[str, Any]]:
+    """Findings by severity, code, phase and table, with counts of keys and a few of them; conflicts among them."""
+    tables = {p.id: run.migration.source(p.source).table.name for p in run.migration.phases}
+    targets = {p.id: run.migration.target(p.target).table.name for p in run.migration.phases}
+    found: list[dict[str, Any]] = []
+    with run.workspace.scratch() as scratch, duck.connect(scratch) as connection:
+        manifests = run.folder.manifests("transform")
+        for phase, table in tables.items():
+            files = [
+                run.folder.fetch(f, scratch)
+                for m in manifests
+                for f in m.files
+                if f.path.startswith(f"findings/{phase}/")
+            ]
+            if not files:
+                continue
+            paths = ", ".join(duck.literal(str(f)) for f in files)
+            rows = connection.execute(
+                f"WITH f AS (SELECT DISTINCT ON (severity, code, key) * FROM read_parquet([{paths}]) ORDER BY severity, code, key) "
+                f"SELECT severity, code, count(*), list({{'key': key, 'message': message}} ORDER BY key)[:{EXAMPLES}] "
+                "FROM f GROUP BY 1, 2 ORDER BY 1, 2"
+            ).fetchall()
+            found += [
+                {
+                    "severity": severity,
+                    "code": code,
+                    "phase": phase,
+                    "table": table,
+                    "count": count,
+                    "examples": examples,
+                }
+                for severity, code, count, examples in rows
+            ]
+    for phase, table in targets.items():
+        conflicts = run.ledger.conflicts(run.id, phase)
+        if conflicts:
+            examples = [{"key": c["key"], "message": c["reason"]} for c in conflicts[:EXAMPLES]]
+            about = {"severity": "warning", "code": "conflict", "phase": phase, "table": table}
+            found.append({**about, "count": len(conflicts), "examples": examples})
+    return sorted(found, key=lambda f: (f["severity"] != "reject", list(tables).index(f["phase"]), f["code"]))
+
+
+def _artifacts(run: Run) -> list[dict[str, Any]]:
+    return [
+        {"path": f.path, "rows": f.rows, "bytes": f.bytes, "sha256": f.sha256}
+        for step in run.folder.steps()
+        for manifest in run.folder.manifests(step)
+        for f in manifest.files
+    ]

@@ -1,0 +1,117 @@
+"""The report's words: how a run ended, why, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..ledger import Status
+from ..run import Mode, Run
+
+NEXT = {
+    "TargetHeldError": "Wait until the other run has ended (or, if it is dead, until its hold has expired), then trigger this DAG again.",
+    "StoreUnavailableError": "The work done so far is kept. When the store answers again, clear the failed task in Airflow, or trigger "
+    "the DAG again: it goes on with what is left.",
+    "StoreRejectedError": "Trying again cannot help. Mend what the message names (permissions, the table, or the row), then trigger the DAG "
+    "again: what is written already will be found and kept.",
+    "SourceError": "Nothing was written. Check the connection (endpoint, region, database) and the table that the message names.",
+    "GateError": "Read the gates below. Mend the source rows or the transform, or, if the rejects are acceptable, raise the "
+    "reject budget; then trigger the DAG again.",
+    "ArtifactError": "The workspace is not complete or was changed. Trigger the DAG again: it begins with a new snapshot.",
+    "DeclarationError": "The migration's code needs mending; nothing was written by the step that failed.",
+}
+GENERAL = "Read the task's log in Airflow. What is written is kept: clear the failed task, or trigger the DAG again, and it goes on with what is left."
+
+
+def failure(
+    run: Run, steps: list[dict[str, Any]], failed_tasks: Sequence[str], gates: list[dict[str, Any]]
+) -> dict[str, str] | None:
+    """Which step ended the run, with what, and what to do next; None if the run came to its end."""
+    for step in steps:
+        if step["error"] is not None:
+            name = (
+                step["step"]
+                if step["part"] == "0" and "/" not in step["step"]
+                else f"{step['step']} (part {step['part']})"
+            )
+            return {"step": name, "error": step["error"], "next": NEXT.get(step["error_class"], GENERAL)}
+    for step in steps:
+        if step["ended_at"] is None:
+            return {"step": step["step"], "error": "the step's worker ended before the step did", "next": GENERAL}
+    if failed_tasks:
+        return {
+            "step": failed_tasks[0],
+            "error": "the task failed before or after its step's work; its log in Airflow says why",
+            "next": GENERAL,
+        }
+    last = "plan_gate" if run.options.mode is Mode.PLAN else "validate"
+    if last not in {s["step"] for s in steps}:
+        return {"step": last, "error": f"the run ended before its last step, {last}", "next": GENERAL}
+    return None
+
+
+def status(run: Run, failed: dict[str, str] | None) -> Status:
+    """The status that the run ends in."""
+    if failed is not None:
+        return Status.FAILED
+    return Status.PLANNED if run.options.mode is Mode.PLAN else Status.PROVEN
+
+
+def verdict(
+    run: Run,
+    status: Status,
+    failed: dict[str, str] | None,
+    plan: dict[str, Any] | None,
+    proofs: list[dict[str, Any]],
+    applied: dict[str, dict[str, Any]],
+) -> dict[str, str]:
+    """status ('passed' | 'failed'), headline (one sentence), next (one sentence)."""
+    written = sum(a["written"] for a in applied.values())
+    if failed is not None:
+        kept = f" {written:,} rows were written before and are kept." if written else " Nothing was written."
+        return {"status": "failed", "headline": f"Failed at {failed['step']}.{kept}", "next": failed["next"]}
+    phases = (plan or {}).get("phases", [])
+    total = {verb: sum(p["rows"][verb] for p in phases) for verb in ("add", "change", "keep", "extra")}
+    rejected = sum(p["rejected"] for p in phases)
+    aside = f"; {rejected:,} source rows are in quarantine" if rejected else ""
+    if status is Status.PLANNED:
+        if not total["add"] and not total["change"]:
+            headline = f"Nothing to add: all {total['keep']:,} rows are as they should be{aside}."
+        else:
+            headline = f"Planned, nothing written: {total['add']:,} rows to add, {total['change']:,} to change, {total['keep']:,} as they are{aside}."
+        return {
+            "status": "passed",
+            "headline": headline,
+            "next": "Read the plan. To carry it out, trigger the DAG with mode apply.",
+        }
+    compared = _last_compared(run, proofs)
+    if run.options.mode is Mode.VERIFY:
+        headline = f"Proven: every one of {compared:,} rows is as it should be{aside}."
+    elif not written:
+        headline = f"Nothing to add: all {compared:,} rows were there already, and every one is proven{aside}."
+    else:
+        headline = (
+            f"Proven: {written:,} rows written, every one of {compared:,} rows read back and found as planned{aside}."
+        )
+    conflicts = sum(a["conflicts"] for a in applied.values())
+    if conflicts:
+        headline += f" {conflicts:,} rows had been changed by somebody else and were left alone."
+    then = "Look through the findings; a run with mode verify proves it again at any time."
+    return {"status": "passed", "headline": headline, "next": then}
+
+
+def _last_compared(run: Run, proofs: list[dict[str, Any]]) -> int:
+    """Target rows proven: a later phase's proof includes the earlier phases' rows of the same target."""
+    by_target = {p["target_table"]: p["compared"] for p in proofs}
+    return sum(by_target.values())
+
+
+def undo(run: Run, applied: dict[str, dict[str, Any]]) -> str:
+    """How to take back what the run did, in words."""
+    if not any(a["written"] for a in applied.values()):
+        return "Nothing was written, so there is nothing to undo."
+    return (
+        "The source tables are untouched: point the application back at them. Every row that this run added or changed is named in "
+        "plan/<phase>/p<partition>.parquet (column _key; _verb says add or change), and _before holds each changed row as it was: "
+        "delete the added rows, put the changed ones back, each only if it still is what the plan says."
+    )

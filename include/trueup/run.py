@@ -1,0 +1,189 @@
+"""A run of a migration: what was asked, and all that a step needs to do its part."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from .errors import OptionsError, StoreUnavailableError, TargetHeldError, TransientError
+from .ledger import HOLD_SECONDS, Ledger
+from .model import Migration, Table, Target
+from .stores import Store
+from .workspace import RunFolder, Workspace
+
+log = logging.getLogger(__name__)
+
+MAX_PARTS = 256
+"""Upper bound of partitions and of segments: each is a mapped task in Airflow."""
+
+
+class Mode(StrEnum):
+    """How far a run goes."""
+
+    PLAN = "plan"  # snapshot, plan and gate; writes to no store
+    APPLY = "apply"  # all of it
+    VERIFY = "verify"  # compares the target with what it should hold; writes to no store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """From `start` (inclusive) to `end` (exclusive), both with a time zone. Raises `OptionsError` if they are not so."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None or self.end.tzinfo is None:
+            raise OptionsError("window_start and window_end need a time zone, such as 2025-01-31T00:00:00Z")
+        if self.start >= self.end:
+            raise OptionsError(f"the window is empty: it starts at {self.start} and ends at {self.end}")
+
+    @classmethod
+    def parse(cls, start: str | None, end: str | None) -> Window | None:
+        """From two ISO 8601 texts; both or neither. A date without a time is its midnight, UTC."""
+        if not start and not end:
+            return None
+        if not start or not end:
+            raise OptionsError("give both window_start and window_end, or neither")
+        try:
+            instants = [datetime.fromisoformat(t if "T" in t else f"{t}T00:00:00+00:00") for t in (start, end)]
+        except ValueError as error:
+            raise OptionsError(f"window_start and window_end must be ISO 8601: {error}") from None
+        return cls(start=instants[0], end=instants[1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a run was asked to do.
+
+    `partitions` (units of planning and applying) and `segments` (units of reading) are 1 … 256, or None to be chosen
+    from the tables' size. `write_rate`: rows a second over the whole run, or None for as fast as the store takes them.
+    `max_rejects` (rows) and `max_reject_share` (0 … 1): a plan with more rejected source rows than either fails its
+    gate. `max_critical`: how many critical expectations may fail. Raises `OptionsError` for values out of bounds.
+    """
+
+    mode: Mode = Mode.APPLY
+    partitions: int | None = None
+    segments: int | None = None
+    write_rate: float | None = None
+    window: Window | None = None
+    max_rejects: int | None = None
+    max_reject_share: float = 0.05
+    max_critical: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("partitions", "segments"):
+            value = getattr(self, name)
+            if value is not None and not 1 <= value <= MAX_PARTS:
+                raise OptionsError(f"{name} is {value}; it must be between 1 and {MAX_PARTS}")
+        if self.write_rate is not None and self.write_rate <= 0:
+            raise OptionsError(f"write_rate is {self.write_rate}; it must be above 0, or left out for no limit")
+        if not 0 <= self.max_reject_share <= 1:
+            raise OptionsError(f"max_reject_share is {self.max_reject_share}; it must be between 0 and 1")
+        for name in ("max_rejects", "max_critical"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise OptionsError(f"{name} is {value}; it may not be negative")
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        window = self.window and {"start": self.window.start.isoformat(), "end": self.window.end.isoformat()}
+        return {**asdict(self), "mode": str(self.mode), "window": window}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Options:
+        """The opposite of `to_json`."""
+        window = values["window"] and Window.parse(values["window"]["start"], values["window"]["end"])
+        return cls(**{**values, "mode": Mode(values["mode"]), "window": window})
+
+
+def run_id(text: str) -> str:
+    """A run id that may be a folder's name: every other character becomes `-`."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", text).lstrip(".") or "-"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run, as a step sees it. `store` gives the store behind a connection id; `options` has its partitions and
+    segments chosen. `holder` names this process where it is the whole run (`ledger.this_process`)."""
+
+    id: str
+    dag_id: str
+    migration: Migration
+    options: Options
+    ledger: Ledger
+    workspace: Workspace
+    store: Callable[[str], Store]
+    holder: str | None = None
+
+    @property
+    def folder(self) -> RunFolder:
+        """The run's folder in the workspace."""
+        return self.workspace.run(self.id)
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions the run has. Raises `OptionsError` before preflight has chosen."""
+        if self.options.partitions is None:
+            raise OptionsError(f"run {self.id} has not been through preflight, so its partitions are not chosen yet")
+        return self.options.partitions
+
+    @property
+    def segments(self) -> int:
+        """How many segments the run has. Raises `OptionsError` before preflight has chosen."""
+        if self.options.segments is None:
+            raise OptionsError(f"run {self.id} has not been through preflight, so its segments are not chosen yet")
+        return self.options.segments
+
+    def store_of(self, table: Table) -> Store:
+        """The store that holds the table."""
+        return self.store(table.connection)
+
+    def identity(self, target: Target) -> str:
+        """What a hold on the target is taken on."""
+        return self.store_of(target.table).identity(target.table)
+
+    @contextmanager
+    def holding(self) -> Iterator[Callable[[], None]]:
+        """Hold every target while the block runs, renewing all the time. Gives a function to call before each write:
+        it raises `TargetHeldError` once the hold is lost, so that two runs never write to one target."""
+        targets = [self.identity(t) for t in self.migration.targets]
+        self.ledger.hold(self.id, targets, holder=self.holder)
+        stop = threading.Event()
+        renewed, lost = [time.monotonic()], list[TargetHeldError]()
+
+        def renew() -> None:
+            while not stop.wait(HOLD_SECONDS / 6):
+                try:
+                    self.ledger.hold(self.id, targets, holder=self.holder)
+                    renewed[0] = time.monotonic()
+                except TargetHeldError as error:
+                    lost.append(error)
+                    return
+                except TransientError as error:
+                    log.warning("the hold of run %s could not be renewed and is tried again: %s", self.id, error)
+
+        thread = threading.Thread(target=renew, name="trueup-hold", daemon=True)
+        thread.start()
+
+        def check() -> None:
+            if lost:
+                raise lost[0]
+            if time.monotonic() - renewed[0] > HOLD_SECONDS:
+                raise StoreUnavailableError(
+                    f"run {self.id} could not renew its hold for {HOLD_SECONDS} s, so it stopped writing; what is written is kept"
+                )
+
+        try:
+            yield check
+        finally:
+            stop.set()
+            thread.join()

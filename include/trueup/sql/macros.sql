@@ -1,0 +1,60 @@
+-- What every transform may call, beside DuckDB itself. The engine runs this once per connection, whose TimeZone is UTC.
+
+-- Of a date in basic form (20250131, 2025031, 2025W055) the calendar date, 2025-01-31; NULL where there is no such day.
+-- strptime lets 2025366 and 2025W531 run into the next year, hence the way back.
+CREATE OR REPLACE MACRO iso_calendar_date(basic) AS
+    CASE length(basic)
+        WHEN 7 THEN CASE WHEN strftime(try_strptime(basic, '%Y%j'), '%Y%j') = basic
+            THEN strftime(try_strptime(basic, '%Y%j'), '%Y-%m-%d') END
+        ELSE CASE WHEN contains(basic, 'W')
+            THEN CASE WHEN strftime(try_strptime(basic, '%GW%V%u'), '%GW%V%u') = basic
+                THEN strftime(try_strptime(basic, '%GW%V%u'), '%Y-%m-%d') END
+            ELSE strftime(try_strptime(basic, '%Y%m%d'), '%Y-%m-%d') END
+    END;
+
+-- Of a time in extended or basic form, after its T, the extended form with minutes: T09, T0930Z → T09:00, T09:30Z.
+CREATE OR REPLACE MACRO iso_extended_time(value) AS
+    regexp_replace(regexp_replace(regexp_replace(value,
+        '^(T\d\d)(Z|[+-]|$)', '\1:00\2'),
+        '^(T\d\d)(\d\d)', '\1:\2'),
+        '^(T\d\d:\d\d)(\d\d)', '\1:\2');
+
+-- The instant of an ISO 8601 date or date and time, or NULL for any other text. Without an offset it means UTC.
+-- Calendar (2025-01-31), ordinal (2025-031) and week dates (2025-W05-5), extended or basic (20250131), with hh, hh:mm
+-- or hh:mm:ss and any number of fractional digits, of which six count. Never NULL for a legal date, never an instant
+-- for an illegal one (2025-02-30, 2025-366, 2025-W53-1), nor for what DuckDB would read besides (infinity, 2025/1/2).
+-- Years are 0001 to 9999: no .NET, Python or Java client writes the year 0000.
+CREATE OR REPLACE MACRO iso_instant(value) AS
+    CASE
+        WHEN value IS NULL OR value < '0001' THEN NULL
+        -- What nearly every row holds: DuckDB reads it, once the form is known to be strict.
+        WHEN regexp_full_match(value, '\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d)?)?)?')
+            THEN try_cast(value AS TIMESTAMPTZ)
+        WHEN regexp_full_match(value, '(\d{4}-\d\d-\d\d|\d{4}-\d{3}|\d{4}-W\d\d-[1-7])'
+                || '(T\d\d(:\d\d(:\d\d([.,]\d+)?)?)?(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d)?)?)?')
+            OR regexp_full_match(value, '(\d{8}|\d{7}|\d{4}W\d\d[1-7])'
+                || '(T\d\d(\d\d(\d\d([.,]\d+)?)?)?(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d)?)?)?')
+            THEN try_cast(
+                iso_calendar_date(regexp_replace(split_part(value, 'T', 1), '-', '', 'g'))
+                || iso_extended_time(replace(substr(value, length(split_part(value, 'T', 1)) + 1), ',', '.'))
+                AS TIMESTAMPTZ)
+    END;
+
+CREATE OR REPLACE MACRO uuid5_of_sha1(hex) AS
+    substr(hex, 1, 8) || '-' || substr(hex, 9, 4) || '-5' || substr(hex, 14, 3) || '-'
+    || translate(substr(hex, 17, 1), '0123456789abcdef', '89ab89ab89ab89ab') || substr(hex, 18, 3) || '-'
+    || substr(hex, 21, 12);
+
+-- uuid5(NAMESPACE_URL, name), as RFC 9562 says: the SHA-1 of namespace and name, cut to 128 bits, marked as version 5.
+CREATE OR REPLACE MACRO uuid5_url(name) AS
+    uuid5_of_sha1(sha1(unhex('6ba7b8119dad11d180b400c04fd430c8') || encode(name)));
+
+-- A text that sorts as the number does, exactly, of a number in canonical form (plain decimal, up to 999 digits):
+-- sign, count of integer digits, digits. For negative numbers count and digits are complemented and an end mark, above
+-- every digit, makes -1.5 sort before -1.
+CREATE OR REPLACE MACRO number_order(number) AS
+    CASE WHEN number[1] = '-'
+        THEN 'n' || lpad(CAST(999 - length(split_part(substr(number, 2), '.', 1)) AS VARCHAR), 3, '0')
+            || translate(substr(number, 2), '0123456789', '9876543210') || '~'
+        ELSE 'p' || lpad(CAST(length(split_part(number, '.', 1)) AS VARCHAR), 3, '0') || number
+    END;

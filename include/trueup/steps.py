@@ -1,0 +1,178 @@
+"""The steps of a run, in their order: one table, which the DAG is built from and which `walk` walks.
+
+Imports nothing heavy, so that a DAG file may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from .model import Migration, Phase
+    from .run import Run
+
+Over = Literal["run", "segment", "partition"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step. `over` says what it is done for: the run, each segment, or each partition. `do` takes the run and the
+    number of the segment or partition (0 for the run) and gives ids and counts. `writes` to a store: done in mode
+    apply only. `proves`: not done in mode plan. `phase` is the phase it belongs to, if any."""
+
+    id: str
+    title: str
+    over: Over
+    do: Callable[[Run, int], Any]
+    writes: bool = False
+    proves: bool = False
+    phase: Phase | None = None
+
+
+def steps(migration: Migration) -> list[Step]:
+    """Every step between preflight and report, in order."""
+    return [
+        Step(id="snapshot", title="Read every source, and every target that exists.", over="segment", do=_snapshot),
+        Step(
+            id="look_ups",
+            title="Compute what every partition needs to know of all the others.",
+            over="run",
+            do=_look_ups,
+        ),
+        Step(id="transform", title="What the targets should hold.", over="partition", do=_transform),
+        Step(id="plan", title="The difference between what should be and what is.", over="partition", do=_plan),
+        Step(id="plan_gate", title="Judge the plan: its rows, its counts, its rejects.", over="run", do=_plan_gate),
+        Step(
+            id="create_tables",
+            title="Make the targets that are not there yet.",
+            over="run",
+            do=_create_tables,
+            writes=True,
+            proves=True,
+        ),
+        *(step for phase in migration.phases for step in phase_steps(phase)),
+        Step(
+            id="validate",
+            title="Judge the whole: all proofs, and the counts as they came out.",
+            over="run",
+            do=_validate,
+            proves=True,
+        ),
+    ]
+
+
+def phase_steps(phase: Phase) -> list[Step]:
+    """The steps of one phase, in order."""
+
+    def apply(run: Run, partition: int) -> Any:
+        from .apply import apply
+
+        return apply(run, phase, partition)
+
+    def read_back(run: Run, segment: int) -> Any:
+        from .snapshot import read_back
+
+        return read_back(run, run.migration.target(phase.target), phase.id, segment)
+
+    def verify(run: Run, partition: int) -> Any:
+        from .verify import verify
+
+        return verify(run, phase, partition)
+
+    def gate(run: Run, _: int) -> Any:
+        from .prove import phase_gate
+
+        return phase_gate(run, phase)
+
+    return [
+        Step(id="apply", title="Write what the plan says.", over="partition", do=apply, writes=True, proves=True, phase=phase),
+        Step(id="read_back", title="Read the target again.", over="segment", do=read_back, proves=True, phase=phase),
+        Step(id="verify", title="Compare it with the plan, every row, both ways.", over="partition", do=verify, proves=True, phase=phase),
+        Step(id="gate", title="Judge the phase by its proof; the next one waits.", over="run", do=gate, proves=True, phase=phase),
+    ]  # fmt: skip
+
+
+def _snapshot(run: Run, segment: int) -> Any:
+    from .snapshot import snapshot
+
+    return snapshot(run, segment)
+
+
+def _look_ups(run: Run, _: int) -> Any:
+    from .snapshot import look_ups
+
+    return look_ups(run)
+
+
+def _transform(run: Run, partition: int) -> Any:
+    from .transform import transform
+
+    return transform(run, partition)
+
+
+def _plan(run: Run, partition: int) -> Any:
+    from .plan import plan
+
+    return plan(run, partition)
+
+
+def _plan_gate(run: Run, _: int) -> Any:
+    from .prove import plan_gate
+
+    return plan_gate(run)
+
+
+def _create_tables(run: Run, _: int) -> Any:
+    from .apply import create_tables
+
+    return create_tables(run)
+
+
+def _validate(run: Run, _: int) -> Any:
+    from .prove import validate
+
+    return validate(run)
+
+
+def skipped(step: Step, run: Run) -> bool:
+    """Whether the run's mode leaves the step out."""
+    from .run import Mode
+
+    return (step.writes and run.options.mode is not Mode.APPLY) or (step.proves and run.options.mode is Mode.PLAN)
+
+
+def parts(step: Step, run: Run) -> int:
+    """How many segments or partitions the step is done for."""
+    if step.over == "run":
+        return 1
+    return run.segments if step.over == "segment" else run.partitions
+
+
+def walk(
+    run: Run, *, triggered_by: str | None = None, at_once: int = 1, seen: Callable[[Step], None] | None = None
+) -> dict[str, Any]:
+    """The whole run in this process, `at_once` parts of a step at a time; the report's verdict.
+
+    `seen` is called before each step. Raises what a step raises, after the report is written.
+    """
+    from dataclasses import replace
+
+    from .report import report
+    from .snapshot import preflight
+
+    try:
+        run = replace(run, options=preflight(run, triggered_by))
+        for step in steps(run.migration):
+            if skipped(step, run):
+                continue
+            if seen:
+                seen(step)
+            with ThreadPoolExecutor(at_once) as pool:
+                list(pool.map(lambda part, step=step: step.do(run, part), range(parts(step, run))))  # type: ignore[misc]
+    except Exception:
+        report(run)
+        raise
+    return report(run)

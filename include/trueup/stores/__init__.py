@@ -1,0 +1,128 @@
+"""What the engine asks of a store. A store knows tables, rows and keys; it knows nothing of plans or phases.
+
+Rows cross this border as Arrow tables in *canonical form*: the declared columns of `model.Table` in their order, each
+of `model.Type`'s Arrow type, then `_extra` and `_mistyped` (`arrow_schema`). Two rows are equal if and only if every
+column of them is equal, so that comparing is a matter of DuckDB, not of the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import pyarrow as pa
+
+from ..model import EXTRA, MISTYPED, Table, Type
+
+ARROW: dict[Type, pa.DataType] = {
+    Type.TEXT: pa.string(),
+    Type.NUMBER: pa.string(),
+    Type.INTEGER: pa.int64(),
+    Type.BOOLEAN: pa.bool_(),
+    Type.TIMESTAMP: pa.timestamp("us", tz="UTC"),
+    Type.JSON: pa.string(),
+    Type.BINARY: pa.binary(),
+}
+
+
+def arrow_schema(table: Table) -> pa.Schema:
+    """The Arrow schema of the table's rows in canonical form."""
+    fields = [pa.field(name, ARROW[type_]) for name, type_ in table.columns.items()]
+    return pa.schema([*fields, pa.field(EXTRA, pa.string()), pa.field(MISTYPED, pa.string())])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """A table as the store has it. `estimated_rows` is the store's own estimate (DynamoDB: up to six hours old), or
+    None where it has none. `differences` says in words where key or indexes are not as declared."""
+
+    name: str
+    key: tuple[str, ...]
+    indexes: tuple[str, ...]
+    estimated_rows: int | None
+    differences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conflict:
+    """A row left alone because the store does not hold what the plan was made from. `found` is the row that is there,
+    as JSON text in the store's own notation, or None when there is none."""
+
+    key: str
+    reason: str
+    found: str | None
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """What writing a batch did. `written` counts rows that now hold what was planned, including those that an earlier,
+    interrupted try had written already; `written + len(conflicts)` is the number of rows given."""
+
+    written: int = 0
+    conflicts: list[Conflict] = field(default_factory=list)
+    retries: int = 0
+    """Requests that had to be sent again (throttling, server errors, unprocessed rows)."""
+
+
+class Store(Protocol):
+    """One connection's tables. Instances are safe to use from several threads at once.
+
+    Every method may raise `StoreUnavailableError` (after its own retries) and `StoreRejectedError`.
+    """
+
+    kind: str
+    """"dynamodb" or "postgres"."""
+    batch_rows: int
+    """How many rows a call of `add` or `change` should get at most: the unit of commit."""
+    writers: int
+    """How many batches are worth writing at once from one process."""
+
+    def identity(self, table: Table) -> str:
+        """A name of the table that is the same from every worker and free of secrets: what a hold is taken on."""
+
+    def describe(self, table: Table) -> Description | None:
+        """The table as it is, or None if there is none."""
+
+    def create(self, table: Table) -> bool:
+        """Make the table and its indexes as declared and wait until it can be used; False if it was there already.
+
+        Raises `StoreRejectedError` when a table of that name is there with another key or without an index."""
+
+    def read(self, table: Table, segment: int, segments: int) -> Iterator[pa.RecordBatch]:
+        """Every row of one of `segments` disjoint parts of the table, consistently read, in canonical form.
+
+        Together the parts are the whole table, each row once. Bounded memory whatever the table's size."""
+
+    def get(self, table: Table, keys: pa.Table) -> pa.Table:
+        """The rows with these keys (a column per key column), consistently read, in canonical form, in any order;
+        absent keys are absent from the result."""
+
+    def add(self, table: Table, rows: pa.Table) -> Outcome:
+        """Write rows (canonical form) that must not exist yet. A row that exists and equals the new one counts as
+        written; one that differs is a conflict and is left alone. Idempotent."""
+
+    def change(self, table: Table, rows: pa.Table, before: pa.Table) -> Outcome:
+        """Bring existing rows (aligned: `before[i]` is what `rows[i]` was when planned) to their new content, each
+        only if it still is as before; a row that already holds the new content counts as written. Attributes that
+        do not differ between the two are not touched. Idempotent."""
+
+    def remove(self, table: Table, rows: pa.Table) -> Outcome:
+        """Delete rows, each only if it still is as given; an absent row counts as done. Idempotent."""
+
+    def unwritable(self, table: Table, rows: str) -> str:
+        """A DuckDB query over the relation named `rows` (canonical form): `(_row_id, message)` of each row that
+        this store could not hold (too large, empty key, …), where `_row_id` is the relation's `rowid` column `_row_id`."""
+
+
+def limits_none(rows: str) -> str:
+    """`unwritable` for a store without limits of its own."""
+    return f"SELECT _row_id, '' AS message FROM {rows} WHERE false"
+
+
+def key_text(keys: Sequence[str]) -> str:
+    """SQL for the text form of a key: the value itself, or a JSON array for a composite key."""
+    quoted = [f'"{k.replace(chr(34), chr(34) * 2)}"' for k in keys]
+    if len(quoted) == 1:
+        return f"CAST({quoted[0]} AS VARCHAR)"
+    return f"CAST(to_json([{', '.join(f'CAST({q} AS VARCHAR)' for q in quoted)}]) AS VARCHAR)"

@@ -1,0 +1,186 @@
+"""The ledger, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import multiprocessing
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+
+import psutil
+import pytest
+import sqlalchemy as sa
+
+from include.trueup.errors import StatusError, StoreUnavailableError, TargetHeldError
+from include.trueup.ledger import HOLD_SECONDS, Ledger, Status, this_process
+from include.trueup.ledger.status import TRANSITIONS
+from include.trueup.ledger.tables import holds
+from include.trueup.stores import Conflict, Outcome
+
+
+def begin(ledger: Ledger, run_id: str) -> None:
+    ledger.begin(run_id, migration_id="m", dag_id="m", triggered_by="ada", options={})
+
+
+def test_upgrade_twice_and_at_once(ledger_uri: str) -> None:
+    def upgrade() -> None:
+        try:
+            Ledger(ledger_uri).upgrade()
+        except Exception as error:
+            failed.append(error)
+
+    failed: list[Exception] = []
+    threads = [threading.Thread(target=upgrade) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    begin(Ledger(ledger_uri), "r")
+
+
+def _with_status(ledger: Ledger, run_id: str, status: Status) -> None:
+    begin(ledger, run_id)
+    if status is not Status.RUNNING:
+        ledger.move(run_id, status, "test")
+
+
+@pytest.mark.parametrize("was", list(Status))
+@pytest.mark.parametrize("to", list(Status))
+def test_every_transition_that_is_not_listed_is_refused(ledger: Ledger, was: Status, to: Status) -> None:
+    _with_status(ledger, "r", was)
+    if to in TRANSITIONS[was]:
+        ledger.move("r", to, "test")
+        assert (ledger.run("r") or {})["status"] == to
+    else:
+        with pytest.raises(StatusError, match=f"run r is {was} and may not become {to}"):
+            ledger.move("r", to, "test")
+        assert (ledger.run("r") or {})["status"] == was
+
+
+def test_a_proven_run_cannot_begin_again(ledger: Ledger) -> None:
+    begin(ledger, "r")
+    ledger.move("r", Status.PROVEN, "all gates passed")
+    with pytest.raises(StatusError, match="start another run"):
+        begin(ledger, "r")
+
+
+def test_a_step_notes_its_error_and_its_tries(ledger: Ledger) -> None:
+    begin(ledger, "r")
+    with pytest.raises(ValueError, match="bad"), ledger.step("r", "plan", "3"):
+        raise ValueError("bad")
+    (step,) = ledger.steps("r")
+    assert (step["error"], step["error_class"], step["tries"]) == ("bad", "ValueError", 1)
+    assert step["ended_at"] is not None
+    with ledger.step("r", "plan", "3"):
+        (step,) = ledger.steps("r")
+        assert step["ended_at"] is None
+    (step,) = ledger.steps("r")
+    assert (step["error"], step["tries"]) == (None, 2)
+
+
+def test_a_batch_counts_once_however_often_it_is_entered(ledger: Ledger) -> None:
+    begin(ledger, "r")
+    alone = Conflict(key="k", reason="it was changed", found="{}")
+    for _ in range(2):
+        ledger.wrote("r", "links", 0, 0, 10, Outcome(written=9, conflicts=[alone], retries=2))
+    ledger.wrote("r", "links", 1, 0, 5, Outcome(written=5))
+    assert ledger.written("r", "links", 0) == {0}
+    total = ledger.applied("r")["links"]
+    assert (total["batches"], total["rows"], total["written"], total["conflicts"], total["retries"]) == (2, 15, 14, 1, 2)
+    assert ledger.applied("r", "links", 1)["links"]["rows"] == 5
+    assert ledger.conflicts("r") == [{"phase": "links", "key": "k", "reason": "it was changed", "found": "{}"}]
+    assert ledger.conflicts("r", "links", 1) == []
+
+
+def test_the_second_run_is_refused_and_told_who_holds_the_target(ledger: Ledger) -> None:
+    begin(ledger, "first")
+    begin(ledger, "second")
+    ledger.hold("first", ["a", "b"])
+    with pytest.raises(TargetHeldError, match=r"run first holds b since .* run second wrote nothing.*expire \(in \d+ s"):
+        ledger.hold("second", ["b", "c"])
+    ledger.hold("first", ["a"])
+    ledger.hold("second", ["c"])
+    ledger.release("first")
+    ledger.hold("second", ["a", "b"])
+
+
+def _expire(ledger: Ledger) -> None:
+    with ledger._engine.begin() as connection:
+        connection.execute(holds.update().values(expires_at=datetime.now(UTC) - timedelta(seconds=1)))
+
+
+def test_an_expired_hold_is_taken_over_and_its_run_interrupted(ledger: Ledger) -> None:
+    begin(ledger, "first")
+    begin(ledger, "second")
+    ledger.hold("first", ["a"])
+    _expire(ledger)
+    ledger.hold("second", ["a"])
+    assert (ledger.run("first") or {})["status"] == Status.INTERRUPTED
+    with pytest.raises(TargetHeldError, match="run second holds a"):
+        ledger.hold("first", ["a"])
+
+
+def test_a_hold_lasts_hold_seconds(ledger: Ledger) -> None:
+    begin(ledger, "r")
+    ledger.hold("r", ["a"])
+    with ledger._engine.begin() as connection:
+        left = connection.execute(sa.select(holds.c.expires_at - sa.func.clock_timestamp())).scalar_one()
+    assert HOLD_SECONDS - 5 < left.total_seconds() <= HOLD_SECONDS
+
+
+def test_the_hold_of_a_run_whose_process_was_killed_is_free_at_once(ledger: Ledger) -> None:
+    begin(ledger, "first")
+    begin(ledger, "second")
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    me = this_process()
+    host = me.rsplit("/", 2)[0]
+    holder = f"{host}/{child.pid}/{psutil.Process(child.pid).create_time():.2f}"
+    ledger.hold("first", ["a"], holder=holder)
+    with pytest.raises(TargetHeldError):
+        ledger.hold("second", ["a"])
+    child.kill()
+    child.wait()
+    ledger.hold("second", ["a"])
+
+
+def test_a_hold_by_a_process_of_another_machine_is_respected(ledger: Ledger) -> None:
+    begin(ledger, "first")
+    begin(ledger, "second")
+    ledger.hold("first", ["a"], holder="elsewhere/1/1.00")
+    with pytest.raises(TargetHeldError):
+        ledger.hold("second", ["a"])
+
+
+def _race(uri: str, run_id: str, start: object, won: object) -> None:
+    start.wait()  # type: ignore[attr-defined]
+    try:
+        Ledger(uri).hold(run_id, ["a", "b"])
+        won.put(run_id)  # type: ignore[attr-defined]
+    except TargetHeldError:
+        won.put(None)  # type: ignore[attr-defined]
+
+
+def test_of_many_runs_at_once_one_gets_the_hold(ledger: Ledger, ledger_uri: str) -> None:
+    context = multiprocessing.get_context("spawn")
+    start, won = context.Event(), context.Queue()
+    runs = [f"run{n}" for n in range(3)]
+    for run_id in runs:
+        begin(ledger, run_id)
+    racers = [context.Process(target=_race, args=(ledger_uri, run_id, start, won)) for run_id in runs]
+    for racer in racers:
+        racer.start()
+    start.set()
+    results = [won.get(timeout=60) for _ in runs]
+    for racer in racers:
+        racer.join()
+    assert sum(r is not None for r in results) == 1
+
+
+def test_a_ledger_that_is_away_is_a_transient_error_without_its_password() -> None:
+    away = Ledger("postgresql://ada:s3cret@127.0.0.1:1/nowhere?connect_timeout=2")
+    with pytest.raises(StoreUnavailableError) as caught:
+        away.run("r")
+    assert "trueup_ledger" in str(caught.value)
+    assert "s3cret" not in str(caught.value)

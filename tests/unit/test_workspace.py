@@ -1,0 +1,102 @@
+"""The workspace: one behaviour on a folder and on S3 (a real S3 engine over HTTP)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.fs as pafs
+import pytest
+
+from include.embedded.dynamodb import free_port
+from include.trueup.errors import ArtifactError, OptionsError
+from include.trueup.workspace import Manifest, Workspace
+
+
+@pytest.fixture(scope="session")
+def s3_options() -> Iterator[dict[str, str]]:
+    port = free_port()
+    environment = {**os.environ, "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "SERVICES": "s3"}
+    program = [str(Path(sys.executable).parent / "ministack")]
+    server = subprocess.Popen(program, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for _ in range(100):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1)
+            break
+        except urllib.error.HTTPError:
+            break
+        except OSError:
+            time.sleep(0.1)
+    options = {"access_key": "k", "secret_key": "s", "region": "us-east-1", "endpoint_override": f"http://127.0.0.1:{port}"}
+    pafs.S3FileSystem(**options, allow_bucket_creation=True).create_dir("evidence")
+    yield options
+    server.terminate()
+    server.wait()
+
+
+@pytest.fixture(params=["folder", "s3"])
+def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
+    if request.param == "folder":
+        return Workspace(str(tmp_path / "workspace"))
+    return Workspace(f"s3://evidence/{tmp_path.name}", request.getfixturevalue("s3_options"))
+
+
+def test_a_file_comes_back_as_it_was_published(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "rows").write_bytes(b"rows" * 1000)
+    run = workspace.run("r")
+    artifact = run.publish(tmp_path / "rows", "plan/p000.parquet", 7)
+    assert (artifact.rows, artifact.bytes) == (7, 4000)
+    assert not (tmp_path / "rows").exists()
+    with workspace.scratch() as scratch:
+        assert run.fetch(artifact, scratch).read_bytes() == b"rows" * 1000
+
+
+def test_publishing_again_replaces_the_whole_file(workspace: Workspace) -> None:
+    run = workspace.run("r")
+    run.write("plan.json", '{"a": 1, "b": 2}')
+    run.write("plan.json", "{}")
+    assert run.read_json("plan.json") == {}
+    assert run.read_json("nothing.json") is None
+
+
+def test_a_file_that_somebody_changed_is_refused(workspace: Workspace) -> None:
+    run = workspace.run("r")
+    artifact = run.write("plan/p000.parquet", "what was approved")
+    run.write("plan/p000.parquet", "what was approvef")
+    with workspace.scratch() as scratch, pytest.raises(ArtifactError, match=r"plan/p000\.parquet is not the file"):
+        run.fetch(artifact, scratch)
+
+
+def test_a_missing_file_is_said(workspace: Workspace) -> None:
+    artifact = workspace.run("r").write("a", "x")
+    with workspace.scratch() as scratch, pytest.raises(ArtifactError, match="missing from the workspace"):
+        workspace.run("another").fetch(artifact, scratch)
+
+
+def test_manifests_of_missing_parts_are_an_error(workspace: Workspace) -> None:
+    run = workspace.run("r")
+    artifact = run.write("snapshot/links/p000-s001.parquet", "rows")
+    run.seal(Manifest(step="snapshot", part="001", files=(artifact,), facts={"links": 4}))
+    run.seal(Manifest(step="apply/links", part="000"))
+    (found,) = run.manifests("snapshot", 1)
+    assert found.files == (artifact,)
+    assert found.facts == {"links": 4}
+    assert run.steps() == ["apply/links", "snapshot"]
+    with pytest.raises(ArtifactError, match="1 of 2 parts of 'snapshot'"):
+        run.manifests("snapshot", 2)
+
+
+def test_scratch_is_gone_afterwards(workspace: Workspace) -> None:
+    with workspace.scratch() as scratch:
+        (scratch / "spill").write_text("x")
+    assert not scratch.exists()
+
+
+def test_another_scheme_is_refused() -> None:
+    with pytest.raises(OptionsError, match="ftp://host"):
+        Workspace("ftp://host/folder")
