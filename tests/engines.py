@@ -52,10 +52,21 @@ def run_of(
 ) -> Run:
     """A run of a migration, with small parts unless told otherwise."""
     asked = Options(**{"partitions": 3, "segments": 2, **options})
-    return Run(id=id, dag_id=migration.id, migration=migration, options=asked, ledger=ledger, workspace=workspace, store=store, holder=holder)
+    return Run(
+        id=id,
+        dag_id=migration.id,
+        migration=migration,
+        options=asked,
+        ledger=ledger,
+        workspace=workspace,
+        store=store,
+        holder=holder,
+    )
 
 
 def items(store: DynamoDBStore, table: str) -> list[Item]:
     """Every row of a table as the engine has it, read by boto3 alone."""
-    pages = store.client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True, PaginationConfig={"PageSize": 500})
+    pages = store.client.get_paginator("scan").paginate(
+        TableName=table, ConsistentRead=True, PaginationConfig={"PageSize": 500}
+    )
     return [item for page in pages for item in page["Items"]]

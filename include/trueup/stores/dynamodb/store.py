@@ -1,0 +1,161 @@
+"""The DynamoDB store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import duckdb
+import orjson
+import pyarrow as pa
+from botocore.config import Config
+
+from ...errors import StoreRejectedError
+from ...model import Table
+from .. import Conflict, Description, Outcome, key_text
+from . import limits, tables
+from .items import Item, Layout, canonical_item, canonical_text
+from .wire import Wire
+from .writes import Writer, key_bytes
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+PAGE_ITEMS = 2_000
+"""Items a Scan asks for at most: some engines know no limit of their own. DynamoDB ends a page at 1 MB."""
+
+
+class DynamoDBStore:
+    """DynamoDB tables behind the `Store` protocol, over a ready boto3 client.
+
+    The client's endpoint, region, credentials, retries, timeouts and connection pool are used as they are.
+    """
+
+    kind = "dynamodb"
+    batch_rows = 500
+    writers = 4
+
+    def __init__(self, client: DynamoDBClient) -> None:
+        self.client = client
+        self.client = client
+        """The boto3 client that the store was made with."""
+        self._wire = Wire(client)
+        self._writer = Writer(self._wire, connections=self._wire.connections)
+
+    def identity(self, table: Table) -> str:
+        """Endpoint, region and name of the table."""
+        return f"dynamodb://{self._wire.endpoint}/{table.name}"
+
+    def describe(self, table: Table) -> Description | None:
+        """The table as it is, or None. `estimated_rows` is up to six hours old."""
+        return tables.describe(self._wire, table)
+
+    def create(self, table: Table) -> bool:
+        """Make the table and its indexes (on demand, protected from deletion, with point-in-time recovery where the
+        endpoint has it) and wait until all are active; False if it was there already."""
+        Layout(table)  # a declaration that DynamoDB has no type for is refused before anything is made
+        return tables.create(self._wire, table)
+
+    def read(self, table: Table, segment: int, segments: int) -> Iterator[pa.RecordBatch]:
+        """Every row of one segment of a parallel scan, a page a batch; the next page is fetched meanwhile."""
+        layout = Layout(table)
+        request: dict[str, Any] = {"TableName": table.name, "ConsistentRead": True, "Limit": PAGE_ITEMS}
+        if segments > 1:
+            request |= {"Segment": segment, "TotalSegments": segments}
+
+        def page(start: Item | None) -> dict[str, Any]:
+            body = request if start is None else {**request, "ExclusiveStartKey": start}
+            return self._wire.call("Scan", table.name, orjson.dumps(body))
+
+        with ThreadPoolExecutor(1, thread_name_prefix="trueup-scan") as ahead:
+            following: Future[dict[str, Any]] | None = ahead.submit(page, None)
+            while following is not None:
+                answer = following.result()
+                start = answer.get("LastEvaluatedKey")
+                following = ahead.submit(page, start) if start else None
+                if answer["Items"]:
+                    yield layout.decode(answer["Items"])
+
+    def get(self, table: Table, keys: pa.Table) -> pa.Table:
+        """The rows with these keys, consistently read, in any order."""
+        layout = Layout(table)
+        found = self._writer.fetch(layout, layout.encode(keys))
+        return pa.Table.from_batches([layout.decode(found)], schema=layout.schema)
+
+    def add(self, table: Table, rows: pa.Table) -> Outcome:
+        """Write rows that must not exist yet. One that exists and is equal counts as written, else it is a conflict."""
+        layout, outcome = Layout(table), Outcome()
+        items = layout.encode(rows)
+        there = self._writer.insert(layout, items, outcome)
+        if there:
+            keys = [layout.key(items[position]) for position in there]
+            found = {
+                key_bytes(layout, item): canonical_item(item) for item in self._writer.fetch(layout, keys, outcome)
+            }
+            left = {
+                position: ("a row with this key is there, with other content", now)
+                for position in there
+                if (now := found.get(key_bytes(layout, items[position]))) != items[position]
+            }
+        else:
+            left = {}
+        return _concluded(outcome, table, rows, left)
+
+    def change(self, table: Table, rows: pa.Table, before: pa.Table) -> Outcome:
+        """Bring rows from `before` to their new content, each only if it still is as before."""
+        layout, outcome = Layout(table), Outcome()
+        after: list[Item | None] = [*layout.encode(rows)]
+        left = self._writer.settle(layout, layout.encode(before), after, outcome)
+        return _concluded(outcome, table, rows, left)
+
+    def remove(self, table: Table, rows: pa.Table) -> Outcome:
+        """Delete rows, each only if it still is as given; an absent row counts as done."""
+        layout, outcome = Layout(table), Outcome()
+        left = self._writer.settle(layout, layout.encode(rows), [None] * rows.num_rows, outcome)
+        return _concluded(outcome, table, rows, left)
+
+    def script(self, text: str) -> None:
+        """DynamoDB has no scripts: raises `StoreRejectedError`."""
+        raise StoreRejectedError(f"DynamoDB runs no scripts; it was given one that begins {text[:80]!r}")
+
+    def unwritable(self, table: Table, rows: str) -> str:
+        """A DuckDB query for the rows that DynamoDB would refuse: keys, sizes, numbers."""
+        Layout(table)
+        return limits.unwritable(table, rows)
+
+
+def client(
+    *,
+    endpoint_url: str | None,
+    region_name: str,
+    aws_access_key_id: str | None,
+    aws_secret_access_key: str | None,
+    aws_session_token: str | None = None,
+    config_kwargs: dict[str, Any] | None = None,
+) -> DynamoDBClient:
+    """A boto3 DynamoDB client, for use without Airflow. `config_kwargs` go to botocore's `Config`."""
+    return boto3.client(
+        "dynamodb",
+        endpoint_url=endpoint_url,
+        region_name=region_name,
+        aws_access_key_id=aws_access_key_id,
+        aws_secret_access_key=aws_secret_access_key,
+        aws_session_token=aws_session_token,
+        config=Config(**(config_kwargs or {})),
+    )
+
+
+def _concluded(outcome: Outcome, table: Table, rows: pa.Table, left: dict[int, tuple[str, Item | None]]) -> Outcome:
+    """The outcome of a batch of which the rows at these positions were left alone."""
+    outcome.written = rows.num_rows - len(left)
+    if left:
+        planned = rows.take(list(left))
+        with duckdb.connect() as connection:
+            keys = connection.from_arrow(planned).project(key_text(table.key)).fetchall()
+        outcome.conflicts = [
+            Conflict(key=key, reason=reason, found=None if found is None else canonical_text(found))
+            for (key,), (reason, found) in zip(keys, left.values(), strict=True)
+        ]
+    return outcome

@@ -1,0 +1,176 @@
+"""DynamoDB tables: describing them, and making them from a declaration."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+import orjson
+
+from ...errors import StoreRejectedError, StoreUnavailableError
+from ...model import Table
+from .. import Description
+from .items import TAGS
+from .wire import RejectedError, Wire
+
+logger = logging.getLogger(__name__)
+
+ACTIVE_SECONDS = 900.0
+"""How long a new table and its indexes may take until they can be used."""
+_UNKNOWN = ("UnknownOperation", "UnsupportedOperation", "NotImplemented")
+
+
+def describe(wire: Wire, table: Table) -> Description | None:
+    """The table as it is, compared with its declaration; None if there is none."""
+    found = _describe(wire, table)
+    return None if found is None else _description(table, found)
+
+
+def create(wire: Wire, table: Table) -> bool:
+    """Make the table and its indexes, on demand and protected from deletion, and wait until they can be used.
+
+    Point-in-time recovery is turned on where the endpoint has it; a warning is logged where not. False if a table
+    that fits the declaration was there already. Raises `StoreRejectedError` if one is there that does not fit.
+    """
+    try:
+        _call(wire, "CreateTable", table, _definition(table))
+        made = True
+    except RejectedError as error:
+        if error.code != "ResourceInUse":
+            raise
+        made = False
+    found = _wait_until_active(wire, table)
+    if differences := _description(table, found).differences:
+        raise StoreRejectedError(
+            f"table {table.name!r} exists, but not as declared: {'; '.join(differences)}. "
+            "Change the table or the declaration; Trueup does not alter a table that it did not make."
+        )
+    if made:
+        _turn_on_recovery(wire, table)
+    else:
+        _warn_without_recovery(wire, table)
+    return made
+
+
+def _definition(table: Table) -> dict[str, Any]:
+    """The `CreateTable` request for a declaration."""
+    key_columns = dict.fromkeys([*table.key, *(column for index in table.indexes for column in index.key)])
+    definition: dict[str, Any] = {
+        "KeySchema": _key_schema(table.key),
+        "AttributeDefinitions": [
+            {"AttributeName": column, "AttributeType": TAGS[table.columns[column]]} for column in key_columns
+        ],
+        "BillingMode": "PAY_PER_REQUEST",
+        "DeletionProtectionEnabled": True,
+    }
+    if table.indexes:
+        definition["GlobalSecondaryIndexes"] = [
+            {"IndexName": index.name, "KeySchema": _key_schema(index.key), "Projection": {"ProjectionType": "ALL"}}
+            for index in table.indexes
+        ]
+    return definition
+
+
+def _key_schema(key: tuple[str, ...]) -> list[dict[str, str]]:
+    return [{"AttributeName": name, "KeyType": kind} for name, kind in zip(key, ("HASH", "RANGE"), strict=False)]
+
+
+def _call(wire: Wire, operation: str, table: Table, request: dict[str, Any]) -> dict[str, Any]:
+    return wire.call(operation, table.name, orjson.dumps({"TableName": table.name, **request}))
+
+
+def _describe(wire: Wire, table: Table) -> dict[str, Any] | None:
+    """DynamoDB's own description, or None if there is no such table."""
+    try:
+        found: dict[str, Any] = _call(wire, "DescribeTable", table, {})["Table"]
+        return found
+    except RejectedError as error:
+        if error.code == "ResourceNotFound":
+            return None
+        raise
+
+
+def _description(table: Table, found: dict[str, Any]) -> Description:
+    types = {each["AttributeName"]: each["AttributeType"] for each in found["AttributeDefinitions"]}
+    key = _key_of(found)
+    indexes = {
+        index["IndexName"]: _key_of(index)
+        for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
+        for index in found.get(kind) or []
+    }
+    differences = []
+    if key != table.key:
+        differences.append(f"its key is {key}, declared is {table.key}")
+    for index in table.indexes:
+        if index.name not in indexes:
+            differences.append(f"it has no index {index.name!r}")
+        elif indexes[index.name] != index.key:
+            differences.append(f"the key of index {index.name!r} is {indexes[index.name]}, declared is {index.key}")
+    for column, type_ in types.items():
+        if column in table.columns and type_ != TAGS[table.columns[column]]:
+            differences.append(f"key attribute {column!r} is of type {type_}, declared is {table.columns[column]}")
+    return Description(
+        name=table.name,
+        key=key,
+        indexes=tuple(sorted(indexes)),
+        estimated_rows=found.get("ItemCount"),
+        differences=tuple(differences),
+    )
+
+
+def _key_of(found: dict[str, Any]) -> tuple[str, ...]:
+    """Hash, then range column of a table or an index as `DescribeTable` shows it."""
+    return tuple(each["AttributeName"] for each in sorted(found["KeySchema"], key=lambda each: each["KeyType"]))
+
+
+def _wait_until_active(wire: Wire, table: Table) -> dict[str, Any]:
+    """DynamoDB's description of the table once it and all its indexes are active."""
+    deadline = time.monotonic() + ACTIVE_SECONDS
+    pause = 0.1
+    while True:
+        found = _describe(wire, table)
+        states = {} if found is None else {table.name: found["TableStatus"]}
+        for index in (found or {}).get("GlobalSecondaryIndexes") or []:
+            states[index["IndexName"]] = index.get("IndexStatus", "ACTIVE")
+        # UPDATING can be read and written; DELETING must not be, and None may be a table not yet visible
+        if found is not None and set(states.values()) <= {"ACTIVE", "UPDATING"}:
+            return found
+        if time.monotonic() > deadline:
+            raise StoreUnavailableError(
+                f"table {table.name!r} could not be used {ACTIVE_SECONDS:.0f} s after it was asked for: "
+                f"{states or 'not there'}. Look at it in the DynamoDB console, then run the step again."
+            )
+        time.sleep(pause)
+        pause = min(5.0, pause * 1.5)
+
+
+def _turn_on_recovery(wire: Wire, table: Table) -> None:
+    """Turn point-in-time recovery on, or log a warning where the endpoint has none."""
+    deadline = time.monotonic() + ACTIVE_SECONDS
+    request = {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}}
+    while True:
+        try:
+            _call(wire, "UpdateContinuousBackups", table, request)
+            return
+        except RejectedError as error:
+            if error.code in _UNKNOWN:
+                logger.warning("table %r is without point-in-time recovery: this endpoint has none", table.name)
+                return
+            # for some time after a table was made its backups are still being set up
+            if error.code != "ContinuousBackupsUnavailable" or time.monotonic() > deadline:
+                raise
+        time.sleep(2.0)
+
+
+def _warn_without_recovery(wire: Wire, table: Table) -> None:
+    """Say so if a table that was there already cannot be restored to a point in time; leave the setting to its owner."""
+    try:
+        answer = _call(wire, "DescribeContinuousBackups", table, {})["ContinuousBackupsDescription"]
+    except RejectedError as error:
+        level = logging.INFO if error.code in _UNKNOWN else logging.WARNING
+        logger.log(level, "cannot tell whether table %r has point-in-time recovery: %s", table.name, error)
+        return
+    status = (answer.get("PointInTimeRecoveryDescription") or {}).get("PointInTimeRecoveryStatus")
+    if status != "ENABLED":
+        logger.warning("table %r, which was there already, is without point-in-time recovery", table.name)

@@ -1,0 +1,167 @@
+"""DynamoDB's wire: ready-made JSON requests through botocore's signer and connections, with boto3's retries.
+
+boto3 spends most of its CPU in validating parameters and walking response shapes. Rows that are DynamoDB JSON already
+need neither, so this sends the bytes itself and takes the rest (endpoint, credentials and their refresh, signature,
+TLS, proxies, timeouts, connection pool, number of attempts) from the client it is given.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+import zlib
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import orjson
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import BotoCoreError, NoCredentialsError, PartialCredentialsError
+
+from ...errors import StoreRejectedError, StoreUnavailableError
+from .. import Outcome
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+logger = logging.getLogger(__name__)
+
+MIN_ATTEMPTS = 8
+FIRST_PAUSE_SECONDS = 0.05
+MAX_PAUSE_SECONDS = 20.0
+
+TRANSIENT_CODES = frozenset(
+    {
+        "InternalServerError",
+        "LimitExceeded",
+        "ProvisionedThroughputExceeded",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
+        "Throttling",
+        "ThrottlingError",
+        "TransactionConflict",
+        "TransactionInProgress",
+    }
+)
+"""Error codes, without the `Exception` that some of them end with, after which the same request may succeed."""
+
+
+class RejectedError(StoreRejectedError):
+    """A `StoreRejectedError` with DynamoDB's error code, without the `Exception` it may end with."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Backoff:
+    """How long to wait before the same thing is tried again: exponential with full jitter.
+
+    Each pause is at most 20 s; after `attempts` failures in a row there is no further one.
+    """
+
+    def __init__(self, attempts: int) -> None:
+        self._attempts = attempts
+        self._failures = 0
+
+    def progress(self) -> None:
+        """Something got through: count failures from zero again."""
+        self._failures = 0
+
+    def pause(self, operation: str, table: str, said: str) -> None:
+        """Wait for the next try. Raises `StoreUnavailableError`, quoting what the store `said`, if there is none."""
+        self._failures += 1
+        if self._failures >= self._attempts:
+            raise StoreUnavailableError(
+                f"DynamoDB did not complete {operation} on table {table!r} in {self._failures} attempts; it last said: "
+                f"{said}. The work done so far is kept; run the same step again when the store has recovered."
+            )
+        logger.info("%s on table %r is tried again (%d): %s", operation, table, self._failures, said)
+        time.sleep(random.uniform(0, min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**self._failures)))
+
+
+class Wire:
+    """Requests to the endpoint of a boto3 DynamoDB client. Safe to use from several threads at once."""
+
+    def __init__(self, client: DynamoDBClient) -> None:
+        # botocore offers no public way to its signer and connections; both names have been stable for a decade
+        inside: Any = client
+        self._signer = inside._request_signer
+        self._session = inside._endpoint.http_session
+        self._url = client.meta.endpoint_url.rstrip("/") + "/"
+        self._region = client.meta.region_name
+        self.attempts: int = max(MIN_ATTEMPTS, (inside.meta.config.retries or {}).get("total_max_attempts", 0))
+        """How often a request is sent at most."""
+        self.connections: int = inside.meta.config.max_pool_connections
+        """How many requests can be under way at once."""
+        self.endpoint = f"{urlsplit(self._url).netloc.rpartition('@')[2]}/{self._region}"
+        """Host, port and region: which DynamoDB this is."""
+
+    def backoff(self) -> Backoff:
+        """A new `Backoff` with this client's number of attempts."""
+        return Backoff(self.attempts)
+
+    def call(
+        self, operation: str, table: str, body: bytes, outcome: Outcome | None = None, attempts: int | None = None
+    ) -> dict[str, Any]:
+        """Send a request, again if need be, and return the parsed answer.
+
+        `body` is the request's JSON. Each further try is counted in `outcome.retries`. Raises `RejectedError` for
+        what DynamoDB refuses, `StoreUnavailableError` when it throttled, failed or was out of reach `attempts` times.
+        """
+        backoff = Backoff(attempts or self.attempts)
+        while True:
+            said = ""
+            try:
+                status, content, checksum = self._send(operation, body)
+            except (NoCredentialsError, PartialCredentialsError) as error:
+                raise RejectedError(
+                    "NoCredentials",
+                    f"no AWS credentials for {operation} on table {table!r}: {error}. Set them on the connection.",
+                ) from error
+            except BotoCoreError as error:
+                said = f"{type(error).__name__}: {error}"
+            else:
+                if checksum is not None and zlib.crc32(content) != int(checksum):
+                    said = "an answer whose CRC32 checksum does not match its content"
+                elif status == 200:
+                    try:
+                        answer: dict[str, Any] = orjson.loads(content)
+                        return answer
+                    except orjson.JSONDecodeError as error:
+                        said = f"an answer that is no JSON: {error}"
+                else:
+                    code, message = error_of(content)
+                    said = f"HTTP {status} {code}: {message}"
+                    if status < 500 and code not in TRANSIENT_CODES:
+                        raise RejectedError(code, f"DynamoDB refused {operation} on table {table!r}: {code}: {message}")
+            backoff.pause(operation, table, said)
+            if outcome is not None:
+                outcome.retries += 1
+
+    def _send(self, operation: str, body: bytes) -> tuple[int, bytes, str | None]:
+        """Status, body and CRC32 header of the answer to one request."""
+        request = AWSRequest(
+            method="POST",
+            url=self._url,
+            headers={
+                "Content-Type": "application/x-amz-json-1.0",
+                "X-Amz-Target": f"DynamoDB_20120810.{operation}",
+                "User-Agent": "trueup",
+            },
+            data=body,
+        )
+        # a new instance each time: it carries the credentials as they are now, refreshed where they expire
+        self._signer.get_auth_instance("dynamodb", self._region, "v4").add_auth(request)
+        response = self._session.send(request.prepare())
+        return response.status_code, response.content, response.headers.get("x-amz-crc32")
+
+
+def error_of(content: bytes) -> tuple[str, str]:
+    """Code (without namespace and final `Exception`) and message of an error answer's body."""
+    try:
+        error = orjson.loads(content)
+        code = str(error["__type"]).rpartition("#")[2].removesuffix("Exception")
+        return code, str(error.get("message") or error.get("Message") or "no message")
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
+        return "Unknown", " ".join(content[:200].decode(errors="replace").split())

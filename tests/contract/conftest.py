@@ -1,0 +1,65 @@
+"""The stores that the contract suite runs on.
+
+A store joins by an entry in `STORES`: a context manager that gets a folder for logs and state, starts the engine, and
+gives a `Subject` (subject.py says what that is). A test with the fixture `subject` runs on every store, one with the
+fixture `dynamodb` on every DynamoDB engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+
+import pytest
+
+from . import dynamodb_subject, postgres_subject
+from .dynamodb_subject import DynamoDBSubject
+from .subject import Subject
+
+STORES: dict[str, Callable[[Path], AbstractContextManager[Subject]]] = {
+    "dynamodb-ministack": dynamodb_subject.ministack,
+    "dynamodb-dynoxide": dynamodb_subject.dynoxide,
+    "postgres": postgres_subject.embedded,
+}
+
+
+def available() -> list[str]:
+    """The names of the stores that this platform can run."""
+    return [name for name in STORES if name != "dynamodb-dynoxide" or dynamodb_subject.dynoxide_binary()]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every store for `subject`, every DynamoDB engine for `dynamodb`."""
+    for fixture, prefix in (("subject", ""), ("dynamodb", "dynamodb-")):
+        if fixture in metafunc.fixturenames:
+            names = [name for name in available() if name.startswith(prefix)]
+            metafunc.parametrize(fixture, names, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Subject]]:
+    """Starts a store when it is first asked for; all are stopped at the end of the session."""
+    subjects: dict[str, Subject] = {}
+    with ExitStack() as running:
+
+        def start(name: str) -> Subject:
+            if name not in subjects:
+                subjects[name] = running.enter_context(STORES[name](tmp_path_factory.mktemp(name)))
+            return subjects[name]
+
+        yield start
+
+
+@pytest.fixture
+def subject(request: pytest.FixtureRequest, started: Callable[[str], Subject]) -> Subject:
+    """A store on a running engine."""
+    return started(request.param)
+
+
+@pytest.fixture
+def dynamodb(request: pytest.FixtureRequest, started: Callable[[str], Subject]) -> DynamoDBSubject:
+    """A DynamoDB store on a running engine."""
+    subject = started(request.param)
+    assert isinstance(subject, DynamoDBSubject)
+    return subject

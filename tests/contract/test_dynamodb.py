@@ -1,0 +1,307 @@
+"""What only DynamoDB has: undeclared attributes, other types than declared, sets, NULL, its indexes and its limits."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+from boto3.dynamodb.types import TypeDeserializer
+
+from include.trueup.errors import DeclarationError, StoreRejectedError
+from include.trueup.model import EXTRA, MISTYPED, Index, Table, Type
+
+from .dynamodb_subject import DynamoDBSubject
+from .subject import Row, arrow, by_key, stored
+
+DIGITS = "1.2345678901234567890123456789012345678"
+COLUMNS = {"id": Type.TEXT, "label": Type.TEXT, "amount": Type.NUMBER, "done": Type.BOOLEAN, "more": Type.JSON}
+INDEXES = (Index(name="label-index", key=("label", "amount")), Index(name="amount-index", key=("amount",)))
+
+RICH: dict[str, Any] = {
+    "id": {"S": "rich"},
+    "label": {"S": ""},
+    "more": {"M": {"z": {"N": "1.50"}, "a": {"L": [{"NULL": True}, {"SS": ["b", "a"]}, {"M": {}}, {"BOOL": False}]}}},
+    "strings": {"SS": ["b", "a", "ü", "Z"]},
+    "numbers": {"NS": ["10", "9", DIGITS, "-1.50"]},
+    "bytes": {"BS": [b"\x01", b"\x00\xff"]},
+    "raw": {"B": b"\x00\x01"},
+    "precise": {"N": DIGITS},
+    "list": {"L": [{"N": "1E+2"}, {"S": ""}]},
+}
+RICH_EXTRA = (
+    '{"bytes":{"BS":["AP8=","AQ=="]},"list":{"L":[{"N":"100"},{"S":""}]},'
+    f'"numbers":{{"NS":["-1.5","{DIGITS}","10","9"]}},"precise":{{"N":"{DIGITS}"}},'
+    '"raw":{"B":"AAE="},"strings":{"SS":["Z","a","b","ü"]}}'
+)
+
+
+@pytest.fixture
+def table(dynamodb: DynamoDBSubject) -> Table:
+    """An empty table."""
+    declared = dynamodb.table(COLUMNS, ("id",))
+    dynamodb.store.create(declared)
+    return declared
+
+
+def put(dynamodb: DynamoDBSubject, table: Table, *items: dict[str, Any]) -> None:
+    for item in items:
+        dynamodb.client.put_item(TableName=table.name, Item=item)
+
+
+def raw(dynamodb: DynamoDBSubject, table: Table, key: str) -> dict[str, Any]:
+    """An item as boto3 reads it, in Python's values: equal numbers, sets and maps are equal."""
+    return plain(dynamodb.client.get_item(TableName=table.name, Key={"id": {"S": key}}, ConsistentRead=True)["Item"])
+
+
+def plain(item: dict[str, Any]) -> dict[str, Any]:
+    return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
+
+
+def only(dynamodb: DynamoDBSubject, table: Table) -> Row:
+    ((_, row),) = stored(dynamodb, table).items()
+    return row
+
+
+# what a row holds beside its declared columns
+
+
+def test_undeclared_attributes_are_kept_in_canonical_form(dynamodb: DynamoDBSubject, table: Table) -> None:
+    put(dynamodb, table, RICH)
+    row = only(dynamodb, table)
+    assert row[EXTRA] == RICH_EXTRA
+    assert row[MISTYPED] is None
+    assert row["more"] == '{"a":{"L":[{"NULL":true},{"SS":["a","b"]},{"M":{}},{"BOOL":false}]},"z":{"N":"1.5"}}'
+
+
+def test_attributes_of_another_type_are_kept_beside_their_null_column(dynamodb: DynamoDBSubject, table: Table) -> None:
+    item = {"id": {"S": "1"}, "label": {"N": "7.0"}, "amount": {"S": "7.0"}, "done": {"S": "true"}, "more": {"L": []}}
+    put(dynamodb, table, item, {"id": {"S": "2"}, "label": {"S": "well"}, "amount": {"N": "1"}})
+    rows = stored(dynamodb, table)
+    assert rows[("1",)] == {
+        **dict.fromkeys([*COLUMNS, EXTRA]),
+        "id": "1",
+        MISTYPED: '{"amount":{"S":"7.0"},"done":{"S":"true"},"label":{"N":"7"},"more":{"L":[]}}',
+    }
+    assert (rows[("2",)]["label"], rows[("2",)]["amount"], rows[("2",)][MISTYPED]) == ("well", "1", None)
+
+
+def test_a_null_attribute_is_a_missing_one(dynamodb: DynamoDBSubject, table: Table) -> None:
+    put(dynamodb, table, {"id": {"S": "1"}, "label": {"NULL": True}, "undeclared": {"NULL": True}})
+    assert only(dynamodb, table) == {**dict.fromkeys([*COLUMNS, EXTRA, MISTYPED]), "id": "1"}
+
+
+def test_a_row_is_carried_to_another_table_with_all_it_holds(dynamodb: DynamoDBSubject, table: Table) -> None:
+    put(dynamodb, table, RICH, {"id": {"S": "odd"}, "label": {"N": "1"}, 'it\'s "x" ü': {"S": "?"}, "a b": {"L": []}})
+    copy = dynamodb.table(COLUMNS, ("id",))
+    dynamodb.store.create(copy)
+    rows = pa.Table.from_batches(dynamodb.store.read(table, 0, 1))
+    for _ in range(2):
+        assert dynamodb.store.add(copy, rows).written == 2
+    assert raw(dynamodb, copy, "odd") == raw(dynamodb, table, "odd")
+    assert raw(dynamodb, copy, "rich") == raw(dynamodb, table, "rich") == plain(RICH)
+    assert stored(dynamodb, copy) == stored(dynamodb, table)
+
+
+def test_only_attributes_that_differ_are_changed(dynamodb: DynamoDBSubject, table: Table) -> None:
+    item = {**RICH, "amount": {"N": "1"}, "done": {"NULL": True}, "gone": {"S": "x"}}
+    put(dynamodb, table, item)
+    before = pa.Table.from_batches(dynamodb.store.read(table, 0, 1))
+    extra = RICH_EXTRA.replace('"AAE="', '"AAI="').replace("{", '{"fresh":{"BOOL":true},', 1)
+    after = arrow(table, [{**before.to_pylist()[0], "amount": None, "done": True, EXTRA: extra}])
+    assert dynamodb.store.change(table, after, before).written == 1
+    expected = {**item, "done": {"BOOL": True}, "raw": {"B": b"\x00\x02"}, "fresh": {"BOOL": True}}
+    del expected["amount"], expected["gone"]
+    assert raw(dynamodb, table, "rich") == plain(expected)
+
+
+@pytest.mark.parametrize("operation", ["change", "remove"])
+def test_an_attribute_that_somebody_added_since_is_not_lost(
+    operation: str, dynamodb: DynamoDBSubject, table: Table
+) -> None:
+    theirs = {"id": {"S": "1"}, "label": {"S": "a"}, "theirs": {"S": "x"}}
+    put(dynamodb, table, theirs)
+    before, after = arrow(table, [{"id": "1", "label": "a"}]), arrow(table, [{"id": "1", "label": "b"}])
+    store = dynamodb.store
+    outcome = store.change(table, after, before) if operation == "change" else store.remove(table, before)
+    assert (outcome.written, len(outcome.conflicts)) == (0, 1)
+    assert raw(dynamodb, table, "1") == plain(theirs)
+
+
+def test_null_attributes_do_not_hinder_changing_and_removing(dynamodb: DynamoDBSubject, table: Table) -> None:
+    null = {"NULL": True}
+    put(dynamodb, table, *({"id": {"S": key}, "label": null, "done": null, "undeclared": null} for key in "12"))
+    before = arrow(table, [{"id": "1"}, {"id": "2"}])
+    assert dynamodb.store.change(table, arrow(table, [{"id": "1", "label": "a"}]), before.slice(0, 1)).written == 1
+    assert dynamodb.store.remove(table, before.slice(1)).written == 1
+    assert only(dynamodb, table)["label"] == "a"
+
+
+def test_rows_with_hundreds_of_attributes(dynamodb: DynamoDBSubject, table: Table) -> None:
+    """More than one expression can hold."""
+    names = [f"attribute number {number} of a wide row" for number in range(400)]
+    put(dynamodb, table, {"id": {"S": "1"}, "label": {"S": "a"}, **{name: {"N": "1"} for name in names}})
+    before = pa.Table.from_batches(dynamodb.store.read(table, 0, 1))
+    after = arrow(table, [{**before.to_pylist()[0], "label": "b"}])
+    assert dynamodb.store.change(table, after, before).written == 1
+    assert only(dynamodb, table)["label"] == "b"
+    assert len(dynamodb.store.change(table, before, before).conflicts) == 1
+    assert dynamodb.store.add(table, after).written == 1
+    assert len(dynamodb.store.change(table, arrow(table, [{"id": "1"}]), after).conflicts) == 1  # too many to remove
+    assert dynamodb.store.remove(table, after).written == 1
+    assert stored(dynamodb, table) == {}
+
+
+# tables
+
+
+def test_a_table_is_made_as_the_contract_says(dynamodb: DynamoDBSubject, caplog: pytest.LogCaptureFixture) -> None:
+    declared = dynamodb.table(COLUMNS, ("id",), INDEXES)
+    with caplog.at_level(logging.WARNING):
+        dynamodb.store.create(declared)
+    found = dynamodb.client.describe_table(TableName=declared.name)["Table"]
+    assert found["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert found["DeletionProtectionEnabled"] is True
+    indexes = {index["IndexName"]: index for index in found["GlobalSecondaryIndexes"]}
+    assert {index["Projection"]["ProjectionType"] for index in indexes.values()} == {"ALL"}
+    assert [key["AttributeName"] for key in indexes["label-index"]["KeySchema"]] == ["label", "amount"]
+    types = {each["AttributeName"]: each["AttributeType"] for each in found["AttributeDefinitions"]}
+    assert types == {"id": "S", "label": "S", "amount": "N"}
+    assert recovery(dynamodb, declared) == ("ENABLED" if "point-in-time" not in caplog.text else None)
+
+
+def recovery(dynamodb: DynamoDBSubject, table: Table) -> str | None:
+    """Whether point-in-time recovery is on; None where the engine has none."""
+    try:
+        answer = dynamodb.client.describe_continuous_backups(TableName=table.name)
+    except dynamodb.client.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] == "UnknownOperationException":
+            return None
+        raise
+    return answer["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
+
+
+def test_a_key_of_another_type_is_a_difference(dynamodb: DynamoDBSubject) -> None:
+    declared = dynamodb.table({"id": Type.NUMBER}, ("id",))
+    dynamodb.store.create(declared)
+    with pytest.raises(StoreRejectedError, match="'id' is of type N, declared is text"):
+        dynamodb.store.create(replace(declared, columns={"id": Type.TEXT}))
+
+
+def test_an_index_with_another_key_is_a_difference(dynamodb: DynamoDBSubject) -> None:
+    declared = dynamodb.table(COLUMNS, ("id",), INDEXES)
+    dynamodb.store.create(declared)
+    other = replace(declared, indexes=(Index(name="label-index", key=("label",)),))
+    with pytest.raises(StoreRejectedError, match="the key of index 'label-index'"):
+        dynamodb.store.create(other)
+
+
+def test_binary_and_number_keys(dynamodb: DynamoDBSubject) -> None:
+    table = dynamodb.table({"b": Type.BINARY, "n": Type.NUMBER, "label": Type.TEXT}, ("b", "n"))
+    dynamodb.store.create(table)
+    rows = arrow(table, [{"b": bytes([0, 255, number]), "n": f"{number}.5", "label": "a"} for number in range(5)])
+    assert dynamodb.store.add(table, rows).written == 5
+    assert by_key(table, dynamodb.store.get(table, rows.select(["b", "n"]))) == by_key(table, rows)
+    assert len(dynamodb.store.add(table, arrow(table, [{**rows.to_pylist()[0], "label": "b"}])).conflicts) == 1
+    assert dynamodb.store.remove(table, rows).written == 5
+
+
+@pytest.mark.parametrize(
+    ("columns", "key"),
+    [
+        ({"id": Type.TEXT, "n": Type.INTEGER}, ("id",)),
+        ({"id": Type.TEXT, "t": Type.TIMESTAMP}, ("id",)),
+        ({"id": Type.BOOLEAN}, ("id",)),
+        ({"a": Type.TEXT, "b": Type.TEXT, "c": Type.TEXT}, ("a", "b", "c")),
+    ],
+)
+def test_what_dynamodb_has_no_type_for_is_a_mistake_of_the_declaration(
+    columns: dict[str, Type], key: tuple[str, ...], dynamodb: DynamoDBSubject
+) -> None:
+    with pytest.raises(DeclarationError):
+        dynamodb.store.create(dynamodb.table(columns, key))
+
+
+def test_there_are_no_scripts(dynamodb: DynamoDBSubject) -> None:
+    with pytest.raises(StoreRejectedError, match="no scripts"):
+        dynamodb.store.script("SELECT 1")
+
+
+# limits
+
+
+def unwritable(dynamodb: DynamoDBSubject, table: Table, row: Row) -> str | None:
+    """Why the store says that it could not hold the row, None if it could."""
+    with duckdb.connect() as connection:
+        connection.register("planned", arrow(table, [row]))
+        connection.execute("CREATE TABLE candidates AS SELECT 77 AS _row_id, * FROM planned")
+        found = connection.execute(dynamodb.store.unwritable(table, "candidates")).fetchall()
+    assert [number for number, _ in found] in ([], [77])
+    return found[0][1] if found else None
+
+
+LIMITED = {"h": Type.TEXT, "r": Type.BINARY, "i": Type.TEXT, "n": Type.NUMBER, "t": Type.TEXT, "j": Type.JSON}
+KEY: Row = {"h": "h", "r": b"r"}
+ENGINES_DO_NOT_REFUSE = {"'i', key of index 'i-index', has 2049 bytes, 2048 are allowed"}
+"""AWS does."""
+ITEM_BYTES = 409_600 - len("hhrrt")
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"h": "h"}, "'r', key, is missing"),
+        ({"h": "", "r": b"r"}, "'h', key, is empty"),
+        ({"h": "h", "r": b""}, "'r', key, is empty"),
+        ({"h": "ü" * 1025, "r": b"r"}, "'h', key, has 2050 bytes, 2048 are allowed"),
+        ({"h": "h", "r": b"r" * 1025}, "'r', key, has 1025 bytes, 1024 are allowed"),
+        ({**KEY, "i": ""}, "'i', key of index 'i-index', is empty"),
+        ({**KEY, "i": "i" * 2049}, "'i', key of index 'i-index', has 2049 bytes, 2048 are allowed"),
+        ({**KEY, MISTYPED: '{"i":{"N":"1"}}'}, "'i', key of index 'i-index', is of another type"),
+        ({**KEY, "n": "1" * 39}, "'n' has 39 significant digits, 38 are allowed"),
+        ({**KEY, "n": "0." + "1" * 39}, "'n' has 39 significant digits, 38 are allowed"),
+        ({**KEY, "n": "1" + "0" * 126}, "beyond the numbers"),
+        ({**KEY, "n": "-0." + "0" * 130 + "1"}, "beyond the numbers"),
+        ({**KEY, "n": "NaN"}, "'n' is no plain decimal number"),
+        ({**KEY, "t": "t" * (ITEM_BYTES + 1)}, "the row takes up to 409601 bytes"),
+        ({**KEY, "t": "ü" * 204_800}, "the row takes up to 409605 bytes"),
+        ({**KEY, "j": '{"x":{"S":"' + "x" * 409_600 + '"}}'}, "the row takes up to"),
+        ({**KEY, EXTRA: '{"x":{"S":"' + "x" * 409_600 + '"}}'}, "the row takes up to"),
+    ],
+)
+def test_what_dynamodb_refuses_is_named_beforehand(row: Row, message: str, dynamodb: DynamoDBSubject) -> None:
+    table = dynamodb.table(LIMITED, ("h", "r"), (Index(name="i-index", key=("i", "n")),))
+    dynamodb.store.create(table)
+    assert message in (unwritable(dynamodb, table, row) or "")
+    if message not in ENGINES_DO_NOT_REFUSE:
+        with pytest.raises(StoreRejectedError):
+            dynamodb.store.add(table, arrow(table, [row]))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"h": "ü" * 1024, "r": b"r" * 1024, "i": "i" * 2048},
+        {**KEY, "n": "-1" + "0" * 125},
+        {**KEY, "n": "9" * 38 + "0" * 88},
+        {**KEY, "n": "0." + "0" * 129 + "1"},
+        {**KEY, "n": "0." + "0" * 90 + "1" * 38},
+        {**KEY, "t": "t" * ITEM_BYTES},
+        {**KEY, "j": '{"a":{"L":[' + ",".join(['{"N":"1"}'] * 20_000) + "]}}"},
+        {**KEY, EXTRA: '{"x":{"NS":["1","2"]}}', MISTYPED: '{"t":{"N":"1"}}'},
+    ],
+)
+def test_what_dynamodb_just_holds_is_written(row: Row, dynamodb: DynamoDBSubject) -> None:
+    table = dynamodb.table(LIMITED, ("h", "r"), (Index(name="i-index", key=("i",)),))
+    dynamodb.store.create(table)
+    assert unwritable(dynamodb, table, row) is None
+    assert dynamodb.store.add(table, arrow(table, [row])).written == 1
+    assert stored(dynamodb, table) == by_key(table, arrow(table, [row]))
+
+
+def test_a_declared_column_among_the_undeclared_is_named(dynamodb: DynamoDBSubject) -> None:
+    table = dynamodb.table(COLUMNS, ("id",))
+    assert "_extra: label" in (unwritable(dynamodb, table, {"id": "1", EXTRA: '{"label":{"S":"x"}}'}) or "")

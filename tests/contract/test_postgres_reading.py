@@ -1,0 +1,208 @@
+"""Reading PostgreSQL tables in segments: disjoint, complete, under one snapshot, while rows move."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+
+from include.embedded import postgres
+from include.trueup.errors import StoreRejectedError
+from include.trueup.model import Table, Type
+from include.trueup.stores.postgres import PostgresStore
+from include.trueup.stores.postgres.reading import STRIPE_BLOCKS
+from tests.postgres_tables import new_database, read, rows, run_sql, table
+
+ROWS = 12_000
+SEGMENTS = 3
+WIDE = table("wide", {"id": Type.INTEGER, "n": Type.NUMBER, "padding": Type.TEXT})
+EVERY_ROW_MOVES = "BEGIN; LOCK TABLE wide IN SHARE ROW EXCLUSIVE MODE; UPDATE wide SET n = n + 1; COMMIT"
+FEW = {"id": Type.INTEGER, "n": Type.NUMBER}
+
+
+@pytest.fixture(scope="module")
+def uri(postgres_server: postgres.Server) -> str:
+    return new_database(postgres_server)
+
+
+@pytest.fixture
+def wide(uri: str) -> Table:
+    """A table of several stripes with full pages, so that the new version of an updated row goes to another page."""
+    run_sql(
+        uri,
+        "DROP TABLE IF EXISTS wide",
+        "CREATE TABLE wide (id int PRIMARY KEY, n numeric, padding text)",
+        f"INSERT INTO wide SELECT i, i, repeat('.', 500) FROM generate_series(1, {ROWS}) i",
+    )
+    blocks = run_sql(uri, "SELECT pg_relation_size('wide') / 8192")[0][0]
+    assert blocks > STRIPE_BLOCKS
+    return WIDE
+
+
+def keys_by_segment(uri: str, snapshot: str | None) -> list[Counter[int]]:
+    """The keys of each segment; between two segments every row moves."""
+    found = []
+    for segment in rows_by_segment(PostgresStore(uri, snapshot=snapshot), WIDE, SEGMENTS):
+        found.append(Counter(row["id"] for row in segment))
+        run_sql(uri, EVERY_ROW_MOVES)
+    return found
+
+
+def rows_by_segment(store: PostgresStore, declared: Table, segments: int) -> Iterator[list[dict[str, Any]]]:
+    for segment in range(segments):
+        yield [row for batch in store.read(declared, segment, segments) for row in batch.to_pylist()]
+
+
+@contextmanager
+def rows_that_move(uri: str) -> Iterator[None]:
+    """Meanwhile, update rows again and again, so that their newest versions go from place to place."""
+    stop = threading.Event()
+
+    def update() -> None:
+        with psycopg.connect(uri, autocommit=True) as connection:
+            while not stop.is_set():
+                connection.execute("UPDATE wide SET n = n + 1 WHERE id % 7 = floor(random() * 7)")
+
+    thread = threading.Thread(target=update)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def each_once(found: list[Counter[int]]) -> bool:
+    together = sum(found, Counter[int]())
+    return set(together) == set(range(1, ROWS + 1)) and set(together.values()) == {1}
+
+
+def test_segments_are_disjoint_and_complete_while_rows_move(wide: Table, uri: str) -> None:
+    with rows_that_move(uri):
+        alone = keys_by_segment(uri, None)
+        with PostgresStore(uri).export_snapshot() as snapshot:
+            together = keys_by_segment(uri, snapshot)
+    assert each_once(alone)
+    assert each_once(together)
+    assert min(map(len, alone)) > ROWS / SEGMENTS / 2
+    assert min(map(len, together)) > 0
+
+
+def test_places_alone_would_not_do_while_rows_move(wide: Table, uri: str) -> None:
+    """What the hash of the key is for: ranges of places that are each read at their own time repeat rows."""
+    found = []
+    for first in range(0, 3 * STRIPE_BLOCKS, STRIPE_BLOCKS):
+        place = f"ctid >= '({first},0)' AND ctid < '({first + STRIPE_BLOCKS},0)'"
+        found.append(Counter(key for (key,) in run_sql(uri, f"SELECT id FROM wide WHERE {place}")))
+        run_sql(uri, EVERY_ROW_MOVES)
+    assert not each_once(found)
+
+
+def test_an_exported_snapshot_sees_nothing_that_is_written_later(wide: Table, uri: str) -> None:
+    store = PostgresStore(uri)
+    with store.export_snapshot() as snapshot:
+        run_sql(uri, "DELETE FROM wide WHERE id <= 100", "UPDATE wide SET n = -1 WHERE id > 1000", "VACUUM wide")
+        run_sql(uri, f"INSERT INTO wide SELECT i, i FROM generate_series({ROWS + 1}, {ROWS + 5000}) i")
+        seen = PostgresStore(uri, snapshot=snapshot)
+        found = [row for segment in rows_by_segment(seen, wide, SEGMENTS) for row in segment]
+        assert sorted((row["id"], row["n"]) for row in found) == [(i, str(i)) for i in range(1, ROWS + 1)]
+        assert seen.get(wide, rows(wide, {"id": 1}, {"id": 2000}, {"id": ROWS + 1})).num_rows == 2
+    assert len(read(store, wide, SEGMENTS)) == ROWS + 4900
+    with pytest.raises(StoreRejectedError, match="not held open any more"):
+        list(seen.read(wide, 0, SEGMENTS))
+    with pytest.raises(StoreRejectedError, match="not held open any more"):
+        seen.get(wide, rows(wide, {"id": 1}))
+
+
+def test_a_table_rewritten_after_the_snapshot_is_not_read_by_places_that_are_gone(wide: Table, uri: str) -> None:
+    with PostgresStore(uri).export_snapshot() as snapshot:
+        store = PostgresStore(uri, snapshot=snapshot)
+        first = list(store.read(wide, 0, SEGMENTS))
+        assert first
+        run_sql(uri, "VACUUM FULL wide")
+        with pytest.raises(StoreRejectedError, match=r"was rewritten.*Take a new snapshot"):
+            list(store.read(wide, 1, SEGMENTS))
+        assert len(read(store, wide, segments=1)) == ROWS  # one segment needs no places
+
+
+@pytest.mark.parametrize("with_snapshot", [False, True])
+def test_partitioned_tables_views_and_tables_without_a_key_are_read_in_segments(uri: str, with_snapshot: bool) -> None:
+    run_sql(
+        uri,
+        "DROP TABLE IF EXISTS parts, parent, keyless CASCADE",
+        "CREATE TABLE parts (id int PRIMARY KEY, n numeric) PARTITION BY RANGE (id)",
+        "CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (400)",
+        "CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (400) TO (1000)",
+        "INSERT INTO parts SELECT i, i FROM generate_series(1, 900) i",
+        "CREATE VIEW seen AS SELECT * FROM parts WHERE id > 450",
+        "CREATE TABLE parent (id int, n numeric)",
+        "CREATE TABLE child () INHERITS (parent)",
+        "INSERT INTO parent SELECT i, i FROM generate_series(1, 50) i",
+        "INSERT INTO child SELECT i, i FROM generate_series(51, 100) i",
+        "CREATE TABLE keyless AS SELECT nullif(i % 50, 0) AS id, i::numeric AS n FROM generate_series(1, 200) i",
+    )
+    store = PostgresStore(uri)
+    with store.export_snapshot() as snapshot:
+        reader = PostgresStore(uri, snapshot=snapshot if with_snapshot else None)
+        for name, expected in {"parts": 900, "seen": 450, "parent": 100, "keyless": 200}.items():
+            declared = table(name, FEW)
+            assert len(read(reader, declared, SEGMENTS)) == expected, name
+            assert {row["n"] for row in read(reader, declared, SEGMENTS)} == {
+                row["n"] for row in read(reader, declared)
+            }, name
+
+
+def test_composite_keys_are_spread_over_segments(uri: str) -> None:
+    run_sql(
+        uri,
+        "DROP TABLE IF EXISTS pairs",
+        "CREATE TABLE pairs (a text, b int, PRIMARY KEY (a, b))",
+        "INSERT INTO pairs SELECT chr(97 + i % 5), i FROM generate_series(1, 1000) i",
+    )
+    declared = table("pairs", {"a": Type.TEXT, "b": Type.INTEGER}, key=["a", "b"])
+    store = PostgresStore(uri)
+    sizes = [sum(batch.num_rows for batch in store.read(declared, segment, 4)) for segment in range(4)]
+    assert sum(sizes) == 1000
+    assert min(sizes) > 150
+
+
+def test_a_reader_that_is_left_early_leaves_no_connection(wide: Table, uri: str) -> None:
+    batches = PostgresStore(uri).read(wide, 0, 1)
+    next(batches)
+    batches.close()  # type: ignore[attr-defined]
+    backends = (
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'trueup' AND datname = current_database()"
+    )
+    for _ in range(50):
+        if run_sql(uri, backends) == [(0,)]:
+            return
+    raise AssertionError("the connection is still there")
+
+
+def test_reading_holds_a_bounded_part_of_the_table(uri: str) -> None:
+    run_sql(
+        uri,
+        "DROP TABLE IF EXISTS fat",
+        "CREATE TABLE fat AS SELECT i AS id, repeat('x', 1000) AS t FROM generate_series(1, 60000) i",
+    )
+    declared = table("fat", {"id": Type.INTEGER, "t": Type.TEXT})
+    sizes = [batch.nbytes for batch in PostgresStore(uri).read(declared, 0, 1)]
+    assert sum(sizes) > 60_000_000
+    assert max(sizes) < 16_000_000
+
+
+def test_estimates_come_from_the_planner(uri: str, wide: Table) -> None:
+    store = PostgresStore(uri)
+    assert store.describe(wide).estimated_rows is None  # type: ignore[union-attr]
+    run_sql(uri, "ANALYZE wide")
+    assert store.describe(wide).estimated_rows == ROWS  # type: ignore[union-attr]
+    assert store.describe(table("nowhere", WIDE.columns)) is None
+    with pytest.raises(StoreRejectedError, match="no table nowhere"):
+        list(store.read(table("nowhere", WIDE.columns), 0, 1))
+    with pytest.raises(StoreRejectedError, match="no column 'm'"):
+        list(store.read(table("wide", {**WIDE.columns, "m": Type.TEXT}), 0, 1))

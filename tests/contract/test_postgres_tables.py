@@ -1,0 +1,137 @@
+"""Making PostgreSQL tables: from a declaration, by a script, where something is there already; and running scripts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from include.embedded import postgres
+from include.trueup.errors import StoreRejectedError, StoreUnavailableError
+from include.trueup.model import Index, Type
+from include.trueup.stores.postgres import PostgresStore
+from tests.postgres_tables import new_database, rows, run_sql, table
+
+RESULTS = table(
+    "results",
+    {"id": Type.TEXT, "code": Type.TEXT, "payload": Type.JSON},
+    indexes=[Index(name="by_code", key=("code",))],
+)
+
+
+@pytest.fixture(scope="module")
+def uri(postgres_server: postgres.Server) -> str:
+    return new_database(postgres_server)
+
+
+@pytest.fixture
+def store(uri: str) -> PostgresStore:
+    run_sql(uri, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public", "DROP SCHEMA IF EXISTS app CASCADE")
+    return PostgresStore(uri, lock_timeout=0.2, patience=0.5)
+
+
+def script(folder: Path, text: str) -> Path:
+    file = folder / "make.sql"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_a_declaration_gets_the_types_of_the_canonical_form(store: PostgresStore, uri: str) -> None:
+    declared = table("t", {type_.value: type_ for type_ in Type}, key=["text"])
+    assert store.create(declared)
+    types = run_sql(
+        uri,
+        "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 't'::regclass AND attnum > 0",
+    )
+    assert dict(types) == {
+        "text": "text",
+        "number": "numeric",
+        "integer": "bigint",
+        "boolean": "boolean",
+        "timestamp": "timestamp with time zone",
+        "json": "jsonb",
+        "binary": "bytea",
+    }
+
+
+def test_a_script_makes_the_table_in_its_schema(store: PostgresStore, uri: str, tmp_path: Path) -> None:
+    run_sql(uri, "CREATE SCHEMA app", "CREATE TABLE public.sessions (id uuid PRIMARY KEY)")
+    text = """
+        -- 100 % of the statements run
+        CREATE TABLE results (
+            id uuid PRIMARY KEY REFERENCES sessions (id), code text, payload jsonb NOT NULL DEFAULT '{"%s": ";"}'
+        );
+        CREATE INDEX results_code_idx ON results (code, id);
+        COMMENT ON TABLE results IS 'made by script';
+    """
+    declared = replace(RESULTS, name="app.results", create_sql=script(tmp_path, text))
+    assert store.create(declared) is True
+    assert store.create(declared) is False
+    assert run_sql(uri, "SELECT obj_description('app.results'::regclass)") == [("made by script",)]
+    found = store.describe(declared)
+    assert found is not None
+    # the index is named otherwise than declared, and begins with the declared columns
+    assert (found.key, found.indexes, found.differences) == (("id",), ("results_code_idx",), ())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("CREATE TABLE other (id text PRIMARY KEY)", "does not make table public.results"),
+        ("CREATE TABLE results (id text PRIMARY KEY, code text, payload jsonb)", "no index on 'code'"),
+        ("CREATE TABLE results (id text, code text PRIMARY KEY, payload jsonb)", "primary key is 'code'"),
+        ("CREATE TABLE results (id text, code text, payload jsonb)", "primary key is missing"),
+        ("CREATE TABLE results (id text PRIMARY KEY, code text, payload text)", "column 'payload' is text"),
+        ("CREATE TABLE results (id text PRIMARY KEY, payload jsonb)", "no column 'code'"),
+        ("CREATE TABLE results (id text PRIMARY KEY); nonsense", "SQLSTATE 42601"),
+    ],
+)
+def test_a_script_that_makes_something_else_leaves_nothing(
+    store: PostgresStore, uri: str, tmp_path: Path, text: str, message: str
+) -> None:
+    with pytest.raises(StoreRejectedError, match=message):
+        store.create(replace(RESULTS, create_sql=script(tmp_path, text)))
+    assert run_sql(uri, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        ("CREATE INDEX by_code ON results (id)", "index 'by_code' is on 'id', declared is 'code'"),
+        ("CREATE INDEX by_code ON results (code) WHERE code > 'a'", "partial or not valid"),
+        ("CREATE INDEX x ON results (code) WHERE code > 'a'", "no index on 'code'"),
+        ("CREATE INDEX x ON results (id, code)", "no index on 'code'"),
+        ("CREATE INDEX x ON results (lower(code))", "no index on 'code'"),
+        ("CREATE INDEX x ON results (id) INCLUDE (code)", "no index on 'code'"),
+    ],
+)
+def test_an_index_that_does_not_serve_is_a_difference(store: PostgresStore, uri: str, index: str, message: str) -> None:
+    run_sql(uri, "CREATE TABLE results (id text PRIMARY KEY, code text, payload jsonb)", index)
+    with pytest.raises(StoreRejectedError, match=message):
+        store.create(RESULTS)
+
+
+def test_a_table_is_not_written_where_its_key_is_another(store: PostgresStore, uri: str) -> None:
+    run_sql(uri, "CREATE TABLE results (id text, code text PRIMARY KEY, payload jsonb)")
+    narrow = table("results", {"id": Type.TEXT})
+    with pytest.raises(StoreRejectedError, match="nothing was written"):
+        store.add(narrow, rows(narrow, {"id": "x"}))
+    assert len(list(store.read(narrow, 0, 1))) == 0  # it may be read
+
+
+def test_a_script_is_one_transaction(store: PostgresStore, uri: str) -> None:
+    store.script("CREATE TABLE a (i int); INSERT INTO a VALUES (1), (2); UPDATE a SET i = i * 10")
+    with pytest.raises(StoreRejectedError, match="SQLSTATE 22012"):
+        store.script("DELETE FROM a; SELECT 1 / 0")
+    assert run_sql(uri, "SELECT sum(i) FROM a") == [(30,)]
+
+
+def test_a_script_gives_up_on_a_lock_that_is_kept(store: PostgresStore, uri: str) -> None:
+    run_sql(uri, "CREATE TABLE a (i int)")
+    with psycopg.connect(uri) as other:
+        other.execute("SELECT * FROM a")
+        with pytest.raises(StoreUnavailableError, match=r"SQLSTATE 55P03.*Tried \d+ times"):
+            store.script("ALTER TABLE a ADD COLUMN b int")
+    store.script("ALTER TABLE a ADD COLUMN b int")

@@ -1,0 +1,149 @@
+"""The DynamoDB store where INSERT cannot be used, and where somebody else writes at the same time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from include.trueup.model import Table
+from tests.contract.subject import arrow, by_key
+from tests.engines import store_at
+
+from .proxy import (
+    Answer,
+    Forward,
+    Proxy,
+    Request,
+    Rule,
+    error,
+    ok,
+    page_of_a_load_balancer,
+)
+from .rows import row, store_behind, stored
+
+pytestmark = pytest.mark.usefixtures("short_pauses")
+
+
+# endpoints on which INSERT cannot be used
+
+
+def unknown(request: Request, forward: Forward) -> Answer:
+    return error("UnknownOperationException") if request.operation == "BatchExecuteStatement" else forward(request)
+
+
+def not_allowed(request: Request, forward: Forward) -> Answer:
+    return error("AccessDeniedException") if request.operation == "BatchExecuteStatement" else forward(request)
+
+
+def broken(request: Request, forward: Forward) -> Answer:
+    return (
+        page_of_a_load_balancer(request, forward) if request.operation == "BatchExecuteStatement" else forward(request)
+    )
+
+
+def insert_overwrites(request: Request, forward: Forward) -> Answer:
+    """An engine whose INSERT replaces the row that is there."""
+    if request.operation != "BatchExecuteStatement":
+        return forward(request)
+    for statement in request.json["Statements"]:
+        name = statement["Statement"].split('"')[1]
+        attributes = [part.split("'")[1] for part in statement["Statement"].split("{")[1].split(",")]
+        item = dict(zip(attributes, statement["Parameters"], strict=True))
+        put = {"TableName": name, "Item": item}
+        headers = {**request.headers, "X-Amz-Target": "DynamoDB_20120810.PutItem"}
+        forward(Request(operation="PutItem", number=0, headers=headers, body=json.dumps(put).encode()))
+    return ok(Responses=[{} for _ in request.json["Statements"]])
+
+
+@pytest.mark.parametrize("rule", [unknown, not_allowed, broken, insert_overwrites])
+def test_rows_are_put_one_by_one_where_insert_does_not_serve(
+    rule: Rule, proxy: Proxy, engine: str, table: Table
+) -> None:
+    theirs = [row(number, label="theirs") for number in (0, 5, 40)]
+    store_at(engine).add(table, arrow(table, theirs))
+    proxy.rule = rule
+    store, ours = store_behind(proxy), arrow(table, [row(number) for number in range(60)])
+    for _ in range(2):
+        outcome = store.add(table, ours)
+        assert (outcome.written, len(outcome.conflicts)) == (57, 3)
+    assert stored(engine, table) == by_key(table, ours) | by_key(table, arrow(table, theirs))
+    assert proxy.count("BatchExecuteStatement") <= 3  # found out once, and remembered
+
+
+# somebody else writes at the same time
+
+
+def between(operation: str, write: Callable[[], object]) -> Rule:
+    """A rule by which somebody writes just before the next request of that operation is carried out, once."""
+    writes = [write]
+
+    def rule(request: Request, forward: Forward) -> Answer:
+        if request.operation == operation and writes:
+            writes.pop()()
+        return forward(request)
+
+    return rule
+
+
+@pytest.mark.parametrize("operation", ["UpdateItem", "DeleteItem"])
+def test_a_row_changed_between_read_and_write_is_left_alone(
+    operation: str, proxy: Proxy, engine: str, table: Table
+) -> None:
+    other = store_at(engine)
+    other.add(table, arrow(table, [row(1), row(2)]))
+    theirs = arrow(table, [row(1, amount="9")])
+    proxy.rule = between(operation, lambda: other.change(table, theirs, arrow(table, [row(1)])))
+    store = store_behind(proxy)
+    if operation == "UpdateItem":
+        outcome = store.change(table, arrow(table, [row(1, label="ours")]), arrow(table, [row(1)]))
+    else:
+        outcome = store.remove(table, arrow(table, [row(1)]))
+    assert (outcome.written, [conflict.key for conflict in outcome.conflicts]) == (0, ["id-001"])
+    assert stored(engine, table) == by_key(table, theirs) | by_key(table, arrow(table, [row(2)]))
+
+
+def test_a_row_added_by_somebody_else_meanwhile_is_left_alone(proxy: Proxy, engine: str, table: Table) -> None:
+    store, theirs = store_behind(proxy), arrow(table, [row(7, label="theirs")])
+    store.add(table, arrow(table, [row(99)]))
+    proxy.rule = between("BatchExecuteStatement", lambda: store_at(engine).add(table, theirs))
+    outcome = store.add(table, arrow(table, [row(number) for number in range(20)]))
+    assert (outcome.written, [conflict.key for conflict in outcome.conflicts]) == (19, ["id-007"])
+    assert stored(engine, table)[("id-007",)]["label"] == "theirs"
+
+
+def test_a_row_that_keeps_changing_is_a_conflict_in_the_end(proxy: Proxy, engine: str, table: Table) -> None:
+    other = store_at(engine)
+    other.add(table, arrow(table, [row(1)]))
+
+    def there_and_back(request: Request, forward: Forward) -> Answer:
+        return error("ConditionalCheckFailedException") if request.operation == "UpdateItem" else forward(request)
+
+    proxy.rule = there_and_back
+    outcome = store_behind(proxy).change(table, arrow(table, [row(1, label="ours")]), arrow(table, [row(1)]))
+    assert (outcome.written, len(outcome.conflicts)) == (0, 1)
+    assert stored(engine, table) == by_key(table, arrow(table, [row(1)]))
+
+
+def test_an_engine_that_cannot_compare_maps_is_asked_member_by_member(proxy: Proxy, engine: str, table: Table) -> None:
+    def no_maps(request: Request, forward: Forward) -> Answer:
+        compared = request.json.get("ExpressionAttributeValues", {}).items()
+        condition = request.json.get("ConditionExpression", "")
+        maps = [
+            placeholder for placeholder, value in compared if {"M", "L"} & set(value) and f"={placeholder}" in condition
+        ]
+        return error("ConditionalCheckFailedException") if maps else forward(request)
+
+    proxy.rule = no_maps
+    deep = '{"a":{"L":[{"M":{"x y":{"S":"z"}}},{"NULL":true},{"SS":["p","q"]}]},"b":{"M":{}}}'
+    before = arrow(table, [row(number, more=deep) for number in range(8)])
+    after = arrow(table, [row(number, more=deep if number % 2 else None, amount="2") for number in range(8)])
+    store = store_behind(proxy)
+    store.add(table, before)
+    assert store.change(table, after, before).written == 8
+    assert stored(engine, table) == by_key(table, after)
+    deeper = arrow(table, [row(1, amount="2", more=deep.replace('"z"', '"Z"'))])
+    assert len(store.remove(table, deeper).conflicts) == 1
+    assert store.remove(table, after).written == 8
+    assert stored(engine, table) == {}
