@@ -1,0 +1,7 @@
+"""The PostgreSQL store. ADBC reads and writes (Arrow, by binary COPY); psycopg quotes, and runs scripts."""
+
+from __future__ import annotations
+
+from .store import PostgresStore
+
+__all__ = ["PostgresStore"]

@@ -1,0 +1,157 @@
+"""SQL for one column: how it is read in canonical form, how a planned value is put into it, how the two are compared.
+
+In all of it `t` is the table and `s` the staging table. A staging table holds canonical form (text for numbers and
+JSON), so that PostgreSQL alone decides what the text means in the column's own type, and a value that does not fit is
+an error and not a rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from ...model import Table, Type
+
+STAGED: dict[Type, str] = {
+    Type.TEXT: "text",
+    Type.NUMBER: "text",
+    Type.INTEGER: "int8",
+    Type.BOOLEAN: "bool",
+    Type.TIMESTAMP: "timestamptz",
+    Type.JSON: "text",
+    Type.BINARY: "bytea",
+}
+"""The type of a staging table's column."""
+CREATED: dict[Type, str] = {
+    Type.TEXT: "text",
+    Type.NUMBER: "numeric",
+    Type.INTEGER: "bigint",
+    Type.BOOLEAN: "boolean",
+    Type.TIMESTAMP: "timestamptz",
+    Type.JSON: "jsonb",
+    Type.BINARY: "bytea",
+}
+"""The type of a column in a table that is made from its declaration."""
+_INTEGERS = frozenset({"int2", "int4", "int8"})
+_HOLDS: dict[Type, frozenset[str]] = {
+    Type.NUMBER: _INTEGERS | {"numeric"},
+    Type.INTEGER: _INTEGERS,
+    Type.BOOLEAN: frozenset({"bool"}),
+    Type.TIMESTAMP: frozenset({"timestamptz"}),
+    Type.JSON: frozenset({"jsonb", "json"}),
+    Type.BINARY: frozenset({"bytea"}),
+}
+# Whatever is none of these is text: varchar, uuid, enums, dates, vectors, …, as PostgreSQL writes and reads it.
+_NO_TEXT = frozenset().union(*_HOLDS.values()) | {"float4", "float8", "money", "oid"}
+_TYPED = frozenset({"uuid", "jsonb", "numeric", "bool", "timestamptz", "bytea"}) | _INTEGERS
+_NO_MICROSECONDS = sql.SQL("({0} = '-infinity' OR {0} >= '294247-01-01 00:00:00+00')")  # past 64 bits since 1970
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column as PostgreSQL has it: `type` is the name of its built-in base type ('' for an enum or another type that
+    was made), `cast` that type as SQL, quoted by PostgreSQL, `exact` the same with its length or precision."""
+
+    name: str
+    type: str
+    cast: str
+    exact: str
+
+    @property
+    def sql(self) -> sql.Composable:
+        """The column of the table `t`."""
+        return sql.Identifier("t", self.name)
+
+
+def fits(type_: Type, column: Column) -> bool:
+    """Whether the column can hold exactly the values of the declared type. A float cannot hold a number exactly."""
+    if type_ is Type.TEXT:
+        return column.type not in _NO_TEXT
+    return column.type in _HOLDS[type_]
+
+
+def odd(type_: Type, column: Column) -> sql.Composable | None:
+    """The condition that the column's value has no canonical form in the declared type; None if every value has one."""
+    if not fits(type_, column):
+        return sql.SQL("{} IS NOT NULL").format(column.sql)
+    if column.type == "numeric":  # NaN and the infinities are what has no scale
+        return sql.SQL("({0} IS NOT NULL AND scale({0}) IS NULL)").format(column.sql)
+    if column.type == "timestamptz":
+        return _NO_MICROSECONDS.format(column.sql)
+    return None
+
+
+def value(type_: Type, column: Column) -> sql.Composable:
+    """The column's value for reading. JSON is PostgreSQL's own notation; `canonical.py` brings it into ours."""
+    if not fits(type_, column):
+        return sql.SQL("NULL::{}").format(sql.SQL(STAGED[type_]))
+    if column.type == "numeric":
+        return sql.SQL("CASE WHEN scale({0}) IS NOT NULL THEN trim_scale({0})::text END").format(column.sql)
+    if column.type == "timestamptz":
+        return sql.SQL("CASE WHEN NOT {} THEN {} END").format(_NO_MICROSECONDS.format(column.sql), column.sql)
+    return sql.SQL("{}::{}").format(column.sql, sql.SQL(STAGED[type_]))
+
+
+def staged(column: Column, name: str) -> sql.Composable:
+    """The staging table's column of that name, as a value of the table's column."""
+    return sql.SQL("{}::{}").format(sql.Identifier("s", name), sql.SQL(column.cast))
+
+
+def altered(type_: Type, column: Column, name: str) -> sql.Composable | None:
+    """The condition that the column would hold another value than the staging table's column of that name: PostgreSQL
+    rounds to a numeric's scale, cuts blanks off, and writes uuids and dates in its own notation. None if it cannot."""
+    given, exact = sql.Identifier("s", name), sql.SQL(column.exact)
+    if type_ is Type.TEXT and column.exact != "text":
+        return sql.SQL("{0} IS DISTINCT FROM {0}::{1}::text").format(given, exact)
+    if column.exact != column.cast:
+        return sql.SQL("{} IS DISTINCT FROM {}::{}").format(staged(column, name), staged(column, name), exact)
+    return None
+
+
+def same(column: Column, name: str) -> sql.Composable:
+    """Whether the table's column holds the value of the staging table's column of that name. Numbers and jsonb compare
+    by value; text by its bytes, whatever its collation takes for equal."""
+    if column.type in _TYPED:
+        return sql.SQL("{} IS NOT DISTINCT FROM {}").format(column.sql, staged(column, name))
+    if column.type == "json":
+        return sql.SQL("{}::jsonb IS NOT DISTINCT FROM {}::jsonb").format(column.sql, sql.Identifier("s", name))
+    ours = sql.SQL('{}::text COLLATE "C"').format(column.sql)
+    return sql.SQL("{} IS NOT DISTINCT FROM {}::text").format(ours, staged(column, name))
+
+
+def same_as_read(type_: Type, column: Column, name: str) -> sql.Composable:
+    """The same for what was read: a value without canonical form was read as null (and is in `_mistyped`)."""
+    condition = odd(type_, column)
+    if condition is None:
+        return same(column, name)
+    staged_null = sql.SQL("{} IS NULL").format(sql.Identifier("s", name))
+    return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(condition, staged_null, same(column, name))
+
+
+def extra(undeclared: Sequence[Column]) -> sql.Composable:
+    """The values of undeclared columns as one jsonb object; null if none has a value."""
+    return _object([(column.name, sql.SQL("to_jsonb({})").format(column.sql)) for column in undeclared])
+
+
+def mistyped(table: Table, columns: dict[str, Column]) -> sql.Composable:
+    """The values that have no canonical form in the declared type, as one jsonb object; null if there are none."""
+    conditions = {name: odd(type_, columns[name]) for name, type_ in table.columns.items()}
+    found = {name: condition for name, condition in conditions.items() if condition is not None}
+    if not found:
+        return sql.SQL("NULL::jsonb")
+    values = [
+        (name, sql.SQL("CASE WHEN {} THEN to_jsonb({}) END").format(condition, columns[name].sql))
+        for name, condition in found.items()
+    ]
+    return sql.SQL("CASE WHEN {} THEN {} END").format(sql.SQL(" OR ").join(found.values()), _object(values))
+
+
+def _object(values: Sequence[tuple[str, sql.Composable]]) -> sql.Composable:
+    if not values:
+        return sql.SQL("NULL::jsonb")
+    pairs = sql.SQL(", ").join(sql.SQL("({}, {})").format(sql.Literal(name), one) for name, one in values)
+    return sql.SQL(
+        "(SELECT jsonb_object_agg(v.name, v.value) FROM (VALUES {}) v(name, value) WHERE v.value IS NOT NULL)"
+    ).format(pairs)

@@ -1,0 +1,72 @@
+"""Making a table, by its script or from its declaration."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import sql
+
+from ...errors import StoreRejectedError
+from ...model import Table
+from .catalog import QUERY, schema_and_name, shape_of
+from .columns import CREATED
+from .session import Address, script_session
+
+
+def create(address: Address, table: Table) -> bool:
+    """Make the table and its indexes in one transaction; False if it was there already.
+
+    Raises `StoreRejectedError` if what is there, or comes out of the script, is not what is declared; the script's work
+    is undone then."""
+    schema, name = schema_and_name(table)
+    with script_session(address, doing=f"create table {table.name}") as connection:
+        # Two workers at once: the second waits here, and then finds the table.
+        hold = sql.SQL("SELECT pg_advisory_xact_lock(hashtextextended({}, 0))").format(f"trueup create {schema}.{name}")
+        connection.execute(hold)
+        if _is_there(address, connection, table):
+            return False
+        # Of an extension of the path that was: the script may use types and functions from elsewhere.
+        path = (
+            "SELECT set_config('search_path', concat_ws(', ', quote_ident($1), current_setting('search_path')), true)"
+        )
+        connection.execute(path, [schema])
+        if table.create_sql is not None:
+            connection.execute(table.create_sql.read_bytes())
+        else:
+            for statement in _statements(table):
+                connection.execute(statement)
+        if not _is_there(address, connection, table):
+            raise StoreRejectedError(
+                f"{address.place}: script {table.create_sql} does not make table {schema}.{name}. Correct the script."
+            )
+        return True
+
+
+def _is_there(address: Address, connection: psycopg.Connection, table: Table) -> bool:
+    found = connection.execute(QUERY.encode(), list(schema_and_name(table))).fetchone()
+    if found is None:
+        return False
+    if differences := shape_of(table, found[0]).differences(table):
+        raise StoreRejectedError(
+            f"{address.place}: table {table.name} is not what is declared: {'; '.join(differences)}."
+            " Correct the declaration, or rename the table that is there."
+        )
+    return True
+
+
+def _statements(table: Table) -> list[sql.Composed]:
+    name = sql.Identifier(*schema_and_name(table))
+    columns = [
+        sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(CREATED[type_]))
+        for column, type_ in table.columns.items()
+    ]
+    key = sql.SQL("PRIMARY KEY ({})").format(_columns(table.key))
+    made: list[sql.Composed] = [sql.SQL("CREATE TABLE {} ({})").format(name, sql.SQL(", ").join([*columns, key]))]
+    made.extend(
+        sql.SQL("CREATE INDEX {} ON {} ({})").format(sql.Identifier(index.name), name, _columns(index.key))
+        for index in table.indexes
+    )
+    return made
+
+
+def _columns(names: tuple[str, ...]) -> sql.Composable:
+    return sql.SQL(", ").join(sql.Identifier(name) for name in names)

@@ -1,0 +1,86 @@
+"""What an error of PostgreSQL means: worth another try, or not, and what to do about it."""
+
+from __future__ import annotations
+
+import re
+
+import adbc_driver_manager as adbc
+import psycopg
+
+from ...errors import StoreRejectedError, StoreUnavailableError
+
+_TRANSIENT_CLASSES = (
+    "08",
+    "40",
+    "53",
+    "57P",
+)  # connection, serialization and deadlock, resources, shutdown and start-up
+_TRANSIENT = frozenset({"55P03", "25P03"})  # lock_timeout, idle_in_transaction_session_timeout
+_DISK_FULL = "53100"
+# libpq gives no SQLSTATE for a connection that was refused; these say that another try ends the same way.
+_REFUSED = re.compile(
+    r"authentication failed|no password supplied|no pg_hba\.conf entry|is not permitted to log in"
+    r"|(role|database) \".*\" does not exist|permission denied for database|certificate|SSL|invalid .*(option|value)"
+)
+_DRIVER_PREFIX = re.compile(r"^([A-Z_]+: )?(\[libpq\] )?")
+_ADVICE = {
+    "22": "A planned value does not fit its column: mend the transform, or reject such rows in it.",
+    "23502": "Fill that column in the transform, or give it a default in the database.",
+    "23503": "Write the rows that are referred to in an earlier phase, or reject such rows in the transform.",
+    "23505": "Two rows have the same value in a unique index: mend the transform, or reject one of them in it.",
+    "23": "A planned row breaks a constraint of the table: mend the transform, or reject such rows in it.",
+    "25006": "The connection leads to a server that only reads: give it the primary's address.",
+    "28": "Check user and password of the connection.",
+    "3D000": "Check the database name of the connection.",
+    "42501": "Grant the connection's role the right to do this.",
+    "42": "The table is not what the migration declares: compare the two.",
+    "53100": "Make room on the database server, then run again.",
+    "54": "The row is too large for PostgreSQL, or its key for an index: reject such rows in the transform.",
+    "57014": "Somebody cancelled the statement: ask who and why, then run again.",
+}
+
+
+def translated(
+    error: adbc.Error | psycopg.Error | OSError, *, place: str, doing: str
+) -> StoreUnavailableError | StoreRejectedError:
+    """The error as Trueup's own. The message has the server's own sentence, never the statement nor the connection."""
+    sqlstate = getattr(error, "sqlstate", None) or ""
+    said = _said(error)
+    if _transient(error, sqlstate, said):
+        return StoreUnavailableError(f"{place}: could not {doing}: {said}{_code(sqlstate)}.")
+    advice = next((_ADVICE[known] for known in (sqlstate, sqlstate[:2]) if known in _ADVICE), None)
+    if advice is None:
+        advice = "Check the connection." if not sqlstate else "Appendix A of PostgreSQL's manual explains the SQLSTATE."
+    return StoreRejectedError(f"{place}: could not {doing}: {said}{_code(sqlstate)}. {advice}")
+
+
+def _transient(error: adbc.Error | psycopg.Error | OSError, sqlstate: str, said: str) -> bool:
+    if sqlstate:
+        return sqlstate != _DISK_FULL and (sqlstate.startswith(_TRANSIENT_CLASSES) or sqlstate in _TRANSIENT)
+    if isinstance(error, psycopg.Error):
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not _REFUSED.search(said)
+    if isinstance(error, adbc.Error):
+        return error.status_code is adbc.AdbcStatusCode.IO and not _REFUSED.search(said)
+    # A stream of rows broke; Arrow passes on the text alone. The server's "ERROR" is about a row or the request, except
+    # on a standby whose primary has removed rows that are being read; a "FATAL", or silence, is about the connection.
+    return "ERROR:" not in said or "conflict with recovery" in said
+
+
+def _said(error: adbc.Error | psycopg.Error | OSError) -> str:
+    details = {_text(name): told for name, told in getattr(error, "details", None) or ()}
+    primary, detail = details.get("PG_DIAG_MESSAGE_PRIMARY"), details.get("PG_DIAG_MESSAGE_DETAIL")
+    if isinstance(error, psycopg.Error):
+        primary, detail = error.diag.message_primary, error.diag.message_detail
+    said = _text(primary) if primary else _DRIVER_PREFIX.sub("", str(error))
+    # The detail of a broken constraint names the key; other details may hold a whole row.
+    if detail and _text(detail).startswith("Key "):
+        said = f"{said} {_text(detail)}"
+    return " ".join(said.split()).rstrip(".?")
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
+def _code(sqlstate: str) -> str:
+    return f" (SQLSTATE {sqlstate})" if sqlstate else ""

@@ -1,0 +1,129 @@
+"""Reading: a table in disjoint segments, or rows by their keys, in canonical form.
+
+How a table is cut into segments
+- Under an exported snapshot: by where the rows lie. Stripes of 256 blocks go to the segments in turn, each stripe a
+  range of `ctid`, so that together the segments read the table once. A row version that a snapshot sees stays where it
+  is as long as the snapshot is held, and each row has exactly one such version; updates put new versions elsewhere,
+  which the snapshot does not see. Only what rewrites the whole table (VACUUM FULL, CLUSTER, some ALTER TABLE) moves
+  what is seen: that is noticed, and the segment fails rather than read rows twice or never.
+- Without one, every segment is its own transaction. Between two of them a row may be updated and so move; its place
+  decides nothing then. The key does not change: a hash of the key's text decides, and every segment reads the whole
+  table to find its rows. This is also how views, partitioned and foreign tables are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import closing
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from psycopg import sql
+
+from ...errors import StoreRejectedError
+from ...model import EXTRA, MISTYPED, Table, Type
+from .. import arrow_schema
+from . import catalog, columns
+from .canonical import canonical_column
+from .catalog import Shape
+from .session import Address, Session, session
+
+STRIPE_BLOCKS = 256
+_PLACE = """
+SELECT pg_relation_size(c.oid) / current_setting('block_size')::int8 AS blocks,
+       c.relfilenode = pg_relation_filenode(c.oid) AS in_place,
+       current_setting('server_version_num')::int4 >= 140000 AS by_range
+FROM pg_catalog.pg_class c WHERE c.oid = {}
+"""
+
+
+def segment_of(
+    address: Address, table: Table, segment: int, segments: int, snapshot: str | None
+) -> Generator[pa.RecordBatch]:
+    """The rows of one segment, in batches."""
+    with session(address, doing=f"read table {table.name}", read_only=True, snapshot=snapshot) as opened:
+        shape = catalog.require(opened, table)
+        everything = _select(table, shape)
+        for condition in _parts(opened, table, shape, segment, segments, snapshot):
+            with closing(opened.stream(sql.SQL("{} WHERE {}").format(everything, condition))) as batches:
+                for batch in batches:
+                    if batch.num_rows:
+                        yield _canonical(table, batch)
+
+
+def by_keys(address: Address, table: Table, keys: pa.Table, snapshot: str | None) -> pa.Table:
+    """The rows with these keys. The keys go as one array for each key column, so that nothing is written anywhere."""
+    distinct = keys.select(list(table.key)).group_by(list(table.key)).aggregate([])
+    texts = [_key_texts(distinct[name], table.columns[name]) for name in table.key]
+    parameters = pa.RecordBatch.from_arrays(
+        [pa.array([column.to_pylist()], pa.list_(pa.string())) for column in texts], list(table.key)
+    )
+    with session(address, doing=f"read rows of table {table.name}", read_only=True, snapshot=snapshot) as opened:
+        shape = catalog.require(opened, table)
+        names = [sql.Identifier(f"k{i}") for i in range(len(table.key))]
+        arrays = sql.SQL(", ").join(sql.SQL(f"${i + 1}::text[]") for i in range(len(names)))
+        matches = [
+            sql.SQL("{} = {}::{}").format(column.sql, sql.SQL("k.{}").format(name), sql.SQL(column.cast))
+            for name, column in zip(names, (shape.columns[name] for name in table.key), strict=True)
+        ]
+        query = sql.SQL("{} JOIN unnest({}) k({}) ON {}").format(
+            _select(table, shape), arrays, sql.SQL(", ").join(names), sql.SQL(" AND ").join(matches)
+        )
+        found = opened.fetch(query, parameters)
+    return pa.Table.from_batches([_canonical(table, batch) for batch in found.to_batches()], arrow_schema(table))
+
+
+def _select(table: Table, shape: Shape) -> sql.Composable:
+    """The query for all rows; positions of the result are those of `arrow_schema`."""
+    values = [columns.value(type_, shape.columns[name]) for name, type_ in table.columns.items()]
+    extra, odd = columns.extra(shape.undeclared(table)), columns.mistyped(table, shape.columns)
+    values += [sql.SQL("{}::text").format(extra), sql.SQL("{}::text").format(odd)]
+    listed = sql.SQL(", ").join(
+        sql.SQL("{} AS {}").format(one, sql.Identifier(f"c{i}")) for i, one in enumerate(values)
+    )
+    return sql.SQL("SELECT {} FROM {} AS t").format(listed, sql.Identifier(shape.schema, shape.name))
+
+
+def _parts(
+    opened: Session, table: Table, shape: Shape, segment: int, segments: int, snapshot: str | None
+) -> Iterator[sql.Composable]:
+    """The conditions whose rows, one condition after the other, are the segment."""
+    if segments == 1:
+        yield sql.SQL("true")
+        return
+    if snapshot is not None and shape.stored:
+        # Holding this lock, nobody can rewrite the table any more until we are done.
+        opened.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(sql.Identifier(shape.schema, shape.name)))
+        place = opened.fetch(sql.SQL(_PLACE).format(shape.oid)).to_pylist()
+        if not place or not place[0]["in_place"]:
+            raise StoreRejectedError(
+                f"{opened.place}: table {table.name} was rewritten (VACUUM FULL, CLUSTER or ALTER TABLE) after the"
+                f" snapshot {snapshot} was taken. Take a new snapshot and read every segment again."
+            )
+        if place[0]["by_range"]:
+            for first in range(segment * STRIPE_BLOCKS, place[0]["blocks"], segments * STRIPE_BLOCKS):
+                yield sql.SQL("t.ctid >= {}::tid AND t.ctid < {}::tid").format(
+                    f"({first},0)", f"({first + STRIPE_BLOCKS},0)"
+                )
+            return
+    hashed: sql.Composable = sql.SQL("0")
+    for name in table.key:
+        text = sql.SQL("coalesce({}::text, '')").format(shape.columns[name].sql)
+        hashed = sql.SQL('hashtextextended({} COLLATE "C", {})').format(text, hashed)
+    yield sql.SQL("({} & 9223372036854775807) % {} = {}").format(hashed, segments, segment)
+
+
+def _canonical(table: Table, batch: pa.RecordBatch) -> pa.RecordBatch:
+    schema = arrow_schema(table)
+    json_columns = {name for name, type_ in table.columns.items() if type_ is Type.JSON} | {EXTRA, MISTYPED}
+    arrays = [
+        canonical_column(array) if name in json_columns else array.cast(schema.field(name).type)
+        for name, array in zip(schema.names, batch.columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _key_texts(keys: pa.ChunkedArray, type_: Type) -> pa.ChunkedArray:
+    if type_ is Type.BINARY:
+        return pa.chunked_array([[None if key is None else f"\\x{key.hex()}" for key in keys.to_pylist()]], pa.string())
+    return pc.cast(keys, pa.string())

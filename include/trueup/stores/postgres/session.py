@@ -1,0 +1,226 @@
+"""A transaction on a connection of its own.
+
+Every call of the store opens one connection and closes it. That takes 3 ms, to a call that moves 20,000 rows, and there
+is no pool whose connections a restart, a fork or another thread could have spoiled.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import adbc_driver_manager as adbc
+import adbc_driver_postgresql
+import psycopg
+import pyarrow as pa
+from psycopg import conninfo, pq, sql
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from ...errors import StoreRejectedError, StoreUnavailableError
+from .failures import translated
+
+_T = TypeVar("_T")
+_BATCH_BYTES = 8 * 1024 * 1024
+_BATCH_OPTION = adbc_driver_postgresql.StatementOptions.BATCH_SIZE_HINT_BYTES.value
+_COPY_OPTION = adbc_driver_postgresql.StatementOptions.USE_COPY.value
+_DEFAULTS = {"application_name": "trueup", "connect_timeout": "10"}
+# Notations must be the same on every server, whatever the role's or the database's own settings are.
+_SETTINGS = {
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "10min",
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+}
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a database is and how to wait for it. `conninfo` holds the password; nothing shows it.
+
+    `lock_timeout` and `patience` are seconds: how long a statement waits for a lock, how long a call tries again."""
+
+    conninfo: str = field(repr=False)
+    place: str
+    lock_timeout: float
+    patience: float
+    _drivers: threading.local = field(default_factory=threading.local, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, uri: str, *, lock_timeout: float, patience: float) -> Address:
+        """The address in a libpq URI or conninfo. Raises `StoreRejectedError` if it is neither."""
+        try:
+            given = {name: str(text) for name, text in conninfo.conninfo_to_dict(uri).items() if text is not None}
+        except psycopg.ProgrammingError:  # its message repeats parts of what was given, perhaps the password
+            raise StoreRejectedError(
+                "the PostgreSQL connection is neither a libpq URI (postgresql://…) nor a conninfo string. Correct it."
+            ) from None
+        defaults = {one.keyword.decode(): one.val.decode() for one in pq.Conninfo.get_defaults() if one.val is not None}
+        known = {**defaults, **given}
+        host = known.get("host") or known.get("hostaddr") or "localhost"
+        place = f"{host}:{known.get('port', '5432')}/{known.get('dbname') or known.get('user', '')}"
+        whole = conninfo.make_conninfo(**{**_DEFAULTS, **given, "client_encoding": "UTF8"})
+        return cls(whole, place, lock_timeout, patience)
+
+    def database(self) -> adbc.AdbcDatabase:
+        """The driver, which holds no connection. It reads the whole catalog when it is made (30 ms and more), and no two
+        threads may use it at once: each thread makes its own, once."""
+        if not hasattr(self._drivers, "database"):
+            self._drivers.database = adbc_driver_postgresql.connect(self.conninfo)
+        made: adbc.AdbcDatabase = self._drivers.database
+        return made
+
+    def settings(self) -> sql.Composed:
+        """The statement that makes the settings of one transaction. Not of the session: a pooler may share that."""
+        values = {**_SETTINGS, "lock_timeout": f"{int(self.lock_timeout * 1000)}ms"}
+        calls = [sql.SQL("set_config({}, {}, true)").format(name, text) for name, text in values.items()]
+        return sql.SQL("SELECT {}").format(sql.SQL(", ").join(calls))
+
+    def insist(self, work: Callable[[], _T]) -> tuple[_T, int]:
+        """What `work` returns, and how often it had to be done again: after `StoreUnavailableError` it is, waiting
+        longer each time, at random, until `patience` is over. `work` must be a whole transaction."""
+        retrying = Retrying(
+            retry=retry_if_exception_type(StoreUnavailableError),
+            wait=wait_random_exponential(multiplier=0.1, max=5),
+            stop=stop_after_delay(self.patience),
+            reraise=True,
+        )
+        begun = time.monotonic()
+        try:
+            result = retrying(work)
+        except StoreUnavailableError as error:
+            tried, took = retrying.statistics["attempt_number"], time.monotonic() - begun
+            raise StoreUnavailableError(
+                f"{error} Tried {tried} times in {took:.0f} s. What was written before stays; run it again once the"
+                " database answers."
+            ) from error
+        return result, retrying.statistics["attempt_number"] - 1
+
+
+@dataclass(frozen=True)
+class Session:
+    """An open transaction."""
+
+    place: str
+    connection: adbc.AdbcConnection
+
+    def execute(self, statement: str | sql.Composable) -> int:
+        """Run a statement that returns no rows; gives the number of rows that it wrote (-1 where that has no sense)."""
+        with self._statement(statement) as running:
+            written: int = running.execute_update()
+            return written
+
+    def fetch(self, statement: str | sql.Composable, parameters: pa.RecordBatch | None = None) -> pa.Table:
+        """The rows of a query, all of them. `parameters` is one row; its columns are $1, $2, …"""
+        with self._statement(statement) as running:
+            running.set_options(**{_COPY_OPTION: "false"})  # errors of a COPY come without their SQLSTATE
+            if parameters is not None:
+                running.prepare()
+                schema, row = parameters.__arrow_c_array__()
+                running.bind(row, schema)
+            stream, _ = running.execute_query()
+            with pa.RecordBatchReader.from_stream(stream) as batches:
+                return batches.read_all()
+
+    def stream(self, statement: str | sql.Composable) -> Generator[pa.RecordBatch]:
+        """The rows of a query in batches of about 8 MiB, as they come (binary COPY)."""
+        with self._statement(statement) as running:
+            running.set_options(**{_BATCH_OPTION: str(_BATCH_BYTES)})
+            stream, _ = running.execute_query()
+            with pa.RecordBatchReader.from_stream(stream) as batches:
+                yield from batches
+
+    def fill(self, temporary_table: str, rows: pa.Table) -> None:
+        """Append rows to a temporary table, by binary COPY."""
+        with adbc.AdbcStatement(self.connection) as running:
+            options = {
+                adbc.StatementOptions.INGEST_TARGET_TABLE: temporary_table,
+                adbc.StatementOptions.INGEST_MODE: adbc.INGEST_OPTION_MODE_APPEND,
+                adbc.StatementOptions.INGEST_TEMPORARY: "true",
+            }
+            running.set_options(**{option.value: text for option, text in options.items()})
+            running.bind_stream(rows.to_reader().__arrow_c_stream__())
+            running.execute_update()
+
+    @contextmanager
+    def _statement(self, statement: str | sql.Composable) -> Iterator[adbc.AdbcStatement]:
+        with adbc.AdbcStatement(self.connection) as made:
+            made.set_sql_query(statement if isinstance(statement, str) else statement.as_string(None))
+            yield made
+
+
+@contextmanager
+def session(address: Address, *, doing: str, read_only: bool = False, snapshot: str | None = None) -> Iterator[Session]:
+    """A transaction, committed at the end of the block and rolled back by an error in it.
+
+    Read-only transactions see one snapshot throughout; the exported one where `snapshot` names it. `doing` is for
+    messages ("read table public.orders"). Raises `StoreUnavailableError` or `StoreRejectedError` for errors of
+    PostgreSQL.
+    """
+    begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY" if read_only else "BEGIN ISOLATION LEVEL READ COMMITTED"
+    try:
+        with adbc.AdbcConnection(address.database()) as connection:
+            opened = Session(address.place, connection)
+            opened.execute(begin)
+            if snapshot is not None:
+                _import(opened, snapshot)
+            opened.fetch(address.settings())
+            yield opened
+            opened.execute("COMMIT")  # without it, closing the connection rolls back
+    except (adbc.Error, OSError) as error:
+        raise translated(error, place=address.place, doing=doing) from error
+
+
+def _import(opened: Session, snapshot: str) -> None:
+    try:
+        opened.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
+    except adbc.ProgrammingError as error:
+        raise StoreRejectedError(
+            f"{opened.place}: snapshot {snapshot} is not held open any more, or is of another database. Export a new"
+            " one and read every segment again."
+        ) from error
+
+
+@contextmanager
+def script_session(address: Address, *, doing: str) -> Iterator[psycopg.Connection]:
+    """The same by psycopg, which runs scripts of several statements. `%` has no meaning; parameters are $1, $2, …"""
+    try:
+        with psycopg.connect(address.conninfo, cursor_factory=psycopg.RawCursor) as connection:
+            connection.execute(address.settings())
+            yield connection
+    except psycopg.Error as error:
+        raise translated(error, place=address.place, doing=doing) from error
+
+
+@contextmanager
+def held_snapshot(address: Address, *, seconds: int) -> Iterator[str]:
+    """The id of a snapshot that can be imported until the block ends, or `seconds` are over."""
+    doing = "export a snapshot"
+
+    def begin() -> tuple[psycopg.Connection, str]:
+        try:
+            connection = psycopg.connect(address.conninfo)
+            try:
+                connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
+                connection.execute(address.settings())
+                limit = f"{seconds}s"
+                row = connection.execute(
+                    "SELECT pg_export_snapshot(), set_config('idle_in_transaction_session_timeout', %s, true)", [limit]
+                ).fetchone()
+            except BaseException:
+                connection.close()
+                raise
+        except psycopg.Error as error:
+            raise translated(error, place=address.place, doing=doing) from error
+        assert row is not None  # a SELECT without FROM gives one row
+        return connection, row[0]
+
+    (connection, exported), _ = address.insist(begin)
+    with closing(connection):  # closing ends the transaction, and raises nothing if the server has ended it
+        yield exported

@@ -1,0 +1,152 @@
+"""`PostgresStore`: the tables of one PostgreSQL database, as the engine asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+
+import pyarrow as pa
+
+from ...model import Table, Type
+from .. import Conflict, Description, Outcome
+from . import catalog, creating, reading, writing
+from .catalog import Shape
+from .session import Address, held_snapshot, script_session, session
+
+_SNAPSHOT_SECONDS = 24 * 3600
+
+
+class PostgresStore:
+    """The tables of one PostgreSQL database (13 or later), by a libpq URI or conninfo.
+
+    `snapshot` is the id of a snapshot that somebody holds open (`export_snapshot`): all reading then sees that state,
+    from any process. Without it each call sees the state at its own beginning. `lock_timeout`: how long a statement
+    waits for a lock; `patience`: how long a call tries again while the database does not answer, is starting or
+    stopping, has no connection to spare, or keeps the lock; both in seconds. An instance holds no connection and may be
+    used by several threads.
+    """
+
+    kind = "postgres"
+    batch_rows = 20_000
+    writers = 2
+
+    def __init__(
+        self, uri: str, *, snapshot: str | None = None, lock_timeout: float = 5.0, patience: float = 60.0
+    ) -> None:
+        self._address = Address.of(uri, lock_timeout=lock_timeout, patience=patience)
+        self._snapshot = snapshot
+
+    def identity(self, table: Table) -> str:
+        """`postgres://host:port/database/schema.table` (host: a folder for a Unix socket), without user or password."""
+        return f"postgres://{self._address.place}/{'.'.join(catalog.schema_and_name(table))}"
+
+    @contextmanager
+    def export_snapshot(self) -> Iterator[str]:
+        """Hold the database's present state for reading; gives its id for `PostgresStore(uri, snapshot=id)`.
+
+        Until the end of the block every such store sees exactly this state. The server keeps all older row versions
+        meanwhile: do not hold it longer than the reading takes. It is given up after 24 hours.
+        """
+        with held_snapshot(self._address, seconds=_SNAPSHOT_SECONDS) as exported:
+            yield exported
+
+    def describe(self, table: Table) -> Description | None:
+        """The table as it is, or None if there is none."""
+
+        def look() -> Shape | None:
+            with session(self._address, doing=f"describe table {table.name}", read_only=True) as opened:
+                return catalog.find(opened, table)
+
+        shape, _ = self._address.insist(look)
+        return shape.describe(table) if shape else None
+
+    def create(self, table: Table) -> bool:
+        """Make the table by its `create_sql`, or else from its columns, key and indexes; False if it was there already.
+
+        Raises `StoreRejectedError` when a table of that name is there, or comes out of the script, with another key,
+        other columns or without a declared index. In the script, names without a schema are in the table's schema.
+        """
+
+        made, _ = self._address.insist(lambda: creating.create(self._address, table))
+        return made
+
+    def read(self, table: Table, segment: int, segments: int) -> Iterator[pa.RecordBatch]:
+        """Every row of one of `segments` disjoint parts of the table, in canonical form, as it streams in.
+
+        A connection that breaks before the first rows is tried again; one that breaks later raises
+        `StoreUnavailableError`, and the segment is to be read from its beginning.
+        """
+
+        def begin() -> tuple[pa.RecordBatch | None, Generator[pa.RecordBatch]]:
+            batches = reading.segment_of(self._address, table, segment, segments, self._snapshot)
+            return next(batches, None), batches
+
+        (first, rest), _ = self._address.insist(begin)
+        with closing(rest):
+            if first is not None:
+                yield first
+                yield from rest
+
+    def get(self, table: Table, keys: pa.Table) -> pa.Table:
+        """The rows with these keys (a column per key column), in canonical form, in any order."""
+        parts = [keys.slice(start, self.batch_rows) for start in range(0, max(keys.num_rows, 1), self.batch_rows)]
+        found = [
+            self._address.insist(partial(reading.by_keys, self._address, table, part, self._snapshot))[0]
+            for part in parts
+        ]
+        return pa.concat_tables(found)
+
+    def add(self, table: Table, rows: pa.Table) -> Outcome:
+        """Write rows (canonical form) that must not exist yet. Undeclared columns get their defaults and do not count
+        where a row that exists is compared with the new one; `_extra` must be null."""
+        return self._written(rows, lambda: writing.add(self._address, table, rows))
+
+    def change(self, table: Table, rows: pa.Table, before: pa.Table) -> Outcome:
+        """Bring rows from `before` to their new content, in the declared columns that differ. Undeclared columns stay
+        as they are and are not looked at; `_extra` is null, or what it was before."""
+        return self._written(rows, lambda: writing.change(self._address, table, rows, before))
+
+    def remove(self, table: Table, rows: pa.Table) -> Outcome:
+        """Delete rows that are as given, in every column, declared or not."""
+        return self._written(rows, lambda: writing.remove(self._address, table, rows))
+
+    def script(self, text: str) -> None:
+        """Run an SQL script of one or more statements in one transaction. It may be run again where the connection
+        broke, so it must be safe to run twice. `StoreUnavailableError` when somebody keeps a lock that it needs."""
+
+        def run() -> None:
+            with script_session(self._address, doing="run a script") as connection:
+                connection.execute(text.encode())
+
+        self._address.insist(run)
+
+    def unwritable(self, table: Table, rows: str) -> str:
+        """A DuckDB query for rows that PostgreSQL cannot hold: no key, or the character NUL in text or JSON."""
+        checks = [(f"{_quoted(key)} IS NULL", f"key column {key} is null") for key in table.key]
+        for name, type_ in table.columns.items():
+            column = _quoted(name)
+            if type_ is Type.TEXT:
+                checks.append((f"contains({column}, chr(0))", f"{name} has the character NUL"))
+            if type_ is Type.JSON:  # an even number of backslashes before it: the escape itself, not text about it
+                pattern = r"(^|[^\\])(\\\\)*\\u0000"
+                checks.append((f"regexp_matches({column}, '{pattern}')", f"{name} has the character NUL"))
+        cases = " ".join(f"WHEN {condition} THEN {_literal(message)}" for condition, message in checks)
+        return (
+            f"SELECT _row_id, message FROM (SELECT _row_id, CASE {cases} END AS message FROM {rows})"
+            " WHERE message IS NOT NULL"
+        )
+
+    def _written(self, rows: pa.Table, write: Callable[[], list[Conflict]]) -> Outcome:
+        if not rows.num_rows:
+            return Outcome()
+        conflicts, retries = self._address.insist(write)
+        return Outcome(written=rows.num_rows - len(conflicts), conflicts=conflicts, retries=retries)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,277 @@
+"""Writing batches: each goes into a staging table by COPY, and from there by one statement, in one transaction.
+
+Whatever that statement did not write is looked at again in the same transaction: a row that already holds what was
+planned counts as written, which makes every batch repeatable after a kill; another is a conflict and stays as it is.
+Rows are staged in the order of their keys, so that two batches lock common rows in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+from psycopg import sql
+
+from ...errors import StoreRejectedError
+from ...model import EXTRA, MISTYPED, Table, Type
+from .. import Conflict, arrow_schema, key_text
+from . import catalog, columns
+from .catalog import Shape
+from .session import Address, Session, session
+
+_STAGE = "trueup_stage"
+_FROM_STAGE = sql.SQL("pg_temp.{} AS s").format(sql.Identifier(_STAGE))
+_ROW = "r"
+_JSON = Type.JSON
+
+
+@dataclass(frozen=True)
+class _Staged:
+    """A column of the staging table."""
+
+    name: str
+    type: Type
+    values: pa.ChunkedArray
+
+
+def add(address: Address, table: Table, rows: pa.Table) -> list[Conflict]:
+    """Insert rows that must not be there yet. Returns those that are, with other content."""
+    rows = _in_key_order(table, rows)
+    _only_declared(address, table, rows[EXTRA].is_valid(), rows[MISTYPED].is_valid())
+    with session(address, doing=f"add rows to table {table.name}") as opened:
+        shape = catalog.require_writable(opened, table)
+        stored = [shape.columns[name] for name in table.columns]
+        names = [f"n{i}" for i in range(len(stored))]
+        _stage(opened, _of_rows(table, rows, names))
+        _refuse_altered(opened, table, shape, rows, dict(zip(table.columns, names, strict=True)))
+        inserted = opened.execute(
+            sql.SQL("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {} ON CONFLICT DO NOTHING").format(
+                _name(shape),
+                _listed([sql.Identifier(column.name) for column in stored]),
+                _listed([columns.staged(column, name) for column, name in zip(stored, names, strict=True)]),
+                _FROM_STAGE,
+            )
+        )
+        if inserted == rows.num_rows:
+            return []
+        same = [columns.same(column, name) for column, name in zip(stored, names, strict=True)]
+        left = _differing(opened, table, shape, names, same)
+    return _conflicts(
+        table,
+        rows,
+        left,
+        "a row with this key is there, with other content",
+        "was not inserted, and has no row: another row has one of its unique values",
+    )
+
+
+def change(address: Address, table: Table, rows: pa.Table, before: pa.Table) -> list[Conflict]:
+    """Update rows that are as before, in the columns that differ. Returns those that are neither old nor new."""
+    order = pc.sort_indices(rows, [(name, "ascending") for name in table.key])
+    rows, before = _aligned(table, rows.take(order)), _aligned(table, before.take(order))
+    _only_declared(
+        address, table, pc.and_(rows[EXTRA].is_valid(), _differs(rows[EXTRA], before[EXTRA])), rows[MISTYPED].is_valid()
+    )
+    if not rows.select(list(table.key)).equals(before.select(list(table.key))):
+        raise StoreRejectedError(f"table {table.name}: the rows to change and their before-images have different keys.")
+    with session(address, doing=f"change rows of table {table.name}") as opened:
+        shape = catalog.require_writable(opened, table)
+        stored = [shape.columns[name] for name in table.columns]
+        differs = {name: _differs(rows[name], before[name]) for name in table.columns}
+        changed = [i for i, name in enumerate(table.columns) if pc.any(differs[name]).as_py()]
+        new_names = [f"n{i}" if i in changed else f"b{i}" for i in range(len(stored))]
+        staged = _of_rows(table, before, [f"b{i}" for i in range(len(stored))])
+        for i in changed:
+            name = list(table.columns)[i]
+            staged += [_Staged(f"n{i}", table.columns[name], rows[name]), _Staged(f"d{i}", Type.BOOLEAN, differs[name])]
+        as_before = _as_read(table, shape, before, staged)
+        _stage(opened, staged)
+        _refuse_altered(opened, table, shape, rows, {list(table.columns)[i]: f"n{i}" for i in changed})
+        written = 0
+        if changed:
+            assignments = [
+                sql.SQL("{} = CASE WHEN {} THEN {} ELSE {} END").format(
+                    sql.Identifier(stored[i].name),
+                    sql.Identifier("s", f"d{i}"),
+                    columns.staged(stored[i], f"n{i}"),
+                    stored[i].sql,
+                )
+                for i in changed
+            ]
+            any_change = sql.SQL(" OR ").join(sql.Identifier("s", f"d{i}") for i in changed)
+            written = opened.execute(
+                sql.SQL("UPDATE {} AS t SET {} FROM {} WHERE {} AND ({}) AND {}").format(
+                    _name(shape),
+                    _listed(assignments),
+                    _FROM_STAGE,
+                    _key_matches(table, shape, new_names),
+                    any_change,
+                    _all(as_before),
+                )
+            )
+        if written == rows.num_rows:
+            return []
+        same = [columns.same(column, name) for column, name in zip(stored, new_names, strict=True)]
+        left = _differing(opened, table, shape, new_names, same)
+    return _conflicts(table, rows, left, "the row has changed since it was planned", "the row is gone")
+
+
+def remove(address: Address, table: Table, rows: pa.Table) -> list[Conflict]:
+    """Delete rows that are as given, undeclared columns included. Returns those that are there with other content."""
+    rows = _in_key_order(table, rows)
+    with session(address, doing=f"remove rows from table {table.name}") as opened:
+        shape = catalog.require_writable(opened, table)
+        names = [f"b{i}" for i in range(len(table.columns))]
+        staged = _of_rows(table, rows, names)
+        as_given = _as_read(table, shape, rows, staged)
+        if undeclared := shape.undeclared(table):
+            staged.append(_Staged("extra", _JSON, rows[EXTRA]))
+            as_given.append(sql.SQL("{} IS NOT DISTINCT FROM s.extra::jsonb").format(columns.extra(undeclared)))
+        _stage(opened, staged)
+        key = _key_matches(table, shape, names)
+        deleted = opened.execute(
+            sql.SQL("DELETE FROM {} AS t USING {} WHERE {} AND {}").format(
+                _name(shape), _FROM_STAGE, key, _all(as_given)
+            )
+        )
+        if deleted == rows.num_rows:
+            return []
+        left = opened.fetch(
+            sql.SQL("SELECT s.r, to_jsonb(t)::text AS found FROM {} JOIN {} AS t ON {}").format(
+                _FROM_STAGE, _name(shape), key
+            )
+        )
+    return _conflicts(table, rows, left, "the row has changed since it was written", "")
+
+
+def _aligned(table: Table, rows: pa.Table) -> pa.Table:
+    schema = arrow_schema(table)
+    return rows.select(schema.names).cast(schema)
+
+
+def _in_key_order(table: Table, rows: pa.Table) -> pa.Table:
+    return _aligned(table, rows).sort_by([(name, "ascending") for name in table.key])
+
+
+def _only_declared(address: Address, table: Table, extra: pa.ChunkedArray, mistyped: pa.ChunkedArray) -> None:
+    for name, held in ((EXTRA, extra), (MISTYPED, mistyped)):
+        if pc.any(held).as_py():
+            raise StoreRejectedError(
+                f"{address.place}: table {table.name} has no place for what {pc.sum(held).as_py()} planned rows hold in"
+                f" {name}. Declare a column for it, or leave it out in the transform."
+            )
+
+
+def _of_rows(table: Table, rows: pa.Table, names: Sequence[str]) -> list[_Staged]:
+    types = table.columns.items()
+    return [_Staged(name, type_, rows[column]) for name, (column, type_) in zip(names, types, strict=True)]
+
+
+def _as_read(table: Table, shape: Shape, rows: pa.Table, staged: list[_Staged]) -> list[sql.Composable]:
+    """The conditions that the table's row is the one that was read; stages `_mistyped` where any row has it."""
+    stored = [(type_, shape.columns[name], f"b{i}") for i, (name, type_) in enumerate(table.columns.items())]
+    if rows[MISTYPED].null_count == rows.num_rows:
+        return [columns.same(column, name) for _, column, name in stored]
+    staged.append(_Staged("odd", _JSON, rows[MISTYPED]))
+    odd = sql.SQL("{} IS NOT DISTINCT FROM s.odd::jsonb").format(columns.mistyped(table, shape.columns))
+    return [odd, *(columns.same_as_read(*one) for one in stored)]
+
+
+def _stage(opened: Session, staged: Sequence[_Staged]) -> None:
+    number = pa.chunked_array([pa.array(range(len(staged[0].values)), pa.int64())])
+    staged = [_Staged(_ROW, Type.INTEGER, number), *staged]
+    definitions = [
+        sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(columns.STAGED[column.type])) for column in staged
+    ]
+    stage = sql.Identifier(_STAGE)
+    opened.execute(sql.SQL("CREATE TEMP TABLE {} ({}) ON COMMIT DROP").format(stage, _listed(definitions)))
+    opened.fill(_STAGE, pa.table({column.name: column.values for column in staged}))
+    opened.execute(sql.SQL("ANALYZE pg_temp.{} (r)").format(stage))
+
+
+def _refuse_altered(opened: Session, table: Table, shape: Shape, rows: pa.Table, names: Mapping[str, str]) -> None:
+    """Raise `StoreRejectedError` if a column could hold a staged value only by changing it."""
+    checks = {
+        column: condition
+        for column, name in names.items()
+        if (condition := columns.altered(table.columns[column], shape.columns[column], name)) is not None
+    }
+    if not checks:
+        return
+    query = sql.SQL("SELECT s.r, {} FROM {} WHERE {} LIMIT 1").format(
+        _listed([sql.SQL("({}) AS {}").format(one, sql.Identifier(f"a{i}")) for i, one in enumerate(checks.values())]),
+        _FROM_STAGE,
+        sql.SQL(" OR ").join(checks.values()),
+    )
+    for found in opened.fetch(query).to_pylist():
+        column = next(column for i, column in enumerate(checks) if found[f"a{i}"])
+        (key,) = _keys(table, rows.slice(found["r"], 1))
+        raise StoreRejectedError(
+            f"{opened.place}: table {table.name}, row {key!r}: column {column!r} ({shape.columns[column].exact}) would"
+            f" hold {rows[column][found['r']].as_py()!r} only as another value. Mend the transform, or reject the row."
+        )
+
+
+def _differing(
+    opened: Session, table: Table, shape: Shape, names: Sequence[str], same: Sequence[sql.Composable]
+) -> pa.Table:
+    """Staged rows (`r`) that the table does not hold as wanted, with what it holds (`found`, null if nothing)."""
+    return opened.fetch(
+        sql.SQL(
+            "SELECT s.r, CASE WHEN {key} IS NOT NULL THEN to_jsonb(t) END::text AS found"
+            " FROM {stage} LEFT JOIN {name} AS t ON {match} WHERE {key} IS NULL OR NOT ({same})"
+        ).format(
+            key=shape.columns[table.key[0]].sql,
+            stage=_FROM_STAGE,
+            name=_name(shape),
+            match=_key_matches(table, shape, names),
+            same=_all(same),
+        )
+    )
+
+
+def _key_matches(table: Table, shape: Shape, names: Sequence[str]) -> sql.Composable:
+    staged = dict(zip(table.columns, names, strict=True))
+    return _all(
+        [
+            sql.SQL("{} = {}").format(shape.columns[key].sql, columns.staged(shape.columns[key], staged[key]))
+            for key in table.key
+        ]
+    )
+
+
+def _conflicts(table: Table, rows: pa.Table, left: pa.Table, differs: str, absent: str) -> list[Conflict]:
+    if not left.num_rows:
+        return []
+    keys = _keys(table, rows.take(left["r"]))
+    return [
+        Conflict(key=key, reason=differs if found is not None else absent, found=found)
+        for key, found in zip(keys, left["found"].to_pylist(), strict=True)
+    ]
+
+
+def _keys(table: Table, rows: pa.Table) -> list[str]:
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("rows", rows.select(list(table.key)))
+        return [text for (text,) in connection.execute(f"SELECT {key_text(table.key)} FROM rows").fetchall()]
+
+
+def _differs(new: pa.ChunkedArray, old: pa.ChunkedArray) -> pa.ChunkedArray:
+    either_null = pc.not_equal(pc.is_null(new), pc.is_null(old))
+    return pc.fill_null(pc.not_equal(new, old), either_null)
+
+
+def _name(shape: Shape) -> sql.Composable:
+    return sql.Identifier(shape.schema, shape.name)
+
+
+def _listed(parts: Sequence[sql.Composable]) -> sql.Composable:
+    return sql.SQL(", ").join(parts)
+
+
+def _all(conditions: Sequence[sql.Composable]) -> sql.Composable:
+    return sql.SQL(" AND ").join(conditions)

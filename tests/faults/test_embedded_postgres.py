@@ -1,0 +1,135 @@
+"""The embedded PostgreSQL: started by several at once, killed, its remains in the way, its path too long."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from include.embedded import postgres
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = Path(folder) / "server"
+        yield wanted
+        if running := postgres.find(wanted):
+            running.stop()
+
+
+def processes_on(data_dir: Path) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter(["name"]):
+        try:
+            if process.info["name"] == "postgres" and str(data_dir.resolve()) in process.cwd():
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def ask(server: postgres.Server, question: str, database: str = "postgres") -> object:
+    with psycopg.connect(server.uri(database)) as connection:
+        row = connection.execute(question.encode()).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def test_it_is_postgresql_18_with_pgvector_on_a_socket_that_is_its_owners_alone(data_dir: Path) -> None:
+    server = postgres.start(data_dir)
+    assert str(ask(server, "SHOW server_version")).startswith("18.")
+    assert ask(server, "SELECT name FROM pg_available_extensions WHERE name = 'vector'") == "vector"
+    assert ask(server, "SHOW listen_addresses") == ""
+    assert not stat.S_IMODE(Path(server.socket_dir).stat().st_mode) & 0o077
+
+
+def test_stop_leaves_no_process_and_data_stay(data_dir: Path) -> None:
+    server = postgres.start(data_dir)
+    name = 'it\'s a "name" 100%'
+    server.create_database(name)
+    server.create_database(name)
+    with psycopg.connect(server.uri(name)) as open_meanwhile:
+        open_meanwhile.execute("CREATE TABLE t AS SELECT 1 AS a")
+        open_meanwhile.commit()
+        server.stop()
+    server.stop()
+    assert processes_on(data_dir) == []
+    assert postgres.find(data_dir) is None
+    assert ask(postgres.start(data_dir), "SELECT a FROM t", name) == 1
+
+
+def test_processes_that_start_it_at_once_share_one_server(data_dir: Path) -> None:
+    script = "import sys; from pathlib import Path; from include.embedded import postgres\n"
+    script += "server = postgres.start(Path(sys.argv[1])); server.create_database('both'); print(server.pid)"
+
+    def run(_: int) -> str:
+        command = [sys.executable, "-c", script, str(data_dir)]
+        return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout.strip()
+
+    with ThreadPoolExecutor(3) as pool:
+        pids = set(pool.map(run, range(3)))
+    found = postgres.find(data_dir)  # it runs on although who started it is gone
+    assert found is not None
+    assert pids == {str(found.pid)}
+
+
+def test_a_killed_server_is_started_again_with_what_was_committed(data_dir: Path) -> None:
+    server = postgres.start(data_dir)
+    with psycopg.connect(server.uri()) as connection:
+        connection.execute("CREATE TABLE t AS SELECT 7 AS a")
+    os.kill(server.pid, signal.SIGKILL)
+    psutil.wait_procs([process for process in processes_on(data_dir) if process.pid == server.pid], timeout=10)
+    again = postgres.start(data_dir)
+    assert again.pid != server.pid
+    assert ask(again, "SELECT a FROM t") == 7
+    server.stop()  # the handle on the one that was killed stops the one that runs now
+    assert processes_on(data_dir) == []
+
+
+def test_lock_files_that_name_another_program_are_not_in_the_way(data_dir: Path) -> None:
+    server = postgres.start(data_dir)
+    left = {path: path.read_text() for path in (data_dir / "pgdata" / "postmaster.pid", *sockets(server))}
+    server.stop()
+    with subprocess.Popen(["sleep", "60"]) as other:
+        try:
+            for path, text in left.items():  # as after a kill -9, when the process id has been given out again
+                path.write_text(text.replace(str(server.pid), str(other.pid), 1))
+            assert postgres.find(data_dir) is None
+            assert ask(postgres.start(data_dir), "SELECT 1") == 1
+        finally:
+            other.kill()
+
+
+def sockets(server: postgres.Server) -> list[Path]:
+    return list(Path(server.socket_dir).glob(".s.PGSQL.*.lock"))
+
+
+def test_a_long_path_with_odd_characters_gets_a_short_socket_folder(data_dir: Path) -> None:
+    deep = data_dir / "it's a, long path" / ("x" * 80)
+    server = postgres.start(deep)
+    try:
+        assert len(server.socket_dir) < 90
+        assert ask(server, "SELECT 1") == 1
+        assert postgres.start(deep) == server
+    finally:
+        server.stop()
+    assert not Path(server.socket_dir).exists()
+
+
+def test_an_initdb_that_was_killed_half_way_is_begun_again(data_dir: Path) -> None:
+    (data_dir / "pgdata.part" / "base").mkdir(parents=True)
+    (data_dir / "pgdata.part" / "PG_VERSION").write_text("18\n")
+    assert ask(postgres.start(data_dir), "SELECT 1") == 1
