@@ -158,7 +158,7 @@ class Tally:
             self._broken_now = int(found["unexpected_count"])
             self._unexpected += self._broken_now
             self._refused |= not result.success and not self._broken_now
-        elif "observed_value" in found:
+        elif found.get("observed_value") is not None:
             self._observed = _text(found["observed_value"])
         if isinstance(self.expectation, _UNIQUE):
             self._count_repeats(frame, key)

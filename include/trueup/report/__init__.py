@@ -15,6 +15,7 @@ from .. import duck
 from ..counts import phase_counts
 from ..errors import ArtifactError
 from ..ledger import Status
+from ..model import Phase
 from ..run import Run
 from ..verify import proof
 from . import render, verdict
@@ -45,12 +46,12 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
     plan = run.folder.read_json("plan.json")
     if plan is not None:
         plan["phases"] = _counts(run) or plan["phases"]
-    proofs = [p for p in (_proof(run, phase.id) for phase in run.migration.phases) if p is not None]
+    proofs = [p for phase in run.migration.phases for p in _proof(run, phase)]
     gates = _gates(run)
-    failed = verdict.failure(run, steps, failed_tasks, gates)
+    failed = verdict.failure(run, steps, failed_tasks)
     applied = run.ledger.applied(run.id)
     status = verdict.status(run, failed)
-    order = [p.id for p in run.migration.phases]
+    order = [o.name for p in run.migration.phases for o in p.outputs]
     return {
         "format": FORMAT,
         "migration": {"id": run.migration.id, "title": run.migration.title, "owner": run.migration.owner},
@@ -75,7 +76,7 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
         "approval": None,
         "timings": _timings(steps),
         "artifacts": _artifacts(run),
-        "undo": {"how": verdict.undo(run, applied)},
+        "undo": {"how": verdict.undo(applied)},
     }
 
 
@@ -91,12 +92,12 @@ def _counts(run: Run) -> list[dict[str, Any]] | None:
         return None
 
 
-def _proof(run: Run, phase: str) -> dict[str, Any] | None:
-    """The phase's proof, gated or not."""
+def _proof(run: Run, phase: Phase) -> list[dict[str, Any]]:
+    """The phase's proof, gated or not; nothing if it has not been verified."""
     try:
-        return proof(run, run.migration.phase(phase))
+        return proof(run, phase) or []
     except ArtifactError:
-        return None
+        return []
 
 
 def _gates(run: Run) -> list[dict[str, Any]]:
@@ -129,11 +130,11 @@ def _timings(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _findings(run: Run) -> list[dict[str, Any]]:
     """Findings by severity, code, phase and table, with counts of keys and a few of them; conflicts among them."""
-    tables = {p.id: run.migration.source(p.source).table.name for p in run.migration.phases}
-    targets = {p.id: run.migration.target(p.target).table.name for p in run.migration.phases}
+    tables = {p.id: run.migration.driver(p).name for p in run.migration.phases}
+    outputs = [(p.id, o) for p in run.migration.phases for o in p.outputs]
     found: list[dict[str, Any]] = []
     with run.workspace.scratch() as scratch, duck.connect(scratch) as connection:
-        manifests = run.folder.manifests("transform")
+        manifests = [*run.folder.manifests("transform"), *run.folder.manifests("plan")]
         for phase, table in tables.items():
             files = [
                 run.folder.fetch(f, scratch)
@@ -160,8 +161,9 @@ def _findings(run: Run) -> list[dict[str, Any]]:
                 }
                 for severity, code, count, examples in rows
             ]
-    for phase, table in targets.items():
-        conflicts = run.ledger.conflicts(run.id, phase)
+    for phase, output in outputs:
+        table = run.migration.target(output.target).table.name
+        conflicts = run.ledger.conflicts(run.id, output.name)
         if conflicts:
             examples = [{"key": c["key"], "message": c["reason"]} for c in conflicts[:EXAMPLES]]
             about = {"severity": "warning", "code": "conflict", "phase": phase, "table": table}

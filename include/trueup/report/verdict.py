@@ -23,9 +23,7 @@ NEXT = {
 GENERAL = "Read the task's log in Airflow. What is written is kept: clear the failed task, or trigger the DAG again, and it goes on with what is left."
 
 
-def failure(
-    run: Run, steps: list[dict[str, Any]], failed_tasks: Sequence[str], gates: list[dict[str, Any]]
-) -> dict[str, str] | None:
+def failure(run: Run, steps: list[dict[str, Any]], failed_tasks: Sequence[str]) -> dict[str, str] | None:
     """Which step ended the run, with what, and what to do next; None if the run came to its end."""
     for step in steps:
         if step["error"] is not None:
@@ -84,7 +82,7 @@ def verdict(
             "headline": headline,
             "next": "Read the plan. To carry it out, trigger the DAG with mode apply.",
         }
-    compared = _last_compared(run, proofs)
+    compared = _last_compared(proofs)
     if run.options.mode is Mode.VERIFY:
         headline = f"Proven: every one of {compared:,} rows is as it should be{aside}."
     elif not written:
@@ -100,13 +98,13 @@ def verdict(
     return {"status": "passed", "headline": headline, "next": then}
 
 
-def _last_compared(run: Run, proofs: list[dict[str, Any]]) -> int:
+def _last_compared(proofs: list[dict[str, Any]]) -> int:
     """Target rows proven: a later phase's proof includes the earlier phases' rows of the same target."""
     by_target = {p["target_table"]: p["compared"] for p in proofs}
     return sum(by_target.values())
 
 
-def undo(run: Run, applied: dict[str, dict[str, Any]]) -> str:
+def undo(applied: dict[str, dict[str, Any]]) -> str:
     """How to take back what the run did, in words."""
     if not any(a["written"] for a in applied.values()):
         return "Nothing was written, so there is nothing to undo."

@@ -1,0 +1,305 @@
+"""What the report shows, from its facts: sums, marks and words. A run may have failed anywhere, so any part may be
+missing; what is missing is told as missing, and nothing is taken for good that does not say so."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from .text import instant
+
+MODES = {
+    "plan": "Plan only: find out what would be written, and write nothing",
+    "apply": "Apply: plan, write, and prove every row",
+    "verify": "Verify: prove the target against the source, and write nothing",
+}
+OPTIONS = {
+    "partitions": "Partitions",
+    "segments": "Segments",
+    "write_rate": "Rows written per second, at most",
+    "max_rejects": "Rejected rows allowed",
+    "max_reject_share": "Share of rejected rows allowed",
+    "max_critical": "Critical expectations that may fail",
+}
+NO_LIMIT = {"write_rate": "as fast as the store takes them", "max_rejects": "any number within the share"}
+KINDS = ("missing", "different", "extra", "unverified")
+ARTIFACTS = 400
+"""Most artifacts listed; report.json names all."""
+
+Facts = Mapping[str, Any]
+
+
+def view(facts: Facts) -> dict[str, Any]:
+    """Everything that the report shows, with every name that a template uses present."""
+    part = {name: facts.get(name) or {} for name in ("migration", "run", "verdict", "plan", "undo")}
+    counted = [_count(phase) for phase in part["plan"].get("phases") or []]
+    gates = [_gate(gate) for gate in facts.get("gates") or []]
+    proofs = [_proof(proof) for proof in facts.get("proof") or []]
+    applied = {a.get("phase"): a for a in facts.get("applied") or []}
+    verdict = _verdict(part["verdict"], part["run"], counted, gates, proofs)
+    return {
+        "migration": {name: part["migration"].get(name) for name in ("id", "title", "owner")},
+        "run": _run(part["run"]),
+        "verdict": verdict,
+        "figures": _figures(part["run"].get("mode"), counted, applied, proofs),
+        "plan": {name: part["plan"].get(name) for name in ("sha256", "created_at")} if part["plan"] else None,
+        "counts": {
+            "phases": counted,
+            "total": _total(counted),
+            "done": verdict["passed"] and part["run"].get("mode") == "apply",
+        },
+        "targets": [_target(phase, applied.get(phase["phase"])) for phase in counted],
+        "gates": gates,
+        "proofs": proofs,
+        "findings": _findings(facts.get("findings") or []),
+        "approval": _approval(facts.get("approval"), part["plan"].get("sha256")),
+        "timings": _timings(facts.get("timings") or []),
+        "artifacts": _artifacts(facts.get("artifacts") or []),
+        "undo": part["undo"].get("how"),
+    }
+
+
+def _verdict(
+    verdict: Facts, run: Facts, counted: list[dict[str, Any]], gates: list[dict[str, Any]], proofs: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Only `passed` is passed. `doubts`: parts of the report that a passed run could not have."""
+    passed = verdict.get("status") == "passed"
+    doubts = [f"the rows of phase {c['phase']} do not add up" for c in counted if not c["adds_up"]]
+    doubts += [f"the gate “{g['name']}” did not pass" for g in gates if not g["passed"]]
+    doubts += [f"the proof of phase {p['phase']} did not pass" for p in proofs if not p["passed"]]
+    failed = run.get("failed") or None
+    if failed:
+        doubts.append(f"the step {failed.get('step')} failed")
+    return {
+        "passed": passed,
+        "word": "Passed" if passed else "Failed",
+        "headline": verdict.get("headline") or "The run left no verdict, so it does not count as passed.",
+        "next": verdict.get("next"),
+        "failed": {name: failed.get(name) for name in ("step", "error", "next")} if failed else None,
+        "doubts": doubts if passed else [],
+    }
+
+
+def _run(run: Facts) -> dict[str, Any]:
+    started, ended = instant(run.get("started_at")), instant(run.get("ended_at"))
+    window = run.get("window")
+    options = [
+        (OPTIONS.get(name, str(name).replace("_", " ").capitalize()), _option(name, value))
+        for name, value in (run.get("options") or {}).items()
+    ]
+    return {
+        **{name: run.get(name) for name in ("id", "dag_id", "status", "triggered_by", "started_at", "ended_at")},
+        "mode": run.get("mode"),
+        "mode_words": MODES.get(str(run.get("mode")), run.get("mode")),
+        "window": {name: window.get(name) for name in ("start", "end")} if window else None,
+        "options": options,
+        "seconds": (ended - started).total_seconds() if started and ended else None,
+    }
+
+
+def _option(name: str, value: Any) -> str:
+    if value is None:
+        return NO_LIMIT.get(name, "not given")
+    if name.endswith("_share") and isinstance(value, int | float):
+        return f"{value * 100:g} %"
+    return f"{value:,}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+
+def _figures(
+    mode: str | None, counted: list[dict[str, Any]], applied: Facts, proofs: list[dict[str, Any]]
+) -> list[tuple[str, int]]:
+    """The few numbers that a reader wants first."""
+    figures: list[tuple[str, int]] = []
+    if counted:
+        figures.append(("source rows", sum(c["source_rows"] for c in counted)))
+    if mode == "plan" and counted:
+        figures += [
+            (words, sum(c["rows"][verb] for c in counted))
+            for verb, words in (
+                ("add", "target rows to add"),
+                ("change", "target rows to change"),
+                ("keep", "target rows as they are"),
+            )
+        ]
+    elif mode == "apply" and (applied or counted):
+        figures.append(("target rows written", sum(a.get("written", a.get("rows")) or 0 for a in applied.values())))
+    if proofs:  # a later phase's proof includes the earlier phases' rows of the same target
+        figures.append(
+            (
+                "target rows proven",
+                sum({p["target_table"]: p["compared"] - p["missing"] - p["different"] for p in proofs}.values()),
+            )
+        )
+    if counted:
+        figures.append(("source rows rejected", sum(c["rejected"] for c in counted)))
+    return figures
+
+
+def _count(phase: Facts) -> dict[str, Any]:
+    """A phase's source rows, and whether the four add up to them: by the sum, and by what was counted as left over."""
+    numbers = {n: int(phase.get(n) or 0) for n in ("source_rows", "written", "kept", "rejected", "unaccounted")}
+    rules = {str(rule): int(n or 0) for rule, n in (phase.get("skipped") or {}).items()}
+    skipped = sum(rules.values())
+    off = numbers["source_rows"] - (numbers["written"] + numbers["kept"] + numbers["rejected"] + skipped)
+    return {
+        **{name: phase.get(name) for name in ("phase", "title", "source_table", "target_table")},
+        **numbers,
+        "skipped": skipped,
+        "rules": rules,
+        "off": f"{-off:,} counted twice" if off < 0 else f"{off or numbers['unaccounted']:,} unaccounted for",
+        "adds_up": off == 0 and numbers["unaccounted"] == 0,
+        "rows": {verb: int((phase.get("rows") or {}).get(verb) or 0) for verb in ("add", "change", "keep", "extra")},
+    }
+
+
+def _total(counted: list[dict[str, Any]]) -> dict[str, Any]:
+    names = ("source_rows", "written", "kept", "rejected", "skipped")
+    adds_up = all(c["adds_up"] for c in counted)
+    return {**{n: sum(c[n] for c in counted) for n in names}, "adds_up": adds_up, "off": "no"}
+
+
+def _target(phase: dict[str, Any], applied: Facts | None) -> dict[str, Any]:
+    """What the plan wanted of a phase's target rows, and what was done; None where nothing was."""
+    applied = applied or {}
+    done = {name: applied.get(name) for name in ("rows", "conflicts", "retries", "batches", "seconds")}
+    written = applied.get("written", applied.get("rows"))
+    return {
+        **{n: phase[n] for n in ("phase", "title", "target_table")},
+        "plan": phase["rows"],
+        **done,
+        "written": written,
+    }
+
+
+def _gate(gate: Facts) -> dict[str, Any]:
+    expectations = [_expectation(e) for e in gate.get("expectations") or []]
+    holding = sum(e["mark"] == "good" for e in expectations)
+    told = {f"{e['rule']}: {e['error']}" for e in expectations}
+    return {
+        "name": _capital(f"{gate.get('gate')} of {gate.get('phase')}" if gate.get("phase") else str(gate.get("gate"))),
+        "rows": gate.get("rows"),
+        "passed": gate.get("passed") is True,
+        "errors": [error for error in gate.get("errors") or [] if error not in told],
+        "expectations": sorted(expectations, key=lambda e: ("bad", "warn", "note", "good").index(e["mark"])),
+        "holding": holding,
+        "warnings": sum(e["mark"] == "warn" for e in expectations),
+    }
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _expectation(expected: Facts) -> dict[str, Any]:
+    error, severity = expected.get("error"), expected.get("severity")
+    if error:
+        mark, word = "bad", "Not judged"
+    elif expected.get("passed") is True:
+        mark, word = "good", "Holds"
+    else:
+        mark, word = {"warning": ("warn", "Warning"), "info": ("note", "Note")}.get(str(severity), ("bad", "Failed"))
+    said = {name: expected.get(name) for name in ("rule", "description", "severity", "observed", "unexpected")}
+    return {**said, "mark": mark, "word": word, "error": error, "examples": list(expected.get("examples") or [])}
+
+
+def _proof(proof: Facts) -> dict[str, Any]:
+    numbers = {name: int(proof.get(name) or 0) for name in ("compared", *KINDS, "reread")}
+    examples = [
+        {**{n: e.get(n) for n in ("kind", "key", "planned", "found")}, "differs": differences(e)}
+        for e in proof.get("examples") or []
+    ]
+    about = {name: proof.get(name) for name in ("phase", "target_table")}
+    return {**about, **numbers, "passed": proof.get("passed") is True, "examples": examples}
+
+
+def differences(example: Facts) -> list[tuple[str, str, str]]:
+    """The attributes in which a planned and a found row differ: name, planned, found; none where it cannot be told."""
+    rows = []
+    for side in ("planned", "found"):
+        try:
+            rows.append(json.loads(example.get(side) or "", parse_float=Decimal, parse_int=Decimal))  # no digit is lost
+        except (TypeError, ValueError):
+            return []
+    planned, found = rows
+    if not isinstance(planned, dict) or not isinstance(found, dict):
+        return []
+    names = [n for n in {**planned, **found} if planned.get(n) != found.get(n)]
+    return [(n, _value(planned.get(n)), _value(found.get(n))) for n in names]
+
+
+def _value(value: Any) -> str:
+    return (
+        "nothing"
+        if value is None
+        else value
+        if isinstance(value, str)
+        else json.dumps(value, ensure_ascii=False, default=str)
+    )
+
+
+def _findings(findings: list[Facts]) -> list[dict[str, Any]]:
+    """Two groups, rejects first; in each the codes, with what they hit where."""
+    grouped: dict[bool, dict[str, list[dict[str, Any]]]] = {True: {}, False: {}}
+    for finding in findings:
+        one = {name: finding.get(name) for name in ("phase", "table", "count")}
+        one["examples"] = list(finding.get("examples") or [])
+        grouped[finding.get("severity") == "reject"].setdefault(str(finding.get("code")), []).append(one)
+    return [
+        {
+            "rejects": rejects,
+            "count": sum(f["count"] or 0 for hits in codes.values() for f in hits),
+            "codes": [
+                {
+                    "code": code,
+                    "count": sum(f["count"] or 0 for f in hits),
+                    "message": next((e.get("message") for f in hits for e in f["examples"]), None),
+                    "hits": hits,
+                }
+                for code, hits in codes.items()
+            ],
+        }
+        for rejects, codes in grouped.items()
+        if codes
+    ]
+
+
+def _approval(approval: Facts | None, plan_sha256: Any) -> dict[str, Any] | None:
+    if not approval:
+        return None
+    told = {name: approval.get(name) for name in ("decision", "by", "at", "comment", "plan_sha256")}
+    return {**told, "this_plan": bool(plan_sha256) and approval.get("plan_sha256") == plan_sha256}
+
+
+def _timings(timings: list[Facts]) -> dict[str, Any]:
+    """Each step with its place on the run's time line, in per cent."""
+    begun = [instant(t.get("started_at")) for t in timings]
+    known = [b for b in begun if b is not None]
+    first = min(known, default=None)
+    ends = [
+        (b - first).total_seconds() + (t.get("seconds") or 0)
+        for b, t in zip(begun, timings, strict=True)
+        if b and first
+    ]
+    whole = max(ends, default=0) or 1
+    rows = []
+    for timing, at in zip(timings, begun, strict=True):
+        start = (at - first).total_seconds() / whole * 100 if at and first else None
+        width = max((timing.get("seconds") or 0) / whole * 100, 0.4)
+        about = {name: timing.get(name) for name in ("step", "phase", "started_at", "seconds", "tasks")}
+        rows.append(
+            {
+                **about,
+                "clock": f"{at:%H:%M:%S}" if at else "–",
+                "start": start,
+                "width": width,
+            }
+        )
+    return {"steps": rows, "longest": max((t["seconds"] or 0 for t in rows), default=0)}
+
+
+def _artifacts(artifacts: list[Facts]) -> dict[str, Any]:
+    listed = [{n: a.get(n) for n in ("path", "rows", "bytes", "sha256")} for a in artifacts[:ARTIFACTS]]
+    size = sum(a.get("bytes") or 0 for a in artifacts)
+    return {"count": len(artifacts), "bytes": size, "listed": listed, "more": len(artifacts) - len(listed)}
