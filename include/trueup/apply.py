@@ -32,9 +32,23 @@ PROGRESS_SECONDS = 10
 
 
 def create_tables(run: Run) -> dict[str, bool]:
-    """Make the targets that are not there yet; whether each was made, by target."""
+    """Make the targets that are not there yet, and the others ready; whether each was made, by target."""
+    made = {}
     with run.ledger.step(run.id, "create_tables", "0"), run.holding():
-        return {t.id: run.store_of(t.table).create(t.table) for t in run.migration.targets}
+        for target in run.migration.targets:
+            store = run.store_of(target.table)
+            made[target.id] = store.create(target.table)
+            if target.before is not None:
+                store.script(target.before.read_text(encoding="utf-8"))
+    return made
+
+
+def finish(run: Run, phase: Phase) -> None:
+    """Run what the phase declares to be done once it has passed its gate."""
+    if phase.after is None:
+        return
+    with run.ledger.step(run.id, f"finish/{phase.id}", "0"), run.holding():
+        run.store_of(run.migration.target(phase.target).table).script(phase.after.read_text(encoding="utf-8"))
 
 
 def apply(run: Run, phase: Phase, partition: int) -> dict[str, Any]:
@@ -85,15 +99,14 @@ def _walk(
 def batches(run: Run, phase: Phase, partition: int) -> Iterator[tuple[int, str, pa.Table]]:
     """The batches of a partition's plan: number, verb and rows (the plan's columns). First the adds, then the changes,
     each in key order; the same batches under the same numbers at every call."""
-    artifact = planned(run, phase, partition)
+    artifact = planned(run, phase.id, partition)
     size = run.folder.read_json("run.json")["batch_rows"][phase.target]
     with run.workspace.scratch() as scratch, duck.connect(scratch) as connection:
         path = duck.literal(str(run.folder.fetch(artifact, scratch)))
         number = 0
         for verb in (ADD, CHANGE):
-            reader = connection.execute(f"SELECT * FROM read_parquet({path}) WHERE _verb = '{verb}'").to_arrow_reader(
-                20_480
-            )
+            query = f"SELECT * FROM read_parquet({path}) WHERE _verb = '{verb}'"
+            reader = connection.sql(query).to_arrow_reader(20_480)
             for rows in _resized(reader, size):
                 yield number, verb, rows
                 number += 1
@@ -113,16 +126,14 @@ def _resized(reader: pa.RecordBatchReader, size: int) -> Iterator[pa.Table]:
         yield rest
 
 
-def planned(run: Run, phase: Phase, partition: int) -> Artifact:
-    """The plan's file of a phase and partition. Raises `ArtifactError` if there is none."""
-    path = f"plan/{phase.id}/p{partition:03}.parquet"
+def planned(run: Run, output: str, partition: int) -> Artifact:
+    """The plan's file of an output and partition. Raises `ArtifactError` if there is none."""
+    path = f"plan/{output}/p{partition:03}.parquet"
     for manifest in run.folder.manifests("plan", run.partitions):
         for artifact in manifest.files:
             if artifact.path == path:
                 return artifact
-    raise ArtifactError(
-        f"run {run.id} has no plan for phase {phase.id!r}, partition {partition}; run the plan step again"
-    )
+    raise ArtifactError(f"run {run.id} has no plan for {output!r}, partition {partition}; run the plan step again")
 
 
 def _write(run: Run, target: Target, verb: str, rows: pa.Table) -> Outcome:

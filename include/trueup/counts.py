@@ -9,14 +9,12 @@ import duckdb
 import pyarrow as pa
 
 from . import duck
-from .model import KEY, SOURCE_KEY, Phase
+from .model import KEY, SOURCE_KEY, Migration, Phase, Target
 from .plan import ADD, CHANGE, KEEP
 from .run import Run
 from .snapshot import files_of
 from .workspace import Manifest
 
-OUTSIDE_WINDOW = "outside_window"
-"""Skipping rule: the row is not of the run's window."""
 CONFLICT = "conflict"
 """Skipping rule: a target row of it is not what the plan was made from, so it was left alone."""
 
@@ -30,54 +28,69 @@ def phase_counts(run: Run) -> list[dict[str, Any]]:
     """
     made = run.folder.manifests("transform", run.partitions)
     plans = run.folder.manifests("plan", run.partitions)
-    counted, targets_said = [], set()
+    counted: list[dict[str, Any]] = []
     with run.workspace.scratch() as scratch, duck.connect(scratch) as connection:
         for phase in run.migration.phases:
-            target = run.migration.target(phase.target)
-            facts = {name: sum(m.facts[phase.id][name] for m in made) for name in made[0].facts[phase.id]}
-            rows = {verb: sum(m.facts[phase.id][verb] for m in plans) for verb in (ADD, CHANGE, KEEP)}
-            # a target's extra rows belong to no phase; they are told with the first one that writes it
-            rows["extra"] = (
-                0 if target.id in targets_said else sum(m.facts[f"extra/{target.id}"]["extra"] for m in plans)
-            )
-            targets_said.add(target.id)
+            facts = [m.facts[phase.id] for m in made]
+            total = {n: sum(f[n] for f in facts) for n in ("source_rows", "rejected", "kept", "unaccounted")}
             written, kept, conflicts = _fates(connection, run, phase, plans, scratch)
-            skipped = {OUTSIDE_WINDOW: facts[OUTSIDE_WINDOW], CONFLICT: conflicts}
-            four = written + kept + facts["rejected"] + sum(skipped.values())
+            skipped: dict[str, int] = {CONFLICT: conflicts}
+            for fact in facts:
+                for rule, rows in fact["skipped"].items():
+                    skipped[rule] = skipped.get(rule, 0) + rows
+            kept += total["kept"]
+            four = written + kept + total["rejected"] + sum(skipped.values())
+            rows = {v: sum(m.facts[o.name][v] for m in plans for o in phase.outputs) for v in (ADD, CHANGE, KEEP)}
+            rows["extra"] = sum(_extra(target, plans) for target in first_written(run.migration, phase))
             counted.append(
                 {
                     "phase": phase.id,
                     "title": phase.title,
-                    "source_table": run.migration.source(phase.source).table.name,
-                    "target_table": target.table.name,
-                    "source_rows": facts["source_rows"],
+                    "source_table": run.migration.driver(phase).name,
+                    "target_table": " and ".join(run.migration.target(o.target).table.name for o in phase.outputs),
+                    "source_rows": total["source_rows"],
                     "written": written,
                     "kept": kept,
-                    "rejected": facts["rejected"],
+                    "rejected": total["rejected"],
                     "skipped": {rule: n for rule, n in skipped.items() if n},
                     # what the transform could not place, and what would not add up for any other reason
-                    "unaccounted": max(facts["unaccounted"], abs(facts["source_rows"] - four)),
+                    "unaccounted": max(total["unaccounted"], abs(total["source_rows"] - four)),
                     "rows": rows,
                 }
             )
     return counted
 
 
+def first_written(migration: Migration, phase: Phase) -> list[Target]:
+    """The targets that this phase is the first to write: their extra rows, which belong to no phase, are told with it."""
+    before = migration.phases[: migration.phases.index(phase)]
+    earlier = {output.target for p in before for output in p.outputs}
+    return [migration.target(o.target) for o in phase.outputs if o.target not in earlier]
+
+
+def _extra(target: Target, plans: list[Manifest]) -> int:
+    return sum(m.facts[f"rest/{target.id}"]["rest"] for m in plans) if target.owned is None else 0
+
+
 def _fates(
     connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, plans: list[Manifest], scratch: Path
 ) -> tuple[int, int, int]:
-    """Source rows that are written, kept, and left alone as conflicts."""
-    files = files_of(run, plans, f"plan/{phase.id}", None, scratch)
-    fields = [pa.field(name, pa.string()) for name in ("_verb", KEY, SOURCE_KEY)]
-    duck.relation(connection, "_plan", files, pa.schema(fields))
-    alone = [c["key"] for c in run.ledger.conflicts(run.id, phase.id)]
-    connection.register("_alone", pa.table({"key": pa.array(alone, pa.string())}))
+    """Source rows of which a target row is written, none is, and of which one was left alone as a conflict."""
+    fields = pa.schema([pa.field(name, pa.string()) for name in ("_verb", KEY, SOURCE_KEY)])
+    parts = []
+    for n, output in enumerate(phase.outputs):
+        duck.relation(connection, f"_plan{n}", files_of(run, plans, f"plan/{output.name}", None, scratch), fields)
+        alone = [c["key"] for c in run.ledger.conflicts(run.id, output.name)]
+        connection.register(f"_alone{n}", pa.table({"key": pa.array(alone, pa.string())}))
+        parts.append(
+            f"SELECT {SOURCE_KEY}, _verb <> '{KEEP}' AS written, a.key IS NOT NULL AS alone "
+            f"FROM _plan{n} p LEFT JOIN _alone{n} a ON p.{KEY} = a.key"
+        )
     ((written, kept, conflicts),) = connection.execute(f"""
         WITH fates AS (
-            SELECT bool_or(_verb <> '{KEEP}') AS written, bool_or(a.key IS NOT NULL) AS alone
-            FROM _plan p LEFT JOIN _alone a ON p.{KEY} = a.key GROUP BY p.{SOURCE_KEY}
+            SELECT bool_or(written) AS written, bool_or(alone) AS alone FROM ({" UNION ALL ".join(parts)}) GROUP BY {SOURCE_KEY}
         )
-        SELECT count(*) FILTER (written AND NOT alone), count(*) FILTER (NOT written AND NOT alone), count(*) FILTER (alone) FROM fates
+        SELECT count(*) FILTER (written AND NOT alone), count(*) FILTER (NOT written AND NOT alone),
+            count(*) FILTER (alone) FROM fates
     """).fetchall()
-    connection.unregister("_alone")
     return written, kept, conflicts

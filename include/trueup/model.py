@@ -109,35 +109,113 @@ class Source:
             if column not in self.table.columns:
                 raise DeclarationError(f"source {self.id!r}: {column!r} is not a column of {self.table.name!r}")
 
+    @property
+    def columns(self) -> Mapping[str, Type]:
+        """The columns of its relation."""
+        return self.table.columns
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that identify a row."""
+        return self.table.key
+
+    @property
+    def name(self) -> str:
+        """What findings and reports call it."""
+        return self.table.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Derived:
+    """What a phase accounts for where that is no source's row: the result of a DuckDB query over the sources of one
+    partition (an assessment session out of the four tables that know of it). A relation of its id in every transform;
+    `key` identifies its rows, `name` is what findings and reports call it. `window` as with `Source`.
+    """
+
+    id: str
+    name: str
+    columns: Mapping[str, Type]
+    key: tuple[str, ...]
+    query: Path
+    window: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_id("derived", self.id)
+        for column in (*self.key, *((self.window,) if self.window else ())):
+            if column not in self.columns:
+                raise DeclarationError(f"derived {self.id!r}: {column!r} is not among its columns")
+        if not self.query.is_file():
+            raise DeclarationError(f"derived {self.id!r}: no query at {self.query}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A table that the migration writes, with every column that it owns."""
+    """A table that the migration writes.
+
+    `owned`: the columns that the migration may change in a row that exists; None: all, and the table is the
+    migration's. With `owned`, rows that no plan accounts for are not `extra` but stay as they are, other columns of
+    rows that are changed stay as they are, and the proof covers both. `partition_by`: the columns whose hash decides
+    where a row is planned, the key unless named; columns named here may not be owned. `before` is a script of the
+    store's own language (SQL) that makes an existing table ready, run by create_tables: it must be safe to run again.
+    """
 
     id: str
     table: Table
+    owned: tuple[str, ...] | None = None
+    partition_by: tuple[str, ...] | None = None
+    before: Path | None = None
 
     def __post_init__(self) -> None:
         _check_id("target", self.id)
+        for column in (*(self.owned or ()), *(self.partition_by or ())):
+            if column not in self.table.columns:
+                raise DeclarationError(f"target {self.id!r}: {column!r} is not a column of {self.table.name!r}")
+        if fixed := {*(self.partition_by or ()), *self.table.key} & set(self.owned or ()):
+            raise DeclarationError(
+                f"target {self.id!r}: {sorted(fixed)} decide where a row is planned, so they cannot be owned"
+            )
+
+    @property
+    def placed_by(self) -> tuple[str, ...]:
+        """The columns whose hash decides where a row is planned."""
+        return self.partition_by or self.table.key
 
 
 SuiteFactory = Callable[[], "list[Expectation]"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Output:
+    """Rows of one target that a phase makes: `name` (of files and counts), `view` (of the transform), the target's id."""
+
+    name: str
+    view: str
+    target: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Phase:
-    """One source table brought into one target table.
+    """One source table brought into one target table, or into two.
 
-    `source` is the id of the source whose rows this phase accounts for, `target` the id of the target it writes.
-    `transform` is a DuckDB script. It sees, as relations, every source (this partition; look-ups whole), every shared
-    relation, and under each target's id the rows that earlier phases planned for it. It must define two views:
+    `source` is the id of the source (or derived relation) whose rows this phase accounts for, `target` the id of the
+    target it writes. `transform` is a DuckDB script. It sees, as relations, every source (this partition; look-ups
+    whole), every derived and shared relation, and under each target's id the rows that earlier phases planned for it.
+    It must define two views:
 
-    - `rows`: the target's columns, `_source`, and (optionally) `_extra`: one row per target row that should be;
-    - `findings`: `_source`, `key`, `severity` ('reject' | 'warning'), `code`, `message`.
+    - `rows`: the target's columns, `_source`, and (optionally) `_extra`: one row per target row that should be; columns
+      of the target that the migration does not own may be left out;
+    - `findings`: `_source`, `key`, `severity`, `code`, `message`. Severity `reject`: the source row is put in
+      quarantine; `warning`: it is written, and reported; `keep`: there is nothing to do for it; `skip`: it is left out
+      by the rule that `code` names. The last two are counted, not reported.
 
-    Every source row must appear in `rows` or be rejected in `findings`; the engine counts, and a row that does
-    neither fails the gate. `suite` returns the expectations on the planned rows; `allow_empty` says that a run
-    may plan no row here at all (otherwise a suite over zero rows fails).
+    Every source row must appear in `rows`, or have one of reject, keep and skip in `findings`; the engine counts, and a
+    row that does neither, or both, fails the gate.
+
+    `also` is the id of a second target, whose rows the script gives as `rows_also`: what one source row makes of both
+    is written in one transaction. `keeps_existing`: a target row that exists is kept, never changed, and where it is
+    not what the transform gives, a warning with this code is reported. `suite` returns the expectations on the planned
+    rows; `allow_empty` says that a run may plan no row here at all (otherwise a suite over zero rows fails). `after` is
+    a script run against the target's store when the phase has passed its gate; it must be safe to run again.
     """
 
     id: str
@@ -146,12 +224,22 @@ class Phase:
     target: str
     transform: Path
     suite: SuiteFactory
+    also: str | None = None
+    keeps_existing: str | None = None
     allow_empty: bool = False
+    after: Path | None = None
 
     def __post_init__(self) -> None:
         _check_id("phase", self.id)
-        if not self.transform.is_file():
-            raise DeclarationError(f"phase {self.id!r}: no transform at {self.transform}")
+        for path in (self.transform, self.after):
+            if path is not None and not path.is_file():
+                raise DeclarationError(f"phase {self.id!r}: there is no script {path}")
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """What the phase makes, the first of it for `target`."""
+        first = Output(name=self.id, view="rows", target=self.target)
+        return (first, Output(name=f"{self.id}-also", view="rows_also", target=self.also)) if self.also else (first,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,13 +257,14 @@ class Migration:
     phases: tuple[Phase, ...]
     suite: SuiteFactory
     shared: Mapping[str, Path] = field(default_factory=dict)
+    derived: tuple[Derived, ...] = ()
 
     def __post_init__(self) -> None:
         _check_id("migration", self.id)
-        names = [s.id for s in self.sources] + [t.id for t in self.targets] + list(self.shared)
+        names = [each.id for each in (*self.sources, *self.derived, *self.targets)] + list(self.shared)
         if twice := {n for n in names if names.count(n) > 1}:
             raise DeclarationError(
-                f"migration {self.id!r}: {sorted(twice)} named twice among sources, targets and shared"
+                f"migration {self.id!r}: {sorted(twice)} named twice among sources, derived, targets and shared"
             )
         if not self.phases:
             raise DeclarationError(f"migration {self.id!r} has no phase")
@@ -188,14 +277,23 @@ class Migration:
                     f"source {source.id!r}: partition_by must match the migration's {self.partition_by}"
                 )
         for phase in self.phases:
-            if phase.source not in {s.id for s in self.sources}:
+            if phase.source not in {s.id for s in (*self.sources, *self.derived)}:
                 raise DeclarationError(f"phase {phase.id!r}: no source {phase.source!r}")
-            if phase.target not in {t.id for t in self.targets}:
-                raise DeclarationError(f"phase {phase.id!r}: no target {phase.target!r}")
+            for target in (phase.target, phase.also):
+                if target is not None and target not in {t.id for t in self.targets}:
+                    raise DeclarationError(f"phase {phase.id!r}: no target {target!r}")
 
     def source(self, id: str) -> Source:
         """The source of that id. Raises KeyError."""
         return {s.id: s for s in self.sources}[id]
+
+    def driver(self, phase: Phase) -> Source | Derived:
+        """What the phase accounts for."""
+        return {s.id: s for s in (*self.sources, *self.derived)}[phase.source]
+
+    def outputs(self, target: str) -> list[Output]:
+        """Every output of every phase for that target, in order."""
+        return [output for phase in self.phases for output in phase.outputs if output.target == target]
 
     def target(self, id: str) -> Target:
         """The target of that id. Raises KeyError."""

@@ -1,13 +1,15 @@
 """Plan: the exact difference between what the target should hold and what it holds.
 
-One partition of a target's keys at a time. `plan/<phase>/p<partition>.parquet` has one row per target row that the run
+One partition of a target's rows at a time. `plan/<output>/p<partition>.parquet` has one row per target row that the run
 is about, in key order: `_verb` (add | change | keep), `_key`, `_source`, the full new row, and `_before`, the full row
-as it is (null for an add). Rows of the target that nothing accounts for go to `extra/<target>/…`. Pure: reads the
-workspace, writes the workspace, touches no store.
+as it is (null for an add). Rows of the target that nothing accounts for go to `rest/<target>/…`: of a table that is the
+migration's they are extra; of one where it owns columns only, they stay as they are. Pure: reads the workspace, writes
+the workspace, touches no store.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -15,7 +17,7 @@ import pyarrow as pa
 
 from . import duck
 from .errors import DeclarationError
-from .model import KEY, SOURCE_KEY, Phase, Target
+from .model import KEY, SOURCE_KEY, Output, Phase, Target
 from .run import Run
 from .snapshot import files_of, source_schema
 from .stores import arrow_schema
@@ -31,41 +33,44 @@ def should_schema(target: Target) -> pa.Schema:
 
 
 def plan(run: Run, partition: int) -> dict[str, dict[str, int]]:
-    """Give every target row of one partition its verb; rows by verb, by phase (and `extra` by target)."""
+    """Give every target row of one partition its verb; rows by verb, by output, and by target those that are `rest`."""
     facts: dict[str, dict[str, int]] = {}
     with run.ledger.step(run.id, "plan", str(partition)), run.workspace.scratch() as scratch:
         files: list[Artifact] = []
         with duck.connect(scratch) as connection:
             for target in run.migration.targets:
-                phases = [p for p in run.migration.phases if p.target == target.id]
-                relate(connection, run, target, phases, partition, scratch)
+                relate(connection, run, target, partition, scratch)
                 _check_unique(connection, run, target)
-                for phase in phases:
-                    artifact, facts[phase.id] = _phase(connection, run, target, phase, partition, scratch)
-                    files.append(artifact)
-                artifact = _extra(connection, run, target, phases, partition, scratch)
-                facts[f"extra/{target.id}"] = {"extra": artifact.rows or 0}
+            for phase in run.migration.phases:
+                for output in phase.outputs:
+                    artifacts, facts[output.name] = _output(connection, run, phase, output, partition, scratch)
+                    files += artifacts
+            for target in run.migration.targets:
+                artifact = _rest(connection, run, target, partition, scratch)
+                facts[f"rest/{target.id}"] = {"rest": artifact.rows or 0}
                 files.append(artifact)
         run.folder.seal(Manifest(step="plan", part=f"{partition:03}", files=tuple(files), facts=facts))
     return facts
 
 
-def relate(
-    connection: duckdb.DuckDBPyConnection, run: Run, target: Target, phases: list[Phase], partition: int, scratch: Path
-) -> None:
-    """Make what should be (`should_<phase>`, each) and what is (`is_<target>`) relations of one partition."""
+def relate(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, partition: int, scratch: Path) -> None:
+    """Make what should be (`should_<output>`, each) and what is (`is_<target>`) relations of one partition."""
     made = run.folder.manifests("transform", run.partitions)
-    for phase in phases:
-        files = files_of(run, made, f"should/{phase.id}", partition, scratch)
-        duck.relation(connection, f"should_{phase.id}", files, should_schema(target))
+    for output in run.migration.outputs(target.id):
+        files = files_of(run, made, f"should/{output.name}", partition, scratch)
+        duck.relation(connection, f"should_{output.name}", files, should_schema(target))
     files = files_of(run, run.folder.manifests("snapshot", run.segments), f"snapshot/{target.id}", partition, scratch)
     duck.relation(connection, f"is_{target.id}", files, source_schema(target.table))
 
 
 def differs(target: Target, one: str, other: str) -> str:
     """SQL: whether two rows in canonical form differ."""
-    columns = [duck.identifier(f.name) for f in arrow_schema(target.table)]
-    return "(" + " OR ".join(f"{one}.{c} IS DISTINCT FROM {other}.{c}" for c in columns) + ")"
+    return _differ([f.name for f in arrow_schema(target.table)], one, other)
+
+
+def _differ(columns: Sequence[str], one: str, other: str) -> str:
+    quoted = (duck.identifier(c) for c in columns)
+    return "(" + " OR ".join(f"{one}.{c} IS DISTINCT FROM {other}.{c}" for c in quoted) + ")"
 
 
 def struct(target: Target, row: str) -> str:
@@ -74,27 +79,53 @@ def struct(target: Target, row: str) -> str:
     return "struct_pack(" + ", ".join(f"{c} := {row}.{c}" for c in columns) + ")"
 
 
-def _phase(
-    connection: duckdb.DuckDBPyConnection, run: Run, target: Target, phase: Phase, partition: int, scratch: Path
-) -> tuple[Artifact, dict[str, int]]:
-    columns = ", ".join(f"s.{duck.identifier(f.name)}" for f in arrow_schema(target.table))
-    local = scratch / f"{phase.id}.parquet"
+def _output(
+    connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, output: Output, partition: int, scratch: Path
+) -> tuple[list[Artifact], dict[str, int]]:
+    target = run.migration.target(output.target)
+    names = [f.name for f in arrow_schema(target.table)]
+    changed = _differ(names if target.owned is None else target.owned, "s", "i")
+    columns = ", ".join(_value(target, phase, name) for name in names)
+    verb = KEEP if phase.keeps_existing else CHANGE
+    local = scratch / f"{output.name}.parquet"
     path = duck.literal(str(local))
+    joined = (
+        f"FROM {duck.identifier(f'should_{output.name}')} s LEFT JOIN {duck.identifier(f'is_{target.id}')} i "
+        f"ON s.{KEY} = i.{KEY} WHERE s._in_window"
+    )
     connection.execute(
         f"""
         COPY (
-            SELECT CASE WHEN i.{KEY} IS NULL THEN '{ADD}' WHEN {differs(target, "s", "i")} THEN '{CHANGE}' ELSE '{KEEP}' END AS _verb,
+            SELECT CASE WHEN i.{KEY} IS NULL THEN '{ADD}' WHEN {changed} THEN '{verb}' ELSE '{KEEP}' END AS _verb,
                 s.{KEY}, s.{SOURCE_KEY}, {columns}, CASE WHEN i.{KEY} IS NOT NULL THEN {struct(target, "i")} END AS _before
-            FROM {duck.identifier(f"should_{phase.id}")} s
-            LEFT JOIN {duck.identifier(f"is_{target.id}")} i ON s.{KEY} = i.{KEY}
-            WHERE s._in_window
-            ORDER BY s.{KEY}, s.{SOURCE_KEY}
+            {joined} ORDER BY s.{KEY}, s.{SOURCE_KEY}
         ) TO {path} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480)
         """
     )
     verbs = dict(connection.execute(f"SELECT _verb, count(*) FROM read_parquet({path}) GROUP BY 1").fetchall())
-    artifact = run.folder.publish(local, f"plan/{phase.id}/p{partition:03}.parquet", sum(verbs.values()))
-    return artifact, {verb: verbs.get(verb, 0) for verb in (ADD, CHANGE, KEEP)}
+    rows = sum(verbs.values())
+    artifacts = [run.folder.publish(local, f"plan/{output.name}/p{partition:03}.parquet", rows)]
+    if phase.keeps_existing:
+        said = f"row ' || s.{KEY} || ' of {target.table.name.replace(chr(39), chr(39) * 2)} exists and is not what the source gives; it is kept"
+        connection.execute(
+            f"COPY (SELECT s.{KEY} AS key, 'warning' AS severity, {duck.literal(phase.keeps_existing)} AS code, '{said}' AS message "
+            f"{joined} AND i.{KEY} IS NOT NULL AND {changed} ORDER BY 1) TO {path} (FORMAT parquet)"
+        )
+        artifacts.append(run.folder.publish(local, f"findings/{phase.id}/p{partition:03}.parquet"))
+    return artifacts, {verb: verbs.get(verb, 0) for verb in (ADD, CHANGE, KEEP)}
+
+
+def _value(target: Target, phase: Phase, column: str) -> str:
+    """What the new row has in this column: of a row that exists, what is not to be changed stays."""
+    name = duck.identifier(column)
+    if phase.keeps_existing or (target.owned is not None and column not in target.owned):
+        return f"CASE WHEN i.{KEY} IS NULL THEN s.{name} ELSE i.{name} END AS {name}"
+    return f"s.{name}"
+
+
+def _keys(run: Run, target: Target, where: str = "") -> str:
+    names = [f"should_{output.name}" for output in run.migration.outputs(target.id)]
+    return " UNION ALL ".join(f"SELECT {KEY} FROM {duck.identifier(name)}{where}" for name in names)
 
 
 def _check_unique(connection: duckdb.DuckDBPyConnection, run: Run, target: Target) -> None:
@@ -102,26 +133,21 @@ def _check_unique(connection: duckdb.DuckDBPyConnection, run: Run, target: Targe
     rows = duck.count(connection, f"SELECT sum(n - 1) FROM ({twice})")
     if rows:
         ((key, _),) = connection.execute(f"{twice} ORDER BY {KEY} LIMIT 1").fetchall()
-        phases = [p.id for p in run.migration.phases if p.target == target.id]
+        outputs = [output.name for output in run.migration.outputs(target.id)]
         raise DeclarationError(
             f"{rows:,} rows of target {target.table.name!r} are planned twice, the first with key {key!r}; nothing is written: "
-            f"a transform must give every target row once (mend the transforms of {phases}, or the source rows that make that key)"
+            f"a transform must give every target row once (mend what makes {outputs}, or the source rows that give that key)"
         )
 
 
-def _keys(run: Run, target: Target) -> str:
-    phases = [p for p in run.migration.phases if p.target == target.id]
-    return " UNION ALL ".join(f"SELECT {KEY} FROM {duck.identifier(f'should_{p.id}')}" for p in phases)
-
-
-def _extra(
-    connection: duckdb.DuckDBPyConnection, run: Run, target: Target, phases: list[Phase], partition: int, scratch: Path
-) -> Artifact:
-    local = scratch / f"extra-{target.id}.parquet"
+def _rest(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, partition: int, scratch: Path) -> Artifact:
+    # where the migration owns columns only, a row outside the window stays as it is, and that is proven too
+    accounted = _keys(run, target, "" if target.owned is None else " WHERE _in_window")
+    local = scratch / f"rest-{target.id}.parquet"
     path = duck.literal(str(local))
     connection.execute(
-        f"COPY (SELECT i.* FROM {duck.identifier(f'is_{target.id}')} i ANTI JOIN ({_keys(run, target)}) s USING ({KEY}) "
+        f"COPY (SELECT i.* FROM {duck.identifier(f'is_{target.id}')} i ANTI JOIN ({accounted}) s USING ({KEY}) "
         f"ORDER BY i.{KEY}) TO {path} (FORMAT parquet, COMPRESSION zstd)"
     )
     rows = duck.count(connection, f"SELECT count(*) FROM read_parquet({path})")
-    return run.folder.publish(local, f"extra/{target.id}/p{partition:03}.parquet", rows)
+    return run.folder.publish(local, f"rest/{target.id}/p{partition:03}.parquet", rows)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -62,7 +63,7 @@ def _suite(run: Run, phase: Phase) -> GateResult:
         wanted = {KEY, SOURCE_KEY, "_verb", *gate.columns(phase.suite)}
         with run.workspace.scratch() as scratch:
             for number in range(run.partitions):
-                path = run.folder.fetch(planned(run, phase, number), scratch)
+                path = run.folder.fetch(planned(run, phase.id, number), scratch)
                 with duck.connect(scratch) as connection:
                     relation = connection.read_parquet(str(path))
                     columns = ", ".join(duck.identifier(c) for c in relation.columns if c in wanted)
@@ -81,7 +82,7 @@ def _suite(run: Run, phase: Phase) -> GateResult:
     )
 
 
-def phase_gate(run: Run, phase: Phase) -> dict[str, Any]:
+def phase_gate(run: Run, phase: Phase) -> list[dict[str, Any]]:
     """Judge a phase by its proof; the proof without its examples. Raises `GateError`."""
     with run.ledger.step(run.id, f"gate/{phase.id}", "0"):
         found = proof(run, phase)
@@ -90,28 +91,24 @@ def phase_gate(run: Run, phase: Phase) -> dict[str, Any]:
                 f"phase {phase.id!r} has not been verified in every partition; run the missing verify tasks again"
             )
         run.folder.write(f"proof/{phase.id}.json", json.dumps(found, indent=1))
-        empty = not found["compared"] and not any(found[n] for n in ("missing", "different", "unverified"))
-        result = gate.evaluate(proof_suite, [_proof_frame([found])], gate="proof", phase=phase.id, key="phase")
-        if empty and not (phase.allow_empty or run.options.window is not None):
-            result = GateResult(
-                **{
-                    **vars(result),
-                    "passed": False,
-                    "errors": [*result.errors, "no row was compared, so nothing is proven"],
-                }
-            )
+        result = gate.evaluate(proof_suite, [_proof_frame(found)], gate="proof", phase=phase.id, key="phase")
+        looked = any(p[n] for p in found for n in ("compared", "missing", "different", "unverified"))
+        if not looked and not (phase.allow_empty or run.options.window is not None):
+            errors = [*result.errors, "no row was compared, so nothing is proven"]
+            result = replace(result, passed=False, errors=errors)
         _judge(run, f"phase-{phase.id}", [result])
-    return {name: value for name, value in found.items() if name != "examples"}
+    return [{name: value for name, value in p.items() if name != "examples"} for p in found]
 
 
 def validate(run: Run) -> dict[str, Any]:
     """Judge the whole: all proofs, and the counts as they are after applying. Raises `GateError`."""
     with run.ledger.step(run.id, "validate", "0"):
-        proofs = [p for p in (proof(run, phase) for phase in run.migration.phases) if p is not None]
-        if len(proofs) != len(run.migration.phases):
+        verified = [p for p in (proof(run, phase) for phase in run.migration.phases) if p is not None]
+        if len(verified) != len(run.migration.phases):
             raise GateError(
-                f"{len(proofs)} of {len(run.migration.phases)} phases are verified; run the missing ones again"
+                f"{len(verified)} of {len(run.migration.phases)} phases are verified; run the missing ones again"
             )
+        proofs = [each for found in verified for each in found]
         phases = phase_counts(run)
         if plan_hash(run) != (run.folder.read_json("plan.json") or {}).get("sha256"):
             raise GateError("the plan in the workspace is not the plan that passed its gate; run again")
@@ -132,7 +129,10 @@ def _judge(run: Run, name: str, results: list[GateResult]) -> None:
     said = []
     for result in failed:
         where = f"{result.gate} of {result.phase}" if result.phase else result.gate
-        broken = [f"{e.rule} ({e.description})" + (f": {e.unexpected:,} rows" if e.unexpected else "") for e in result.expectations if not e.passed and e.severity == "critical"]  # fmt: skip
+        critical = [e for e in result.expectations if not e.passed and e.severity == "critical"]
+        broken = [
+            f"{e.rule} ({e.description})" + (f": {e.unexpected:,} rows" if e.unexpected else "") for e in critical
+        ]
         said.append(f"{where}: {'; '.join([*result.errors, *broken])}")
     raise GateError(f"the {name} gate of run {run.id} did not pass, so nothing after it runs. {' | '.join(said)}")
 
@@ -172,13 +172,13 @@ def _proof_frame(proofs: list[dict[str, Any]]) -> pd.DataFrame:
 
 def _export(run: Run) -> None:
     """Findings and rejects of all partitions in one file each, for people and their tools."""
-    manifests = run.folder.manifests("transform", run.partitions)
+    manifests = [*run.folder.manifests("transform", run.partitions), *run.folder.manifests("plan", run.partitions)]
     formats = {"findings": ("csv", "(FORMAT csv, HEADER)"), "rejects": ("jsonl", "(FORMAT json)")}
     with run.workspace.scratch() as scratch, duck.connect(scratch) as connection:
         for kind, (suffix, format_) in formats.items():
             parts = []
             for phase in run.migration.phases:
-                table = run.migration.source(phase.source).table.name
+                table = run.migration.driver(phase).name
                 files = [
                     run.folder.fetch(f, scratch)
                     for m in manifests

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from . import duck
 from .errors import SourceError
-from .model import KEY, Source, Table, Target
+from .model import KEY, Phase, Source, Table
 from .run import MAX_PARTS, Mode, Options, Run
 from .stores import arrow_schema, key_text
 from .workspace import Artifact, Manifest, RunFolder
@@ -105,7 +105,7 @@ def snapshot(run: Run, segment: int) -> dict[str, int]:
     """Read one segment of every source and every target that exists; rows read, by source or target."""
     present = run.folder.read_json("run.json")["targets_present"]
     reads = [_Read(id=s.id, table=s.table, partition_by=s.partition_by) for s in run.migration.sources]
-    reads += [_Read(id=t.id, table=t.table, partition_by=t.table.key) for t in run.migration.targets if t.id in present]
+    reads += [_Read(id=t.id, table=t.table, partition_by=t.placed_by) for t in run.migration.targets if t.id in present]
     with run.ledger.step(run.id, "snapshot", str(segment)), run.workspace.scratch() as scratch:
         with ThreadPoolExecutor(READERS) as pool:
             done = list(pool.map(lambda read: _read(run, read, segment, scratch, "snapshot"), reads))
@@ -115,14 +115,17 @@ def snapshot(run: Run, segment: int) -> dict[str, int]:
     return rows
 
 
-def read_back(run: Run, target: Target, phase: str, segment: int) -> int:
-    """Read one segment of a target again, after it was written; the rows read."""
-    read = _Read(id=f"{phase}-{target.id}", table=target.table, partition_by=target.table.key)
-    with run.ledger.step(run.id, f"read_back/{phase}", str(segment)), run.workspace.scratch() as scratch:
-        files = _read(run, read, segment, scratch, "read_back")
+def read_back(run: Run, phase: Phase, segment: int) -> int:
+    """Read one segment of the phase's targets again, after they were written; the rows read."""
+    files: list[Artifact] = []
+    with run.ledger.step(run.id, f"read_back/{phase.id}", str(segment)), run.workspace.scratch() as scratch:
+        for output in phase.outputs:
+            target = run.migration.target(output.target)
+            read = _Read(id=output.name, table=target.table, partition_by=target.placed_by)
+            files += _read(run, read, segment, scratch, "read_back")
         rows = sum(a.rows or 0 for a in files)
         run.folder.seal(
-            Manifest(step=f"read_back/{phase}", part=f"{segment:03}", files=tuple(files), facts={"rows": rows})
+            Manifest(step=f"read_back/{phase.id}", part=f"{segment:03}", files=tuple(files), facts={"rows": rows})
         )
     return rows
 

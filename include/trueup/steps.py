@@ -75,7 +75,7 @@ def phase_steps(phase: Phase) -> list[Step]:
     def read_back(run: Run, segment: int) -> Any:
         from .snapshot import read_back
 
-        return read_back(run, run.migration.target(phase.target), phase.id, segment)
+        return read_back(run, phase, segment)
 
     def verify(run: Run, partition: int) -> Any:
         from .verify import verify
@@ -87,12 +87,30 @@ def phase_steps(phase: Phase) -> list[Step]:
 
         return phase_gate(run, phase)
 
-    return [
+    def finish(run: Run, _: int) -> Any:
+        from .apply import finish
+
+        return finish(run, phase)
+
+    made = [
         Step(id="apply", title="Write what the plan says.", over="partition", do=apply, writes=True, proves=True, phase=phase),
         Step(id="read_back", title="Read the target again.", over="segment", do=read_back, proves=True, phase=phase),
         Step(id="verify", title="Compare it with the plan, every row, both ways.", over="partition", do=verify, proves=True, phase=phase),
         Step(id="gate", title="Judge the phase by its proof; the next one waits.", over="run", do=gate, proves=True, phase=phase),
     ]  # fmt: skip
+    if phase.after is not None:
+        made.append(
+            Step(
+                id="finish",
+                title=f"Run {phase.after.name}.",
+                over="run",
+                do=finish,
+                writes=True,
+                proves=True,
+                phase=phase,
+            )
+        )
+    return made
 
 
 def _snapshot(run: Run, segment: int) -> Any:

@@ -1,22 +1,22 @@
 """Transform: what the target should hold, from the snapshot alone.
 
 One partition of the sources at a time, phase by phase in the declared order; the rows go to
-`should/<phase>/p<partition>-….parquet`, partitioned by a hash of the *target's* key, where the plan compares them.
+`should/<phase>/p<partition>-….parquet`, partitioned by a hash of the *target's* columns, where the plan compares them.
 The transform sees whole tables; a window only marks (`_in_window`) the rows whose source row lies in it, so that what
 is migrated day by day is what one full run gives.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from . import duck
 from .errors import DeclarationError
-from .model import EXTRA, KEY, MISTYPED, SOURCE_KEY, Migration, Phase, Source, Target, Type
+from .model import EXTRA, KEY, MISTYPED, SOURCE_KEY, Derived, Output, Phase, Source, Target, Type
 from .run import Run, Window
 from .snapshot import publish_partitions, relate_source
 from .stores import arrow_schema, key_text
@@ -32,13 +32,15 @@ SQL = {
     Type.BINARY: "BLOB",
 }
 FINDINGS = {"_source": "VARCHAR", "key": "VARCHAR", "severity": "VARCHAR", "code": "VARCHAR", "message": "VARCHAR"}
+OUTSIDE_WINDOW = "outside_window"
+"""Skipping rule: the row is not of the run's window."""
 UNWRITABLE = "unwritable"
 """Code of the reject that the engine makes itself, for a row that the target's store cannot hold."""
 
 
-def transform(run: Run, partition: int) -> dict[str, dict[str, int]]:
+def transform(run: Run, partition: int) -> dict[str, dict[str, Any]]:
     """Run every phase's transform on one partition; counts of source rows, by phase."""
-    facts: dict[str, dict[str, int]] = {}
+    facts: dict[str, dict[str, Any]] = {}
     with run.ledger.step(run.id, "transform", str(partition)), run.workspace.scratch() as scratch:
         files: list[Artifact] = []
         with duck.connect(scratch) as connection:
@@ -46,13 +48,13 @@ def transform(run: Run, partition: int) -> dict[str, dict[str, int]]:
             for phase in run.migration.phases:
                 facts[phase.id] = run_phase(connection, run, phase)
                 files += _publish(connection, run, phase, partition, scratch)
-                connection.execute("DROP TABLE _rows; DROP TABLE _findings")
         run.folder.seal(Manifest(step="transform", part=f"{partition:03}", files=tuple(files), facts=facts))
     return facts
 
 
 def relate(connection: duckdb.DuckDBPyConnection, run: Run, partition: int, scratch: Path) -> None:
-    """Make everything that a transform sees a relation: sources, shared relations, and the still empty targets."""
+    """Make everything that a transform sees a relation: sources, shared and derived relations, and the still empty
+    targets."""
     migration = run.migration
     manifests = run.folder.manifests("snapshot", run.segments)
     for source in migration.sources:
@@ -60,30 +62,52 @@ def relate(connection: duckdb.DuckDBPyConnection, run: Run, partition: int, scra
     if migration.shared:
         (shared,) = run.folder.manifests("look_ups", 1)
         for artifact in shared.files:
-            duck.relation(connection, Path(artifact.path).stem, [run.folder.fetch(artifact, scratch)], pa.schema([]))
+            files = [run.folder.fetch(artifact, scratch)]
+            duck.relation(connection, Path(artifact.path).stem, files, pa.schema([]))
+    for derived in migration.derived:
+        columns = ", ".join(_cast(c, t) for c, t in derived.columns.items())
+        query = derived.query.read_text(encoding="utf-8").rstrip().rstrip(";")
+        connection.execute(
+            f"CREATE TEMP TABLE {duck.identifier(derived.id)} AS "
+            f"SELECT {columns}, {key_text(derived.key)} AS {KEY} FROM ({query}\n)"
+        )
     for target in migration.targets:
         columns = ", ".join(f"{duck.identifier(c)} {SQL[t]}" for c, t in target.table.columns.items())
         connection.execute(f"CREATE TEMP TABLE {duck.identifier(target.id)} ({columns}, {EXTRA} VARCHAR)")
 
 
-def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> dict[str, int]:
-    """Run a phase's script and check what it made, leaving `_rows` and `_findings`; counts of its source rows.
+def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> dict[str, Any]:
+    """Run a phase's script and check what it made, leaving `_<view>` for each output, and `_findings`; counts of its
+    source rows.
 
     Raises `DeclarationError` when the script does not run or does not define what it must.
     """
-    target, source = run.migration.target(phase.target), run.migration.source(phase.source)
-    for view in ("rows", "findings"):
-        _drop(connection, view)
+    driver = run.migration.driver(phase)
+    for name in ("rows", "rows_also", "findings"):
+        _drop(connection, name)
     try:
         connection.execute(phase.transform.read_text(encoding="utf-8"))
-        _collect(connection, target)
+        for output in phase.outputs:
+            _collect(connection, run.migration.target(output.target), output)
+        columns = ", ".join(f"CAST({duck.identifier(c)} AS {t}) AS {duck.identifier(c)}" for c, t in FINDINGS.items())
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE _findings AS SELECT {columns} FROM findings")
     except duckdb.Error as error:
         raise DeclarationError(f"phase {phase.id!r}: {phase.transform.name} does not run: {error}") from error
-    _reject_unwritable(connection, run, target)
-    _mark_window(connection, source, run.options.window)
-    columns = ", ".join(duck.identifier(c) for c in target.table.columns)
-    connection.execute(f"INSERT INTO {duck.identifier(target.id)} SELECT {columns}, {EXTRA} FROM _rows")
-    return _account(connection, source)
+    unknown = connection.execute(
+        "SELECT DISTINCT severity FROM _findings WHERE severity IS NULL OR severity NOT IN ('reject', 'warning', 'keep', 'skip')"
+    ).fetchall()
+    if unknown:
+        raise DeclarationError(
+            f"phase {phase.id!r}: findings of severity {[s for (s,) in unknown]}; use reject, warning, keep, skip"
+        )
+    for output in phase.outputs:
+        _reject_unwritable(connection, run, phase, output)
+    _mark_window(connection, driver, run.options.window)
+    for output in phase.outputs:
+        columns = ", ".join(duck.identifier(c) for c in run.migration.target(output.target).table.columns)
+        into = duck.identifier(output.target)
+        connection.execute(f"INSERT INTO {into} SELECT {columns}, {EXTRA} FROM _{output.view}")
+    return _account(connection, phase, driver)
 
 
 def _drop(connection: duckdb.DuckDBPyConnection, name: str) -> None:
@@ -94,99 +118,117 @@ def _drop(connection: duckdb.DuckDBPyConnection, name: str) -> None:
         connection.execute(f"DROP {'VIEW' if found[0][0] == 'VIEW' else 'TABLE'} {duck.identifier(name)}")
 
 
-def _collect(connection: duckdb.DuckDBPyConnection, target: Target) -> None:
-    made = {row[0] for row in connection.execute("DESCRIBE rows").fetchall()}
-    if missing := {*target.table.columns, SOURCE_KEY} - made:
-        raise DeclarationError(f"target {target.id!r}: the transform's rows lack the columns {sorted(missing)}")
+def _cast(column: str, type_: Type) -> str:
+    return f"CAST({duck.identifier(column)} AS {SQL[type_]}) AS {duck.identifier(column)}"
+
+
+def _collect(connection: duckdb.DuckDBPyConnection, target: Target, output: Output) -> None:
+    """Take the view's rows into `_<view>`: every column of the target, of its type, `_source`, and a row number."""
+    made = {row[0] for row in connection.execute(f"DESCRIBE {output.view}").fetchall()}
+    needed = {*target.table.columns} if target.owned is None else {*target.owned, *target.placed_by, *target.table.key}
+    if missing := {*needed, SOURCE_KEY} - made:
+        raise DeclarationError(
+            f"target {target.id!r}: the transform's {output.view} lack the columns {sorted(missing)}"
+        )
     if unknown := made - {*target.table.columns, SOURCE_KEY, EXTRA}:
         raise DeclarationError(
-            f"target {target.id!r}: the transform's rows have columns {sorted(unknown)} that it does not declare"
+            f"target {target.id!r}: the transform's {output.view} have columns {sorted(unknown)} that it does not declare"
         )
     columns = ", ".join(
-        f"CAST({duck.identifier(c)} AS {SQL[t]}) AS {duck.identifier(c)}" for c, t in target.table.columns.items()
+        _cast(c, t) if c in made else f"CAST(NULL AS {SQL[t]}) AS {duck.identifier(c)}"
+        for c, t in target.table.columns.items()
     )
     extra = EXTRA if EXTRA in made else "NULL"
     connection.execute(
-        f"CREATE TEMP TABLE _rows AS SELECT {columns}, CAST({extra} AS VARCHAR) AS {EXTRA}, CAST(NULL AS VARCHAR) AS {MISTYPED}, "
-        f"CAST({SOURCE_KEY} AS VARCHAR) AS {SOURCE_KEY}, row_number() OVER () AS _row_id FROM rows"
+        f"CREATE OR REPLACE TEMP TABLE _{output.view} AS SELECT {columns}, CAST({extra} AS VARCHAR) AS {EXTRA}, "
+        f"CAST(NULL AS VARCHAR) AS {MISTYPED}, CAST({SOURCE_KEY} AS VARCHAR) AS {SOURCE_KEY}, "
+        f"row_number() OVER () AS _row_id FROM {output.view}"
     )
-    findings = ", ".join(f"CAST({duck.identifier(c)} AS {t}) AS {duck.identifier(c)}" for c, t in FINDINGS.items())
-    connection.execute(f"CREATE TEMP TABLE _findings AS SELECT {findings} FROM findings")
 
 
-def _reject_unwritable(connection: duckdb.DuckDBPyConnection, run: Run, target: Target) -> None:
-    query = run.store_of(target.table).unwritable(target.table, "_rows")
-    key = key_text(target.table.key)
+def _reject_unwritable(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, output: Output) -> None:
+    target = run.migration.target(output.target)
+    query = run.store_of(target.table).unwritable(target.table, f"_{output.view}")
+    key, table = key_text(target.table.key), target.table.name.replace("'", "''")
     connection.execute(
         f"INSERT INTO _findings SELECT {SOURCE_KEY}, {SOURCE_KEY}, 'reject', '{UNWRITABLE}', any_value("
-        f"'row ' || coalesce({key}, '(no key)') || ' of {target.table.name.replace(chr(39), chr(39) * 2)} cannot be stored: ' || message) "
-        f"FROM ({query}) u JOIN _rows USING (_row_id) GROUP BY {SOURCE_KEY}"
+        f"'row ' || coalesce({key}, '(no key)') || ' of {table} cannot be stored: ' || message) "
+        f"FROM ({query}) u JOIN _{output.view} USING (_row_id) GROUP BY {SOURCE_KEY}"
     )
     # a source row is written whole or not at all; and what is rejected is not also warned about
     rejected = f"(SELECT _source FROM _findings WHERE code = '{UNWRITABLE}')"
-    connection.execute(f"DELETE FROM _rows WHERE {SOURCE_KEY} IN {rejected}")
+    for each in phase.outputs:
+        connection.execute(f"DELETE FROM _{each.view} WHERE {SOURCE_KEY} IN {rejected}")
     connection.execute(f"DELETE FROM _findings WHERE severity <> 'reject' AND _source IN {rejected}")
 
 
-def _mark_window(connection: duckdb.DuckDBPyConnection, source: Source, window: Window | None) -> None:
+def _mark_window(connection: duckdb.DuckDBPyConnection, driver: Source | Derived, window: Window | None) -> None:
     """`_wanted`: the keys of the source rows that this run is about."""
     where = ""
-    if window is not None and source.window is not None:
-        column = duck.identifier(source.window)
-        if source.table.columns[source.window] is Type.TEXT:
+    if window is not None and driver.window is not None:
+        column = duck.identifier(driver.window)
+        if driver.columns[driver.window] is Type.TEXT:
             column = f"iso_instant({column})"
-        bounds = (f"CAST({duck.literal(t.isoformat())} AS TIMESTAMPTZ)" for t in (window.start, window.end))
-        start, end = bounds
+        start, end = (f"CAST({duck.literal(t.isoformat())} AS TIMESTAMPTZ)" for t in (window.start, window.end))
         where = f"WHERE {column} >= {start} AND {column} < {end}"
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW _wanted AS SELECT {KEY} FROM {duck.identifier(source.id)} {where}")
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW _wanted AS SELECT {KEY} FROM {duck.identifier(driver.id)} {where}")
 
 
-def _account(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[str, int]:
-    """Counts of source rows. `unaccounted`: wanted rows that are neither in rows nor rejected, or are both; and what
-    rows or findings claim of source rows that are not there."""
-    every = f"(SELECT {KEY} FROM {duck.identifier(source.id)})"
-    rejected = "(SELECT DISTINCT _source FROM _findings WHERE severity = 'reject')"
-    made = f"(SELECT DISTINCT {SOURCE_KEY} AS _source FROM _rows)"
+def _account(connection: duckdb.DuckDBPyConnection, phase: Phase, driver: Source | Derived) -> dict[str, Any]:
+    """Counts of source rows: source_rows, skipped {rule: rows}, rejected, kept (nothing to do for them), unaccounted
+    (wanted rows with no fate or with two, and what rows or findings claim of source rows that are not there)."""
+    made = " UNION ".join(f"SELECT {SOURCE_KEY} AS _source FROM _{output.view}" for output in phase.outputs)
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE _fates AS "
+        f"SELECT DISTINCT _source, 'made' AS fate, '' AS rule FROM ({made}) UNION ALL "
+        "SELECT DISTINCT _source, severity, CASE severity WHEN 'skip' THEN code ELSE '' END FROM _findings "
+        "WHERE severity IN ('reject', 'keep', 'skip')"
+    )
+    total = duck.count(connection, f"SELECT count(*) FROM {duck.identifier(driver.id)}")
     wanted = duck.count(connection, "SELECT count(*) FROM _wanted")
-    total = duck.count(connection, f"SELECT count(*) FROM {duck.identifier(source.id)}")
-    neither = duck.count(
-        connection,
-        f"SELECT count(*) FROM _wanted w ANTI JOIN {rejected} r ON w.{KEY} = r._source ANTI JOIN {made} m ON w.{KEY} = m._source",
+    none = duck.count(connection, f"SELECT count(*) FROM _wanted w ANTI JOIN _fates f ON w.{KEY} = f._source")
+    several = duck.count(
+        connection, "SELECT count(*) FROM (SELECT _source FROM _fates GROUP BY _source HAVING count(*) > 1)"
     )
-    both = duck.count(connection, f"SELECT count(*) FROM {rejected} r SEMI JOIN {made} m USING (_source)")
     strangers = duck.count(
-        connection,
-        f"SELECT count(*) FROM (FROM {rejected} UNION FROM {made}) c ANTI JOIN {every} s ON c._source = s.{KEY}",
+        connection, f"SELECT count(*) FROM _fates f ANTI JOIN {duck.identifier(driver.id)} s ON f._source = s.{KEY}"
     )
+    fates = connection.execute(
+        f"SELECT fate, rule, count(*) FROM _fates f SEMI JOIN _wanted w ON f._source = w.{KEY} GROUP BY ALL"
+    ).fetchall()
+    count = {(fate, rule): n for fate, rule, n in fates}
     return {
         "source_rows": total,
-        "outside_window": total - wanted,
-        "rejected": duck.count(
-            connection, f"SELECT count(*) FROM {rejected} r SEMI JOIN _wanted w ON r._source = w.{KEY}"
-        ),
-        "unaccounted": neither + both + strangers,
+        "skipped": {OUTSIDE_WINDOW: total - wanted} | {rule: n for (fate, rule), n in count.items() if fate == "skip"},
+        "rejected": count.get(("reject", ""), 0),
+        "kept": count.get(("keep", ""), 0),
+        "unaccounted": none + several + strangers,
     }
 
 
 def _publish(
     connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, partition: int, scratch: Path
 ) -> list[Artifact]:
-    target, source = run.migration.target(phase.target), run.migration.source(phase.source)
-    columns = ", ".join(duck.identifier(f.name) for f in arrow_schema(target.table))
-    folder = scratch / f"should-{phase.id}"
-    connection.execute(
-        f"COPY (SELECT {columns}, {key_text(target.table.key)} AS {KEY}, {SOURCE_KEY}, "
-        f"{SOURCE_KEY} IN (SELECT {KEY} FROM _wanted) AS _in_window, {duck.partition(target.table.key, run.partitions)} AS _part "
-        f"FROM _rows) TO {duck.literal(str(folder))} (FORMAT parquet, PARTITION_BY (_part), COMPRESSION zstd)"
-    )
-    artifacts = publish_partitions(run.folder, folder, f"should/{phase.id}", f"t{partition:03}")
+    artifacts: list[Artifact] = []
+    for output in phase.outputs:
+        target = run.migration.target(output.target)
+        columns = ", ".join(duck.identifier(f.name) for f in arrow_schema(target.table))
+        folder = scratch / f"should-{output.name}"
+        connection.execute(
+            f"COPY (SELECT {columns}, {key_text(target.table.key)} AS {KEY}, {SOURCE_KEY}, "
+            f"{SOURCE_KEY} IN (SELECT {KEY} FROM _wanted) AS _in_window, "
+            f"{duck.partition(target.placed_by, run.partitions)} AS _part FROM _{output.view}) "
+            f"TO {duck.literal(str(folder))} (FORMAT parquet, PARTITION_BY (_part), COMPRESSION zstd)"
+        )
+        artifacts += publish_partitions(run.folder, folder, f"should/{output.name}", f"t{partition:03}")
+    driver = duck.identifier(run.migration.driver(phase).id)
     wanted = f"_source IN (SELECT {KEY} FROM _wanted)"
     queries = {
-        "findings": f"SELECT DISTINCT ON (key, severity, code) key, severity, code, message FROM _findings WHERE {wanted} "
-        "ORDER BY severity, code, key, _source",
-        "rejects": f"SELECT s.{KEY} AS key, f.code, f.message, CAST(to_json(s) AS VARCHAR) AS row "
-        f"FROM {duck.identifier(source.id)} s JOIN (SELECT DISTINCT ON (_source) * FROM _findings WHERE severity = 'reject' AND {wanted} "
-        f"ORDER BY _source, code) f ON s.{KEY} = f._source ORDER BY key",
+        "findings": "SELECT DISTINCT ON (key, severity, code) key, severity, code, message FROM _findings "
+        f"WHERE {wanted} AND severity IN ('reject', 'warning') ORDER BY severity, code, key, _source",
+        "rejects": f"SELECT s.{KEY} AS key, f.code, f.message, to_json(s) AS row FROM {driver} s "
+        "JOIN (SELECT DISTINCT ON (_source) * FROM _findings "
+        f"WHERE severity = 'reject' AND {wanted} ORDER BY _source, code) f ON s.{KEY} = f._source ORDER BY key",
     }
     for name, query in queries.items():
         local = scratch / f"{name}-{phase.id}.parquet"
@@ -194,9 +236,3 @@ def _publish(
         rows = duck.count(connection, f"SELECT count(*) FROM read_parquet({duck.literal(str(local))})")
         artifacts.append(run.folder.publish(local, f"{name}/{phase.id}/t{partition:03}.parquet", rows))
     return artifacts
-
-
-def accumulated(migration: Migration, phase: Phase) -> Sequence[Phase]:
-    """The phases up to and with this one that write the same target, in order."""
-    upto = migration.phases[: migration.phases.index(phase) + 1]
-    return [p for p in upto if p.target == phase.target]

@@ -17,13 +17,12 @@ import pyarrow as pa
 from . import duck
 from .apply import planned
 from .errors import StoreUnavailableError
-from .model import KEY, Phase, Target
+from .model import KEY, Migration, Output, Phase, Target
 from .plan import differs, struct
 from .run import Run
 from .snapshot import files_of, source_schema
 from .stores import arrow_schema, key_text
-from .transform import accumulated
-from .workspace import Manifest
+from .workspace import Artifact, Manifest
 
 log = logging.getLogger(__name__)
 
@@ -34,68 +33,85 @@ REREAD_ROWS = 5_000
 EXAMPLES = 20
 
 
-def verify(run: Run, phase: Phase, partition: int) -> dict[str, int]:
-    """Compare one partition of the target, as `read_back` found it, with the plans of this phase and of the phases
-    before it that write the same target.
+def verify(run: Run, phase: Phase, partition: int) -> dict[str, dict[str, Any]]:
+    """Compare one partition of the phase's targets, as `read_back` found them, with the plans of this phase and of the
+    phases before it that write the same target; and, of a target where the migration owns columns only, every other
+    row with what it was before.
 
-    Returns compared (rows that were planned and read), missing, different, extra (rows of the target that no plan
-    knows), unverified, and reread (rows that were looked at again). The rows in question go to `proof/<phase>/…`.
+    By output: compared (rows that were expected and read), missing, different, extra (rows of the target that no plan
+    knows), unverified, and reread (rows that were looked at again). The rows in question go to `proof/<output>/…`.
     """
-    target = run.migration.target(phase.target)
+    files: list[Artifact] = []
+    facts: dict[str, dict[str, Any]] = {}
     with run.ledger.step(run.id, f"verify/{phase.id}", str(partition)), run.workspace.scratch() as scratch:
-        with duck.connect(scratch) as connection:
-            _relate(connection, run, target, phase, partition, scratch)
-            compared = duck.count(connection, "SELECT count(*) FROM expected")
-            connection.execute(_suspects(target))
-            reread = duck.count(connection, "SELECT count(*) FROM suspects")
-            unverified = _read_again(connection, run, target)
-            local = scratch / "proof.parquet"
-            connection.execute(
-                f"COPY (SELECT * FROM suspects ORDER BY kind, key) TO {duck.literal(str(local))} (FORMAT parquet)"
-            )
-            kinds = dict(connection.execute("SELECT kind, count(*) FROM suspects GROUP BY 1").fetchall())
-            examples = connection.execute(
-                "SELECT kind, key, planned, found FROM suspects QUALIFY row_number() OVER (PARTITION BY kind ORDER BY key) "
-                f"<= {EXAMPLES} ORDER BY kind, key"
-            ).fetchall()
-        names = ("missing", "different", "extra", "unverified")
-        facts = {"compared": compared - unverified, **{n: kinds.get(n, 0) for n in names}, "reread": reread}
-        artifact = run.folder.publish(local, f"proof/{phase.id}/p{partition:03}.parquet", sum(kinds.values()))
-        shown = [dict(zip(("kind", "key", "planned", "found"), e, strict=True)) for e in examples]
-        manifest = Manifest(
-            step=f"verify/{phase.id}", part=f"{partition:03}", files=(artifact,), facts={**facts, "examples": shown}
+        for output in phase.outputs:
+            artifact, facts[output.name] = _verify(run, phase, output, partition, scratch)
+            files.append(artifact)
+        run.folder.seal(Manifest(step=f"verify/{phase.id}", part=f"{partition:03}", files=tuple(files), facts=facts))
+    return {name: {k: v for k, v in fact.items() if k != "examples"} for name, fact in facts.items()}
+
+
+def _verify(run: Run, phase: Phase, output: Output, partition: int, scratch: Path) -> tuple[Artifact, dict[str, Any]]:
+    target = run.migration.target(output.target)
+    with duck.connect(scratch) as connection:
+        _relate(connection, run, target, phase, output, partition, scratch)
+        compared = duck.count(connection, "SELECT count(*) FROM expected")
+        connection.execute(_suspects(target))
+        reread = duck.count(connection, "SELECT count(*) FROM suspects")
+        unverified = _read_again(connection, run, target)
+        local = scratch / f"proof-{output.name}.parquet"
+        connection.execute(
+            f"COPY (SELECT * FROM suspects ORDER BY kind, key) TO {duck.literal(str(local))} (FORMAT parquet)"
         )
-        run.folder.seal(manifest)
-    return facts
+        kinds = dict(connection.execute("SELECT kind, count(*) FROM suspects GROUP BY 1").fetchall())
+        examples = connection.execute(
+            "SELECT kind, key, planned, found FROM suspects QUALIFY row_number() OVER (PARTITION BY kind ORDER BY key) "
+            f"<= {EXAMPLES} ORDER BY kind, key"
+        ).fetchall()
+    counts = {name: kinds.get(name, 0) for name in ("missing", "different", "extra", "unverified")}
+    shown = [dict(zip(("kind", "key", "planned", "found"), e, strict=True)) for e in examples]
+    artifact = run.folder.publish(local, f"proof/{output.name}/p{partition:03}.parquet", sum(kinds.values()))
+    return artifact, {"compared": compared - unverified, **counts, "reread": reread, "examples": shown}
 
 
 def _relate(
-    connection: duckdb.DuckDBPyConnection, run: Run, target: Target, phase: Phase, partition: int, scratch: Path
+    connection: duckdb.DuckDBPyConnection,
+    run: Run,
+    target: Target,
+    phase: Phase,
+    output: Output,
+    partition: int,
+    scratch: Path,
 ) -> None:
-    """`expected`: what the plans so far say, without conflicts; `known`: every key that any plan accounts for;
-    `found`: what was read back."""
+    """`expected`: what the plans so far say, without conflicts, and the rows that are to stay as they are; `known`:
+    every key that any plan accounts for; `found`: what was read back."""
     columns = ", ".join(duck.identifier(f.name) for f in arrow_schema(target.table))
-    plans = [run.folder.fetch(planned(run, p, partition), scratch) for p in accumulated(run.migration, phase)]
+    so_far = _so_far(run.migration, phase, target)
+    plans = [run.folder.fetch(planned(run, o.name, partition), scratch) for o in so_far]
     paths = ", ".join(duck.literal(str(p)) for p in plans)
-    alone = [c["key"] for p in accumulated(run.migration, phase) for c in run.ledger.conflicts(run.id, p.id, partition)]
+    alone = [c["key"] for o in so_far for c in run.ledger.conflicts(run.id, o.name, partition)]
     connection.register("_alone", pa.table({"key": pa.array(alone, pa.string())}))
+    rest = files_of(run, run.folder.manifests("plan", run.partitions), f"rest/{target.id}", partition, scratch)
+    duck.relation(connection, "_rest", rest, source_schema(target.table))
+    stays = "" if target.owned is None else f" UNION ALL SELECT {KEY}, {columns} FROM _rest"
     connection.execute(
-        f"CREATE TEMP VIEW expected AS SELECT {KEY}, {columns} FROM read_parquet([{paths}]) ANTI JOIN _alone a ON {KEY} = a.key"
+        f"CREATE TEMP VIEW expected AS SELECT {KEY}, {columns} FROM read_parquet([{paths}]) "
+        f"ANTI JOIN _alone a ON {KEY} = a.key{stays}"
     )
     made = run.folder.manifests("transform", run.partitions)
-    should = [
-        file
-        for p in run.migration.phases
-        if p.target == target.id
-        for file in files_of(run, made, f"should/{p.id}", partition, scratch)
-    ]
+    every = run.migration.outputs(target.id)
+    should = [file for o in every for file in files_of(run, made, f"should/{o.name}", partition, scratch)]
     duck.relation(connection, "_should", should, pa.schema([pa.field(KEY, pa.string())]))
-    extra = files_of(run, run.folder.manifests("plan", run.partitions), f"extra/{target.id}", None, scratch)
-    duck.relation(connection, "_extra_known", extra, source_schema(target.table))
-    connection.execute(f"CREATE TEMP VIEW known AS SELECT {KEY} FROM _should UNION ALL SELECT {KEY} FROM _extra_known")
+    connection.execute(f"CREATE TEMP VIEW known AS SELECT {KEY} FROM _should UNION ALL SELECT {KEY} FROM _rest")
     back = run.folder.manifests(f"read_back/{phase.id}", run.segments)
-    files = files_of(run, back, f"read_back/{phase.id}-{target.id}", partition, scratch)
+    files = files_of(run, back, f"read_back/{output.name}", partition, scratch)
     duck.relation(connection, "found", files, source_schema(target.table))
+
+
+def _so_far(migration: Migration, phase: Phase, target: Target) -> list[Output]:
+    """What the phases up to and with this one make for the target."""
+    phases = migration.phases[: migration.phases.index(phase) + 1]
+    return [o for p in phases for o in p.outputs if o.target == target.id]
 
 
 def _suspects(target: Target) -> str:
@@ -124,7 +140,7 @@ def _read_again(connection: duckdb.DuckDBPyConnection, run: Run, target: Target)
         query = (
             f"SELECT {keys} FROM expected e JOIN suspects s ON e.{KEY} = s.key AND s.kind IN ('missing', 'different')"
         )
-        wanted = connection.execute(query).to_arrow_table()
+        wanted = connection.sql(query).to_arrow_table()
         unread: list[str] = []
         for start in range(0, wanted.num_rows, REREAD_ROWS):
             part = wanted.slice(start, REREAD_ROWS)
@@ -159,18 +175,18 @@ def _read_again(connection: duckdb.DuckDBPyConnection, run: Run, target: Target)
     return len(unread)
 
 
-def proof(run: Run, phase: Phase) -> dict[str, Any] | None:
-    """What verifying the phase gave, over all partitions; None if it has not been verified whole."""
+def proof(run: Run, phase: Phase) -> list[dict[str, Any]] | None:
+    """What verifying the phase gave over all partitions, one dict an output; None if it has not been verified whole."""
     manifests = run.folder.manifests(f"verify/{phase.id}")
     if len(manifests) != run.partitions:
         return None
     names = ("compared", "missing", "different", "extra", "unverified", "reread")
-    total: dict[str, Any] = {name: sum(m.facts[name] for m in manifests) for name in names}
-    examples = [e for m in manifests for e in m.facts["examples"]]
-    return {
-        "phase": phase.id,
-        "target_table": run.migration.target(phase.target).table.name,
-        **total,
-        "passed": not (total["missing"] or total["different"] or total["unverified"]),
-        "examples": sorted(examples, key=lambda e: (e["kind"], e["key"]))[:EXAMPLES],
-    }
+    found = []
+    for output in phase.outputs:
+        total: dict[str, Any] = {name: sum(m.facts[output.name][name] for m in manifests) for name in names}
+        examples = [e for m in manifests for e in m.facts[output.name]["examples"]]
+        about = {"phase": phase.id, "target_table": run.migration.target(output.target).table.name}
+        passed = not (total["missing"] or total["different"] or total["unverified"])
+        shown = sorted(examples, key=lambda e: (e["kind"], e["key"]))[:EXAMPLES]
+        found.append({**about, **total, "passed": passed, "examples": shown})
+    return found

@@ -110,6 +110,10 @@ class Store(Protocol):
     def remove(self, table: Table, rows: pa.Table) -> Outcome:
         """Delete rows, each only if it still is as given; an absent row counts as done. Idempotent."""
 
+    def script(self, text: str) -> None:
+        """Run a script of the store's own language (PostgreSQL: SQL, in one transaction, giving up on a lock that is
+        not free soon). Raises `StoreRejectedError` where the store has none."""
+
     def unwritable(self, table: Table, rows: str) -> str:
         """A DuckDB query over the relation named `rows` (canonical form): `(_row_id, message)` of each row that
         this store could not hold (too large, empty key, …), where `_row_id` is the relation's `rowid` column `_row_id`."""
