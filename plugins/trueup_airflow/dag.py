@@ -2,10 +2,10 @@
 
     preflight → partitions → snapshot[segment] → look_ups → transform[partition] → plan[partition] → plan_gate
       → create_tables → <phase>.apply[partition] → <phase>.read_back[segment] → <phase>.verify[partition] → <phase>.gate
-      → … → validate → report
+      → … → validate → report → verdict
 
-Only ids and counts pass between tasks; rows lie in the workspace. `report` is a teardown: it runs whatever happened,
-and the run's outcome is that of the steps before it.
+Only ids and counts pass between tasks; rows lie in the workspace. `report` runs whatever happened, and `verdict`, the
+only leaf, ends the run as the report says.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import os
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import (
@@ -23,11 +24,12 @@ from airflow.sdk import (
     RetryAction,
     RetryRule,
     TaskGroup,
+    TriggerRule,
     dag,
     get_current_context,
     task,
 )
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.trueup.errors import TerminalError
 from include.trueup.steps import Step, skipped, steps
@@ -88,7 +90,7 @@ def build_dag(migration: Migration) -> DAG:
             """The run's partitions, for the tasks that are mapped over them."""
             return list(range(current_run(migration).partitions))
 
-        @task(retries=1)
+        @task(trigger_rule=TriggerRule.ALL_DONE)
         def report() -> dict[str, str]:
             """Write the report, whatever happened."""
             from include.trueup.report import report
@@ -97,25 +99,31 @@ def build_dag(migration: Migration) -> DAG:
             run = current_run(migration)
             states = context["ti"].get_task_states(dag_id=run.dag_id, run_ids=[context["dag_run"].run_id])
             failed = [t for found in states.values() for t, state in found.items() if state == "failed"]
-            verdict = report(run, failed)
-            log.info("%s\n%s\nReport: %s", verdict["headline"], verdict["next"], run.folder.location("report.html"))
-            return verdict
+            found = report(run, failed)
+            log.info("%s\n%s\nReport: %s", found["headline"], found["next"], run.folder.location("report.html"))
+            return found
+
+        @task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
+        def verdict() -> str:
+            """The run ends as its report says: the only leaf, so that a written report does not turn a failed run green."""
+            facts = current_run(migration).folder.read_json("report.json")
+            if facts is None:
+                raise AirflowFailException("the run has no report; the log of the task report says why")
+            if facts["verdict"]["status"] != "passed":
+                raise AirflowFailException(f"{facts['verdict']['headline']} {facts['verdict']['next']}")
+            return str(facts["verdict"]["headline"])
 
         segments = preflight()
         mapped = {"segment": segments, "partition": partitions()}
         segments >> mapped["partition"]
         last: Any = mapped["partition"]
-        groups: dict[str, TaskGroup] = {}
-        for step in steps(migration):
-            with (
-                groups.setdefault(step.phase.id, TaskGroup(step.phase.id, tooltip=step.phase.title))
-                if step.phase
-                else nullcontext()
-            ):
-                this = step_task(migration, step, mapped)
-            last >> this
-            last = this
-        last >> report().as_teardown(on_failure_fail_dagrun=True)
+        for phase, its_steps in groupby(steps(migration), key=lambda step: step.phase):
+            with TaskGroup(phase.id, tooltip=phase.title) if phase else nullcontext():
+                for step in its_steps:
+                    this = step_task(migration, step, mapped)
+                    last >> this
+                    last = this
+        last >> report() >> verdict()
 
     return build()
 

@@ -1,0 +1,67 @@
+# Everything that one does with this project. Works with GNU make 3.81 and later, on Linux and macOS.
+# All state lies in TRUEUP_HOME (default .trueup); `make help` lists the commands.
+
+MIGRATION = kpi_linking
+DAG =
+CONF = {}
+# Taken as they were typed: a $ in them means a $.
+override MIGRATION := $(value MIGRATION)
+override DAG := $(value DAG)
+override CONF := $(value CONF)
+export MIGRATION DAG CONF
+
+# A build machine may set this for its own reasons; here it would make every start of Airflow twice as slow.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
+
+PY = .venv/bin/python
+READY = .venv/ready
+
+.PHONY: help setup lock demo up down run test lint bench clean
+
+help:
+	@echo 'make demo    the whole thing on this machine: make demo [MIGRATION=$(MIGRATION) | MIGRATION=all]'
+	@echo 'make up      start the stack (stores and Airflow) and leave it running; make down stops it'
+	@echo 'make run     one run in-process: make run DAG=kpi_linking CONF='"'"'{"mode": "plan"}'"'"
+	@echo 'make test    the test suite          make lint    ruff and mypy'
+	@echo 'make bench   the benchmarks          make lock    write requirements.txt anew'
+	@echo 'make setup   .venv (done by all the others)          make clean   remove .venv and all state'
+
+setup: $(READY)
+
+# Once per lock file; then instant.
+$(READY): requirements.txt bin/setup
+	@sh bin/setup
+	@touch $(READY)
+
+demo: $(READY)
+	@exec $(PY) -m include.embedded demo "$$MIGRATION"
+
+up: $(READY)
+	@exec $(PY) -m include.embedded up
+
+down: $(READY)
+	@exec $(PY) -m include.embedded down
+
+run: $(READY)
+	@test -n "$$DAG" || { echo 'say which: make run DAG=kpi_linking' >&2; exit 2; }
+	@exec $(PY) -m include.embedded run "$$DAG" "$$CONF"
+
+test: $(READY)
+	@exec $(PY) -m pytest
+
+lint: $(READY)
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+
+bench: $(READY)
+	@exec $(PY) -m bench
+
+lock: $(READY)
+	@UV_CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/uv pip compile --quiet --universal --python-version 3.11 requirements.in --output-file requirements.txt
+
+clean:
+	@test ! -x $(PY) || $(PY) -m include.embedded down
+	@rm -rf .venv .trueup .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

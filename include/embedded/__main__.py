@@ -1,0 +1,107 @@
+"""What the Makefile calls: `python -m include.embedded up | down | demo <migration id or all> | run <dag id> <conf>`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from types import FrameType
+
+from ..trueup.errors import OptionsError, TrueupError
+from . import connections, in_process, stack
+from .demo import Demo
+from .home import Home
+from .settings import connection_variable
+from .stack import Stack
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the command line asks; the exit status."""
+    match arguments:
+        case ["up"]:
+            command = up
+        case ["down"]:
+            command = down
+        case ["demo", chosen]:
+            command = lambda home: run_demo(home, chosen)  # noqa: E731
+        case ["run", dag_id, conf]:
+            command = lambda home: in_process.run(home, os.environ, dag_id, conf)  # noqa: E731
+        case _:
+            print(__doc__, file=sys.stderr)
+            return 2
+    for caught in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(caught, _end)
+    try:
+        return command(Home.of(os.environ))
+    except TrueupError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 2 if isinstance(error, OptionsError) else 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def up(home: Home) -> int:
+    """Start the stack and leave it running."""
+    needed = frozenset().union(*(connections.needed(m) for m in connections.migration_ids()))
+    running = stack.start(home, os.environ, connections.not_given(needed, os.environ), say)
+    if not running.started_here:
+        say("The stack is up already.")
+    _tell(home, running)
+    say("`make down` stops it.")
+    return 0
+
+
+def down(home: Home) -> int:
+    """Stop everything that runs for this home."""
+    say("Everything is stopped." if stack.stop(home) else "Nothing was running.")
+    return 0
+
+
+def run_demo(home: Home, chosen: str) -> int:
+    """Run the demo of one migration, or of all. At a terminal the stack then stays up until Ctrl-C; a stack that was up
+    before stays up anyway."""
+    demo = Demo.of(connections.migration_ids() if chosen == "all" else [chosen])
+    for conn_id in sorted(demo.conn_ids - connections.not_given(demo.conn_ids, os.environ)):
+        say(f"{connection_variable(conn_id)} is set, but the demo uses an embedded store in its place.")
+    running = stack.start(home, os.environ, demo.conn_ids, say)
+    try:
+        passed = demo.run(home, running, os.environ, say)
+        if not running.started_here:
+            _tell(home, running)
+        elif sys.stdin.isatty() and sys.stdout.isatty():
+            _tell(home, running)
+            say("It stays up: look around, or trigger another run. Ctrl-C stops everything.")
+            _wait_for_interrupt()
+    finally:
+        if running.started_here:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would leave half of it running
+            say("Stopping …")
+            stack.stop(home)
+    return 0 if passed else 1
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    print(line, flush=True)
+
+
+def _tell(home: Home, running: Stack) -> None:
+    say(f"\nAirflow's UI: {running.url}   user: admin   password: {running.api.password}")
+    say(f"Logs: {home.logs}")
+
+
+def _wait_for_interrupt() -> None:
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        say("")
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

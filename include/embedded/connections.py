@@ -1,0 +1,80 @@
+"""Which connections a migration needs, and the embedded stores for those that the environment does not give.
+
+The end of a connection's id says what it leads to: `<name>_dynamodb` or `<name>_postgres`. Embedded, every Postgres
+connection has a database of its own, `<name>`, in the one server; the DynamoDB ones share an engine.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable, Mapping
+
+from .. import migrations
+from ..trueup.errors import DeclarationError, OptionsError
+from ..trueup.model import Migration
+from .servers import Servers
+from .settings import connection_variable, dynamodb_connection, postgres_connection
+
+LEDGER = "trueup_ledger"
+_DYNAMODB, _POSTGRES = "_dynamodb", "_postgres"
+_ROLLBACK = "_rollback"
+
+
+def migration_ids() -> list[str]:
+    """The ids of all migrations of this project: the folders of include/migrations."""
+    return sorted(module.name for module in pkgutil.iter_modules(migrations.__path__) if module.ispkg)
+
+
+def load_migration(migration_id: str) -> Migration:
+    """The declaration of that migration. Raises `DeclarationError` if its module declares none, or more than one."""
+    module = importlib.import_module(f"{migrations.__name__}.{migration_id}.migration")
+    found = [value for value in vars(module).values() if isinstance(value, Migration)]
+    if len(found) != 1:
+        raise DeclarationError(f"{module.__name__} declares {len(found)} migrations; declare exactly one")
+    return found[0]
+
+
+def needed(dag_id: str) -> frozenset[str]:
+    """The connections that runs of that DAG use: the ledger, and those of the tables that its migration declares."""
+    migration_id = dag_id.removesuffix(_ROLLBACK)
+    if migration_id not in migration_ids():
+        return frozenset({LEDGER})
+    declared = load_migration(migration_id)
+    tables = [source.table for source in declared.sources] + [target.table for target in declared.targets]
+    return frozenset({LEDGER, *(table.connection for table in tables)})
+
+
+def not_given(conn_ids: Iterable[str], given: Mapping[str, str]) -> frozenset[str]:
+    """Those of the connections that the environment does not give."""
+    return frozenset(conn_id for conn_id in conn_ids if not given.get(connection_variable(conn_id)))
+
+
+def needs_dynamodb(conn_ids: Iterable[str]) -> bool:
+    """Whether an embedded DynamoDB engine is needed to have all those connections embedded."""
+    return any(conn_id.endswith(_DYNAMODB) for conn_id in conn_ids)
+
+
+def needs_postgres(conn_ids: Iterable[str]) -> bool:
+    """Whether the embedded PostgreSQL is needed to have all those connections embedded."""
+    return any(conn_id == LEDGER or conn_id.endswith(_POSTGRES) for conn_id in conn_ids)
+
+
+def embedded(conn_ids: Iterable[str], servers: Servers) -> dict[str, str]:
+    """The environment variables that lead those connections to the embedded stores; databases are made if need be.
+
+    Raises `OptionsError` for a connection that has no embedded store.
+    """
+    variables = {}
+    for conn_id in sorted(conn_ids):
+        if conn_id.endswith(_DYNAMODB) and servers.dynamodb:
+            value = dynamodb_connection(servers.dynamodb)
+        elif (conn_id == LEDGER or conn_id.endswith(_POSTGRES)) and servers.postgres:
+            database = "trueup" if conn_id == LEDGER else conn_id.removesuffix(_POSTGRES)
+            servers.postgres.create_database(database)
+            value = postgres_connection(servers.postgres.socket_dir, database)
+        else:
+            variable = connection_variable(conn_id)
+            raise OptionsError(f"connection {conn_id!r} has no embedded store; give it in {variable}, as JSON or URI")
+        variables[connection_variable(conn_id)] = value
+    return variables

@@ -1,0 +1,83 @@
+"""`make run`: one run of a DAG in a process of its own, with the connections that the environment gives."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+
+from ..trueup.errors import OptionsError
+from . import connections, metadata, servers, settings
+from .home import PROJECT, Home
+
+_LOOK_SECONDS = 0.5
+_KEPT = "What it wrote is kept: the same command goes on."
+
+
+def run(home: Home, given: Mapping[str, str], dag_id: str, conf: str) -> int:
+    """Run the DAG once with that conf (JSON); the exit status: 0 if the run passed.
+
+    Embedded stores are started only for connections that the environment does not give. The run is a child process
+    (`trueup_airflow.run`), for Airflow takes over the signals of a process that runs tasks. It dies with this process,
+    however that ends, and this one ends with the `make` that started it: nothing goes on writing on its own.
+    Raises `OptionsError` if the conf is no JSON object.
+    """
+    _check(conf)
+    needed = connections.not_given(connections.needed(dag_id), given)
+    stores = {
+        "need_postgres": connections.needs_postgres(needed),
+        "need_dynamodb": connections.needs_dynamodb(needed),
+    }
+    with servers.in_use(home, given, **stores) as running:
+        variables = connections.embedded(needed, running)
+
+        def environment_for(metadata_url: str) -> dict[str, str]:
+            return settings.environment(home, {**given, **variables}, metadata_url=metadata_url)
+
+        with metadata.private_sqlite(home, environment_for) as url:
+            log = home.logs / f"run-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+            log.parent.mkdir(parents=True, exist_ok=True)
+            alive, held = os.pipe()
+            command = [sys.executable, "-m", "trueup_airflow.run", dag_id, conf, str(log), str(alive)]
+            child = subprocess.Popen(
+                command, env=environment_for(url), cwd=PROJECT, stdin=subprocess.DEVNULL, pass_fds=(alive,)
+            )
+            os.close(alive)
+            try:
+                return _ended(child, follows_parent="MAKELEVEL" in given)
+            except BaseException:
+                print("\nThe run was broken off. " + _KEPT, file=sys.stderr)
+                raise
+            finally:
+                os.close(held)
+                child.kill()
+                child.wait()
+
+
+def _check(conf: str) -> None:
+    try:
+        parsed = json.loads(conf)
+    except ValueError as error:
+        raise OptionsError(f"CONF is not JSON ({error}): {conf}") from None
+    if not isinstance(parsed, dict):
+        raise OptionsError(f'CONF must be a JSON object, such as {{"mode": "plan"}}, not {conf}')
+
+
+def _ended(child: subprocess.Popen[bytes], *, follows_parent: bool) -> int:
+    parent = os.getppid()
+    while True:
+        try:
+            status = child.wait(_LOOK_SECONDS)
+        except subprocess.TimeoutExpired:
+            if follows_parent and os.getppid() != parent:
+                raise KeyboardInterrupt from None
+            continue
+        if status < 0:
+            name = signal.Signals(-status).name
+            print(f"\nThe run was ended by {name}. {_KEPT}", file=sys.stderr)
+            return 128 - status
+        return status

@@ -1,0 +1,41 @@
+"""How a run came out, read from the report in its workspace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..trueup.run import run_id
+from ..trueup.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """A run's verdict. `report` is where report.html lies: a path, or an s3:// address."""
+
+    passed: bool
+    headline: str
+    next: str
+    report: str
+
+    def lines(self) -> list[str]:
+        """The verdict for people."""
+        return [
+            f"{'Passed' if self.passed else 'FAILED'}. {self.headline}",
+            *([self.next] if self.next and not self.passed else []),
+            f"Report: {self.report}",
+        ]
+
+
+def read(workspace: Workspace, dag_id: str, airflow_run_id: str) -> Outcome | None:
+    """The outcome of the run that Airflow knows by that id; None if it left no report."""
+    folder = workspace.run(run_id(f"{dag_id}--{airflow_run_id}"))
+    report = folder.read_json("report.json")
+    if report is None:
+        return None
+    verdict = report["verdict"]
+    return Outcome(
+        passed=verdict["status"] == "passed",
+        headline=verdict["headline"],
+        next=verdict.get("next", ""),
+        report=folder.location("report.html"),
+    )

@@ -1,0 +1,171 @@
+"""One run of a DAG in this process (`dag.test()`), with calm output: `make run` starts it, by include/embedded.
+
+`python -m trueup_airflow.run <dag id> <conf as JSON> <log file> <fd>`. Airflow's own output goes to the log file. When
+the other end of the pipe `fd` is closed, whoever started this is gone, and this process ends at once.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from typing import TYPE_CHECKING, Any, TextIO
+
+from include.embedded import outcome
+from include.embedded.connections import migration_ids
+from include.embedded.progress import Instance, Progress
+from include.trueup.errors import OptionsError
+from include.trueup.ledger import this_process
+
+if TYPE_CHECKING:
+    from airflow.models.dagrun import DagRun
+    from airflow.sdk import DAG
+
+POLL_SECONDS = 0.3
+
+
+def main(dag_id: str, conf: str, log: str, fd: str) -> int:
+    """Run it; the exit status: 0 if the run passed, 1 if it failed, 2 if it could not be started."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the starter as well, and it ends us
+    threading.Thread(target=_end_with_starter, args=(int(fd),), daemon=True).start()
+    out = _move_output(log)
+    os.environ["TRUEUP_HOLDER"] = this_process()
+    try:
+        dag = _find(dag_id)
+        _check(dag, json.loads(conf))
+    except OptionsError as error:
+        print(error, file=out)
+        return 2
+    print(f"{dag_id}   (Airflow's log: {log})", file=out, flush=True)
+    try:
+        return _run(dag, json.loads(conf), out)
+    except Exception as error:  # noqa: BLE001 - whatever it was, a person must see that there was something
+        traceback.print_exc()
+        print(f"\nThe run broke off: {error}\nThe log has the details.", file=out)
+        return 1
+
+
+def _run(dag: DAG, conf: dict[str, Any], out: TextIO) -> int:
+    began = time.monotonic()
+    progress = Progress(_returned, out)
+    stop = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(progress, stop), daemon=True)
+    watcher.start()
+    try:
+        dag_run = dag.test(run_conf=conf, logical_date=None)
+    finally:
+        stop.set()
+        watcher.join()
+    progress.update(_instances())
+    found = _outcome(dag_run)
+    passed = dag_run.state == "success" and (found.passed if found else dag.dag_id not in migration_ids())
+    without = [f"The run ended as {dag_run.state} and left no report{'' if passed else '; the log says why'}."]
+    for line in ["", *(found.lines() if found else without)]:
+        progress.say(line)
+    progress.say(f"The run took {time.monotonic() - began:.0f} s")
+    return 0 if passed else 1
+
+
+def _end_with_starter(fd: int) -> None:
+    os.read(fd, 1)
+    os._exit(1)
+
+
+def _move_output(log: str) -> TextIO:
+    """Send all that is printed from now on, by whatever library or child process, to the log; the real output."""
+    out = os.fdopen(os.dup(1), "w")
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    os.close(file)
+    return out
+
+
+def _find(dag_id: str) -> DAG:
+    from airflow.configuration import conf
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(conf.get("core", "dags_folder"))
+    if dag_id in bag.dags:
+        found: DAG = bag.dags[dag_id]
+        return found
+    errors = "".join(f"\n{file}: {error}" for file, error in bag.import_errors.items())
+    known = ", ".join(sorted(bag.dags)) or "none"
+    raise OptionsError(f"there is no DAG {dag_id!r}; this project has: {known}{errors}")
+
+
+def _check(dag: DAG, conf: dict[str, Any]) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    if unknown := sorted(conf.keys() - dag.params.keys()):
+        raise OptionsError(f"{dag.dag_id} has no param {', '.join(unknown)}; it has: {', '.join(dag.params)}")
+    try:
+        params = copy.deepcopy(dag.params)
+        params.update(conf)
+        params.validate()
+    except ParamValidationError as error:
+        raise OptionsError(f"CONF does not fit {dag.dag_id}: {error}") from None
+
+
+def _watch(progress: Progress, stop: threading.Event) -> None:
+    while not stop.wait(POLL_SECONDS):
+        progress.update(_instances())
+
+
+def _instances() -> list[Instance]:
+    """The tasks of the one run in this process's database."""
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        columns = (
+            TaskInstance.task_id,
+            TaskInstance.map_index,
+            TaskInstance.state,
+            TaskInstance.start_date,
+            TaskInstance.end_date,
+            TaskInstance.try_number,
+        )
+        rows = session.execute(select(*columns)).all()
+    return [
+        Instance(
+            step=row.task_id,
+            part=row.map_index,
+            state=row.state,
+            started=row.start_date,
+            ended=row.end_date,
+            attempt=row.try_number,
+        )
+        for row in rows
+    ]
+
+
+def _returned(part: Instance) -> Any:
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        query = select(XComModel.value).where(
+            XComModel.task_id == part.step, XComModel.map_index == part.part, XComModel.key == "return_value"
+        )
+        value = session.scalar(query)
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _outcome(dag_run: DagRun) -> outcome.Outcome | None:
+    from . import connections
+
+    return outcome.read(connections.workspace(), dag_run.dag_id, dag_run.run_id)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

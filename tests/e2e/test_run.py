@@ -1,0 +1,84 @@
+"""`make run`: one run in a process of its own, in its own right or beside another, and gone without a trace if killed."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from include.embedded import postgres
+from include.embedded.home import Home
+
+from .conftest import Command
+
+Running = Callable[[], list[psutil.Process]]
+
+
+def test_runs_at_once_do_not_disturb_each_other_and_the_last_one_stops_the_stores(
+    home: Home, launch: Command, running: Running
+) -> None:
+    runs = [launch("run", "stub", conf) for conf in ("{}", "{}", '{"fail": true}')]
+    said = [run.communicate(timeout=240)[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0, 1], said
+    for passed in said[:2]:
+        work = next(line for line in passed.splitlines() if line.split()[:1] == ["work"])
+        assert work.split()[1:3] == ["2", "parts"]
+        assert work.endswith("rows 30")
+    failed = said[2]
+    assert "FAILED" in failed
+    assert "(2 of 2 parts)" in failed
+    log = next(word.rstrip(")") for word in failed.split() if word.startswith(str(home.logs)))
+    assert "ValueError: as asked" in Path(log).read_text()
+    assert running() == []
+    assert [file.suffix for file in (home.airflow / "in-process").iterdir()] == [".db"]
+
+
+def test_a_killed_run_takes_all_its_processes_with_it_and_the_next_one_goes_on(
+    home: Home, launch: Command, running: Running
+) -> None:
+    run = launch("run", "stub", '{"seconds": 60}')
+    _wait_until(lambda: any("trueup_airflow.run" in " ".join(process.cmdline()) for process in running()))
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    _wait_until(lambda: {process.name() for process in running()} == {"postgres"})  # nobody was left to stop it
+    server = postgres.find(home.postgres)
+    assert server
+    psutil.Process(server.pid).kill()  # and now that is dead as well
+    said, _ = (after := launch("run", "stub", "{}")).communicate(timeout=180)
+    assert after.returncode == 0, said
+    assert running() == []
+
+
+def test_sigterm_ends_a_run_and_stops_the_stores(launch: Command, running: Running) -> None:
+    run = launch("run", "stub", '{"seconds": 60}')
+    _wait_until(lambda: any("trueup_airflow.run" in " ".join(process.cmdline()) for process in running()))
+    run.terminate()
+    said, _ = run.communicate(timeout=60)
+    assert run.returncode == 128 + signal.SIGTERM
+    assert "the same command goes on" in said
+    assert running() == []
+
+
+def test_what_cannot_be_run_is_refused_in_a_sentence(launch: Command) -> None:
+    refused = {
+        ("stub", "{"): "CONF is not JSON",
+        ("stub", "[]"): "must be a JSON object",
+        ("stub", '{"seconds": -1}'): "-1 is less than the minimum",
+        ("stub", '{"secnods": 1}'): "has no param secnods; it has: seconds, fail",
+        ("stab", "{}"): "there is no DAG 'stab'; this project has: stub",
+    }
+    runs = {asked: launch("run", *asked) for asked in refused}
+    for asked, message in refused.items():
+        said, _ = runs[asked].communicate(timeout=240)
+        assert runs[asked].returncode == 2, said
+        assert message in said
+
+
+def _wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
