@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,11 +17,13 @@ _names = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres.Server]:
+def postgres_server() -> Iterator[postgres.Server]:
     """A PostgreSQL server for the whole session; durable settings off, since nothing outlives it."""
-    server = postgres.start(tmp_path_factory.mktemp("postgres"), {"fsync": "off", "synchronous_commit": "off"})
-    yield server
-    server.stop()
+    # not below pytest's own folder: every session of pytest closes that to other users, and the server may be one
+    with tempfile.TemporaryDirectory(prefix="trueup-postgres-", ignore_cleanup_errors=True) as folder:
+        server = postgres.start(Path(folder), {"fsync": "off", "synchronous_commit": "off"})
+        yield server
+        server.stop()
 
 
 @pytest.fixture

@@ -9,7 +9,21 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-VERBS = {"snapshot", "transform", "plan", "gate", "apply", "verify", "prove", "rollback", "report", "steps", "run", "ledger", "workspace"}
+VERBS = {
+    "snapshot",
+    "transform",
+    "plan",
+    "gate",
+    "apply",
+    "verify",
+    "prove",
+    "rollback",
+    "report",
+    "steps",
+    "run",
+    "ledger",
+    "workspace",
+}
 DRIVERS = {"boto3", "botocore", "psycopg", "psycopg2", "adbc_driver_postgresql", "adbc_driver_manager", "asyncpg"}
 
 
@@ -59,14 +73,17 @@ def test_only_stores_import_drivers() -> None:
 @pytest.mark.parametrize(("store", "other"), [("dynamodb", "postgres"), ("postgres", "dynamodb")])
 def test_stores_know_nothing_of_verbs_nor_of_each_other(store: str, other: str) -> None:
     verbs = [f"include.trueup.{verb}" for verb in VERBS]
-    assert offenders(f"include/trueup/stores/{store}", *verbs, f"include.trueup.stores.{other}", "include.migrations") == []
+    assert (
+        offenders(f"include/trueup/stores/{store}", *verbs, f"include.trueup.stores.{other}", "include.migrations")
+        == []
+    )
 
 
 def test_the_engine_knows_no_migration_and_no_embedded_store() -> None:
     assert offenders("include/trueup", "include.migrations", "include.embedded") == []
 
 
-def test_a_migration_knows_no_other(  ) -> None:
+def test_a_migration_knows_no_other() -> None:
     for folder in (p for p in (ROOT / "include/migrations").iterdir() if (p / "migration.py").is_file()):
         others = [f"include.migrations.{p.name}" for p in folder.parent.iterdir() if p.is_dir() and p != folder]
         assert offenders(f"include/migrations/{folder.name}", *others, "include.embedded") == []

@@ -88,7 +88,13 @@ def test_a_batch_counts_once_however_often_it_is_entered(ledger: Ledger) -> None
     ledger.wrote("r", "links", 1, 0, 5, Outcome(written=5))
     assert ledger.written("r", "links", 0) == {0}
     total = ledger.applied("r")["links"]
-    assert (total["batches"], total["rows"], total["written"], total["conflicts"], total["retries"]) == (2, 15, 14, 1, 2)
+    assert (total["batches"], total["rows"], total["written"], total["conflicts"], total["retries"]) == (
+        2,
+        15,
+        14,
+        1,
+        2,
+    )
     assert ledger.applied("r", "links", 1)["links"]["rows"] == 5
     assert ledger.conflicts("r") == [{"phase": "links", "key": "k", "reason": "it was changed", "found": "{}"}]
     assert ledger.conflicts("r", "links", 1) == []
@@ -98,7 +104,9 @@ def test_the_second_run_is_refused_and_told_who_holds_the_target(ledger: Ledger)
     begin(ledger, "first")
     begin(ledger, "second")
     ledger.hold("first", ["a", "b"])
-    with pytest.raises(TargetHeldError, match=r"run first holds b since .* run second wrote nothing.*expire \(in \d+ s"):
+    with pytest.raises(
+        TargetHeldError, match=r"run first holds b since .* run second wrote nothing.*expire \(in \d+ s"
+    ):
         ledger.hold("second", ["b", "c"])
     ledger.hold("first", ["a"])
     ledger.hold("second", ["c"])

@@ -32,7 +32,12 @@ def s3_options() -> Iterator[dict[str, str]]:
             break
         except OSError:
             time.sleep(0.1)
-    options = {"access_key": "k", "secret_key": "s", "region": "us-east-1", "endpoint_override": f"http://127.0.0.1:{port}"}
+    options = {
+        "access_key": "k",
+        "secret_key": "s",
+        "region": "us-east-1",
+        "endpoint_override": f"http://127.0.0.1:{port}",
+    }
     pafs.S3FileSystem(**options, allow_bucket_creation=True).create_dir("evidence")
     yield options
     server.terminate()

@@ -1,0 +1,73 @@
+"""A real Airflow in this process: its settings are made before anything imports it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.embedded import postgres
+from include.embedded.settings import dynamodb_connection
+
+ROOT = Path(__file__).parent.parent.parent
+HOME = Path(tempfile.mkdtemp(prefix="trueup-airflow-"))
+os.environ |= {
+    "AIRFLOW_HOME": str(HOME),
+    "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+    "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{HOME}/airflow.db",
+    "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(HOME / "logs"),
+    "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+    "AIRFLOW__API_AUTH__JWT_SECRET": "only for tests, and sixty-four characters long, as SHA-512 wants it",
+}
+for folder in (ROOT, ROOT / "plugins"):
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+
+@pytest.fixture(scope="session")
+def airflow_database() -> None:
+    """Airflow's metadata database, made."""
+    from airflow.utils.db import initdb
+
+    initdb()
+
+
+@pytest.fixture(scope="session")
+def dag_bag(airflow_database: None) -> Any:
+    """Every DAG of this project, as Airflow parses them."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    return DagBag(str(ROOT / "dags"))
+
+
+@pytest.fixture
+def connections(
+    monkeypatch: pytest.MonkeyPatch, postgres_server: postgres.Server, ledger_uri: str, tmp_path: Path
+) -> Iterator[Any]:
+    """Give Airflow a connection: `connections("kpi_dynamodb", endpoint)`; ledger and workspace are there."""
+    from trueup_airflow import connections as module
+
+    def forget() -> None:
+        for cached in (module.store, module.ledger, module.workspace):
+            cached.cache_clear()
+
+    def connect(conn_id: str, endpoint: str) -> None:
+        forget()
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", dynamodb_connection(endpoint))
+
+    forget()
+    database = ledger_uri.split("?")[0].rsplit("/", 1)[1]
+    given = {"conn_type": "postgres", "host": str(postgres_server.socket_dir), "login": "postgres", "schema": database}
+    monkeypatch.setenv("AIRFLOW_CONN_TRUEUP_LEDGER", json.dumps(given))
+    monkeypatch.setenv("TRUEUP_WORKSPACE", str(tmp_path / "workspace"))
+    yield connect
+    forget()

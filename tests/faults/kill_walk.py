@@ -1,0 +1,35 @@
+"""A run in a process of its own, to be killed: `python -m tests.faults.kill_walk <run id> <endpoint> <ledger> <workspace>`.
+
+With a step's id as fifth argument, only that step's parts are done (as Airflow's retry of a task does), else all.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+from include.migrations.kpi_linking.migration import migration
+from include.trueup.ledger import Ledger
+from include.trueup.run import Options
+from include.trueup.snapshot import preflight
+from include.trueup.steps import parts, steps
+from include.trueup.workspace import Workspace
+from tests.engines import run_of, store_at
+
+if __name__ == "__main__":
+    run_id, endpoint, ledger_uri, folder, first = sys.argv[1:]
+    store = store_at(endpoint)
+    store.batch_rows = 50  # many batches, so that there is much to be killed between
+    run = run_of(migration, Ledger(ledger_uri), Workspace(folder), lambda _: store, run_id)
+    if first == "preflight":
+        run = replace(run, options=preflight(run))
+    else:
+        run = replace(run, options=Options.from_json(run.folder.read_json("run.json")["options"]))
+    todo = steps(migration)
+    names = ["/".join(filter(None, (s.phase.id if s.phase else "", s.id))) for s in todo]
+    start = 0 if first == "preflight" else names.index(first)
+    for name, step in zip(names[start:], todo[start:], strict=True):
+        for part in range(parts(step, run)):
+            print(f"{name} {part}", flush=True)
+            step.do(run, part)
+    print("done", flush=True)

@@ -1,0 +1,111 @@
+"""SIGKILL at random points, and try again: the same tables, ledger counts and report as a run that nobody disturbed."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.migrations.kpi_linking import sample
+from include.migrations.kpi_linking.migration import migration
+from include.trueup.ledger import Ledger
+from include.trueup.report import report
+from include.trueup.run import Options
+from include.trueup.stores.dynamodb import DynamoDBStore
+from include.trueup.workspace import Workspace
+from tests.engines import fastest_engine, items, run_of, store_at
+from tests.migrations.kpi_linking_oracle import by_id
+
+ROOT = Path(__file__).parent.parent.parent
+TABLES = [t.table.name for t in migration.targets]
+
+
+def start(run_id: str, endpoint: str, ledger_uri: str, folder: str, first: str) -> subprocess.Popen[str]:
+    arguments = [run_id, endpoint, ledger_uri, folder, first]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.faults.kill_walk", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=environment,
+    )
+
+
+def outcome(store: DynamoDBStore, ledger: Ledger, folder: str, run_id: str) -> dict[str, Any]:
+    """All that may not depend on having been killed: tables, ledger counts, report less times, tries and hashes."""
+    workspace = Workspace(folder)
+    run = run_of(migration, ledger, workspace, lambda _: store, run_id)
+    run = replace(run, options=Options.from_json(run.folder.read_json("run.json")["options"]))
+    report(run)
+    facts = run.folder.read_json("report.json")
+    applied = [{k: a[k] for k in ("phase", "batches", "rows", "written", "conflicts")} for a in facts["applied"]]
+    plan = {k: v for k, v in facts["plan"].items() if k == "phases"}
+    kept = {k: facts[k] for k in ("migration", "verdict", "gates", "proof", "findings")}
+    proof = [{k: v for k, v in p.items() if k != "reread"} for p in kept.pop("proof")]
+    return {
+        "tables": {t: by_id(items(store, t)) for t in TABLES},
+        "applied": applied,
+        "plan": plan,
+        "proof": proof,
+        **kept,
+    }
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, postgres_server: Any) -> tuple[dict[str, Any], float]:
+    """What a run that nobody disturbs ends with, and how long it applies for, in seconds."""
+    postgres_server.create_database("kill_undisturbed")
+    uri, folder = postgres_server.uri("kill_undisturbed"), str(tmp_path_factory.mktemp("undisturbed"))
+    with fastest_engine() as engine:
+        store = store_at(engine.endpoint)
+        sample.fill(lambda _: store)
+        process = start("run", engine.endpoint, uri, folder, "preflight")
+        assert process.wait(300) == 0
+        ledger = Ledger(uri)
+        times = [s for s in ledger.steps("run") if s["step"].startswith("apply/")]
+        seconds = max(s["ended_at"] for s in times) - min(s["started_at"] for s in times)
+        found = outcome(store, ledger, folder, "run")
+        ledger.close()
+    return found, seconds.total_seconds()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_killed_while_applying_and_tried_again(
+    undisturbed: tuple[dict[str, Any], float], ledger: Ledger, ledger_uri: str, tmp_path: Path, seed: int
+) -> None:
+    expected, seconds = undisturbed
+    chance = random.Random(seed)
+    with fastest_engine() as engine:
+        store = store_at(engine.endpoint)
+        sample.fill(lambda _: store)
+        first, kills = "preflight", 0
+        while True:
+            process = start("run", engine.endpoint, ledger_uri, str(tmp_path), first)
+            assert process.stdout is not None
+            victim = kills < 6
+            for line in process.stdout:
+                name = line.split()[0]
+                if name != "done":
+                    first = name
+                if victim and "/apply" in name:
+                    # somewhere in this part, or in what follows it
+                    time.sleep(chance.uniform(0, seconds / 8))
+                    os.kill(process.pid, signal.SIGKILL)
+                    kills += 1
+                    break
+            rest = process.stdout.read().split("\n")
+            first = next((r.split()[0] for r in reversed(rest) if r and r != "done"), first)
+            if process.wait(300) == 0:
+                break
+            assert process.returncode == -signal.SIGKILL
+        assert kills == 6
+        assert outcome(store, ledger, str(tmp_path), "run") == expected
