@@ -77,7 +77,8 @@ SELECT
         END
         WHEN 'bad_type' THEN ' holds values of another type than declared: ' || list_aggregate(list_transform(
             json_keys(_mistyped),
-            lambda name: name || ' (' || json_keys(json_extract(_mistyped, '$.' || name))[1] || ')'), 'string_agg', ', ')
+            lambda name: name || ' (' || json_keys(json_extract(_mistyped, '$.' || name))[1] || ')'),
+            'string_agg', ', ')
         WHEN 'bad_date' THEN ' has no measurement_date that is an ISO 8601 date or timestamp: '
             || coalesce('"' || measurement_date || '"', 'there is none')
         ELSE ' belongs to KPI ' || kpi_id || ' of tenant ' || tenant_id || ', which has no link that was migrated'
@@ -90,14 +91,15 @@ UNION ALL
 SELECT
     a.id, a.id, 'warning', 'id_collision',
     'Actual ' || a.id || ' shares its id with a row of ' || c.held_by || ', which keeps it; all rows of this '
-    || 'actual in purposepath-kpi-data have derived ids instead. Whoever looks it up by its id has to use legacy_table and legacy_id.'
+    || 'actual in purposepath-kpi-data have derived ids instead. '
+    || 'Whoever looks it up by its id has to use legacy_table and legacy_id.'
 FROM kpi_actuals a
 JOIN colliding_ids c ON c.legacy_table = 'purposepath-kpi-actuals' AND c.id = a.id
 ANTI JOIN rejected_actuals r ON r.id = a.id
 UNION ALL
 SELECT
     id, attribute, 'warning', 'unknown_attribute',
-    'Attribute ' || attribute || ' of purposepath-kpi-actuals is not in the contract; it is carried to purposepath-kpi-data '
-    || 'under legacy_extra. Decide whether the new table should name it.'
+    'Attribute ' || attribute || ' of purposepath-kpi-actuals is not in the contract; it is carried '
+    || 'to purposepath-kpi-data under legacy_extra. Decide whether the new table should name it.'
 FROM (SELECT id, unnest(json_keys(_extra)) AS attribute FROM kpi_actuals WHERE _extra IS NOT NULL) a
 ANTI JOIN rejected_actuals r ON r.id = a.id;

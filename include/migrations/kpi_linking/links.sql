@@ -52,7 +52,8 @@ SELECT
     -- DuckDB writes control characters as \u001F, the canonical form as \u001f: hence the walk over escapes.
     CASE
         WHEN l._extra IS NULL THEN NULL
-        WHEN json_extract(l._extra, '$.person_id') IS NULL AND json_extract(l._extra, '$.strategy_id') IS NULL THEN l._extra
+        WHEN json_extract(l._extra, '$.person_id') IS NULL AND json_extract(l._extra, '$.strategy_id') IS NULL
+            THEN l._extra
         ELSE list_aggregate(
             list_transform(
                 regexp_extract_all(CAST(json_normalize(json_merge_patch(
@@ -78,8 +79,10 @@ SELECT
             WHEN coalesce(tenant_id, '') = '' AND json_extract(_mistyped, '$.tenant_id') IS NULL THEN 'tenant_id'
             ELSE 'kpi_id'
         END
-        ELSE ' holds values of another type than declared: ' || list_aggregate(list_transform(json_keys(_mistyped),
-            lambda name: name || ' (' || json_keys(json_extract(_mistyped, '$.' || name))[1] || ')'), 'string_agg', ', ')
+        ELSE ' holds values of another type than declared: ' || list_aggregate(list_transform(
+            json_keys(_mistyped),
+            lambda name: name || ' (' || json_keys(json_extract(_mistyped, '$.' || name))[1] || ')'),
+            'string_agg', ', ')
     END || '; it is quarantined with its full content and not written. '
     || 'Correct it in purposepath-goal-kpi-links and plan again.' AS message
 FROM rejected_links
@@ -94,17 +97,19 @@ UNION ALL
 SELECT
     u.id, u.id, 'warning', 'ambiguous_person',
     'Link ' || u.id || ': ' || p.people || ' people of tenant ' || u.tenant_id || ' are linked to user ' || u.user_id
-    || '; it is written with the smallest id, ' || p.person_id || '. Correct purposepath-people if that is the wrong one.'
+    || '; it is written with the smallest id, ' || p.person_id
+    || '. Correct purposepath-people if that is the wrong one.'
 FROM user_of_link u
 JOIN person_of_user p ON p.tenant_id = u.tenant_id AND p.user_id = u.user_id
 WHERE p.people > 1
 UNION ALL
 SELECT
     id, attribute, 'warning', 'unknown_attribute',
-    'Attribute ' || attribute || ' of purposepath-goal-kpi-links is not in the contract; it is carried to purposepath-kpi-links '
-    || CASE
+    'Attribute ' || attribute || ' of purposepath-goal-kpi-links is not in the contract; it is carried '
+    || 'to purposepath-kpi-links ' || CASE
         WHEN attribute IN ('person_id', 'strategy_id') THEN 'under legacy_extra, as that name has a new meaning there'
-        WHEN attribute = 'legacy_extra' THEN 'unchanged, or inside another legacy_extra where the link also has a person_id or strategy_id'
+        WHEN attribute = 'legacy_extra'
+            THEN 'unchanged, or inside another legacy_extra where the link also has a person_id or strategy_id'
         ELSE 'unchanged'
     END || '. Decide whether the new table should name it.'
 FROM (SELECT id, unnest(json_keys(_extra)) AS attribute FROM goal_kpi_links WHERE _extra IS NOT NULL) l

@@ -75,7 +75,8 @@ SELECT
         END
         WHEN 'bad_type' THEN ' holds values of another type than declared: ' || list_aggregate(list_transform(
             json_keys(_mistyped),
-            lambda name: name || ' (' || json_keys(json_extract(_mistyped, '$.' || name))[1] || ')'), 'string_agg', ', ')
+            lambda name: name || ' (' || json_keys(json_extract(_mistyped, '$.' || name))[1] || ')'),
+            'string_agg', ', ')
         WHEN 'bad_date' THEN ' has no milestone_date that is an ISO 8601 date or timestamp: '
             || coalesce('"' || milestone_date || '"', 'there is none')
         ELSE ' belongs to KPI ' || kpi_id || ' of tenant ' || tenant_id || ', which has no link that was migrated'
@@ -87,7 +88,7 @@ FROM rejected_milestones
 UNION ALL
 SELECT
     id, attribute, 'warning', 'unknown_attribute',
-    'Attribute ' || attribute || ' of purposepath-kpi-milestones is not in the contract; it is carried to purposepath-kpi-data '
-    || 'under legacy_extra. Decide whether the new table should name it.'
+    'Attribute ' || attribute || ' of purposepath-kpi-milestones is not in the contract; it is carried '
+    || 'to purposepath-kpi-data under legacy_extra. Decide whether the new table should name it.'
 FROM (SELECT id, unnest(json_keys(_extra)) AS attribute FROM kpi_milestones WHERE _extra IS NOT NULL) m
 ANTI JOIN rejected_milestones r ON r.id = m.id;

@@ -77,7 +77,8 @@ SELECT
         END
         WHEN 'bad_type' THEN ' holds values of another type than declared: ' || list_aggregate(list_transform(
             json_keys(_mistyped),
-            lambda name: name || ' (' || json_keys(json_extract(_mistyped, '$.' || name))[1] || ')'), 'string_agg', ', ')
+            lambda name: name || ' (' || json_keys(json_extract(_mistyped, '$.' || name))[1] || ')'),
+            'string_agg', ', ')
         WHEN 'bad_date' THEN ' has no reading_date that is an ISO 8601 date or timestamp: '
             || coalesce('"' || reading_date || '"', 'there is none')
         ELSE ' belongs to KPI ' || kpi_id || ' of tenant ' || tenant_id || ', which has no link that was migrated'
@@ -90,14 +91,15 @@ UNION ALL
 SELECT
     e.id, e.id, 'warning', 'id_collision',
     'Reading ' || e.id || ' shares its id with a row of ' || c.held_by || ', which keeps it; all rows of this '
-    || 'reading in purposepath-kpi-data have derived ids instead. Whoever looks it up by its id has to use legacy_table and legacy_id.'
+    || 'reading in purposepath-kpi-data have derived ids instead. '
+    || 'Whoever looks it up by its id has to use legacy_table and legacy_id.'
 FROM kpi_readings e
 JOIN colliding_ids c ON c.legacy_table = 'purposepath-kpi-readings' AND c.id = e.id
 ANTI JOIN rejected_readings r ON r.id = e.id
 UNION ALL
 SELECT
     id, attribute, 'warning', 'unknown_attribute',
-    'Attribute ' || attribute || ' of purposepath-kpi-readings is not in the contract; it is carried to purposepath-kpi-data '
-    || 'under legacy_extra. Decide whether the new table should name it.'
+    'Attribute ' || attribute || ' of purposepath-kpi-readings is not in the contract; it is carried '
+    || 'to purposepath-kpi-data under legacy_extra. Decide whether the new table should name it.'
 FROM (SELECT id, unnest(json_keys(_extra)) AS attribute FROM kpi_readings WHERE _extra IS NOT NULL) e
 ANTI JOIN rejected_readings r ON r.id = e.id;

@@ -215,7 +215,7 @@ def _collisions(tenant: str, other: str) -> Rows:
         yield MILESTONES, milestone(f"in-one-and-two-{number}", tenant, "kpi-collides")
         yield ACTUALS, actual(f"in-one-and-two-{number}", other, "kpi-collides")
         yield ACTUALS, actual(f"in-two-and-three-{number}", tenant, "kpi-collides")
-        yield READINGS, reading(f"in-two-and-three-{number}", tenant, "kpi-collides")
+        yield READINGS, reading(f"in-two-and-three-{number}", other if number else tenant, "kpi-collides")
         yield MILESTONES, milestone(f"in-one-and-three-{number}", tenant, "kpi-collides")
         yield READINGS, reading(f"in-one-and-three-{number}", other, "kpi-collides")
     yield MILESTONES, milestone("held-by-a-reject", tenant, "kpi-collides", {"milestone_date": s("soon")})

@@ -28,7 +28,8 @@ CREATE OR REPLACE MACRO iso_instant(value) AS
     CASE
         WHEN value IS NULL OR value < '0001' THEN NULL
         -- What nearly every row holds: DuckDB reads it, once the form is known to be strict.
-        WHEN regexp_full_match(value, '\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d)?)?)?')
+        WHEN regexp_full_match(value, '\d{4}-\d\d-\d\d'
+                || '(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d)?)?)?')
             THEN try_cast(value AS TIMESTAMPTZ)
         WHEN regexp_full_match(value, '(\d{4}-\d\d-\d\d|\d{4}-\d{3}|\d{4}-W\d\d-[1-7])'
                 || '(T\d\d(:\d\d(:\d\d([.,]\d+)?)?)?(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d)?)?)?')
@@ -58,3 +59,39 @@ CREATE OR REPLACE MACRO number_order(number) AS
             || translate(substr(number, 2), '0123456789', '9876543210') || '~'
         ELSE 'p' || lpad(CAST(length(split_part(number, '.', 1)) AS VARCHAR), 3, '0') || number
     END;
+
+-- What instants sort and compare by where every fractional digit counts, of which a TIMESTAMPTZ holds six.
+CREATE OR REPLACE MACRO instant_order(value) AS
+    CASE WHEN iso_instant(value) IS NOT NULL THEN struct_pack(
+        instant := iso_instant(regexp_replace(value, '[.,]\d+', '')),
+        fraction := rtrim(regexp_extract(value, '[.,](\d+)', 1), '0')) END;
+
+-- The day in the notation that `written` is in; NULL outside the years 0001 to 9999.
+CREATE OR REPLACE MACRO iso_date_like(day, written) AS
+    CASE
+        WHEN year(day) NOT BETWEEN 1 AND 9999 THEN NULL
+        WHEN regexp_full_match(written, '\d{4}-\d\d-\d\d') THEN strftime(day, '%Y-%m-%d')
+        WHEN regexp_full_match(written, '\d{8}') THEN strftime(day, '%Y%m%d')
+        WHEN regexp_full_match(written, '\d{4}-\d{3}') THEN strftime(day, '%Y-%j')
+        WHEN regexp_full_match(written, '\d{7}') THEN strftime(day, '%Y%j')
+        WHEN contains(written, '-') THEN strftime(day, '%G-W%V-%u')
+        ELSE strftime(day, '%GW%V%u')
+    END;
+
+-- An ISO 8601 date or timestamp so many calendar days later, in its own notation: what follows the date (time of day,
+-- fractional digits, offset) stays byte for byte. NULL for any other text, and outside the years 0001 to 9999.
+CREATE OR REPLACE MACRO iso_plus_days(value, days) AS
+    CASE WHEN iso_instant(value) IS NOT NULL AND days BETWEEN -3652059 AND 3652059 THEN
+        iso_date_like(
+            CAST(iso_calendar_date(replace(split_part(value, 'T', 1), '-', '')) AS DATE) + TRY_CAST(days AS INTEGER),
+            split_part(value, 'T', 1))
+        || substr(value, length(split_part(value, 'T', 1)) + 1)
+    END;
+
+-- A JSON object without the members of these names; NULL if nothing is left of it.
+CREATE OR REPLACE MACRO json_without(object, names) AS
+    nullif('{' || coalesce(list_aggregate(list_transform(
+        list_filter(json_keys(object), lambda name: NOT list_contains(names, name)),
+        lambda name: CAST(to_json(name) AS VARCHAR) || ':'
+            || json_extract(object, '/' || replace(replace(name, '~', '~0'), '/', '~1'))
+    ), 'string_agg', ','), '') || '}', '{}');
