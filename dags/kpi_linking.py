@@ -1,7 +1,6 @@
 """Airflow DAG for include/migrations/kpi_linking."""
 
-from trueup_airflow.dag import build_dag
-
 from include.migrations.kpi_linking.migration import migration
+from trueup_airflow.dag import build_dag
 
 dag = build_dag(migration)

@@ -1,0 +1,57 @@
+"""What the README says is so: its commands, params, tasks, files and code exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from include.migrations.kpi_linking.migration import migration
+from include.trueup.steps import steps
+
+ROOT = Path(__file__).parent.parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def section(title: str) -> str:
+    return README.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def test_every_param_is_described_and_no_other() -> None:
+    declared = set(
+        re.findall(r'^        "([a-z_]+)": Param\(', (ROOT / "plugins/trueup_airflow/params.py").read_text(), re.M)
+    )
+    described = set(
+        re.findall(r"`([a-z_]+)`", " ".join(row.split("|")[0] for row in section("Params").split("\n|")[3:]))
+    )
+    assert len(declared) > 5
+    assert described == declared
+
+
+def test_every_task_is_described_and_no_other() -> None:
+    tasks = {f"<phase>.{s.id}" if s.phase else s.id for s in steps(migration)} | {"preflight", "report", "verdict"}
+    rows = section("How it works").split("\n| `")[1:]
+    described = {
+        name
+        for row in rows
+        for name in re.findall(r"^([a-z_<>.]+)|`([a-z_]+)`", row.split("|")[0])
+        for name in name
+        if name
+    }
+    assert described == tasks
+
+
+def test_every_make_target_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in set(re.findall(r"\bmake ([a-z]+)", README)):
+        assert re.search(rf"^{target}:", makefile, re.M), target
+
+
+def test_every_file_and_link_exists() -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    paths = re.findall(r"`((?:include|tests|dags|plugins|docs|bench)/[A-Za-z0-9_./<>-]*)`", README)
+    for path in {p for p in (*links, *paths) if "<" not in p and "://" not in p}:
+        assert (ROOT / path).exists(), path
+
+
+def test_the_dag_file_is_shown_as_it_is() -> None:
+    assert (ROOT / "dags/kpi_linking.py").read_text() in README
