@@ -62,6 +62,6 @@ lock: $(READY)
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/uv pip compile --quiet --universal --python-version 3.11 requirements.in --output-file requirements.txt
 
 clean:
-	@test ! -x $(PY) || $(PY) -m include.embedded down
+	@test ! -x $(PY) || $(PY) -m include.embedded down || true
 	@rm -rf .venv .trueup .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import orjson
@@ -15,7 +15,11 @@ from include.trueup.model import Table
 from include.trueup.stores.dynamodb.items import Item
 from include.trueup.stores.dynamodb.wire import Wire
 
-ACCESS = {"region_name": "us-east-1", "aws_access_key_id": "local", "aws_secret_access_key": "local"}
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+REGION, KEY, SECRET = "us-east-1", "local", "local"
+"""An engine on this machine takes any."""
 PEOPLE_BY_USER = "linked_user_id-index"
 """The index of the people table by which the original document's loop finds the person of a user."""
 TARGETS: tuple[Table, ...] = (NEW_LINKS, NEW_DATA)
@@ -42,14 +46,21 @@ def rows(driving: int) -> Iterator[tuple[str, Item]]:
         yield table, item
 
 
+def client(endpoint: str) -> DynamoDBClient:
+    """A plain boto3 client on an engine's endpoint."""
+    return boto3.client(
+        "dynamodb", endpoint_url=endpoint, region_name=REGION, aws_access_key_id=KEY, aws_secret_access_key=SECRET
+    )
+
+
 def fill(endpoint: str, driving: int, *, targets: bool) -> dict[str, int]:
     """Make the legacy tables and put their rows; the rows put, by table. `targets`: make the new tables too."""
-    client = boto3.client("dynamodb", endpoint_url=endpoint, **ACCESS)
+    dynamodb = client(endpoint)
     for table in sample.TABLES:
-        _create(client, table, {PEOPLE_BY_USER: ("linked_user_id",)} if table == PEOPLE.name else {})
+        _create(dynamodb, table, {PEOPLE_BY_USER: ("linked_user_id",)} if table == PEOPLE.name else {})
     for target in TARGETS if targets else ():
-        _create(client, target.name, {index.name: index.key for index in target.indexes})
-    wire, put = Wire(client), dict.fromkeys(sample.TABLES, 0)
+        _create(dynamodb, target.name, {index.name: index.key for index in target.indexes})
+    wire, put = Wire(dynamodb), dict.fromkeys(sample.TABLES, 0)
     waiting: dict[str, list[Item]] = defaultdict(list)
 
     def send(table: str) -> None:
@@ -67,18 +78,17 @@ def fill(endpoint: str, driving: int, *, targets: bool) -> dict[str, int]:
     return put
 
 
-def _create(client: Any, table: str, indexes: dict[str, tuple[str, ...]]) -> None:
+def _create(dynamodb: Any, table: str, indexes: dict[str, tuple[str, ...]]) -> None:
     def schema(key: tuple[str, ...]) -> list[dict[str, str]]:
         return [{"AttributeName": name, "KeyType": kind} for name, kind in zip(key, ("HASH", "RANGE"), strict=False)]
 
     keyed = sorted({"id", *(name for key in indexes.values() for name in key)})
     every = {"Projection": {"ProjectionType": "ALL"}}
     made = [{"IndexName": name, "KeySchema": schema(key), **every} for name, key in indexes.items()]
-    client.create_table(
+    dynamodb.create_table(
         TableName=table,
         KeySchema=schema(("id",)),
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keyed],
         BillingMode="PAY_PER_REQUEST",
         **({"GlobalSecondaryIndexes": made} if made else {}),
     )
-

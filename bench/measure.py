@@ -11,19 +11,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import orjson
 import psutil
 
 from include.embedded import dynamodb, postgres
-from include.trueup.stores.dynamodb.items import Item, canonical_item
+from include.trueup.stores.dynamodb.items import canonical_item
 
-from .data import ACCESS, TARGETS, fill
+from .data import TARGETS, client, fill
 
 PACKAGES = ("boto3", "duckdb", "pyarrow", "great-expectations", "pandas", "orjson", "SQLAlchemy")
 _MODULO = 1 << 256
@@ -38,10 +37,22 @@ class Fingerprint:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Step:
+    """What a step of (c) took, in seconds: wall, and CPU of its process."""
+
+    name: str
+    wall: float
+    cpu: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Measured:
-    """One contestant's run. Seconds; `wall` and `client_cpu` from the start of its process to its end; `store_cpu` of
-    the DynamoDB engine and `ledger_cpu` of PostgreSQL meanwhile. `found`: what the targets held afterwards, by table.
-    `steps`: (c) only."""
+    """One contestant's run over `source_rows` rows, `driving` of them not look-ups, that wrote `rows` rows.
+
+    Seconds; `wall` and `client_cpu` from the start of its process to its end. Meanwhile `store_cpu` went to the
+    DynamoDB engine, `ledger_cpu` to PostgreSQL, and `other_cpu` to all else that ran on the machine. `found`: what the
+    targets held afterwards, by table. `steps` and `parts` (how many partitions and segments there were): (c) only.
+    """
 
     name: str
     driving: int
@@ -51,17 +62,19 @@ class Measured:
     client_cpu: float
     store_cpu: float
     ledger_cpu: float
+    other_cpu: float
     peak_bytes: int
     found: dict[str, Fingerprint]
-    steps: list[dict[str, Any]] = field(default_factory=list)
-    about: str = ""
+    steps: tuple[Step, ...] = ()
+    parts: str = ""
 
 
 def measure(name: str, driving: int, home: Path) -> Measured:
     """Run a contestant (a, b or c) over the sample of that many driving rows, on an engine that is started, and filled,
     for it alone. `home` is where dynoxide is installed.
 
-    Raises `subprocess.CalledProcessError` when the contestant fails, `RuntimeError` where there is no dynoxide.
+    Raises `subprocess.CalledProcessError` when the contestant fails, `RuntimeError` where there is no dynoxide or the
+    targets do not hold as many rows as the contestant says.
     """
     binary = dynamodb.find_dynoxide(home)
     if binary is None:
@@ -72,25 +85,23 @@ def measure(name: str, driving: int, home: Path) -> Measured:
     ):
         source = fill(engine.endpoint, driving, targets=name != "c")
         asked = {"name": name, "endpoint": engine.endpoint}
-        server = postgres.start(Path(folder) / "postgres") if name == "c" else None
+        ledger = postgres.start(Path(folder) / "postgres") if name == "c" else None
         try:
-            if server:
-                server.create_database("ledger")
-                asked |= {"ledger": server.uri("ledger"), "workspace": str(Path(folder) / "workspace")}
-            servers = [engine.process.pid, *([server.pid] if server else [])]
-            before = [cpu_of(pid) for pid in servers]
+            if ledger:
+                ledger.create_database("ledger")
+                asked |= {"ledger": ledger.uri("ledger"), "workspace": str(Path(folder) / "workspace")}
+            before = _busy(), cpu_of(engine.process.pid), cpu_of(ledger.pid) if ledger else 0.0
             began = time.monotonic()
             result, client_cpu = _contest(asked)
             wall = time.monotonic() - began
-            store_cpu, ledger_cpu, *_ = (
-                *(cpu_of(pid) - cpu for pid, cpu in zip(servers, before, strict=True)),
-                0.0,
-            )
+            after = _busy(), cpu_of(engine.process.pid), cpu_of(ledger.pid) if ledger else 0.0
         finally:
-            if server:
-                server.stop()
+            if ledger:
+                ledger.stop()
         found = fingerprints(engine.endpoint)
-    assert sum(f.rows for f in found.values()) == result["rows"], "what is there is what was written"
+    if (there := sum(table.rows for table in found.values())) != result["rows"]:
+        raise RuntimeError(f"contestant {name} says that it wrote {result['rows']:,} rows; the targets hold {there:,}")
+    busy, store_cpu, ledger_cpu = (now - then for now, then in zip(after, before, strict=True))
     return Measured(
         name=name,
         driving=driving,
@@ -100,10 +111,11 @@ def measure(name: str, driving: int, home: Path) -> Measured:
         client_cpu=client_cpu,
         store_cpu=store_cpu,
         ledger_cpu=ledger_cpu,
+        other_cpu=max(0.0, busy - client_cpu - store_cpu - ledger_cpu),
         peak_bytes=result["peak_bytes"],
         found=found,
-        steps=result.get("steps", []),
-        about=f"{result['partitions']} partitions, {result['segments']} segments" if name == "c" else "",
+        steps=tuple(Step(**step) for step in result.get("steps", ())),
+        parts=result.get("parts", ""),
     )
 
 
@@ -127,18 +139,28 @@ def cpu_of(pid: int) -> float:
     return sum(process.cpu_times()[:4]) + sum(sum(child.cpu_times()[:4]) for child in process.children(recursive=True))
 
 
+def _busy() -> float:
+    """CPU seconds that all programs of the machine have used since it was started."""
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system)
+
+
 def fingerprints(endpoint: str) -> dict[str, Fingerprint]:
     """What the new tables hold, by name, read by boto3 alone."""
-    client = boto3.client("dynamodb", endpoint_url=endpoint, **ACCESS)
-    pages = {target.name: client.get_paginator("scan").paginate(TableName=target.name) for target in TARGETS}
-    return {name: fingerprint(item for page in scan for item in page["Items"]) for name, scan in pages.items()}
+    scan = client(endpoint).get_paginator("scan")
+    found = {}
+    for target in TARGETS:
+        found[target.name] = fingerprint(
+            item for page in scan.paginate(TableName=target.name) for item in page["Items"]
+        )
+    return found
 
 
-def fingerprint(items: Iterable[Item]) -> Fingerprint:
+def fingerprint(items: Iterable[Mapping[str, Any]]) -> Fingerprint:
     """Rows in DynamoDB JSON, in any order; equal numbers in different notations are the same."""
     rows, total = 0, 0
     for item in items:
-        text = orjson.dumps(canonical_item(item), option=orjson.OPT_SORT_KEYS)
+        text = orjson.dumps(canonical_item(dict(item)), option=orjson.OPT_SORT_KEYS)
         total = (total + int.from_bytes(hashlib.sha256(text).digest())) % _MODULO
         rows += 1
     return Fingerprint(rows=rows, sha256=f"{total:064x}")
@@ -148,11 +170,10 @@ def machine() -> list[str]:
     """The machine and what runs on it, a line each."""
     info = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line.partition(":")[2].strip() for line in info if line.startswith("model name")), platform.machine())
+    memory = f"{psutil.virtual_memory().total / 2**30:.0f} GB of memory"
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
     return [
-        f"{os.cpu_count()} cores of {model}, {psutil.virtual_memory().total / 2**30:.0f} GB of memory,"
-        f" {platform.system()} {platform.release()}",
+        f"{os.cpu_count()} cores of {model}, {memory}, {platform.system()} {platform.release()}",
         f"Python {platform.python_version()}, {versions}",
         f"DynamoDB engine: dynoxide {dynamodb.DYNOXIDE_VERSION}, in memory, on the same machine",
-        f"load average before: {', '.join(f'{load:.2f}' for load in os.getloadavg())}",
     ]

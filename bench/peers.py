@@ -9,28 +9,40 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
 import boto3
-from boto3.dynamodb.conditions import Key
+from boto3.dynamodb import conditions
 
-from include.migrations.kpi_linking.migration import ACTUALS, KPIS, LINKS, MILESTONES, NEW_DATA, NEW_LINKS, PEOPLE, READINGS
+from include.migrations.kpi_linking.migration import (
+    ACTUALS,
+    KPIS,
+    LINKS,
+    MILESTONES,
+    NEW_DATA,
+    NEW_LINKS,
+    PEOPLE,
+    READINGS,
+)
 
-from .data import ACCESS, PEOPLE_BY_USER
+from .data import KEY, PEOPLE_BY_USER, REGION, SECRET
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBServiceResource
 
 Row = dict[str, Any]
 """A row as boto3's resource gives it: strings, `Decimal`, booleans, None."""
-Dynamo = Any
-"""boto3's DynamoDB resource, which has no type of its own."""
 
 
-def connect(endpoint: str) -> Dynamo:
+def connect(endpoint: str) -> DynamoDBServiceResource:
     """boto3's resource on an endpoint, in its default settings."""
-    return boto3.resource("dynamodb", endpoint_url=endpoint, **ACCESS)
+    return boto3.resource(
+        "dynamodb", endpoint_url=endpoint, region_name=REGION, aws_access_key_id=KEY, aws_secret_access_key=SECRET
+    )
 
 
-def loop(dynamo: Dynamo) -> int:
+def loop(dynamo: DynamoDBServiceResource) -> int:
     """(a) The original document's loop: for each row its look-ups, by index, and a put each. The rows put."""
     kpis, people = dynamo.Table(KPIS.name), dynamo.Table(PEOPLE.name)
     new_links, new_data = dynamo.Table(NEW_LINKS.name), dynamo.Table(NEW_DATA.name)
@@ -38,7 +50,8 @@ def loop(dynamo: Dynamo) -> int:
     for old in _scan(dynamo, LINKS.name):
         kpi = kpis.get_item(Key={"id": old["kpi_id"]}).get("Item")
         user = _user(old, kpi if kpi and kpi["tenant_id"] == old["tenant_id"] else None)
-        found = people.query(IndexName=PEOPLE_BY_USER, KeyConditionExpression=Key("linked_user_id").eq(user))["Items"]
+        by_user = conditions.Key("linked_user_id").eq(user)
+        found: list[Row] = people.query(IndexName=PEOPLE_BY_USER, KeyConditionExpression=by_user)["Items"]
         persons = [person["id"] for person in found if person["tenant_id"] == old["tenant_id"]]
         new_links.put_item(Item=new_link(old, min(persons, default=user)))
         put += 1
@@ -47,9 +60,9 @@ def loop(dynamo: Dynamo) -> int:
         ids = set()
         for row in _scan(dynamo, table):
             ids.add(row["id"])
-            by_kpi = Key("kpi_id").eq(row["kpi_id"])
-            found = new_links.query(IndexName="kpi_id-index", KeyConditionExpression=by_kpi)["Items"]
-            links = sorted((link for link in found if link["tenant_id"] == row["tenant_id"]), key=place)
+            by_kpi = conditions.Key("kpi_id").eq(row["kpi_id"])
+            of_kpi: list[Row] = new_links.query(IndexName="kpi_id-index", KeyConditionExpression=by_kpi)["Items"]
+            links = sorted((link for link in of_kpi if link["tenant_id"] == row["tenant_id"]), key=place)
             for new in new_rows(table, row, [link["id"] for link in links], taken):
                 new_data.put_item(Item=new)
                 put += 1
@@ -57,7 +70,7 @@ def loop(dynamo: Dynamo) -> int:
     return put
 
 
-def script(dynamo: Dynamo) -> int:
+def script(dynamo: DynamoDBServiceResource) -> int:
     """(b) A careful script: look-ups from dictionaries, puts by `batch_writer`. The rows put."""
     kpis = {(kpi["tenant_id"], kpi["id"]): kpi for kpi in _scan(dynamo, KPIS.name)}
     person_of: dict[tuple[str, str], str] = {}
@@ -188,9 +201,10 @@ def _without_nulls(row: Row) -> Row:
     return {name: value for name, value in row.items() if value is not None}
 
 
-def _scan(dynamo: Dynamo, name: str) -> Iterator[Row]:
+def _scan(dynamo: DynamoDBServiceResource, name: str) -> Iterator[Row]:
     """Every row of a table, page by page."""
-    table, start = dynamo.Table(name), {}
+    table = dynamo.Table(name)
+    start: dict[str, Any] = {}
     while True:
         page = table.scan(ConsistentRead=True, **start)
         yield from page["Items"]

@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
         case ["demo", chosen]:
             command = lambda home: run_demo(home, chosen)  # noqa: E731
         case ["run", dag_id, conf]:
-            command = lambda home: in_process.run(home, os.environ, dag_id, conf)  # noqa: E731
+            command = lambda home: in_process.run(home, os.environ, dag_id, conf or "{}")  # noqa: E731
         case _:
             print(__doc__, file=sys.stderr)
             return 2
@@ -42,8 +42,13 @@ def main(arguments: list[str]) -> int:
 
 
 def up(home: Home) -> int:
-    """Start the stack and leave it running."""
-    needed = frozenset().union(*(connections.needed(m) for m in connections.migration_ids()))
+    """Start the stack, with the connections of all migrations, and leave it running."""
+    needed: set[str] = set()
+    for migration_id in connections.migration_ids():
+        try:
+            needed |= connections.needed(migration_id)
+        except Exception as error:  # noqa: BLE001 - whatever its module raises: a broken migration breaks only itself
+            say(f"Migration {migration_id!r} is broken, so its connections are not set up: {error}")
     running = stack.start(home, os.environ, connections.not_given(needed, os.environ), say)
     if not running.started_here:
         say("The stack is up already.")
@@ -54,7 +59,7 @@ def up(home: Home) -> int:
 
 def down(home: Home) -> int:
     """Stop everything that runs for this home."""
-    say("Everything is stopped." if stack.stop(home) else "Nothing was running.")
+    say(stack.stop(home))
     return 0
 
 

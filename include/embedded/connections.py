@@ -7,42 +7,41 @@ connection has a database of its own, `<name>`, in the one server; the DynamoDB 
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from .. import migrations
 from ..trueup.errors import DeclarationError, OptionsError
 from ..trueup.model import Migration
+from ..trueup.schema import SchemaMigration
 from .servers import Servers
 from .settings import connection_variable, dynamodb_connection, postgres_connection
 
 LEDGER = "trueup_ledger"
 _DYNAMODB, _POSTGRES = "_dynamodb", "_postgres"
-_ROLLBACK = "_rollback"
 
 
 def migration_ids() -> list[str]:
-    """The ids of all migrations of this project: the folders of include/migrations."""
-    return sorted(module.name for module in pkgutil.iter_modules(migrations.__path__) if module.ispkg)
+    """The ids of all migrations of this project: the folders of include/migrations with a migration.py."""
+    return sorted(file.parent.name for path in migrations.__path__ for file in Path(path).glob("*/migration.py"))
 
 
-def load_migration(migration_id: str) -> Migration:
+def load_migration(migration_id: str) -> Migration | SchemaMigration:
     """The declaration of that migration. Raises `DeclarationError` if its module declares none, or more than one."""
     module = importlib.import_module(f"{migrations.__name__}.{migration_id}.migration")
-    found = [value for value in vars(module).values() if isinstance(value, Migration)]
+    found = [value for value in vars(module).values() if isinstance(value, Migration | SchemaMigration)]
     if len(found) != 1:
         raise DeclarationError(f"{module.__name__} declares {len(found)} migrations; declare exactly one")
     return found[0]
 
 
 def needed(dag_id: str) -> frozenset[str]:
-    """The connections that runs of that DAG use: the ledger, and those of the tables that its migration declares."""
-    migration_id = dag_id.removesuffix(_ROLLBACK)
-    if migration_id not in migration_ids():
+    """The connections that runs of that DAG use: the ledger, and those that its migration declares."""
+    # a DAG that belongs to a migration (`<id>_rollback`, `<id>_shadow`) has the migration's id before its own name
+    own = max((id for id in migration_ids() if f"{dag_id}_".startswith(f"{id}_")), key=len, default=None)
+    if own is None:
         return frozenset({LEDGER})
-    declared = load_migration(migration_id)
-    tables = [source.table for source in declared.sources] + [target.table for target in declared.targets]
-    return frozenset({LEDGER, *(table.connection for table in tables)})
+    return frozenset({LEDGER, *load_migration(own).connections})
 
 
 def not_given(conn_ids: Iterable[str], given: Mapping[str, str]) -> frozenset[str]:

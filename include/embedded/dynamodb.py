@@ -31,22 +31,21 @@ _HOST = "127.0.0.1"
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
-    """A running engine. `endpoint` is its URL (`http://127.0.0.1:<port>`), `log` the file with its output."""
+    """A running engine. `endpoint` is its URL (`http://127.0.0.1:<port>`), `log` the file with its output.
+
+    A log that nobody named a place for goes when the engine is stopped."""
 
     name: str
     endpoint: str
     log: Path
+    log_stays: bool
     process: subprocess.Popen[bytes]
 
     def stop(self) -> None:
         """End the process and wait until it is gone: SIGTERM, so that state is saved, then SIGKILL after 20 s."""
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        _end(self.process)
+        if not self.log_stays:
+            self.log.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
@@ -78,6 +77,9 @@ def ministack(port: int, state_dir: Path | None, log: Path | None = None) -> Eng
         "SERVICES": "dynamodb",
         "LOG_LEVEL": "WARNING",
         "PERSIST_STATE": "0",
+        # these would listen on every interface
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
     }
     if state_dir is not None:
         state_dir.mkdir(parents=True, exist_ok=True)
@@ -123,12 +125,17 @@ def find_dynoxide(home: Path) -> Path | None:
 
 
 def _start(name: str, command: list[str], port: int, environment: dict[str, str], log: Path | None) -> Engine:
-    log = log or Path(tempfile.gettempdir()) / f"trueup-{name}-{port}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
     with socket.socket() as probe:
         if probe.connect_ex((_HOST, port)) == 0:
             raise StoreUnavailableError(f"{name} cannot start: port {port} of {_HOST} is in use. Choose another port.")
-    with log.open("ab") as output:
+    if log is None:
+        descriptor, path = tempfile.mkstemp(prefix=f"trueup-{name}-", suffix=".log")
+        os.close(descriptor)
+        file = Path(path)
+    else:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        file = log
+    with file.open("ab") as output:
         process = subprocess.Popen(
             command,
             env=environment,
@@ -137,17 +144,27 @@ def _start(name: str, command: list[str], port: int, environment: dict[str, str]
             stderr=subprocess.STDOUT,
             start_new_session=True,  # a Ctrl-C is for whoever started the engine; it is stopped in due order
         )
-    engine = Engine(name=name, endpoint=f"http://{_HOST}:{port}", log=log, process=process)
+    endpoint = f"http://{_HOST}:{port}"
     deadline = time.monotonic() + START_SECONDS
-    while not _answers(engine.endpoint):
+    while not _answers(endpoint):
         if process.poll() is not None or time.monotonic() > deadline:
-            engine.stop()
-            tail = log.read_text(errors="replace").strip()[-500:]
+            _end(process)
+            tail = file.read_text(errors="replace").strip()[-500:]
             raise StoreUnavailableError(
-                f"{name} did not start on port {port} (exit code {process.returncode}); log: {log}; it ends with: {tail}"
+                f"{name} did not start on port {port} (exit code {process.returncode}); log: {file}; it ends with: {tail}"
             )
         time.sleep(0.02)
-    return engine
+    return Engine(name=name, endpoint=endpoint, log=file, log_stays=log is not None, process=process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _answers(endpoint: str) -> bool:

@@ -197,7 +197,7 @@ def _processes(pgdata: Path) -> list[psutil.Process]:
 
 
 def _end(processes: list[psutil.Process]) -> None:
-    _, left = psutil.wait_procs(processes, timeout=5)  # orphans end by themselves once they see that they are
+    _, left = psutil.wait_procs(processes, timeout=2)  # orphans end by themselves once they see that they are
     for process in left:
         process.kill()
     psutil.wait_procs(left, timeout=5)

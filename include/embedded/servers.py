@@ -58,10 +58,10 @@ def in_use(home: Home, given: Mapping[str, str], *, need_postgres: bool, need_dy
     """Use the embedded stores that are needed, started if need be; at the end the last user stops them."""
     home.root.mkdir(parents=True, exist_ok=True)
     with _uses_file(home).open("a") as uses:
-        with home.lock("stack"):
-            fcntl.flock(uses, fcntl.LOCK_SH)
-            servers = start(home, given, need_postgres=need_postgres, need_dynamodb=need_dynamodb)
         try:
+            with home.lock("stack"):
+                fcntl.flock(uses, fcntl.LOCK_SH)
+                servers = start(home, given, need_postgres=need_postgres, need_dynamodb=need_dynamodb)
             yield servers
         finally:
             with home.lock("stack"):

@@ -81,6 +81,10 @@ def server_settings(ui_port: int) -> dict[str, str]:
         "AIRFLOW__API__PORT": str(ui_port),
         "AIRFLOW__API__BASE_URL": f"http://localhost:{ui_port}",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{ui_port}/execution/",
+        # All programs read one folder of logs, so there are no log servers, which would listen on every interface. The
+        # UI looks for one all the same while a task runs; at the default port another Airflow's may answer.
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": "1",
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": "1",
     }
 
 

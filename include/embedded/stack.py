@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from ..trueup.errors import StoreUnavailableError
 from . import connections, daemons, metadata, ports, postgres, servers, settings
@@ -20,7 +21,7 @@ from .servers import AIRFLOW
 
 HEALTHY_SECONDS = 180.0
 STOP_SECONDS = 5.0
-# --skip-serve-logs: all programs share a log folder, so nobody needs the log servers, which listen on every interface.
+# --skip-serve-logs: see settings.server_settings.
 _COMMANDS = {
     "api-server": ["airflow", "api-server"],
     "scheduler": ["trueup_airflow.scheduler", "--skip-serve-logs"],
@@ -68,10 +69,18 @@ def embedded_connections(home: Home, given: Mapping[str, str], conn_ids: Collect
         return connections.embedded(conn_ids, stores)
 
 
-def stop(home: Home) -> bool:
-    """End everything that runs for this home; tells whether there was anything. Nothing is left when it returns."""
+class Stopped(StrEnum):
+    """What `stop` found, as a sentence."""
+
+    NOTHING = "Nothing was running."
+    ALL = "Everything is stopped."
+    AIRFLOW = "Airflow is stopped. A run in progress uses the stores, and stops them when it ends."
+
+
+def stop(home: Home) -> Stopped:
+    """End everything that runs for this home. No process is left when it returns, but for stores that a run uses."""
     if not home.root.exists():
-        return False
+        return Stopped.NOTHING
     with home.lock("stack"):
         return _stop(home)
 
@@ -120,14 +129,15 @@ def _describe(home: Home, record: Record, *, started_here: bool) -> Stack:
     )
 
 
-def _stop(home: Home) -> bool:
+def _stop(home: Home) -> Stopped:
     record = Record.load(home)
     anything = bool(record.daemons) or (home.postgres.exists() and postgres.find(home.postgres) is not None)
     daemons.stop(_airflow(record), patience=STOP_SECONDS)
-    if not servers.used(home):
-        servers.stop(home)
-    Record.load(home).without(AIRFLOW).save(home)
-    return anything
+    record.without(AIRFLOW).save(home)
+    if servers.used(home):
+        return Stopped.AIRFLOW
+    servers.stop(home)
+    return Stopped.ALL if anything else Stopped.NOTHING
 
 
 def _airflow(record: Record) -> list[Daemon]:

@@ -2,7 +2,8 @@
 
 The plan's rows to add and to change, in the plan's order, in batches of a fixed size. A batch is written, then entered
 in the ledger; so a batch may be written twice, never not at all, and writing is idempotent. A walk that was killed
-skips the batches that the ledger has.
+skips the batches that the ledger has. Of a phase with two targets, a batch is of units: what one source row makes of
+both, written in one transaction (`units.py`).
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
-from . import duck
-from .errors import ArtifactError
+from . import duck, units
 from .model import Phase, Target
-from .plan import ADD, CHANGE
+from .plan import ADD, CHANGE, planned
 from .run import Run
 from .stores import Outcome, arrow_schema
-from .workspace import Artifact
+from .units import Batch
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +46,11 @@ def create_tables(run: Run) -> dict[str, bool]:
 
 def finish(run: Run, phase: Phase) -> None:
     """Run what the phase declares to be done once it has passed its gate."""
-    if phase.after is None:
+    if not phase.after:
         return
     with run.ledger.step(run.id, f"finish/{phase.id}", "0"), run.holding():
-        run.store_of(run.migration.target(phase.target).table).script(phase.after.read_text(encoding="utf-8"))
+        for script in phase.after:
+            run.store_of(run.migration.target(phase.target).table).script(script.read_text(encoding="utf-8"))
 
 
 def apply(run: Run, phase: Phase, partition: int) -> dict[str, Any]:
@@ -64,21 +66,23 @@ def apply(run: Run, phase: Phase, partition: int) -> dict[str, Any]:
         done = run.ledger.written(run.id, phase.id, partition)
         pace = Pace(run.options.write_rate and run.options.write_rate / PARALLEL_PARTITIONS)
 
-        def write(number: int, verb: str, rows: pa.Table) -> int:
-            pace.wait(rows.num_rows)
+        def write(number: int, rows: int, send: Callable[[], dict[str, Outcome]]) -> int:
+            pace.wait(rows)
             check()
-            outcome = _write(run, target, verb, rows)
-            run.ledger.wrote(run.id, phase.id, partition, number, rows.num_rows, outcome)
-            return rows.num_rows
+            # the phase's own output last: a walk that is tried again looks for that
+            for output, outcome in reversed(send().items()):
+                all_rows = outcome.written + len(outcome.conflicts)
+                run.ledger.wrote(run.id, output, partition, number, all_rows, outcome)
+            return rows
 
-        pending = ((n, verb, rows) for n, verb, rows in batches(run, phase, partition) if n not in done)
+        found = batches(run, phase, partition) if phase.also is None else units.batches(run, phase, partition)
+        pending = (batch for batch in found if batch[0] not in done)
         _walk(pending, write, store.writers, f"{phase.id}, partition {partition}")
-    return run.ledger.applied(run.id, phase.id, partition).get(phase.id, {"rows": 0, "written": 0, "conflicts": 0})
+    applied = [run.ledger.applied(run.id, o.name, partition).get(o.name, {}) for o in phase.outputs]
+    return {name: sum(each.get(name, 0) for each in applied) for name in ("rows", "written", "conflicts")}
 
 
-def _walk(
-    pending: Iterator[tuple[int, str, pa.Table]], write: Callable[[int, str, pa.Table], int], writers: int, what: str
-) -> None:
+def _walk(pending: Iterator[Batch], write: Callable[..., int], writers: int, what: str) -> None:
     """Write the batches, `writers` at a time, holding no more of them in memory; the first error ends the walk, after
     the batches already begun."""
     rows, started, said = 0, time.monotonic(), time.monotonic()
@@ -96,19 +100,21 @@ def _walk(
     log.info("%s: %s rows written in %.1f s", what, f"{rows:,}", time.monotonic() - started)
 
 
-def batches(run: Run, phase: Phase, partition: int) -> Iterator[tuple[int, str, pa.Table]]:
-    """The batches of a partition's plan: number, verb and rows (the plan's columns). First the adds, then the changes,
-    each in key order; the same batches under the same numbers at every call."""
+def batches(run: Run, phase: Phase, partition: int) -> Iterator[Batch]:
+    """The batches of a partition's plan: first the adds, then the changes, each in key order; the same batches under the
+    same numbers at every call."""
+    target = run.migration.target(phase.target)
     artifact = planned(run, phase.id, partition)
     size = run.folder.read_json("run.json")["batch_rows"][phase.target]
     with run.workspace.scratch() as scratch, duck.connect(scratch) as connection:
         path = duck.literal(str(run.folder.fetch(artifact, scratch)))
         number = 0
         for verb in (ADD, CHANGE):
-            query = f"SELECT * FROM read_parquet({path}) WHERE _verb = '{verb}'"
+            wanted = "* EXCLUDE (_before)" if verb == ADD else "*"
+            query = f"SELECT {wanted} FROM read_parquet({path}) WHERE _verb = '{verb}'"
             reader = connection.sql(query).to_arrow_reader(20_480)
             for rows in _resized(reader, size):
-                yield number, verb, rows
+                yield number, rows.num_rows, partial(_write, run, phase, target, verb, rows)
                 number += 1
 
 
@@ -126,24 +132,14 @@ def _resized(reader: pa.RecordBatchReader, size: int) -> Iterator[pa.Table]:
         yield rest
 
 
-def planned(run: Run, output: str, partition: int) -> Artifact:
-    """The plan's file of an output and partition. Raises `ArtifactError` if there is none."""
-    path = f"plan/{output}/p{partition:03}.parquet"
-    for manifest in run.folder.manifests("plan", run.partitions):
-        for artifact in manifest.files:
-            if artifact.path == path:
-                return artifact
-    raise ArtifactError(f"run {run.id} has no plan for {output!r}, partition {partition}; run the plan step again")
-
-
-def _write(run: Run, target: Target, verb: str, rows: pa.Table) -> Outcome:
+def _write(run: Run, phase: Phase, target: Target, verb: str, rows: pa.Table) -> dict[str, Outcome]:
     store = run.store_of(target.table)
     schema = arrow_schema(target.table)
     new = rows.select(schema.names).cast(schema)
     if verb == ADD:
-        return store.add(target.table, new)
+        return {phase.id: store.add(target.table, new)}
     before = pa.Table.from_struct_array(rows["_before"].combine_chunks()).select(schema.names).cast(schema)
-    return store.change(target.table, new, before)
+    return {phase.id: store.change(target.table, new, before)}
 
 
 class Pace:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+from duckdb.func import ARROW, SPECIAL
+
+from .canonical import canonical_column
 
 MEMORY = "TRUEUP_DUCKDB_MEMORY"
 """Environment variable: what one step may hold in memory before it spills to the scratch folder."""
@@ -20,10 +23,14 @@ def _macros() -> str:
     return (Path(__file__).parent / "sql" / "macros.sql").read_text(encoding="utf-8")
 
 
+def _canonical_json(texts: pa.ChunkedArray) -> pa.Array:
+    return canonical_column(texts.combine_chunks())
+
+
 @contextmanager
 def connect(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB connection with the engine's macros, in UTC, spilling to `scratch`, with no access to extensions from
-    the network."""
+    """A DuckDB connection with the engine's macros and the function `canonical_json`, in UTC, spilling to `scratch`, with
+    no access to extensions from the network."""
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": os.environ.get(MEMORY, "400MB"),
         "threads": "2",
@@ -35,6 +42,9 @@ def connect(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     connection = duckdb.connect(config=config)
     try:
         connection.execute(_macros())
+        connection.create_function(
+            "canonical_json", _canonical_json, ["VARCHAR"], "VARCHAR", type=ARROW, null_handling=SPECIAL
+        )
         yield connection
     finally:
         connection.close()

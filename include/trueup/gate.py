@@ -146,6 +146,13 @@ def proof_suite() -> list[Expectation]:
     return gate_suites.proof()
 
 
+def statement_suite() -> list[Expectation]:
+    """The expectations on the answers to a migration's statements: a frame with one row per statement, `holds`."""
+    from .gate_suites import statements
+
+    return statements()
+
+
 def count_suite() -> list[Expectation]:
     """On a frame of one row per phase (phase, source_rows, written, kept, rejected, skipped, unaccounted): every source
     row is accounted for, and the four add up to the source rows (critical)."""
@@ -169,7 +176,7 @@ def _declared(suite: SuiteFactory, tracked: tuple[str, ...]) -> tuple[list[Tally
     from .gate_tally import Tally
 
     try:
-        expectations = list(suite())
+        expectations: list[Any] = list(suite())  # whatever an author gave
     except Exception as error:  # noqa: BLE001  an author's code: whatever it raises, the gate is not passed, and says why
         return [], [f"the suite could not be built: {_words(error)}"]
     if not expectations:

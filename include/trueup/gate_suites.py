@@ -94,6 +94,21 @@ def counts() -> list[Expectation]:
     ]
 
 
+def statements() -> list[Expectation]:
+    """See `gate.statement_suite`."""
+    return [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="holds", description="Every statement has an answer", meta={"rule": "statements.answered"}
+        ),
+        gxe.ExpectColumnValuesToBeInSet(
+            column="holds",
+            value_set=[True],
+            description="No statement about the run is answered NO",
+            meta={"rule": "statements.hold"},
+        ),
+    ]
+
+
 def budget(max_count: int | None, max_share: float) -> list[Expectation]:
     """See `gate.budget_suite`."""
     suite = [

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from .errors import DeclarationError
 
@@ -67,8 +67,9 @@ class Table:
     """A table in a store. `connection` is an Airflow connection id; its type decides the store.
 
     `name` is the name as the store has it (Postgres: `table`, or `schema.table`). `key` are the primary key's
-    columns, in order. `create_sql` is a Postgres `CREATE TABLE …` script; DynamoDB tables are made from the
-    declaration itself.
+    columns, in order; `required` are further columns that may not be null. `added` are columns that the migration adds
+    to a table that exists (`Target.before`): where they are not there yet, they read as null. `create_sql` is a
+    Postgres `CREATE TABLE …` script; DynamoDB tables are made from the declaration itself.
     """
 
     name: str
@@ -76,6 +77,8 @@ class Table:
     key: tuple[str, ...]
     columns: Mapping[str, Type]
     indexes: tuple[Index, ...] = ()
+    required: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
     create_sql: Path | None = None
 
     def __post_init__(self) -> None:
@@ -84,9 +87,11 @@ class Table:
         for column in self.columns:
             if column in RESERVED:
                 raise DeclarationError(f"table {self.name!r}: column name {column!r} is reserved by Trueup")
-        for column in (*self.key, *(c for index in self.indexes for c in index.key)):
+        for column in (*self.key, *(c for index in self.indexes for c in index.key), *self.required, *self.added):
             if column not in self.columns:
-                raise DeclarationError(f"table {self.name!r}: key or index column {column!r} is not among its columns")
+                raise DeclarationError(
+                    f"table {self.name!r}: key, index, required or added column {column!r} is not among its columns"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +135,8 @@ class Derived:
     """What a phase accounts for where that is no source's row: the result of a DuckDB query over the sources of one
     partition (an assessment session out of the four tables that know of it). A relation of its id in every transform;
     `key` identifies its rows, `name` is what findings and reports call it. `window` as with `Source`.
+    `partition_by`, where the query gives the same rows in every partition: the columns whose hash decides which of them
+    are a partition's own.
     """
 
     id: str
@@ -138,10 +145,11 @@ class Derived:
     key: tuple[str, ...]
     query: Path
     window: str | None = None
+    partition_by: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         _check_id("derived", self.id)
-        for column in (*self.key, *((self.window,) if self.window else ())):
+        for column in (*self.key, *(self.partition_by or ()), *((self.window,) if self.window else ())):
             if column not in self.columns:
                 raise DeclarationError(f"derived {self.id!r}: {column!r} is not among its columns")
         if not self.query.is_file():
@@ -181,6 +189,30 @@ class Target:
         return self.partition_by or self.table.key
 
 
+@dataclass(frozen=True, kw_only=True)
+class Param:
+    """What a person may choose for a run of a DAG, beside what all DAGs ask: a field of the form. `type` is JSON
+    Schema's. `choices` are the values allowed (any, if there are none); with `optional`, none may be chosen. A number
+    has a `minimum` and a `maximum`, both inclusive."""
+
+    id: str
+    title: str
+    description: str
+    type: Literal["string", "integer", "number", "boolean"]
+    default: str | int | float | bool | None = None
+    choices: tuple[str | int | float, ...] = ()
+    optional: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_id("param", self.id)
+        if self.type in ("integer", "number") and not self.choices and (self.minimum is None or self.maximum is None):
+            raise DeclarationError(f"param {self.id!r}: a number needs a minimum and a maximum")
+        if self.default is None and not self.optional:
+            raise DeclarationError(f"param {self.id!r}: give it a default, or make it optional")
+
+
 SuiteFactory = Callable[[], "list[Expectation]"]
 
 
@@ -202,20 +234,23 @@ class Phase:
     whole), every derived and shared relation, and under each target's id the rows that earlier phases planned for it.
     It must define two views:
 
-    - `rows`: the target's columns, `_source`, and (optionally) `_extra`: one row per target row that should be; columns
-      of the target that the migration does not own may be left out;
+    - `rows`: the target's columns, `_source`, and (optionally) `_extra` and `_mistyped`: one row per target row that
+      should be; columns of the target that the migration does not own may be left out;
     - `findings`: `_source`, `key`, `severity`, `code`, `message`. Severity `reject`: the source row is put in
       quarantine; `warning`: it is written, and reported; `keep`: there is nothing to do for it; `skip`: it is left out
       by the rule that `code` names. The last two are counted, not reported.
 
     Every source row must appear in `rows`, or have one of reject, keep and skip in `findings`; the engine counts, and a
-    row that does neither, or both, fails the gate.
+    row that does neither, or both, fails the gate. The macro `in_window(instant)` says whether the run is about an
+    instant; without a window it is about every row.
 
     `also` is the id of a second target, whose rows the script gives as `rows_also`: what one source row makes of both
-    is written in one transaction. `keeps_existing`: a target row that exists is kept, never changed, and where it is
-    not what the transform gives, a warning with this code is reported. `suite` returns the expectations on the planned
-    rows; `allow_empty` says that a run may plan no row here at all (otherwise a suite over zero rows fails). `after` is
-    a script run against the target's store when the phase has passed its gate; it must be safe to run again.
+    is written in one transaction, so they must lie in one partition. `keeps_existing`: a target row that exists is
+    kept, never changed, and where it is not what the transform gives, a warning with this code is reported. `suite`
+    returns the expectations on the planned rows, `suite_also` those on the rows of the second target; `allow_empty`
+    says that a run may plan no row here at all (otherwise a suite over zero rows fails). `after` are scripts run
+    against the target's store, each in a transaction of its own, when the phase has passed its gate; they must be safe
+    to run again.
     """
 
     id: str
@@ -225,15 +260,22 @@ class Phase:
     transform: Path
     suite: SuiteFactory
     also: str | None = None
+    suite_also: SuiteFactory | None = None
     keeps_existing: str | None = None
     allow_empty: bool = False
-    after: Path | None = None
+    after: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         _check_id("phase", self.id)
-        for path in (self.transform, self.after):
-            if path is not None and not path.is_file():
+        for path in (self.transform, *self.after):
+            if not path.is_file():
                 raise DeclarationError(f"phase {self.id!r}: there is no script {path}")
+
+    @property
+    def suites(self) -> tuple[tuple[Output, SuiteFactory], ...]:
+        """Each output that has a suite, with it."""
+        pairs = zip(self.outputs, (self.suite, self.suite_also), strict=False)
+        return tuple((output, suite) for output, suite in pairs if suite is not None)
 
     @property
     def outputs(self) -> tuple[Output, ...]:
@@ -243,9 +285,29 @@ class Phase:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Statement:
+    """A statement about a whole run that its report makes, answered when the run is judged: `query` is a DuckDB query
+    for one value, a boolean (YES or NO; NO fails the run) or a whole number.
+
+    It sees, as relations over whole tables: every source, as it was read; `before_<target>` and `after_<target>`, the
+    rows of each target as they were before the run and as they were last read back; and `left_alone` (target, key),
+    the rows that apply left alone as conflicts.
+    """
+
+    title: str
+    query: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Migration:
     """The declaration of a migration. `shared` are DuckDB queries, run once over whole sources; each result is a
-    relation, by its name, in every transform."""
+    relation, by its name, in every transform.
+
+    `params` are asked for in the DAG's form; a transform sees them as the relation `params` (id, value), as text.
+    `constants` are relations made of code: rows of the same columns, each value as text or null. `functions` are what
+    SQL may call by that name: of texts (or nulls) a text (or null); pure, since a plan is made once and may be made
+    again.
+    """
 
     id: str
     title: str
@@ -258,18 +320,23 @@ class Migration:
     suite: SuiteFactory
     shared: Mapping[str, Path] = field(default_factory=dict)
     derived: tuple[Derived, ...] = ()
+    statements: tuple[Statement, ...] = ()
+    params: tuple[Param, ...] = ()
+    constants: Mapping[str, tuple[Mapping[str, str | None], ...]] = field(default_factory=dict)
+    functions: Mapping[str, Callable[..., str | None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_id("migration", self.id)
-        names = [each.id for each in (*self.sources, *self.derived, *self.targets)] + list(self.shared)
+        declared: tuple[Source | Derived | Target, ...] = (*self.sources, *self.derived, *self.targets)
+        names = [each.id for each in declared]
+        names += [*self.shared, *self.constants]
         if twice := {n for n in names if names.count(n) > 1}:
             raise DeclarationError(
-                f"migration {self.id!r}: {sorted(twice)} named twice among sources, derived, targets and shared"
+                f"migration {self.id!r}: {sorted(twice)} named twice among sources, derived, targets, shared and constants"
             )
         if not self.phases:
             raise DeclarationError(f"migration {self.id!r} has no phase")
-        phases = [p.id for p in self.phases]
-        if len(set(phases)) != len(phases):
+        if len({p.id for p in self.phases}) != len(self.phases):
             raise DeclarationError(f"migration {self.id!r}: two phases share an id")
         for source in self.sources:
             if source.partition_by is not None and len(source.partition_by) != len(self.partition_by):
@@ -277,11 +344,27 @@ class Migration:
                     f"source {source.id!r}: partition_by must match the migration's {self.partition_by}"
                 )
         for phase in self.phases:
-            if phase.source not in {s.id for s in (*self.sources, *self.derived)}:
-                raise DeclarationError(f"phase {phase.id!r}: no source {phase.source!r}")
-            for target in (phase.target, phase.also):
-                if target is not None and target not in {t.id for t in self.targets}:
-                    raise DeclarationError(f"phase {phase.id!r}: no target {target!r}")
+            self._check_phase(phase)
+
+    def _drivers(self) -> dict[str, Source | Derived]:
+        every: tuple[Source | Derived, ...] = (*self.sources, *self.derived)
+        return {each.id: each for each in every}
+
+    def _check_phase(self, phase: Phase) -> None:
+        if phase.source not in self._drivers():
+            raise DeclarationError(f"phase {phase.id!r}: no source {phase.source!r}")
+        for target in (phase.target, phase.also):
+            if target is not None and target not in {t.id for t in self.targets}:
+                raise DeclarationError(f"phase {phase.id!r}: no target {target!r}")
+        if len({self.target(output.target).table.connection for output in phase.outputs}) > 1:
+            raise DeclarationError(
+                f"phase {phase.id!r}: its targets lie behind different connections, which no transaction spans"
+            )
+
+    @property
+    def connections(self) -> frozenset[str]:
+        """The ids of the connections that its runs use."""
+        return frozenset(t.connection for t in (*(s.table for s in self.sources), *(t.table for t in self.targets)))
 
     def source(self, id: str) -> Source:
         """The source of that id. Raises KeyError."""
@@ -289,11 +372,17 @@ class Migration:
 
     def driver(self, phase: Phase) -> Source | Derived:
         """What the phase accounts for."""
-        return {s.id: s for s in (*self.sources, *self.derived)}[phase.source]
+        return self._drivers()[phase.source]
 
     def outputs(self, target: str) -> list[Output]:
         """Every output of every phase for that target, in order."""
         return [output for phase in self.phases for output in phase.outputs if output.target == target]
+
+    def read_with(self, target: Target) -> Source | None:
+        """The source that is the same table, partitioned in the same way: it is read once, for both, so that what a
+        transform sees of it and what a change is conditional on are of one moment."""
+        same = (s for s in self.sources if s.table == target.table and s.partition_by == target.placed_by)
+        return next(same, None)
 
     def target(self, id: str) -> Target:
         """The target of that id. Raises KeyError."""

@@ -16,14 +16,24 @@ import duckdb
 import pyarrow as pa
 
 from . import duck
-from .errors import DeclarationError
-from .model import KEY, SOURCE_KEY, Output, Phase, Target
+from .errors import ArtifactError, DeclarationError
+from .model import EXTRA, KEY, MISTYPED, SOURCE_KEY, Output, Phase, Target
 from .run import Run
-from .snapshot import files_of, source_schema
+from .snapshot import before_files, files_of, source_schema
 from .stores import arrow_schema
 from .workspace import Artifact, Manifest
 
 ADD, CHANGE, KEEP = "add", "change", "keep"
+
+
+def planned(run: Run, output: str, partition: int) -> Artifact:
+    """The plan's file of an output and partition. Raises `ArtifactError` if there is none."""
+    path = f"plan/{output}/p{partition:03}.parquet"
+    for manifest in run.folder.manifests("plan", run.partitions):
+        for artifact in manifest.files:
+            if artifact.path == path:
+                return artifact
+    raise ArtifactError(f"run {run.id} has no plan for {output!r}, partition {partition}; run the plan step again")
 
 
 def should_schema(target: Target) -> pa.Schema:
@@ -59,7 +69,7 @@ def relate(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, part
     for output in run.migration.outputs(target.id):
         files = files_of(run, made, f"should/{output.name}", partition, scratch)
         duck.relation(connection, f"should_{output.name}", files, should_schema(target))
-    files = files_of(run, run.folder.manifests("snapshot", run.segments), f"snapshot/{target.id}", partition, scratch)
+    files = before_files(run, run.folder.manifests("snapshot", run.segments), target, partition, scratch)
     duck.relation(connection, f"is_{target.id}", files, source_schema(target.table))
 
 
@@ -84,7 +94,10 @@ def _output(
 ) -> tuple[list[Artifact], dict[str, int]]:
     target = run.migration.target(output.target)
     names = [f.name for f in arrow_schema(target.table)]
-    changed = _differ(names if target.owned is None else target.owned, "s", "i")
+    compared = names if target.owned is None else target.owned
+    if phase.keeps_existing:  # columns that the transform knows nothing of say nothing about its result
+        compared = [name for name in compared if name != EXTRA]
+    changed = _differ(compared, "s", "i")
     columns = ", ".join(_value(target, phase, name) for name in names)
     verb = KEEP if phase.keeps_existing else CHANGE
     local = scratch / f"{output.name}.parquet"
@@ -106,7 +119,8 @@ def _output(
     rows = sum(verbs.values())
     artifacts = [run.folder.publish(local, f"plan/{output.name}/p{partition:03}.parquet", rows)]
     if phase.keeps_existing:
-        said = f"row ' || s.{KEY} || ' of {target.table.name.replace(chr(39), chr(39) * 2)} exists and is not what the source gives; it is kept"
+        table = target.table.name.replace("'", "''")
+        said = f"row ' || s.{KEY} || ' of {table} exists and is not what the source gives; it is kept"
         connection.execute(
             f"COPY (SELECT s.{KEY} AS key, 'warning' AS severity, {duck.literal(phase.keeps_existing)} AS code, '{said}' AS message "
             f"{joined} AND i.{KEY} IS NOT NULL AND {changed} ORDER BY 1) TO {path} (FORMAT parquet)"
@@ -118,6 +132,13 @@ def _output(
 def _value(target: Target, phase: Phase, column: str) -> str:
     """What the new row has in this column: of a row that exists, what is not to be changed stays."""
     name = duck.identifier(column)
+    if column == MISTYPED and target.owned is not None and not phase.keeps_existing:
+        # a value of another type than declared goes where the migration gives that column a value of its own
+        given = ", ".join(
+            f"CASE WHEN s.{duck.identifier(c)} IS NOT NULL THEN {duck.literal(c)} END" for c in target.owned
+        )
+        left = f"CASE WHEN i.{name} IS NOT NULL THEN canonical_json(json_without(i.{name}, [{given}])) END"
+        return f"CASE WHEN i.{KEY} IS NULL THEN s.{name} ELSE {left} END AS {name}"
     if phase.keeps_existing or (target.owned is not None and column not in target.owned):
         return f"CASE WHEN i.{KEY} IS NULL THEN s.{name} ELSE i.{name} END AS {name}"
     return f"s.{name}"
@@ -150,4 +171,4 @@ def _rest(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, parti
         f"ORDER BY i.{KEY}) TO {path} (FORMAT parquet, COMPRESSION zstd)"
     )
     rows = duck.count(connection, f"SELECT count(*) FROM read_parquet({path})")
-    return run.folder.publish(local, f"rest/{target.id}/p{partition:03}.parquet", rows)
+    return run.folder.publish(local, f"rest/{target.id}/p{partition:03}-0.parquet", rows)

@@ -13,14 +13,19 @@ from typing import Any
 
 import pandas as pd
 
-from . import duck, gate
-from .apply import planned
+from . import duck, gate, statements
 from .counts import phase_counts
 from .errors import GateError
-from .gate import GateResult, budget_suite, count_suite, proof_suite
-from .model import KEY, SOURCE_KEY, Phase
+from .gate import GateResult, budget_suite, count_suite, proof_suite, statement_suite
+from .model import KEY, SOURCE_KEY, Output, Phase, SuiteFactory
+from .plan import planned
 from .run import Mode, Run
 from .verify import proof
+from .workspace import Artifact
+
+FRAME_ROWS = 100_000
+"""Rows that a suite gets at once, if one partition's are not more: Great Expectations takes ten milliseconds for an
+expectation on a frame, however few its rows are."""
 
 
 def plan_gate(run: Run) -> dict[str, Any]:
@@ -36,7 +41,7 @@ def plan_gate(run: Run) -> dict[str, Any]:
         run.folder.write("plan.json", json.dumps(about, indent=1))
         run.ledger.planned(run.id, sha256)
         _export(run)
-        results = [_suite(run, phase) for phase in run.migration.phases]
+        results = [_suite(run, phase, *each) for phase in run.migration.phases for each in phase.suites]
         results.append(gate.evaluate(count_suite, [_count_frame(phases)], gate="counts", key="phase"))
         results.append(gate.evaluate(run.migration.suite, [_count_frame(phases)], gate="whole", key="phase"))
         rows = sum(p["source_rows"] - p["skipped"].get("outside_window", 0) for p in phases)
@@ -56,30 +61,43 @@ def plan_gate(run: Run) -> dict[str, Any]:
     return {**verbs, "rejected": rejected, "sha256": sha256}
 
 
-def _suite(run: Run, phase: Phase) -> GateResult:
-    """The phase's suite over its planned rows, a partition at a time, only the columns that it names."""
+def _suite(run: Run, phase: Phase, output: Output, suite: SuiteFactory) -> GateResult:
+    """A suite over the planned rows of one of the phase's outputs, a few partitions at a time, only the columns that it names."""
 
     def frames() -> Iterator[pd.DataFrame]:
-        wanted = {KEY, SOURCE_KEY, "_verb", *gate.columns(phase.suite)}
-        with run.workspace.scratch() as scratch:
-            for number in range(run.partitions):
-                path = run.folder.fetch(planned(run, phase.id, number), scratch)
-                with duck.connect(scratch) as connection:
-                    relation = connection.read_parquet(str(path))
-                    columns = ", ".join(duck.identifier(c) for c in relation.columns if c in wanted)
-                    yield relation.project(columns).df()
+        wanted = {KEY, SOURCE_KEY, "_verb", *gate.columns(suite)}
+        files = [planned(run, output.name, number) for number in range(run.partitions)]
+        with run.workspace.scratch() as scratch, duck.connect(scratch) as connection:
+            for together in _frames(files):
+                paths = [str(run.folder.fetch(file, scratch)) for file in together]
+                relation = connection.read_parquet(paths)
+                columns = ", ".join(duck.identifier(c) for c in relation.columns if c in wanted)
+                yield relation.project(columns).df()
 
     empty = phase.allow_empty or run.options.window is not None
-    unique = run.migration.target(phase.target).table.key
+    unique = run.migration.target(output.target).table.key
     return gate.evaluate(
-        phase.suite,
+        suite,
         frames(),
         gate="rows",
-        phase=phase.id,
+        phase=output.name,
         unique_by=unique,
         allow_empty=empty,
         max_critical=run.options.max_critical,
     )
+
+
+def _frames(files: list[Artifact]) -> list[list[Artifact]]:
+    """The files, in their order, in groups of at most `FRAME_ROWS` rows; a file that has more is a group of its own."""
+    groups: list[list[Artifact]] = []
+    rows = 0
+    for file in files:
+        rows += file.rows or 0
+        if not groups or rows > FRAME_ROWS:
+            groups.append([])
+            rows = file.rows or 0
+        groups[-1].append(file)
+    return groups
 
 
 def phase_gate(run: Run, phase: Phase) -> list[dict[str, Any]]:
@@ -117,8 +135,14 @@ def validate(run: Run) -> dict[str, Any]:
             gate.evaluate(count_suite, [_count_frame(phases)], gate="counts after apply", key="phase"),
             gate.evaluate(run.migration.suite, [_count_frame(phases)], gate="whole, after apply", key="phase"),
         ]
+        if answers := statements.answer(run):
+            results.append(
+                gate.evaluate(statement_suite, [pd.DataFrame(answers)], gate="statements", key="title")
+            )
         _judge(run, "validate", results)
-    return {name: sum(p[name] for p in proofs) for name in ("compared", "missing", "different", "extra", "unverified")}
+    # a later phase's proof includes the earlier phases' rows of the same target
+    last = {p["target_table"]: p for p in proofs}.values()
+    return {name: sum(p[name] for p in last) for name in ("compared", "missing", "different", "extra", "unverified")}
 
 
 def _judge(run: Run, name: str, results: list[GateResult]) -> None:

@@ -6,7 +6,9 @@ import json
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache, partial
+from math import isfinite
 from typing import Any
+from uuid import UUID
 
 _text = partial(json.dumps, ensure_ascii=False)
 
@@ -38,9 +40,13 @@ def _dump(value: Any) -> str:
         return canonical_number(value.text)
     if isinstance(value, dict):
         return "{" + ",".join(f"{_text(k)}:{_dump(value[k])}" for k in sorted(value)) + "}"
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return "[" + ",".join(map(_dump, value)) + "]"
-    return _text(value)
+    if isinstance(value, Decimal | float) or (isinstance(value, int) and not isinstance(value, bool)):
+        if not isfinite(value):
+            raise ValueError(f"JSON has no number {value}")
+        return canonical_number(str(value))
+    return _text(str(value) if isinstance(value, UUID) else value)
 
 
 def canonical_json(text: str) -> str:
@@ -49,3 +55,15 @@ def canonical_json(text: str) -> str:
     Raises `json.JSONDecodeError` for what is no JSON.
     """
     return _dump(json.loads(text, parse_float=_Number, parse_int=_Number))
+
+
+def json_text(value: Any) -> str:
+    """The same of a Python value: what `json` takes, and `Decimal` with all its digits and `UUID` besides.
+
+    Raises `TypeError` for anything else, `ValueError` for a number that JSON has not (NaN, infinity)."""
+    return _dump(value)
+
+
+def json_value(text: str) -> Any:
+    """The Python value of JSON text; numbers with a fraction or an exponent are `Decimal`, so that no digit is lost."""
+    return json.loads(text, parse_float=Decimal)

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import re
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from .errors import OptionsError, StoreUnavailableError, TargetHeldError, TransientError
-from .ledger import HOLD_SECONDS, Ledger
+from .errors import ArtifactError, OptionsError
+from .holding import holding
+from .ledger import Ledger
 from .model import Migration, Table, Target
 from .stores import Store
 from .workspace import RunFolder, Workspace
-
-log = logging.getLogger(__name__)
 
 MAX_PARTS = 256
 """Upper bound of partitions and of segments: each is a mapped task in Airflow."""
@@ -67,7 +63,8 @@ class Options:
     `partitions` (units of planning and applying) and `segments` (units of reading) are 1 … 256, or None to be chosen
     from the tables' size. `write_rate`: rows a second over the whole run, or None for as fast as the store takes them.
     `max_rejects` (rows) and `max_reject_share` (0 … 1): a plan with more rejected source rows than either fails its
-    gate. `max_critical`: how many critical expectations may fail. Raises `OptionsError` for values out of bounds.
+    gate. `max_critical`: how many critical expectations may fail. `params`: what was
+    chosen of `Migration.params`, by id. Raises `OptionsError` for values out of bounds.
     """
 
     mode: Mode = Mode.APPLY
@@ -78,6 +75,7 @@ class Options:
     max_rejects: int | None = None
     max_reject_share: float = 0.05
     max_critical: int = 0
+    params: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("partitions", "segments"):
@@ -131,16 +129,16 @@ class Run:
 
     @property
     def partitions(self) -> int:
-        """How many partitions the run has. Raises `OptionsError` before preflight has chosen."""
+        """How many partitions the run has. Raises `ArtifactError` before preflight has chosen."""
         if self.options.partitions is None:
-            raise OptionsError(f"run {self.id} has not been through preflight, so its partitions are not chosen yet")
+            raise ArtifactError(f"run {self.id} has not been through preflight, so its partitions are not chosen yet")
         return self.options.partitions
 
     @property
     def segments(self) -> int:
-        """How many segments the run has. Raises `OptionsError` before preflight has chosen."""
+        """How many segments the run has. Raises `ArtifactError` before preflight has chosen."""
         if self.options.segments is None:
-            raise OptionsError(f"run {self.id} has not been through preflight, so its segments are not chosen yet")
+            raise ArtifactError(f"run {self.id} has not been through preflight, so its segments are not chosen yet")
         return self.options.segments
 
     def store_of(self, table: Table) -> Store:
@@ -151,39 +149,6 @@ class Run:
         """What a hold on the target is taken on."""
         return self.store_of(target.table).identity(target.table)
 
-    @contextmanager
-    def holding(self) -> Iterator[Callable[[], None]]:
-        """Hold every target while the block runs, renewing all the time. Gives a function to call before each write:
-        it raises `TargetHeldError` once the hold is lost, so that two runs never write to one target."""
-        targets = [self.identity(t) for t in self.migration.targets]
-        self.ledger.hold(self.id, targets, holder=self.holder)
-        stop = threading.Event()
-        renewed, lost = [time.monotonic()], list[TargetHeldError]()
-
-        def renew() -> None:
-            while not stop.wait(HOLD_SECONDS / 6):
-                try:
-                    self.ledger.hold(self.id, targets, holder=self.holder)
-                    renewed[0] = time.monotonic()
-                except TargetHeldError as error:
-                    lost.append(error)
-                    return
-                except TransientError as error:
-                    log.warning("the hold of run %s could not be renewed and is tried again: %s", self.id, error)
-
-        thread = threading.Thread(target=renew, name="trueup-hold", daemon=True)
-        thread.start()
-
-        def check() -> None:
-            if lost:
-                raise lost[0]
-            if time.monotonic() - renewed[0] > HOLD_SECONDS:
-                raise StoreUnavailableError(
-                    f"run {self.id} could not renew its hold for {HOLD_SECONDS} s, so it stopped writing; what is written is kept"
-                )
-
-        try:
-            yield check
-        finally:
-            stop.set()
-            thread.join()
+    def holding(self) -> AbstractContextManager[Callable[[], None]]:
+        """Hold every target while the block runs (`holding.holding`)."""
+        return holding(self.ledger, self.id, [self.identity(t) for t in self.migration.targets], self.holder)

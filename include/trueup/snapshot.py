@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 
 from . import duck
 from .errors import SourceError
-from .model import KEY, Phase, Source, Table
+from .model import KEY, Phase, Source, Table, Target
 from .run import MAX_PARTS, Mode, Options, Run
-from .stores import arrow_schema, key_text
+from .stores import Store, arrow_schema, key_text
 from .workspace import Artifact, Manifest, RunFolder
 
 log = logging.getLogger(__name__)
@@ -52,6 +54,7 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
         if run.options.mode is Mode.APPLY:
             run.ledger.hold(run.id, [run.identity(t) for t in run.migration.targets], holder=run.holder)
         estimate, unknown = 0, False
+        undeclared: dict[str, tuple[str, ...]] = {}
         for source in run.migration.sources:
             found = run.store_of(source.table).describe(source.table)
             if found is None:
@@ -63,6 +66,7 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
                 raise SourceError(
                     f"table {source.table.name!r} has key {found.key}, but {source.id!r} declares {source.table.key}"
                 )
+            undeclared[source.id] = found.undeclared
             estimate += found.estimated_rows or 0
             unknown |= found.estimated_rows is None
         present = []
@@ -76,20 +80,22 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
                 present.append(target.id)
                 estimate += found.estimated_rows or 0
         partitions = run.options.partitions or _parts(estimate, unknown)
-        options = replace(
-            run.options, partitions=partitions, segments=run.options.segments or _parts(estimate, unknown)
-        )
+        segments = _parts(estimate, unknown)
+        if all(run.store_of(source.table).one_state for source in run.migration.sources):
+            segments = min(segments, READERS)
+        options = replace(run.options, partitions=partitions, segments=run.options.segments or segments)
         run.ledger.choose(run.id, options.to_json())
         # the size of a batch is fixed here, once: batches are known by their number, whoever writes them
         batch_rows = {t.id: run.store_of(t.table).batch_rows for t in run.migration.targets}
         about = {"options": options.to_json(), "targets_present": present, "batch_rows": batch_rows}
+        about["undeclared"] = undeclared
         run.folder.write("run.json", json.dumps(about, indent=1))
     return options
 
 
 def _parts(estimate: int, unknown: bool) -> int:
     wanted = -(-estimate // ROWS_PER_PARTITION)
-    return max(4 if unknown else 2, min(wanted, 64, MAX_PARTS))
+    return max(4 if unknown else 1, min(wanted, 64, MAX_PARTS))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,17 +108,36 @@ class _Read:
 
 
 def snapshot(run: Run, segment: int) -> dict[str, int]:
-    """Read one segment of every source and every target that exists; rows read, by source or target."""
+    """Read one segment of every source and every target that exists; rows read, by source or target.
+
+    What lies in a store that can show all of it in one state is read whole with segment 0, in as many slices: rows that
+    belong together are then of one moment, though somebody writes meanwhile."""
     present = run.folder.read_json("run.json")["targets_present"]
     reads = [_Read(id=s.id, table=s.table, partition_by=s.partition_by) for s in run.migration.sources]
-    reads += [_Read(id=t.id, table=t.table, partition_by=t.placed_by) for t in run.migration.targets if t.id in present]
+    targets = (t for t in run.migration.targets if t.id in present and run.migration.read_with(t) is None)
+    reads += [_Read(id=t.id, table=t.table, partition_by=t.placed_by) for t in targets]
     with run.ledger.step(run.id, "snapshot", str(segment)), run.workspace.scratch() as scratch:
-        with ThreadPoolExecutor(READERS) as pool:
-            done = list(pool.map(lambda read: _read(run, read, segment, scratch, "snapshot"), reads))
+        slices = [(each, n) for each in reads for n in _slices(run, each, segment)]
+        with ExitStack() as opened, ThreadPoolExecutor(READERS) as pool:
+            connections = dict.fromkeys(each.table.connection for each, _ in slices)
+            stores = {c: opened.enter_context(run.store(c).reading()) for c in connections}
+
+            def read(one: tuple[_Read, int]) -> list[Artifact]:
+                return _read(run, stores[one[0].table.connection], one[0], one[1], scratch, "snapshot")
+
+            done = list(pool.map(read, slices))
         files = tuple(artifact for artifacts in done for artifact in artifacts)
-        rows = {read.id: sum(a.rows or 0 for a in artifacts) for read, artifacts in zip(reads, done, strict=True)}
+        rows = {each.id: 0 for each in reads}
+        for (each, _), artifacts in zip(slices, done, strict=True):
+            rows[each.id] += sum(a.rows or 0 for a in artifacts)
         run.folder.seal(Manifest(step="snapshot", part=f"{segment:03}", files=files, facts=rows))
     return rows
+
+
+def _slices(run: Run, read: _Read, segment: int) -> Iterable[int]:
+    if not run.store_of(read.table).one_state:
+        return [segment]
+    return range(run.segments) if segment == 0 else []
 
 
 def read_back(run: Run, phase: Phase, segment: int) -> int:
@@ -122,7 +147,7 @@ def read_back(run: Run, phase: Phase, segment: int) -> int:
         for output in phase.outputs:
             target = run.migration.target(output.target)
             read = _Read(id=output.name, table=target.table, partition_by=target.placed_by)
-            files += _read(run, read, segment, scratch, "read_back")
+            files += _read(run, run.store_of(target.table), read, segment, scratch, "read_back")
         rows = sum(a.rows or 0 for a in files)
         run.folder.seal(
             Manifest(step=f"read_back/{phase.id}", part=f"{segment:03}", files=tuple(files), facts={"rows": rows})
@@ -130,24 +155,34 @@ def read_back(run: Run, phase: Phase, segment: int) -> int:
     return rows
 
 
-def _read(run: Run, read: _Read, segment: int, scratch: Path, step: str) -> list[Artifact]:
-    store = run.store_of(read.table)
+def _read(run: Run, store: Store, read: _Read, segment: int, scratch: Path, step: str) -> list[Artifact]:
     batches = store.read(read.table, segment, run.segments)
     reader = pa.RecordBatchReader.from_batches(arrow_schema(read.table), _logged(batches, read, segment))
-    part = f"'{WHOLE}'" if read.partition_by is None else duck.partition(read.partition_by, run.partitions)
-    folder = scratch / read.id
-    (own := scratch / f"{read.id}.spill").mkdir()
+    folder = scratch / f"{read.id}-{segment}"
+    (own := scratch / f"{read.id}-{segment}.spill").mkdir()
     with duck.connect(own) as connection:
         connection.register("read", reader)
-        connection.execute(
-            f"COPY (SELECT *, {key_text(read.table.key)} AS {KEY}, {part} AS _part FROM read) "
-            f"TO {duck.literal(str(folder))} (FORMAT parquet, PARTITION_BY (_part), COMPRESSION zstd)"
-        )
+        rows = f"SELECT *, {key_text(read.table.key)} AS {KEY} FROM read"
+        copy_partitions(connection, rows, read.partition_by, run.partitions, folder)
     return publish_partitions(run.folder, folder, f"{step}/{read.id}", f"s{segment:03}")
 
 
+def copy_partitions(
+    connection: duckdb.DuckDBPyConnection, query: str, by: Sequence[str] | None, partitions: int, folder: Path
+) -> None:
+    """Write the query's rows below `folder`, partitioned by a hash of the columns `by` (None: not at all)."""
+    to = "(FORMAT parquet, COMPRESSION zstd)"
+    if by is None or partitions == 1:  # DuckDB takes half as long again to partition as to write
+        (alone := folder / f"_part={WHOLE if by is None else 0}").mkdir(parents=True)
+        connection.execute(f"COPY ({query}) TO {duck.literal(str(alone / 'rows.parquet'))} {to}")
+        return
+    to = f"{to.removesuffix(')')}, PARTITION_BY (_part))"
+    query = f"SELECT *, {duck.partition(by, partitions)} AS _part FROM ({query})"
+    connection.execute(f"COPY ({query}) TO {duck.literal(str(folder))} {to}")
+
+
 def publish_partitions(run: RunFolder, folder: Path, to: str, part: str) -> list[Artifact]:
-    """Publish what DuckDB's PARTITION_BY (_part) wrote below `folder` as `<to>/p<partition>-<part>[-n].parquet`."""
+    """Publish what `copy_partitions` wrote below `folder` as `<to>/p<partition>-<part>[-n].parquet`."""
     import pyarrow.parquet as pq
 
     artifacts = []
@@ -164,11 +199,17 @@ def files_of(
     run: Run, manifests: list[Manifest], prefix: str, partition: int | str | None, scratch: Path
 ) -> list[Path]:
     """Local paths of the files below `prefix` of one partition (None: of all), checked against their manifests."""
-    if partition is not None:
-        prefix = f"{prefix}/p{partition if isinstance(partition, str) else f'{partition:03}'}-"
-    else:
-        prefix = f"{prefix}/"
-    return [run.folder.fetch(f, scratch) for m in manifests for f in m.files if f.path.startswith(prefix)]
+    part = "" if partition is None else f"p{partition if isinstance(partition, str) else f'{partition:03}'}-"
+    wanted = f"{prefix}/{part}"
+    return [run.folder.fetch(f, scratch) for m in manifests for f in m.files if f.path.startswith(wanted)]
+
+
+def before_files(
+    run: Run, manifests: list[Manifest], target: Target, partition: int | None, scratch: Path
+) -> list[Path]:
+    """The files of a target's rows as they were before the run, of one partition (None: of all)."""
+    same = run.migration.read_with(target)
+    return files_of(run, manifests, f"snapshot/{same.id if same else target.id}", partition, scratch)
 
 
 def source_schema(table: Table) -> pa.Schema:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -98,11 +99,11 @@ def phase_steps(phase: Phase) -> list[Step]:
         Step(id="verify", title="Compare it with the plan, every row, both ways.", over="partition", do=verify, proves=True, phase=phase),
         Step(id="gate", title="Judge the phase by its proof; the next one waits.", over="run", do=gate, proves=True, phase=phase),
     ]  # fmt: skip
-    if phase.after is not None:
+    if phase.after:
         made.append(
             Step(
                 id="finish",
-                title=f"Run {phase.after.name}.",
+                title=f"Run {', '.join(script.name for script in phase.after)}.",
                 over="run",
                 do=finish,
                 writes=True,
@@ -189,7 +190,7 @@ def walk(
             if seen:
                 seen(step)
             with ThreadPoolExecutor(at_once) as pool:
-                list(pool.map(lambda part, step=step: step.do(run, part), range(parts(step, run))))  # type: ignore[misc]
+                list(pool.map(partial(step.do, run), range(parts(step, run))))
     except Exception:
         report(run)
         raise

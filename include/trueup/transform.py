@@ -8,17 +8,19 @@ is migrated day by day is what one full run gives.
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+from duckdb.func import SPECIAL
 
 from . import duck
 from .errors import DeclarationError
 from .model import EXTRA, KEY, MISTYPED, SOURCE_KEY, Derived, Output, Phase, Source, Target, Type
 from .run import Run, Window
-from .snapshot import publish_partitions, relate_source
+from .snapshot import copy_partitions, publish_partitions, relate_source
 from .stores import arrow_schema, key_text
 from .workspace import Artifact, Manifest
 
@@ -53,8 +55,8 @@ def transform(run: Run, partition: int) -> dict[str, dict[str, Any]]:
 
 
 def relate(connection: duckdb.DuckDBPyConnection, run: Run, partition: int, scratch: Path) -> None:
-    """Make everything that a transform sees a relation: sources, shared and derived relations, and the still empty
-    targets."""
+    """Make everything that a transform sees a relation: sources, shared and derived relations, the still empty targets,
+    and `undeclared` (source, name), the columns that stores have and sources do not declare."""
     migration = run.migration
     manifests = run.folder.manifests("snapshot", run.segments)
     for source in migration.sources:
@@ -64,16 +66,43 @@ def relate(connection: duckdb.DuckDBPyConnection, run: Run, partition: int, scra
         for artifact in shared.files:
             files = [run.folder.fetch(artifact, scratch)]
             duck.relation(connection, Path(artifact.path).stem, files, pa.schema([]))
+    _relate_given(connection, run)
+    undeclared = run.folder.read_json("run.json")["undeclared"]
+    named = [(source, name) for source, names in undeclared.items() for name in names]
+    connection.execute("CREATE TEMP TABLE undeclared (source VARCHAR, name VARCHAR)")
+    if named:
+        connection.executemany("INSERT INTO undeclared VALUES (?, ?)", named)
+    _define_window(connection, run.options.window)
     for derived in migration.derived:
         columns = ", ".join(_cast(c, t) for c, t in derived.columns.items())
         query = derived.query.read_text(encoding="utf-8").rstrip().rstrip(";")
+        own = ""
+        if derived.partition_by is not None:
+            own = f" WHERE {duck.partition(derived.partition_by, run.partitions)} = {partition}"
         connection.execute(
             f"CREATE TEMP TABLE {duck.identifier(derived.id)} AS "
-            f"SELECT {columns}, {key_text(derived.key)} AS {KEY} FROM ({query}\n)"
+            f"SELECT {columns}, {key_text(derived.key)} AS {KEY} FROM ({query}\n){own}"
         )
     for target in migration.targets:
         columns = ", ".join(f"{duck.identifier(c)} {SQL[t]}" for c, t in target.table.columns.items())
         connection.execute(f"CREATE TEMP TABLE {duck.identifier(target.id)} ({columns}, {EXTRA} VARCHAR)")
+
+
+def _relate_given(connection: duckdb.DuckDBPyConnection, run: Run) -> None:
+    """Make the run's params and the declaration's constants relations, and its functions functions."""
+    chosen = {param.id: run.options.params.get(param.id, param.default) for param in run.migration.params}
+    given: dict[str, list[dict[str, str | None]]] = {
+        "params": [{"id": id, "value": None if value is None else str(value)} for id, value in chosen.items()]
+    }
+    for name, rows in (given | {name: [*map(dict, rows)] for name, rows in run.migration.constants.items()}).items():
+        columns = [*rows[0]] if rows else ["id", "value"]
+        table = pa.table({column: pa.array([row[column] for row in rows], pa.string()) for column in columns})
+        connection.register("_given", table)
+        connection.execute(f"CREATE TEMP TABLE {duck.identifier(name)} AS SELECT * FROM _given")
+        connection.unregister("_given")
+    for name, function in run.migration.functions.items():
+        texts: list[Any] = ["VARCHAR"] * len(inspect.signature(function).parameters)
+        connection.create_function(name, function, texts, "VARCHAR", null_handling=SPECIAL)
 
 
 def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> dict[str, Any]:
@@ -102,8 +131,11 @@ def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> 
         )
     for output in phase.outputs:
         _reject_unwritable(connection, run, phase, output)
-    _mark_window(connection, driver, run.options.window)
+    _check_together(connection, run, phase)
+    _mark_window(connection, driver)
     for output in phase.outputs:
+        if phase is run.migration.phases[-1]:
+            break  # nobody looks at them any more
         columns = ", ".join(duck.identifier(c) for c in run.migration.target(output.target).table.columns)
         into = duck.identifier(output.target)
         connection.execute(f"INSERT INTO {into} SELECT {columns}, {EXTRA} FROM _{output.view}")
@@ -122,6 +154,13 @@ def _cast(column: str, type_: Type) -> str:
     return f"CAST({duck.identifier(column)} AS {SQL[type_]}) AS {duck.identifier(column)}"
 
 
+def _canonical(column: str, type_: Type) -> str:
+    """The column of its type; JSON, which a transform may write in any notation, in canonical form."""
+    if type_ is Type.JSON:
+        return f"canonical_json(CAST({duck.identifier(column)} AS VARCHAR)) AS {duck.identifier(column)}"
+    return _cast(column, type_)
+
+
 def _collect(connection: duckdb.DuckDBPyConnection, target: Target, output: Output) -> None:
     """Take the view's rows into `_<view>`: every column of the target, of its type, `_source`, and a row number."""
     made = {row[0] for row in connection.execute(f"DESCRIBE {output.view}").fetchall()}
@@ -130,20 +169,37 @@ def _collect(connection: duckdb.DuckDBPyConnection, target: Target, output: Outp
         raise DeclarationError(
             f"target {target.id!r}: the transform's {output.view} lack the columns {sorted(missing)}"
         )
-    if unknown := made - {*target.table.columns, SOURCE_KEY, EXTRA}:
+    if unknown := made - {*target.table.columns, SOURCE_KEY, EXTRA, MISTYPED}:
         raise DeclarationError(
             f"target {target.id!r}: the transform's {output.view} have columns {sorted(unknown)} that it does not declare"
         )
     columns = ", ".join(
-        _cast(c, t) if c in made else f"CAST(NULL AS {SQL[t]}) AS {duck.identifier(c)}"
+        _canonical(c, t) if c in made else f"CAST(NULL AS {SQL[t]}) AS {duck.identifier(c)}"
         for c, t in target.table.columns.items()
     )
-    extra = EXTRA if EXTRA in made else "NULL"
+    extra, mistyped = (name if name in made else "NULL" for name in (EXTRA, MISTYPED))
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE _{output.view} AS SELECT {columns}, CAST({extra} AS VARCHAR) AS {EXTRA}, "
-        f"CAST(NULL AS VARCHAR) AS {MISTYPED}, CAST({SOURCE_KEY} AS VARCHAR) AS {SOURCE_KEY}, "
+        f"CAST({mistyped} AS VARCHAR) AS {MISTYPED}, CAST({SOURCE_KEY} AS VARCHAR) AS {SOURCE_KEY}, "
         f"row_number() OVER () AS _row_id FROM {output.view}"
     )
+
+
+def _check_together(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> None:
+    """Raise `DeclarationError` where a source row's rows of both targets are not of one partition: they would not be
+    written in one transaction."""
+    if phase.also is None:
+        return
+    parts = " UNION ".join(
+        f"SELECT {SOURCE_KEY}, {duck.partition(run.migration.target(o.target).placed_by, run.partitions)} FROM _{o.view}"
+        for o in phase.outputs
+    )
+    split = f"SELECT {SOURCE_KEY} FROM ({parts}) GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 1"
+    for (source,) in connection.execute(split).fetchall():
+        raise DeclarationError(
+            f"phase {phase.id!r}: what source row {source!r} makes of both targets lies in several partitions, so it "
+            "cannot be written in one transaction; give both targets a partition_by that is the same for such rows"
+        )
 
 
 def _reject_unwritable(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, output: Output) -> None:
@@ -162,15 +218,23 @@ def _reject_unwritable(connection: duckdb.DuckDBPyConnection, run: Run, phase: P
     connection.execute(f"DELETE FROM _findings WHERE severity <> 'reject' AND _source IN {rejected}")
 
 
-def _mark_window(connection: duckdb.DuckDBPyConnection, driver: Source | Derived, window: Window | None) -> None:
+def _define_window(connection: duckdb.DuckDBPyConnection, window: Window | None) -> None:
+    """`in_window(instant)`: whether the run is about it."""
+    condition = "true"
+    if window is not None:
+        start, end = (f"CAST({duck.literal(t.isoformat())} AS TIMESTAMPTZ)" for t in (window.start, window.end))
+        condition = f"coalesce(instant >= {start} AND instant < {end}, false)"
+    connection.execute(f"CREATE OR REPLACE TEMP MACRO in_window(instant) AS {condition}")
+
+
+def _mark_window(connection: duckdb.DuckDBPyConnection, driver: Source | Derived) -> None:
     """`_wanted`: the keys of the source rows that this run is about."""
     where = ""
-    if window is not None and driver.window is not None:
+    if driver.window is not None:
         column = duck.identifier(driver.window)
         if driver.columns[driver.window] is Type.TEXT:
             column = f"iso_instant({column})"
-        start, end = (f"CAST({duck.literal(t.isoformat())} AS TIMESTAMPTZ)" for t in (window.start, window.end))
-        where = f"WHERE {column} >= {start} AND {column} < {end}"
+        where = f"WHERE in_window({column})"
     connection.execute(f"CREATE OR REPLACE TEMP VIEW _wanted AS SELECT {KEY} FROM {duck.identifier(driver.id)} {where}")
 
 
@@ -214,12 +278,11 @@ def _publish(
         target = run.migration.target(output.target)
         columns = ", ".join(duck.identifier(f.name) for f in arrow_schema(target.table))
         folder = scratch / f"should-{output.name}"
-        connection.execute(
-            f"COPY (SELECT {columns}, {key_text(target.table.key)} AS {KEY}, {SOURCE_KEY}, "
-            f"{SOURCE_KEY} IN (SELECT {KEY} FROM _wanted) AS _in_window, "
-            f"{duck.partition(target.placed_by, run.partitions)} AS _part FROM _{output.view}) "
-            f"TO {duck.literal(str(folder))} (FORMAT parquet, PARTITION_BY (_part), COMPRESSION zstd)"
+        made = (
+            f"SELECT {columns}, {key_text(target.table.key)} AS {KEY}, {SOURCE_KEY}, "
+            f"{SOURCE_KEY} IN (SELECT {KEY} FROM _wanted) AS _in_window FROM _{output.view}"
         )
+        copy_partitions(connection, made, target.placed_by, run.partitions, folder)
         artifacts += publish_partitions(run.folder, folder, f"should/{output.name}", f"t{partition:03}")
     driver = duck.identifier(run.migration.driver(phase).id)
     wanted = f"_source IN (SELECT {KEY} FROM _wanted)"

@@ -15,10 +15,9 @@ import duckdb
 import pyarrow as pa
 
 from . import duck
-from .apply import planned
 from .errors import StoreUnavailableError
 from .model import KEY, Migration, Output, Phase, Target
-from .plan import differs, struct
+from .plan import differs, planned, struct
 from .run import Run
 from .snapshot import files_of, source_schema
 from .stores import arrow_schema, key_text

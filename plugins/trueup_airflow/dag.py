@@ -35,7 +35,7 @@ from include.trueup.errors import TerminalError
 from include.trueup.steps import Step, skipped, steps
 
 from . import connections
-from .params import options, params
+from .params import declared, options, params
 
 if TYPE_CHECKING:
     from include.trueup.model import Migration
@@ -68,7 +68,7 @@ def build_dag(migration: Migration) -> DAG:
         doc_md=migration.doc,
         schedule=None,
         catchup=False,
-        params=params(),
+        params={**params(), **declared(migration.params)},
         default_args={"owner": migration.owner, **RETRIES},
         tags=["trueup", "migration"],
         render_template_as_native_obj=True,
@@ -80,7 +80,7 @@ def build_dag(migration: Migration) -> DAG:
             from include.trueup import snapshot
 
             context = get_current_context()
-            run = current_run(migration, options(context["params"]))
+            run = current_run(migration, options(context["params"], migration))
             chosen = snapshot.preflight(run, triggered_by=getattr(context["dag_run"], "triggering_user_name", None))
             log.info("%s: %s segments, %s partitions, mode %s", run.id, chosen.segments, chosen.partitions, chosen.mode)
             return list(range(chosen.segments or 0))
@@ -104,14 +104,14 @@ def build_dag(migration: Migration) -> DAG:
             return found
 
         @task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
-        def verdict() -> str:
-            """The run ends as its report says: the only leaf, so that a written report does not turn a failed run green."""
+        def verdict() -> None:
+            """The run ends as its report says: the only leaf, so that a written report turns no failed run green."""
             facts = current_run(migration).folder.read_json("report.json")
             if facts is None:
                 raise AirflowFailException("the run has no report; the log of the task report says why")
             if facts["verdict"]["status"] != "passed":
                 raise AirflowFailException(f"{facts['verdict']['headline']} {facts['verdict']['next']}")
-            return str(facts["verdict"]["headline"])
+            log.info("%s", facts["verdict"]["headline"])
 
         segments = preflight()
         mapped = {"segment": segments, "partition": partitions()}
@@ -146,7 +146,7 @@ def step_task(migration: Migration, step: Step, mapped: dict[str, Any]) -> Any:
     do.__doc__ = step.title
     if step.over == "run":
         return task(task_id=step.id)(do)()
-    at_once = {"max_active_tis_per_dagrun": APPLY_AT_ONCE} if step.writes else {}
+    at_once: dict[str, Any] = {"max_active_tis_per_dagrun": APPLY_AT_ONCE} if step.writes else {}
     named = f"{step.over} {{{{ task.op_kwargs['part'] }}}}"
     return task(task_id=step.id, map_index_template=named, **at_once)(do).expand(part=mapped[step.over])
 
@@ -162,7 +162,7 @@ def current_run(migration: Migration, asked: Any = None) -> Run:
         id=id,
         dag_id=dag_run.dag_id,
         migration=migration,
-        options=asked or options(get_current_context()["params"]),
+        options=asked or options(get_current_context()["params"], migration),
         ledger=connections.ledger(),
         workspace=workspace,
         store=connections.store,

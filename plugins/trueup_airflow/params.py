@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Param
+
+from include.trueup import model as declaration
 
 if TYPE_CHECKING:
     from include.trueup.run import Options
@@ -94,14 +97,30 @@ def params() -> dict[str, Param]:
     }
 
 
-def options(params: dict[str, Any]) -> Options:
-    """The run's options. Raises `OptionsError` for what the form cannot check."""
+def declared(params: Iterable[declaration.Param]) -> dict[str, Param]:
+    """The params that a declaration asks for beside those of all DAGs."""
+    return {param.id: _declared(param) for param in params}
+
+
+def _declared(param: declaration.Param) -> Param:
+    schema: dict[str, Any] = {"title": param.title, "description": param.description}
+    schema["type"] = ["null", param.type] if param.optional else param.type
+    if param.choices:
+        schema["enum"] = [*param.choices, *([None] if param.optional else [])]
+    bounds = {"minimum": param.minimum, "maximum": param.maximum}
+    schema |= {name: bound for name, bound in bounds.items() if bound is not None}
+    return Param(param.default, **schema)
+
+
+def options(params: dict[str, Any], migration: declaration.Migration) -> Options:
+    """The options of a run of the migration. Raises `OptionsError` for what the form cannot check."""
     from include.trueup.run import Mode, Options, Window
 
     values = {
         name: params[name]
         for name in ("partitions", "segments", "write_rate", "max_rejects", "max_reject_share", "max_critical")
     }
+    values["params"] = {param.id: params[param.id] for param in migration.params}
     return Options(
         mode=Mode(params["mode"]), window=Window.parse(params["window_start"], params["window_end"]), **values
     )

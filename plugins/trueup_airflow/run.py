@@ -158,7 +158,10 @@ def _returned(part: Instance) -> Any:
             XComModel.task_id == part.step, XComModel.map_index == part.part, XComModel.key == "return_value"
         )
         value = session.scalar(query)
-    return json.loads(value) if isinstance(value, str) else value
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:  # a text that a task returned, which Airflow keeps as it is
+        return value
 
 
 def _outcome(dag_run: DagRun) -> outcome.Outcome | None:

@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> None:
     from airflow.__main__ import main as airflow
 
     sys.argv = ["airflow", "scheduler", *arguments]
-    airflow()
+    airflow()  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":

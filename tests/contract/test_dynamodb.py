@@ -94,15 +94,20 @@ def test_a_null_attribute_is_a_missing_one(dynamodb: DynamoDBSubject, table: Tab
     assert only(dynamodb, table) == {**dict.fromkeys([*COLUMNS, EXTRA, MISTYPED]), "id": "1"}
 
 
-def test_a_row_is_carried_to_another_table_with_all_it_holds(dynamodb: DynamoDBSubject, table: Table) -> None:
-    put(dynamodb, table, RICH, {"id": {"S": "odd"}, "label": {"N": "1"}, 'it\'s "x" ü': {"S": "?"}, "a b": {"L": []}})
+def test_rows_are_carried_to_another_table_with_all_they_hold(dynamodb: DynamoDBSubject, table: Table) -> None:
+    odd = {"label": {"N": "1"}, 'it\'s "x" ü': {"S": "?"}, "a b": {"L": []}}
+    dotted = {"a.b": {"N": "1"}, "a-b": {"S": ""}, "_": {"BOOL": False}, "1": {"NS": ["1"]}, "SELECT": {"S": "x"}}
+    put(dynamodb, table, RICH, {"id": {"S": "a"}}, {"id": {"S": "dotted"}, **dotted})
+    put(dynamodb, table, *({"id": {"S": key}, **odd} for key in ("odd", "odder")))
     copy = dynamodb.table(COLUMNS, ("id",))
     dynamodb.store.create(copy)
-    rows = pa.Table.from_batches(dynamodb.store.read(table, 0, 1))
+    rows = pa.Table.from_batches(dynamodb.store.read(table, 0, 1)).sort_by("id")
     for _ in range(2):
-        assert dynamodb.store.add(copy, rows).written == 2
-    assert raw(dynamodb, copy, "odd") == raw(dynamodb, table, "odd")
-    assert raw(dynamodb, copy, "rich") == raw(dynamodb, table, "rich") == plain(RICH)
+        assert dynamodb.store.add(copy, rows).written == 5
+    for key in ("odd", "odder"):
+        assert raw(dynamodb, copy, key) == plain({"id": {"S": key}, **odd})
+    assert raw(dynamodb, copy, "dotted") == plain({"id": {"S": "dotted"}, **dotted})
+    assert raw(dynamodb, copy, "rich") == plain(RICH)
     assert stored(dynamodb, copy) == stored(dynamodb, table)
 
 

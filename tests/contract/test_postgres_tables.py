@@ -113,6 +113,15 @@ def test_an_index_that_does_not_serve_is_a_difference(store: PostgresStore, uri:
         store.create(RESULTS)
 
 
+def test_columns_that_an_index_only_includes_are_not_its_key(store: PostgresStore, uri: str) -> None:
+    run_sql(
+        uri,
+        "CREATE TABLE results (id text, code text, payload jsonb, PRIMARY KEY (id) INCLUDE (code))",
+        "CREATE INDEX by_code ON results (code) INCLUDE (payload)",
+    )
+    assert store.create(RESULTS) is False
+
+
 def test_a_table_is_not_written_where_its_key_is_another(store: PostgresStore, uri: str) -> None:
     run_sql(uri, "CREATE TABLE results (id text, code text PRIMARY KEY, payload jsonb)")
     narrow = table("results", {"id": Type.TEXT})

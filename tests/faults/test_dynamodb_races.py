@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from include.trueup.model import Table
-from tests.contract.subject import arrow, by_key
+from include.trueup.model import EXTRA, Table
+from tests.contract.subject import Row, arrow, by_key
 from tests.engines import store_at
 
 from .proxy import (
@@ -72,6 +72,35 @@ def test_rows_are_put_one_by_one_where_insert_does_not_serve(
     assert proxy.count("BatchExecuteStatement") <= 3  # found out once, and remembered
 
 
+def request_is_invalid(request: Request, forward: Forward) -> Answer:
+    """An engine that takes no more than 5 statements a request."""
+    too_many = request.operation == "BatchExecuteStatement" and len(request.json["Statements"]) > 5
+    return error("ValidationException") if too_many else forward(request)
+
+
+def statements_are_invalid(request: Request, forward: Forward) -> Answer:
+    """An engine that finds every third statement hard to understand."""
+    if request.operation != "BatchExecuteStatement" or len(request.json["Statements"]) == 1:
+        return forward(request)
+    statements = request.json["Statements"]
+    good = [statement for number, statement in enumerate(statements) if number % 3]
+    answers = iter(forward(request.having(Statements=good)).json["Responses"])
+    bad = {"Error": {"Code": "ValidationError", "Message": "injected"}}
+    return ok(Responses=[next(answers) if number % 3 else bad for number in range(len(statements))])
+
+
+@pytest.mark.parametrize("rule", [request_is_invalid, statements_are_invalid])
+def test_rows_that_insert_does_not_take_are_put(rule: Rule, proxy: Proxy, engine: str, table: Table) -> None:
+    theirs = [row(number, label="theirs") for number in (3, 4, 40)]
+    store_at(engine).add(table, arrow(table, theirs))
+    proxy.rule = rule
+    store, ours = store_behind(proxy), arrow(table, [row(number) for number in range(60)])
+    for _ in range(2):
+        outcome = store.add(table, ours)
+        assert (outcome.written, len(outcome.conflicts)) == (57, 3)
+    assert stored(engine, table) == by_key(table, ours) | by_key(table, arrow(table, theirs))
+
+
 # somebody else writes at the same time
 
 
@@ -87,21 +116,29 @@ def between(operation: str, write: Callable[[], object]) -> Rule:
     return rule
 
 
+NOTE = '{"note":{"S":"x"}}'
+
+
 @pytest.mark.parametrize("operation", ["UpdateItem", "DeleteItem"])
+@pytest.mark.parametrize(
+    "theirs",
+    [{"label": "theirs"}, {"amount": "9"}, {"more": '{"a":{"N":"2"}}'}, {"more": None}, {EXTRA: '{"note":{"S":"y"}}'}],
+    ids=["what we change", "what was null", "a map", "what is null now", "what is undeclared"],
+)
 def test_a_row_changed_between_read_and_write_is_left_alone(
-    operation: str, proxy: Proxy, engine: str, table: Table
+    operation: str, theirs: Row, proxy: Proxy, engine: str, table: Table
 ) -> None:
-    other = store_at(engine)
-    other.add(table, arrow(table, [row(1), row(2)]))
-    theirs = arrow(table, [row(1, amount="9")])
-    proxy.rule = between(operation, lambda: other.change(table, theirs, arrow(table, [row(1)])))
+    other, was = store_at(engine), row(1, amount=None, _extra=NOTE)
+    other.add(table, arrow(table, [was, row(2)]))
+    changed = arrow(table, [{**was, **theirs}])
+    proxy.rule = between(operation, lambda: other.change(table, changed, arrow(table, [was])))
     store = store_behind(proxy)
     if operation == "UpdateItem":
-        outcome = store.change(table, arrow(table, [row(1, label="ours")]), arrow(table, [row(1)]))
+        outcome = store.change(table, arrow(table, [{**was, "label": "ours"}]), arrow(table, [was]))
     else:
-        outcome = store.remove(table, arrow(table, [row(1)]))
+        outcome = store.remove(table, arrow(table, [was]))
     assert (outcome.written, [conflict.key for conflict in outcome.conflicts]) == (0, ["id-001"])
-    assert stored(engine, table) == by_key(table, theirs) | by_key(table, arrow(table, [row(2)]))
+    assert stored(engine, table) == by_key(table, changed) | by_key(table, arrow(table, [row(2)]))
 
 
 def test_a_row_added_by_somebody_else_meanwhile_is_left_alone(proxy: Proxy, engine: str, table: Table) -> None:
@@ -126,24 +163,45 @@ def test_a_row_that_keeps_changing_is_a_conflict_in_the_end(proxy: Proxy, engine
     assert stored(engine, table) == by_key(table, arrow(table, [row(1)]))
 
 
-def test_an_engine_that_cannot_compare_maps_is_asked_member_by_member(proxy: Proxy, engine: str, table: Table) -> None:
-    def no_maps(request: Request, forward: Forward) -> Answer:
-        compared = request.json.get("ExpressionAttributeValues", {}).items()
-        condition = request.json.get("ConditionExpression", "")
-        maps = [
-            placeholder for placeholder, value in compared if {"M", "L"} & set(value) and f"={placeholder}" in condition
-        ]
-        return error("ConditionalCheckFailedException") if maps else forward(request)
+DEEP = '{"a":{"L":[{"M":{"x y":{"S":"z"}}},{"NULL":true},{"SS":["p","q"]}]},"b":{"M":{}}}'
 
+
+def no_maps(request: Request, forward: Forward) -> Answer:
+    """An engine on which no map equals another."""
+    values = request.json.get("ExpressionAttributeValues", {}).items()
+    maps = [placeholder for placeholder, value in values if {"M", "L"} & set(value)]
+    compared = [each.partition("=")[2] for each in request.json.get("ConditionExpression", "").split(" AND ")]
+    return error("ConditionalCheckFailedException") if set(maps) & set(compared) else forward(request)
+
+
+def test_an_engine_that_cannot_compare_maps_is_asked_member_by_member(proxy: Proxy, engine: str, table: Table) -> None:
     proxy.rule = no_maps
-    deep = '{"a":{"L":[{"M":{"x y":{"S":"z"}}},{"NULL":true},{"SS":["p","q"]}]},"b":{"M":{}}}'
-    before = arrow(table, [row(number, more=deep) for number in range(8)])
-    after = arrow(table, [row(number, more=deep if number % 2 else None, amount="2") for number in range(8)])
+    before = arrow(table, [row(number, more=DEEP) for number in range(8)])
+    after = arrow(table, [row(number, more=DEEP if number % 2 else None, amount="2") for number in range(8)])
     store = store_behind(proxy)
     store.add(table, before)
     assert store.change(table, after, before).written == 8
     assert stored(engine, table) == by_key(table, after)
-    deeper = arrow(table, [row(1, amount="2", more=deep.replace('"z"', '"Z"'))])
-    assert len(store.remove(table, deeper).conflicts) == 1
     assert store.remove(table, after).written == 8
     assert stored(engine, table) == {}
+
+
+@pytest.mark.parametrize(
+    ("part", "theirs"),
+    [('"z"', '"Z"'), ('{"M":{}}', '{"M":{"new":{"S":""}}}'), ('{"NULL":true},', ""), ('["p","q"]', '["p"]')],
+)
+def test_a_map_that_changed_in_between_is_seen_member_by_member(
+    part: str, theirs: str, proxy: Proxy, engine: str, table: Table
+) -> None:
+    other, was, changed = store_at(engine), row(1, more=DEEP), row(1, more=DEEP.replace(part, theirs))
+    other.add(table, arrow(table, [was]))
+
+    def late(request: Request, forward: Forward) -> Answer:
+        if request.operation == "DeleteItem" and request.number == 2:  # the first one compared whole maps
+            other.change(table, arrow(table, [changed]), arrow(table, [was]))
+        return no_maps(request, forward)
+
+    proxy.rule = late
+    outcome = store_behind(proxy).remove(table, arrow(table, [was]))
+    assert (outcome.written, len(outcome.conflicts)) == (0, 1)
+    assert stored(engine, table) == by_key(table, arrow(table, [changed]))

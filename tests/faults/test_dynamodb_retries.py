@@ -132,6 +132,41 @@ def test_what_was_left_unprocessed_is_asked_for_again(rule: Rule, proxy: Proxy, 
     assert by_key(table, store.get(table, rows.select(["id"]))) == stored(engine, table) == by_key(table, rows)
 
 
+def test_slow_progress_is_progress(proxy: Proxy, engine: str, table: Table) -> None:
+    """One row a request gets through: more failures than attempts, but never that many in a row."""
+
+    def one_at_a_time(request: Request, forward: Forward) -> Answer:
+        if request.operation != "BatchExecuteStatement":
+            return forward(request)
+        first, *rest = request.json["Statements"]
+        (done,) = forward(request.having(Statements=[first])).json["Responses"]
+        throttled = {"Error": {"Code": "ProvisionedThroughputExceeded", "Message": "injected"}}
+        return ok(Responses=[done, *(throttled for _ in rest)])
+
+    proxy.rule = one_at_a_time
+    rows = arrow(table, [row(number) for number in range(26)])
+    outcome = store_behind(proxy).add(table, rows)
+    assert (outcome.written, outcome.retries) == (26, 24)
+    assert stored(engine, table) == by_key(table, rows)
+
+
+def test_every_read_is_consistent_and_every_page_limited(proxy: Proxy, table: Table) -> None:
+    store, rows = store_behind(proxy), arrow(table, [row(number) for number in range(3)])
+    for _ in range(2):
+        store.add(table, rows)
+    store.remove(table, rows.slice(1))
+    store.get(table, rows.select(["id"]))
+    list(store.read(table, 1, 2))
+    scans = [request.json for request in proxy.requests if request.operation == "Scan"]
+    gets = [
+        request.json["RequestItems"][table.name] for request in proxy.requests if request.operation == "BatchGetItem"
+    ]
+    assert len(scans) >= 1
+    assert len(gets) >= 3
+    assert all(each["ConsistentRead"] for each in scans + gets)
+    assert all(0 < each["Limit"] <= 2_000 for each in scans)
+
+
 def test_throttling_without_end_is_unavailable_and_the_work_done_is_kept(
     proxy: Proxy, engine: str, table: Table
 ) -> None:
@@ -168,27 +203,27 @@ def test_statements_throttled_without_end_are_unavailable(proxy: Proxy, engine: 
 
 
 @pytest.mark.parametrize("operation", ["change", "remove"])
-def test_rows_written_one_by_one_are_over_when_one_gives_up(
+def test_rows_written_one_by_one_are_over_when_one_fails(
     operation: str, proxy: Proxy, engine: str, table: Table
 ) -> None:
     """When the error is raised nothing is under way any more, so that nothing changes after it."""
 
-    def throttled(request: Request, forward: Forward) -> Answer:
-        last = request.json.get("Key", {}).get("id", {}).get("S") == "id-030"
-        return error("ThrottlingException") if last else forward(request)
+    def first_refused(request: Request, forward: Forward) -> Answer:
+        first = request.json.get("Key", {}).get("id", {}).get("S") == "id-000"
+        return error("ValidationException") if first else forward(request)
 
     before, after = [row(number) for number in range(60)], [row(number, label="new") for number in range(60)]
     store_at(engine).add(table, arrow(table, before))
-    proxy.rule = throttled
+    proxy.rule = first_refused
     store = store_behind(proxy)
     write: Callable[[], Outcome] = {
         "change": lambda: store.change(table, arrow(table, after), arrow(table, before)),
         "remove": lambda: store.remove(table, arrow(table, before)),
     }[operation]
-    with pytest.raises(StoreUnavailableError, match=table.name):
+    with pytest.raises(StoreRejectedError, match=table.name):
         write()
     asked, kept = len(proxy.requests), stored(engine, table)
-    time.sleep(0.05)
+    time.sleep(0.2)
     assert (len(proxy.requests), stored(engine, table)) == (asked, kept)
 
 
@@ -209,9 +244,7 @@ def test_what_cannot_pass_is_refused_at_once(code: str, proxy: Proxy, engine: st
     assert stored(engine, table) == {}
 
 
-@pytest.mark.parametrize(
-    "code", ["ValidationError", "AccessDenied", "ResourceNotFound", "ItemCollectionSizeLimitExceeded"]
-)
+@pytest.mark.parametrize("code", ["AccessDenied", "ResourceNotFound", "ItemCollectionSizeLimitExceeded"])
 def test_a_statement_that_cannot_pass_is_refused_at_once(code: str, proxy: Proxy, table: Table) -> None:
     def one_bad(request: Request, forward: Forward) -> Answer:
         if request.operation != "BatchExecuteStatement" or request.number == 1:
@@ -222,6 +255,16 @@ def test_a_statement_that_cannot_pass_is_refused_at_once(code: str, proxy: Proxy
     with pytest.raises(StoreRejectedError, match=f"id-008.*{table.name}.*{code}"):
         store_behind(proxy).add(table, arrow(table, [row(number) for number in range(26)]))
     assert proxy.count("BatchExecuteStatement") == 2
+
+
+def test_a_put_that_cannot_pass_is_refused_with_the_rows_key(proxy: Proxy, engine: str, table: Table) -> None:
+    """Such a row is no INSERT's fault: it is put, and the store says what is wrong with it."""
+    with pytest.raises(StoreRejectedError, match=f"PutItem.*{table.name}.*Validation.*id-030"):
+        store_behind(proxy).add(
+            table, arrow(table, [row(number, label="" if number == 30 else "x") for number in range(60)])
+        )
+    assert len(stored(engine, table)) == 59
+    assert proxy.count("PutItem") == 2  # the first row's, and the bad one's
 
 
 def test_credentials_that_may_only_read_write_nothing(proxy: Proxy, engine: str, table: Table) -> None:

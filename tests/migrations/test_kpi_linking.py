@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -135,7 +136,7 @@ def test_day_by_day_equals_one_full_run(kpi_store: DynamoDBStore, ledger: Ledger
         "2024-09-01T00:00:00+00:00",
         "9999-12-30T00:00:00+00:00",
     ]
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in pairwise(bounds):
         window = Window.parse(start, end)
         run = run_of(
             migration, ledger, workspace, lambda _: kpi_store, f"w{start[:4]}{end[:4]}{start[5:7]}", window=window

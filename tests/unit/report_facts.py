@@ -86,10 +86,10 @@ def passed() -> Facts:
         about: Facts = {"phase": phase, "title": title, "source_table": source, "target_table": target}
         numbers = {"source_rows": source_rows, "written": written, "kept": kept, "rejected": rejected, "unaccounted": 0}
         plan.append({**about, **numbers, "skipped": skipped, "rows": verbs})
-        done = rows + verbs["change"]
-        spent: Facts = {"conflicts": 0, "retries": 7 if phase == "actuals" else 0, "seconds": done / 4_100}
-        applied.append({"phase": phase, "batches": done // 2_000 + 1, "rows": done, "written": done, **spent})
-        rows_by_target[target] = rows_by_target.get(target, 0) + done + kept
+        wrote = rows + verbs["change"]
+        spent: Facts = {"conflicts": 0, "retries": 7 if phase == "actuals" else 0, "seconds": wrote / 4_100}
+        applied.append({"phase": phase, "batches": wrote // 2_000 + 1, "rows": wrote, "written": wrote, **spent})
+        rows_by_target[target] = rows_by_target.get(target, 0) + wrote + kept
         counted: Facts = {"compared": rows_by_target[target], "missing": 0, "different": 0, "extra": 0, "unverified": 0}
         proof.append({"phase": phase, "target_table": target, **counted, "reread": 0, "passed": True, "examples": []})
     gates = [gate("rows", p["phase"], p["rows"]["add"], [expected(*rule) for rule in RULES]) for p in plan]
@@ -111,8 +111,8 @@ def passed() -> Facts:
     for step, took, tasks in STEPS:
         timings.append(timing(step, None, at, took, tasks))
         at += round(took)
-    for p, written in zip(plan, applied, strict=True):
-        for step, seconds in (("apply", written["seconds"]), ("read_back", 12.5), ("verify", 4.5), ("gate", 0.3)):
+    for p, done in zip(plan, applied, strict=True):
+        for step, seconds in (("apply", done["seconds"]), ("read_back", 12.5), ("verify", 4.5), ("gate", 0.3)):
             timings.append(timing(step, p["phase"], at, round(seconds, 2), 1 if step == "gate" else 16))
             at += round(seconds)
     return {
@@ -178,10 +178,14 @@ def findings() -> list[Facts]:
     unlinked = "Row {key} belongs to a KPI that has no link; it is quarantined. Link the KPI and plan again."
     bad_date = "Row {key} has no date that is an ISO 8601 date; it is quarantined. Correct it and plan again."
     unknown = "Attribute {key} is not in the contract; it is carried along. Should the new table name it?"
+    missing_key = "Row {key} has no kpi_id; it is quarantined. Correct it and plan again."
+    bad_type = "Row {key} holds a value of another type than declared: value (S); it is quarantined. Correct it."
     return [
+        finding("reject", "missing_key", 0, 41, ["link-00311", "link-01207", "link-09944"], missing_key),
         finding("reject", "bad_date", 1, 117, ["milestone-00017", "milestone-00412"], bad_date),
         finding("reject", "unlinked", 1, 400, [f"milestone-{i:05}" for i in (3, 9, 27, 81, 243)], unlinked),
         finding("reject", "unlinked", 2, 3_812, ["0b72a386-05b0-4e6a-aa13-c7b793f5a40d"], unlinked),
+        finding("reject", "bad_type", 3, 2_750, [f"reading-{i:06}" for i in (11, 512, 1_733, 40_025)], bad_type),
         finding("warning", "unknown_attribute", 0, 3, ["colour", "legacy_rank", "x_synced"], unknown),
     ]
 

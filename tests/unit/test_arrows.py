@@ -91,7 +91,12 @@ def test_a_migration_knows_no_other() -> None:
 
 def test_a_dag_file_imports_its_migration_and_the_builder_only() -> None:
     for file in modules("dags"):
-        assert all(starts(name, "trueup_airflow", f"include.migrations.{file.stem}") for name in imports(file)), file
+        own = [name for name in imports(file) if not starts(name, "trueup_airflow")]
+        folders = {tuple(name.split(".")[:3]) for name in own}
+        assert len(folders) == 1, file
+        ((*place, migration),) = folders
+        assert place == ["include", "migrations"], file
+        assert f"{file.stem}_".startswith(f"{migration}_"), file
 
 
 def test_the_reader_of_imports_sees_what_it_must() -> None:

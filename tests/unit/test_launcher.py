@@ -140,6 +140,7 @@ def test_homes_have_ports_of_their_own_and_keep_them(tmp_path: Path) -> None:
 def test_a_dag_needs_the_connections_that_its_migration_declares() -> None:
     assert connections.needed("kpi_linking") == {"trueup_ledger", "kpi_dynamodb"}
     assert connections.needed("kpi_linking_rollback") == connections.needed("kpi_linking")
+    assert connections.needed("scoring_results_shadow") == {"trueup_ledger", "scoring_postgres"}
     assert connections.needed("no_migration") == {"trueup_ledger"}
     given = {"AIRFLOW_CONN_KPI_DYNAMODB": "aws://", "AIRFLOW_CONN_TRUEUP_LEDGER": ""}
     assert connections.not_given(connections.needed("kpi_linking"), given) == {"trueup_ledger"}

@@ -270,6 +270,7 @@ def _is_dead(holder: str | None) -> bool:
     if host != socket.gethostname():
         return False
     try:
-        return abs(psutil.Process(int(pid)).create_time() - float(created)) > 1
+        process = psutil.Process(int(pid))
+        return abs(process.create_time() - float(created)) > 1 or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True

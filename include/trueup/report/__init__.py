@@ -17,7 +17,9 @@ from ..errors import ArtifactError
 from ..ledger import Status
 from ..model import Phase
 from ..run import Run
+from ..statements import ANSWERS
 from ..verify import proof
+from ..workspace import RunFolder
 from . import render, verdict
 
 FORMAT = 1
@@ -62,7 +64,7 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
             "triggered_by": entered.get("triggered_by"),
             "window": run.options.to_json()["window"],
             "options": {k: v for k, v in run.options.to_json().items() if k not in ("mode", "window")},
-            "started_at": _text(entered.get("started_at")),
+            "started_at": moment(entered.get("started_at")),
             "ended_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "status": str(status),
             "failed": failed,
@@ -72,15 +74,17 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
         "applied": [{"phase": phase, **applied[phase]} for phase in order if phase in applied],
         "gates": gates,
         "proof": proofs,
+        "statements": run.folder.read_json(ANSWERS) or [],
         "findings": _findings(run),
         "approval": None,
-        "timings": _timings(steps),
-        "artifacts": _artifacts(run),
+        "timings": timings(steps),
+        "artifacts": artifacts(run.folder),
         "undo": {"how": verdict.undo(applied)},
     }
 
 
-def _text(at: datetime | None) -> str | None:
+def moment(at: datetime | None) -> str | None:
+    """An instant as ISO 8601, UTC."""
     return None if at is None else at.astimezone(UTC).isoformat(timespec="seconds")
 
 
@@ -105,7 +109,7 @@ def _gates(run: Run) -> list[dict[str, Any]]:
     return [gate for name in names for gate in run.folder.read_json(f"gates/{name}.json") or []]
 
 
-def _timings(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def timings(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """One entry a step, in the order they began: seconds from its first part's start to its last part's end."""
     grouped: dict[str, list[dict[str, Any]]] = {}
     for step in steps:
@@ -114,13 +118,13 @@ def _timings(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for name, parts in grouped.items():
         started = min(p["started_at"] for p in parts)
         ends = [p["ended_at"] for p in parts if p["ended_at"] is not None]
-        step, _, phase = name.partition("/")
+        verb, _, phase = name.partition("/")
         seconds = round((max(ends) - started).total_seconds(), 2) if ends else None
         timings.append(
             {
-                "step": step,
+                "step": verb,
                 "phase": phase or None,
-                "started_at": _text(started),
+                "started_at": moment(started),
                 "seconds": seconds,
                 "tasks": len(parts),
             }
@@ -171,10 +175,11 @@ def _findings(run: Run) -> list[dict[str, Any]]:
     return sorted(found, key=lambda f: (f["severity"] != "reject", list(tables).index(f["phase"]), f["code"]))
 
 
-def _artifacts(run: Run) -> list[dict[str, Any]]:
+def artifacts(folder: RunFolder) -> list[dict[str, Any]]:
+    """Every published file of a run, as its manifests name it."""
     return [
         {"path": f.path, "rows": f.rows, "bytes": f.bytes, "sha256": f.sha256}
-        for step in run.folder.steps()
-        for manifest in run.folder.manifests(step)
+        for step in folder.steps()
+        for manifest in folder.manifests(step)
         for f in manifest.files
     ]

@@ -49,7 +49,7 @@ def _environment() -> Environment:
     return environment
 
 
-PHASES, GATES, PROOFS, FINDINGS = 8, 6, 6, 8
+PHASES, GATES, PROOFS, FINDINGS, STEPS = 8, 6, 6, 8, 12
 """Most lines of each list in Markdown, so that the whole stays under 60 lines."""
 
 
@@ -57,7 +57,9 @@ def markdown(facts: Facts) -> str:
     """The report as Markdown for a ticket comment: under 60 lines whatever the run was. Shows foreign text as it is:
     it formats nothing, mentions nobody and links nowhere. `facts` as for `html`."""
     seen = view(facts)
-    parts = [_head(seen), _counts(seen), _gates(seen["gates"]), _proofs(seen["proofs"]), _findings(seen), _tail(seen)]
+    about_rows = [_proofs(seen["proofs"]), _statements(seen["statements"]), _findings(seen)]
+    counts = _schema(seen["schema"]) if seen["schema"] else _counts(seen)
+    parts = [_head(seen), counts, _gates(seen["gates"]), *([] if seen["schema"] else about_rows), _tail(seen)]
     return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
 
 
@@ -91,6 +93,18 @@ def _counts(seen: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _schema(schema: dict[str, Any]) -> list[str]:
+    lines = [f"**Schemas:** {md(schema['where'], 600)}", ""]
+    lines += [
+        f"- {'✗' if s['refused'] else '✓'} phase {s['phase']}, {md(s['database'])} {s['way']}: {md(s['title'])}"
+        for s in schema["steps"][:STEPS]
+    ]
+    lines += _more(schema["steps"], STEPS)
+    problems = [said for rehearsal in schema["rehearsals"] for said in rehearsal["problems"]]
+    lines += [f"- ✗ rehearsal: {md(said, 300)}" for said in problems[:PROOFS]]
+    return lines + [f"- goes: {md(what)}" for what in schema["going"][:PROOFS]]
+
+
 def _gates(gates: list[dict[str, Any]]) -> list[str]:
     if not gates:
         return ["**Gates:** none was reached."]
@@ -117,6 +131,11 @@ def _proofs(proofs: list[dict[str, Any]]) -> list[str]:
         found = ", ".join(f"{p[kind]:,} {kind}" for kind in KINDS)
         lines.append(f"- {'✓' if p['passed'] else '✗'} {md(p['phase'])}: {p['compared']:,} compared, {found}")
     return lines + _more(proofs, PROOFS)
+
+
+def _statements(statements: list[dict[str, Any]]) -> list[str]:
+    said = [f"{'✓' if s['holds'] is True else '✗'} {md(s['title'])}: {md(s['answer'])}" for s in statements]
+    return [f"**Before and after:** {' · '.join(said)}"] if said else []
 
 
 def _findings(seen: dict[str, Any]) -> list[str]:

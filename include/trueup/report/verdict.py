@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..ledger import Status
@@ -12,7 +12,8 @@ NEXT = {
     "TargetHeldError": "Wait until the other run has ended (or, if it is dead, until its hold has expired), then trigger this DAG again.",
     "StoreUnavailableError": "The work done so far is kept. When the store answers again, clear the failed task in Airflow, or trigger "
     "the DAG again: it goes on with what is left.",
-    "StoreRejectedError": "Trying again cannot help. Mend what the message names (permissions, the table, or the row), then trigger the DAG "
+    "StoreRejectedError": "Trying again cannot help. Mend what the message names (permissions, the table, or the row), "
+    "then trigger the DAG "
     "again: what is written already will be found and kept.",
     "SourceError": "Nothing was written. Check the connection (endpoint, region, database) and the table that the message names.",
     "GateError": "Read the gates below. Mend the source rows or the transform, or, if the rejects are acceptable, raise the "
@@ -20,11 +21,22 @@ NEXT = {
     "ArtifactError": "The workspace is not complete or was changed. Trigger the DAG again: it begins with a new snapshot.",
     "DeclarationError": "The migration's code needs mending; nothing was written by the step that failed.",
 }
-GENERAL = "Read the task's log in Airflow. What is written is kept: clear the failed task, or trigger the DAG again, and it goes on with what is left."
+GENERAL = (
+    "Read the task's log in Airflow. What is written is kept: clear the failed task, or trigger the DAG again, "
+    "and it goes on with what is left."
+)
 
 
 def failure(run: Run, steps: list[dict[str, Any]], failed_tasks: Sequence[str]) -> dict[str, str] | None:
     """Which step ended the run, with what, and what to do next; None if the run came to its end."""
+    return unfinished(steps, failed_tasks, "plan_gate" if run.options.mode is Mode.PLAN else "validate", NEXT)
+
+
+def unfinished(
+    steps: list[dict[str, Any]], failed_tasks: Sequence[str], last: str, advice: Mapping[str, str]
+) -> dict[str, str] | None:
+    """Why a run that ends with the step `last` did not come to its end; None if it did. `advice`: what to do next, by
+    the error's class."""
     for step in steps:
         if step["error"] is not None:
             name = (
@@ -32,7 +44,7 @@ def failure(run: Run, steps: list[dict[str, Any]], failed_tasks: Sequence[str]) 
                 if step["part"] == "0" and "/" not in step["step"]
                 else f"{step['step']} (part {step['part']})"
             )
-            return {"step": name, "error": step["error"], "next": NEXT.get(step["error_class"], GENERAL)}
+            return {"step": name, "error": step["error"], "next": advice.get(step["error_class"], GENERAL)}
     for step in steps:
         if step["ended_at"] is None:
             return {"step": step["step"], "error": "the step's worker ended before the step did", "next": GENERAL}
@@ -42,7 +54,6 @@ def failure(run: Run, steps: list[dict[str, Any]], failed_tasks: Sequence[str]) 
             "error": "the task failed before or after its step's work; its log in Airflow says why",
             "next": GENERAL,
         }
-    last = "plan_gate" if run.options.mode is Mode.PLAN else "validate"
     if last not in {s["step"] for s in steps}:
         return {"step": last, "error": f"the run ended before its last step, {last}", "next": GENERAL}
     return None
@@ -76,7 +87,8 @@ def verdict(
         if not total["add"] and not total["change"]:
             headline = f"Nothing to add: all {total['keep']:,} rows are as they should be{aside}."
         else:
-            headline = f"Planned, nothing written: {total['add']:,} rows to add, {total['change']:,} to change, {total['keep']:,} as they are{aside}."
+            verbs = f"{total['add']:,} rows to add, {total['change']:,} to change, {total['keep']:,} as they are"
+            headline = f"Planned, nothing written: {verbs}{aside}."
         return {
             "status": "passed",
             "headline": headline,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from .schema_view import schema_view
 from .text import instant
 
 MODES = {
@@ -22,6 +23,9 @@ OPTIONS = {
     "max_rejects": "Rejected rows allowed",
     "max_reject_share": "Share of rejected rows allowed",
     "max_critical": "Critical expectations that may fail",
+    "target_phase": "Phase to come to",
+    "approve_down": "Going down is approved",
+    "realign": "Databases may be out of step",
 }
 NO_LIMIT = {"write_rate": "as fast as the store takes them", "max_rejects": "any number within the share"}
 KINDS = ("missing", "different", "extra", "unverified")
@@ -37,8 +41,9 @@ def view(facts: Facts) -> dict[str, Any]:
     counted = [_count(phase) for phase in part["plan"].get("phases") or []]
     gates = [_gate(gate) for gate in facts.get("gates") or []]
     proofs = [_proof(proof) for proof in facts.get("proof") or []]
-    applied = {a.get("phase"): a for a in facts.get("applied") or []}
-    verdict = _verdict(part["verdict"], part["run"], counted, gates, proofs)
+    applied = _applied(facts.get("applied") or [])
+    statements = [{n: s.get(n) for n in ("title", "answer", "holds")} for s in facts.get("statements") or []]
+    verdict = _verdict(part["verdict"], part["run"], counted, gates, proofs, statements)
     return {
         "migration": {name: part["migration"].get(name) for name in ("id", "title", "owner")},
         "run": _run(part["run"]),
@@ -53,32 +58,41 @@ def view(facts: Facts) -> dict[str, Any]:
         "targets": [_target(phase, applied.get(phase["phase"])) for phase in counted],
         "gates": gates,
         "proofs": proofs,
+        "statements": statements,
         "findings": _findings(facts.get("findings") or []),
         "approval": _approval(facts.get("approval"), part["plan"].get("sha256")),
         "timings": _timings(facts.get("timings") or []),
         "artifacts": _artifacts(facts.get("artifacts") or []),
         "undo": part["undo"].get("how"),
+        "schema": schema_view(facts.get("schema")),
     }
 
 
 def _verdict(
-    verdict: Facts, run: Facts, counted: list[dict[str, Any]], gates: list[dict[str, Any]], proofs: list[dict[str, Any]]
+    verdict: Facts,
+    run: Facts,
+    counted: list[dict[str, Any]],
+    gates: list[dict[str, Any]],
+    proofs: list[dict[str, Any]],
+    statements: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    """Only `passed` is passed. `doubts`: parts of the report that a passed run could not have."""
-    passed = verdict.get("status") == "passed"
+    """Only `passed` is passed, and only where nothing in the report speaks against it: those are the `doubts`."""
     doubts = [f"the rows of phase {c['phase']} do not add up" for c in counted if not c["adds_up"]]
     doubts += [f"the gate “{g['name']}” did not pass" for g in gates if not g["passed"]]
     doubts += [f"the proof of phase {p['phase']} did not pass" for p in proofs if not p["passed"]]
+    doubts += [f"“{s['title']}” is answered {s['answer']}" for s in statements if s["holds"] is not True]
     failed = run.get("failed") or None
     if failed:
         doubts.append(f"the step {failed.get('step')} failed")
+    said_passed = verdict.get("status") == "passed"
+    passed = said_passed and not doubts
     return {
         "passed": passed,
         "word": "Passed" if passed else "Failed",
         "headline": verdict.get("headline") or "The run left no verdict, so it does not count as passed.",
         "next": verdict.get("next"),
         "failed": {name: failed.get(name) for name in ("step", "error", "next")} if failed else None,
-        "doubts": doubts if passed else [],
+        "doubts": doubts if said_passed else [],
     }
 
 
@@ -158,6 +172,21 @@ def _total(counted: list[dict[str, Any]]) -> dict[str, Any]:
     names = ("source_rows", "written", "kept", "rejected", "skipped")
     adds_up = all(c["adds_up"] for c in counted)
     return {**{n: sum(c[n] for c in counted) for n in names}, "adds_up": adds_up, "off": "no"}
+
+
+def _applied(applied: list[Facts]) -> dict[str, Facts]:
+    """What was done, by phase: of one with two targets, for both together."""
+    found: dict[str, Facts] = {}
+    for each in applied:
+        phase = str(each.get("phase")).removesuffix("-also")
+        was = found.get(phase, {})
+        sums = {
+            n: (was.get(n) or 0) + (each.get(n) or 0)
+            for n in ("rows", "written", "conflicts", "retries", "batches")
+            if n in each
+        }
+        found[phase] = {**was, **each, **sums, "phase": phase}
+    return found
 
 
 def _target(phase: dict[str, Any], applied: Facts | None) -> dict[str, Any]:
@@ -272,31 +301,21 @@ def _approval(approval: Facts | None, plan_sha256: Any) -> dict[str, Any] | None
     return {**told, "this_plan": bool(plan_sha256) and approval.get("plan_sha256") == plan_sha256}
 
 
-def _timings(timings: list[Facts]) -> dict[str, Any]:
+def _timings(timings: list[Facts]) -> list[dict[str, Any]]:
     """Each step with its place on the run's time line, in per cent."""
-    begun = [instant(t.get("started_at")) for t in timings]
-    known = [b for b in begun if b is not None]
-    first = min(known, default=None)
-    ends = [
-        (b - first).total_seconds() + (t.get("seconds") or 0)
-        for b, t in zip(begun, timings, strict=True)
-        if b and first
-    ]
-    whole = max(ends, default=0) or 1
+    steps = [(t, instant(t.get("started_at")), t.get("seconds") or 0.0) for t in timings]
+    first = min((at for _, at, _ in steps if at), default=None)
+    offsets = [(at - first).total_seconds() if at and first else None for _, at, _ in steps]
+    whole = (
+        max((o + seconds for o, (_, _, seconds) in zip(offsets, steps, strict=True) if o is not None), default=0) or 1
+    )
     rows = []
-    for timing, at in zip(timings, begun, strict=True):
-        start = (at - first).total_seconds() / whole * 100 if at and first else None
-        width = max((timing.get("seconds") or 0) / whole * 100, 0.4)
-        about = {name: timing.get(name) for name in ("step", "phase", "started_at", "seconds", "tasks")}
-        rows.append(
-            {
-                **about,
-                "clock": f"{at:%H:%M:%S}" if at else "–",
-                "start": start,
-                "width": width,
-            }
-        )
-    return {"steps": rows, "longest": max((t["seconds"] or 0 for t in rows), default=0)}
+    for offset, (timing, at, seconds) in zip(offsets, steps, strict=True):
+        width = max(seconds / whole * 100, 0.4)  # what is too short to see is still drawn
+        start = None if offset is None else min(offset / whole * 100, 100 - width)
+        about = {name: timing.get(name) for name in ("step", "phase", "seconds", "tasks")}
+        rows.append({**about, "clock": f"{at:%H:%M:%S}" if at else "–", "start": start, "width": width})
+    return rows
 
 
 def _artifacts(artifacts: list[Facts]) -> dict[str, Any]:

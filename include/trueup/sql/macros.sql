@@ -95,3 +95,12 @@ CREATE OR REPLACE MACRO json_without(object, names) AS
         lambda name: CAST(to_json(name) AS VARCHAR) || ':'
             || json_extract(object, '/' || replace(replace(name, '~', '~0'), '/', '~1'))
     ), 'string_agg', ','), '') || '}', '{}');
+
+-- A timestamp as PostgreSQL writes it into JSON in UTC: 2025-01-02T03:04:05.12+00:00, as many fractional digits as needed.
+CREATE OR REPLACE MACRO json_timestamp(value) AS
+    lpad(CAST(year(value) AS VARCHAR), CAST(greatest(4, length(CAST(year(value) AS VARCHAR))) AS INTEGER), '0')
+    || rtrim(rtrim(strftime(value, '-%m-%dT%H:%M:%S.%f'), '0'), '.') || '+00:00'
+    || CASE WHEN era(value) > 0 THEN '' ELSE ' BC' END; -- of a timestamp with time zone, year counts within its era
+
+-- A value as JSON text, null as null.
+CREATE OR REPLACE MACRO json_or_null(value) AS coalesce(CAST(to_json(value) AS VARCHAR), 'null');

@@ -8,6 +8,7 @@ column of them is equal, so that comparing is a matter of DuckDB, not of the sto
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -35,13 +36,15 @@ def arrow_schema(table: Table) -> pa.Schema:
 @dataclass(frozen=True, kw_only=True)
 class Description:
     """A table as the store has it. `estimated_rows` is the store's own estimate (DynamoDB: up to six hours old), or
-    None where it has none. `differences` says in words where key or indexes are not as declared."""
+    None where it has none. `differences` says in words where key or indexes are not as declared.
+    `undeclared` are columns that the declaration does not name, where the store knows of columns at all."""
 
     name: str
     key: tuple[str, ...]
     indexes: tuple[str, ...]
     estimated_rows: int | None
     differences: tuple[str, ...] = ()
+    undeclared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +68,21 @@ class Outcome:
     """Requests that had to be sent again (throttling, server errors, unprocessed rows)."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """What `Store.together` writes to one table: `rows` in canonical form; `before`, aligned, what each row was when
+    planned, with a null key where it must not exist yet; `units`, aligned, the unit of each row."""
+
+    table: Table
+    rows: pa.Table
+    before: pa.Table
+    units: tuple[int, ...]
+
+
+ELSEWHERE = "a row that is written in one transaction with it is not as it was when planned"
+"""Reason of a conflict: the row itself could have been written."""
+
+
 class Store(Protocol):
     """One connection's tables. Instances are safe to use from several threads at once.
 
@@ -77,6 +95,13 @@ class Store(Protocol):
     """How many rows a call of `add` or `change` should get at most: the unit of commit."""
     writers: int
     """How many batches are worth writing at once from one process."""
+
+    one_state: bool
+    """Whether all that is read in one block of `reading` is of one moment."""
+
+    def reading(self) -> AbstractContextManager[Store]:
+        """The store to read with. Where the store can (`one_state`), all tables that are read with it in the block,
+        by several threads too, are in the state that they had at the beginning of the block."""
 
     def identity(self, table: Table) -> str:
         """A name of the table that is the same from every worker and free of secrets: what a hold is taken on."""
@@ -106,6 +131,13 @@ class Store(Protocol):
         """Bring existing rows (aligned: `before[i]` is what `rows[i]` was when planned) to their new content, each
         only if it still is as before; a row that already holds the new content counts as written. Attributes that
         do not differ between the two are not touched. Idempotent."""
+
+    def together(self, shares: Sequence[Share]) -> list[Outcome]:
+        """Write the rows of each unit, over all tables, in one transaction: all of them or none; an outcome a share.
+
+        A row that already holds its new content counts as written. Where any other row of a unit is not as before,
+        every row of the unit is a conflict and none is touched. Idempotent. Raises `StoreRejectedError` where the store
+        has no transactions, or none of that size."""
 
     def remove(self, table: Table, rows: pa.Table) -> Outcome:
         """Delete rows, each only if it still is as given; an absent row counts as done. Idempotent."""

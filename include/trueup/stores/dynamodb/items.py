@@ -124,7 +124,10 @@ class Layout:
         """Canonical rows as items in canonical form. `rows` may hold some of the columns only (keys, say)."""
         items: list[Item] = [{} for _ in range(rows.num_rows)]
         for name in rows.column_names:
-            values: Iterable[Any] = rows.column(name).to_pylist()
+            column = rows.column(name)
+            if column.null_count == rows.num_rows:
+                continue
+            values: Iterable[Any] = column.to_pylist()
             if name in (EXTRA, MISTYPED):
                 for item, text in zip(items, values, strict=True):
                     if text is not None:
@@ -141,14 +144,18 @@ class Layout:
         return items
 
 
+def canonical_numbers(texts: pa.Array) -> pa.Array:
+    """Numbers as DynamoDB writes them (null: missing) in canonical form."""
+    if pc.all(pc.match_substring_regex(texts, CANONICAL_NUMBER)).as_py() is not False:
+        return texts
+    return pa.array([None if text is None else canonical_number(text) for text in texts.to_pylist()], pa.string())
+
+
 def _column(type_: Type, values: list[Any]) -> pa.Array:
     """DynamoDB's values of one type (None: missing) as an Arrow array in canonical form."""
     match type_:
         case Type.NUMBER:
-            numbers = pa.array(values, pa.string())
-            if pc.all(pc.match_substring_regex(numbers, CANONICAL_NUMBER)).as_py() is not False:
-                return numbers
-            return pa.array([None if text is None else canonical_number(text) for text in values], pa.string())
+            return canonical_numbers(pa.array(values, pa.string()))
         case Type.JSON:
             texts = [None if inner is None else canonical_text(canonical_value({"M": inner})["M"]) for inner in values]
             return pa.array(texts, pa.string())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -14,9 +16,11 @@ from botocore.config import Config
 
 from ...errors import StoreRejectedError
 from ...model import Table
-from .. import Conflict, Description, Outcome, key_text
+from .. import Conflict, Description, Outcome, Share, key_text
 from . import limits, tables
 from .items import Item, Layout, canonical_item, canonical_text
+from .pages import Pages
+from .together import Row, settle_together
 from .wire import Wire
 from .writes import Writer, key_bytes
 
@@ -34,6 +38,7 @@ class DynamoDBStore:
     """
 
     kind = "dynamodb"
+    one_state = False
     batch_rows = 500
     writers = 4
 
@@ -65,18 +70,19 @@ class DynamoDBStore:
         if segments > 1:
             request |= {"Segment": segment, "TotalSegments": segments}
 
-        def page(start: Item | None) -> dict[str, Any]:
+        pages = Pages(layout)
+
+        def page(start: Item | None) -> tuple[pa.RecordBatch, Item | None]:
             body = request if start is None else {**request, "ExclusiveStartKey": start}
-            return self._wire.call("Scan", table.name, orjson.dumps(body))
+            return self._wire.call_parsed("Scan", table.name, orjson.dumps(body), pages.rows)
 
         with ThreadPoolExecutor(1, thread_name_prefix="trueup-scan") as ahead:
-            following: Future[dict[str, Any]] | None = ahead.submit(page, None)
+            following: Future[tuple[pa.RecordBatch, Item | None]] | None = ahead.submit(page, None)
             while following is not None:
-                answer = following.result()
-                start = answer.get("LastEvaluatedKey")
+                rows, start = following.result()
                 following = ahead.submit(page, start) if start else None
-                if answer["Items"]:
-                    yield layout.decode(answer["Items"])
+                if rows.num_rows:
+                    yield rows
 
     def get(self, table: Table, keys: pa.Table) -> pa.Table:
         """The rows with these keys, consistently read, in any order."""
@@ -110,11 +116,35 @@ class DynamoDBStore:
         left = self._writer.settle(layout, layout.encode(before), after, outcome)
         return _concluded(outcome, table, rows, left)
 
+    def together(self, shares: Sequence[Share]) -> list[Outcome]:
+        """Write each unit's rows in one `TransactWriteItems`, or none of them. At most 100 rows a unit."""
+        units: dict[int, list[Row]] = defaultdict(list)
+        for number, share in enumerate(shares):
+            layout = Layout(share.table)
+            before = layout.encode(share.before)
+            for position, after in enumerate(layout.encode(share.rows)):
+                was = before[position] if all(name in before[position] for name in share.table.key) else None
+                row = Row(share=number, position=position, layout=layout, before=was, after=after)
+                units[share.units[position]].append(row)
+        counted = Outcome()
+        left = settle_together(self._writer, units.values(), len(shares), counted)
+        outcomes = [Outcome() for _ in shares]
+        outcomes[0].retries = counted.retries
+        return [
+            _concluded(outcome, share.table, share.rows, alone)
+            for outcome, share, alone in zip(outcomes, shares, left, strict=True)
+        ]
+
     def remove(self, table: Table, rows: pa.Table) -> Outcome:
         """Delete rows, each only if it still is as given; an absent row counts as done."""
         layout, outcome = Layout(table), Outcome()
         left = self._writer.settle(layout, layout.encode(rows), [None] * rows.num_rows, outcome)
         return _concluded(outcome, table, rows, left)
+
+    @contextmanager
+    def reading(self) -> Iterator[DynamoDBStore]:
+        """DynamoDB has no state of several tables, or of a table that is read for a while: the store as it is."""
+        yield self
 
     def script(self, text: str) -> None:
         """DynamoDB has no scripts: raises `StoreRejectedError`."""

@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 ACTIVE_SECONDS = 900.0
 """How long a new table and its indexes may take until they can be used."""
+RECOVERY_PAUSE_SECONDS = 2.0
 _UNKNOWN = ("UnknownOperation", "UnsupportedOperation", "NotImplemented")
 
 
@@ -160,7 +161,7 @@ def _turn_on_recovery(wire: Wire, table: Table) -> None:
             # for some time after a table was made its backups are still being set up
             if error.code != "ContinuousBackupsUnavailable" or time.monotonic() > deadline:
                 raise
-        time.sleep(2.0)
+        time.sleep(RECOVERY_PAUSE_SECONDS)
 
 
 def _warn_without_recovery(wire: Wire, table: Table) -> None:

@@ -11,7 +11,8 @@ import logging
 import random
 import time
 import zlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import orjson
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 logger = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
 
 MIN_ATTEMPTS = 8
 FIRST_PAUSE_SECONDS = 0.05
@@ -49,9 +51,11 @@ TRANSIENT_CODES = frozenset(
 class RejectedError(StoreRejectedError):
     """A `StoreRejectedError` with DynamoDB's error code, without the `Exception` it may end with."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, reasons: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.code = code
+        self.reasons = reasons
+        """Of a transaction that was cancelled: a code for each of its actions, `None` for those that could be done."""
 
 
 class Backoff:
@@ -109,6 +113,19 @@ class Wire:
         `body` is the request's JSON. Each further try is counted in `outcome.retries`. Raises `RejectedError` for
         what DynamoDB refuses, `StoreUnavailableError` when it throttled, failed or was out of reach `attempts` times.
         """
+        answer: dict[str, Any] = self.call_parsed(operation, table, body, orjson.loads, outcome, attempts)
+        return answer
+
+    def call_parsed(
+        self,
+        operation: str,
+        table: str,
+        body: bytes,
+        parse: Callable[[bytes], Answer],
+        outcome: Outcome | None = None,
+        attempts: int | None = None,
+    ) -> Answer:
+        """`call` with the answer's bytes parsed by `parse`, which raises `orjson.JSONDecodeError` for what is no JSON."""
         backoff = Backoff(attempts or self.attempts)
         while True:
             said = ""
@@ -126,15 +143,15 @@ class Wire:
                     said = "an answer whose CRC32 checksum does not match its content"
                 elif status == 200:
                     try:
-                        answer: dict[str, Any] = orjson.loads(content)
-                        return answer
+                        return parse(content)
                     except orjson.JSONDecodeError as error:
                         said = f"an answer that is no JSON: {error}"
                 else:
                     code, message = error_of(content)
                     said = f"HTTP {status} {code}: {message}"
                     if status < 500 and code not in TRANSIENT_CODES:
-                        raise RejectedError(code, f"DynamoDB refused {operation} on table {table!r}: {code}: {message}")
+                        said = f"DynamoDB refused {operation} on table {table!r}: {code}: {message}"
+                        raise RejectedError(code, said, reasons_of(content))
             backoff.pause(operation, table, said)
             if outcome is not None:
                 outcome.retries += 1
@@ -165,3 +182,12 @@ def error_of(content: bytes) -> tuple[str, str]:
         return code, str(error.get("message") or error.get("Message") or "no message")
     except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
         return "Unknown", " ".join(content[:200].decode(errors="replace").split())
+
+
+def reasons_of(content: bytes) -> tuple[str, ...]:
+    """The code (without final `Exception`) of each action of a cancelled transaction, from an error answer's body."""
+    try:
+        reasons = orjson.loads(content)["CancellationReasons"]
+        return tuple(str(reason.get("Code")).removesuffix("Exception") for reason in reasons)
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
+        return ()

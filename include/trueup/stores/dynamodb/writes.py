@@ -31,20 +31,22 @@ STATEMENT_CHARS = 8192
 GET_KEYS = 100
 """Keys a BatchGetItem: AWS's limit."""
 PROBE_ATTEMPTS = 3
+INVALID_CODES = ("Validation", "ValidationError")
+"""Codes by which a request, and a statement of one, is called invalid."""
 SETTLE_TRIES = 5
 """How often a row is read and tried again while somebody else keeps changing it."""
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.:-]+")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 class Writer:
     """Conditional writes over one `Wire`. Safe to use from several threads at once."""
 
     def __init__(self, wire: Wire, connections: int) -> None:
-        self._wire = wire
+        self.wire = wire
         self._pool = ThreadPoolExecutor(connections, thread_name_prefix="trueup-dynamodb")
         self._statements_work: dict[str, bool] = {}
         self._probe = threading.Lock()
@@ -56,10 +58,10 @@ class Writer:
         found: list[Item] = []
         for start in range(0, len(distinct), GET_KEYS):
             wanted = distinct[start : start + GET_KEYS]
-            backoff = self._wire.backoff()
+            backoff = self.wire.backoff()
             while wanted:
                 request = {"RequestItems": {table: {"Keys": wanted, "ConsistentRead": True}}}
-                answer = self._wire.call("BatchGetItem", table, orjson.dumps(request), outcome)
+                answer = self.wire.call("BatchGetItem", table, orjson.dumps(request), outcome)
                 items = answer["Responses"].get(table, [])
                 found += items
                 wanted = (answer.get("UnprocessedKeys") or {}).get(table, {}).get("Keys", [])
@@ -83,12 +85,14 @@ class Writer:
                 if not self._put(layout, items[candidate], outcome):
                     there.append(candidate)
                 self._try_statement(layout, items[candidate])
+        single: list[int] = []
+        batched: list[int] = []
         works = self._statements_work.get(table, False)
-        batched = [position for position in rest if works and statement(table, tuple(items[position]))]
+        for position in rest:
+            (batched if works and statement(table, tuple(items[position])) else single).append(position)
         for start in range(0, len(batched), STATEMENTS):
-            there += self._insert_statements(layout, items, batched[start : start + STATEMENTS], outcome)
-        single = sorted(set(rest).difference(batched))
-        put = self._each(single, outcome, lambda position, counted: self._put(layout, items[position], counted))
+            self._insert_statements(layout, items, batched[start : start + STATEMENTS], outcome, there, single)
+        put = self.each(single, outcome, lambda position, counted: self._put(layout, items[position], counted))
         return there + [position for position, written in zip(single, put, strict=True) if not written]
 
     def _put(self, layout: Layout, item: Item, outcome: Outcome) -> bool:
@@ -104,12 +108,14 @@ class Writer:
     def _conditional(self, operation: str, layout: Layout, request: dict[str, Any], outcome: Outcome) -> bool:
         """Send a conditional write; False if its condition did not hold."""
         try:
-            self._wire.call(operation, layout.table.name, orjson.dumps(request), outcome)
+            self.wire.call(operation, layout.table.name, orjson.dumps(request), outcome)
             return True
         except RejectedError as error:
             if error.code == "ConditionalCheckFailed":
                 return False
-            raise
+            written = request.get("Item") or request["Key"]
+            key = {name: written.get(name) for name in layout.table.key}
+            raise RejectedError(error.code, f"{error} (the row with key {key})") from error
 
     def _try_statement(self, layout: Layout, item: Item) -> None:
         """Find out and remember whether INSERT works on this table and refuses a key that is there.
@@ -123,7 +129,7 @@ class Writer:
                 return
             try:
                 body = orjson.dumps({"Statements": [request]})
-                answer = self._wire.call("BatchExecuteStatement", table, body, attempts=PROBE_ATTEMPTS)
+                answer = self.wire.call("BatchExecuteStatement", table, body, attempts=PROBE_ATTEMPTS)
                 said = _statement_code(answer["Responses"][0])
             except (RejectedError, StoreUnavailableError) as error:
                 said = str(error)
@@ -131,23 +137,23 @@ class Writer:
             if said != "DuplicateItem":
                 logger.info("rows of table %r are put one by one: PartiQL's INSERT does not serve: %s", table, said)
 
-    def _insert_statements(self, layout: Layout, items: list[Item], batch: list[int], outcome: Outcome) -> list[int]:
-        """Insert up to 25 items in one request. Returns the positions of those whose keys are there."""
+    def _insert_statements(
+        self, layout: Layout, items: list[Item], batch: list[int], outcome: Outcome, there: list[int], single: list[int]
+    ) -> None:
+        """Insert up to 25 items in one request. Positions whose keys are there go to `there`; those that INSERT does
+        not take go to `single`: a put says whether it is the row that is wrong."""
         table = layout.table.name
-        there: list[int] = []
-        backoff = self._wire.backoff()
-        while True:
-            statements = [
-                {"Statement": statement(table, tuple(items[position])), "Parameters": list(items[position].values())}
-                for position in batch
-            ]
-            answer = self._wire.call("BatchExecuteStatement", table, orjson.dumps({"Statements": statements}), outcome)
+        backoff = self.wire.backoff()
+        while batch:
+            responses = self._send_statements(table, [items[position] for position in batch], outcome)
             again: list[int] = []
             said = ""
-            for position, response in zip(batch, answer["Responses"], strict=True):
+            for position, response in zip(batch, responses, strict=True):
                 code = _statement_code(response)
                 if code == "DuplicateItem":
                     there.append(position)
+                elif code in INVALID_CODES:
+                    single.append(position)
                 elif code in TRANSIENT_CODES:
                     again.append(position)
                     said = f"{code}: {response['Error'].get('Message')}"
@@ -157,13 +163,24 @@ class Writer:
                         f"DynamoDB refused to insert the row {layout.key(items[position])} into table {table!r}: "
                         f"{code}: {response['Error'].get('Message')}",
                     )
-            if not again:
-                return there
-            if len(again) < len(batch):
-                backoff.progress()
+            if again:
+                if len(again) < len(batch):
+                    backoff.progress()
+                outcome.retries += 1
+                backoff.pause("BatchExecuteStatement", table, f"{len(again)} rows left unwritten, {said}")
             batch = again
-            outcome.retries += 1
-            backoff.pause("BatchExecuteStatement", table, f"{len(again)} rows left unwritten, {said}")
+
+    def _send_statements(self, table: str, items: list[Item], outcome: Outcome) -> list[dict[str, Any]]:
+        """The answer to the INSERT of each item; when the request is invalid as a whole, each is."""
+        statements = [{"Statement": statement(table, tuple(item)), "Parameters": list(item.values())} for item in items]
+        try:
+            answer = self.wire.call("BatchExecuteStatement", table, orjson.dumps({"Statements": statements}), outcome)
+            responses: list[dict[str, Any]] = answer["Responses"]
+            return responses
+        except RejectedError as error:
+            if error.code not in INVALID_CODES:
+                raise
+            return [{"Error": {"Code": error.code, "Message": str(error)}} for _ in items]
 
     def settle(
         self, layout: Layout, before: list[Item], after: list[Item | None], outcome: Outcome
@@ -192,7 +209,7 @@ class Writer:
                     left[position] = f"more than {ASSIGNMENTS} attributes differ, too many for one update", now
                 else:
                     ready.append((position, *write_request(layout.table, raw, old, new, by_leaf=tries > 0)))
-            written = self._each(
+            written = self.each(
                 ready, outcome, lambda write, counted: self._conditional(write[1], layout, write[2], counted)
             )
             pending = [write[0] for write, done in zip(ready, written, strict=True) if not done]
@@ -200,7 +217,7 @@ class Writer:
                 return left
         return left | {position: ("it keeps changing", before[position]) for position in pending}
 
-    def _each(self, jobs: list[Job], outcome: Outcome, write: Callable[[Job, Outcome], Result]) -> list[Result]:
+    def each(self, jobs: list[Job], outcome: Outcome, write: Callable[[Job, Outcome], Result]) -> list[Result]:
         """The results of `write` on each job, several at once. When one raises, the others are over before it does."""
         counts = [Outcome() for _ in jobs]
         futures = [self._pool.submit(write, job, counted) for job, counted in zip(jobs, counts, strict=True)]

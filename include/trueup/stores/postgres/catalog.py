@@ -61,7 +61,8 @@ class Shape:
         for name, type_ in table.columns.items():
             column = self.columns.get(name)
             if column is None:
-                yield f"there is no column {name!r}"
+                if name not in table.added:
+                    yield f"there is no column {name!r}"
             elif not fits(type_, column):
                 yield f"column {name!r} is {column.cast}, declared is {type_}"
         for index in table.indexes:
@@ -83,6 +84,7 @@ class Shape:
             indexes=tuple(index.name for index in self.indexes if not index.primary),
             estimated_rows=int(self.estimated_rows) if self.estimated_rows >= 0 else None,
             differences=self.differences(table),
+            undeclared=tuple(column.name for column in self.undeclared(table)),
         )
 
 
@@ -105,7 +107,7 @@ def require(session: Session, table: Table) -> Shape:
     shape = find(session, table)
     if shape is None:
         raise StoreRejectedError(f"{session.place}: there is no table {table.name}. Check its name and the connection.")
-    if missing := [name for name in table.columns if name not in shape.columns]:
+    if missing := [name for name in table.columns if name not in shape.columns and name not in table.added]:
         raise StoreRejectedError(
             f"{session.place}: table {table.name} has no column {_listed(missing)}. Correct the declaration."
         )
@@ -115,6 +117,10 @@ def require(session: Session, table: Table) -> Shape:
 def require_writable(session: Session, table: Table) -> Shape:
     """The same for a table that is written: key and types of the columns must be as declared, too."""
     shape = require(session, table)
+    if missing := [name for name in table.added if name not in shape.columns]:
+        raise StoreRejectedError(
+            f"{session.place}: table {table.name} has no column {_listed(missing)} yet. Add it first."
+        )
     indexes_apart = Table(name=table.name, connection=table.connection, key=table.key, columns=table.columns)
     if differences := shape.differences(indexes_apart):
         raise StoreRejectedError(

@@ -94,6 +94,11 @@ def value(type_: Type, column: Column) -> sql.Composable:
     return sql.SQL("{}::{}").format(column.sql, sql.SQL(STAGED[type_]))
 
 
+def absent(type_: Type) -> sql.Composable:
+    """What a column that is to be added reads as while it is not there."""
+    return sql.SQL("NULL::{}").format(sql.SQL(STAGED[type_]))
+
+
 def staged(column: Column, name: str) -> sql.Composable:
     """The staging table's column of that name, as a value of the table's column."""
     return sql.SQL("{}::{}").format(sql.Identifier("s", name), sql.SQL(column.cast))
@@ -137,7 +142,7 @@ def extra(undeclared: Sequence[Column]) -> sql.Composable:
 
 def mistyped(table: Table, columns: dict[str, Column]) -> sql.Composable:
     """The values that have no canonical form in the declared type, as one jsonb object; null if there are none."""
-    conditions = {name: odd(type_, columns[name]) for name, type_ in table.columns.items()}
+    conditions = {name: odd(type_, columns[name]) for name, type_ in table.columns.items() if name in columns}
     found = {name: condition for name, condition in conditions.items() if condition is not None}
     if not found:
         return sql.SQL("NULL::jsonb")

@@ -56,7 +56,9 @@ def _is_there(address: Address, connection: psycopg.Connection, table: Table) ->
 def _statements(table: Table) -> list[sql.Composed]:
     name = sql.Identifier(*schema_and_name(table))
     columns = [
-        sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(CREATED[type_]))
+        sql.SQL("{} {}").format(
+            sql.Identifier(column), sql.SQL(CREATED[type_] + " NOT NULL" * (column in table.required))
+        )
         for column, type_ in table.columns.items()
     ]
     key = sql.SQL("PRIMARY KEY ({})").format(_columns(table.key))

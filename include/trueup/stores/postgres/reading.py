@@ -20,11 +20,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
 
+from ...canonical import canonical_column
 from ...errors import StoreRejectedError
 from ...model import EXTRA, MISTYPED, Table, Type
 from .. import arrow_schema
 from . import catalog, columns
-from .canonical import canonical_column
 from .catalog import Shape
 from .session import Address, Session, session
 
@@ -75,7 +75,10 @@ def by_keys(address: Address, table: Table, keys: pa.Table, snapshot: str | None
 
 def _select(table: Table, shape: Shape) -> sql.Composable:
     """The query for all rows; positions of the result are those of `arrow_schema`."""
-    values = [columns.value(type_, shape.columns[name]) for name, type_ in table.columns.items()]
+    values = [
+        columns.value(type_, shape.columns[name]) if name in shape.columns else columns.absent(type_)
+        for name, type_ in table.columns.items()
+    ]
     extra, odd = columns.extra(shape.undeclared(table)), columns.mistyped(table, shape.columns)
     values += [sql.SQL("{}::text").format(extra), sql.SQL("{}::text").format(odd)]
     listed = sql.SQL(", ").join(

@@ -27,7 +27,14 @@ _T = TypeVar("_T")
 _BATCH_BYTES = 8 * 1024 * 1024
 _BATCH_OPTION = adbc_driver_postgresql.StatementOptions.BATCH_SIZE_HINT_BYTES.value
 _COPY_OPTION = adbc_driver_postgresql.StatementOptions.USE_COPY.value
-_DEFAULTS = {"application_name": "trueup", "connect_timeout": "10"}
+_DEFAULTS = {
+    "application_name": "trueup",
+    "connect_timeout": "10",
+    # A server that is gone without a word is noticed in a minute, not after the two hours of the operating system.
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+}
 # Notations must be the same on every server, whatever the role's or the database's own settings are.
 _SETTINGS = {
     "statement_timeout": "0",
@@ -133,8 +140,11 @@ class Session:
         with self._statement(statement) as running:
             running.set_options(**{_BATCH_OPTION: str(_BATCH_BYTES)})
             stream, _ = running.execute_query()
-            with pa.RecordBatchReader.from_stream(stream) as batches:
-                yield from batches
+            try:
+                with pa.RecordBatchReader.from_stream(stream) as batches:
+                    yield from batches
+            except pa.ArrowException as error:  # which of the two it is depends on the error's number, not its cause
+                raise OSError(str(error)) from error
 
     def fill(self, temporary_table: str, rows: pa.Table) -> None:
         """Append rows to a temporary table, by binary COPY."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
+from copy import copy
 from functools import partial
 
+import psycopg
 import pyarrow as pa
 
 from ...model import Table, Type
-from .. import Conflict, Description, Outcome
-from . import catalog, creating, reading, writing
+from .. import Conflict, Description, Outcome, Share
+from . import catalog, creating, reading, together, writing
 from .catalog import Shape
+from .failures import translated
 from .session import Address, held_snapshot, script_session, session
 
 _SNAPSHOT_SECONDS = 24 * 3600
@@ -28,6 +31,7 @@ class PostgresStore:
     """
 
     kind = "postgres"
+    one_state = True
     batch_rows = 20_000
     writers = 2
 
@@ -50,6 +54,26 @@ class PostgresStore:
         """
         with held_snapshot(self._address, seconds=_SNAPSHOT_SECONDS) as exported:
             yield exported
+
+    @contextmanager
+    def reading(self) -> Iterator[PostgresStore]:
+        """A store that reads the database's present state until the block ends, whatever is written meanwhile."""
+        if self._snapshot is not None:
+            yield self
+            return
+        with held_snapshot(self._address, seconds=_SNAPSHOT_SECONDS) as exported:
+            yield _at(self, exported)
+
+    @contextmanager
+    def connect(self) -> Iterator[psycopg.Connection]:
+        """A psycopg connection of its own, with one transaction that is committed at the end of the block: for what is
+        no row of a plan, such as a sample, or what a service does. Raises `StoreUnavailableError` or
+        `StoreRejectedError` for errors of PostgreSQL."""
+        try:
+            with psycopg.connect(self._address.conninfo) as connection:
+                yield connection
+        except psycopg.Error as error:
+            raise translated(error, place=self._address.place, doing="use a connection") from error
 
     def describe(self, table: Table) -> Description | None:
         """The table as it is, or None if there is none."""
@@ -107,6 +131,16 @@ class PostgresStore:
         as they are and are not looked at; `_extra` is null, or what it was before."""
         return self._written(rows, lambda: writing.change(self._address, table, rows, before))
 
+    def together(self, shares: Sequence[Share]) -> list[Outcome]:
+        """Write the rows of each unit, over all tables, in one transaction: all of them or none."""
+        conflicts, retries = self._address.insist(lambda: together.write(self._address, shares))
+        outcomes = [
+            Outcome(written=share.rows.num_rows - len(left), conflicts=left)
+            for share, left in zip(shares, conflicts, strict=True)
+        ]
+        outcomes[0].retries = retries
+        return outcomes
+
     def remove(self, table: Table, rows: pa.Table) -> Outcome:
         """Delete rows that are as given, in every column, declared or not."""
         return self._written(rows, lambda: writing.remove(self._address, table, rows))
@@ -122,8 +156,12 @@ class PostgresStore:
         self._address.insist(run)
 
     def unwritable(self, table: Table, rows: str) -> str:
-        """A DuckDB query for rows that PostgreSQL cannot hold: no key, or the character NUL in text or JSON."""
+        """A DuckDB query for rows that PostgreSQL cannot hold: no key, null where it may not be, or the
+        character NUL in text or JSON."""
         checks = [(f"{_quoted(key)} IS NULL", f"key column {key} is null") for key in table.key]
+        checks += [
+            (f"{_quoted(name)} IS NULL", f"column {name} is null, which it may not be") for name in table.required
+        ]
         for name, type_ in table.columns.items():
             column = _quoted(name)
             if type_ is Type.TEXT:
@@ -142,6 +180,13 @@ class PostgresStore:
             return Outcome()
         conflicts, retries = self._address.insist(write)
         return Outcome(written=rows.num_rows - len(conflicts), conflicts=conflicts, retries=retries)
+
+
+def _at(store: PostgresStore, snapshot: str) -> PostgresStore:
+    """The same store at a held snapshot."""
+    same = copy(store)
+    same._snapshot = snapshot
+    return same
 
 
 def _quoted(name: str) -> str:

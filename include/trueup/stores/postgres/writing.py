@@ -39,26 +39,31 @@ class _Staged:
 
 def add(address: Address, table: Table, rows: pa.Table) -> list[Conflict]:
     """Insert rows that must not be there yet. Returns those that are, with other content."""
-    rows = _in_key_order(table, rows)
-    _only_declared(address, table, rows[EXTRA].is_valid(), rows[MISTYPED].is_valid())
     with session(address, doing=f"add rows to table {table.name}") as opened:
-        shape = catalog.require_writable(opened, table)
-        stored = [shape.columns[name] for name in table.columns]
-        names = [f"n{i}" for i in range(len(stored))]
-        _stage(opened, _of_rows(table, rows, names))
-        _refuse_altered(opened, table, shape, rows, dict(zip(table.columns, names, strict=True)))
-        inserted = opened.execute(
-            sql.SQL("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {} ON CONFLICT DO NOTHING").format(
-                _name(shape),
-                _listed([sql.Identifier(column.name) for column in stored]),
-                _listed([columns.staged(column, name) for column, name in zip(stored, names, strict=True)]),
-                _FROM_STAGE,
-            )
+        return add_in(opened, table, rows)
+
+
+def add_in(opened: Session, table: Table, rows: pa.Table) -> list[Conflict]:
+    """`add` in a transaction that is open."""
+    rows = _in_key_order(table, rows)
+    _only_declared(opened.place, table, rows[EXTRA].is_valid(), rows[MISTYPED].is_valid())
+    shape = catalog.require_writable(opened, table)
+    stored = [shape.columns[name] for name in table.columns]
+    names = [f"n{i}" for i in range(len(stored))]
+    _stage(opened, _of_rows(table, rows, names))
+    _refuse_altered(opened, table, shape, rows, dict(zip(table.columns, names, strict=True)))
+    inserted = opened.execute(
+        sql.SQL("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {} ON CONFLICT DO NOTHING").format(
+            _name(shape),
+            _listed([sql.Identifier(column.name) for column in stored]),
+            _listed([columns.staged(column, name) for column, name in zip(stored, names, strict=True)]),
+            _FROM_STAGE,
         )
-        if inserted == rows.num_rows:
-            return []
-        same = [columns.same(column, name) for column, name in zip(stored, names, strict=True)]
-        left = _differing(opened, table, shape, names, same)
+    )
+    if inserted == rows.num_rows:
+        return []
+    same = [columns.same(column, name) for column, name in zip(stored, names, strict=True)]
+    left = _differing(opened, table, shape, names, same)
     return _conflicts(
         table,
         rows,
@@ -70,52 +75,60 @@ def add(address: Address, table: Table, rows: pa.Table) -> list[Conflict]:
 
 def change(address: Address, table: Table, rows: pa.Table, before: pa.Table) -> list[Conflict]:
     """Update rows that are as before, in the columns that differ. Returns those that are neither old nor new."""
+    with session(address, doing=f"change rows of table {table.name}") as opened:
+        return change_in(opened, table, rows, before)
+
+
+def change_in(opened: Session, table: Table, rows: pa.Table, before: pa.Table) -> list[Conflict]:
+    """`change` in a transaction that is open."""
     order = pc.sort_indices(rows, [(name, "ascending") for name in table.key])
     rows, before = _aligned(table, rows.take(order)), _aligned(table, before.take(order))
     _only_declared(
-        address, table, pc.and_(rows[EXTRA].is_valid(), _differs(rows[EXTRA], before[EXTRA])), rows[MISTYPED].is_valid()
+        opened.place,
+        table,
+        pc.and_(rows[EXTRA].is_valid(), _differs(rows[EXTRA], before[EXTRA])),
+        rows[MISTYPED].is_valid(),
     )
     if not rows.select(list(table.key)).equals(before.select(list(table.key))):
         raise StoreRejectedError(f"table {table.name}: the rows to change and their before-images have different keys.")
-    with session(address, doing=f"change rows of table {table.name}") as opened:
-        shape = catalog.require_writable(opened, table)
-        stored = [shape.columns[name] for name in table.columns]
-        differs = {name: _differs(rows[name], before[name]) for name in table.columns}
-        changed = [i for i, name in enumerate(table.columns) if pc.any(differs[name]).as_py()]
-        new_names = [f"n{i}" if i in changed else f"b{i}" for i in range(len(stored))]
-        staged = _of_rows(table, before, [f"b{i}" for i in range(len(stored))])
-        for i in changed:
-            name = list(table.columns)[i]
-            staged += [_Staged(f"n{i}", table.columns[name], rows[name]), _Staged(f"d{i}", Type.BOOLEAN, differs[name])]
-        as_before = _as_read(table, shape, before, staged)
-        _stage(opened, staged)
-        _refuse_altered(opened, table, shape, rows, {list(table.columns)[i]: f"n{i}" for i in changed})
-        written = 0
-        if changed:
-            assignments = [
-                sql.SQL("{} = CASE WHEN {} THEN {} ELSE {} END").format(
-                    sql.Identifier(stored[i].name),
-                    sql.Identifier("s", f"d{i}"),
-                    columns.staged(stored[i], f"n{i}"),
-                    stored[i].sql,
-                )
-                for i in changed
-            ]
-            any_change = sql.SQL(" OR ").join(sql.Identifier("s", f"d{i}") for i in changed)
-            written = opened.execute(
-                sql.SQL("UPDATE {} AS t SET {} FROM {} WHERE {} AND ({}) AND {}").format(
-                    _name(shape),
-                    _listed(assignments),
-                    _FROM_STAGE,
-                    _key_matches(table, shape, new_names),
-                    any_change,
-                    _all(as_before),
-                )
+    shape = catalog.require_writable(opened, table)
+    stored = [shape.columns[name] for name in table.columns]
+    differs = {name: _differs(rows[name], before[name]) for name in table.columns}
+    changed = [i for i, name in enumerate(table.columns) if pc.any(differs[name]).as_py()]
+    new_names = [f"n{i}" if i in changed else f"b{i}" for i in range(len(stored))]
+    staged = _of_rows(table, before, [f"b{i}" for i in range(len(stored))])
+    for i in changed:
+        name = list(table.columns)[i]
+        staged += [_Staged(f"n{i}", table.columns[name], rows[name]), _Staged(f"d{i}", Type.BOOLEAN, differs[name])]
+    as_before = _as_read(table, shape, before, staged)
+    _stage(opened, staged)
+    _refuse_altered(opened, table, shape, rows, {list(table.columns)[i]: f"n{i}" for i in changed})
+    written = 0
+    if changed:
+        assignments = [
+            sql.SQL("{} = CASE WHEN {} THEN {} ELSE {} END").format(
+                sql.Identifier(stored[i].name),
+                sql.Identifier("s", f"d{i}"),
+                columns.staged(stored[i], f"n{i}"),
+                stored[i].sql,
             )
-        if written == rows.num_rows:
-            return []
-        same = [columns.same(column, name) for column, name in zip(stored, new_names, strict=True)]
-        left = _differing(opened, table, shape, new_names, same)
+            for i in changed
+        ]
+        any_change = sql.SQL(" OR ").join(sql.Identifier("s", f"d{i}") for i in changed)
+        written = opened.execute(
+            sql.SQL("UPDATE {} AS t SET {} FROM {} WHERE {} AND ({}) AND {}").format(
+                _name(shape),
+                _listed(assignments),
+                _FROM_STAGE,
+                _key_matches(table, shape, new_names),
+                any_change,
+                _all(as_before),
+            )
+        )
+    if written == rows.num_rows:
+        return []
+    same = [columns.same(column, name) for column, name in zip(stored, new_names, strict=True)]
+    left = _differing(opened, table, shape, new_names, same)
     return _conflicts(table, rows, left, "the row has changed since it was planned", "the row is gone")
 
 
@@ -156,11 +169,11 @@ def _in_key_order(table: Table, rows: pa.Table) -> pa.Table:
     return _aligned(table, rows).sort_by([(name, "ascending") for name in table.key])
 
 
-def _only_declared(address: Address, table: Table, extra: pa.ChunkedArray, mistyped: pa.ChunkedArray) -> None:
+def _only_declared(place: str, table: Table, extra: pa.ChunkedArray, mistyped: pa.ChunkedArray) -> None:
     for name, held in ((EXTRA, extra), (MISTYPED, mistyped)):
         if pc.any(held).as_py():
             raise StoreRejectedError(
-                f"{address.place}: table {table.name} has no place for what {pc.sum(held).as_py()} planned rows hold in"
+                f"{place}: table {table.name} has no place for what {pc.sum(held).as_py()} planned rows hold in"
                 f" {name}. Declare a column for it, or leave it out in the transform."
             )
 
@@ -181,6 +194,7 @@ def _as_read(table: Table, shape: Shape, rows: pa.Table, staged: list[_Staged]) 
 
 
 def _stage(opened: Session, staged: Sequence[_Staged]) -> None:
+    opened.execute(sql.SQL("DROP TABLE IF EXISTS pg_temp.{}").format(sql.Identifier(_STAGE)))
     number = pa.chunked_array([pa.array(range(len(staged[0].values)), pa.int64())])
     staged = [_Staged(_ROW, Type.INTEGER, number), *staged]
     definitions = [
@@ -208,7 +222,7 @@ def _refuse_altered(opened: Session, table: Table, shape: Shape, rows: pa.Table,
     )
     for found in opened.fetch(query).to_pylist():
         column = next(column for i, column in enumerate(checks) if found[f"a{i}"])
-        (key,) = _keys(table, rows.slice(found["r"], 1))
+        (key,) = keys_of(table, rows.slice(found["r"], 1))
         raise StoreRejectedError(
             f"{opened.place}: table {table.name}, row {key!r}: column {column!r} ({shape.columns[column].exact}) would"
             f" hold {rows[column][found['r']].as_py()!r} only as another value. Mend the transform, or reject the row."
@@ -246,14 +260,15 @@ def _key_matches(table: Table, shape: Shape, names: Sequence[str]) -> sql.Compos
 def _conflicts(table: Table, rows: pa.Table, left: pa.Table, differs: str, absent: str) -> list[Conflict]:
     if not left.num_rows:
         return []
-    keys = _keys(table, rows.take(left["r"]))
+    keys = keys_of(table, rows.take(left["r"]))
     return [
         Conflict(key=key, reason=differs if found is not None else absent, found=found)
         for key, found in zip(keys, left["found"].to_pylist(), strict=True)
     ]
 
 
-def _keys(table: Table, rows: pa.Table) -> list[str]:
+def keys_of(table: Table, rows: pa.Table) -> list[str]:
+    """The text of each row's key."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("rows", rows.select(list(table.key)))

@@ -1,4 +1,4 @@
-"""JSON in PostgreSQL's notation brought into canonical form, a column at a time.
+"""JSON in whatever notation brought into canonical form, a column at a time.
 
 `rows.canonical_json` keeps every digit, and takes about 250 µs for a payload of 1.6 KB. orjson takes 12 µs, but reads a
 decimal number as a double. A double gives back any decimal of up to 15 digits unchanged, so orjson is right for every
@@ -12,7 +12,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...rows import canonical_json
+from .rows import canonical_json
 
 _DIGITS = 15
 _OUTSIDE_STRINGS = r'^(?:[^"]|"(?:[^"\\]|\\.)*")*'

@@ -9,8 +9,8 @@ import pyarrow as pa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from include.trueup.canonical import canonical_column
 from include.trueup.rows import canonical_json
-from include.trueup.stores.postgres.canonical import canonical_column
 
 digits = st.text("0123456789", min_size=1, max_size=25)
 whole = digits.map(lambda text: text.lstrip("0") or "0")
@@ -43,6 +43,7 @@ documents = st.recursive(
 @settings(deadline=None)
 @given(st.lists(st.none() | documents, max_size=6))
 @example(["1.0", None, '"1.0"', "-0.0", "[-0]", "[0.00001]", "123456789012345.6", "1234567890123456.5", '{"a.0,":1.0}'])
+@example(["99999999999999999999", "0.0000001", "[0.0000001]", "-0.0000001"])
 @example(['"\\u002e0,"', '["\\"1.0,"]', "[" * 400 + "]" * 400])
 def test_a_column_is_what_its_values_are_one_by_one(texts: list[str | None]) -> None:
     expected = [None if text is None else canonical_json(text) for text in texts]

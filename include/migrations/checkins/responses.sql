@@ -1,0 +1,81 @@
+-- Phase responses: each response that is to be linked, and with it, in one transaction, the assignment of its week.
+
+CREATE OR REPLACE TEMP TABLE links AS
+SELECT f.*, r.clientId, r.formId, r.submittedAt, r.score
+FROM fates f
+JOIN form_responses r ON r.id = f.id
+WHERE f.fate = 'linked' AND f.in_run;
+
+CREATE OR REPLACE TEMP VIEW rows AS
+SELECT id, clientId, formId, assignment_id AS assignmentId, id AS _source FROM links;
+
+CREATE OR REPLACE TEMP VIEW rows_also AS
+-- The assignment that is there: linked and completed, the rest as it is.
+SELECT
+    a.id, a.clientId, a.formId, a.isRecurring,
+    -- a base without a week, to which a response of week 1 is linked, is of week 1
+    coalesce(a.recurringWeek, l.week) AS recurringWeek,
+    a.totalWeeks, 'completed' AS status, a.dueDate, l.id AS responseId, coalesce(l.score, a.score) AS score,
+    coalesce(l.submittedAt, a.completedAt) AS completedAt, a._extra, a._mistyped, l.id AS _source
+FROM links l
+JOIN check_in_assignments a ON a.id = l.assignment_id
+WHERE NOT l.adds
+UNION ALL
+-- None: a copy of the base, completed at once.
+SELECT
+    l.assignment_id, b.clientId, b.formId, b.isRecurring, l.week, b.totalWeeks, 'completed', l.due_date, l.id, l.score,
+    l.submittedAt, b._extra,
+    canonical_json(json_without(b._mistyped,
+        ['recurringWeek', 'status', 'dueDate', 'responseId', 'score', 'completedAt'])),
+    l.id
+FROM links l
+JOIN check_in_assignments b ON b.id = l.base_id
+WHERE l.adds;
+
+CREATE OR REPLACE TEMP VIEW findings AS
+SELECT id AS _source, id AS key, 'keep' AS severity, '' AS code, '' AS message
+FROM fates
+WHERE fate IN ('kept', 'duplicate_response', 'link_conflict')
+UNION ALL
+SELECT
+    f.id, f.id, 'reject', f.fate,
+    'Response ' || f.id || CASE f.fate
+        WHEN 'bad_week' THEN ' is of week ' || coalesce(r.recurringWeek,
+            CAST(json_extract(r._mistyped, '$.recurringWeek') AS VARCHAR)) || ', which is no whole number from 1 on'
+        WHEN 'no_base' THEN ' is of week ' || f.week || ' of a series that has neither an assignment of that week nor a base '
+            || 'to copy'
+        WHEN 'bad_due_date' THEN ' is of week ' || f.week || ', which has no assignment yet, and the dueDate of base '
+            || f.base_id || ' gives no due date for it'
+        ELSE ' is of week ' || f.week || ', which has no assignment, and the id that one would get, ' || f.assignment_id
+            || ', is that of an assignment that says it is of another week'
+    END || '; it is quarantined with its full content and not linked. ' || CASE f.fate
+        WHEN 'bad_week' THEN 'Correct its recurringWeek and plan again.'
+        WHEN 'no_base' THEN 'Give its client an assignment of the form and plan again, or leave it out for good.'
+        WHEN 'bad_due_date' THEN 'Correct the base''s dueDate, or the response''s recurringWeek, and plan again.'
+        ELSE 'Correct that assignment''s recurringWeek and plan again.'
+    END AS message
+FROM fates f
+JOIN form_responses r ON r.id = f.id
+WHERE f.fate IN ('bad_week', 'no_base', 'bad_due_date', 'id_taken')
+UNION ALL
+SELECT
+    id, id, 'warning', fate,
+    'Response ' || id || ' is one of several of week ' || week || ' of its series and not the latest; it is left as it '
+    || 'is. See which of them should count.'
+FROM fates
+WHERE fate = 'duplicate_response'
+UNION ALL
+SELECT
+    id, id, 'warning', fate,
+    'Response ' || id || ' is of week ' || week || ', whose assignment ' || assignment_id || ' carries response ' || held_by
+    || '; both are left as they are. See which of the two responses should count.'
+FROM fates
+WHERE fate = 'link_conflict'
+UNION ALL
+SELECT
+    f.id, f.id, 'warning', 'week_past_total',
+    'Response ' || f.id || ' is of week ' || f.week || ', but the series of base ' || f.base_id || ' ends at week '
+    || b.last_week || '; the assignment is added all the same. See whether the series was shortened.'
+FROM fates f
+JOIN bases b ON b.id = f.base_id
+WHERE f.fate = 'linked' AND f.past_total;

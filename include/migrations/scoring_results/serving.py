@@ -1,0 +1,189 @@
+"""Writing and reading results while both shapes exist, for the services that score and that show results.
+
+A connection is one of psycopg 3. Each call is one transaction, or a savepoint where the caller has one open already.
+A payload is what the contract says, as Python values; numbers with a fraction are `Decimal` when read, and may be given
+so, so that no digit is lost (`include.trueup.rows.json_text` writes such a payload as JSON).
+
+Logs are one JSON object a line, each with `session_id` and `event`; `COUNTERS` counts under the same names.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+from include.trueup.errors import TerminalError
+from include.trueup.rows import json_text, json_value
+
+log = logging.getLogger(__name__)
+
+ReadFrom = Literal["unified_first", "legacy_first"]
+UNIFIED_SUCCESS, UNIFIED_FAILED = "persist_results.unified_success", "persist_results.unified_failed"
+LEGACY_FAILED = "persist_results.legacy_failed_non_fatal"
+UNIFIED_HIT, LEGACY_FALLBACK, NOT_FOUND = "results.unified_hit", "results.legacy_fallback", "results.not_found"
+
+_LEGACY_PAYLOAD = (Path(__file__).parent / "legacy_payload.sql").read_text(encoding="utf-8")
+_UPSERT = """
+INSERT INTO scoring_results (session_id, type_code, confidence, scoring_version, payload, computed_at)
+SELECT (p #>> '{session,id}')::uuid, p #>> '{profile,type_code}', (p #>> '{profile,confidence}')::numeric,
+    p ->> 'version', p, %s
+FROM (SELECT %s::jsonb) given(p)
+ON CONFLICT (session_id) DO UPDATE SET type_code = EXCLUDED.type_code, confidence = EXCLUDED.confidence,
+    scoring_version = EXCLUDED.scoring_version, payload = EXCLUDED.payload, computed_at = EXCLUDED.computed_at
+"""
+_COLUMNS = """
+SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum),
+    string_agg(format('%%1$I = EXCLUDED.%%1$I', attname), ', ' ORDER BY attnum)
+        FILTER (WHERE attname NOT IN ('session_id', 'created_at'))
+FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+"""
+
+
+class Connection(Protocol):
+    """What is asked of a psycopg connection."""
+
+    @property
+    def Error(self) -> type[Exception]:  # noqa: N802 - DB-API's name
+        """The base of all that the database complains of."""
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        """A transaction, or a savepoint in the one that is open."""
+
+    def execute(self, query: bytes, params: Any = None) -> Any:
+        """Run a statement; gives its cursor."""
+
+
+class ResultsNotFound(TerminalError):  # noqa: N818 - the contract's name
+    """Neither the unified table nor the legacy tables have results of the session."""
+
+
+class Counters:
+    """How often what happened, by name, since this process began. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def increment(self, name: str) -> None:
+        """One more of this name."""
+        with self._lock:
+            self._counts[name] += 1
+
+    def __getitem__(self, name: str) -> int:
+        """How often; 0 for what never happened."""
+        return self._counts[name]
+
+    def as_dict(self) -> dict[str, int]:
+        """All that happened."""
+        with self._lock:
+            return dict(self._counts)
+
+    def clear(self) -> None:
+        """Begin again."""
+        with self._lock:
+            self._counts.clear()
+
+
+COUNTERS = Counters()
+"""The counters of this process."""
+
+
+def persist_results(connection: Connection, payload: Mapping[str, Any], write_exploded: bool) -> None:
+    """Write the results of a session: the unified row first, then, with `write_exploded`, the legacy tables.
+
+    A legacy write that fails is undone, logged, counted, and does not fail the call. A unified write that fails is
+    logged and counted, nothing is written, and its error is raised (a `psycopg.Error`; `KeyError`, `TypeError` or
+    `ValueError` for what is no payload). Both get the same time of computing, so that they agree.
+    """
+    session_id = str(payload["session"]["id"])
+    computed_at = datetime.now(UTC)
+    try:
+        text = json_text(payload)
+        with connection.transaction():
+            connection.execute(_UPSERT.encode(), [computed_at, text])
+    except Exception as error:
+        _say(UNIFIED_FAILED, session_id, error=_words(error))
+        raise
+    _say(UNIFIED_SUCCESS, session_id)
+    if not write_exploded:
+        return
+    try:
+        with connection.transaction():
+            _write_legacy(connection, session_id, payload, computed_at)
+    except (connection.Error, KeyError, TypeError, ValueError) as error:
+        _say(LEGACY_FAILED, session_id, error=_words(error))
+
+
+def get_results(
+    connection: Connection, session_id: str | UUID, read_from: ReadFrom = "unified_first"
+) -> dict[str, Any]:
+    """The payload of a session: the unified row's, else rebuilt from the legacy tables; with `legacy_first` (the way
+    back) the other way round. Raises `ResultsNotFound` when neither has it."""
+    ways = [(UNIFIED_HIT, unified_payload), (LEGACY_FALLBACK, legacy_payload)]
+    for event, read in ways if read_from == "unified_first" else reversed(ways):
+        found = read(connection, session_id)
+        if found is not None:
+            _say(event, str(session_id))
+            return found
+    _say(NOT_FOUND, str(session_id))
+    raise ResultsNotFound(
+        f"session {session_id} has no row in scoring_results, and no profile with types in the legacy tables; score it first"
+    )
+
+
+def unified_payload(connection: Connection, session_id: str | UUID) -> dict[str, Any] | None:
+    """The payload of the unified row, if there is one."""
+    return _payload(connection, "SELECT payload::text FROM scoring_results WHERE session_id = %s", session_id)
+
+
+def legacy_payload(connection: Connection, session_id: str | UUID) -> dict[str, Any] | None:
+    """The payload that the legacy tables give, if they have a profile and types."""
+    return _payload(connection, _LEGACY_PAYLOAD, session_id)
+
+
+def _payload(connection: Connection, query: str, session_id: str | UUID) -> dict[str, Any] | None:
+    with connection.transaction():
+        row = connection.execute(query.encode(), [str(session_id)]).fetchone()
+    return None if row is None else json_value(row[0])
+
+
+def _write_legacy(connection: Connection, session_id: str, payload: Mapping[str, Any], computed_at: datetime) -> None:
+    """Make the four legacy tables say what the payload says. `profiles.created_at` stays where there is a row."""
+    times = {"created_at": computed_at.isoformat(), "updated_at": computed_at.isoformat()}
+    profile = {**payload["profile"], "session_id": session_id, "results_version": payload["results_version"], **times}
+    names, updates = connection.execute(_COLUMNS.encode(), ["profiles"]).fetchone() or ("", "")
+    connection.execute(
+        f"INSERT INTO profiles ({names}) SELECT {names} FROM jsonb_populate_record(NULL::profiles, $1::jsonb)"
+        f" ON CONFLICT (session_id) DO UPDATE SET {updates}".replace("%", "%%")
+        .replace("$1", "%s")
+        .encode(),
+        [json_text(profile)],
+    )
+    state = [payload["state"]] if payload["state"] else []
+    for table, rows in (
+        ("scoring_results_types", payload["types"]),
+        ("scoring_results_functions", payload["functions"]),
+        ("scoring_results_state", state),
+    ):
+        connection.execute(f"DELETE FROM {table} WHERE session_id = %s".encode(), [session_id])
+        connection.execute(
+            f"INSERT INTO {table} SELECT * FROM jsonb_populate_recordset(NULL::{table}, %s::jsonb)".encode(),
+            [json_text([{**row, "session_id": session_id} for row in rows])],
+        )
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _say(event: str, session_id: str, **more: str) -> None:
+    COUNTERS.increment(event)
+    level = logging.INFO if not more else logging.WARNING if event == LEGACY_FAILED else logging.ERROR
+    log.log(level, "%s", json_text({"session_id": session_id, "event": event, **more}))

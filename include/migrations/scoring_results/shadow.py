@@ -1,0 +1,87 @@
+"""The shadow comparison: the unified row and the legacy tables, read side by side for a share of all sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from include.trueup.comparing import Compared, Comparison
+from include.trueup.errors import SourceError
+from include.trueup.model import Param
+from include.trueup.rows import json_text
+
+from .serving import legacy_payload, unified_payload
+
+if TYPE_CHECKING:
+    from include.trueup.stores.postgres import PostgresStore
+
+_ABSENT = object()
+# A session's own hash decides, so that a larger share looks at all that a smaller one did.
+_SESSIONS = """
+SELECT id::text FROM (SELECT session_id AS id FROM profiles UNION SELECT session_id FROM scoring_results) s
+WHERE (hashtextextended(id::text, 0) & 9223372036854775807)::numeric < %s::numeric * 9223372036854775808
+ORDER BY id
+"""
+
+
+def compare(store: PostgresStore, asked: Mapping[str, Any]) -> Compared:
+    """Read `asked["share"]` (0 … 1) of the sessions both ways, all of them in one state of the database.
+
+    A difference has `key` (the session), `path` (where in the payload; empty where a way has no payload at all),
+    `unified` and `legacy` (JSON text, None for what is not there). Payloads are compared by value.
+    """
+    result = Compared()
+    with store.connect() as connection:
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        if connection.execute("SELECT to_regclass('public.scoring_results')").fetchone() == (None,):
+            raise SourceError("there is no table scoring_results to compare with; run the DAG scoring_results first")
+        for (session,) in connection.execute(_SESSIONS, [str(asked["share"])]).fetchall():
+            unified, legacy = unified_payload(connection, session), legacy_payload(connection, session)
+            if unified is None and legacy is None:
+                continue  # a profile without types, which has no results either way
+            result.compared += 1
+            ways = [_ABSENT if way is None else way for way in (unified, legacy)]
+            for path, one, other in differences(ways[0], ways[1]):
+                found = {"unified": one, "legacy": other}
+                result.differences.append(
+                    {"key": session, "path": path, **{way: _text(value) for way, value in found.items()}}
+                )
+    return result
+
+
+def differences(one: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Where two JSON values differ: path, and both values there, of the smallest parts that do."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for name in sorted({*one, *other}):
+            yield from differences(one.get(name, _ABSENT), other.get(name, _ABSENT), f"{path}.{name}" if path else name)
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for n, (left, right) in enumerate(zip(one, other, strict=True)):
+            yield from differences(left, right, f"{path}[{n}]")
+    elif _text(one) != _text(other):
+        yield path, one, other
+
+
+def _text(value: Any) -> str | None:
+    return None if value is _ABSENT else json_text(value)
+
+
+comparison = Comparison(
+    id="scoring_results_shadow",
+    title="Scoring results: shadow comparison",
+    owner="prism",
+    doc=(Path(__file__).parent / "SHADOW.md").read_text(encoding="utf-8"),
+    connection="scoring_postgres",
+    compare=compare,  # type: ignore[arg-type]  # a store behind that connection is a PostgresStore
+    params=(
+        Param(
+            id="share",
+            title="Share of the sessions",
+            description="How much of all sessions is read both ways. 1 is every session.",
+            type="number",
+            default=1.0,
+            minimum=0,
+            maximum=1,
+        ),
+    ),
+)

@@ -1,0 +1,115 @@
+"""Apply: the run's revisions, phase by phase, every database to a phase before any goes to the next; then the gate."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..errors import GateError, StoreRejectedError, TrueupError
+from ..holding import holding
+from . import describe, gates
+from .history import Step
+from .preflight import heads_of, targets, where
+from .run import SchemaRun
+
+log = logging.getLogger(__name__)
+START = "schema/start.json"
+
+
+def apply(run: SchemaRun) -> dict[str, int]:
+    """Run what is left of the run's revisions, each in a transaction of its own, with a gate after each phase; revisions
+    run, by database. Run again after a failure, it goes on where the databases are.
+
+    Raises `GateError`, `TargetHeldError`, `StoreUnavailableError` (a lock that is not free, say) and `StoreRejectedError`;
+    each says which database is where."""
+    done = dict.fromkeys(run.histories, 0)
+    with run.ledger.step(run.id, "apply", "0"), holding(run.ledger, run.id, targets(run), run.holder) as check:
+        try:
+            first: gates.Looked | None = _looked(run, START)
+            for hop in run.start["hops"]:
+                if gates.passed(run, hop):  # by an interrupted try of this run
+                    first = None
+                    continue
+                before = _looked(run, f"schema/before-phase-{hop}.json", first)
+                for database in run.histories:
+                    with run.ledger.step(run.id, f"apply/{hop}", database):
+                        done[database] += _to_phase(run, database, hop, check)
+                _gate(run, hop, before)
+                first = None
+        except TrueupError as error:
+            raise type(error)(f"{str(error).rstrip('. ')}. {_now(run)}") from error
+    return done
+
+
+def _now(run: SchemaRun) -> str:
+    try:
+        return f"Now {where(run, {d: heads_of(run, d) for d in run.histories})}."
+    except TrueupError as error:
+        return f"Which database is where could not be found out: {error}"
+
+
+def _looked(run: SchemaRun, path: str, known: gates.Looked | None = None) -> gates.Looked:
+    """The databases as they were when the run first came here: as published then, or as they are now."""
+    saved = run.folder.read_json(path)
+    if saved is None:
+        looked = known or gates.look(run)
+        run.folder.write(path, gates.save(looked))
+        return looked
+    return gates.load(saved)
+
+
+def _to_phase(run: SchemaRun, database: str, hop: int, check: Any) -> int:
+    history = run.histories[database]
+    steps = history.steps(heads_of(run, database), hop)
+    for step in steps:
+        check()
+        doing = f"run {step.name}"
+        with describe.connected(run.uri_of(database), doing, lock_timeout=run.migration.lock_timeout) as connection:
+            history.run(connection, step, partial(_same_as_backup, run, connection, step))
+        log.info("%s: done", step.name)
+    return len(steps)
+
+
+def _same_as_backup(run: SchemaRun, connection: sa.Connection, step: Step) -> None:
+    """Before what may lose rows: lock the tables that were backed up, and see that they hold what the backup holds.
+
+    Raises `StoreRejectedError` for rows that were written since."""
+    if step.up and not step.breaking:
+        return
+    (backup,) = [m for m in run.folder.manifests("backup", len(run.histories)) if m.part == step.database]
+    schema = describe.schema(connection, run.migration.history(step.database).version_table)
+    held = {
+        table: describe.Rows(about["count"], about["checksums"], {})
+        for table, about in backup.facts["held"].items()
+        if ("table", table) in schema
+    }
+    for table in held:
+        connection.exec_driver_sql(f"LOCK TABLE {describe.qualified(table)} IN ACCESS EXCLUSIVE MODE")
+    now = describe.rows(connection, {key: d for key, d in schema.items() if d.table in held})
+    if said := describe.rows_lost(held, now):
+        raise StoreRejectedError(
+            f"{step.name} was not run, for rows were written since the backup: {'; '.join(said)}. Stop the writers, and start another run"
+        )
+
+
+def _gate(run: SchemaRun, hop: int, before: gates.Looked) -> None:
+    after = gates.look(run)
+    for database, history in run.histories.items():
+        if hop not in history.standing(heads_of(run, database)):
+            raise GateError(f"{database} did not come to phase {hop}")
+    start = run.start["phase"]
+    if start is None:  # out of step before: there is no single phase to judge
+        return
+    gates.phase_gate(run, hop, before, after, up=run.options.target_phase > start)
+
+
+def gate(run: SchemaRun) -> dict[str, int]:
+    """Judge the whole run, from databases that are read again; the tables that were compared, by database."""
+    with run.ledger.step(run.id, "gate", "0"):
+        before, after = _looked(run, START), gates.look(run)
+        at = {d: history.standing(heads_of(run, d)) for d, history in run.histories.items()}
+        gates.whole_gate(run, before, after, at)
+    return {d: len(rows) for d, (_, rows) in after.items()}

@@ -1,0 +1,168 @@
+"""What a database holds: its schema, object by object, and for each table how many rows, and a checksum over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..errors import StoreRejectedError, StoreUnavailableError
+from ..ledger.tables import SCHEMA as LEDGER_SCHEMA
+
+_TRANSIENT = ("08", "40", "53", "55P03", "57P")
+_SETTINGS = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET extra_float_digits = 1; SET bytea_output = 'hex'"
+
+_KEYS = sa.text(
+    "SELECT '"
+    " || n.nspname || "
+    "."
+    " || c.relname || "
+    "', array_agg(a.attname::text ORDER BY a.attnum) FROM pg_index i "
+    "JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey) WHERE i.indisprimary GROUP BY 1".replace(
+        "::", r"\:\:"
+    )
+)
+
+Object = tuple[str, str]
+"""Kind (table, column, index, constraint, …) and name of an object."""
+Schema = dict[Object, "Definition"]
+
+
+@dataclass(frozen=True)
+class Definition:
+    """How an object is defined, and the table it belongs to (None if to none)."""
+
+    text: str
+    table: str | None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A table's rows: how many, and for each column a checksum that is the same for the same rows in any order, and how
+    many rows have a value there."""
+
+    count: int
+    checksums: dict[str, str]
+    values: dict[str, int]
+
+
+@contextmanager
+def connected(uri: str, doing: str, *, lock_timeout: float = 5.0, autocommit: bool = False) -> Iterator[sa.Connection]:
+    """A connection of its own to the database at that libpq URI, closed afterwards. Statements wait `lock_timeout`
+    seconds for a lock. Raises `StoreUnavailableError` or `StoreRejectedError` for errors of PostgreSQL in the block."""
+    url = sa.make_url(uri).set(drivername="postgresql+psycopg")
+    level: Any = "AUTOCOMMIT" if autocommit else "READ COMMITTED"
+    engine = sa.create_engine(url, poolclass=sa.NullPool, isolation_level=level)
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"{_SETTINGS}; SET lock_timeout = '{int(lock_timeout * 1000)}ms'")
+            connection.commit()
+            yield connection
+    except sa.exc.DBAPIError as error:
+        raise translated(error, place_of(uri), doing) from error
+
+
+def place_of(uri: str) -> str:
+    """host:port/database of a libpq URI, without user and password."""
+    url = sa.make_url(uri)
+    host, port = (url.query.get(name) or given for name, given in (("host", url.host), ("port", url.port)))
+    return f"{host or 'localhost'}:{port or 5432}/{url.database or ''}"
+
+
+def translated(error: sa.exc.DBAPIError, place: str, doing: str) -> StoreUnavailableError | StoreRejectedError:
+    """The error as Trueup's own: worth another try, or not. Says neither the statement nor the connection's secrets."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    said = str(error.orig).splitlines()[0] if str(error.orig) else type(error.orig).__name__
+    if state.startswith(_TRANSIENT) or (not state and isinstance(error, sa.exc.OperationalError)):
+        advice = " Somebody keeps a lock that it needs." if state == "55P03" else ""
+        return StoreUnavailableError(
+            f"{place}: could not {doing}: {said} (SQLSTATE {state or 'none'}).{advice} Nothing of it is kept; try again."
+        )
+    return StoreRejectedError(f"{place}: could not {doing}: {said} (SQLSTATE {state or 'none'}).")
+
+
+def schema(connection: sa.Connection, version_table: str) -> Schema:
+    """Every object of the database, but the table that holds its revision and the ledger's."""
+    query = sa.text((Path(__file__).parent / "catalog.sql").read_text(encoding="utf-8").replace("::", r"\:\:"))
+    found = connection.execute(query, {"version_table": version_table, "ledger": LEDGER_SCHEMA})
+    return {(kind, name): Definition(definition, table) for kind, name, definition, table in found}
+
+
+def text(described: Schema) -> str:
+    """A schema as sorted text, an object a line: what two schemas are compared by."""
+    return "\n".join(f"{kind} {name}: {' '.join(d.text.split())}" for (kind, name), d in sorted(described.items()))
+
+
+def tables(described: Schema) -> list[str]:
+    """The names of the tables, sorted; in another schema than public with the schema's name before a dot."""
+    return sorted(name for kind, name in described if kind == "table")
+
+
+def columns(described: Schema, table: str) -> list[str]:
+    """The names of a table's columns, sorted."""
+    return sorted(
+        n.removeprefix(f"{table}.") for (kind, n), d in described.items() if kind == "column" and d.table == table
+    )
+
+
+def rows(connection: sa.Connection, described: Schema) -> dict[str, Rows]:
+    """The rows of every table: one pass over each, column by column, together with the primary key."""
+    keys = {str(table): list(names) for table, names in connection.execute(_KEYS)}
+    found = {}
+    for table in tables(described):
+        names = columns(described, table)
+        key = ", ".join(f"{quoted(k)}" for k in keys.get(qualified(table), []))
+        sums = []
+        for name in names:
+            row = ", ".join(part for part in (key, quoted(name)) if part)
+            sums.append(
+                f"coalesce(sum(hashtextextended(ROW({row})::text, 0)::numeric), 0)::text, count({quoted(name)})"
+            )
+        query = f"SELECT {', '.join(['count(*)', *sums])} FROM {qualified(table)}"
+        count, *more = connection.exec_driver_sql(query.replace("%", "%%")).one()
+        found[table] = Rows(count, dict(zip(names, more[0::2], strict=True)), dict(zip(names, more[1::2], strict=True)))
+    return found
+
+
+def rows_lost(was: dict[str, Rows], now: dict[str, Rows]) -> list[str]:
+    """What happened to the rows that were there, in words: tables that are gone, rows too few or too many, and columns
+    that hold other values. Columns that are gone are not looked at."""
+    said = []
+    for table, before in was.items():
+        after = now.get(table)
+        if after is None:
+            said.append(f"table {table} and its {before.count:,} rows are gone")
+        elif after.count != before.count:
+            said.append(f"table {table} holds {after.count:,} rows, and held {before.count:,}")
+        elif other := [c for c, x in before.checksums.items() if after.checksums.get(c, x) != x]:
+            said.append(f"table {table} holds other values in {', '.join(other)}")
+    return said
+
+
+def touched(before: Schema, after: Schema) -> list[str]:
+    """The tables of `before` that are not in `after`, or not as they were; sorted."""
+    changed: set[str] = {d.table for key, d in before.items() if after.get(key) != d and d.table}
+    added = {d.table for key, d in after.items() if key not in before and d.table}
+    return sorted(t for t in changed | added if ("table", t) in before)
+
+
+def lost(before: Schema, after: Schema) -> list[Object]:
+    """The tables that are gone, and the columns that are gone from tables that are not."""
+    gone = [key for key in before if key not in after and key[0] in ("table", "column")]
+    return sorted(k for k in gone if k[0] == "table" or ("table", before[k].table or "") in after)
+
+
+def quoted(name: str) -> str:
+    """The name as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def qualified(table: str) -> str:
+    """A table's name as `tables` gives it, with its schema, quoted."""
+    space, dot, name = table.partition(".")
+    return f"{quoted(space)}.{quoted(name)}" if dot else f"{quoted('public')}.{quoted(table)}"

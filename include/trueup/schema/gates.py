@@ -1,0 +1,135 @@
+"""Gates: what a phase changed, and what it must not have changed, judged by Great Expectations and published."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+
+from .. import gate
+from ..errors import GateError
+from ..gate import GateResult
+from . import describe, suites
+from .describe import Definition, Rows, Schema
+from .run import SchemaRun
+
+Looked = dict[str, tuple[Schema, dict[str, Rows]]]
+"""By database: its schema and its rows."""
+
+
+def look(run: SchemaRun) -> Looked:
+    """Every database, as it is now."""
+    found = {}
+    for database in run.histories:
+        with describe.connected(run.uri_of(database), f"look at the schema of {database}") as connection:
+            schema = describe.schema(connection, run.migration.history(database).version_table)
+            found[database] = (schema, describe.rows(connection, schema))
+    return found
+
+
+def save(looked: Looked) -> str:
+    """As JSON, for `load`."""
+    about = {
+        database: {
+            "objects": [[kind, name, d.text, d.table] for (kind, name), d in schema.items()],
+            "rows": {t: [r.count, r.checksums, r.values] for t, r in rows.items()},
+        }
+        for database, (schema, rows) in looked.items()
+    }
+    return json.dumps(about, indent=1)
+
+
+def load(saved: dict[str, Any]) -> Looked:
+    """The opposite of `save`, from parsed JSON."""
+    return {
+        database: (
+            {(kind, name): Definition(text, table) for kind, name, text, table in about["objects"]},
+            {t: Rows(count, checksums, values) for t, (count, checksums, values) in about["rows"].items()},
+        )
+        for database, about in saved.items()
+    }
+
+
+def phase_gate(run: SchemaRun, number: int, before: Looked, after: Looked, *, up: bool) -> None:
+    """Judge one phase, by its own suite and by what no phase may do. Raises `GateError`."""
+    phase = run.migration.phases[number if up else number + 1]
+    older, newer = (before, after) if up else (after, before)  # going down is going up, read backwards
+    changes = _changes(older, newer)
+    breaking = [s.name for d in run.histories for s in run.steps(d) if s.breaking and s.phase == phase.number]
+    name, title = f"phase-{number}", f"{'up to' if up else 'down from'} phase {phase.number}"
+    results = [gate.evaluate(phase.suite, [changes], gate=f"what {title} changed", unique_by=())]
+    if not breaking:
+        results.append(gate.evaluate(suites.kept, [changes], gate=f"what {title} left alone"))
+    results.append(_rows_gate(before, after, f"rows, {title}", strict=not breaking))
+    judge(run, name, results)
+
+
+def whole_gate(run: SchemaRun, before: Looked, after: Looked, at: dict[str, range]) -> None:
+    """Judge the whole run: every database at the target, and the rows of the tables that are still there."""
+    target = run.options.target_phase
+    standing = pd.DataFrame({"_key": list(at), "at_target": [target in phases for phases in at.values()]})
+    strict = not any(s.breaking for d in run.histories for s in run.steps(d))
+    results = [
+        gate.evaluate(suites.standing(target), [standing], gate=f"every database at phase {target}"),
+        _rows_gate(before, after, "rows, over the whole run", strict=strict),
+    ]
+    judge(run, "whole", results)
+
+
+def passed(run: SchemaRun, number: int) -> bool:
+    """Whether the run has come through that phase's gate."""
+    found = run.folder.read_json(f"gates/phase-{number}.json")
+    return bool(found) and all(result["passed"] for result in found)
+
+
+def judge(run: SchemaRun, name: str, results: list[GateResult]) -> None:
+    """Publish what a gate found. Raises `GateError` with what did not hold."""
+    run.folder.write(f"gates/{name}.json", json.dumps([r.to_json() for r in results], indent=1))
+    said = []
+    for result in results:
+        broken = [
+            f"{e.rule} ({e.description}): {e.observed or e.examples}"
+            for e in result.expectations
+            if not e.passed and e.severity == "critical"
+        ]
+        if not result.passed:
+            said.append(f"{result.gate}: {'; '.join([*result.errors, *broken])}")
+    if said:
+        raise GateError(f"the {name} gate of run {run.id} did not pass, so nothing after it runs. {' | '.join(said)}")
+
+
+def _changes(before: Looked, after: Looked) -> pd.DataFrame:
+    """One row for each object before or after; see `SchemaPhase`."""
+    rows = []
+    for database in after:
+        was, now = before[database][0], after[database][0]
+        for kind, name in sorted({*was, *now}):
+            old, new = was.get((kind, name)), now.get((kind, name))
+            fate = "added" if old is None else "removed" if new is None else "same" if old == new else "changed"
+            rows.append(
+                {
+                    "_key": f"{database} {kind} {name}", "database": database, "kind": kind, "name": name, "fate": fate,
+                    "before": old and old.text, "after": new and new.text,
+                    "added_table": f"{database}.{name}" if kind == "table" and fate == "added" else None,
+                    "there": None if new is None else f"{database}: {kind} {name}: {new.text}".removesuffix(": "),
+                }
+            )  # fmt: skip
+    names = ["_key", "database", "kind", "name", "fate", "before", "after", "added_table", "there"]
+    return pd.DataFrame(rows, columns=names, dtype=object)
+
+
+def _rows_gate(before: Looked, after: Looked, title: str, *, strict: bool) -> GateResult:
+    rows = []
+    for database in after:
+        was, now = before[database][1], after[database][1]
+        for table in sorted(set(was) & set(now)):
+            other = [c for c, x in was[table].checksums.items() if now[table].checksums.get(c, x) != x]
+            rows.append(
+                {
+                    "_key": f"{database}.{table}", "rows_before": was[table].count, "rows_after": now[table].count,
+                    "same_values": not other,
+                }
+            )  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["_key", "rows_before", "rows_after", "same_values"])
+    return gate.evaluate(suites.rows if strict else suites.rows_of_breaking, [frame], gate=title, allow_empty=True)

@@ -1,0 +1,145 @@
+"""Lint: what each revision would run, judged by squawk before it runs anywhere.
+
+How bad a finding is, is decided here, by its rule: squawk itself calls every one of them a warning.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from ..errors import DeclarationError
+from .history import History, Step
+
+SECONDS = 60
+
+
+class Level(StrEnum):
+    """What a finding means for the run."""
+
+    BREAKING = "breaking"  # who uses the schema may stop working: refused unless the revision says `breaking`
+    LOCKS = "locks"  # blocks readers or writers while it works: refused unless the revision says `locks`
+    NOTE = "note"  # worth a look, never refused
+    NOT_LINTED = "not linted"  # nothing is known about it: refused, always
+
+
+_LEVELS: dict[Level, str] = {
+    Level.BREAKING: "renaming-column renaming-table renaming-object ban-drop-column ban-drop-table ban-drop-database ban-drop-view "
+    "ban-drop-function ban-drop-type ban-drop-schema ban-drop-sequence ban-drop-domain ban-drop-extension ban-drop-not-null "
+    "ban-truncate-cascade ban-set-schema changing-column-type ban-drop-generated-expression ban-replace-view-function "
+    "ban-drop-constraint adding-required-field ban-revoke",
+    Level.LOCKS: "require-concurrent-index-creation require-concurrent-index-deletion require-concurrent-partition-detach "
+    "require-concurrent-reindex constraint-missing-not-valid adding-field-with-default adding-foreign-key-constraint "
+    "adding-not-nullable-field adding-serial-primary-key-field disallowed-unique-constraint prefer-repack "
+    "ban-concurrent-index-creation-in-transaction ban-create-domain-with-constraint ban-alter-domain-with-add-constraint",
+    Level.NOTE: "prefer-bigint-over-int prefer-bigint-over-smallint prefer-identity prefer-robust-stmts prefer-text-field "
+    "prefer-timestamp-tz ban-char-field transaction-nesting require-enum-value-ordering identifier-too-long unused-ignore "
+    "ban-uncommitted-transaction require-table-schema",
+}
+LEVELS = {rule: level for level, rules in _LEVELS.items() for rule in rules.split()}
+"""The level of every rule; one that is not here is new to us and counts as `LOCKS`."""
+_OURS = ("require-lock-timeout", "require-statement-timeout", "require-timeout-settings")  # set around every revision
+
+
+@dataclass(frozen=True, kw_only=True)
+class LintFinding:
+    """`line` counts from 1, in the rendered SQL of the revision. `excuse` is why the revision may do it."""
+
+    rule: str
+    level: Level
+    line: int
+    message: str
+    excuse: str | None
+
+    @property
+    def refused(self) -> bool:
+        """Whether it stops the run."""
+        return self.level is Level.NOT_LINTED or (self.level is not Level.NOTE and self.excuse is None)
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {**asdict(self), "level": str(self.level), "refused": self.refused}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linted:
+    """A step, the SQL it runs, and what was found in it."""
+
+    step: Step
+    sql: str
+    findings: tuple[LintFinding, ...]
+
+
+def lint(history: History, heads: Sequence[str], steps: Sequence[Step]) -> list[Linted]:
+    """Lint each of the steps that follow each other from those heads. A revision that cannot be rendered or parsed is
+    `not linted`, which is a finding that cannot be excused."""
+    linted = []
+    for step in steps:
+        try:
+            sql = history.sql(step, heads)
+        except DeclarationError as error:
+            unknown = LintFinding(rule="not-rendered", level=Level.NOT_LINTED, line=0, message=str(error), excuse=None)
+            linted.append(Linted(step=step, sql="", findings=(unknown,)))
+        else:
+            linted.append(Linted(step=step, sql=sql, findings=tuple(lint_sql(sql, step))))
+        heads = history.after(heads, step)
+    return linted
+
+
+def lint_sql(sql: str, step: Step) -> list[LintFinding]:
+    """What squawk finds in the SQL of a step. Raises `DeclarationError` when squawk is missing or does not answer."""
+    arguments = [_squawk(), "--reporter", "json", "--exclude", ",".join(_OURS)]
+    try:
+        done = subprocess.run(
+            arguments, input=sql, capture_output=True, text=True, timeout=SECONDS, check=False, cwd="/"
+        )
+        found = json.loads(done.stdout or "[]")
+    except (subprocess.TimeoutExpired, ValueError) as error:
+        raise DeclarationError(f"{step.name}: squawk gave no answer that can be read: {error}") from error
+    if done.returncode not in (0, 1) or (done.returncode == 1 and not found):
+        raise DeclarationError(f"{step.name}: squawk ended with status {done.returncode}: {done.stderr.strip()[:500]}")
+    return [_finding(item, step) for item in found]
+
+
+def _finding(item: dict[str, Any], step: Step) -> LintFinding:
+    rule = str(item["rule_name"])
+    if rule == "syntax-error" or item["level"] == "Error":
+        level, excuse = Level.NOT_LINTED, None
+    else:
+        level = LEVELS.get(rule, Level.LOCKS)
+        going_down = None if step.up else "the run goes down, which asks for approval"
+        excuse = {Level.BREAKING: step.breaking or going_down, Level.LOCKS: step.locks or going_down}.get(level)
+    message = " ".join(part for part in (item.get("message"), item.get("help")) if part)
+    return LintFinding(rule=rule, level=level, line=int(item["line"]) + 1, message=message, excuse=excuse)
+
+
+def refusals(linted: Sequence[Linted]) -> list[str]:
+    """Why the run may not go on, in words; nothing if it may."""
+    said = []
+    for one in linted:
+        for finding in one.findings:
+            if finding.refused:
+                what = f"{one.step.name}, line {finding.line}: {finding.level}, {finding.rule}: {finding.message}"
+                way = (
+                    ""
+                    if finding.level is Level.NOT_LINTED
+                    else f' If it is right, say why in the revision: {finding.level} = "…".'
+                )
+                said.append(what + way)
+    return said
+
+
+def _squawk() -> str:
+    """The program: beside this Python, or on the path."""
+    beside = Path(sys.executable).parent / "squawk"
+    found = str(beside) if beside.is_file() else shutil.which("squawk")
+    if found is None:
+        raise DeclarationError("the SQL linter is not installed: pip install squawk-cli")
+    return found

@@ -1,0 +1,80 @@
+"""Preflight: where every database stands, that they stand at one phase, and the way from there to the target."""
+
+from __future__ import annotations
+
+import json
+
+from ..errors import OptionsError, SourceError
+from ..run import Mode
+from . import describe
+from .history import NOWHERE
+from .run import SchemaRun
+
+
+def preflight(run: SchemaRun, triggered_by: str | None = None) -> list[str]:
+    """Enter the run in the ledger, take the hold on its databases (mode apply), and find the way; the databases' ids.
+
+    Raises `SourceError` when a database stands between phases or not where the others do, saying which is where;
+    `OptionsError` for a target that is no phase; `TargetHeldError`, `StatusError`.
+    """
+    run.ledger.upgrade()
+    run.ledger.begin(
+        run.id,
+        migration_id=run.migration.id,
+        dag_id=run.dag_id,
+        triggered_by=triggered_by,
+        options=run.options.to_json(),
+    )
+    with run.ledger.step(run.id, "preflight", "0"):
+        target = run.options.target_phase
+        if target > run.migration.last_phase:
+            raise OptionsError(
+                f"target_phase is {target}; the phases of {run.migration.id} are 0 to {run.migration.last_phase}"
+            )
+        if run.options.mode is Mode.APPLY:
+            run.ledger.hold(run.id, targets(run), holder=run.holder)
+        heads = {database: heads_of(run, database) for database in run.histories}
+        phase = phase_of(run, heads)
+        if phase is None and not run.options.realign:
+            raise SourceError(
+                f"the databases of {run.migration.id} are not at one phase: {where(run, heads)}. Nothing was changed. Clear the failed "
+                "task of the run that left them so, or start a run with realign set, which brings each to the target on its own way"
+            )
+        about = {"options": run.options.to_json(), "heads": heads, "phase": phase, "hops": _hops(phase, target)}
+        run.folder.write("run.json", json.dumps(about, indent=1))
+    return list(run.histories)
+
+
+def targets(run: SchemaRun) -> list[str]:
+    """What the run's hold is taken on: each database, without secrets."""
+    return [f"postgres://{describe.place_of(run.uri_of(database))}#schema" for database in run.histories]
+
+
+def heads_of(run: SchemaRun, database: str) -> tuple[str, ...]:
+    """The revisions that the database is at."""
+    with describe.connected(run.uri_of(database), f"look at the revision of {database}") as connection:
+        return run.histories[database].heads(connection)
+
+
+def phase_of(run: SchemaRun, heads: dict[str, tuple[str, ...]]) -> int | None:
+    """The phase that all databases are at (the lowest, where later ones hold nothing), or None where there is no such."""
+    stand = [history.standing(heads[database]) for database, history in run.histories.items()]
+    at = set(stand[0]).intersection(*stand[1:])
+    return min(at) if at else None
+
+
+def where(run: SchemaRun, heads: dict[str, tuple[str, ...]]) -> str:
+    """Which database is where, in words."""
+    said = []
+    for database, history in run.histories.items():
+        stand = history.standing(heads[database])
+        phases = "no phase yet" if stand.start == NOWHERE else f"phase {stand.start}"
+        said.append(f"{database} is at {phases} (revision {', '.join(heads[database]) or 'none'})")
+    return ", ".join(said)
+
+
+def _hops(phase: int | None, target: int) -> list[int]:
+    """The phases that all databases come to, one after the other."""
+    if phase is None:
+        return [target]
+    return list(range(phase + 1, target + 1)) if target > phase else list(range(phase - 1, target - 1, -1))

@@ -1,0 +1,175 @@
+"""Rehearse: the run's revisions on a clone of the database, up, with sample rows in, down, and up again.
+
+What it finds out is what nobody can see in a script: that a way down loses rows of tables that were there before, or
+does not lead back to the schema it came from. The clone is dropped, whatever happens.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..errors import StoreRejectedError
+from . import describe, samples
+from .clone import clone_of
+from .describe import Schema
+from .history import History, Step
+
+Holding = dict[str, describe.Rows]
+log = logging.getLogger(__name__)
+
+SHOWN = 12
+"""Lines of a difference that are told."""
+
+
+@dataclass(kw_only=True)
+class Rehearsed:
+    """What a rehearsal found. `problems`: why the run may not go on. `touched`: tables that the run would change or
+    drop. `lost`: what would be gone, `table x` or `column x.y`, and how many rows (values) of the real database's go
+    with it. `notes`: what could not be rehearsed."""
+
+    database: str
+    cloned_by: str = ""
+    steps: int = 0
+    sample_rows: int = 0
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    touched: list[str] = field(default_factory=list)
+    lost: dict[str, int] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+
+def rehearse(history: History, uri: str, steps: list[Step], clone: str, lock_timeout: float) -> Rehearsed:
+    """Rehearse the steps on a clone of that name of the database at `uri`.
+
+    A revision that fails, on whichever way, is a problem, and the rehearsal ends there. Raises `StoreUnavailableError`
+    when the database cannot be cloned because somebody uses it."""
+    found = Rehearsed(database=history.declared.id)
+    if not steps:
+        return found
+    with clone_of(uri, clone) as (copy, found.cloned_by):
+        stage = _Stage(history, copy, lock_timeout, found)
+        start, rows = stage.look()
+        here = start
+        for step in steps:
+            before = here
+            try:
+                here = stage.step(step)
+            except StoreRejectedError as error:
+                found.problems.append(str(error))
+                break
+            found.steps += 1
+            found.touched += [
+                t for t in describe.touched(before, here) if ("table", t) in start and t not in found.touched
+            ]
+            for kind, name in describe.lost(before, here):
+                if (kind, name) in start:
+                    found.lost[f"{kind} {name}"] = _held(rows, kind, name)
+    log.info("%s: %s steps rehearsed, %s problems", found.database, found.steps, len(found.problems))
+    return found
+
+
+def _held(rows: Holding, kind: str, name: str) -> int:
+    """How many rows of a table, or values of a column, the real database holds."""
+    if kind == "table":
+        return rows[name].count
+    table, _, column = name.rpartition(".")
+    return rows[table].values[column]
+
+
+def _kept(was: Holding, *schemas: Schema) -> Holding:
+    """The rows as they were, of those tables and columns that each of the schemas has."""
+    return {
+        table: replace(
+            rows,
+            checksums={
+                c: x for c, x in rows.checksums.items() if all(("column", f"{table}.{c}") in s for s in schemas)
+            },
+        )
+        for table, rows in was.items()
+        if all(("table", table) in s for s in schemas)
+    }
+
+
+class _Stage:
+    """A clone, and what happens on it."""
+
+    def __init__(self, history: History, uri: str, lock_timeout: float, found: Rehearsed) -> None:
+        self._history, self._uri, self._lock_timeout, self._found = history, uri, lock_timeout, found
+
+    @contextmanager
+    def _open(self, doing: str) -> Iterator[sa.Connection]:
+        with describe.connected(self._uri, f"rehearse {doing}", lock_timeout=self._lock_timeout) as connection:
+            yield connection
+
+    def look(self) -> tuple[Schema, Holding]:
+        """The clone's schema and rows."""
+        with self._open("a look at it") as connection:
+            schema = describe.schema(connection, self._history.declared.version_table)
+            return schema, describe.rows(connection, schema)
+
+    def step(self, step: Step) -> Schema:
+        """One revision: there, with sample rows in, back, and there again; the schema it leads to."""
+        self._sample(step)
+        before, was = self.look()
+        self._run(step)
+        after, now = self.look()
+        if not step.breaking:
+            self._same_rows(step, _kept(was, before, after), now)
+        if step.irreversible:
+            self._found.notes.append(f"{step.name} has no way down: {step.irreversible}")
+            return after
+        back = self._history.back(step)
+        self._sample(step)
+        _, was = self.look()
+        self._run(back)
+        found, now = self.look()
+        self._same_schema(back, before, found)
+        if not step.breaking:
+            self._same_rows(back, _kept(was, before, after), now)
+        self._run(step)
+        found, now = self.look()
+        self._same_schema(step, after, found)
+        if not step.breaking:
+            self._same_rows(step, _kept(was, before, after), now)
+        return after
+
+    def _run(self, step: Step) -> None:
+        with self._open(step.name) as connection:
+            self._history.run(connection, step)
+
+    def _sample(self, step: Step) -> None:
+        with self._open(f"{step.name}: sample rows") as connection:
+            done = samples.fill(
+                connection, describe.tables(describe.schema(connection, self._history.declared.version_table))
+            )
+        self._found.sample_rows += sum(done.made.values())
+        for table, why in done.without.items():
+            note = f"table {table} was rehearsed without a row: {why}"
+            if note not in self._found.notes:
+                self._found.notes.append(note)
+
+    def _same_rows(self, step: Step, was: Holding, now: Holding) -> None:
+        self._found.problems += [f"{step.name}: {said}" for said in describe.rows_lost(was, now)]
+
+    def _same_schema(self, step: Step, wanted: Schema, found: Schema) -> None:
+        lines = list(
+            difflib.unified_diff(
+                describe.text(wanted).splitlines(), describe.text(found).splitlines(), n=0, lineterm=""
+            )
+        )
+        changes = [line for line in lines if line[:1] in "+-" and not line.startswith(("+++", "---"))]
+        if changes:
+            more = f" and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
+            self._found.problems.append(
+                f"{step.name} does not lead back to the schema that was there (-: missing, +: too many): {'; '.join(changes[:SHOWN])}{more}"
+            )

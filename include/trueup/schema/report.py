@@ -1,0 +1,164 @@
+"""The report of a schema run, in the same form as that of a run on rows, with a part of its own: `schema`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from ..errors import TrueupError
+from ..ledger import Status
+from ..report import artifacts, moment, render, timings
+from ..report.verdict import NEXT, unfinished
+from ..run import Mode
+from .preflight import heads_of, where
+from .run import SchemaRun
+from .verbs import going
+
+FORMAT = 1
+_NEXT = {
+    **NEXT,
+    "GateError": "Nothing goes on after a gate that did not pass. Mend what the message names (the revision, or the database), then "
+    "trigger the DAG again: it goes on from where the databases are.",
+    "SourceError": "Nothing was changed. Check where the databases are, and the code that is deployed.",
+}
+
+
+def report(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
+    """Write the report, settle the run's status in the ledger, and give up its hold; the verdict."""
+    facts = collect(run, failed_tasks)
+    run.folder.write("report.json", json.dumps(facts, indent=1, default=str))
+    run.folder.write("report.html", render.html(facts))
+    run.folder.write("report.md", render.markdown(facts))
+    if run.ledger.run(run.id) is not None:
+        run.ledger.move(run.id, Status(facts["run"]["status"]), facts["verdict"]["headline"])
+        run.ledger.release(run.id)
+    return dict(facts["verdict"])
+
+
+def collect(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
+    """Everything that the report says, as JSON values."""
+    entered = run.ledger.run(run.id) or {}
+    steps = run.ledger.steps(run.id)
+    last = "approve" if run.options.mode is Mode.PLAN else "gate"
+    failed = unfinished(steps, failed_tasks, last, _NEXT)
+    status = Status.FAILED if failed else Status.PLANNED if run.options.mode is Mode.PLAN else Status.PROVEN
+    about = _schema(run)
+    return {
+        "format": FORMAT,
+        "migration": {"id": run.migration.id, "title": run.migration.title, "owner": run.migration.owner},
+        "run": {
+            "id": run.id,
+            "dag_id": run.dag_id,
+            "mode": str(run.options.mode),
+            "triggered_by": entered.get("triggered_by"),
+            "window": None,
+            "options": {k: v for k, v in run.options.to_json().items() if k != "mode"},
+            "started_at": moment(entered.get("started_at")),
+            "ended_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "status": str(status),
+            "failed": failed,
+        },
+        "verdict": _verdict(run, status, failed, about),
+        "plan": None,
+        "applied": [],
+        "gates": _gates(run),
+        "proof": [],
+        "findings": [],
+        "approval": None,
+        "schema": about,
+        "timings": timings(steps),
+        "artifacts": artifacts(run.folder),
+        "undo": {"how": _undo(run, about)},
+    }
+
+
+def _schema(run: SchemaRun) -> dict[str, Any]:
+    """What was to be done to the schemas, what was found before it, and where the databases are."""
+    start = run.folder.read_json("run.json")
+    if start is None:
+        return {
+            "target_phase": run.options.target_phase,
+            "from_phase": None,
+            "where": _where(run),
+            "steps": [],
+            "rehearsals": [],
+            "going": [],
+            "backups": [],
+        }
+    linted = [f for m in run.folder.manifests("lint") for f in m.facts["findings"]]
+    steps = []
+    for database in run.histories:
+        for step in run.steps(database):
+            way = "up" if step.up else "down"
+            mine = [f for f in linted if (f["database"], f["revision"], f["way"]) == (database, step.revision, way)]
+            says = {
+                n: getattr(step, n)
+                for n in ("database", "phase", "revision", "title", "breaking", "locks", "irreversible")
+            }
+            steps.append({**says, "way": way, "findings": mine})
+    return {
+        "target_phase": run.options.target_phase,
+        "from_phase": start["phase"],
+        "where": _where(run),
+        "steps": sorted(steps, key=lambda s: s["phase"] if s["way"] == "up" else -s["phase"]),
+        "rehearsals": [m.facts for m in run.folder.manifests("rehearse")],
+        "going": going(run),
+        "backups": [{"database": m.part, "rows": m.facts["rows"]} for m in run.folder.manifests("backup")],
+    }
+
+
+def _where(run: SchemaRun) -> str:
+    try:
+        return where(run, {database: heads_of(run, database) for database in run.histories})
+    except TrueupError as error:
+        return f"not known: {error}"
+
+
+def _gates(run: SchemaRun) -> list[dict[str, Any]]:
+    hops = (run.folder.read_json("run.json") or {"hops": []})["hops"]
+    names = [*(f"phase-{hop}" for hop in hops), "whole"]
+    return [gate for name in names for gate in run.folder.read_json(f"gates/{name}.json") or []]
+
+
+def _verdict(run: SchemaRun, status: Status, failed: dict[str, str] | None, about: dict[str, Any]) -> dict[str, str]:
+    target, steps = run.options.target_phase, about["steps"]
+    if failed is not None:
+        return {
+            "status": "failed",
+            "headline": f"Failed at {failed['step']}: {about['where']}.",
+            "next": failed["next"],
+        }
+    if not steps:
+        headline = f"Nothing to do: every database is at phase {target}."
+        return {"status": "passed", "headline": headline, "next": "To change the schemas, choose another target_phase."}
+    revisions = f"{len(steps)} revision{'s' if len(steps) > 1 else ''}"
+    if status is Status.PLANNED:
+        down = (
+            f" Going down drops {'; '.join(about['going'])}: set approve_down if that is meant."
+            if about["going"]
+            else ""
+        )
+        way = f"from phase {about['from_phase']} to phase {target}"
+        headline = f"Planned, nothing changed: {revisions} {way}, linted and rehearsed on clones.{down}"
+        return {
+            "status": "passed",
+            "headline": headline,
+            "next": "Read what would run. To carry it out, trigger the DAG with mode apply.",
+        }
+    headline = f"Proven: {revisions} run, every database is at phase {target}, and what was to stay is as it was."
+    return {"status": "passed", "headline": headline, "next": "Deploy the code that uses this phase."}
+
+
+def _undo(run: SchemaRun, about: dict[str, Any]) -> str:
+    start = about["from_phase"]
+    if run.options.mode is Mode.PLAN or not about["steps"] or start is None or start < 0:
+        return "Nothing was changed, or there is no phase to go back to: there is nothing to undo."
+    back = f"Trigger this DAG with target_phase {start}."
+    if about["going"]:
+        return (
+            f"{back} That makes the tables again, empty. Their rows are in backup/<database>/<table>.copy.gz: unpack the file "
+            "and put it back by COPY <table> (<columns as in <table>.columns.json>) FROM STDIN."
+        )
+    return f"{back} Rows that were written to new tables and columns since go with them: that asks for approval, and names them."

@@ -1,0 +1,125 @@
+"""The verbs before anything changes: lint, rehearse, approve, back up."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..errors import GateError
+from ..run import Mode
+from ..workspace import Manifest
+from . import describe, rehearse
+from . import lint as linter
+from .run import SchemaRun
+
+
+def lint(run: SchemaRun) -> dict[str, int]:
+    """Lint every revision that the run would run; publish its SQL, and what was found; findings by level.
+
+    Raises `GateError` for what the revision does not excuse, and for what could not be linted."""
+    with run.ledger.step(run.id, "lint", "0"):
+        start, files, refused = run.start, [], []
+        found: list[dict[str, Any]] = []
+        for database, history in run.histories.items():
+            linted = linter.lint(history, tuple(start["heads"][database]), run.steps(database))
+            for number, one in enumerate(linted):
+                way = "up" if one.step.up else "down"
+                files.append(run.folder.write(f"lint/{database}/{number:02}-{one.step.revision}-{way}.sql", one.sql))
+                about = {"database": database, "revision": one.step.revision, "way": way}
+                found += [{**about, **finding.to_json()} for finding in one.findings]
+            refused += linter.refusals(linted)
+        run.folder.seal(Manifest(step="lint", part="0", files=tuple(files), facts={"findings": found}))
+        if refused:
+            raise GateError(
+                f"the lint refuses {len(refused)} of what the run would do, so nothing was changed. {' | '.join(refused[:10])}"
+            )
+    return {str(level): sum(f["level"] == level for f in found) for level in linter.Level}
+
+
+def rehearsal(run: SchemaRun, database: str) -> dict[str, Any]:
+    """Rehearse the run's steps on a clone of one database, and publish what was found; counts.
+
+    Raises `GateError` with the problems; `StoreUnavailableError` when the database cannot be cloned now."""
+    with run.ledger.step(run.id, "rehearse", database):
+        clone = f"trueup_{run.migration.id[:20]}_{database[:20]}_{_short(run.id)}"
+        found = rehearse.rehearse(
+            run.histories[database], run.uri_of(database), run.steps(database), clone, run.migration.lock_timeout
+        )
+        run.folder.seal(Manifest(step="rehearse", part=database, facts=found.to_json()))
+        if found.problems:
+            raise GateError(
+                f"the rehearsal on a clone of {database} failed, so nothing was changed. {' | '.join(found.problems[:10])}"
+            )
+    return {
+        "steps": found.steps,
+        "sample_rows": found.sample_rows,
+        "notes": len(found.notes),
+        "cloned_by": found.cloned_by,
+    }
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def approve(run: SchemaRun) -> list[str]:
+    """What would be gone, in words: nothing, or it is approved. Raises `GateError` where it is not (mode apply)."""
+    with run.ledger.step(run.id, "approve", "0"):
+        lost = going(run)
+        if lost and run.options.mode is Mode.APPLY and not run.options.approve_down:
+            raise GateError(
+                f"going to phase {run.options.target_phase} drops what may be in use, and nobody has approved that: {'; '.join(lost)}. "
+                "Nothing was changed. To go on, start a run with approve_down set; what goes is backed up first"
+            )
+    return lost
+
+
+def going(run: SchemaRun) -> list[str]:
+    """What the run drops, as its rehearsals found: tables with their rows, columns with their values."""
+    said = []
+    for manifest in run.folder.manifests("rehearse"):
+        for what, count in manifest.facts["lost"].items():
+            unit = "rows" if what.startswith("table ") else "values"
+            said.append(f"{manifest.part}: {what} ({count:,} {unit})")
+    return said
+
+
+def backup(run: SchemaRun, database: str) -> dict[str, int]:
+    """Copy every row of every table that the run changes or drops to `backup/<database>/<table>.copy.gz` (PostgreSQL's COPY
+    text format, columns as in `<table>.columns.json`), as one snapshot sees them; rows, by table."""
+    with run.ledger.step(run.id, "backup", database):
+        (rehearsed,) = [m for m in run.folder.manifests("rehearse", len(run.histories)) if m.part == database]
+        wanted: list[str] = rehearsed.facts["touched"]
+        files, rows, states = [], {}, {}
+        with (
+            describe.connected(run.uri_of(database), f"back up {database}") as connection,
+            run.workspace.scratch() as scratch,
+        ):
+            connection.execution_options(isolation_level="REPEATABLE READ")
+            schema = describe.schema(connection, run.migration.history(database).version_table)
+            states = describe.rows(connection, {k: d for k, d in schema.items() if d.table in wanted})
+            for table in wanted:
+                names = describe.columns(schema, table)
+                local = scratch / "rows"
+                rows[table] = _copy(connection, table, names, local)
+                files.append(run.folder.publish(local, f"backup/{database}/{table}.copy.gz", rows[table]))
+                files.append(run.folder.write(f"backup/{database}/{table}.columns.json", json.dumps(names)))
+        held = {table: {"count": r.count, "checksums": r.checksums} for table, r in states.items()}
+        run.folder.seal(Manifest(step="backup", part=database, files=tuple(files), facts={"rows": rows, "held": held}))
+    return rows
+
+
+def _copy(connection: sa.Connection, table: str, names: list[str], local: Any) -> int:
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    columns = ", ".join(describe.quoted(n) for n in names)
+    query = f"COPY (SELECT {columns} FROM {describe.qualified(table)}) TO STDOUT"
+    with gzip.open(local, "wb", compresslevel=3) as out, driver.cursor() as cursor:
+        with cursor.copy(query.encode()) as copy:
+            for block in copy:
+                out.write(block)
+        return int(cursor.rowcount)

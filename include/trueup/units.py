@@ -1,0 +1,69 @@
+"""The walk of a phase with two targets: in units, each what one source row makes of both, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+import duckdb
+import pyarrow as pa
+
+from . import duck
+from .model import SOURCE_KEY, Phase, Table
+from .plan import KEEP, planned
+from .run import Run
+from .stores import Outcome, Share, arrow_schema
+
+Batch = tuple[int, int, partial[dict[str, Outcome]]]
+"""Number, rows, and what writes it: the outcome by output, the phase's own first."""
+
+
+def batches(run: Run, phase: Phase, partition: int) -> Iterator[Batch]:
+    """The batches of a partition's plan, in the order of source keys: of each source row of which there is something to
+    add or to change, that; the same batches under the same numbers at every call."""
+    sizes = run.folder.read_json("run.json")["batch_rows"]
+    size = max(1, min(sizes[output.target] for output in phase.outputs) // len(phase.outputs))
+    with run.workspace.scratch() as scratch, duck.connect(scratch) as connection:
+        for output in phase.outputs:
+            path = duck.literal(str(run.folder.fetch(planned(run, output.name, partition), scratch)))
+            connection.execute(
+                f"CREATE TEMP VIEW to_{output.view} AS SELECT * FROM read_parquet({path}) WHERE _verb <> '{KEEP}'"
+            )
+        sources = " UNION ".join(f"SELECT {SOURCE_KEY} FROM to_{output.view}" for output in phase.outputs)
+        connection.execute(
+            f"CREATE TEMP TABLE units AS SELECT {SOURCE_KEY}, row_number() OVER (ORDER BY {SOURCE_KEY}) - 1 AS unit "
+            f"FROM ({sources})"
+        )
+        for output in phase.outputs:
+            connection.execute(
+                f"CREATE TEMP TABLE numbered_{output.view} AS SELECT unit, p.* FROM to_{output.view} p "
+                f"JOIN units USING ({SOURCE_KEY}) ORDER BY unit, _key"
+            )
+        units = duck.count(connection, "SELECT count(*) FROM units")
+        for number, start in enumerate(range(0, units, size)):
+            shares = {
+                output.name: _share(connection, output.view, run.migration.target(output.target).table, start, size)
+                for output in phase.outputs
+            }
+            rows = sum(share.rows.num_rows for share in shares.values())
+            yield number, rows, partial(_write, run, phase, shares)
+
+
+def _share(connection: duckdb.DuckDBPyConnection, view: str, table: Table, start: int, size: int) -> Share:
+    schema = arrow_schema(table)
+    found = connection.sql(
+        f"SELECT * FROM numbered_{view} WHERE unit >= {start} AND unit < {start + size} ORDER BY unit, _key"
+    ).to_arrow_table()
+    before = found["_before"].combine_chunks()
+    was = pa.Table.from_arrays(before.flatten(), names=[field.name for field in before.type])
+    return Share(
+        table=table,
+        rows=found.select(schema.names).cast(schema),
+        before=was.select(schema.names).cast(schema),
+        units=tuple(found["unit"].to_pylist()),
+    )
+
+
+def _write(run: Run, phase: Phase, shares: Mapping[str, Share]) -> dict[str, Outcome]:
+    store = run.store_of(run.migration.target(phase.target).table)
+    return dict(zip(shares, store.together(list(shares.values())), strict=True))

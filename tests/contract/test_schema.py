@@ -1,0 +1,266 @@
+"""Schema changes on real databases: what the lint refuses, what the rehearsal catches, what apply survives."""
+
+from __future__ import annotations
+
+import re
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.embedded import postgres
+from include.trueup.errors import DeclarationError, GateError, SourceError, StoreRejectedError, StoreUnavailableError
+from include.trueup.ledger import Ledger
+from include.trueup.run import Mode
+from include.trueup.schema import clone, describe
+from include.trueup.schema.apply import apply
+from include.trueup.schema.history import History
+from include.trueup.schema.lint import lint
+from include.trueup.schema.preflight import preflight
+from include.trueup.schema.rehearse import rehearse
+from include.trueup.schema.run import SchemaRun
+from include.trueup.schema.verbs import approve, backup
+from include.trueup.schema.verbs import lint as lint_run
+from include.trueup.schema.verbs import rehearsal as rehearse_run
+from include.trueup.schema.walk import walk
+from include.trueup.workspace import Workspace
+from tests.postgres_tables import new_database, run_sql
+from tests.schemas import Databases, history, migration_of, revision
+
+BASE = revision(
+    "CREATE TABLE thing (id int PRIMARY KEY, name text); INSERT INTO thing VALUES (1, 'a'), (2, 'b')",
+    "DROP TABLE thing",
+)
+
+
+@pytest.fixture
+def uri(postgres_server: postgres.Server) -> str:
+    return new_database(postgres_server)
+
+
+def found(folder: Path, *bodies: str, uri: str = "") -> Any:
+    """The lint's findings on the last of the revisions, by rule."""
+    read = History(history(folder, *bodies))
+    (linted,) = lint(read, (f"r{len(bodies) - 2}",), read.steps((f"r{len(bodies) - 2}",), len(bodies)))
+    return {f.rule: f for f in linted.findings}
+
+
+@pytest.mark.parametrize(
+    ("sql", "rule", "level"),
+    [
+        ("ALTER TABLE thing RENAME COLUMN name TO title", "renaming-column", "breaking"),
+        ("ALTER TABLE thing RENAME TO things", "renaming-table", "breaking"),
+        ("ALTER TABLE thing DROP COLUMN name", "ban-drop-column", "breaking"),
+        ("DROP TABLE thing", "ban-drop-table", "breaking"),
+        ("ALTER TABLE thing ALTER COLUMN id TYPE bigint", "changing-column-type", "breaking"),
+        ("CREATE INDEX thing_name ON thing (name)", "require-concurrent-index-creation", "locks"),
+        ("ALTER TABLE thing ADD CONSTRAINT named CHECK (name <> '')", "constraint-missing-not-valid", "locks"),
+        ("ALTER TABEL thing", "syntax-error", "not linted"),
+    ],
+)
+def test_what_the_lint_refuses(tmp_path: Path, sql: str, rule: str, level: str) -> None:
+    finding = found(tmp_path, BASE, revision(sql))[rule]
+    assert (str(finding.level), finding.refused) == (level, True)
+    excused = found(tmp_path / "excused", BASE, revision(sql, more='breaking = "asked for"\nlocks = "it is small"'))[
+        rule
+    ]
+    assert excused.refused is (level == "not linted")
+
+
+def test_what_adds_is_not_refused(tmp_path: Path) -> None:
+    more = "CREATE TABLE other (id uuid PRIMARY KEY, thing int REFERENCES thing); CREATE INDEX other_thing ON other (thing)"
+    assert not [f for f in found(tmp_path, BASE, revision(more)).values() if f.refused]
+
+
+def test_sql_that_cannot_be_rendered_counts_as_not_linted(tmp_path: Path) -> None:
+    asks = "def upgrade():\n    op.execute(op.get_bind().exec_driver_sql('SELECT 1').scalar_one())\ndef downgrade():\n    pass\n"
+    assert found(tmp_path, BASE, asks)["not-rendered"].refused
+
+
+def test_a_refused_run_changes_nothing_and_says_how_to_go_on(
+    tmp_path: Path, postgres_server: postgres.Server, ledger: Ledger, workspace: Workspace
+) -> None:
+    app = history(tmp_path, BASE, revision("ALTER TABLE thing DROP COLUMN name"))
+    databases = Databases(postgres_server, migration_of(app, phases=2), ledger, workspace)
+    walk(databases.run(0))
+    with pytest.raises(GateError, match=r'ban-drop-column.*say why in the revision: breaking = "…"'):
+        walk(databases.run(1))
+    assert run_sql(databases.uri("app"), "SELECT name FROM thing ORDER BY id") == [("a",), ("b",)]
+
+
+def problems(folder: Path, uri: str, *bodies: str) -> list[str]:
+    """What the rehearsal of the last revision finds, the others having run."""
+    read = History(history(folder, *bodies))
+    with describe.connected(uri, "begin") as connection:
+        for step in read.steps((), len(bodies) - 2):
+            read.run(connection, step)
+    before = run_sql(uri, "SELECT * FROM thing ORDER BY id")
+    steps = read.steps((f"r{len(bodies) - 2}",), len(bodies))
+    result = rehearse(read, uri, steps, "rehearsal_clone", 5)
+    assert run_sql(uri, "SELECT * FROM thing ORDER BY id") == before
+    assert run_sql(uri, "SELECT count(*)::int FROM pg_database WHERE datname = 'rehearsal_clone'") == [(0,)]
+    assert result.cloned_by == "template"
+    return result.problems
+
+
+def test_a_sound_revision_passes_its_rehearsal(tmp_path: Path, uri: str) -> None:
+    more = (
+        "CREATE TABLE other (id int PRIMARY KEY, thing int NOT NULL REFERENCES thing); ALTER TABLE thing ADD note text"
+    )
+    assert problems(tmp_path, uri, BASE, revision(more, "ALTER TABLE thing DROP note; DROP TABLE other")) == []
+
+
+@pytest.mark.parametrize(
+    ("up", "down", "said"),
+    [
+        ("ALTER TABLE thing ADD note text", "", r"does not lead back to the schema.*\+column thing.note: text"),
+        ("CREATE TABLE other (id int)", "DROP TABLE other; DROP TABLE thing", "table thing and its 6 rows are gone"),
+        (
+            "ALTER TABLE thing ADD note text",
+            "ALTER TABLE thing DROP note; DELETE FROM thing WHERE id > 1",
+            "thing holds 1 rows, and held 6",
+        ),
+        (
+            "ALTER TABLE thing ADD note text",
+            "ALTER TABLE thing DROP note; UPDATE thing SET name = upper(name)",
+            "other values in name",
+        ),
+        ("UPDATE thing SET name = 'lost'", "", "up .*other values in name"),
+        (
+            "ALTER TABLE thing ADD note text",
+            "ALTER TABLE thing DROP nota",
+            'down .*column "nota" of relation "thing" does not exist',
+        ),
+        (
+            "ALTER TABLE thing ADD UNIQUE (name)",
+            "ALTER TABLE thing DROP CONSTRAINT thing_nam",
+            "constraint .* does not exist",
+        ),
+        ("CREATE INDEX i ON thing (name)", "DROP INDEX i; CREATE INDEX j ON thing (name)", r"\+index thing.j"),
+    ],
+)
+def test_what_the_rehearsal_catches(tmp_path: Path, uri: str, up: str, down: str, said: str) -> None:
+    found = problems(tmp_path, uri, BASE, revision(up, down))
+    assert found
+    assert re.search(said, " | ".join(found)), found
+
+
+def test_a_database_in_use_is_said_or_copied_by_pg_dump(
+    tmp_path: Path, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_sql(uri, "CREATE TABLE thing (id int)", "INSERT INTO thing VALUES (1)")
+    with describe.connected(uri, "use it"):
+        monkeypatch.setenv("PATH", str(tmp_path))
+        with pytest.raises(StoreUnavailableError, match=r"1 other sessions.*pg_dump"):
+            with clone.clone_of(uri, "copied"):
+                pass
+        monkeypatch.setenv(clone.PG_BIN, str(postgres._BIN))
+        with clone.clone_of(uri, "copied") as (copy, how):
+            assert how == "pg_dump"
+            assert run_sql(copy, "SELECT id FROM thing") == [(1,)]
+    assert run_sql(uri, "SELECT count(*)::int FROM pg_database WHERE datname = 'copied'") == [(0,)]
+
+
+def test_labels_that_contradict_the_order_are_refused(tmp_path: Path) -> None:
+    wrong = History(history(tmp_path, "phase = 2\n" + BASE, "phase = 1\n" + revision("SELECT 1")))
+    with pytest.raises(DeclarationError, match="revision r0 is of phase 2, but a revision after it is of phase 1"):
+        _ = wrong.phases
+
+
+def test_a_revision_without_a_label_belongs_to_the_next_one_that_has_one(tmp_path: Path) -> None:
+    plain = [revision(f"CREATE TABLE t{n} (id int)", f"DROP TABLE t{n}") for n in range(4)]
+    read = History(history(tmp_path, *plain, phases={"r0": 0, "r2": 1}))
+    assert read.phases == {"r0": 0, "r1": 1, "r2": 1}
+    assert [s.revision for s in read.steps(("r0",), 1)] == ["r1", "r2"]
+    assert [s.revision for s in read.steps(("r2",), 0)] == ["r2", "r1"]
+    with pytest.raises(SourceError, match=r"stands between phases: it lacks \['r2'\]"):
+        read.standing(("r1",))
+    with pytest.raises(SourceError, match=r"it has \['r3'\], which belong to no phase"):
+        read.standing(("r3",))
+
+
+def test_branches_of_a_phase_all_run_and_all_go(tmp_path: Path, uri: str) -> None:
+    folder = history(tmp_path, revision("CREATE TABLE t (id int)", "DROP TABLE t"))
+    for name in ("left", "right"):
+        body = f'"""{name}."""\nfrom alembic import op\nrevision = "{name}"\ndown_revision = "r0"\nphase = 1\n'
+        (tmp_path / "app" / "versions" / f"{name}.py").write_text(
+            body + revision(f"CREATE TABLE {name}_t (id int)", f"DROP TABLE {name}_t")
+        )
+    read = History(folder)
+    with describe.connected(uri, "run") as connection:
+        for step in read.steps((), 1):
+            read.run(connection, step)
+        assert read.heads(connection) == ("left", "right")
+        assert read.standing(read.heads(connection)).start == 1
+        for step in read.steps(read.heads(connection), 0):
+            read.run(connection, step)
+        assert read.heads(connection) == ("r0",)
+    assert run_sql(
+        uri, "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+    ) == [("t",)]
+
+
+@pytest.fixture
+def two(tmp_path: Path, postgres_server: postgres.Server, ledger: Ledger, workspace: Workspace) -> Databases:
+    """Two databases at phase 0, with a phase 1 for each."""
+    more = revision(
+        "ALTER TABLE thing ADD note text; CREATE TABLE other (id int)", "ALTER TABLE thing DROP note; DROP TABLE other"
+    )
+    histories = [history(tmp_path, BASE, more, id=id) for id in ("one", "two")]
+    made = Databases(postgres_server, migration_of(*histories, phases=2, lock_timeout=0.3), ledger, workspace)
+    walk(made.run(0))
+    return made
+
+
+def ready(run: SchemaRun) -> None:
+    """Everything before apply."""
+    databases = preflight(run)
+    lint_run(run)
+    for database in databases:
+        rehearse_run(run, database)
+    approve(run)
+    for database in databases:
+        backup(run, database)
+
+
+def test_a_lock_that_is_kept_stops_between_the_databases_and_the_same_run_goes_on(two: Databases) -> None:
+    run = two.run(1)
+    ready(run)
+    with describe.connected(two.uri("two"), "keep a lock") as keeper:
+        keeper.exec_driver_sql("LOCK TABLE thing IN SHARE MODE")
+        with pytest.raises(StoreUnavailableError, match=r"keeps a lock.*one is at phase 1 .*two is at phase 0"):
+            apply(run)
+    with pytest.raises(SourceError, match=r"one is at phase 1 .*two is at phase 0"):
+        preflight(two.run(1, mode=Mode.PLAN))
+    assert apply(run) == {"one": 0, "two": 1}
+    assert {g["passed"] for g in run.folder.read_json("gates/phase-1.json")} == {True}
+
+
+def test_rows_written_since_the_backup_stop_what_would_drop_them(
+    two: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walk(two.run(1))
+    run = two.run(0, approve_down=True)
+    ready(run)
+    run_sql(two.uri("one"), "INSERT INTO other VALUES (1)")
+    with pytest.raises(StoreRejectedError, match="written since the backup: table other holds 1 rows, and held 0"):
+        apply(run)
+    assert run_sql(two.uri("one"), "SELECT count(*)::int FROM other") == [(1,)]
+
+
+def test_a_gate_sees_what_a_phase_must_not_have_changed(two: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = two.run(1)
+    ready(run)
+    done = threading.Event()
+    own = History.run
+
+    def meddle(self: History, connection: Any, step: Any, first: Any = None) -> None:
+        own(self, connection, step, first)
+        if not done.is_set():
+            done.set()
+            run_sql(two.uri("two"), "ALTER TABLE thing DROP COLUMN name")
+
+    monkeypatch.setattr(History, "run", meddle)
+    with pytest.raises(GateError, match=r"schema.kept"):
+        apply(run)

@@ -1,0 +1,82 @@
+"""The DAG platform_schema: its structure, and real runs of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.embedded import postgres
+from include.embedded.settings import postgres_connection
+from include.migrations.platform_schema import sample
+from include.migrations.platform_schema.migration import migration
+from include.trueup.stores.postgres import PostgresStore
+from tests.postgres_tables import new_database, run_sql
+
+FILE = Path(__file__).parent.parent.parent / "dags" / "platform_schema.py"
+
+
+@pytest.fixture
+def uris(monkeypatch: pytest.MonkeyPatch, connections: Any, postgres_server: postgres.Server) -> dict[str, str]:
+    """Both databases with the sample, known to Airflow; their URIs."""
+    made = {}
+    for conn_id in sorted(migration.connections):
+        made[conn_id] = new_database(postgres_server)
+        name = made[conn_id].split("?")[0].rsplit("/", 1)[1]
+        given = postgres_connection(str(postgres_server.socket_dir), name)
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", given)
+    sample.fill(lambda conn_id: PostgresStore(made[conn_id]))
+    return made
+
+
+def run(dag_bag: Any, **conf: Any) -> Any:
+    # dag.test() leaves the conf of one run in the DAG's params: every run gets a DAG of its own
+    from airflow.dag_processing.dagbag import DagBag
+
+    return DagBag(dag_bag.dag_folder, collect_dags=False).process_file(str(FILE))[0].test(run_conf=conf)
+
+
+def report(folder: Path) -> dict[str, Any]:
+    (found,) = folder.glob("workspace/runs/*/report.json")
+    return json.loads(found.read_text())
+
+
+def states(dag_run: Any) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for instance in dag_run.get_task_instances():
+        found.setdefault(instance.task_id, set()).add(str(instance.state))
+    return found
+
+
+def test_the_tasks_are_those_of_the_contract_in_their_order(dag_bag: Any) -> None:
+    dag = dag_bag.dags["platform_schema"]
+    order = [task.task_id for task in dag.topological_sort()]
+    assert order == ["preflight", "lint", "rehearse", "approve", "backup", "apply", "gate", "report", "verdict"]
+    assert dag.task_dict["rehearse"].is_mapped
+    assert dag.params.get_param("target_phase").schema["maximum"] == 6
+
+
+def test_a_run_to_phase_3(dag_bag: Any, uris: dict[str, str], tmp_path: Path) -> None:
+    dag_run = run(dag_bag, target_phase=3)
+    assert dag_run.state == "success"
+    assert report(tmp_path)["verdict"]["headline"].startswith("Proven: 4 revisions run, every database is at phase 3")
+    assert run_sql(uris["socrates_auth_postgres"], "SELECT version_num FROM alembic_version") == [("auth_0003",)]
+    assert run_sql(uris["socrates_specs_postgres"], "SELECT version_num FROM alembic_version") == [("specs_0003",)]
+
+
+def test_mode_plan_skips_what_changes_and_passes(dag_bag: Any, uris: dict[str, str], tmp_path: Path) -> None:
+    dag_run = run(dag_bag, target_phase=1, mode="plan")
+    assert dag_run.state == "success"
+    assert states(dag_run)["apply"] == {"skipped"}
+    assert states(dag_run)["rehearse"] == {"success"}
+    assert report(tmp_path)["run"]["status"] == "planned"
+    assert run_sql(uris["socrates_specs_postgres"], "SELECT version_num FROM alembic_version") == [("specs_0000",)]
+
+
+def test_a_phase_between_is_said_by_the_verdict(dag_bag: Any, uris: dict[str, str], tmp_path: Path) -> None:
+    run_sql(uris["socrates_specs_postgres"], "UPDATE alembic_version SET version_num = 'specs_0005a'")
+    dag_run = run(dag_bag, target_phase=6)
+    assert dag_run.state == "failed"
+    assert "stands between phases" in report(tmp_path)["run"]["failed"]["error"]

@@ -1,0 +1,58 @@
+"""Both ways of listing a client's assignments, and the comparison of the two, over the dirty sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+
+from include.migrations.checkins import sample
+from include.migrations.checkins.migration import migration
+from include.migrations.checkins.serving import USE_PRE_CREATED, compare, get_assignments
+from include.trueup.ledger import Ledger
+from include.trueup.steps import walk
+from include.trueup.stores.dynamodb import DynamoDBStore
+from include.trueup.workspace import Workspace
+from tests.engines import fastest_engine, items, run_of, store_at
+
+
+@pytest.fixture
+def store() -> Iterator[DynamoDBStore]:
+    """A DynamoDB with the sample."""
+    with fastest_engine() as engine:
+        made = store_at(engine.endpoint)
+        sample.fill(lambda _: made)
+        yield made
+
+
+def test_both_ways_give_the_same_once_the_migration_has_run(
+    store: DynamoDBStore, ledger: Ledger, workspace: Workspace
+) -> None:
+    assert sum(not c.same for c in compare(store)) > 50
+    ids = [f"client-000-{n:03}" for n in range(0, 60, 20)]
+    weeks = {id: [(a["formId"], a.get("recurringWeek"), a["id"]) for a in get_assignments(store, id)] for id in ids}
+    walk(run_of(migration, ledger, workspace, lambda _: store))
+    found = list(compare(store))
+    assert [c for c in found if not c.same] == []
+    assert sum(c.assignments for c in found) == sum("clientId" in a for a in items(store, "check-in-assignments"))
+    for id in ids:
+        there = get_assignments(store, id, lambda name: name == USE_PRE_CREATED)
+        assert there == get_assignments(store, id)
+        assert weeks[id] == [(a["formId"], a.get("recurringWeek"), a["id"]) for a in there]
+        assert all(isinstance(a["recurringWeek"], Decimal) for a in there)
+
+    # and it says which client's are not the same
+    (target,) = [a["id"] for a in get_assignments(store, "client-bases") if a["formId"] == "every-type"][2:3]
+    store.client.update_item(
+        TableName="check-in-assignments",
+        Key={"id": {"S": target}},
+        UpdateExpression="SET dueDate = :d",
+        ExpressionAttributeValues={":d": {"S": "2024-03-11"}},
+    )
+    assert [(c.client_id, c.different) for c in compare(store) if not c.same] == [("client-bases", (target,))]
+
+
+def test_a_client_without_assignments_has_none(store: DynamoDBStore) -> None:
+    assert get_assignments(store, "nobody") == []
+    assert get_assignments(store, "nobody", lambda _: True) == []
