@@ -35,7 +35,8 @@ def run(dag_bag: Any, **conf: Any) -> Any:
     # dag.test() leaves the conf of one run in the DAG's params: every run gets a DAG of its own
     from airflow.dag_processing.dagbag import DagBag
 
-    return DagBag(dag_bag.dag_folder, collect_dags=False).process_file(str(FILE))[0].test(run_conf=conf)
+    (dag,) = DagBag(str(FILE)).dags.values()
+    return dag.test(run_conf=conf)
 
 
 def report(folder: Path) -> dict[str, Any]:

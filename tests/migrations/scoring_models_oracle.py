@@ -10,6 +10,8 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
+from psycopg.types.json import set_json_loads
+from psycopg.types.string import TextLoader
 
 Row = dict[str, Any]
 SINCE = {
@@ -20,7 +22,7 @@ SINCE = {
 FIVE = ("clarity", "connection", "contribution", "confidence", "balance")
 
 
-def exact(text: str) -> Any:
+def exact(text: str | bytes) -> Any:
     return json.loads(text, parse_float=Decimal, parse_int=Decimal)
 
 
@@ -28,8 +30,8 @@ def read(uri: str, query: str) -> list[Row]:
     """Rows; uuids as text, JSON exact, times in UTC."""
     with psycopg.connect(uri, row_factory=dict_row) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        connection.adapters.register_loader("uuid", psycopg.types.string.TextLoader)
-        psycopg.types.json.set_json_loads(exact, connection)
+        connection.adapters.register_loader("uuid", TextLoader)
+        set_json_loads(exact, connection)
         return connection.execute(query.encode()).fetchall()
 
 
@@ -65,4 +67,4 @@ def rescored(response: Row, stamped: str, wanted: str) -> tuple[Fraction | None,
     names = FIVE if wanted != "2.0.0" else (*FIVE, "growth")
     there = [Fraction(scores[n]) for n in names if isinstance(scores, dict) and scores.get(n) is not None]
     kept = {n: s for n, s in scores.items() if n in names} if isinstance(scores, dict) and wanted != "2.0.0" else scores
-    return (sum(there) / len(there) if there else None), kept
+    return (sum(there, Fraction()) / len(there) if there else None), kept

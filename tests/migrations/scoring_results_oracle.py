@@ -10,6 +10,8 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
+from psycopg.types.json import set_json_loads
+from psycopg.types.string import TextLoader
 
 Row = dict[str, Any]
 TABLES = {
@@ -33,7 +35,7 @@ class Expected:
     rejected: dict[str, str] = field(default_factory=dict)
 
 
-def exact(text: str) -> Any:
+def exact(text: str | bytes) -> Any:
     """JSON with every number as a `Decimal`: notation does not matter, every digit does."""
     return json.loads(text, parse_float=Decimal, parse_int=Decimal)
 
@@ -43,8 +45,8 @@ def tables(uri: str) -> dict[str, list[Row]]:
     found = {}
     with psycopg.connect(uri, row_factory=dict_row) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        connection.adapters.register_loader("uuid", psycopg.types.string.TextLoader)
-        psycopg.types.json.set_json_loads(exact, connection)
+        connection.adapters.register_loader("uuid", TextLoader)
+        set_json_loads(exact, connection)
         for table, key in TABLES.items():
             if connection.execute("SELECT to_regclass(%s) AS t", [table]).fetchone() != {"t": None}:
                 found[table] = connection.execute(

