@@ -136,9 +136,7 @@ def validate(run: Run) -> dict[str, Any]:
             gate.evaluate(run.migration.suite, [_count_frame(phases)], gate="whole, after apply", key="phase"),
         ]
         if answers := statements.answer(run):
-            results.append(
-                gate.evaluate(statement_suite, [pd.DataFrame(answers)], gate="statements", key="title")
-            )
+            results.append(gate.evaluate(statement_suite, [pd.DataFrame(answers)], gate="statements", key="title"))
         _judge(run, "validate", results)
     # a later phase's proof includes the earlier phases' rows of the same target
     last = {p["target_table"]: p for p in proofs}.values()

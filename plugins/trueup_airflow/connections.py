@@ -48,7 +48,9 @@ def database_uri(conn_id: str) -> str:
     """The libpq URI of the database behind a connection of type `postgres`. Raises `OptionsError` for another type."""
     connection = BaseHook.get_connection(conn_id)
     if connection.conn_type != "postgres":
-        raise OptionsError(f"connection {conn_id!r} is of type {connection.conn_type!r}; schemas are changed in 'postgres'")
+        raise OptionsError(
+            f"connection {conn_id!r} is of type {connection.conn_type!r}; schemas are changed in 'postgres'"
+        )
     return postgres_uri(connection)
 
 
