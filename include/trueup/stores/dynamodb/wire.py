@@ -21,7 +21,6 @@ from botocore.exceptions import BotoCoreError, NoCredentialsError, PartialCreden
 
 from ...errors import StoreRejectedError, StoreUnavailableError
 from .. import Outcome
-from .exchange import Exchange
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -92,8 +91,8 @@ class Wire:
         # botocore offers no public way to its signer and connections; both names have been stable for a decade
         inside: Any = client
         self._signer = inside._request_signer
+        self._session = inside._endpoint.http_session
         self._url = client.meta.endpoint_url.rstrip("/") + "/"
-        self._exchange = Exchange(inside._endpoint.http_session, self._url)
         self._region = client.meta.region_name
         self.attempts: int = max(MIN_ATTEMPTS, (inside.meta.config.retries or {}).get("total_max_attempts", 0))
         """How often a request is sent at most."""
@@ -171,7 +170,8 @@ class Wire:
         )
         # a new instance each time: it carries the credentials as they are now, refreshed where they expire
         self._signer.get_auth_instance("dynamodb", self._region, "v4").add_auth(request)
-        return self._exchange.post(request)
+        response = self._session.send(request.prepare())
+        return response.status_code, response.content, response.headers.get("x-amz-crc32")
 
 
 def error_of(content: bytes) -> tuple[str, str]:
