@@ -193,8 +193,9 @@ def test_progress_tells_which_part_of_a_step_failed() -> None:
     assert out.getvalue().split() == ["apply", "FAILED", "after", "2.0", "s", "(1", "of", "2", "parts)"]
 
 
-def test_make_passes_what_was_typed() -> None:
+def test_make_passes_what_was_typed(tmp_path: Path) -> None:
+    (ready := tmp_path / "ready").touch()  # newer than anything in a checkout, so that nothing is set up
     conf = '{"mode": "plan", "note": "it\'s $HOME, \\"#1\\""}'
-    arguments = ["make", "--no-print-directory", "run", "PY=echo", "READY=Makefile", "DAG=kpi_linking", f"CONF={conf}"]
+    arguments = ["make", "--no-print-directory", "run", "PY=echo", f"READY={ready}", "DAG=kpi_linking", f"CONF={conf}"]
     done = subprocess.run(arguments, cwd=PROJECT, capture_output=True, text=True, check=True)
     assert done.stdout == f"-m include.embedded run kpi_linking {conf}\n"
