@@ -10,6 +10,7 @@
     │   ├── StatusError               a run may not go from one status to the other
     │   ├── ArtifactError             a file of the workspace is missing or is not what was written
     │   ├── GateError                 a gate did not pass
+    │   ├── ApprovalError             a plan is not approved, is another than was approved, or is too old
     │   └── ProofError                the target is not what the plan says
     └── TransientError                the same call may succeed later; the work done so far is kept
         └── StoreUnavailableError     a store did not answer, throttled, or answered with a server error
@@ -63,6 +64,10 @@ class ArtifactError(TerminalError):
 
 class GateError(TerminalError):
     """A gate did not pass, so nothing after it may run."""
+
+
+class ApprovalError(TerminalError):
+    """A plan is not approved, is not the plan that was approved, or is older than it may be."""
 
 
 class ProofError(TerminalError):

@@ -15,10 +15,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from ..errors import StatusError, StoreRejectedError, StoreUnavailableError, TargetHeldError
 from ..stores import Outcome
-from .status import TRANSITIONS, Status
-from .tables import SCHEMA, batches, holds, runs, steps, transitions
+from .decisions import Approvals, Switches
+from .status import TRANSITIONS, Status, SwitchState
+from .tables import SCHEMA, batches, holds, metadata, runs, steps, transitions
 
-__all__ = ["HOLD_SECONDS", "Ledger", "Status"]
+__all__ = ["HOLD_SECONDS", "Ledger", "Status", "SwitchState"]
 
 HOLD_SECONDS = 60
 """A hold that nobody renews for this long has expired."""
@@ -34,6 +35,8 @@ class Ledger:
     def __init__(self, url: str | sa.URL) -> None:
         url = sa.make_url(url).set(drivername="postgresql+psycopg")
         self._engine = sa.create_engine(url, pool_size=4, pool_pre_ping=True, pool_recycle=300)
+        self.approvals = Approvals(self._begin)
+        self.switches = Switches(self._begin)
 
     @contextmanager
     def _begin(self) -> Iterator[sa.Connection]:
@@ -67,18 +70,33 @@ class Ledger:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
+    def is_upgraded(self) -> bool:
+        """Whether the database has every table of the newest version."""
+        with self._begin() as connection:
+            there = sa.inspect(connection).get_table_names(SCHEMA)
+        return {table.name for table in metadata.sorted_tables} <= set(there)
+
     # ── runs ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def begin(
-        self, run_id: str, *, migration_id: str, dag_id: str, triggered_by: str | None, options: Mapping[str, Any]
+        self,
+        run_id: str,
+        *,
+        migration_id: str,
+        dag_id: str,
+        triggered_by: str | None,
+        options: Mapping[str, Any],
+        undoes: str | None = None,
     ) -> None:
-        """Enter a run, or the same run tried again. Raises `StatusError` if it is proven already."""
+        """Enter a run, or the same run tried again; `undoes` is the run that a rollback undoes. Raises `StatusError` if
+        it is proven already."""
         with self._begin() as connection:
             values = {
                 "migration_id": migration_id,
                 "dag_id": dag_id,
                 "triggered_by": triggered_by,
                 "options": dict(options),
+                "undoes": undoes,
             }
             new = insert(runs).values(run_id=run_id, status=Status.RUNNING, **values).on_conflict_do_nothing()
             if connection.execute(new.returning(runs.c.run_id)).first():
@@ -111,15 +129,24 @@ class Ledger:
             row = connection.execute(sa.select(runs).where(runs.c.run_id == run_id)).mappings().first()
             return None if row is None else dict(row)
 
+    def runs(self, migration_id: str | None = None) -> list[dict[str, Any]]:
+        """The rows of all runs (of one migration), the newest first; `undoes` is null but for rollbacks."""
+        query = sa.select(runs).order_by(runs.c.started_at.desc(), runs.c.run_id)
+        if migration_id is not None:
+            query = query.where(runs.c.migration_id == migration_id)
+        with self._begin() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
     def choose(self, run_id: str, options: Mapping[str, Any]) -> None:
         """Note the run's options again, with what preflight chose."""
         with self._begin() as connection:
             connection.execute(runs.update().where(runs.c.run_id == run_id).values(options=dict(options)))
 
     def planned(self, run_id: str, sha256: str) -> None:
-        """Note the hash of the run's plan."""
+        """Note the hash of the run's plan, which was made just now."""
+        made = {"plan_sha256": sha256, "planned_at": sa.func.clock_timestamp()}
         with self._begin() as connection:
-            connection.execute(runs.update().where(runs.c.run_id == run_id).values(plan_sha256=sha256))
+            connection.execute(runs.update().where(runs.c.run_id == run_id).values(**made))
 
     # ── steps ────────────────────────────────────────────────────────────────────────────────────────────────────
 

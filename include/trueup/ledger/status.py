@@ -13,6 +13,7 @@ class Status(StrEnum):
     PROVEN = "proven"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
+    ROLLED_BACK = "rolled_back"
 
 
 TRANSITIONS: dict[Status | None, frozenset[Status]] = {
@@ -41,19 +42,52 @@ TRANSITIONS: dict[Status | None, frozenset[Status]] = {
             Status.FAILED,  # the report is written again
             Status.PROVEN,  # only the failed task was cleared, and what follows passed
             Status.PLANNED,  # the same, in mode plan
+            Status.ROLLED_BACK,  # a rollback undid what it had written
         }
     ),
     Status.INTERRUPTED: frozenset(
         {
             Status.RUNNING,  # it comes back and may hold its targets again
             Status.FAILED,  # it comes back, and may not
+            Status.ROLLED_BACK,  # a rollback undid what it had written
         }
     ),
     Status.PROVEN: frozenset(
         {
             Status.PROVEN,  # the report is written again
+            Status.ROLLED_BACK,  # a rollback undid it, and proved that
         }
     ),
+    Status.ROLLED_BACK: frozenset(),  # nothing of it is left; start another run
 }
 """From (None: no run yet) → to. What is not listed is refused with a `StatusError`: a proven run stays proven, since
 somebody may have signed for it; to do more, start another run."""
+
+
+class SwitchState(StrEnum):
+    """Where an application reads and writes: the old shape, both, or the new one."""
+
+    LEGACY = "legacy"
+    DUAL = "dual"
+    NEW = "new"
+
+
+TURNS: dict[SwitchState, frozenset[SwitchState]] = {
+    SwitchState.LEGACY: frozenset(
+        {
+            SwitchState.DUAL,  # both are written, from a proven target on
+        }
+    ),
+    SwitchState.DUAL: frozenset(
+        {
+            SwitchState.NEW,  # cut over
+            SwitchState.LEGACY,  # back: nothing has relied on the new shape alone
+        }
+    ),
+    SwitchState.NEW: frozenset(
+        {
+            SwitchState.DUAL,  # undo the cutover; from there on to legacy
+        }
+    ),
+}
+"""A switch's state → those it may be turned to: a step at a time, so that no step is taken unseen."""

@@ -19,6 +19,8 @@ runs = sa.Table(
     sa.Column("options", JSONB, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("plan_sha256", sa.Text),
+    sa.Column("planned_at", sa.DateTime(timezone=True)),
+    sa.Column("undoes", sa.ForeignKey("trueup.runs.run_id")),
     sa.Column("started_at", sa.DateTime(timezone=True), nullable=False, server_default=_now),
     sa.Column("ended_at", sa.DateTime(timezone=True)),
 )
@@ -69,4 +71,29 @@ holds = sa.Table(
     sa.Column("holder", sa.Text),
     sa.Column("since", sa.DateTime(timezone=True), nullable=False, server_default=_now),
     sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+)
+
+approvals = sa.Table(
+    "approvals",
+    metadata,
+    sa.Column("run_id", sa.ForeignKey(runs.c.run_id), primary_key=True),
+    sa.Column("plan_sha256", sa.Text, nullable=False),
+    sa.Column("decision", sa.Text, nullable=False),
+    sa.Column("decided_by", sa.Text),
+    sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False, server_default=_now),
+    sa.Column("comment", sa.Text),
+)
+
+turns = sa.Table(
+    "turns",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("migration_id", sa.Text, nullable=False, index=True),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False, server_default=_now),
+    sa.Column("from_state", sa.Text, nullable=False),
+    sa.Column("to_state", sa.Text, nullable=False),
+    sa.Column("turned_by", sa.Text),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False, unique=True),
+    sa.Column("proof_run_id", sa.ForeignKey(runs.c.run_id)),
 )

@@ -1,0 +1,93 @@
+"""What people decided: approvals of plans, and turns of a migration's switch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from ..errors import StatusError
+from .status import TURNS, SwitchState
+from .tables import approvals, turns
+
+Begin = Callable[[], AbstractContextManager[sa.Connection]]
+Decision = Literal["approved", "rejected", "waived"]
+"""`waived`: whoever started the run asked for no approval."""
+_TURN_LOCK = 7_416_830_203
+
+
+class Approvals:
+    """Who approved which plan: one decision a run, and the last one counts."""
+
+    def __init__(self, begin: Begin) -> None:
+        self._begin = begin
+
+    def decide(
+        self, run_id: str, plan_sha256: str, decision: Decision, *, by: str | None, comment: str | None = None
+    ) -> None:
+        """Enter the decision on the run's plan."""
+        values = {"plan_sha256": plan_sha256, "decision": decision, "decided_by": by, "comment": comment}
+        again = {**values, "decided_at": sa.func.clock_timestamp()}
+        with self._begin() as connection:
+            new = insert(approvals).values(run_id=run_id, **values)
+            connection.execute(new.on_conflict_do_update(index_elements=["run_id"], set_=again))
+
+    def of(self, run_id: str) -> dict[str, Any] | None:
+        """plan_sha256, decision, decided_by, decided_at, comment; None if nothing is decided."""
+        with self._begin() as connection:
+            row = connection.execute(sa.select(approvals).where(approvals.c.run_id == run_id)).mappings().first()
+            return None if row is None else dict(row)
+
+
+class Switches:
+    """The switch of each migration: the state is what it was last turned to, and the turns are its journal."""
+
+    def __init__(self, begin: Begin) -> None:
+        self._begin = begin
+
+    def state(self, migration_id: str) -> SwitchState:
+        """The state; legacy if the switch was never turned, as where no run has made the ledger's tables yet."""
+        with self._begin() as connection:
+            if connection.execute(sa.select(sa.func.to_regclass(turns.fullname))).scalar() is None:
+                return SwitchState.LEGACY
+            return self._state(connection, migration_id)
+
+    def _state(self, connection: sa.Connection, migration_id: str) -> SwitchState:
+        query = sa.select(turns.c.to_state).where(turns.c.migration_id == migration_id).order_by(turns.c.id.desc())
+        found = connection.execute(query.limit(1)).scalar()
+        return SwitchState.LEGACY if found is None else SwitchState(found)
+
+    def turns(self, migration_id: str) -> list[dict[str, Any]]:
+        """Every turn, the last one first: at, from_state, to_state, turned_by, why, run_id, proof_run_id."""
+        with self._begin() as connection:
+            query = sa.select(turns).where(turns.c.migration_id == migration_id).order_by(turns.c.id.desc())
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def turn(
+        self, migration_id: str, to: SwitchState, *, by: str | None, why: str, run_id: str, proof_run_id: str | None
+    ) -> None:
+        """Turn the switch and enter it in the journal; the same run's turn, tried again, is entered once.
+
+        Raises `StatusError` where `TURNS` has no such way."""
+        with self._begin() as connection:
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _TURN_LOCK})
+            if connection.execute(sa.select(turns.c.id).where(turns.c.run_id == run_id)).first():
+                return
+            was = self._state(connection, migration_id)
+            refuse_turn(migration_id, was, to)
+            values = {"from_state": was, "to_state": to, "turned_by": by, "why": why}
+            connection.execute(
+                turns.insert().values(migration_id=migration_id, run_id=run_id, proof_run_id=proof_run_id, **values)
+            )
+
+
+def refuse_turn(migration_id: str, was: SwitchState, to: SwitchState) -> None:
+    """Raise `StatusError` where a switch that is `was` may not be turned to `to`."""
+    if to not in TURNS[was]:
+        ways = " or ".join(sorted(TURNS[was]))
+        raise StatusError(
+            f"the switch of {migration_id} is {was} and may not be turned to {to}; from there it may be turned to {ways}"
+        )
