@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from include.embedded import dynamodb
+from include.migrations.kpi_linking import sample
 from include.trueup.ledger import Ledger
 from include.trueup.model import Migration
 from include.trueup.run import Options, Run
@@ -41,6 +43,13 @@ def store_at(endpoint: str, **config: Any) -> DynamoDBStore:
     return DynamoDBStore(made)
 
 
+@contextmanager
+def few_rows() -> Iterator[None]:
+    """While the block runs, the sample of kpi_linking has a fifth of its ordinary rows, and all of its dirt."""
+    with patch.object(sample, "KPIS_PER_BLOCK", 150), patch.object(sample, "PEOPLE_PER_BLOCK", 60):
+        yield
+
+
 def run_of(
     migration: Migration,
     ledger: Ledger,
@@ -50,8 +59,8 @@ def run_of(
     holder: str | None = None,
     **options: Any,
 ) -> Run:
-    """A run of a migration, with small parts unless told otherwise."""
-    asked = Options(**{"partitions": 3, "segments": 2, **options})
+    """A run of a migration, with small parts, and rejects as a sample of few rows has them, unless told otherwise."""
+    asked = Options(**{"partitions": 3, "segments": 2, "max_reject_share": 0.5, **options})
     return Run(
         id=id,
         dag_id=migration.id,

@@ -1,6 +1,6 @@
 """Apply: a resumable walk through the plan.
 
-The plan's rows to add and to change, in the plan's order, in batches of a fixed size. A batch is written, then entered
+The plan's rows to add, to change and to remove, in the plan's order, in batches of a fixed size. A batch is written, then entered
 in the ledger; so a batch may be written twice, never not at all, and writing is idempotent. A walk that was killed
 skips the batches that the ledger has. Of a phase with two targets, a batch is of units: what one source row makes of
 both, written in one transaction (`units.py`).
@@ -18,9 +18,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from . import duck, units
+from . import approval, duck, units
 from .model import Phase, Target
-from .plan import ADD, CHANGE, planned
+from .plan_files import ADD, REMOVE, WRITTEN, planned
 from .run import Run
 from .stores import Outcome, arrow_schema
 from .units import Batch
@@ -36,6 +36,8 @@ def create_tables(run: Run) -> dict[str, bool]:
     """Make the targets that are not there yet, and the others ready; whether each was made, by target."""
     made = {}
     with run.ledger.step(run.id, "create_tables", "0"), run.holding():
+        approval.check_age(run)
+        approval.require(run)
         for target in run.migration.targets:
             store = run.store_of(target.table)
             made[target.id] = store.create(target.table)
@@ -63,6 +65,7 @@ def apply(run: Run, phase: Phase, partition: int) -> dict[str, Any]:
     target = run.migration.target(phase.target)
     store = run.store_of(target.table)
     with run.ledger.step(run.id, f"apply/{phase.id}", str(partition)), run.holding() as check:
+        approval.require(run)
         done = run.ledger.written(run.id, phase.id, partition)
         pace = Pace(run.options.write_rate and run.options.write_rate / PARALLEL_PARTITIONS)
 
@@ -101,15 +104,15 @@ def _walk(pending: Iterator[Batch], write: Callable[..., int], writers: int, wha
 
 
 def batches(run: Run, phase: Phase, partition: int) -> Iterator[Batch]:
-    """The batches of a partition's plan: first the adds, then the changes, each in key order; the same batches under the
-    same numbers at every call."""
+    """The batches of a partition's plan: first the adds, then the changes, then the removals, each in key order; the same
+    batches under the same numbers at every call."""
     target = run.migration.target(phase.target)
     artifact = planned(run, phase.id, partition)
     size = run.folder.read_json("run.json")["batch_rows"][phase.target]
     with run.workspace.scratch() as scratch, duck.connect(scratch) as connection:
         path = duck.literal(str(run.folder.fetch(artifact, scratch)))
         number = 0
-        for verb in (ADD, CHANGE):
+        for verb in WRITTEN:
             wanted = "* EXCLUDE (_before)" if verb == ADD else "*"
             query = f"SELECT {wanted} FROM read_parquet({path}) WHERE _verb = '{verb}'"
             reader = connection.sql(query).to_arrow_reader(20_480)
@@ -139,6 +142,8 @@ def _write(run: Run, phase: Phase, target: Target, verb: str, rows: pa.Table) ->
     if verb == ADD:
         return {phase.id: store.add(target.table, new)}
     before = pa.Table.from_struct_array(rows["_before"].combine_chunks()).select(schema.names).cast(schema)
+    if verb == REMOVE:
+        return {phase.id: store.remove(target.table, before)}
     return {phase.id: store.change(target.table, new, before)}
 
 

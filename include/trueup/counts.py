@@ -10,18 +10,20 @@ import pyarrow as pa
 
 from . import duck
 from .model import KEY, SOURCE_KEY, Migration, Phase, Target
-from .plan import ADD, CHANGE, KEEP
+from .plan_files import DRIFT, VERBS, WRITTEN
 from .run import Run
 from .snapshot import files_of
 from .workspace import Manifest
 
 CONFLICT = "conflict"
-"""Skipping rule: a target row of it is not what the plan was made from, so it was left alone."""
+"""Skipping rule: a target row of it is not what the plan was made from, so it was left alone. The rule `drift`: a target
+row of it was changed by somebody else before the plan was made, so it is left alone."""
 
 
 def phase_counts(run: Run) -> list[dict[str, Any]]:
     """One dict a phase, in order: phase, title, source_table, target_table; source rows: source_rows, written, kept,
-    rejected, skipped {rule: rows}, unaccounted; target rows: rows {add, change, keep, extra}.
+    rejected, skipped {rule: rows}, unaccounted; target rows: rows {add, change, keep, drift, remove, extra}. The source
+    rows of a rollback are what the undone run wrote.
 
     `written` and `kept` are what the plan says, less the rows that apply has left alone as conflicts so far.
     Raises `ArtifactError` when the plan is not whole.
@@ -33,20 +35,21 @@ def phase_counts(run: Run) -> list[dict[str, Any]]:
         for phase in run.migration.phases:
             facts = [m.facts[phase.id] for m in made]
             total = {n: sum(f[n] for f in facts) for n in ("source_rows", "rejected", "kept", "unaccounted")}
-            written, kept, conflicts = _fates(connection, run, phase, plans, scratch)
-            skipped: dict[str, int] = {CONFLICT: conflicts}
+            written, kept, conflicts, drifted = _fates(connection, run, phase, plans, scratch)
+            skipped: dict[str, int] = {CONFLICT: conflicts, DRIFT: drifted}
             for fact in facts:
                 for rule, rows in fact["skipped"].items():
                     skipped[rule] = skipped.get(rule, 0) + rows
             kept += total["kept"]
             four = written + kept + total["rejected"] + sum(skipped.values())
-            rows = {v: sum(m.facts[o.name][v] for m in plans for o in phase.outputs) for v in (ADD, CHANGE, KEEP)}
-            rows["extra"] = sum(_extra(target, plans) for target in first_written(run.migration, phase))
+            rows = {v: sum(m.facts[o.name][v] for m in plans for o in phase.outputs) for v in VERBS}
+            extra = (m.facts[f"rest/{t.id}"]["extra"] for t in first_written(run.migration, phase) for m in plans)
+            rows["extra"] = sum(extra)
             counted.append(
                 {
                     "phase": phase.id,
                     "title": phase.title,
-                    "source_table": run.migration.driver(phase).name,
+                    "source_table": run.accounts_for(phase),
                     "target_table": " and ".join(run.migration.target(o.target).table.name for o in phase.outputs),
                     "source_rows": total["source_rows"],
                     "written": written,
@@ -68,14 +71,10 @@ def first_written(migration: Migration, phase: Phase) -> list[Target]:
     return [migration.target(o.target) for o in phase.outputs if o.target not in earlier]
 
 
-def _extra(target: Target, plans: list[Manifest]) -> int:
-    return sum(m.facts[f"rest/{target.id}"]["rest"] for m in plans) if target.owned is None else 0
-
-
 def _fates(
     connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, plans: list[Manifest], scratch: Path
-) -> tuple[int, int, int]:
-    """Source rows of which a target row is written, none is, and of which one was left alone as a conflict."""
+) -> tuple[int, int, int, int]:
+    """Source rows of which a target row is written, none is, and of which one was left alone as a conflict, as drift."""
     fields = pa.schema([pa.field(name, pa.string()) for name in ("_verb", KEY, SOURCE_KEY)])
     parts = []
     for n, output in enumerate(phase.outputs):
@@ -83,14 +82,16 @@ def _fates(
         alone = [c["key"] for c in run.ledger.conflicts(run.id, output.name)]
         connection.register(f"_alone{n}", pa.table({"key": pa.array(alone, pa.string())}))
         parts.append(
-            f"SELECT {SOURCE_KEY}, _verb <> '{KEEP}' AS written, a.key IS NOT NULL AS alone "
-            f"FROM _plan{n} p LEFT JOIN _alone{n} a ON p.{KEY} = a.key"
+            f"SELECT {SOURCE_KEY}, _verb IN {WRITTEN} AS written, _verb = '{DRIFT}' AS drifted, a.key IS NOT NULL AS alone "
+            f"FROM _plan{n} p LEFT JOIN _alone{n} a ON p.{KEY} = a.key WHERE {SOURCE_KEY} IS NOT NULL"
         )
-    ((written, kept, conflicts),) = connection.execute(f"""
+    ((written, kept, conflicts, drifted),) = connection.execute(f"""
         WITH fates AS (
-            SELECT bool_or(written) AS written, bool_or(alone) AS alone FROM ({" UNION ALL ".join(parts)}) GROUP BY {SOURCE_KEY}
+            SELECT bool_or(written) AS written, bool_or(drifted) AS drifted, bool_or(alone) AS alone
+            FROM ({" UNION ALL ".join(parts)}) GROUP BY {SOURCE_KEY}
         )
-        SELECT count(*) FILTER (written AND NOT alone), count(*) FILTER (NOT written AND NOT alone),
-            count(*) FILTER (alone) FROM fates
+        SELECT count(*) FILTER (written AND NOT drifted AND NOT alone),
+            count(*) FILTER (NOT written AND NOT drifted AND NOT alone),
+            count(*) FILTER (alone), count(*) FILTER (drifted AND NOT alone) FROM fates
     """).fetchall()
-    return written, kept, conflicts
+    return written, kept, conflicts, drifted

@@ -72,10 +72,15 @@ def relation(connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[P
         connection.unregister("_empty")
 
 
-def partition(columns: Sequence[str], partitions: int) -> str:
-    """SQL for the partition (0 … partitions-1) of a row, the same on every machine and in every version."""
+def place(columns: Sequence[str]) -> str:
+    """SQL for the number (UBIGINT) that decides a row's partition, the same on every machine and in every version."""
     values = ", ".join(f"CAST({identifier(c)} AS VARCHAR)" for c in columns)
-    return f"CAST(md5_number_lower(concat_ws(chr(31), {values})) % {partitions} AS INTEGER)"
+    return f"md5_number_lower(concat_ws(chr(31), {values}))"
+
+
+def partition(columns: Sequence[str], partitions: int) -> str:
+    """SQL for the partition (0 … partitions-1) of a row."""
+    return f"CAST({place(columns)} % {partitions} AS INTEGER)"
 
 
 def count(connection: duckdb.DuckDBPyConnection, query: str) -> int:

@@ -164,7 +164,8 @@ class Target:
     migration's. With `owned`, rows that no plan accounts for are not `extra` but stay as they are, other columns of
     rows that are changed stay as they are, and the proof covers both. `partition_by`: the columns whose hash decides
     where a row is planned, the key unless named; columns named here may not be owned. `before` is a script of the
-    store's own language (SQL) that makes an existing table ready, run by create_tables: it must be safe to run again.
+    store's own language (SQL) that makes an existing table ready, run by create_tables; `undo` one that makes it ready
+    for a rollback (gives up a NOT NULL that came with the migration). Both must be safe to run again.
     """
 
     id: str
@@ -172,6 +173,7 @@ class Target:
     owned: tuple[str, ...] | None = None
     partition_by: tuple[str, ...] | None = None
     before: Path | None = None
+    undo: Path | None = None
 
     def __post_init__(self) -> None:
         _check_id("target", self.id)
@@ -306,7 +308,8 @@ class Migration:
     `params` are asked for in the DAG's form; a transform sees them as the relation `params` (id, value), as text.
     `constants` are relations made of code: rows of the same columns, each value as text or null. `functions` are what
     SQL may call by that name: of texts (or nulls) a text (or null); pure, since a plan is made once and may be made
-    again.
+    again. `settings`: what the application's settings are in each state of the migration's switch (legacy, dual, new),
+    by name, the same names in each; an application reads them by `switch.settings`.
     """
 
     id: str
@@ -324,9 +327,16 @@ class Migration:
     params: tuple[Param, ...] = ()
     constants: Mapping[str, tuple[Mapping[str, str | None], ...]] = field(default_factory=dict)
     functions: Mapping[str, Callable[..., str | None]] = field(default_factory=dict)
+    settings: Mapping[str, Mapping[str, str | bool]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_id("migration", self.id)
+        if self.settings and (
+            {*self.settings} != {"legacy", "dual", "new"} or len({frozenset(s) for s in self.settings.values()}) > 1
+        ):
+            raise DeclarationError(
+                f"migration {self.id!r}: settings must name the same settings for each of legacy, dual and new"
+            )
         declared: tuple[Source | Derived | Target, ...] = (*self.sources, *self.derived, *self.targets)
         names = [each.id for each in declared]
         names += [*self.shared, *self.constants]

@@ -1,39 +1,55 @@
 """Plan: the exact difference between what the target should hold and what it holds.
 
-One partition of a target's rows at a time. `plan/<output>/p<partition>.parquet` has one row per target row that the run
-is about, in key order: `_verb` (add | change | keep), `_key`, `_source`, the full new row, and `_before`, the full row
-as it is (null for an add). Rows of the target that nothing accounts for go to `rest/<target>/…`: of a table that is the
+One partition of a target's rows at a time; `plan_files.py` says what a plan looks like. Drift is told by what earlier
+runs are known to have written (`base.py`). Rows to be removed are those that earlier runs added and that the source no
+longer gives, where the run is to remove them; their `_source` is null, and they are planned with the first output that
+writes the target. Rows of the target that nothing accounts for go to `rest/<target>/…`: of a table that is the
 migration's they are extra; of one where it owns columns only, they stay as they are. Pure: reads the workspace, writes
 the workspace, touches no store.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from . import duck
-from .errors import ArtifactError, DeclarationError
+from . import base, duck
+from .errors import DeclarationError
 from .model import EXTRA, KEY, MISTYPED, SOURCE_KEY, Output, Phase, Target
-from .run import Run
+from .plan_files import (
+    ADD,
+    CHANGE,
+    DRIFT,
+    KEEP,
+    REMOVE,
+    Made,
+    differ,
+    relate_drifted,
+    said,
+    struct,
+    unit_verb,
+    write_findings,
+    write_plan,
+    write_rest,
+)
+from .run import Extra, Mode, Run
 from .snapshot import before_files, files_of, source_schema
 from .stores import arrow_schema
-from .workspace import Artifact, Manifest
+from .workspace import Manifest
 
-ADD, CHANGE, KEEP = "add", "change", "keep"
+DELETED_SINCE = "deleted_since"
+"""Code of the warning about a row that was there and that somebody deleted: it is added again."""
 
 
-def planned(run: Run, output: str, partition: int) -> Artifact:
-    """The plan's file of an output and partition. Raises `ArtifactError` if there is none."""
-    path = f"plan/{output}/p{partition:03}.parquet"
-    for manifest in run.folder.manifests("plan", run.partitions):
-        for artifact in manifest.files:
-            if artifact.path == path:
-                return artifact
-    raise ArtifactError(f"run {run.id} has no plan for {output!r}, partition {partition}; run the plan step again")
+def plan_hash(run: Run) -> str:
+    """SHA-256 over the names and hashes of the plan's files: what a person approves."""
+    files = sorted(f"{f.path} {f.sha256}" for m in run.folder.manifests("plan", run.partitions) for f in m.files)
+    about = f"{run.migration.id} {run.options.mode is Mode.VERIFY}"
+    return hashlib.sha256("\n".join([about, *files]).encode()).hexdigest()
 
 
 def should_schema(target: Target) -> pa.Schema:
@@ -42,23 +58,44 @@ def should_schema(target: Target) -> pa.Schema:
     return pa.schema([*arrow_schema(target.table), *more])
 
 
-def plan(run: Run, partition: int) -> dict[str, dict[str, int]]:
-    """Give every target row of one partition its verb; rows by verb, by output, and by target those that are `rest`."""
-    facts: dict[str, dict[str, int]] = {}
+def plan(run: Run, partition: int) -> dict[str, Any]:
+    """Give every target row of one partition its verb; rows by verb, by output; by target those that are `rest`, and
+    how many of them are `extra`; and `drift_checked`, whether what others changed could be told (None: no run before).
+    """
+    facts: dict[str, Any] = {}
+    made: list[Made] = []
+    checked: dict[str, bool | None] = {}
+    targets = run.migration.targets
     with run.ledger.step(run.id, "plan", str(partition)), run.workspace.scratch() as scratch:
-        files: list[Artifact] = []
         with duck.connect(scratch) as connection:
-            for target in run.migration.targets:
+            for target in targets:
                 relate(connection, run, target, partition, scratch)
                 _check_unique(connection, run, target)
+                checked[target.id] = base.relate(connection, run, target, partition, scratch)
+                _relate_leaving(connection, run, target)
             for phase in run.migration.phases:
+                verbs = {o.name: _verb(run, phase, o, checked) for o in phase.outputs}
+                alone = (f"SELECT s.{SOURCE_KEY} {_rows(o)} AND {verbs[o.name]} = '{DRIFT}'" for o in phase.outputs)
+                relate_drifted(connection, phase, " UNION ".join(alone))
                 for output in phase.outputs:
-                    artifacts, facts[output.name] = _output(connection, run, phase, output, partition, scratch)
-                    files += artifacts
-            for target in run.migration.targets:
-                artifact = _rest(connection, run, target, partition, scratch)
-                facts[f"rest/{target.id}"] = {"rest": artifact.rows or 0}
-                files.append(artifact)
+                    rows, verb = _rows(output), verbs[output.name]
+                    query = _planned(run, phase, output, rows, unit_verb(phase, verb, "s"))
+                    file, facts[output.name] = write_plan(connection, output, query, partition, scratch)
+                    made.append(file)
+                    findings = _findings(run, phase, output, rows, facts[output.name])
+                    made += write_findings(connection, phase, output, findings, partition, scratch)
+            for target in targets:
+                # where the migration owns columns only, a row outside the window stays as it is, and that is proven too
+                accounted = _keys(run, target, "" if target.owned is None else " WHERE _in_window")
+                accounted += f" UNION ALL SELECT {KEY} FROM {_leaving(target)}"
+                rest = write_rest(connection, target, accounted, partition, scratch)
+                facts[f"rest/{target.id}"] = {"rest": rest.rows, "extra": rest.rows if target.owned is None else 0}
+                made.append(rest)
+                if run.options.mode is Mode.APPLY:
+                    made.append(_base(connection, run, target, partition, checked[target.id], scratch))
+        told = [found for found in checked.values() if found is not None]
+        facts["drift_checked"] = all(told) if told else None
+        files = [each.publish(run) for each in made]
         run.folder.seal(Manifest(step="plan", part=f"{partition:03}", files=tuple(files), facts=facts))
     return facts
 
@@ -73,60 +110,89 @@ def relate(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, part
     duck.relation(connection, f"is_{target.id}", files, source_schema(target.table))
 
 
-def differs(target: Target, one: str, other: str) -> str:
-    """SQL: whether two rows in canonical form differ."""
-    return _differ([f.name for f in arrow_schema(target.table)], one, other)
+def _leaving(target: Target) -> str:
+    return duck.identifier(f"leaving_{target.id}")
 
 
-def _differ(columns: Sequence[str], one: str, other: str) -> str:
-    quoted = (duck.identifier(c) for c in columns)
-    return "(" + " OR ".join(f"{one}.{c} IS DISTINCT FROM {other}.{c}" for c in quoted) + ")"
+def _relate_leaving(connection: duckdb.DuckDBPyConnection, run: Run, target: Target) -> None:
+    """`leaving_<target>`: rows to be removed: nothing accounts for them, Trueup added them, and nobody changed them."""
+    options, known = run.options, duck.identifier(f"known_{target.id}")
+    asked = options.extra is Extra.REMOVE and options.window is None and options.mode is not Mode.VERIFY
+    wanted = f"k.added AND {base.is_ours(target, 'i', 'k')}" if asked and target.owned is None else "false"
+    connection.execute(
+        f"CREATE TEMP TABLE {_leaving(target)} AS SELECT i.* FROM {duck.identifier(f'is_{target.id}')} i "
+        f"JOIN {known} k ON i.{KEY} = k.{KEY} ANTI JOIN ({_keys(run, target)}) s ON i.{KEY} = s.{KEY} WHERE {wanted}"
+    )
 
 
-def struct(target: Target, row: str) -> str:
-    """SQL: a row in canonical form as one struct."""
-    columns = [duck.identifier(f.name) for f in arrow_schema(target.table)]
-    return "struct_pack(" + ", ".join(f"{c} := {row}.{c}" for c in columns) + ")"
+def _rows(output: Output) -> str:
+    """SQL: FROM what should be (`s`), with what is (`i`) and what is known of it (`k`), null where there is none."""
+    should = duck.identifier(f"should_{output.name}")
+    others = (
+        f"LEFT JOIN {duck.identifier(f'{name}_{output.target}')} {alias} ON s.{KEY} = {alias}.{KEY}"
+        for name, alias in (("is", "i"), ("known", "k"))
+    )
+    return f"FROM {should} s {' '.join(others)} WHERE s._in_window"
 
 
-def _output(
-    connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, output: Output, partition: int, scratch: Path
-) -> tuple[list[Artifact], dict[str, int]]:
-    target = run.migration.target(output.target)
-    names = [f.name for f in arrow_schema(target.table)]
-    compared = names if target.owned is None else target.owned
+def _changed(target: Target, phase: Phase) -> str:
+    compared = [f.name for f in arrow_schema(target.table)] if target.owned is None else target.owned
     if phase.keeps_existing:  # columns that the transform knows nothing of say nothing about its result
         compared = [name for name in compared if name != EXTRA]
-    changed = _differ(compared, "s", "i")
+    return differ(compared, "s", "i")
+
+
+def _verb(run: Run, phase: Phase, output: Output, checked: dict[str, bool | None]) -> str:
+    """SQL: the verb of a row of `_rows`, looked at alone."""
+    target = run.migration.target(output.target)
+    tells_drift = checked[target.id] is True and not phase.keeps_existing and not run.options.overwrite_drift
+    differing = f"'{KEEP if phase.keeps_existing else CHANGE}'"
+    if tells_drift:
+        differing = f"CASE WHEN {base.is_ours(target, 'i', 'k')} THEN '{CHANGE}' ELSE '{DRIFT}' END"
+    return f"CASE WHEN i.{KEY} IS NULL THEN '{ADD}' WHEN {_changed(target, phase)} THEN {differing} ELSE '{KEEP}' END"
+
+
+def _planned(run: Run, phase: Phase, output: Output, rows: str, verb: str) -> str:
+    """SQL: the plan of an output."""
+    target = run.migration.target(output.target)
+    names = [f.name for f in arrow_schema(target.table)]
     columns = ", ".join(_value(target, phase, name) for name in names)
-    verb = KEEP if phase.keeps_existing else CHANGE
-    local = scratch / f"{output.name}.parquet"
-    path = duck.literal(str(local))
-    joined = (
-        f"FROM {duck.identifier(f'should_{output.name}')} s LEFT JOIN {duck.identifier(f'is_{target.id}')} i "
-        f"ON s.{KEY} = i.{KEY} WHERE s._in_window"
-    )
-    connection.execute(
-        f"""
-        COPY (
-            SELECT CASE WHEN i.{KEY} IS NULL THEN '{ADD}' WHEN {changed} THEN '{verb}' ELSE '{KEEP}' END AS _verb,
-                s.{KEY}, s.{SOURCE_KEY}, {columns}, CASE WHEN i.{KEY} IS NOT NULL THEN {struct(target, "i")} END AS _before
-            {joined} ORDER BY s.{KEY}, s.{SOURCE_KEY}
-        ) TO {path} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480)
-        """
-    )
-    verbs = dict(connection.execute(f"SELECT _verb, count(*) FROM read_parquet({path}) GROUP BY 1").fetchall())
-    rows = sum(verbs.values())
-    artifacts = [run.folder.publish(local, f"plan/{output.name}/p{partition:03}.parquet", rows)]
-    if phase.keeps_existing:
-        table = target.table.name.replace("'", "''")
-        said = f"row ' || s.{KEY} || ' of {table} exists and is not what the source gives; it is kept"
-        connection.execute(
-            f"COPY (SELECT s.{KEY} AS key, 'warning' AS severity, {duck.literal(phase.keeps_existing)} AS code, '{said}' AS message "
-            f"{joined} AND i.{KEY} IS NOT NULL AND {changed} ORDER BY 1) TO {path} (FORMAT parquet)"
+    before = f"CASE WHEN i.{KEY} IS NOT NULL THEN {struct(target, 'i')} END"
+    query = f"SELECT {verb} AS _verb, s.{KEY}, s.{SOURCE_KEY}, {columns}, {before} AS _before {rows}"
+    if output == run.migration.outputs(target.id)[0]:
+        removed = ", ".join(f"i.{duck.identifier(name)}" for name in names)
+        query += f" UNION ALL SELECT '{REMOVE}', i.{KEY}, NULL, {removed}, {struct(target, 'i')}"
+        query += f" FROM {_leaving(target)} i"
+    return query
+
+
+def _findings(run: Run, phase: Phase, output: Output, rows: str, verbs: dict[str, int]) -> list[str]:
+    """SQL: the findings of planning an output, a query each."""
+    target = run.migration.target(output.target)
+    plan, known = duck.identifier(f"plan_{output.name}"), duck.identifier(f"known_{target.id}")
+    found = []
+    if verbs[DRIFT]:
+        alone = (
+            "CASE WHEN k.hashes IS NULL THEN 'was made by somebody else' "
+            "ELSE 'was changed by somebody else since a run wrote it' END"
         )
-        artifacts.append(run.folder.publish(local, f"findings/{phase.id}/p{partition:03}.parquet"))
-    return artifacts, {verb: verbs.get(verb, 0) for verb in (ADD, CHANGE, KEEP)}
+        if phase.also:
+            alone = (
+                f"CASE WHEN i.{KEY} IS NULL OR {base.is_ours(target, 'i', 'k')} THEN 'would be written in one transaction "
+                f"with a row that somebody else changed' ELSE {alone} END"
+            )
+        then = "'; it is left alone: mend it, or let a run overwrite it (overwrite_drift)'"
+        those = f"{rows} AND s.{KEY} IN (SELECT {KEY} FROM {plan} WHERE _verb = '{DRIFT}')"
+        found.append(said(target, "s", DRIFT, f"{alone} || {then}", those))
+    if verbs[ADD]:
+        those = f"FROM {plan} p JOIN {known} k ON p.{KEY} = k.{KEY} WHERE p._verb = '{ADD}' AND k.there"
+        words = "'was there and is gone: somebody deleted it; it is added again'"
+        found.append(said(target, "p", DELETED_SINCE, words, those))
+    if phase.keeps_existing:
+        kept = f"{rows} AND i.{KEY} IS NOT NULL AND {_changed(target, phase)}"
+        words = "'exists and is not what the source gives; it is kept'"
+        found.append(said(target, "s", phase.keeps_existing, words, kept))
+    return found
 
 
 def _value(target: Target, phase: Phase, column: str) -> str:
@@ -161,14 +227,9 @@ def _check_unique(connection: duckdb.DuckDBPyConnection, run: Run, target: Targe
         )
 
 
-def _rest(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, partition: int, scratch: Path) -> Artifact:
-    # where the migration owns columns only, a row outside the window stays as it is, and that is proven too
-    accounted = _keys(run, target, "" if target.owned is None else " WHERE _in_window")
-    local = scratch / f"rest-{target.id}.parquet"
-    path = duck.literal(str(local))
-    connection.execute(
-        f"COPY (SELECT i.* FROM {duck.identifier(f'is_{target.id}')} i ANTI JOIN ({accounted}) s USING ({KEY}) "
-        f"ORDER BY i.{KEY}) TO {path} (FORMAT parquet, COMPRESSION zstd)"
-    )
-    rows = duck.count(connection, f"SELECT count(*) FROM read_parquet({path})")
-    return run.folder.publish(local, f"rest/{target.id}/p{partition:03}-0.parquet", rows)
+def _base(
+    connection: duckdb.DuckDBPyConnection, run: Run, target: Target, partition: int, checked: bool | None, scratch: Path
+) -> Made:
+    local = scratch / f"base-{target.id}.parquet"
+    rows = base.write(connection, run, target, checked is True, local)
+    return Made(local=local, path=base.path(target, partition), rows=rows)

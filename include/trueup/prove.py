@@ -3,7 +3,6 @@ in `gates/`, and raises `GateError` if it does not pass, so that nothing after i
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,13 +12,14 @@ from typing import Any
 
 import pandas as pd
 
-from . import duck, gate, statements
+from . import duck, examples, gate, statements
 from .counts import phase_counts
 from .errors import GateError
 from .gate import GateResult, budget_suite, count_suite, proof_suite, statement_suite
 from .model import KEY, SOURCE_KEY, Output, Phase, SuiteFactory
-from .plan import planned
-from .run import Mode, Run
+from .plan import plan_hash
+from .plan_files import REMOVE, VERBS, planned
+from .run import Run
 from .verify import proof
 from .workspace import Artifact
 
@@ -30,35 +30,45 @@ expectation on a frame, however few its rows are."""
 
 def plan_gate(run: Run) -> dict[str, Any]:
     """Judge the plan: each phase's suite over its planned rows, the counts, and the budget of rejects; publish
-    `plan.json`, findings.csv and rejects.jsonl; rows to add, change and keep, rejects, and the plan's hash.
+    `plan.json`, findings.csv and rejects.jsonl; rows by verb, rejects, and the plan's hash. Of a rollback, whose rows no
+    transform made, the counts alone are judged.
 
     Raises `GateError`; the plan is published then too.
     """
     with run.ledger.step(run.id, "plan_gate", "0"):
         phases = phase_counts(run)
         sha256 = plan_hash(run)
-        about = {"sha256": sha256, "created_at": datetime.now(UTC).isoformat(timespec="seconds"), "phases": phases}
+        created_at = datetime.now(UTC).isoformat(timespec="seconds")
+        about = {"sha256": sha256, "created_at": created_at, "drift_checked": drift_checked(run), "phases": phases}
         run.folder.write("plan.json", json.dumps(about, indent=1))
         run.ledger.planned(run.id, sha256)
         _export(run)
-        results = [_suite(run, phase, *each) for phase in run.migration.phases for each in phase.suites]
-        results.append(gate.evaluate(count_suite, [_count_frame(phases)], gate="counts", key="phase"))
-        results.append(gate.evaluate(run.migration.suite, [_count_frame(phases)], gate="whole", key="phase"))
-        rows = sum(p["source_rows"] - p["skipped"].get("outside_window", 0) for p in phases)
-        rejected = sum(p["rejected"] for p in phases)
-        budget = pd.DataFrame(
-            {
-                "_key": ["run"],
-                "source_rows": [rows],
-                "rejected": [rejected],
-                "rejected_share": [rejected / max(rows, 1)],
-            }
-        )
-        suite = partial(budget_suite, run.options.max_rejects, run.options.max_reject_share)
-        results.append(gate.evaluate(suite, [budget], gate="budget"))
-        _judge(run, "plan", results)
-    verbs = {verb: sum(p["rows"][verb] for p in phases) for verb in ("add", "change", "keep", "extra")}
-    return {**verbs, "rejected": rejected, "sha256": sha256}
+        examples.write(run)
+        counts = gate.evaluate(count_suite, [_count_frame(phases)], gate="counts", key="phase")
+        if run.undoes is None:
+            results = [_suite(run, phase, *each) for phase in run.migration.phases for each in phase.suites]
+            whole = gate.evaluate(run.migration.suite, [_count_frame(phases)], gate="whole", key="phase")
+            _judge(run, "plan", [*results, counts, whole, _budget(run, phases)])
+        else:
+            _judge(run, "plan", [counts])
+    verbs = {verb: sum(p["rows"][verb] for p in phases) for verb in (*VERBS, "extra")}
+    return {**verbs, "rejected": sum(p["rejected"] for p in phases), "sha256": sha256}
+
+
+def drift_checked(run: Run) -> bool | None:
+    """Whether what others changed since earlier runs could be told, in every partition; None: there was no run before."""
+    told = [m.facts["drift_checked"] for m in run.folder.manifests("plan", run.partitions)]
+    known = [found for found in told if found is not None]
+    return all(known) if known else None
+
+
+def _budget(run: Run, phases: list[dict[str, Any]]) -> GateResult:
+    rows = sum(p["source_rows"] - p["skipped"].get("outside_window", 0) for p in phases)
+    rejected = sum(p["rejected"] for p in phases)
+    share = rejected / max(rows, 1)
+    figures = {"_key": ["run"], "source_rows": [rows], "rejected": [rejected], "rejected_share": [share]}
+    suite = partial(budget_suite, run.options.max_rejects, run.options.max_reject_share)
+    return gate.evaluate(suite, [pd.DataFrame(figures)], gate="budget")
 
 
 def _suite(run: Run, phase: Phase, output: Output, suite: SuiteFactory) -> GateResult:
@@ -72,7 +82,7 @@ def _suite(run: Run, phase: Phase, output: Output, suite: SuiteFactory) -> GateR
                 paths = [str(run.folder.fetch(file, scratch)) for file in together]
                 relation = connection.read_parquet(paths)
                 columns = ", ".join(duck.identifier(c) for c in relation.columns if c in wanted)
-                yield relation.project(columns).df()
+                yield relation.filter(f"_verb <> '{REMOVE}'").project(columns).df()
 
     empty = phase.allow_empty or run.options.window is not None
     unique = run.migration.target(output.target).table.key
@@ -111,7 +121,7 @@ def phase_gate(run: Run, phase: Phase) -> list[dict[str, Any]]:
         run.folder.write(f"proof/{phase.id}.json", json.dumps(found, indent=1))
         result = gate.evaluate(proof_suite, [_proof_frame(found)], gate="proof", phase=phase.id, key="phase")
         looked = any(p[n] for p in found for n in ("compared", "missing", "different", "unverified"))
-        if not looked and not (phase.allow_empty or run.options.window is not None):
+        if not looked and not (phase.allow_empty or run.options.window is not None or run.undoes is not None):
             errors = [*result.errors, "no row was compared, so nothing is proven"]
             result = replace(result, passed=False, errors=errors)
         _judge(run, f"phase-{phase.id}", [result])
@@ -121,7 +131,7 @@ def phase_gate(run: Run, phase: Phase) -> list[dict[str, Any]]:
 def validate(run: Run) -> dict[str, Any]:
     """Judge the whole: all proofs, and the counts as they are after applying. Raises `GateError`."""
     with run.ledger.step(run.id, "validate", "0"):
-        verified = [p for p in (proof(run, phase) for phase in run.migration.phases) if p is not None]
+        verified = [p for p in (proof(run, phase) for phase in run.phases) if p is not None]
         if len(verified) != len(run.migration.phases):
             raise GateError(
                 f"{len(verified)} of {len(run.migration.phases)} phases are verified; run the missing ones again"
@@ -133,10 +143,12 @@ def validate(run: Run) -> dict[str, Any]:
         results = [
             gate.evaluate(proof_suite, [_proof_frame(proofs)], gate="proof of all phases", key="phase"),
             gate.evaluate(count_suite, [_count_frame(phases)], gate="counts after apply", key="phase"),
-            gate.evaluate(run.migration.suite, [_count_frame(phases)], gate="whole, after apply", key="phase"),
         ]
-        if answers := statements.answer(run):
-            results.append(gate.evaluate(statement_suite, [pd.DataFrame(answers)], gate="statements", key="title"))
+        if run.undoes is None:
+            whole = gate.evaluate(run.migration.suite, [_count_frame(phases)], gate="whole, after apply", key="phase")
+            results.append(whole)
+            if answers := statements.answer(run):
+                results.append(gate.evaluate(statement_suite, [pd.DataFrame(answers)], gate="statements", key="title"))
         _judge(run, "validate", results)
     # a later phase's proof includes the earlier phases' rows of the same target
     last = {p["target_table"]: p for p in proofs}.values()
@@ -159,19 +171,12 @@ def _judge(run: Run, name: str, results: list[GateResult]) -> None:
     raise GateError(f"the {name} gate of run {run.id} did not pass, so nothing after it runs. {' | '.join(said)}")
 
 
-def plan_hash(run: Run) -> str:
-    """SHA-256 over the names and hashes of the plan's files: what a person approves."""
-    files = sorted(f"{f.path} {f.sha256}" for m in run.folder.manifests("plan", run.partitions) for f in m.files)
-    about = f"{run.migration.id} {run.options.mode is Mode.VERIFY}"
-    return hashlib.sha256("\n".join([about, *files]).encode()).hexdigest()
-
-
 def _count_frame(phases: list[dict[str, Any]]) -> pd.DataFrame:
     rows = []
     for p in phases:
         skipped = sum(p["skipped"].values())
         numbers = {n: p[n] for n in ("source_rows", "written", "kept", "rejected", "unaccounted")}
-        planned_rows = p["rows"]["add"] + p["rows"]["change"] + p["rows"]["keep"]
+        planned_rows = sum(p["rows"][verb] for verb in VERBS if verb != REMOVE)
         rows.append(
             {
                 "phase": p["phase"],
@@ -180,6 +185,8 @@ def _count_frame(phases: list[dict[str, Any]]) -> pd.DataFrame:
                 "planned_rows": planned_rows,
                 "to_add": p["rows"]["add"],
                 "to_change": p["rows"]["change"],
+                "to_remove": p["rows"]["remove"],
+                "drift": p["rows"]["drift"],
                 "extra": p["rows"]["extra"],
                 "adds_up": p["source_rows"] == p["written"] + p["kept"] + p["rejected"] + skipped,
             }
@@ -196,23 +203,29 @@ def _export(run: Run) -> None:
     """Findings and rejects of all partitions in one file each, for people and their tools."""
     manifests = [*run.folder.manifests("transform", run.partitions), *run.folder.manifests("plan", run.partitions)]
     formats = {"findings": ("csv", "(FORMAT csv, HEADER)"), "rejects": ("jsonl", "(FORMAT json)")}
+    head = {"findings": "phase,table,key,severity,code,message\n", "rejects": ""}
     with run.workspace.scratch() as scratch, duck.connect(scratch) as connection:
         for kind, (suffix, format_) in formats.items():
             parts = []
             for phase in run.migration.phases:
-                table = run.migration.driver(phase).name
+                table = run.accounts_for(phase)
                 files = [
                     run.folder.fetch(f, scratch)
                     for m in manifests
                     for f in m.files
                     if f.path.startswith(f"{kind}/{phase.id}/")
                 ]
+                if not files:
+                    continue
                 paths = ", ".join(duck.literal(str(f)) for f in files)
                 said = f'{duck.literal(phase.id)} AS phase, {duck.literal(table)} AS "table"'
                 # one finding per key and code, though several partitions may have made it
                 parts.append(
                     f"SELECT {said}, * FROM (SELECT DISTINCT ON (key, code) * FROM read_parquet([{paths}]) ORDER BY key, code)"
                 )
+            if not parts:
+                run.folder.write(f"{kind}.{suffix}", head[kind])
+                continue
             local = scratch / f"{kind}.{suffix}"
             connection.execute(f"COPY ({' UNION ALL '.join(parts)}) TO {duck.literal(str(local))} {format_}")
             run.folder.publish(local, f"{kind}.{suffix}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from .errors import ArtifactError, OptionsError
 from .holding import holding
 from .ledger import Ledger
-from .model import Migration, Table, Target
+from .model import Migration, Phase, Source, Table, Target
 from .stores import Store
 from .workspace import RunFolder, Workspace
 
@@ -27,6 +27,13 @@ class Mode(StrEnum):
     PLAN = "plan"  # snapshot, plan and gate; writes to no store
     APPLY = "apply"  # all of it
     VERIFY = "verify"  # compares the target with what it should hold; writes to no store
+
+
+class Extra(StrEnum):
+    """What becomes of target rows that earlier runs added and that the source no longer gives."""
+
+    REPORT = "report"
+    REMOVE = "remove"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +70,13 @@ class Options:
     `partitions` (units of planning and applying) and `segments` (units of reading) are 1 … 256, or None to be chosen
     from the tables' size. `write_rate`: rows a second over the whole run, or None for as fast as the store takes them.
     `max_rejects` (rows) and `max_reject_share` (0 … 1): a plan with more rejected source rows than either fails its
-    gate. `max_critical`: how many critical expectations may fail. `params`: what was
-    chosen of `Migration.params`, by id. Raises `OptionsError` for values out of bounds.
+    gate. `max_critical`: how many critical expectations may fail. `approval`: a person must approve the plan before
+    anything is written. `plan_max_age`: hours after which a plan may no longer be approved or begun to be applied.
+    `overwrite_drift`: target rows that somebody else changed since a run wrote them are overwritten, not left alone.
+    `extra`: what becomes of target rows that earlier runs added and that the source no longer gives: they are
+    reported, or removed. `snapshot_max_age`: hours for which runs with a window, if they say the same, may share
+    one snapshot of the sources; 0: each reads for itself. `params`: what was chosen of `Migration.params`, by id.
+    Raises `OptionsError` for values out of bounds.
     """
 
     mode: Mode = Mode.APPLY
@@ -75,6 +87,11 @@ class Options:
     max_rejects: int | None = None
     max_reject_share: float = 0.05
     max_critical: int = 0
+    approval: bool = False
+    plan_max_age: float = 24
+    overwrite_drift: bool = False
+    extra: Extra = Extra.REPORT
+    snapshot_max_age: float = 0
     params: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -84,6 +101,8 @@ class Options:
                 raise OptionsError(f"{name} is {value}; it must be between 1 and {MAX_PARTS}")
         if self.write_rate is not None and self.write_rate <= 0:
             raise OptionsError(f"write_rate is {self.write_rate}; it must be above 0, or left out for no limit")
+        if self.plan_max_age <= 0:
+            raise OptionsError(f"plan_max_age is {self.plan_max_age} hours; it must be above 0")
         if not 0 <= self.max_reject_share <= 1:
             raise OptionsError(f"max_reject_share is {self.max_reject_share}; it must be between 0 and 1")
         for name in ("max_rejects", "max_critical"):
@@ -94,13 +113,13 @@ class Options:
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
         window = self.window and {"start": self.window.start.isoformat(), "end": self.window.end.isoformat()}
-        return {**asdict(self), "mode": str(self.mode), "window": window}
+        return {**asdict(self), "mode": str(self.mode), "extra": str(self.extra), "window": window}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Options:
         """The opposite of `to_json`."""
         window = values["window"] and Window.parse(values["window"]["start"], values["window"]["end"])
-        return cls(**{**values, "mode": Mode(values["mode"]), "window": window})
+        return cls(**{**values, "mode": Mode(values["mode"]), "extra": Extra(values["extra"]), "window": window})
 
 
 def run_id(text: str) -> str:
@@ -108,10 +127,15 @@ def run_id(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]", "-", text).lstrip(".") or "-"
 
 
+LAST = "last"
+"""In place of a run to undo: the last run that wrote rows and is not rolled back."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Run:
     """A run, as a step sees it. `store` gives the store behind a connection id; `options` has its partitions and
-    segments chosen. `holder` names this process where it is the whole run (`ledger.this_process`)."""
+    segments chosen. `holder` names this process where it is the whole run (`ledger.this_process`). `undoes` makes it a
+    rollback: the run whose writes it takes back; before preflight also Airflow's name of that run, or `LAST`."""
 
     id: str
     dag_id: str
@@ -121,6 +145,29 @@ class Run:
     workspace: Workspace
     store: Callable[[str], Store]
     holder: str | None = None
+    undoes: str | None = None
+
+    def chosen(self) -> Run:
+        """The run with what its preflight chose; itself, if it has not been through it."""
+        found = self.folder.read_json("run.json")
+        return (
+            self
+            if found is None
+            else replace(self, options=Options.from_json(found["options"]), undoes=found["undoes"])
+        )
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The migration's phases in the order in which this run writes them: a rollback goes backwards."""
+        return self.migration.phases if self.undoes is None else self.migration.phases[::-1]
+
+    def read_with(self, target: Target) -> Source | None:
+        """The source that is read for the target too (`Migration.read_with`). A rollback reads no source."""
+        return self.migration.read_with(target) if self.undoes is None else None
+
+    def accounts_for(self, phase: Phase) -> str:
+        """What the phase's source rows are called: a rollback's are the rows that the other run wrote."""
+        return self.migration.driver(phase).name if self.undoes is None else f"what {self.undoes} wrote"
 
     @property
     def folder(self) -> RunFolder:

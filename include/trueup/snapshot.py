@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from . import duck
+from . import base, duck, reuse
 from .errors import SourceError
 from .model import KEY, Phase, Source, Table, Target
 from .run import MAX_PARTS, Mode, Options, Run
@@ -79,18 +79,27 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
                     )
                 present.append(target.id)
                 estimate += found.estimated_rows or 0
-        partitions = run.options.partitions or _parts(estimate, unknown)
-        segments = _parts(estimate, unknown)
-        if all(run.store_of(source.table).one_state for source in run.migration.sources):
-            segments = min(segments, READERS)
-        options = replace(run.options, partitions=partitions, segments=run.options.segments or segments)
+        options = _sized(run, estimate, unknown)
+        if taken := reuse.earlier(run):
+            options = replace(options, partitions=taken[1].partitions, segments=taken[1].segments)
+            log.info("the sources are read as run %s has read them, after this run's window closed", taken[0])
         run.ledger.choose(run.id, options.to_json())
         # the size of a batch is fixed here, once: batches are known by their number, whoever writes them
         batch_rows = {t.id: run.store_of(t.table).batch_rows for t in run.migration.targets}
-        about = {"options": options.to_json(), "targets_present": present, "batch_rows": batch_rows}
-        about["undeclared"] = undeclared
+        about: dict[str, Any] = {"options": options.to_json(), "targets_present": present, "batch_rows": batch_rows}
+        about |= {"undeclared": undeclared, "undoes": None, "base": base.previous(run)}
+        about |= {"snapshot_of": taken[0] if taken else None}
         run.folder.write("run.json", json.dumps(about, indent=1))
     return options
+
+
+def _sized(run: Run, estimate: int, unknown: bool) -> Options:
+    """The options with partitions and segments chosen."""
+    segments = _parts(estimate, unknown)
+    if all(run.store_of(source.table).one_state for source in run.migration.sources):
+        segments = min(segments, READERS)
+    partitions = run.options.partitions or _parts(estimate, unknown)
+    return replace(run.options, partitions=partitions, segments=run.options.segments or segments)
 
 
 def _parts(estimate: int, unknown: bool) -> int:
@@ -112,9 +121,11 @@ def snapshot(run: Run, segment: int) -> dict[str, int]:
 
     What lies in a store that can show all of it in one state is read whole with segment 0, in as many slices: rows that
     belong together are then of one moment, though somebody writes meanwhile."""
-    present = run.folder.read_json("run.json")["targets_present"]
-    reads = [_Read(id=s.id, table=s.table, partition_by=s.partition_by) for s in run.migration.sources]
-    targets = (t for t in run.migration.targets if t.id in present and run.migration.read_with(t) is None)
+    about = run.folder.read_json("run.json")
+    present, taken = about["targets_present"], about.get("snapshot_of")
+    sources = run.migration.sources if run.undoes is None and taken is None else ()
+    reads = [_Read(id=s.id, table=s.table, partition_by=s.partition_by) for s in sources]
+    targets = (t for t in run.migration.targets if t.id in present and run.read_with(t) is None)
     reads += [_Read(id=t.id, table=t.table, partition_by=t.placed_by) for t in targets]
     with run.ledger.step(run.id, "snapshot", str(segment)), run.workspace.scratch() as scratch:
         slices = [(each, n) for each in reads for n in _slices(run, each, segment)]
@@ -130,6 +141,9 @@ def snapshot(run: Run, segment: int) -> dict[str, int]:
         rows = {each.id: 0 for each in reads}
         for (each, _), artifacts in zip(slices, done, strict=True):
             rows[each.id] += sum(a.rows or 0 for a in artifacts)
+        if taken:
+            theirs, read_then = reuse.sources(run, segment)
+            files, rows = (*theirs, *files), {**read_then, **rows}
         run.folder.seal(Manifest(step="snapshot", part=f"{segment:03}", files=files, facts=rows))
     return rows
 
@@ -208,7 +222,7 @@ def before_files(
     run: Run, manifests: list[Manifest], target: Target, partition: int | None, scratch: Path
 ) -> list[Path]:
     """The files of a target's rows as they were before the run, of one partition (None: of all)."""
-    same = run.migration.read_with(target)
+    same = run.read_with(target)
     return files_of(run, manifests, f"snapshot/{same.id if same else target.id}", partition, scratch)
 
 

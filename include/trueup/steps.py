@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from .run import Run
 
 Over = Literal["run", "segment", "partition"]
+APPROVE = "approve"
+"""The step that waits for a person, where the run asks for one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +49,7 @@ def steps(migration: Migration) -> list[Step]:
         Step(id="transform", title="What the targets should hold.", over="partition", do=_transform),
         Step(id="plan", title="The difference between what should be and what is.", over="partition", do=_plan),
         Step(id="plan_gate", title="Judge the plan: its rows, its counts, its rejects.", over="run", do=_plan_gate),
+        Step(id=APPROVE, title="A person approves the plan.", over="run", do=_approve, writes=True, proves=True),
         Step(
             id="create_tables",
             title="Make the targets that are not there yet.",
@@ -65,8 +69,34 @@ def steps(migration: Migration) -> list[Step]:
     ]
 
 
-def phase_steps(phase: Phase) -> list[Step]:
-    """The steps of one phase, in order."""
+def rollback_steps(migration: Migration) -> list[Step]:
+    """Every step of a rollback between its preflight and its report, in order: the phases go backwards."""
+    return [
+        Step(id="snapshot", title="Read every target.", over="segment", do=_snapshot),
+        Step(id="transform", title="Collect what the run wrote.", over="partition", do=_collect),
+        Step(id="plan", title="Read its plan backwards, and compare with what is.", over="partition", do=_plan_back),
+        Step(id="plan_gate", title="Judge the counts of the reverse plan.", over="run", do=_plan_gate),
+        Step(
+            id=APPROVE, title="A person approves the reverse plan.", over="run", do=_approve, writes=True, proves=True
+        ),
+        Step(
+            id="prepare",
+            title="Make the targets ready to hold what they held before.",
+            over="run",
+            do=_prepare,
+            writes=True,
+            proves=True,
+        ),
+        *(step for phase in reversed(migration.phases) for step in phase_steps(phase, finishes=False)),
+        Step(
+            id="validate", title="Judge the whole: all proofs, and the counts.", over="run", do=_validate, proves=True
+        ),
+        Step(id="settle", title="Enter that the run is rolled back.", over="run", do=_settle, writes=True, proves=True),
+    ]
+
+
+def phase_steps(phase: Phase, *, finishes: bool = True) -> list[Step]:
+    """The steps of one phase, in order; `finishes`: with its scripts (`Phase.after`)."""
 
     def apply(run: Run, partition: int) -> Any:
         from .apply import apply
@@ -99,7 +129,7 @@ def phase_steps(phase: Phase) -> list[Step]:
         Step(id="verify", title="Compare it with the plan, every row, both ways.", over="partition", do=verify, proves=True, phase=phase),
         Step(id="gate", title="Judge the phase by its proof; the next one waits.", over="run", do=gate, proves=True, phase=phase),
     ]  # fmt: skip
-    if phase.after:
+    if phase.after and finishes:
         made.append(
             Step(
                 id="finish",
@@ -144,6 +174,15 @@ def _plan_gate(run: Run, _: int) -> Any:
     return plan_gate(run)
 
 
+def _approve(run: Run, _: int) -> Any:
+    from .approval import approve
+    from .errors import ApprovalError
+
+    if run.options.approval:
+        raise ApprovalError("this run asks for approval, and there is nobody here to ask: trigger it in Airflow")
+    return approve(run)
+
+
 def _create_tables(run: Run, _: int) -> Any:
     from .apply import create_tables
 
@@ -156,11 +195,44 @@ def _validate(run: Run, _: int) -> Any:
     return validate(run)
 
 
+def _collect(run: Run, partition: int) -> Any:
+    from .rollback import transform
+
+    return transform(run, partition)
+
+
+def _plan_back(run: Run, partition: int) -> Any:
+    from .rollback import plan
+
+    return plan(run, partition)
+
+
+def _prepare(run: Run, _: int) -> Any:
+    from .rollback import prepare
+
+    return prepare(run)
+
+
+def _settle(run: Run, _: int) -> Any:
+    from .rollback import settle
+
+    return settle(run)
+
+
 def skipped(step: Step, run: Run) -> bool:
     """Whether the run's mode leaves the step out."""
     from .run import Mode
 
     return (step.writes and run.options.mode is not Mode.APPLY) or (step.proves and run.options.mode is Mode.PLAN)
+
+
+def carry_out(step: Step, run: Run, part: int) -> Any:
+    """Do a part of the step. In mode apply the run's hold on its targets is taken or renewed all the while, so that no
+    other run writes between this one's plan and its last proof. Raises `TargetHeldError` once another run has them."""
+    from .run import Mode
+
+    with run.holding() if run.options.mode is Mode.APPLY else nullcontext():
+        return step.do(run, part)
 
 
 def parts(step: Step, run: Run) -> int:
@@ -173,24 +245,25 @@ def parts(step: Step, run: Run) -> int:
 def walk(
     run: Run, *, triggered_by: str | None = None, at_once: int = 1, seen: Callable[[Step], None] | None = None
 ) -> dict[str, Any]:
-    """The whole run in this process, `at_once` parts of a step at a time; the report's verdict.
+    """The whole run, or rollback, in this process, `at_once` parts of a step at a time; the report's verdict.
 
     `seen` is called before each step. Raises what a step raises, after the report is written.
     """
-    from dataclasses import replace
-
+    from . import rollback_preflight, snapshot
     from .report import report
-    from .snapshot import preflight
 
+    forward = run.undoes is None
+    preflight = snapshot.preflight if forward else rollback_preflight.preflight
     try:
-        run = replace(run, options=preflight(run, triggered_by))
-        for step in steps(run.migration):
+        preflight(run, triggered_by)
+        run = run.chosen()
+        for step in steps(run.migration) if forward else rollback_steps(run.migration):
             if skipped(step, run):
                 continue
             if seen:
                 seen(step)
             with ThreadPoolExecutor(at_once) as pool:
-                list(pool.map(partial(step.do, run), range(parts(step, run))))
+                list(pool.map(partial(carry_out, step, run), range(parts(step, run))))
     except Exception:
         report(run)
         raise

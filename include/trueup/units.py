@@ -9,8 +9,8 @@ import duckdb
 import pyarrow as pa
 
 from . import duck
-from .model import SOURCE_KEY, Phase, Table
-from .plan import KEEP, planned
+from .model import KEY, SOURCE_KEY, Phase, Table
+from .plan_files import REMOVE, WRITTEN, planned
 from .run import Run
 from .stores import Outcome, Share, arrow_schema
 
@@ -20,24 +20,27 @@ Batch = tuple[int, int, partial[dict[str, Outcome]]]
 
 def batches(run: Run, phase: Phase, partition: int) -> Iterator[Batch]:
     """The batches of a partition's plan, in the order of source keys: of each source row of which there is something to
-    add or to change, that; the same batches under the same numbers at every call."""
+    add, to change or to remove, that; the same batches under the same numbers at every call."""
     sizes = run.folder.read_json("run.json")["batch_rows"]
     size = max(1, min(sizes[output.target] for output in phase.outputs) // len(phase.outputs))
     with run.workspace.scratch() as scratch, duck.connect(scratch) as connection:
         for output in phase.outputs:
             path = duck.literal(str(run.folder.fetch(planned(run, output.name, partition), scratch)))
             connection.execute(
-                f"CREATE TEMP VIEW to_{output.view} AS SELECT * FROM read_parquet({path}) WHERE _verb <> '{KEEP}'"
+                f"CREATE TEMP VIEW to_{output.view} AS SELECT *, "
+                # a row that no source row makes is a unit of its own
+                f"coalesce({SOURCE_KEY}, {duck.literal(output.name)} || ' ' || {KEY}) AS _made_by "
+                f"FROM read_parquet({path}) WHERE _verb IN {WRITTEN}"
             )
-        sources = " UNION ".join(f"SELECT {SOURCE_KEY} FROM to_{output.view}" for output in phase.outputs)
+        sources = " UNION ".join(f"SELECT _made_by FROM to_{output.view}" for output in phase.outputs)
         connection.execute(
-            f"CREATE TEMP TABLE units AS SELECT {SOURCE_KEY}, row_number() OVER (ORDER BY {SOURCE_KEY}) - 1 AS unit "
+            f"CREATE TEMP TABLE units AS SELECT _made_by, row_number() OVER (ORDER BY _made_by) - 1 AS unit "
             f"FROM ({sources})"
         )
         for output in phase.outputs:
             connection.execute(
                 f"CREATE TEMP TABLE numbered_{output.view} AS SELECT unit, p.* FROM to_{output.view} p "
-                f"JOIN units USING ({SOURCE_KEY}) ORDER BY unit, _key"
+                f"JOIN units USING (_made_by) ORDER BY unit, _key"
             )
         units = duck.count(connection, "SELECT count(*) FROM units")
         for number, start in enumerate(range(0, units, size)):
@@ -61,6 +64,7 @@ def _share(connection: duckdb.DuckDBPyConnection, view: str, table: Table, start
         rows=found.select(schema.names).cast(schema),
         before=was.select(schema.names).cast(schema),
         units=tuple(found["unit"].to_pylist()),
+        gone=tuple(verb == REMOVE for verb in found["_verb"].to_pylist()),
     )
 
 

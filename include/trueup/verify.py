@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from . import duck
 from .errors import StoreUnavailableError
-from .model import KEY, Migration, Output, Phase, Target
-from .plan import differs, planned, struct
+from .model import KEY, Output, Phase, Target
+from .plan_files import DRIFT, GONE, differs, planned, struct
 from .run import Run
 from .snapshot import files_of, source_schema
 from .stores import arrow_schema, key_text
@@ -82,34 +82,41 @@ def _relate(
     partition: int,
     scratch: Path,
 ) -> None:
-    """`expected`: what the plans so far say, without conflicts, and the rows that are to stay as they are; `known`:
-    every key that any plan accounts for; `found`: what was read back."""
+    """`expected`: what the plans so far say, without what is left alone (conflicts, drift), and the rows that are to
+    stay as they are, where `_gone` marks those that are to be absent; `known`: every key that any plan accounts for;
+    `found`: what was read back."""
     columns = ", ".join(duck.identifier(f.name) for f in arrow_schema(target.table))
-    so_far = _so_far(run.migration, phase, target)
+    so_far = _so_far(run, phase, target)
     plans = [run.folder.fetch(planned(run, o.name, partition), scratch) for o in so_far]
     paths = ", ".join(duck.literal(str(p)) for p in plans)
     alone = [c["key"] for o in so_far for c in run.ledger.conflicts(run.id, o.name, partition)]
     connection.register("_alone", pa.table({"key": pa.array(alone, pa.string())}))
     rest = files_of(run, run.folder.manifests("plan", run.partitions), f"rest/{target.id}", partition, scratch)
     duck.relation(connection, "_rest", rest, source_schema(target.table))
-    stays = "" if target.owned is None else f" UNION ALL SELECT {KEY}, {columns} FROM _rest"
+    stays = "" if target.owned is None else f" UNION ALL SELECT {KEY}, {columns}, false FROM _rest"
     connection.execute(
-        f"CREATE TEMP VIEW expected AS SELECT {KEY}, {columns} FROM read_parquet([{paths}]) "
-        f"ANTI JOIN _alone a ON {KEY} = a.key{stays}"
+        f"CREATE TEMP VIEW expected AS SELECT {KEY}, {columns}, {GONE} AS _gone FROM read_parquet([{paths}]) "
+        f"ANTI JOIN _alone a ON {KEY} = a.key WHERE _verb <> '{DRIFT}'{stays}"
     )
     made = run.folder.manifests("transform", run.partitions)
     every = run.migration.outputs(target.id)
     should = [file for o in every for file in files_of(run, made, f"should/{o.name}", partition, scratch)]
     duck.relation(connection, "_should", should, pa.schema([pa.field(KEY, pa.string())]))
-    connection.execute(f"CREATE TEMP VIEW known AS SELECT {KEY} FROM _should UNION ALL SELECT {KEY} FROM _rest")
+    planned_keys = ", ".join(
+        duck.literal(str(run.folder.fetch(planned(run, o.name, partition), scratch))) for o in every
+    )
+    connection.execute(
+        f"CREATE TEMP VIEW known AS SELECT {KEY} FROM _should UNION ALL SELECT {KEY} FROM _rest "
+        f"UNION ALL SELECT {KEY} FROM read_parquet([{planned_keys}])"
+    )
     back = run.folder.manifests(f"read_back/{phase.id}", run.segments)
     files = files_of(run, back, f"read_back/{output.name}", partition, scratch)
     duck.relation(connection, "found", files, source_schema(target.table))
 
 
-def _so_far(migration: Migration, phase: Phase, target: Target) -> list[Output]:
-    """What the phases up to and with this one make for the target."""
-    phases = migration.phases[: migration.phases.index(phase) + 1]
+def _so_far(run: Run, phase: Phase, target: Target) -> list[Output]:
+    """What the phases up to and with this one make for the target, in the run's order of them."""
+    phases = run.phases[: run.phases.index(phase) + 1]
     return [o for p in phases for o in p.outputs if o.target == target.id]
 
 
@@ -117,11 +124,11 @@ def _suspects(target: Target) -> str:
     """`suspects`: every row that is not as planned."""
     return f"""
         CREATE TEMP TABLE suspects AS
-        SELECT CASE WHEN f.{KEY} IS NULL THEN 'missing' ELSE 'different' END AS kind, e.{KEY} AS key,
-            CAST(to_json({struct(target, "e")}) AS VARCHAR) AS planned,
+        SELECT CASE WHEN f.{KEY} IS NULL AND NOT e._gone THEN 'missing' ELSE 'different' END AS kind, e.{KEY} AS key,
+            CASE WHEN NOT e._gone THEN CAST(to_json({struct(target, "e")}) AS VARCHAR) END AS planned,
             CASE WHEN f.{KEY} IS NOT NULL THEN CAST(to_json({struct(target, "f")}) AS VARCHAR) END AS found
         FROM expected e LEFT JOIN found f ON e.{KEY} = f.{KEY}
-        WHERE f.{KEY} IS NULL OR {differs(target, "e", "f")}
+        WHERE CASE WHEN e._gone THEN f.{KEY} IS NOT NULL ELSE f.{KEY} IS NULL OR {differs(target, "e", "f")} END
         UNION ALL
         SELECT 'extra', f.{KEY}, NULL, CAST(to_json({struct(target, "f")}) AS VARCHAR) FROM found f ANTI JOIN known k ON f.{KEY} = k.{KEY}
     """
@@ -153,7 +160,8 @@ def _read_again(connection: duckdb.DuckDBPyConnection, run: Run, target: Target)
                 continue
             connection.execute(f"""
                 CREATE OR REPLACE TEMP TABLE _seen AS
-                SELECT e.{KEY} AS key, n.{KEY} IS NULL AS missing, {differs(target, "e", "n")} AS wrong,
+                SELECT e.{KEY} AS key, n.{KEY} IS NULL AND NOT e._gone AS missing,
+                    CASE WHEN e._gone THEN n.{KEY} IS NOT NULL ELSE {differs(target, "e", "n")} END AS wrong,
                     CASE WHEN n.{KEY} IS NOT NULL THEN CAST(to_json({struct(target, "n")}) AS VARCHAR) END AS found
                 FROM expected e JOIN {asked} a ON e.{KEY} = a.key
                 LEFT JOIN (SELECT *, {key_text(target.table.key)} AS {KEY} FROM _now) n ON e.{KEY} = n.{KEY}

@@ -26,12 +26,14 @@ from .errors import ArtifactError, OptionsError
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """A published file: `path` is relative to the run's folder; `rows` is None for what has no rows."""
+    """A published file: `path` is relative to the run's folder; `rows` is None for what has no rows. `run` is the run
+    whose file it is, where that is another than the one whose manifest names it."""
 
     path: str
     rows: int | None
     bytes: int
     sha256: str
+    run: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,7 +194,8 @@ class RunFolder:
 
     def fetch(self, artifact: Artifact, scratch: Path) -> Path:
         """A published file as a local path, checked against its manifest. Raises `ArtifactError` if it is not the same."""
-        local = self.workspace.fetch(f"{self._base}/{artifact.path}", scratch)
+        base = self._base if artifact.run is None else self.workspace.run(artifact.run)._base
+        local = self.workspace.fetch(f"{base}/{artifact.path}", scratch)
         if local.stat().st_size != artifact.bytes or _sha256(local) != artifact.sha256:
             raise ArtifactError(
                 f"{self.location(artifact.path)} is not the file that its manifest names (SHA-256 differs); "

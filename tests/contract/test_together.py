@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -151,3 +152,38 @@ def test_a_unit_too_large_for_a_transaction_is_refused(dynamodb: DynamoDBSubject
     with pytest.raises(StoreRejectedError, match="101 rows"):
         dynamodb.store.together([share(table, *((0, None, {"id": str(n)}) for n in range(101)))])
     assert stored(dynamodb, table) == {}
+
+
+def leaving(subject: Subject, tables: tuple[Table, Table], units: int) -> list[Share]:
+    """The way back: a row of the first table changed, and one of the second deleted, in each unit."""
+    first, second = tables
+    ones = share(first, *((n, one(n, label=f"linked {n}"), one(n)) for n in range(units)))
+    twos = [two(subject, n) for n in range(units)]
+    gone = share(second, *((n, row, row) for n, row in enumerate(twos)))
+    return [ones, replace(gone, gone=(True,) * units)]
+
+
+def test_units_with_rows_to_delete_are_written_and_written_again(subject: Subject, tables: tuple[Table, Table]) -> None:
+    shares = leaving(subject, tables, 6)
+    put_before(subject, shares)
+    for _ in range(2):
+        assert [(o.written, o.conflicts) for o in subject.store.together(shares)] == [(6, []), (6, [])]
+        assert held(subject, shares) == [by_key(tables[0], shares[0].rows), {}]
+
+
+def test_of_a_unit_whose_row_to_delete_was_changed_nothing_is_written(
+    subject: Subject, tables: tuple[Table, Table]
+) -> None:
+    shares = leaving(subject, tables, 4)
+    put_before(subject, shares)
+    subject.put(tables[1], [two(subject, 2, note="theirs")])
+    before = held(subject, shares)
+    first, second = subject.store.together(shares)
+    assert [(o.written, len(o.conflicts)) for o in (first, second)] == [(3, 1), (3, 1)]
+    assert [(c.key, c.reason == ELSEWHERE) for c in (*first.conflicts, *second.conflicts)] == [
+        ("id-2", True), (second.conflicts[0].key, False)
+    ]  # fmt: skip
+    after = held(subject, shares)
+    assert after[0]["id-2",] == before[0]["id-2",]
+    assert list(after[1].values()) == [row for key, row in before[1].items() if key in after[1]]
+    assert len(after[1]) == 1

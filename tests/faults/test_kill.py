@@ -21,7 +21,7 @@ from include.trueup.report import report
 from include.trueup.run import Options
 from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.workspace import Workspace
-from tests.engines import fastest_engine, items, run_of, store_at
+from tests.engines import fastest_engine, few_rows, items, run_of, store_at
 from tests.migrations.kpi_linking_oracle import by_id
 
 ROOT = Path(__file__).parent.parent.parent
@@ -67,7 +67,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, postgres_server: Any) 
     uri, folder = postgres_server.uri("kill_undisturbed"), str(tmp_path_factory.mktemp("undisturbed"))
     with fastest_engine() as engine:
         store = store_at(engine.endpoint)
-        sample.fill(lambda _: store)
+        with few_rows():
+            sample.fill(lambda _: store)
         with start("run", engine.endpoint, uri, folder, "preflight") as process:
             assert process.stdout is not None
             assert list(process.stdout)[-1] == "done\n"
@@ -90,7 +91,8 @@ def test_killed_while_applying_and_tried_again(
     chance = random.Random(seed)
     with fastest_engine() as engine:
         store = store_at(engine.endpoint)
-        sample.fill(lambda _: store)
+        with few_rows():
+            sample.fill(lambda _: store)
         first, kills, ended = "preflight", 0, False
         while not ended:
             with start("run", engine.endpoint, ledger_uri, str(tmp_path), first) as process:

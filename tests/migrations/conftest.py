@@ -8,7 +8,7 @@ import pytest
 
 from include.migrations.kpi_linking import sample
 from include.trueup.stores.dynamodb import DynamoDBStore
-from tests.engines import fastest_engine, store_at
+from tests.engines import fastest_engine, few_rows, store_at
 
 
 @pytest.fixture
@@ -20,6 +20,14 @@ def empty_kpi_store() -> Iterator[DynamoDBStore]:
 
 @pytest.fixture
 def kpi_store(empty_kpi_store: DynamoDBStore) -> DynamoDBStore:
-    """A DynamoDB with the six legacy tables, filled with the sample."""
+    """A DynamoDB with the six legacy tables, filled with a small sample that has every dirty case."""
+    with few_rows():
+        sample.fill(lambda _: empty_kpi_store)
+    return empty_kpi_store
+
+
+@pytest.fixture
+def whole_kpi_store(empty_kpi_store: DynamoDBStore) -> DynamoDBStore:
+    """The same, with the whole sample."""
     sample.fill(lambda _: empty_kpi_store)
     return empty_kpi_store

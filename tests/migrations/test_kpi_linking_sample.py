@@ -59,20 +59,20 @@ def test_scales_by_blocks_that_share_no_id_and_come_one_by_one() -> None:
     assert len(list(islice(sample.generate(scale=10**9), 5))) == 5
 
 
-def test_fill_puts_the_sample_as_it_is(kpi_store: DynamoDBStore) -> None:
+def test_fill_puts_the_sample_as_it_is(whole_kpi_store: DynamoDBStore) -> None:
     for table, rows in sample.rows().items():
-        there = by_id(items(kpi_store, table))
+        there = by_id(items(whole_kpi_store, table))
         assert there == by_id(sample.as_boto3_has_it(row) for row in rows)
 
 
-def test_fill_again_mends_what_is_missing_and_touches_nothing_else(kpi_store: DynamoDBStore) -> None:
+def test_fill_again_mends_what_is_missing_and_touches_nothing_else(whole_kpi_store: DynamoDBStore) -> None:
     first, second = sample.rows()["purposepath-kpi-actuals"][:2]
     edited = {**first, "data_source": {"S": "edited"}}
-    kpi_store.client.put_item(TableName="purposepath-kpi-actuals", Item=edited)
-    kpi_store.client.delete_item(TableName="purposepath-kpi-actuals", Key={"id": second["id"]})
-    counts = sample.fill(lambda _: kpi_store)
+    whole_kpi_store.client.put_item(TableName="purposepath-kpi-actuals", Item=edited)
+    whole_kpi_store.client.delete_item(TableName="purposepath-kpi-actuals", Key={"id": second["id"]})
+    counts = sample.fill(lambda _: whole_kpi_store)
     assert counts == {table: len(rows) for table, rows in sample.rows().items()}
-    there = by_id(items(kpi_store, "purposepath-kpi-actuals"))
+    there = by_id(items(whole_kpi_store, "purposepath-kpi-actuals"))
     assert there[first["id"]["S"]]["data_source"] == ("S", "edited")
     assert there[second["id"]["S"]] == by_id([second])[second["id"]["S"]]
     assert len(there) == counts["purposepath-kpi-actuals"]

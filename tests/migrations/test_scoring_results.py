@@ -80,7 +80,7 @@ def test_the_whole_migration_and_a_second_run_that_finds_nothing(
     second = run_of(migration, ledger, workspace, lambda _: store, "second")
     assert walk(second)["headline"].startswith("Nothing to add")
     (phase,) = second.folder.read_json("report.json")["plan"]["phases"]
-    assert phase["rows"] == {"add": 0, "change": 0, "keep": len(oracle.rows) + len(there), "extra": 0}
+    assert {verb: n for verb, n in phase["rows"].items() if n} == {"keep": len(oracle.rows) + len(there)}
     # what the first run wrote is, by value and digit for digit, what the legacy tables give
     assert findings(workspace, "second") == oracle.findings
     assert unified(uri) == {**oracle.rows, **there}

@@ -169,7 +169,7 @@ def test_what_is_only_planned_is_not_called_written() -> None:
 def test_target_rows_are_told_as_planned_and_as_written() -> None:
     seen = page(report_facts.failed_at_apply)
     rows = [r for r in seen.rows if r.startswith("Milestones, as targets")]
-    assert rows[1].endswith("32,190 0 475 0 20,114 36 412 7.9 s")
+    assert rows[1].endswith("32,190 0 0 475 0 0 20,114 36 412 7.9 s")
     assert next(r for r in seen.rows if r.startswith("Actuals purposepath-kpi-data")).endswith("– – – –")
 
 
@@ -389,3 +389,10 @@ def test_moments_are_in_utc() -> None:
     assert text.moment("2026-03-14T10:26:53+01:00") == "14 Mar 2026, 09:26:53 UTC"
     assert text.moment("soon") == "soon"
     assert text.moment(None) == "–"
+
+
+def test_what_could_not_be_checked_and_what_a_run_undoes_is_said() -> None:
+    facts = report_facts.passed()
+    facts["plan"]["drift_checked"], facts["run"]["undoes"] = False, "run-of-yesterday"
+    assert "What others changed since the last run could not be told" in html(facts)
+    assert "run-of-yesterday" in html(facts)

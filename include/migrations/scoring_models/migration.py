@@ -84,7 +84,13 @@ migration = Migration(
         ),
     ),
     targets=(
-        Target(id="survey_responses", table=RESPONSES, owned=(VERSION,), before=HERE / "before_responses.sql"),
+        Target(
+            id="survey_responses",
+            table=RESPONSES,
+            owned=(VERSION,),
+            before=HERE / "before_responses.sql",
+            undo=HERE / "undo_responses.sql",
+        ),
         Target(id="scoring_model_versions", table=STORED_VERSIONS),
         Target(
             id="response_scores",

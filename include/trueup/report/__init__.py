@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from .. import duck
+from .. import duck, rollback
 from ..counts import phase_counts
 from ..errors import ArtifactError
 from ..ledger import Status
@@ -48,12 +48,13 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
     plan = run.folder.read_json("plan.json")
     if plan is not None:
         plan["phases"] = _counts(run) or plan["phases"]
-    proofs = [p for phase in run.migration.phases for p in _proof(run, phase)]
+    proofs = [p for phase in run.phases for p in _proof(run, phase)]
     gates = _gates(run)
     failed = verdict.failure(run, steps, failed_tasks)
     applied = run.ledger.applied(run.id)
     status = verdict.status(run, failed)
-    order = [o.name for p in run.migration.phases for o in p.outputs]
+    order = [o.name for p in run.phases for o in p.outputs]
+    undone = rollback.outcome(run) if run.undoes is not None else None
     return {
         "format": FORMAT,
         "migration": {"id": run.migration.id, "title": run.migration.title, "owner": run.migration.owner},
@@ -62,6 +63,7 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
             "dag_id": run.dag_id,
             "mode": str(run.options.mode),
             "triggered_by": entered.get("triggered_by"),
+            "undoes": run.undoes,
             "window": run.options.to_json()["window"],
             "options": {k: v for k, v in run.options.to_json().items() if k not in ("mode", "window")},
             "started_at": moment(entered.get("started_at")),
@@ -69,23 +71,33 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
             "status": str(status),
             "failed": failed,
         },
-        "verdict": verdict.verdict(run, status, failed, plan, proofs, applied),
+        "verdict": verdict.verdict(run, status, failed, plan, proofs, applied, undone),
         "plan": plan,
         "applied": [{"phase": phase, **applied[phase]} for phase in order if phase in applied],
         "gates": gates,
         "proof": proofs,
         "statements": run.folder.read_json(ANSWERS) or [],
         "findings": _findings(run),
-        "approval": None,
+        "approval": _approval(run),
         "timings": timings(steps),
         "artifacts": artifacts(run.folder),
-        "undo": {"how": verdict.undo(applied)},
+        "undone": undone,
+        "undo": {"how": verdict.undo(run, applied)},
     }
 
 
 def moment(at: datetime | None) -> str | None:
     """An instant as ISO 8601, UTC."""
     return None if at is None else at.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def _approval(run: Run) -> dict[str, Any] | None:
+    """Who decided on which plan, when, and with what comment; None if nobody has."""
+    found = run.ledger.approvals.of(run.id)
+    if found is None:
+        return None
+    told = {"decision": found["decision"], "by": found["decided_by"], "at": moment(found["decided_at"])}
+    return {**told, "comment": found["comment"], "plan_sha256": found["plan_sha256"]}
 
 
 def _counts(run: Run) -> list[dict[str, Any]] | None:
@@ -105,7 +117,7 @@ def _proof(run: Run, phase: Phase) -> list[dict[str, Any]]:
 
 
 def _gates(run: Run) -> list[dict[str, Any]]:
-    names = ["plan", *(f"phase-{p.id}" for p in run.migration.phases), "validate"]
+    names = ["plan", *(f"phase-{p.id}" for p in run.phases), "validate"]
     return [gate for name in names for gate in run.folder.read_json(f"gates/{name}.json") or []]
 
 
@@ -134,8 +146,8 @@ def timings(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _findings(run: Run) -> list[dict[str, Any]]:
     """Findings by severity, code, phase and table, with counts of keys and a few of them; conflicts among them."""
-    tables = {p.id: run.migration.driver(p).name for p in run.migration.phases}
-    outputs = [(p.id, o) for p in run.migration.phases for o in p.outputs]
+    tables = {p.id: run.accounts_for(p) for p in run.phases}
+    outputs = [(p.id, o) for p in run.phases for o in p.outputs]
     found: list[dict[str, Any]] = []
     with run.workspace.scratch() as scratch, duck.connect(scratch) as connection:
         manifests = [*run.folder.manifests("transform"), *run.folder.manifests("plan")]

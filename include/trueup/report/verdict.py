@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..ledger import Status
+from ..plan_files import VERBS, WRITTEN
 from ..run import Mode, Run
 
 NEXT = {
@@ -19,6 +20,10 @@ NEXT = {
     "GateError": "Read the gates below. Mend the source rows or the transform, or, if the rejects are acceptable, raise the "
     "reject budget; then trigger the DAG again.",
     "ArtifactError": "The workspace is not complete or was changed. Trigger the DAG again: it begins with a new snapshot.",
+    "ApprovalError": "Nothing was written. Read the plan and what was said of it; when that is settled, trigger the DAG again: it makes "
+    "a new plan.",
+    "StatusError": "Nothing was written. Do what the message says, then trigger this DAG again.",
+    "OptionsError": "Nothing was written. Trigger this DAG again with what the message asks for.",
     "DeclarationError": "The migration's code needs mending; nothing was written by the step that failed.",
 }
 GENERAL = (
@@ -29,7 +34,8 @@ GENERAL = (
 
 def failure(run: Run, steps: list[dict[str, Any]], failed_tasks: Sequence[str]) -> dict[str, str] | None:
     """Which step ended the run, with what, and what to do next; None if the run came to its end."""
-    return unfinished(steps, failed_tasks, "plan_gate" if run.options.mode is Mode.PLAN else "validate", NEXT)
+    last = "validate" if run.undoes is None else "settle"
+    return unfinished(steps, failed_tasks, "plan_gate" if run.options.mode is Mode.PLAN else last, NEXT)
 
 
 def unfinished(
@@ -73,28 +79,35 @@ def verdict(
     plan: dict[str, Any] | None,
     proofs: list[dict[str, Any]],
     applied: dict[str, dict[str, Any]],
+    undone: dict[str, int] | None = None,
 ) -> dict[str, str]:
-    """status ('passed' | 'failed'), headline (one sentence), next (one sentence)."""
+    """status ('passed' | 'failed'), headline (one sentence), next (one sentence). `undone`: what a rollback did."""
     written = sum(a["written"] for a in applied.values())
     if failed is not None:
         kept = f" {written:,} rows were written before and are kept." if written else " Nothing was written."
         return {"status": "failed", "headline": f"Failed at {failed['step']}.{kept}", "next": failed["next"]}
     phases = (plan or {}).get("phases", [])
-    total = {verb: sum(p["rows"][verb] for p in phases) for verb in ("add", "change", "keep", "extra")}
+    total = {verb: sum(p["rows"][verb] for p in phases) for verb in (*VERBS, "extra")}
     rejected = sum(p["rejected"] for p in phases)
     aside = f"; {rejected:,} source rows are in quarantine" if rejected else ""
+    alone = _left_alone(run, total["drift"], (plan or {}).get("drift_checked"))
     if status is Status.PLANNED:
-        if not total["add"] and not total["change"]:
+        if not any(total[verb] for verb in (*WRITTEN, "drift")):
             headline = f"Nothing to add: all {total['keep']:,} rows are as they should be{aside}."
         else:
-            verbs = f"{total['add']:,} rows to add, {total['change']:,} to change, {total['keep']:,} as they are"
+            removed = f"{total['remove']:,} to remove, " if total["remove"] else ""
+            verbs = (
+                f"{total['add']:,} rows to add, {total['change']:,} to change, {removed}{total['keep']:,} as they are"
+            )
             headline = f"Planned, nothing written: {verbs}{aside}."
         return {
             "status": "passed",
-            "headline": headline,
+            "headline": headline + alone,
             "next": "Read the plan. To carry it out, trigger the DAG with mode apply.",
         }
     compared = _last_compared(proofs)
+    if undone is not None:
+        return _rolled_back(run, undone, compared)
     if run.options.mode is Mode.VERIFY:
         headline = f"Proven: every one of {compared:,} rows is as it should be{aside}."
     elif not written:
@@ -103,11 +116,39 @@ def verdict(
         headline = (
             f"Proven: {written:,} rows written, every one of {compared:,} rows read back and found as planned{aside}."
         )
+        if total["remove"]:
+            headline += f" {total['remove']:,} of them were removed, since the source no longer gives them."
+    headline += alone
     conflicts = sum(a["conflicts"] for a in applied.values())
     if conflicts:
         headline += f" {conflicts:,} rows had been changed by somebody else and were left alone."
     then = "Look through the findings; a run with mode verify proves it again at any time."
     return {"status": "passed", "headline": headline, "next": then}
+
+
+def _left_alone(run: Run, drift: int, checked: bool | None) -> str:
+    said = ""
+    if drift:
+        who = (
+            "touched since and are kept" if run.undoes else "changed by somebody else since and are left alone (drift)"
+        )
+        said = f" {drift:,} rows were {who}."
+    if checked is False:
+        said += (
+            " What others changed since the last run could not be told: what that run left in the workspace is gone."
+        )
+    return said
+
+
+def _rolled_back(run: Run, undone: dict[str, int], compared: int) -> dict[str, str]:
+    headline = (
+        f"Rolled back: {undone['deleted']:,} rows deleted, {undone['put_back']:,} put back, {undone['kept']:,} kept because "
+        f"they were touched since. Every one of {compared:,} rows was read back and found as planned."
+    )
+    then = f"Nothing more of run {run.undoes} is there"
+    if undone["kept"]:
+        then = "Look through the findings: they name the rows that were touched since and are kept"
+    return {"status": "passed", "headline": headline, "next": f"{then}. To migrate again, trigger {run.migration.id}."}
 
 
 def _last_compared(proofs: list[dict[str, Any]]) -> int:
@@ -116,12 +157,15 @@ def _last_compared(proofs: list[dict[str, Any]]) -> int:
     return sum(by_target.values())
 
 
-def undo(applied: dict[str, dict[str, Any]]) -> str:
+def undo(run: Run, applied: dict[str, dict[str, Any]]) -> str:
     """How to take back what the run did, in words."""
     if not any(a["written"] for a in applied.values()):
         return "Nothing was written, so there is nothing to undo."
+    if run.undoes is not None:
+        return f"Trigger the DAG {run.migration.id} again: it migrates again what this run has rolled back."
     return (
-        "The source tables are untouched: point the application back at them. Every row that this run added or changed is named in "
-        "plan/<phase>/p<partition>.parquet (column _key; _verb says add or change), and _before holds each changed row as it was: "
-        "delete the added rows, put the changed ones back, each only if it still is what the plan says."
+        f"The source tables are untouched. Trigger the DAG {run.migration.id}_rollback with the run {run.id}: it deletes the "
+        "rows that this run added, puts back those that it changed, as they were, and proves it; rows that somebody has "
+        "touched since are kept, and listed. What it will do is shown and approved first. All of it can be read in "
+        "plan/<phase>/p<partition>.parquet: _verb says what was done, and _before holds each row as it was."
     )

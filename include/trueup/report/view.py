@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from ..plan_files import VERBS
 from .schema_view import schema_view
 from .text import instant
 
@@ -23,6 +24,10 @@ OPTIONS = {
     "max_rejects": "Rejected rows allowed",
     "max_reject_share": "Share of rejected rows allowed",
     "max_critical": "Critical expectations that may fail",
+    "approval": "A person approves the plan",
+    "plan_max_age": "Hours for which the plan may be used",
+    "overwrite_drift": "Rows that others changed are overwritten",
+    "extra": "Rows that the source no longer gives",
     "target_phase": "Phase to come to",
     "approve_down": "Going down is approved",
     "realign": "Databases may be out of step",
@@ -49,7 +54,9 @@ def view(facts: Facts) -> dict[str, Any]:
         "run": _run(part["run"]),
         "verdict": verdict,
         "figures": _figures(part["run"].get("mode"), counted, applied, proofs),
-        "plan": {name: part["plan"].get(name) for name in ("sha256", "created_at")} if part["plan"] else None,
+        "plan": {name: part["plan"].get(name) for name in ("sha256", "created_at", "drift_checked")}
+        if part["plan"]
+        else None,
         "counts": {
             "phases": counted,
             "total": _total(counted),
@@ -104,7 +111,10 @@ def _run(run: Facts) -> dict[str, Any]:
         for name, value in (run.get("options") or {}).items()
     ]
     return {
-        **{name: run.get(name) for name in ("id", "dag_id", "status", "triggered_by", "started_at", "ended_at")},
+        **{
+            name: run.get(name)
+            for name in ("id", "dag_id", "status", "triggered_by", "started_at", "ended_at", "undoes")
+        },
         "mode": run.get("mode"),
         "mode_words": MODES.get(str(run.get("mode")), run.get("mode")),
         "window": {name: window.get(name) for name in ("start", "end")} if window else None,
@@ -134,8 +144,11 @@ def _figures(
             for verb, words in (
                 ("add", "target rows to add"),
                 ("change", "target rows to change"),
+                ("remove", "target rows to remove"),
+                ("drift", "target rows left as others changed them"),
                 ("keep", "target rows as they are"),
             )
+            if verb in ("add", "change", "keep") or any(c["rows"][verb] for c in counted)
         ]
     elif mode == "apply" and (applied or counted):
         figures.append(("target rows written", sum(a.get("written", a.get("rows")) or 0 for a in applied.values())))
@@ -164,7 +177,7 @@ def _count(phase: Facts) -> dict[str, Any]:
         "rules": rules,
         "off": f"{-off:,} counted twice" if off < 0 else f"{off or numbers['unaccounted']:,} unaccounted for",
         "adds_up": off == 0 and numbers["unaccounted"] == 0,
-        "rows": {verb: int((phase.get("rows") or {}).get(verb) or 0) for verb in ("add", "change", "keep", "extra")},
+        "rows": {verb: int((phase.get("rows") or {}).get(verb) or 0) for verb in (*VERBS, "extra")},
     }
 
 

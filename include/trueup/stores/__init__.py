@@ -71,12 +71,18 @@ class Outcome:
 @dataclass(frozen=True, kw_only=True)
 class Share:
     """What `Store.together` writes to one table: `rows` in canonical form; `before`, aligned, what each row was when
-    planned, with a null key where it must not exist yet; `units`, aligned, the unit of each row."""
+    planned, with a null key where it must not exist yet; `units`, aligned, the unit of each row; `gone`, aligned,
+    whether the row is to be deleted (none is, unless it is given)."""
 
     table: Table
     rows: pa.Table
     before: pa.Table
     units: tuple[int, ...]
+    gone: tuple[bool, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.gone:
+            object.__setattr__(self, "gone", (False,) * len(self.units))
 
 
 ELSEWHERE = "a row that is written in one transaction with it is not as it was when planned"
@@ -135,7 +141,8 @@ class Store(Protocol):
     def together(self, shares: Sequence[Share]) -> list[Outcome]:
         """Write the rows of each unit, over all tables, in one transaction: all of them or none; an outcome a share.
 
-        A row that already holds its new content counts as written. Where any other row of a unit is not as before,
+        A row that already holds its new content, or is gone as it should be, counts as written. Where any other row of a
+        unit is not as before,
         every row of the unit is a conflict and none is touched. Idempotent. Raises `StoreRejectedError` where the store
         has no transactions, or none of that size."""
 

@@ -13,6 +13,7 @@ import duckdb
 import orjson
 import pyarrow as pa
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from ...errors import StoreRejectedError
 from ...model import Table
@@ -21,7 +22,7 @@ from . import limits, tables
 from .items import Item, Layout, canonical_item, canonical_text
 from .pages import Pages
 from .together import Row, settle_together
-from .wire import Wire
+from .wire import Wire, translated
 from .writes import Writer, key_bytes
 
 if TYPE_CHECKING:
@@ -124,7 +125,8 @@ class DynamoDBStore:
             before = layout.encode(share.before)
             for position, after in enumerate(layout.encode(share.rows)):
                 was = before[position] if all(name in before[position] for name in share.table.key) else None
-                row = Row(share=number, position=position, layout=layout, before=was, after=after)
+                to = None if share.gone[position] else after
+                row = Row(share=number, position=position, layout=layout, before=was, after=to, item=after)
                 units[share.units[position]].append(row)
         counted = Outcome()
         left = settle_together(self._writer, units.values(), len(shares), counted)
@@ -145,6 +147,15 @@ class DynamoDBStore:
     def reading(self) -> Iterator[DynamoDBStore]:
         """DynamoDB has no state of several tables, or of a table that is read for a while: the store as it is."""
         yield self
+
+    @contextmanager
+    def connect(self) -> Iterator[DynamoDBClient]:
+        """The boto3 client, for what is no row of a plan, such as what a service does. Raises `StoreUnavailableError` or
+        `StoreRejectedError` for errors of boto3 in the block."""
+        try:
+            yield self.client
+        except (BotoCoreError, ClientError) as error:
+            raise translated(error, place=self._wire.endpoint) from error
 
     def script(self, text: str) -> None:
         """DynamoDB has no scripts: raises `StoreRejectedError`."""

@@ -26,18 +26,20 @@ ACTIONS = 100
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """A row of a unit: `share` and `position` say which of those given it is; `before` is None where none may exist."""
+    """A row of a unit: `share` and `position` say which of those given it is; `before` is None where none may exist,
+    `after` where it is to be deleted; `item` is the row that it is or will be."""
 
     share: int
     position: int
     layout: Layout
     before: Item | None
-    after: Item
+    after: Item | None
+    item: Item
 
     @property
     def key(self) -> tuple[str, bytes]:
         """Table and key."""
-        return self.layout.table.name, key_bytes(self.layout, self.after)
+        return self.layout.table.name, key_bytes(self.layout, self.item)
 
 
 Left = dict[int, tuple[str, Item | None]]
@@ -77,7 +79,7 @@ def _check_size(units: Iterable[Sequence[Row]]) -> None:
             first = unit[0]
             raise StoreRejectedError(
                 f"{len(unit)} rows of table {first.layout.table.name!r} and others are to be in one transaction, "
-                f"one of them {first.layout.key(first.after)}; DynamoDB takes {ACTIONS}. Mend the transform."
+                f"one of them {first.layout.key(first.item)}; DynamoDB takes {ACTIONS}. Mend the transform."
             )
 
 
@@ -98,7 +100,7 @@ def _fetch(writer: Writer, units: Iterable[Sequence[Row]], outcome: Outcome) -> 
     found = {}
     for table, rows in wanted.items():
         layout = rows[0].layout
-        for item in writer.fetch(layout, (layout.key(row.after) for row in rows), outcome):
+        for item in writer.fetch(layout, (layout.key(row.item) for row in rows), outcome):
             found[table, key_bytes(layout, item)] = item
     return found
 
@@ -110,11 +112,11 @@ def _wrong(row: Row, raw: Item | None) -> str | None:
         return None
     if row.before is None:
         return None if now is None else "a row with this key is there, with other content"
-    if now is None:
+    if now is None:  # and it was to be changed
         return "it is gone"
     if now != row.before:
         return "it has changed since it was planned"
-    if len(differing(row.before, row.after)) > ASSIGNMENTS:
+    if row.after is not None and len(differing(row.before, row.after)) > ASSIGNMENTS:
         return f"more than {ASSIGNMENTS} attributes differ, too many for one update"
     return None
 
@@ -123,18 +125,19 @@ def _action(row: Row, raw: Item | None, by_leaf: bool) -> dict[str, Any]:
     """The transaction's action for a row that may be written, or that holds its new content already."""
     table = row.layout.table
     if raw is None:
-        return {
-            "Put": {
-                "TableName": table.name,
-                "Item": row.after,
-                "ConditionExpression": "attribute_not_exists(#k)",
-                "ExpressionAttributeNames": {"#k": table.key[0]},
-            }
+        absent = {
+            "TableName": table.name,
+            "ConditionExpression": "attribute_not_exists(#k)",
+            "ExpressionAttributeNames": {"#k": table.key[0]},
         }
+        if row.after is None:
+            return {"ConditionCheck": {**absent, "Key": row.layout.key(row.item)}}
+        return {"Put": {**absent, "Item": row.after}}
     now = canonical_item(raw)
     if now == row.after:  # it has to stay so while the others are written
         return {"ConditionCheck": write_request(table, raw, now, None, by_leaf)[1]}
-    return {"Update": write_request(table, raw, now, row.after, by_leaf)[1]}
+    operation, request = write_request(table, raw, now, row.after, by_leaf)
+    return {operation.removesuffix("Item"): request}
 
 
 def _transact(writer: Writer, unit: Sequence[Row], actions: list[dict[str, Any]], outcome: Outcome) -> bool:

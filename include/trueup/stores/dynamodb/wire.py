@@ -17,7 +17,14 @@ from urllib.parse import urlsplit
 
 import orjson
 from botocore.awsrequest import AWSRequest
-from botocore.exceptions import BotoCoreError, NoCredentialsError, PartialCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
+from botocore.exceptions import ConnectionError as UnreachableError
 
 from ...errors import StoreRejectedError, StoreUnavailableError
 from .. import Outcome
@@ -172,6 +179,19 @@ class Wire:
         self._signer.get_auth_instance("dynamodb", self._region, "v4").add_auth(request)
         response = self._session.send(request.prepare())
         return response.status_code, response.content, response.headers.get("x-amz-crc32")
+
+
+def translated(error: BotoCoreError | ClientError, *, place: str) -> StoreUnavailableError | StoreRejectedError:
+    """An error of boto3 as Trueup's own; boto3 has tried again already. `place`: host, port and region, for the message."""
+    said = f"DynamoDB at {place}: {error}"
+    if isinstance(error, ClientError):
+        code = error.response.get("Error", {}).get("Code", "").removesuffix("Exception")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        lasting = status < 500 and code not in TRANSIENT_CODES
+        return RejectedError(code, said) if lasting else StoreUnavailableError(f"{said} Try again later.")
+    if isinstance(error, UnreachableError | HTTPClientError):
+        return StoreUnavailableError(f"{said} Try again later.")
+    return RejectedError(type(error).__name__, said)
 
 
 def error_of(content: bytes) -> tuple[str, str]:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from .. import ELSEWHERE, Conflict, Share
 from . import reading
 from .session import Address, session
-from .writing import add_in, change_in, keys_of
+from .writing import add_in, change_in, keys_of, remove_in
 
 
 class _TakenBackError(Exception):
@@ -43,9 +43,13 @@ def _attempt(address: Address, shares: Sequence[Share]) -> list[list[Conflict]]:
     try:
         with session(address, doing=f"write rows of {names}") as opened:
             for share in shares:
-                new = share.before[share.table.key[0]].is_null()
-                there = pc.invert(new)
+                gone = pa.array(share.gone, pa.bool_())
+                absent = share.before[share.table.key[0]].is_null()
+                new = pc.and_not(absent, gone)
+                there = pc.and_not(pc.invert(absent), gone)
                 conflicts: list[Conflict] = []
+                if any(share.gone):
+                    conflicts += remove_in(opened, share.table, share.before.filter(gone))
                 if pc.any(new).as_py():
                     conflicts += add_in(opened, share.table, share.rows.filter(new))
                 if pc.any(there).as_py():
@@ -61,7 +65,8 @@ def _attempt(address: Address, shares: Sequence[Share]) -> list[list[Conflict]]:
 def _of_unit(share: Share, unit: int) -> Share:
     mine = pa.array([number == unit for number in share.units])
     rows, before = share.rows.filter(mine), share.before.filter(mine)
-    return Share(table=share.table, rows=rows, before=before, units=(unit,) * rows.num_rows)
+    gone = tuple(each for each, number in zip(share.gone, share.units, strict=True) if number == unit)
+    return Share(table=share.table, rows=rows, before=before, units=(unit,) * rows.num_rows, gone=gone)
 
 
 def _every(address: Address, share: Share, wrong: Sequence[Conflict]) -> list[Conflict]:

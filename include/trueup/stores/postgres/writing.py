@@ -134,29 +134,32 @@ def change_in(opened: Session, table: Table, rows: pa.Table, before: pa.Table) -
 
 def remove(address: Address, table: Table, rows: pa.Table) -> list[Conflict]:
     """Delete rows that are as given, undeclared columns included. Returns those that are there with other content."""
-    rows = _in_key_order(table, rows)
     with session(address, doing=f"remove rows from table {table.name}") as opened:
-        shape = catalog.require_writable(opened, table)
-        names = [f"b{i}" for i in range(len(table.columns))]
-        staged = _of_rows(table, rows, names)
-        as_given = _as_read(table, shape, rows, staged)
-        if undeclared := shape.undeclared(table):
-            staged.append(_Staged("extra", _JSON, rows[EXTRA]))
-            as_given.append(sql.SQL("{} IS NOT DISTINCT FROM s.extra::jsonb").format(columns.extra(undeclared)))
-        _stage(opened, staged)
-        key = _key_matches(table, shape, names)
-        deleted = opened.execute(
-            sql.SQL("DELETE FROM {} AS t USING {} WHERE {} AND {}").format(
-                _name(shape), _FROM_STAGE, key, _all(as_given)
-            )
+        return remove_in(opened, table, rows)
+
+
+def remove_in(opened: Session, table: Table, rows: pa.Table) -> list[Conflict]:
+    """`remove` in a transaction that is open."""
+    rows = _in_key_order(table, rows)
+    shape = catalog.require_writable(opened, table)
+    names = [f"b{i}" for i in range(len(table.columns))]
+    staged = _of_rows(table, rows, names)
+    as_given = _as_read(table, shape, rows, staged)
+    if undeclared := shape.undeclared(table):
+        staged.append(_Staged("extra", _JSON, rows[EXTRA]))
+        as_given.append(sql.SQL("{} IS NOT DISTINCT FROM s.extra::jsonb").format(columns.extra(undeclared)))
+    _stage(opened, staged)
+    key = _key_matches(table, shape, names)
+    deleted = opened.execute(
+        sql.SQL("DELETE FROM {} AS t USING {} WHERE {} AND {}").format(_name(shape), _FROM_STAGE, key, _all(as_given))
+    )
+    if deleted == rows.num_rows:
+        return []
+    left = opened.fetch(
+        sql.SQL("SELECT s.r, to_jsonb(t)::text AS found FROM {} JOIN {} AS t ON {}").format(
+            _FROM_STAGE, _name(shape), key
         )
-        if deleted == rows.num_rows:
-            return []
-        left = opened.fetch(
-            sql.SQL("SELECT s.r, to_jsonb(t)::text AS found FROM {} JOIN {} AS t ON {}").format(
-                _FROM_STAGE, _name(shape), key
-            )
-        )
+    )
     return _conflicts(table, rows, left, "the row has changed since it was written", "")
 
 

@@ -1,0 +1,157 @@
+"""Base: what Trueup knows to have written, so that a run can tell its own rows from what somebody else made of them.
+
+Each run in mode apply publishes, with its plan, `base/<target>/p<partition>.parquet`: `_key`; `hash`, of the columns
+that the migration writes of that row; `place`, whose remainder is the row's partition; `added`, whether Trueup added
+the row; `there`: `seen` (the row was there with that content), `planned` (this run means to write it), `no` (neither,
+or it is to be removed). A key has a row for each content that is Trueup's: what this run found and what it plans. A row
+whose hash is none of its key's is somebody else's work.
+"""
+
+from __future__ import annotations
+
+import logging
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from . import duck
+from .errors import ArtifactError
+from .ledger import Status
+from .model import KEY, Target
+from .run import Mode, Run
+from .stores import arrow_schema
+
+log = logging.getLogger(__name__)
+
+_SCHEMA = pa.schema(
+    {KEY: pa.string(), "hash": pa.string(), "place": pa.uint64(), "added": pa.bool_(), "there": pa.string()}
+)
+
+
+def previous(run: Run) -> dict[str, Any] | None:
+    """The run whose base this one plans from: its id, its `partitions`, and whether it is `proven`; None if there is
+    none, or in mode verify, where every difference counts whoever made it.
+
+    It is the last run in mode apply that has a plan. Of runs at the end that are rolled back it is the first: its base
+    has the rows as it found them, which is how the rollbacks left them.
+    """
+    if run.options.mode is Mode.VERIFY:
+        return None
+    known = [
+        row
+        for row in run.ledger.runs(run.migration.id)
+        if row["undoes"] is None
+        and row["run_id"] != run.id
+        and row["plan_sha256"] is not None
+        and row["options"]["mode"] == Mode.APPLY
+    ]
+    undone = list(takewhile(lambda row: row["status"] == Status.ROLLED_BACK, known))
+    for row in (undone or known[:1])[-1:]:
+        partitions, proven = row["options"]["partitions"], row["status"] == Status.PROVEN
+        return {"run": row["run_id"], "partitions": partitions, "proven": proven}
+    return None
+
+
+def relate(
+    connection: duckdb.DuckDBPyConnection, run: Run, target: Target, partition: int, scratch: Path
+) -> bool | None:
+    """Make `base_<target>` a relation of one partition: `_key`, `hash`, `place`, `added`, and `there`, whether a row is
+    known to have been there; and `known_<target>` of its keys: `_key`, `hashes`, `added`, `there`.
+
+    Whether it could be read; None where there is no previous run. A base that is missing or changed is told in the log
+    and read as empty: nothing is made up in its place."""
+    about = run.folder.read_json("run.json")["base"]
+    files: list[Path] = []
+    found: bool | None = None
+    if about is not None:
+        try:
+            files, found = _files(run, about, target, partition, scratch), True
+        except ArtifactError as error:
+            log.warning("what others changed in %s cannot be told: %s", target.table.name, error)
+            found = False
+    duck.relation(connection, "_base", files, _SCHEMA)
+    there = "there = 'seen'" + (" OR there = 'planned'" if about and about["proven"] else "")
+    name, keys = duck.identifier(f"base_{target.id}"), duck.identifier(f"known_{target.id}")
+    connection.execute(
+        f"CREATE TEMP TABLE {name} AS SELECT {KEY}, hash, place, added, {there} AS there FROM _base "
+        f"WHERE place % {run.partitions} = {partition}"
+    )
+    connection.execute(
+        f"CREATE TEMP TABLE {keys} AS SELECT {KEY}, list(hash) AS hashes, bool_or(added) AS added, "
+        f"bool_or(there) AS there FROM {name} GROUP BY {KEY}"
+    )
+    return found
+
+
+def _files(run: Run, about: dict[str, Any], target: Target, partition: int, scratch: Path) -> list[Path]:
+    folder, count = run.workspace.run(about["run"]), about["partitions"]
+    wanted = [partition] if count == run.partitions else range(count)
+    there = {file.path: file for m in folder.manifests("plan", count) for file in m.files}
+    paths = [path(target, number) for number in wanted]
+    if missing := [each for each in paths if each not in there]:
+        raise ArtifactError(f"run {about['run']} left no {missing[0]}")
+    return [folder.fetch(there[each], scratch) for each in paths]
+
+
+def path(target: Target, partition: int) -> str:
+    """Where the base of a target's partition lies in a run's folder."""
+    return f"base/{target.id}/p{partition:03}.parquet"
+
+
+def row_hash(target: Target, row: str) -> str:
+    """SQL: the hash of what the migration writes of a row in canonical form."""
+    names = target.owned or [field.name for field in arrow_schema(target.table)]
+    columns = ", ".join(f"{duck.identifier(c)} := {row}.{duck.identifier(c)}" for c in names)
+    return f"md5(CAST(to_json(struct_pack({columns})) AS VARCHAR))"
+
+
+def is_ours(target: Target, row: str, known: str) -> str:
+    """SQL: whether a row is as Trueup found or wrote it; `known` is the row of `known_<target>`, if any. Of a row that is
+    not known: in a table that is the migration's, somebody else made it; where it owns columns only, a row is new."""
+    unknown = "false" if target.owned is None else "true"
+    return f"coalesce(list_contains({known}.hashes, {row_hash(target, row)}), {unknown})"
+
+
+def write(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, checked: bool, local: Path) -> int:
+    """Write the base of this run to `local`; its rows. For planned rows it is what was found, where that is Trueup's, and
+    what is planned; for rows that somebody else changed, and for keys that the plan does not cover, what was known
+    before. Without a base (not `checked`), what was found counts as Trueup's. Needs `plan_<output>`, `rest_<target>`."""
+    ours = is_ours(target, "p._before", "k") if checked else "true"
+    name, keys = duck.identifier(f"base_{target.id}"), duck.identifier(f"known_{target.id}")
+    plans = (duck.identifier(f"plan_{output.name}") for output in run.migration.outputs(target.id))
+    planned = " UNION ALL ".join(f"FROM {name}" for name in plans)
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE _covered AS
+        SELECT p.{KEY}, _verb, _place AS place, coalesce(k.added, false) AS added,
+            CASE WHEN _verb IN ('add', 'change', 'keep') THEN {row_hash(target, "p")} END AS planned,
+            CASE WHEN _verb IN ('change', 'remove') THEN {row_hash(target, "p._before")} END AS found,
+            CASE WHEN _verb = 'add' THEN true WHEN _verb = 'drift' THEN false
+                WHEN _verb = 'keep' AND NOT {_keeps_all(run, target)} THEN true ELSE {ours} END AS ours
+        FROM (SELECT *, {duck.place(target.placed_by)} AS _place FROM ({planned})) p LEFT JOIN {keys} k ON p.{KEY} = k.{KEY}
+    """)
+    connection.execute(f"""
+        COPY (
+            SELECT {KEY}, hash, any_value(place) AS place, bool_or(added) AS added, max(there) AS there FROM (
+                SELECT {KEY}, planned AS hash, place, added OR _verb = 'add' AS added,
+                    CASE WHEN _verb = 'keep' THEN 'seen' ELSE 'planned' END AS there
+                FROM _covered WHERE _verb IN ('add', 'change') OR (_verb = 'keep' AND ours)
+                UNION ALL
+                SELECT {KEY}, found, place, added, CASE WHEN _verb = 'remove' THEN 'no' ELSE 'seen' END
+                FROM _covered WHERE _verb IN ('change', 'remove') AND ours
+                UNION ALL
+                SELECT b.{KEY}, b.hash, b.place, b.added, CASE WHEN b.there OR r.{KEY} IS NOT NULL THEN 'seen' ELSE 'no' END
+                FROM {name} b ANTI JOIN (SELECT {KEY} FROM _covered WHERE ours) c ON b.{KEY} = c.{KEY}
+                LEFT JOIN {duck.identifier(f"rest_{target.id}")} r ON b.{KEY} = r.{KEY}
+            ) GROUP BY {KEY}, hash ORDER BY {KEY}, hash
+        ) TO {duck.literal(str(local))} (FORMAT parquet, COMPRESSION zstd)
+    """)
+    return duck.count(connection, f"SELECT count(*) FROM read_parquet({duck.literal(str(local))})")
+
+
+def _keeps_all(run: Run, target: Target) -> str:
+    """SQL: whether rows of the target may be kept though they are not as planned."""
+    writers = [p for p in run.migration.phases if target.id in {o.target for o in p.outputs}]
+    return "true" if any(p.keeps_existing for p in writers) else "false"

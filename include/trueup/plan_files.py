@@ -1,0 +1,149 @@
+"""The files of a plan, whichever way it goes: what `plan` and `rollback` share.
+
+`plan/<output>/p<partition>.parquet` has one row per target row that the run is about, in key order: `_verb`, `_key`,
+`_source`, the full new row, and `_before`, the full row as it is (null where there is none). The verbs:
+
+- add, change, keep: what has to be done to make the row what it should be; a row that is to be absent, and is, is kept;
+- drift: somebody else changed the row since a run wrote it, so it is left alone;
+- remove: the row is to be deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from . import duck
+from .errors import ArtifactError
+from .model import KEY, SOURCE_KEY, Output, Phase, Target
+from .run import Run
+from .stores import arrow_schema
+from .workspace import Artifact
+
+ADD, CHANGE, KEEP, DRIFT, REMOVE = "add", "change", "keep", "drift", "remove"
+VERBS = (ADD, CHANGE, KEEP, DRIFT, REMOVE)
+WRITTEN = (ADD, CHANGE, REMOVE)
+"""The verbs that apply has something to do for."""
+GONE = f"(_verb = '{REMOVE}' OR (_verb = '{KEEP}' AND _before IS NULL))"
+"""SQL: whether a planned row is to be absent."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A file that is ready to be published."""
+
+    local: Path
+    path: str
+    rows: int
+
+    def publish(self, run: Run) -> Artifact:
+        """Publish it."""
+        return run.folder.publish(self.local, self.path, self.rows)
+
+
+def planned(run: Run, output: str, partition: int) -> Artifact:
+    """The plan's file of an output and partition. Raises `ArtifactError` if there is none."""
+    path = f"plan/{output}/p{partition:03}.parquet"
+    for manifest in run.folder.manifests("plan", run.partitions):
+        for artifact in manifest.files:
+            if artifact.path == path:
+                return artifact
+    raise ArtifactError(f"run {run.id} has no plan for {output!r}, partition {partition}; run the plan step again")
+
+
+def differs(target: Target, one: str, other: str) -> str:
+    """SQL: whether two rows in canonical form differ."""
+    return differ([f.name for f in arrow_schema(target.table)], one, other)
+
+
+def differ(columns: Sequence[str], one: str, other: str) -> str:
+    """SQL: whether two rows differ in these columns."""
+    quoted = (duck.identifier(c) for c in columns)
+    return "(" + " OR ".join(f"{one}.{c} IS DISTINCT FROM {other}.{c}" for c in quoted) + ")"
+
+
+def struct(target: Target, row: str) -> str:
+    """SQL: a row in canonical form as one struct."""
+    columns = [duck.identifier(f.name) for f in arrow_schema(target.table)]
+    return "struct_pack(" + ", ".join(f"{c} := {row}.{c}" for c in columns) + ")"
+
+
+def relate_drifted(connection: duckdb.DuckDBPyConnection, phase: Phase, drifted: str) -> None:
+    """`_drifted`, of a phase whose rows are written in transactions: the sources of which one row is left alone, as the
+    query gives them."""
+    if phase.also:
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE _drifted AS {drifted}")
+
+
+def unit_verb(phase: Phase, verb: str, row: str) -> str:
+    """SQL: the verb of a row, looked at together with what is written in one transaction with it."""
+    if phase.also is None:
+        return verb
+    drifted = f"{row}.{SOURCE_KEY} IN (SELECT {SOURCE_KEY} FROM _drifted)"
+    return f"CASE WHEN {drifted} AND {verb} <> '{KEEP}' THEN '{DRIFT}' ELSE {verb} END"
+
+
+def write_plan(
+    connection: duckdb.DuckDBPyConnection, output: Output, query: str, partition: int, scratch: Path
+) -> tuple[Made, dict[str, int]]:
+    """Write the plan of an output and partition, and make it the relation `plan_<output>`; rows by verb."""
+    local = scratch / f"{output.name}.parquet"
+    path = duck.literal(str(local))
+    connection.execute(
+        f"COPY (SELECT * FROM ({query}) ORDER BY {KEY}, {SOURCE_KEY}) TO {path} "
+        "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480)"
+    )
+    name = duck.identifier(f"plan_{output.name}")
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM read_parquet({path})")
+    found = dict(connection.execute(f"SELECT _verb, count(*) FROM {name} GROUP BY 1").fetchall())
+    verbs = {verb: found.get(verb, 0) for verb in VERBS}
+    made = Made(local=local, path=f"plan/{output.name}/p{partition:03}.parquet", rows=sum(verbs.values()))
+    return made, verbs
+
+
+def said(target: Target, row: str, code: str, words: str, rows: str) -> str:
+    """SQL: a warning with this code about each row; `words` is SQL for what is said of it."""
+    table = target.table.name.replace("'", "''")
+    message = f"'row ' || {row}.{KEY} || ' of {table} ' || {words}"
+    return (
+        f"SELECT {row}.{KEY} AS key, 'warning' AS severity, {duck.literal(code)} AS code, {message} AS message {rows}"
+    )
+
+
+def write_findings(
+    connection: duckdb.DuckDBPyConnection,
+    phase: Phase,
+    output: Output,
+    queries: Sequence[str],
+    partition: int,
+    scratch: Path,
+) -> list[Made]:
+    """Write the findings on an output and partition that the queries give (`said`), if there are any."""
+    if not queries:
+        return []
+    query = " UNION ALL ".join(queries)
+    local = scratch / f"findings-{output.name}.parquet"
+    path = duck.literal(str(local))
+    connection.execute(f"COPY (SELECT * FROM ({query}) ORDER BY key, code) TO {path} (FORMAT parquet)")
+    rows = duck.count(connection, f"SELECT count(*) FROM read_parquet({path})")
+    to = f"findings/{phase.id}/p{partition:03}-{output.name}.parquet"
+    return [Made(local=local, path=to, rows=rows)] if rows else []
+
+
+def write_rest(
+    connection: duckdb.DuckDBPyConnection, target: Target, accounted: str, partition: int, scratch: Path
+) -> Made:
+    """Write the rows of the target whose keys the query does not give, and make them the relation `rest_<target>`."""
+    local = scratch / f"rest-{target.id}.parquet"
+    path = duck.literal(str(local))
+    connection.execute(
+        f"COPY (SELECT i.* FROM {duck.identifier(f'is_{target.id}')} i ANTI JOIN ({accounted}) s USING ({KEY}) "
+        f"ORDER BY i.{KEY}) TO {path} (FORMAT parquet, COMPRESSION zstd)"
+    )
+    name = duck.identifier(f"rest_{target.id}")
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM read_parquet({path})")
+    rows = duck.count(connection, f"SELECT count(*) FROM {name}")
+    return Made(local=local, path=f"rest/{target.id}/p{partition:03}-0.parquet", rows=rows)

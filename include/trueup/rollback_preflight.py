@@ -1,0 +1,143 @@
+"""The preflight of a rollback: which run is undone, and whether it may be."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from .errors import ArtifactError, OptionsError, SourceError, StatusError
+from .ledger import Ledger, Status, SwitchState
+from .plan import plan_hash
+from .rollback import undone_run
+from .run import LAST, Mode, Options, Run, run_id
+
+Row = dict[str, Any]
+
+
+def preflight(run: Run, triggered_by: str | None = None) -> Options:
+    """Choose the run to undo (`Run.undoes`: its id in the ledger, Airflow's id of it, or `LAST`), enter the rollback in
+    the ledger, take the hold on the targets; the options, with as many partitions as the undone run had.
+
+    Raises `OptionsError` for a run that is none of the migration's, `StatusError` for one that may not be undone,
+    `ArtifactError` if its plan is gone, `SourceError` if a target is, `TargetHeldError`.
+    """
+    run.ledger.upgrade()
+    found = _find(run)
+    run.ledger.begin(
+        run.id,
+        migration_id=run.migration.id,
+        dag_id=run.dag_id,
+        triggered_by=triggered_by,
+        options=run.options.to_json(),
+        undoes=None if found is None else found["run_id"],
+    )
+    with run.ledger.step(run.id, "preflight", "0"):
+        found = _refuse(run, found)
+        run = replace(run, undoes=found["run_id"])
+        if run.options.mode is Mode.APPLY:
+            run.ledger.hold(run.id, [run.identity(t) for t in run.migration.targets], holder=run.holder)
+        _check_over(run)
+        _check_plan(run, found)
+        for target in run.migration.targets:
+            if run.store_of(target.table).describe(target.table) is None:
+                raise SourceError(
+                    f"table {target.table.name!r} does not exist any more, so what run {run.undoes} wrote into it cannot be "
+                    "taken back row by row"
+                )
+        had = found["options"]
+        options = replace(run.options, partitions=had["partitions"], segments=run.options.segments or had["segments"])
+        run.ledger.choose(run.id, options.to_json())
+        about = {
+            "options": options.to_json(),
+            "targets_present": [t.id for t in run.migration.targets],
+            "batch_rows": {t.id: run.store_of(t.table).batch_rows for t in run.migration.targets},
+            "undoes": run.undoes,
+            "snapshot_of": None,
+        }
+        run.folder.write("run.json", json.dumps(about, indent=1))
+    return options
+
+
+def _find(run: Run) -> Row | None:
+    """The run that is meant, if there is one; at another try of the same rollback, the same one."""
+    entered = run.ledger.run(run.id)
+    if entered is not None and entered["undoes"] is not None:
+        return run.ledger.run(entered["undoes"])
+    if run.undoes in (None, LAST):
+        known = (r for r in run.ledger.runs(run.migration.id) if _wrote(run.ledger, r))
+        return next((r for r in known if r["status"] != Status.ROLLED_BACK), None)
+    asked = str(run.undoes)
+    return run.ledger.run(asked) or run.ledger.run(run_id(f"{run.migration.id}--{asked}"))
+
+
+def _wrote(ledger: Ledger, row: Row) -> bool:
+    """Whether it is a run of the migration that wrote rows, or may have: one that was killed while it applied may have
+    written a batch that is not in the ledger."""
+    if row["undoes"] is not None or row["options"]["mode"] != Mode.APPLY:
+        return False
+    if any(applied["written"] for applied in ledger.applied(row["run_id"]).values()):
+        return True
+    applying = (s for s in ledger.steps(row["run_id"]) if s["step"].startswith("apply/"))
+    return any(s["ended_at"] is None or s["error"] is not None for s in applying)
+
+
+def _refuse(run: Run, found: Row | None) -> Row:
+    """The run, if it may be undone."""
+    migration = run.migration.id
+    if run.options.mode is Mode.VERIFY:
+        raise OptionsError("a rollback has no mode verify; choose apply, or plan to see what it would do")
+    if found is None and run.undoes in (None, LAST):
+        raise StatusError(f"there is nothing to undo: no run of {migration} wrote rows and is not rolled back already")
+    if found is None:
+        raise OptionsError(f"there is no run {run.undoes!r} in the ledger; name one that the page of {migration} lists")
+    id = found["run_id"]
+    if found["migration_id"] != migration:
+        raise OptionsError(f"run {id} is of {found['migration_id']}, not of {migration}; trigger that one's rollback")
+    if found["undoes"] is not None:
+        raise OptionsError(f"run {id} is a rollback itself; to take it back, trigger {migration} again")
+    if found["status"] == Status.ROLLED_BACK:
+        raise StatusError(f"run {id} is rolled back already; there is nothing to undo")
+    if not _wrote(run.ledger, found):
+        raise StatusError(f"run {id} (mode {found['options']['mode']}) wrote nothing, so there is nothing to undo")
+    _refuse_built_on(run, id)
+    if run.ledger.switches.state(migration) is SwitchState.NEW:
+        raise StatusError(
+            f"the switch of {migration} is new, so applications rely on what run {id} wrote; "
+            f"cut back first: trigger {migration}_cutover with the state dual"
+        )
+    return found
+
+
+def _refuse_built_on(run: Run, id: str) -> None:
+    for later in run.ledger.runs(run.migration.id):
+        if later["run_id"] == id:
+            return
+        if later["status"] != Status.ROLLED_BACK and _wrote(run.ledger, later):
+            raise StatusError(f"run {later['run_id']} built on run {id}; roll that one back first")
+
+
+def _check_over(run: Run) -> None:
+    """Raise `StatusError` if the run goes on. One that was killed has lost its hold to this one by now."""
+    found = run.ledger.run(str(run.undoes)) or {}
+    if found["status"] == Status.RUNNING:
+        raise StatusError(
+            f"run {run.undoes} is still running; wait for it to end, or stop it, and trigger this DAG again"
+        )
+
+
+def _check_plan(run: Run, found: Row) -> None:
+    undone = undone_run(run)
+    again = "without it nothing can be rolled back: bring the file back from a backup of the workspace"
+    if plan_hash(undone) != found["plan_sha256"]:
+        raise ArtifactError(f"the plan of run {undone.id} in the workspace is not the one that was applied; {again}")
+    there = {
+        f"plan/{output.name}/{name}"
+        for phase in undone.phases
+        for output in phase.outputs
+        for name in run.workspace.names(f"runs/{undone.id}/plan/{output.name}")
+    }
+    for manifest in undone.folder.manifests("plan", undone.partitions):
+        for file in manifest.files:
+            if file.path.startswith("plan/") and file.path not in there:
+                raise ArtifactError(f"{undone.folder.location(file.path)} is missing; {again}")
