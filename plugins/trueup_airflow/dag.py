@@ -1,20 +1,20 @@
-"""A migration's DAG: the engine's steps as Airflow tasks, mapped over segments and partitions.
+"""A migration's DAGs: the engine's steps as Airflow tasks, mapped over segments and partitions.
 
-    preflight → partitions → snapshot[segment] → look_ups → transform[partition] → plan[partition] → plan_gate
+    preflight → partitions → snapshot[segment] → look_ups → transform[partition] → plan[partition] → plan_gate → approve
       → create_tables → <phase>.apply[partition] → <phase>.read_back[segment] → <phase>.verify[partition] → <phase>.gate
       → … → validate → report → verdict
 
-Only ids and counts pass between tasks; rows lie in the workspace. `report` runs whatever happened, and `verdict`, the
-only leaf, ends the run as the report says.
+and `<id>_rollback`, the same with the plan read backwards. Only ids and counts pass between tasks; rows lie in the
+workspace. `report` runs whatever happened, and `verdict`, the only leaf, ends the run as the report says.
 """
 
 from __future__ import annotations
 
 import logging
-import os
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -28,25 +28,30 @@ from airflow.sdk import (
     dag,
     get_current_context,
     task,
+    timezone,
 )
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException, AirflowSkipException
 
-from include.trueup.errors import TerminalError
-from include.trueup.steps import Step, skipped, steps
+from include.trueup.errors import TargetHeldError, TerminalError
+from include.trueup.steps import APPROVE, Step, carry_out, rollback_steps, skipped, steps
 
-from . import connections
-from .params import declared, options, params
+from .approval import PlanApproval, triggered_by
+from .current import current_run
+from .params import declared, options, params, rollback_options, rollback_params
+from .windows import OnDemandWindows
 
 if TYPE_CHECKING:
     from include.trueup.model import Migration
-    from include.trueup.run import Run
+    from include.trueup.run import Options, Run
 
 log = logging.getLogger(__name__)
 
-HOLDER = "TRUEUP_HOLDER"
-"""Environment variable: the name of this process where it is the whole run (`make run`); unset on workers."""
 APPLY_AT_ONCE = 4
 """Apply tasks of a run at once; the engine shares the write rate among as many (`apply.PARALLEL_PARTITIONS`)."""
+WAIT_SECONDS = 5
+"""How long a run of a backfill waits before it looks again whether its target is free."""
+TAB = "migration"
+"""The route of the tab that a run's page has for it."""
 RETRIES: dict[str, Any] = {
     "retries": 3,
     "retry_delay": timedelta(seconds=5),
@@ -57,38 +62,116 @@ RETRIES: dict[str, Any] = {
     ),
 }
 
+Preflight = Callable[["Run", str | None], "Options"]
+
 
 def build_dag(migration: Migration) -> DAG:
-    """The DAG of a migration, with the migration's id."""
+    """The DAG of a migration, with the migration's id. A manual run is of whole tables; a backfill's runs are of their
+    days."""
 
-    @dag(
+    def preflight(run: Run, who: str | None) -> Options:
+        from include.trueup import snapshot
+
+        return snapshot.preflight(run, who)
+
+    def asked(context: Any) -> Options:
+        return options(context["params"], migration, context["dag_run"])
+
+    return _build(
+        migration,
         dag_id=migration.id,
-        dag_display_name=migration.title,
-        description=migration.title,
-        doc_md=migration.doc,
-        schedule=None,
-        catchup=False,
+        title=migration.title,
+        doc=migration.doc,
+        schedule=OnDemandWindows("@daily", timezone="UTC"),
         params={**params(), **declared(migration.params)},
+        steps=steps(migration),
+        preflight=preflight,
+        current=partial(current_run, migration, asked),
+    )
+
+
+def build_rollback(migration: Migration) -> DAG:
+    """The DAG that undoes a run of a migration, `<id>_rollback`."""
+
+    def preflight(run: Run, who: str | None) -> Options:
+        from include.trueup import rollback_preflight
+
+        return rollback_preflight.preflight(run, who)
+
+    def asked(context: Any) -> Options:
+        return rollback_options(context["params"])
+
+    return _build(
+        migration,
+        dag_id=f"{migration.id}_rollback",
+        title=f"Roll back: {migration.title}",
+        doc=ROLLBACK_DOC.format(id=migration.id),
+        schedule=None,
+        params=rollback_params(),
+        steps=rollback_steps(migration),
+        preflight=preflight,
+        current=partial(current_run, migration, asked, undoes="run"),
+    )
+
+
+ROLLBACK_DOC = """
+Undoes one run of `{id}`: rows that it added are deleted, rows that it changed or removed are put back as they were, each
+only if it still is what the run wrote. Rows that somebody touched since are kept, and listed. The reverse plan is shown
+before anything is written, and the target is compared, every row, with what it was before the run.
+
+The last run is undone first: a run that a later one built on cannot be rolled back before that one is.
+"""
+
+
+def _build(  # noqa: C901  a task each, and nothing else
+    migration: Migration,
+    *,
+    dag_id: str,
+    title: str,
+    doc: str,
+    schedule: Any,
+    params: dict[str, Any],
+    steps: Sequence[Step],
+    preflight: Preflight,
+    current: Callable[..., Run],
+) -> DAG:
+    begin = preflight
+
+    # no start date: a run before it would succeed with no task run
+    @dag(
+        dag_id=dag_id,
+        dag_display_name=title,
+        description=title,
+        doc_md=doc,
+        schedule=schedule,
+        catchup=False,
+        params=params,
         default_args={"owner": migration.owner, **RETRIES},
-        tags=["trueup", "migration"],
+        tags=["trueup", "migration" if dag_id == migration.id else "rollback"],
         render_template_as_native_obj=True,
     )
-    def build() -> None:
+    def build() -> None:  # noqa: C901
         @task
         def preflight() -> list[int]:
             """Check sources, targets and options; take the hold; choose the run's segments."""
-            from include.trueup import snapshot
-
             context = get_current_context()
-            run = current_run(migration, options(context["params"], migration))
-            chosen = snapshot.preflight(run, triggered_by=getattr(context["dag_run"], "triggering_user_name", None))
+            run = current(first=True)
+            try:
+                chosen = begin(run, triggered_by(context))
+            except TargetHeldError as held:
+                if context["dag_run"].run_type != "backfill":
+                    raise
+                # runs of one backfill begin together, and write to one target one after the other
+                log.info("%s; this run of a backfill waits for its turn", held)
+                again = timezone.utcnow() + timedelta(seconds=WAIT_SECONDS)
+                raise AirflowRescheduleException(again) from held  # type: ignore[no-untyped-call]
             log.info("%s: %s segments, %s partitions, mode %s", run.id, chosen.segments, chosen.partitions, chosen.mode)
             return list(range(chosen.segments or 0))
 
         @task
         def partitions() -> list[int]:
             """The run's partitions, for the tasks that are mapped over them."""
-            return list(range(current_run(migration).partitions))
+            return list(range(current().partitions))
 
         @task(trigger_rule=TriggerRule.ALL_DONE)
         def report() -> dict[str, str]:
@@ -96,7 +179,7 @@ def build_dag(migration: Migration) -> DAG:
             from include.trueup.report import report
 
             context = get_current_context()
-            run = current_run(migration)
+            run = current()
             states = context["ti"].get_task_states(dag_id=run.dag_id, run_ids=[context["dag_run"].run_id])
             failed = [t for found in states.values() for t, state in found.items() if state == "failed"]
             found = report(run, failed)
@@ -106,7 +189,7 @@ def build_dag(migration: Migration) -> DAG:
         @task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
         def verdict() -> None:
             """The run ends as its report says: the only leaf, so that a written report turns no failed run green."""
-            facts = current_run(migration).folder.read_json("report.json")
+            facts = current().folder.read_json("report.json")
             if facts is None:
                 raise AirflowFailException("the run has no report; the log of the task report says why")
             if facts["verdict"]["status"] != "passed":
@@ -117,10 +200,13 @@ def build_dag(migration: Migration) -> DAG:
         mapped = {"segment": segments, "partition": partitions()}
         segments >> mapped["partition"]
         last: Any = mapped["partition"]
-        for phase, its_steps in groupby(steps(migration), key=lambda step: step.phase):
+        for phase, its_steps in groupby(steps, key=lambda step: step.phase):
             with TaskGroup(phase.id, tooltip=phase.title) if phase else nullcontext():
                 for step in its_steps:
-                    this = step_task(migration, step, mapped)
+                    if step.id == APPROVE:
+                        this: Any = PlanApproval(task_id=APPROVE, current=current, tab=TAB)
+                    else:
+                        this = _task(step, current, mapped)
                     last >> this
                     last = this
         last >> report() >> verdict()
@@ -128,18 +214,18 @@ def build_dag(migration: Migration) -> DAG:
     return build()
 
 
-def step_task(migration: Migration, step: Step, mapped: dict[str, Any]) -> Any:
+def _task(step: Step, current: Callable[..., Run], mapped: dict[str, Any]) -> Any:
     """The task of a step, mapped over segments or partitions if the step is."""
 
     def do(part: int = 0) -> Any:
-        run = current_run(migration)
+        run = current()
         if skipped(step, run):
             said = f"mode {run.options.mode}: nothing is written" + ("" if step.writes else " and nothing to prove")
             if run.options.mode == "plan":
                 raise AirflowSkipException(said)
             log.info(said)
             return None
-        found = step.do(run, part)
+        found = carry_out(step, run, part)
         log.info("%s", found)
         return found
 
@@ -149,24 +235,3 @@ def step_task(migration: Migration, step: Step, mapped: dict[str, Any]) -> Any:
     at_once: dict[str, Any] = {"max_active_tis_per_dagrun": APPLY_AT_ONCE} if step.writes else {}
     named = f"{step.over} {{{{ task.op_kwargs['part'] }}}}"
     return task(task_id=step.id, map_index_template=named, **at_once)(do).expand(part=mapped[step.over])
-
-
-def current_run(migration: Migration, asked: Any = None) -> Run:
-    """The run that the current task belongs to: with the options asked for (preflight), or else those it chose."""
-    from include.trueup.run import Options, Run, run_id
-
-    dag_run = get_current_context()["dag_run"]
-    id = run_id(f"{dag_run.dag_id}--{dag_run.run_id}")
-    workspace = connections.workspace()
-    run = Run(
-        id=id,
-        dag_id=dag_run.dag_id,
-        migration=migration,
-        options=asked or options(get_current_context()["params"], migration),
-        ledger=connections.ledger(),
-        workspace=workspace,
-        store=connections.store,
-        holder=os.environ.get(HOLDER),
-    )
-    chosen = None if asked else run.folder.read_json("run.json")
-    return replace(run, options=Options.from_json(chosen["options"])) if chosen else run

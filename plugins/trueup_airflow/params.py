@@ -18,12 +18,24 @@ MODES = {
     "verify": "Verify: compare the target with what it should hold; nothing is written",
 }
 
+EXTRA = {
+    "report": "Report: they are counted as extra and left alone",
+    "remove": "Remove: what earlier runs added is deleted, if nobody changed it since",
+}
+
 
 def params() -> dict[str, Param]:
     """The params, in the order of the form."""
     return {
         "mode": Param(
             "apply", enum=list(MODES), values_display=MODES, title="Mode", description="How far the run goes."
+        ),
+        "approval": Param(
+            True,
+            type="boolean",
+            title="A person approves the plan",
+            description="The run waits after its plan has passed the gate, until somebody approves or rejects it. "
+            "Without this, the plan is applied as soon as it has passed.",
         ),
         "window_start": Param(
             None,
@@ -39,6 +51,33 @@ def params() -> dict[str, Param]:
             format="date-time",
             title="Window end",
             description="Only rows before this instant (exclusive). Give both or neither.",
+            section="Window",
+        ),
+        "overwrite_drift": Param(
+            False,
+            type="boolean",
+            title="Overwrite drift",
+            description="Target rows that somebody else changed since a run wrote them are overwritten. "
+            "Without this, they are left alone and reported.",
+            section="Catching up",
+        ),
+        "extra": Param(
+            "report",
+            enum=list(EXTRA),
+            values_display=EXTRA,
+            title="Rows that the source no longer has",
+            description="What becomes of target rows that earlier runs added and that the source no longer gives. "
+            "A run with a window only reports them.",
+            section="Catching up",
+        ),
+        "snapshot_max_age": Param(
+            1,
+            type="number",
+            minimum=0,
+            maximum=168,
+            title="Snapshot's age limit in a backfill (hours)",
+            description="The runs of a backfill use one snapshot of the sources, if it was taken after their window had "
+            "closed and is not older than this. 0: each run reads for itself.",
             section="Window",
         ),
         "max_reject_share": Param(
@@ -65,6 +104,15 @@ def params() -> dict[str, Param]:
             maximum=100,
             title="Critical failures allowed",
             description="How many critical expectations of a suite may fail. 0 unless you know exactly why.",
+            section="Gate",
+        ),
+        "plan_max_age": Param(
+            24,
+            type="number",
+            exclusiveMinimum=0,
+            maximum=720,
+            title="Plan's age limit (hours)",
+            description="A plan that is older may no longer be approved or begun to be applied: it must be made again.",
             section="Gate",
         ),
         "write_rate": Param(
@@ -97,6 +145,35 @@ def params() -> dict[str, Param]:
     }
 
 
+def rollback_params() -> dict[str, Param]:
+    """The params of a rollback, in the order of the form."""
+    shared = params()
+    modes = {
+        "apply": "Apply: plan, undo, and prove every row",
+        "plan": "Plan: show what would be undone; nothing is written",
+    }
+    own = {
+        "run": Param(
+            None,
+            type=["null", "string"],
+            title="Run to undo",
+            description="Its run id. Empty: the last run that wrote rows and is not rolled back.",
+        ),
+        "mode": Param(
+            "apply", enum=list(modes), values_display=modes, title="Mode", description="How far the rollback goes."
+        ),
+    }
+    return own | {name: shared[name] for name in ("approval", "plan_max_age", "write_rate")}
+
+
+def rollback_options(params: dict[str, Any]) -> Options:
+    """The options of a rollback. Raises `OptionsError` for what the form cannot check."""
+    from include.trueup.run import Mode, Options
+
+    given = {name: params[name] for name in ("approval", "plan_max_age", "write_rate")}
+    return Options(mode=Mode(params["mode"]), **given)
+
+
 def declared(params: Iterable[declaration.Param]) -> dict[str, Param]:
     """The params that a declaration asks for beside those of all DAGs."""
     return {param.id: _declared(param) for param in params}
@@ -112,15 +189,19 @@ def _declared(param: declaration.Param) -> Param:
     return Param(param.default, **schema)
 
 
-def options(params: dict[str, Any], migration: declaration.Migration) -> Options:
-    """The options of a run of the migration. Raises `OptionsError` for what the form cannot check."""
-    from include.trueup.run import Mode, Options, Window
+def options(params: dict[str, Any], migration: declaration.Migration, dag_run: Any) -> Options:
+    """The options of a run of the migration. A run of a backfill is of its data interval, any other of whole tables,
+    whatever interval Airflow gives it, unless its params name a window. Raises `OptionsError` for what the form cannot
+    check."""
+    from include.trueup.run import Extra, Mode, Options, Window
 
-    values = {
-        name: params[name]
-        for name in ("partitions", "segments", "write_rate", "max_rejects", "max_reject_share", "max_critical")
-    }
+    given = ("partitions", "segments", "write_rate", "max_rejects", "max_reject_share", "max_critical")
+    values = {name: params[name] for name in (*given, "approval", "plan_max_age", "overwrite_drift")}
+    values["extra"] = Extra(params["extra"])
     values["params"] = {param.id: params[param.id] for param in migration.params}
-    return Options(
-        mode=Mode(params["mode"]), window=Window.parse(params["window_start"], params["window_end"]), **values
-    )
+    window = Window.parse(params["window_start"], params["window_end"])
+    if dag_run.run_type == "backfill":
+        values["snapshot_max_age"] = params["snapshot_max_age"]
+    if window is None and dag_run.run_type in ("backfill", "scheduled"):
+        window = Window(start=dag_run.data_interval_start, end=dag_run.data_interval_end)
+    return Options(mode=Mode(params["mode"]), window=window, **values)

@@ -37,13 +37,14 @@ def main(dag_id: str, conf: str, log: str, fd: str) -> int:
     os.environ["TRUEUP_HOLDER"] = this_process()
     try:
         dag = _find(dag_id)
-        _check(dag, json.loads(conf))
+        chosen = _unattended(dag, json.loads(conf))
+        _check(dag, chosen)
     except OptionsError as error:
         print(error, file=out)
         return 2
     print(f"{dag_id}   (Airflow's log: {log})", file=out, flush=True)
     try:
-        return _run(dag, json.loads(conf), out)
+        return _run(dag, chosen, out)
     except Exception as error:  # noqa: BLE001 - whatever it was, a person must see that there was something
         traceback.print_exc()
         print(f"\nThe run broke off: {error}\nThe log has the details.", file=out)
@@ -99,6 +100,18 @@ def _find(dag_id: str) -> DAG:
     errors = "".join(f"\n{file}: {error}" for file, error in bag.import_errors.items())
     known = ", ".join(sorted(bag.dags)) or "none"
     raise OptionsError(f"there is no DAG {dag_id!r}; this project has: {known}{errors}")
+
+
+def _unattended(dag: DAG, conf: dict[str, Any]) -> dict[str, Any]:
+    """The conf of a run that nobody can be asked in: whoever started it here has approved it. Raises `OptionsError` for
+    a conf that asks for approval."""
+    if "approval" not in dag.params:
+        return conf
+    if conf.get("approval"):
+        raise OptionsError(
+            f"a run of {dag.dag_id} in this process has nobody to ask for approval: trigger it in Airflow (make up)"
+        )
+    return {**conf, "approval": False}
 
 
 def _check(dag: DAG, conf: dict[str, Any]) -> None:

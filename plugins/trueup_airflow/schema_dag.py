@@ -15,7 +15,8 @@ from airflow.sdk import DAG, Param, TriggerRule, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from . import connections
-from .dag import HOLDER, RETRIES
+from .current import HOLDER
+from .dag import RETRIES
 
 if TYPE_CHECKING:
     from include.trueup.schema.model import SchemaMigration

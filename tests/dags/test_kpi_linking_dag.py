@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from include.migrations.kpi_linking import sample
-from tests.engines import fastest_engine, items, store_at
+from tests.engines import fastest_engine, few_rows, items, store_at
 from tests.faults.proxy import READS, Proxy, read_only
 from tests.migrations.kpi_linking_oracle import by_id, expected
 
@@ -21,7 +21,8 @@ LINKS, DATA = "purposepath-kpi-links", "purposepath-kpi-data"
 @pytest.fixture
 def endpoint() -> Iterator[str]:
     with fastest_engine() as engine:
-        sample.fill(lambda _: store_at(engine.endpoint))
+        with few_rows():
+            sample.fill(lambda _: store_at(engine.endpoint))
         yield engine.endpoint
 
 
@@ -30,7 +31,7 @@ def run(dag_bag: Any, **conf: Any) -> Any:
 
     # dag.test() leaves the conf of one run in the DAG's params: every run gets a DAG of its own
     dag = DagBag(str(ROOT / "dags" / "kpi_linking.py")).dags["kpi_linking"]
-    return dag.test(run_conf={"partitions": 2, "segments": 2, **conf})
+    return dag.test(run_conf={"approval": False, "partitions": 2, "segments": 2, "max_reject_share": 0.5, **conf})
 
 
 def states(dag_run: Any) -> dict[str, set[str]]:

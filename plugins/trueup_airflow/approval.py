@@ -1,0 +1,136 @@
+"""The task that waits for a person: Airflow's own approval, with the decision entered in the ledger."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import Param
+from airflow.sdk.exceptions import AirflowSkipException
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from include.trueup.run import Run
+
+log = logging.getLogger(__name__)
+
+COMMENT = Param(
+    None,
+    type=["null", "string"],
+    maxLength=2000,
+    title="Comment",
+    description="Why, for whoever reads the report. Optional.",
+)
+
+
+class Approval(ApprovalOperator):
+    """Waits in the UI until somebody approves or rejects; a rejection fails the task. What is asked for, and whether it
+    is at all, is for the subclass."""
+
+    def __init__(self, *, subject: str, **kwargs: Any) -> None:
+        # Airflow's defaults have put the DAG's params into kwargs: they are no fields of this form
+        super().__init__(**{**kwargs, "subject": subject, "fail_on_reject": True, "params": {"comment": COMMENT}})
+
+    def question(self, context: Context) -> str | None:
+        """What is to be decided, as Markdown; None if nobody is to be asked, and the task ends well at once."""
+        raise NotImplementedError
+
+    def approved(self, by: str | None, comment: str | None) -> Any:
+        """Enter the approval; what the task returns."""
+        raise NotImplementedError
+
+    def rejected(self, by: str | None, comment: str | None) -> None:
+        """Enter the rejection and raise it."""
+        raise NotImplementedError
+
+    def execute(self, context: Context) -> Any:
+        """Ask, and wait for the answer."""
+        self.body = self.question(context)
+        if self.body is None:
+            return self.approved(triggered_by(context), None)
+        return super().execute(context)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:  # noqa: ARG002  as Airflow calls it
+        """Take the answer. Its comment may come from the API, which checks nothing, so it is cut to its length."""
+        if "error" in event:
+            self.process_trigger_event_error(event)
+        self.validate_chosen_options(event["chosen_options"])
+        by = (event.get("responded_by_user") or {}).get("name")
+        given = (event.get("params_input") or {}).get("comment")
+        comment = str(given)[:2000] if given else None
+        if event["chosen_options"] == [self.REJECT]:
+            self.rejected(by, comment)
+        log.info("approved by %s", by)
+        return self.approved(by, comment)
+
+
+class PlanApproval(Approval):
+    """Asks for the approval of a run's plan, where the run wants one."""
+
+    def __init__(self, *, current: Callable[[], Run], tab: str, **kwargs: Any) -> None:
+        super().__init__(subject="Approve the plan of {{ dag_run.dag_id }}, run {{ dag_run.run_id }}?", **kwargs)
+        self._current = current
+        self._tab = tab
+
+    def execute(self, context: Context) -> Any:
+        """Ask, in mode apply."""
+        from include.trueup.run import Mode
+
+        mode = self._current().options.mode
+        if mode is Mode.PLAN:
+            raise AirflowSkipException("mode plan: nothing is written, so there is nothing to approve")
+        return None if mode is Mode.VERIFY else super().execute(context)
+
+    def question(self, context: Context) -> str | None:
+        """The plan in numbers."""
+        from include.trueup.approval import ask
+
+        run = self._current()
+        if not run.options.approval:
+            return None
+        return question(ask(run), f"{run_page(context)}/plugin/{self._tab}", run.options.plan_max_age)
+
+    def approved(self, by: str | None, comment: str | None) -> Any:
+        """Enter the approval of the plan as it lies in the workspace; its hash."""
+        from include.trueup.approval import approve
+
+        return {"plan_sha256": approve(self._current(), by, comment), "by": by}
+
+    def rejected(self, by: str | None, comment: str | None) -> None:
+        """Enter the rejection. Raises `ApprovalError`."""
+        from include.trueup.approval import reject
+
+        reject(self._current(), by, comment)
+
+
+def question(plan: dict[str, Any], page: str, max_age: float) -> str:
+    """A plan as the UI asks about it, as Markdown."""
+    verbs = list(dict.fromkeys(verb for phase in plan["phases"] for verb in phase["rows"]))
+    head = ["phase", "target", *verbs, "rejected"]
+    rows = [
+        [p["title"], p["target_table"], *(f"{p['rows'].get(v, 0):,}" for v in verbs), f"{p['rejected']:,}"]
+        for p in plan["phases"]
+    ]
+    lines = [head, ["---", "---", *["--:"] * (len(verbs) + 1)], *rows]
+    table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return (
+        f"{table}\n\nExample rows, gates and findings: [the tab Migration of this run]({page}).\n\n"
+        f"Plan `{plan['sha256'][:12]}`, made {plan['created_at']}; what you approve is exactly this plan, "
+        f"and it may be approved for {max_age:g} hours."
+    )
+
+
+def run_page(context: Context) -> str:
+    """The address of the run's page in Airflow's UI, on the same server."""
+    from urllib.parse import quote
+
+    dag_run = context["dag_run"]
+    return f"/dags/{quote(dag_run.dag_id, safe='')}/runs/{quote(dag_run.run_id, safe='')}"
+
+
+def triggered_by(context: Context) -> str | None:
+    """Who started the run, if Airflow knows."""
+    return getattr(context["dag_run"], "triggering_user_name", None)
