@@ -8,6 +8,7 @@ from pathlib import Path
 from include.trueup.model import Derived, Migration, Phase, Source, Table, Target, Type
 
 from . import statements, suites
+from .serving import USE_PRE_CREATED
 
 HERE = Path(__file__).parent
 SERIES = ("clientId", "formId")
@@ -99,4 +100,9 @@ migration = Migration(
     ),
     suite=suites.whole,
     statements=statements.STATEMENTS,
+    settings={
+        "legacy": {USE_PRE_CREATED: False},
+        "dual": {USE_PRE_CREATED: False},
+        "new": {USE_PRE_CREATED: True},
+    },
 )

@@ -34,6 +34,11 @@ def off(_: str) -> bool:
     return False
 
 
+def switched(settings: Mapping[str, str | bool]) -> Switch:
+    """The switches as the migration's settings have them (`include.trueup.switch.settings`); others are off."""
+    return lambda name: settings.get(name) is True
+
+
 def get_assignments(store: DynamoDBStore, client_id: str, switch: Switch = off) -> list[Assignment]:
     """The client's assignments: those that are there where the switch `checkins.use_pre_created` is on, otherwise
     generated from bases and responses (which are looked for in the whole table, as they have no index by client)."""

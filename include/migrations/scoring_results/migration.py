@@ -7,6 +7,7 @@ from pathlib import Path
 from include.trueup.model import Derived, Index, Migration, Phase, Source, Table, Target, Type
 
 from . import suites
+from .serving import READ_FROM, WRITE_EXPLODED
 
 HERE = Path(__file__).parent
 TEXT, NUMBER, INTEGER, TIMESTAMP, JSON = Type.TEXT, Type.NUMBER, Type.INTEGER, Type.TIMESTAMP, Type.JSON
@@ -107,4 +108,9 @@ migration = Migration(
         ),
     ),
     suite=suites.whole,
+    settings={
+        "legacy": {WRITE_EXPLODED: True, READ_FROM: "legacy_first"},
+        "dual": {WRITE_EXPLODED: True, READ_FROM: "unified_first"},
+        "new": {WRITE_EXPLODED: False, READ_FROM: "unified_first"},
+    },
 )

@@ -19,12 +19,15 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
-from include.trueup.errors import TerminalError
+from include.trueup.errors import OptionsError, TerminalError
 from include.trueup.rows import json_text, json_value
 
 log = logging.getLogger(__name__)
 
 ReadFrom = Literal["unified_first", "legacy_first"]
+WRITE_EXPLODED, READ_FROM = "scoring_results.write_exploded", "scoring_results.read_from"
+"""The settings: see `Migration.settings`; `include.trueup.switch.settings` says what they are now."""
+_NO_TABLE = "42P01"
 UNIFIED_SUCCESS, UNIFIED_FAILED = "persist_results.unified_success", "persist_results.unified_failed"
 LEGACY_FAILED = "persist_results.legacy_failed_non_fatal"
 UNIFIED_HIT, LEGACY_FALLBACK, NOT_FOUND = "results.unified_hit", "results.legacy_fallback", "results.not_found"
@@ -95,6 +98,24 @@ COUNTERS = Counters()
 """The counters of this process."""
 
 
+def write_exploded(settings: Mapping[str, str | bool]) -> bool:
+    """Whether the legacy tables are still written, by the switch's settings. Raises `OptionsError` if they do not say."""
+    match settings.get(WRITE_EXPLODED):
+        case bool() as said:
+            return said
+        case said:
+            raise OptionsError(f"setting {WRITE_EXPLODED} is {said!r}; it must be true or false")
+
+
+def read_from(settings: Mapping[str, str | bool]) -> ReadFrom:
+    """Which way to read first, by the switch's settings. Raises `OptionsError` if they do not say."""
+    match settings.get(READ_FROM):
+        case "unified_first" | "legacy_first" as said:
+            return said
+        case said:
+            raise OptionsError(f"setting {READ_FROM} is {said!r}; it must be unified_first or legacy_first")
+
+
 def persist_results(connection: Connection, payload: Mapping[str, Any], write_exploded: bool) -> None:
     """Write the results of a session: the unified row first, then, with `write_exploded`, the legacy tables.
 
@@ -139,8 +160,13 @@ def get_results(
 
 
 def unified_payload(connection: Connection, session_id: str | UUID) -> dict[str, Any] | None:
-    """The payload of the unified row, if there is one."""
-    return _payload(connection, "SELECT payload::text FROM scoring_results WHERE session_id = %s", session_id)
+    """The payload of the unified row, if there is one; and none where the migration has not made the table yet."""
+    try:
+        return _payload(connection, "SELECT payload::text FROM scoring_results WHERE session_id = %s", session_id)
+    except connection.Error as error:
+        if getattr(error, "sqlstate", None) != _NO_TABLE:
+            raise
+        return None
 
 
 def legacy_payload(connection: Connection, session_id: str | UUID) -> dict[str, Any] | None:

@@ -1,0 +1,90 @@
+"""The application: its routes, what every answer carries, and its description."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.api_fastapi.core_api.security import GetUserDep
+from fastapi import FastAPI, Request
+from fastapi.openapi.utils import get_openapi
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from . import deprecation, v1, v2
+from .answers import documented
+from .problems import Problem, handle_problems, unexpected
+
+_DESCRIPTION = """What Trueup's migrations moved, for the services that read it. Version 1 is deprecated: it works until its Sunset.
+
+Every error is a problem as RFC 9457 has it. Numbers are exact decimals: read them into a decimal type. What may be read
+is a matter of the right to read the migration's DAG in Airflow; tokens come from Airflow's `POST /auth/token`."""
+_HEADERS = {
+    "Cache-Control": "no-store",  # what people answered is for nobody's cache
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Answers:
+    """Gives every answer its headers, those of version 1 also where they are errors; an unforeseen error becomes a
+    problem here, inside, so that it has them too."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An ASGI application."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        base = scope.get("root_path", "")
+        path = scope["path"].removeprefix(base)
+        more = {**_HEADERS, **(deprecation.headers(base, path) if path.startswith("/v1/") else {})}
+        begun = False
+
+        async def with_headers(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                MutableHeaders(scope=message).update(more)
+            await send(message)
+
+        try:
+            await self.app(scope, receive, with_headers)
+        except Exception as error:
+            if begun:
+                raise
+            request = Request(scope)
+            await unexpected(request, error)(scope, receive, with_headers)
+
+
+def build() -> FastAPI:
+    """The application. Its description is for those who are signed in; there are no pages of documentation, since these
+    load scripts from elsewhere."""
+    app = FastAPI(title="Trueup", version="2", openapi_url=None, docs_url=None, redoc_url=None)
+    app.add_middleware(Answers)
+    handle_problems(app)
+    app.include_router(v1.router)
+    app.include_router(v2.router)
+
+    @app.get(
+        "/openapi.json", responses=documented(401, 403, 405, 500), operation_id="get_openapi", tags=["description"]
+    )
+    def get_description(request: Request, _: GetUserDep) -> dict[str, Any]:
+        """This description."""
+        return {**_description(app), "servers": [{"url": request.scope.get("root_path") or "/"}]}
+
+    return app
+
+
+def _description(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        made = get_openapi(
+            title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes, openapi_version="3.1.0"
+        )
+        made["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        app.openapi_schema = made
+    return app.openapi_schema
+
+
+app = build()

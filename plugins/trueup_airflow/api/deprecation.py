@@ -1,0 +1,73 @@
+"""What version 1 says with every answer: that it is deprecated, until when it stays, and where its successor is."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from email.utils import format_datetime
+from typing import Any
+from urllib.parse import quote
+
+from include.trueup.rows import json_text
+
+log = logging.getLogger(__name__)
+
+DEPRECATED = datetime(2026, 11, 20, tzinfo=UTC)
+"""Since when version 1 is deprecated."""
+SUNSET = datetime(2027, 11, 30, tzinfo=UTC)
+"""From then on version 1 may be gone."""
+MAX_CLIENTS = 10_000
+"""How many clients are remembered at most; beyond that, those that were seen longest ago may be warned of again."""
+
+
+def headers(base: str, path: str) -> dict[str, str]:
+    """The headers of an answer to `path` of version 1 (`/v1/…`, unquoted) of the API at `base`: Deprecation (RFC 9745),
+    Sunset (RFC 8594) and, for results, Link to the successor."""
+    said = {"Deprecation": f"@{int(DEPRECATED.timestamp())}", "Sunset": format_datetime(SUNSET, usegmt=True)}
+    if path.startswith("/v1/results/"):
+        said["Link"] = f'<{quote(base + path.replace("/v1/", "/v2/", 1))}>; rel="successor-version"'
+    return said
+
+
+class Once:
+    """Whether something is new on its day. Remembers at most `most` names; safe to use from several threads."""
+
+    def __init__(self, most: int = MAX_CLIENTS, today: Callable[[], date] = lambda: datetime.now(UTC).date()) -> None:
+        self._most, self._today = most, today
+        self._seen: OrderedDict[str, date] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def new(self, name: str) -> bool:
+        """Whether the name is asked for the first time today (UTC)."""
+        with self._lock:
+            today = self._today()
+            was = self._seen.pop(name, None)
+            self._seen[name] = today
+            if len(self._seen) > self._most:
+                self._seen.popitem(last=False)
+            return was != today
+
+    def forget(self) -> None:
+        """Begin again."""
+        with self._lock:
+            self._seen.clear()
+
+
+ONCE = Once()
+"""The clients of this process."""
+
+
+def warn(client: str, asked: str, **more: Any) -> None:
+    """Log, once per client and day, that it still uses version 1."""
+    if ONCE.new(client):
+        said = {
+            "event": "deprecated_api",
+            "client": client,
+            "asked": asked,
+            "sunset": SUNSET.date().isoformat(),
+            **more,
+        }
+        log.warning("%s", json_text(said))

@@ -1,0 +1,132 @@
+"""Errors as problem details (RFC 9457): every answer that is no success is one, and none says more than its reader may know."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from include.migrations.scoring_results.serving import ResultsNotFound
+from include.trueup.errors import StoreRejectedError, StoreUnavailableError
+from include.trueup.rows import json_text
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 10
+_NAMED = "urn:problem-type:trueup:"
+_MISSING = ("42P01", "42883")  # PostgreSQL: there is no such table or view; no such function
+_CANCELLED = "57014"
+
+
+class Problem(BaseModel):
+    """A problem as RFC 9457 has it. Further members depend on the type: `errors` (what is wrong with the request) and
+    `known_versions` (of scoring models)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(
+        "about:blank", description="What kind of problem it is; about:blank where the status says it all."
+    )
+    title: str = Field(description="The kind of problem, in words that do not change from case to case.")
+    status: int = Field(description="The HTTP status.", ge=400, le=599)
+    detail: str = Field(description="This case of it, and what to do about it.")
+    instance: str = Field(description="The path that was asked for.")
+
+
+class ProblemError(Exception):
+    """A problem that a handler finds. `kind` ends its type, `more` are its further members."""
+
+    def __init__(self, status: int, kind: str, title: str, detail: str, **more: Any) -> None:
+        super().__init__(detail)
+        self.status, self.kind, self.title, self.detail, self.more = status, kind, title, detail, more
+
+
+def problem(
+    request: Request,
+    status: int,
+    detail: str,
+    *,
+    kind: str | None = None,
+    title: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    **more: Any,
+) -> Response:
+    """The answer for a problem; without `kind` of type about:blank, with the status's own title."""
+    content = {
+        "type": f"{_NAMED}{kind}" if kind else "about:blank",
+        "title": title or HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "instance": request.url.path,
+        **more,
+    }
+    return Response(json_text(content), status, dict(headers or {}), MEDIA_TYPE)
+
+
+def handle_problems(app: FastAPI) -> None:
+    """Have the application answer with problems, whatever is raised in it."""
+    app.exception_handler(HTTPException)(_refused)
+    app.exception_handler(RequestValidationError)(_invalid)
+    app.exception_handler(ProblemError)(_found)
+    app.exception_handler(ResultsNotFound)(_no_results)
+    app.exception_handler(StoreUnavailableError)(_unavailable)
+    app.exception_handler(StoreRejectedError)(_rejected)
+
+
+def unexpected(request: Request, error: Exception) -> Response:
+    """The answer for an error that nobody foresaw; its words go to the log alone."""
+    log.error("%s %s broke off", request.method, request.url.path, exc_info=error)
+    return problem(request, 500, "Something broke here. The log of the API server says what; tell its operators when.")
+
+
+async def _refused(request: Request, error: HTTPException) -> Response:
+    headers = dict(error.headers or {})
+    if error.status_code == 401:
+        headers.setdefault("WWW-Authenticate", "Bearer")
+    return problem(request, error.status_code, str(error.detail), headers=headers)
+
+
+async def _invalid(request: Request, error: RequestValidationError) -> Response:
+    wrong = [
+        {"parameter": str(each["loc"][-1]), "in": str(each["loc"][0]), "detail": each["msg"]} for each in error.errors()
+    ]
+    said = "; ".join(f"{each['parameter']}: {each['detail']}" for each in wrong)
+    return problem(request, 422, said, kind="invalid-request", title="The request is not valid", errors=wrong)
+
+
+async def _found(request: Request, error: ProblemError) -> Response:
+    return problem(request, error.status, error.detail, kind=error.kind, title=error.title, **error.more)
+
+
+async def _no_results(request: Request, error: ResultsNotFound) -> Response:
+    return problem(request, 404, str(error), kind="no-results", title="The session has no results")
+
+
+async def _unavailable(request: Request, error: StoreUnavailableError) -> Response:
+    log.warning("%s %s: %s", request.method, request.url.path, error)
+    return _later(request, "A database behind this does not answer, or is too busy. Ask again later.")
+
+
+async def _rejected(request: Request, error: StoreRejectedError) -> Response:
+    sqlstate = getattr(error.__cause__, "sqlstate", None)
+    if sqlstate == _CANCELLED:
+        return await _unavailable(request, StoreUnavailableError(str(error)))
+    if sqlstate in _MISSING:
+        log.warning("%s %s: %s", request.method, request.url.path, error)
+        return _later(
+            request, "The tables that this reads are not there yet: the migration's DAG makes them. Run it first."
+        )
+    return unexpected(request, error)
+
+
+def _later(request: Request, detail: str) -> Response:
+    wait = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return problem(request, 503, detail, kind="store-unavailable", title="A store is not available", headers=wait)
