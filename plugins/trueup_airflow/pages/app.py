@@ -1,0 +1,72 @@
+"""The app: a shell per view, the data that it shows, and files to download. It changes nothing, so everything is a GET.
+
+Whoever asks must be known to Airflow (401), and for what belongs to a DAG, may read that DAG's runs (403). Only static
+files are public. Handlers wait for databases and files, so they are plain functions, which run in threads.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.api_fastapi.core_api.security import requires_access_dag, requires_authenticated
+from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from starlette.responses import JSONResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from include.trueup.errors import ArtifactError, TrueupError
+
+from . import downloads, views
+from .headers import Headers
+from .shell import shell
+
+MAY_READ = Depends(requires_access_dag("GET", DagAccessEntity.RUN))
+"""The user may read the runs of the DAG that the path or the query names."""
+Id = Annotated[str, Query(min_length=1, max_length=250)]
+
+app = FastAPI(title="Trueup pages", docs_url=None, redoc_url=None, openapi_url=None)
+app.add_middleware(Headers)
+app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+
+shells = APIRouter()
+
+
+@shells.get("/", dependencies=[Depends(requires_authenticated())])
+def migrations_page() -> Response:
+    """All migrations."""
+    return shell("migrations")
+
+
+@shells.get("/run", dependencies=[MAY_READ])
+def run_page(dag_id: Id, run_id: Id) -> Response:
+    """A run."""
+    return shell("run", dag_id, run_id)
+
+
+@shells.get("/history", dependencies=[MAY_READ])
+def history_page(dag_id: Id) -> Response:
+    """The runs of a DAG."""
+    return shell("history", dag_id)
+
+
+app.include_router(shells)
+app.include_router(views.everyone, dependencies=[Depends(requires_authenticated())])
+app.include_router(views.of_dag, dependencies=[MAY_READ])
+app.include_router(downloads.router, dependencies=[MAY_READ])
+
+
+@app.exception_handler(TrueupError)
+def refused(_: Request, error: TrueupError) -> Response:
+    """What the engine could not do: not there (404), or not to be had now (503); the message says what to do."""
+    status = 404 if isinstance(error, ArtifactError) else 503
+    return JSONResponse({"detail": str(error)}, status_code=status)
+
+
+@app.exception_handler(AirflowNotFoundException)
+@app.exception_handler(AirflowRuntimeError)
+def no_connection(_: Request, error: Exception) -> Response:
+    """Airflow has no such connection."""
+    said = f"Airflow could not give a connection that the pages need: {error}. Set it, and restart the API server."
+    return JSONResponse({"detail": said}, status_code=503)

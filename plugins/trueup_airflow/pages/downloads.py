@@ -1,0 +1,110 @@
+"""Files of a run, as they lie in the workspace: the report to open or keep, findings and rejected rows."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from fastapi import APIRouter, Query
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse, Response
+
+from include.trueup import duck
+
+from .files import File, local
+from .findings import LONGEST, csv
+from .views import Asked
+
+router = APIRouter(prefix="/data/dags/{dag_id}/runs/{run_id}/files")
+REPORT_CSP = (
+    "default-src 'none'; style-src {style}; img-src data:; frame-ancestors 'self'; base-uri 'none'; form-action 'none'; "
+    "sandbox allow-popups allow-modals"
+)
+TYPES = {".json": "application/json", ".md": "text/markdown", ".csv": "text/csv", ".jsonl": "application/jsonl"}
+
+
+@router.get("/report.html")
+def report_html(asked: Asked, download: bool = Query(False)) -> Response:
+    """The report as a page: no script at all runs in it, and of styles only its own."""
+    with TemporaryDirectory(prefix="trueup-page-") as scratch:
+        page = local(asked.id, "report.html", Path(scratch)).read_bytes()
+    styles = re.search(rb"<style>(.*?)</style>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(styles[1] if styles else b"").digest()).decode()
+    headers = {"Content-Security-Policy": REPORT_CSP.format(style=f"'sha256-{digest}'")}
+    if download:
+        headers["Content-Disposition"] = f'attachment; filename="{asked.id}-report.html"'
+    return Response(page, media_type="text/html; charset=utf-8", headers=headers)
+
+
+@router.get("/report.json")
+def report_json(asked: Asked) -> Response:
+    """The report as JSON."""
+    return _file(asked.id, "report.json")
+
+
+@router.get("/report.md")
+def report_markdown(asked: Asked) -> Response:
+    """The report as Markdown."""
+    return _file(asked.id, "report.md")
+
+
+@router.get("/rejects.jsonl")
+def rejects_jsonl(asked: Asked) -> Response:
+    """The rejected rows, exactly: one JSON object a line."""
+    return _file(asked.id, "rejects.jsonl")
+
+
+@router.get("/rejects.csv")
+def rejects_csv(asked: Asked) -> Response:
+    """The rejected rows as a table, for a spreadsheet."""
+    columns = (
+        "{phase: 'VARCHAR', \"table\": 'VARCHAR', key: 'VARCHAR', code: 'VARCHAR', message: 'VARCHAR', \"row\": 'JSON'}"
+    )
+    return _table(
+        asked.id,
+        "rejects.jsonl",
+        f"read_json({{path}}, format = 'newline_delimited', columns = {columns}, maximum_object_size = {LONGEST})",
+        ("phase", "table", "key", "code", "message", "row"),
+    )
+
+
+@router.get("/findings.csv")
+def findings_csv(asked: Asked) -> Response:
+    """All findings as a table, for a spreadsheet."""
+    return _table(asked.id, "findings.csv", None, ("phase", "table", "key", "severity", "code", "message"))
+
+
+def _file(id: str, name: File) -> Response:
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(TemporaryDirectory(prefix="trueup-page-")))
+        path = local(id, name, scratch)
+        return _sent(path, f"{id}-{name}", stack.pop_all())
+
+
+def _table(id: str, name: File, reader: str | None, columns: tuple[str, ...]) -> Response:
+    """A CSV file that a spreadsheet takes for text: a cell that would be a formula there begins with `'`."""
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(TemporaryDirectory(prefix="trueup-page-")))
+        path = local(id, name, scratch)
+        made = scratch / "made.csv"
+        source = csv(path) if reader is None else reader.replace("{path}", duck.literal(str(path)))
+        shown = ", ".join(f"{_harmless(c)} AS {duck.identifier(c)}" for c in columns)
+        with duck.connect(scratch) as connection:
+            connection.execute(f"COPY (SELECT {shown} FROM {source}) TO {duck.literal(str(made))} (FORMAT csv, HEADER)")
+        return _sent(made, f"{id}-{Path(name).stem}.csv", stack.pop_all())
+
+
+def _harmless(column: str) -> str:
+    text = f"CAST({duck.identifier(column)} AS VARCHAR)"
+    formula = f"regexp_matches({text}, '^[=+\\-@\\t\\r]') AND TRY_CAST({text} AS DECIMAL(38, 10)) IS NULL"
+    return f"CASE WHEN {formula} THEN '''' || {text} ELSE {text} END"
+
+
+def _sent(path: Path, name: str, stack: ExitStack) -> Response:
+    """The file, to be saved; what `stack` holds is given up when it is sent."""
+    media = f"{TYPES[Path(name).suffix]}; charset=utf-8"
+    return FileResponse(path, media_type=media, filename=name, background=BackgroundTask(stack.close))

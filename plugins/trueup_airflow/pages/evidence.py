@@ -1,0 +1,114 @@
+"""What a run left in the workspace, for the pages: plan, gates, proof and report, cut to what a page shows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from include.trueup import examples
+from include.trueup.report.view import differences
+
+from .. import connections
+from . import findings
+from .files import cut, folder
+
+KINDS = ("missing", "different", "extra", "unverified")
+
+
+def plan(id: str) -> dict[str, Any] | None:
+    """The plan: sha256, created_at, phases with counts, and `outputs` with example rows; None if none is published."""
+    found = folder(id).read_json("plan.json")
+    if found is None:
+        return None
+    shown = folder(id).read_json(examples.FILE) or {"outputs": [], "rows_each": 0}
+    return cut(
+        {**found, "totals": totals(found["phases"]), "outputs": shown["outputs"], "rows_each": shown["rows_each"]}
+    )
+
+
+def totals(phases: list[dict[str, Any]]) -> dict[str, int]:
+    """Rows of a plan by verb, and source rows rejected and skipped, over all phases."""
+    found: dict[str, int] = {}
+    for phase in phases:
+        for verb, rows in phase["rows"].items():
+            found[verb] = found.get(verb, 0) + rows
+        found["rejected"] = found.get("rejected", 0) + phase["rejected"]
+        found["skipped"] = found.get("skipped", 0) + sum(phase["skipped"].values())
+    return found
+
+
+def gates(id: str) -> list[dict[str, Any]]:
+    """The gates in the order of the run: `file` (plan, phase-…, validate, whole) and its results."""
+    names = connections.workspace().names(f"runs/{id}/gates")
+    known = [p["phase"] for p in (folder(id).read_json("plan.json") or {"phases": []})["phases"]]
+
+    def place(name: str) -> tuple[int, int, str]:
+        stem = name.removesuffix(".json")
+        phase = stem.removeprefix("phase-")
+        at = 0 if stem == "plan" else 2 if stem in ("validate", "whole") else 1
+        return at, known.index(phase) if phase in known else 0, stem.zfill(20)
+
+    found = []
+    for name in sorted((n for n in names if n.endswith(".json")), key=place):
+        results = folder(id).read_json(f"gates/{name}")
+        found.append({"file": name.removesuffix(".json"), "results": results or []})
+    return cut(found)
+
+
+def proofs(id: str) -> list[dict[str, Any]]:
+    """The proofs of the phases, gated or about to be; examples with the attributes in which they `differ`."""
+    names = connections.workspace().names(f"runs/{id}/proof")
+    found = [one for n in names if n.endswith(".json") for one in folder(id).read_json(f"proof/{n}") or []]
+    known = [p["phase"] for p in (folder(id).read_json("plan.json") or {"phases": []})["phases"]]
+    found.sort(key=lambda p: known.index(p["phase"]) if p["phase"] in known else len(known))
+    for proof in found:
+        proof["examples"] = [
+            {"kind": e.get("kind"), "key": e.get("key"), "differs": differences(e), **_sides(e)}
+            for e in proof.get("examples") or []
+        ]
+    return cut(found)
+
+
+def _sides(example: dict[str, Any]) -> dict[str, Any]:
+    return {side: example.get(side) for side in ("planned", "found")}
+
+
+def report(id: str) -> dict[str, Any] | None:
+    """The parts of the report that a page shows: mode, options, window, verdict, statements, undo, schema."""
+    facts = folder(id).read_json("report.json")
+    if facts is None:
+        return None
+    run = facts.get("run") or {}
+    about = {name: run.get(name) for name in ("mode", "options", "window", "failed", "triggered_by")}
+    rest = {name: facts.get(name) for name in ("verdict", "statements", "schema", "undo")}
+    counted = [{n: f.get(n) for n in ("severity", "code", "phase", "count")} for f in facts.get("findings") or []]
+    return cut({**about, **rest, "findings": counted})
+
+
+def summary(id: str, ended_at: datetime | None) -> dict[str, Any]:
+    """A run in a few numbers: `plan` (totals or None), `proof` (compared and what was found wrong, or None), `findings`
+    (by severity, or None), `headline` (of the report, or None). Kept in memory once the run has ended."""
+    return _ended(id, ended_at) if ended_at else _summary(id)
+
+
+@lru_cache(maxsize=512)
+def _ended(id: str, _: datetime) -> dict[str, Any]:
+    return _summary(id)
+
+
+def _summary(id: str) -> dict[str, Any]:
+    made = folder(id).read_json("plan.json")
+    widest: dict[str, dict[str, Any]] = {}
+    for proof in proofs(id):  # a later phase's proof includes the earlier phases' rows of the same target
+        other = widest.get(proof["target_table"])
+        widest[proof["target_table"]] = proof if other is None or proof["compared"] > other["compared"] else other
+    proven = {n: sum(p[n] for p in widest.values()) for n in ("compared", *KINDS)} if widest else None
+    facts = folder(id).read_json("report.json") or {}
+    headline = cut((facts.get("verdict") or {}).get("headline"))
+    return {
+        "plan": totals(made["phases"]) if made else None,
+        "proof": proven,
+        "findings": findings.by_severity(id),
+        "headline": headline,
+    }

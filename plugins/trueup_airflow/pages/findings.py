@@ -1,0 +1,117 @@
+"""A run's findings, a page of them at a time: DuckDB over its findings.csv and over the conflicts in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from include.trueup import duck
+from include.trueup.errors import ArtifactError
+
+from .. import connections
+from .files import TEXT, local
+
+COLUMNS = ("phase", "table", "key", "severity", "code", "message")
+FILTERS = ("severity", "code", "phase")
+LONGEST = 64 * 1024 * 1024
+"""Bytes of a finding or a rejected row that can still be read; DynamoDB's rows have at most 400 KB, Postgres' may have more."""
+
+
+def page(id: str, *, number: int, size: int, search: str | None, **filters: str | None) -> dict[str, Any]:
+    """Findings that have all these values and the text in key or message: `rows` of that page (from 1), `total` of
+    them, and `counts` of all findings by severity, code and phase. Long texts are cut, and `cut` says so."""
+    asked = {name: value for name, value in filters.items() if value}
+    conditions = [f"{duck.identifier(name)} = ?" for name in FILTERS if name in asked]
+    values: list[Any] = [asked[name] for name in FILTERS if name in asked]
+    if search:
+        conditions.append("(contains(lower(key), lower(?)) OR contains(lower(message), lower(?)))")
+        values += [search, search]
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    with _findings(id) as connection:
+        if connection is None:
+            return {"there": False, "rows": [], "total": 0, "counts": []}
+        total = connection.execute(f"SELECT count(*) FROM findings {where}", values).fetchall()[0][0]
+        shown = ", ".join(f"left({duck.identifier(c)}, {TEXT})" for c in COLUMNS)
+        long = f"greatest(length(key), length(message)) > {TEXT}"
+        rows = connection.execute(
+            f"SELECT number, {shown}, {long} FROM findings {where} ORDER BY number LIMIT ? OFFSET ?",
+            [*values, size, (number - 1) * size],
+        ).fetchall()
+        return {
+            "there": True,
+            "rows": [dict(zip(("number", *COLUMNS, "cut"), row, strict=True)) for row in rows],
+            "total": total,
+            "counts": _counts(connection),
+        }
+
+
+def one(id: str, number: int) -> dict[str, Any] | None:
+    """A finding, whole; None if there is none of that number."""
+    with _findings(id) as connection:
+        if connection is None:
+            return None
+        columns = ", ".join(duck.identifier(c) for c in COLUMNS)
+        row = connection.execute(f"SELECT {columns} FROM findings WHERE number = ?", [number]).fetchone()
+        return None if row is None else dict(zip(COLUMNS, row, strict=True))
+
+
+def by_severity(id: str) -> dict[str, int] | None:
+    """How many findings of each severity the run has; None if it has not got as far."""
+    with _findings(id) as connection:
+        if connection is None:
+            return None
+        found = connection.execute("SELECT severity, count(*) FROM findings GROUP BY 1").fetchall()
+        return {"reject": 0, "warning": 0, **dict(found)}
+
+
+def _counts(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    query = "SELECT severity, code, phase, count(*) FROM findings GROUP BY ALL ORDER BY severity, code, min(number)"
+    names = ("severity", "code", "phase", "count")
+    return [dict(zip(names, row, strict=True)) for row in connection.execute(query).fetchall()]
+
+
+@contextmanager
+def _findings(id: str) -> Iterator[duckdb.DuckDBPyConnection | None]:
+    """A connection with the relation `findings`, numbered; None if the run has none published. A conflict's number is
+    below zero, so that a later one changes no other's."""
+    with TemporaryDirectory(prefix="trueup-page-") as folder:
+        try:
+            path = local(id, "findings.csv", Path(folder))
+        except ArtifactError:
+            yield None
+            return
+        with duck.connect(Path(folder)) as connection:
+            connection.register("conflicts", _conflicts(id))
+            connection.execute(
+                f"CREATE TEMP VIEW findings AS SELECT row_number() OVER () AS number, * FROM {csv(path)} "
+                "UNION ALL SELECT * FROM conflicts"
+            )
+            yield connection
+
+
+def _conflicts(id: str) -> pa.Table:
+    """The rows that apply left alone, as findings."""
+    alone = connections.ledger().conflicts(id)
+    said = {"table": "", "severity": "warning", "code": "conflict"}
+    texts = {name: [said.get(name) for _ in alone] for name in COLUMNS} | {
+        "phase": [c["phase"].removesuffix("-also") for c in alone],
+        "key": [c["key"] for c in alone],
+        "message": [c["reason"] for c in alone],
+    }
+    numbers = pa.array(range(-1, -len(alone) - 1, -1), pa.int64())
+    return pa.table({"number": numbers, **{name: pa.array(values, pa.string()) for name, values in texts.items()}})
+
+
+def csv(path: Path) -> str:
+    """SQL: findings.csv as the engine writes it, every value as text, nothing guessed."""
+    columns = ", ".join(f"{duck.literal(c)}: 'VARCHAR'" for c in COLUMNS)
+    return (
+        f"read_csv({duck.literal(str(path))}, auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"', "
+        f"columns = {{{columns}}}, max_line_size = {LONGEST}, buffer_size = {2 * LONGEST}, parallel = false)"
+    )

@@ -1,0 +1,35 @@
+"""The HTML of the views: a shell each without any data, which a module of ours fills."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Literal
+
+from starlette.responses import HTMLResponse
+
+View = Literal["migrations", "run", "history"]
+TITLES: dict[View, str] = {"migrations": "Migrations", "run": "Migration run", "history": "Migration history"}
+
+
+def shell(view: View, dag_id: str = "", run_id: str = "") -> HTMLResponse:
+    """The page of a view. `dag_id` and `run_id` go into attributes, which the module reads."""
+    return HTMLResponse(
+        f"""<!doctype html>
+<html lang="en" dir="ltr">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{TITLES[view]} – Trueup</title>
+<link rel="icon" href="static/icon.svg">
+<script src="static/theme.js"></script>
+<link rel="stylesheet" href="static/pages.css">
+<link rel="stylesheet" href="static/parts.css">
+<script type="module" src="static/{view}.js"></script>
+</head>
+<body data-dag="{escape(dag_id)}" data-run="{escape(run_id)}">
+<main id="view" data-testid="view-{view}" aria-busy="true"><p class="soft" role="status">Loading …</p></main>
+<noscript><p class="soft">This page needs JavaScript; the same facts are in each run’s report.md and under /trueup/api.</p></noscript>
+</body>
+</html>
+"""
+    )

@@ -1,0 +1,43 @@
+"""A migration's state in one word, from its last run, Airflow's word on that run, and its switch. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from include.trueup.ledger import Status, SwitchState
+
+from .progress import ENDED
+from .scheduled import AskedRun
+
+NEVER_RUN = "never run"
+_WORDS = {
+    Status.PLANNED: "planned",
+    Status.PROVEN: "proven",
+    Status.FAILED: "failed",
+    Status.INTERRUPTED: "interrupted",
+    Status.ROLLED_BACK: "rolled back",
+}
+
+
+def of_run(row: Mapping[str, Any] | None, run: AskedRun | None, *, waiting: bool) -> str:
+    """The state of a run: `row` as the ledger has it, `run` as Airflow has it. What Airflow knows to be over is not
+    running, whatever the ledger was last told."""
+    over = run is None or run.state in ENDED
+    if waiting and not over:
+        return "waiting for approval"
+    if row is None:
+        return NEVER_RUN if run is None else "starting" if not over else "failed" if run.state == "failed" else "ended"
+    status = Status(row["status"])
+    if status is Status.RUNNING:
+        return "interrupted" if over else "running"
+    return _WORDS[status]
+
+
+def of_migration(last: str | None, switch: SwitchState) -> str:
+    """The state of a migration whose last run is in the state `last`."""
+    if last in ("running", "starting", "waiting for approval"):
+        return last
+    if switch is SwitchState.NEW:
+        return "cut over"
+    return last or NEVER_RUN

@@ -1,0 +1,101 @@
+// The server, and Airflow's UI around the frame.
+
+import { h } from "./dom.js";
+
+const FAST = 2000;
+const SLOW = 15000;
+
+export class Refused extends Error {
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+export async function get(path, parameters = {}) {
+  const url = new URL(`data/${path}`, location.href);
+  for (const [name, value] of Object.entries(parameters)) if (value !== null && value !== undefined && value !== "") url.searchParams.set(name, value);
+  let response;
+  try {
+    response = await fetch(url, { credentials: "same-origin", headers: { Accept: "application/json" } });
+  } catch {
+    throw new Refused(0, "The server did not answer.");
+  }
+  if (response.ok) return response.json();
+  let detail = null;
+  try {
+    detail = (await response.json()).detail;
+  } catch {
+    // the answer is not ours; the status says enough
+  }
+  throw new Refused(response.status, typeof detail === "string" ? detail : `The server answered ${response.status}.`);
+}
+
+const ADVICE = {
+  0: "Is Airflow running, and this computer online? The page tries again by itself.",
+  401: "You are no longer signed in: reload the window and sign in again.",
+  403: "Ask for the right to read this DAG’s runs.",
+  404: "It may have been deleted.",
+  503: "The page tries again by itself.",
+};
+
+export const trouble = (error) =>
+  h("div", { class: "trouble", role: "alert", "data-testid": "error" },
+    h("h2", null, error instanceof Refused ? "This cannot be shown now" : "This page has a fault"),
+    h("p", null, error.message), h("p", { class: "soft" }, ADVICE[error.status] ?? "The log of the API server says more. The page tries again by itself."));
+
+// Call `show` now and then again, fast while it returns true; not while nobody can see it.
+export function live(show) {
+  let timer = null;
+  let under = false;
+  const round = async () => {
+    clearTimeout(timer);
+    if (under || document.hidden) return;
+    under = true;
+    let fast = false;
+    try {
+      fast = await show();
+    } finally {
+      under = false;
+      timer = setTimeout(round, fast ? FAST : SLOW);
+    }
+  };
+  document.addEventListener("visibilitychange", round);
+  round();
+  return round;
+}
+
+const framed = () => window.parent !== window;
+
+// The root of Airflow's UI: our pages are mounted below it.
+const root = new URL("../../", location.href.replace(/[?#].*$/, ""));
+
+// A link to a page of Airflow's UI, which leaves the frame: the UI routes it without loading itself again.
+export function leave(path, attributes, ...children) {
+  const target = new URL(path, root);
+  const go = (event) => {
+    if (!framed() || event.ctrlKey || event.metaKey || event.shiftKey || event.button > 0) return;
+    event.preventDefault();
+    window.parent.history.pushState({}, "", target);
+    window.parent.dispatchEvent(new PopStateEvent("popstate", { state: {} }));
+  };
+  return h("a", { href: target.href, onclick: go, ...attributes }, ...children);
+}
+
+// A link to a page of its own, beside Airflow's: a frame may not open one, so the window around it does.
+export function aside(href, attributes, ...children) {
+  const target = new URL(href, location.href);
+  const go = (event) => {
+    if (!framed()) return;
+    event.preventDefault();
+    const opener = window.parent.document.createElement("a");
+    Object.assign(opener, { href: target.href, target: "_blank", rel: "noopener" });
+    opener.click();
+  };
+  return h("a", { href: target.href, target: "_blank", rel: "noopener", onclick: go, ...attributes }, ...children);
+}
+
+export const asked = { dag: document.body.dataset.dag, run: document.body.dataset.run };
+export const dagPath = (dag = asked.dag) => `dags/${encodeURIComponent(dag)}`;
+export const runPath = (dag = asked.dag, run = asked.run) => `${dagPath(dag)}/runs/${encodeURIComponent(run)}`;
+export const tab = (dag, run) => `${runPath(dag, run)}/plugin/migration`;

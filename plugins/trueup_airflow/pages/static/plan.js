@@ -1,0 +1,97 @@
+// The plan: rows by verb, and a few rows of each.
+
+import { h, mark, replace, table, value } from "./dom.js";
+import { get, trouble } from "./host.js";
+import { ABOUT, VERBS, moment, number, sentence } from "./words.js";
+
+const ALWAYS = ["add", "change", "keep", "rejected"];
+const ORDER = ["add", "change", "remove", "drift", "keep", "extra", "rejected", "skipped"];
+
+const count = (phase, verb) =>
+  verb === "rejected" ? phase.rejected : verb === "skipped" ? Object.values(phase.skipped).reduce((a, b) => a + b, 0) : phase.rows[verb] || 0;
+
+function tiles(totals, shown) {
+  return h("dl", { class: "tiles", "data-testid": "plan-totals" }, shown.map((verb) =>
+    h("div", { class: `tile ${verb}${totals[verb] ? "" : " zero"}`, title: ABOUT[verb] }, h("dt", null, VERBS[verb]), h("dd", { "data-testid": `total-${verb}` }, number(totals[verb] || 0)))));
+}
+
+function byPhase(phases, shown) {
+  const columns = [
+    { label: "Phase", head: true, text: (p) => [h("span", null, value(p.title || p.phase)), h("small", null, value(p.source_table), " → ", value(p.target_table))] },
+    { label: "Source rows", n: true, text: (p) => number(p.source_rows) },
+    ...shown.map((verb) => ({ label: sentence(VERBS[verb]), n: true, text: (p) => h("span", { class: count(p, verb) ? verb : "zero" }, number(count(p, verb))) })),
+  ];
+  return table(columns, phases, { caption: "Rows by phase", testid: "plan-phases" });
+}
+
+function skipped(phases) {
+  const rules = phases.flatMap((p) => Object.entries(p.skipped).map(([rule, rows]) => `${p.phase}: ${number(rows)} by the rule ${rule}`));
+  return rules.length > 0 && h("p", { class: "soft" }, `Skipped: ${rules.join(", ")}.`);
+}
+
+const cells = (row, names) => h("dl", { class: "row" }, (names || Object.keys(row)).map((name) => h("div", null, h("dt", null, value(name)), h("dd", null, value(row[name])))));
+
+function changes(example) {
+  const { row, before } = example;
+  return h("table", { class: "changes" }, h("caption", { class: "unseen" }, "What changes"),
+    h("thead", null, h("tr", null, h("th", { scope: "col" }, "Column"), h("th", { scope: "col" }, "Before"), h("th", { scope: "col" }, "After"))),
+    h("tbody", null, example.changed.map((name) => h("tr", null, h("th", { scope: "row" }, value(name)),
+      h("td", { class: "before" }, name in before ? h("del", null, value(before[name])) : h("span", { class: "soft" }, "nothing")),
+      h("td", { class: "after" }, name in row ? h("ins", null, value(row[name])) : h("span", { class: "soft" }, "nothing"))))));
+}
+
+function example(verb, one) {
+  const changed = one.changed?.length && verb !== "keep";
+  return h("li", { class: "example", "data-testid": "example" },
+    h("p", { class: "key" }, h("code", null, value(one.key)), one.code && h("span", { class: "chip" }, value(one.code))),
+    one.message && h("p", null, value(one.message)), changed ? changes(one) : cells(one.row));
+}
+
+function examples(found) {
+  return found.outputs.map((output) => {
+    const verbs = ORDER.filter((verb) => output.verbs[verb]?.length);
+    const phase = found.phases.find((p) => p.phase === output.phase);
+    return verbs.length > 0 && h("div", { class: "examples" }, h("h3", null, value(phase?.title || output.phase), h("small", null, value(output.target_table))),
+      verbs.map((verb) => h("details", { id: `examples-${output.output}-${verb}`, "data-testid": `examples-${output.output}-${verb}` },
+        h("summary", null, h("span", { class: `verb ${verb}` }, sentence(VERBS[verb])), h("span", { class: "soft" }, phase && output.output === output.phase ? `${number(output.verbs[verb].length)} of ${number(count(phase, verb))}` : `${output.verbs[verb].length} rows`)),
+        h("p", { class: "soft" }, ABOUT[verb]), h("ul", null, output.verbs[verb].map((one) => example(verb, one))))));
+  });
+}
+
+function schema(about) {
+  const steps = about.steps || [];
+  return h("div", { "data-testid": "schema" }, h("p", null, mark("note", value(about.where)), ` · asked for: phase ${about.target_phase}`),
+    steps.length > 0 && table([
+      { label: "Revision", head: true, text: (s) => [value(s.title), h("small", null, value(s.revision))] },
+      { label: "Database", text: (s) => value(s.database) }, { label: "Phase", n: true, text: (s) => s.phase }, { label: "Way", text: (s) => s.way },
+      { label: "Lint", text: (s) => (s.findings.length ? s.findings.map((f) => h("p", null, value(`${f.level}: ${f.message}`))) : mark("good", "nothing")) }],
+      steps, { caption: "Revisions, in order", testid: "schema-steps" }),
+    (about.going || []).length > 0 && h("p", null, mark("warn", "Drops"), " ", value(about.going.join("; "))));
+}
+
+export function plan(data) {
+  const element = h("div");
+  let made;
+  return {
+    id: "plan", title: "Plan", element, count: () => null,
+    async update(run) {
+      const now = JSON.stringify([run.made.plan, run.report?.schema]);
+      if (made === now) return;
+      if (run.report?.schema) replace(element, schema(run.report.schema));
+      else if (!run.made.plan) {
+        replace(element, h("p", { class: "soft", "data-testid": "no-plan" }, run.ended ? "This run made no plan: it ended before the step plan_gate. The failed step above says why." : "No plan yet. It appears when the step plan_gate has counted it."));
+      } else {
+        try {
+          const { plan: found } = await get(`${data}/plan`);
+          const shown = ORDER.filter((verb) => ALWAYS.includes(verb) || found.totals[verb]);
+          replace(element, tiles(found.totals, shown), byPhase(found.phases, shown), skipped(found.phases),
+            h("p", { class: "soft" }, "Plan ", h("code", null, found.sha256.slice(0, 12)), `, made ${moment(found.created_at)}. What is approved is exactly this plan.`), examples(found));
+        } catch (error) {
+          replace(element, trouble(error));
+          return;
+        }
+      }
+      made = now;
+    },
+  };
+}

@@ -1,0 +1,45 @@
+"""Example rows of a real plan that adds and changes, with a value that is too long to show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from include.migrations.checkins import sample
+from include.migrations.checkins.migration import migration
+from include.trueup import examples
+from include.trueup.ledger import Ledger
+from include.trueup.run import Mode
+from include.trueup.steps import walk
+from include.trueup.workspace import Workspace
+from tests.engines import fastest_engine, run_of, store_at
+
+LONG = "<b>" + "x" * 5_000
+
+
+def test_examples_are_rows_of_the_plan(ledger: Ledger, workspace: Workspace) -> None:
+    with fastest_engine() as engine:
+        store = store_at(engine.endpoint)
+        sample.fill(lambda _: store)
+        scan = store.client.scan(TableName="check-in-assignments", ConsistentRead=True)["Items"]
+        for item in scan:  # whatever becomes of it, its note is too long
+            store.client.put_item(TableName="check-in-assignments", Item={**item, "note": {"S": LONG}})
+        run = run_of(migration, ledger, workspace, lambda _: store, mode=Mode.PLAN)
+        walk(run)
+    plan = run.folder.read_json("plan.json")
+    shown = run.folder.read_json(examples.FILE)["outputs"]
+    assert {output["phase"] for output in shown} == {phase["phase"] for phase in plan["phases"]}
+    verbs: dict[str, list[dict[str, Any]]] = {}
+    for output in shown:
+        for verb, rows in output["verbs"].items():
+            assert 0 < len(rows) <= examples.ROWS
+            verbs.setdefault(verb, []).extend(rows)
+    assert {"add", "change", "rejected"} <= verbs.keys()
+    for row in verbs["change"]:
+        assert row["changed"]
+        assert all(row["before"].get(c) != row["row"].get(c) for c in row["changed"])
+        assert all(row["before"].get(c) == row["row"].get(c) for c in row["row"].keys() - set(row["changed"]))
+    assert all("before" not in row for row in verbs["add"])
+    assert all(row["code"] and row["message"] for row in verbs["rejected"])
+    values = [text for rows in verbs.values() for row in rows for text in row["row"].values()]
+    assert max(map(len, values)) == examples.LENGTH + 1
+    assert any(LONG[:50] in text and text.endswith("…") for text in values)
