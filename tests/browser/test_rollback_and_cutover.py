@@ -1,0 +1,64 @@
+"""A person cuts over to both shapes and back, and undoes the run: the tables are empty, as they were."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from include.embedded import outcome
+from include.trueup.stores.dynamodb import DynamoDBStore
+from include.trueup.workspace import Workspace
+from tests.engines import items
+
+from .airflow_pages import AirflowPages, Server
+from .conftest import Shot
+
+DAG = "kpi_linking"
+TARGETS = ("purposepath-kpi-links", "purposepath-kpi-data")
+
+
+def _run(pages: AirflowPages, dag_id: str, **switches: bool) -> str:
+    form = pages.form(dag_id)
+    for param, on in switches.items():
+        form.turn(param, on)
+    run_id = form.start()
+    pages.open_run(dag_id, run_id)
+    return run_id
+
+
+def test_cut_over_and_back_and_undo(admin: AirflowPages, server: Server, kpi_store: DynamoDBStore, shot: Shot) -> None:
+    run_id = _run(admin, DAG, approval=False)  # the last proof must be of whole tables
+    assert admin.wait_for_state(run_id, "Success", "Failed") == "Success"
+
+    run_id = _run(admin, f"{DAG}_cutover")
+    admin.open_question(f"{DAG}_cutover", run_id)
+    expect(admin.page.get_by_text("legacy → dual")).to_be_visible()
+    shot(admin.page, "cutover")
+    assert admin.decide("Approve", "the report is clean") == 200
+    admin.open_run(f"{DAG}_cutover", run_id)
+    assert admin.wait_for_state(run_id, "Success", "Failed") == "Success"
+    admin.page.goto("/plugin/migrations")
+    row = admin.frame().get_by_role("row").filter(has_text="KPI linking")
+    expect(row.get_by_text("dual")).to_be_visible()
+    shot(admin.page, "migrations")
+
+    run_id = _run(admin, f"{DAG}_rollback")
+    admin.open_question(f"{DAG}_rollback", run_id)
+    shot(admin.page, "rollback-question")
+    assert admin.decide("Approve", "wrong month") == 200
+    admin.open_run(f"{DAG}_rollback", run_id)
+    assert admin.wait_for_state(run_id, "Success", "Failed") == "Success"
+    found = outcome.read(Workspace(server.workspace), f"{DAG}_rollback", run_id)
+    assert found is not None
+    assert found.passed
+    assert [items(kpi_store, table) for table in TARGETS] == [[], []]
+    admin.open_run(f"{DAG}_rollback", run_id, "plugin/migration")
+    expect(admin.frame().get_by_text("Rolled back").first).to_be_visible()
+    shot(admin.page, "rolled-back")
+
+
+def test_what_is_not_proven_is_not_cut_over(admin: AirflowPages, shot: Shot) -> None:
+    run_id = _run(admin, f"{DAG}_cutover", approval=False)
+    assert admin.wait_for_state(run_id, "Success", "Failed") == "Failed"
+    admin.page.goto(f"/dags/{DAG}_cutover/runs/{run_id}/tasks/preflight")
+    expect(admin.page.get_by_text("the switch of kpi_linking is not turned").first).to_be_visible()
+    shot(admin.page, "cutover-refused")
