@@ -1,0 +1,1 @@
+"""Scoring results: exploded tables of PostgreSQL into one JSONB table, beside what people write today."""
