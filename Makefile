@@ -58,7 +58,7 @@ $(EMBEDDINGS): $(READY) requirements-embeddings.txt
 	@touch $(EMBEDDINGS)
 
 test: $(EMBEDDINGS)
-	@exec $(PY) -m pytest
+	@exec $(PY) -m pytest --numprocesses 2 --dist worksteal
 
 browser: $(READY)
 	@exec $(PY) -m pytest --timeout=1200 tests/browser

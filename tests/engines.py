@@ -59,8 +59,8 @@ def run_of(
     holder: str | None = None,
     **options: Any,
 ) -> Run:
-    """A run of a migration, with small parts, and rejects as a sample of few rows has them, unless told otherwise."""
-    asked = Options(**{"partitions": 3, "segments": 2, "max_reject_share": 0.5, **options})
+    """A run of a migration, in one part, and with rejects as a sample of few rows has them, unless told otherwise."""
+    asked = Options(**{"partitions": 1, "segments": 1, "max_reject_share": 0.5, **options})
     return Run(
         id=id,
         dag_id=migration.id,

@@ -20,7 +20,7 @@ if __name__ == "__main__":
     run_id, endpoint, ledger_uri, folder, first = sys.argv[1:]
     store = store_at(endpoint)
     store.batch_rows = 50  # many batches, so that there is much to be killed between
-    run = run_of(migration, Ledger(ledger_uri), Workspace(folder), lambda _: store, run_id)
+    run = run_of(migration, Ledger(ledger_uri), Workspace(folder), lambda _: store, run_id, partitions=3, segments=2)
     if first == "preflight":
         run = replace(run, options=preflight(run))
     else:

@@ -54,7 +54,7 @@ def test_the_whole_migration_and_a_second_run_that_finds_nothing(
 ) -> None:
     before = {table: {i["id"]["S"]: i for i in items(store, table)} for table in sample.TABLES}
     wanted = oracle(store)
-    first = run_of(migration, ledger, workspace, lambda _: store, "first")
+    first = run_of(migration, ledger, workspace, lambda _: store, "first", partitions=3, segments=2)
     assert walk(first, triggered_by="ada")["status"] == "passed"
     assert_tables(store, wanted)
 

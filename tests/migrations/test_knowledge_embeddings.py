@@ -33,7 +33,7 @@ def uri(postgres_server: postgres.Server, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def run(uri: str, ledger: Ledger, workspace: Workspace, id: str) -> dict[str, Any]:
-    one = run_of(migration, ledger, workspace, lambda _: PostgresStore(uri), id)
+    one = run_of(migration, ledger, workspace, lambda _: PostgresStore(uri), id, partitions=3, segments=2)
     assert walk(one)["status"] == "passed"
     return dict(one.folder.read_json("report.json"))
 

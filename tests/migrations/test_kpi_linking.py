@@ -40,7 +40,16 @@ def test_the_whole_migration_and_a_second_run_that_finds_nothing(
     whole_kpi_store: DynamoDBStore, ledger: Ledger, workspace: Workspace
 ) -> None:
     before = {table: by_id(rows) for table, rows in legacy(whole_kpi_store).items()}
-    first = run_of(migration, ledger, workspace, lambda _: whole_kpi_store, "first", max_reject_share=0.05)
+    first = run_of(
+        migration,
+        ledger,
+        workspace,
+        lambda _: whole_kpi_store,
+        "first",
+        partitions=3,
+        segments=2,
+        max_reject_share=0.05,
+    )
     assert walk(first, triggered_by="ada")["status"] == "passed"
     assert_as_the_contract_says(whole_kpi_store)
     assert {table: by_id(rows) for table, rows in legacy(whole_kpi_store).items()} == before
@@ -138,7 +147,12 @@ def test_day_by_day_equals_one_full_run(kpi_store: DynamoDBStore, ledger: Ledger
     ]
     read_by = []
     for number, (start, end) in enumerate(pairwise(bounds)):
-        chosen: dict[str, Any] = {"window": Window.parse(start, end), "snapshot_max_age": 1}
+        chosen: dict[str, Any] = {
+            "partitions": 2,
+            "segments": 2,
+            "window": Window.parse(start, end),
+            "snapshot_max_age": 1,
+        }
         run = run_of(migration, ledger, workspace, lambda _: kpi_store, f"w{number}", **chosen)
         assert walk(run)["status"] == "passed"
         read_by.append(run.folder.read_json("run.json")["snapshot_of"])

@@ -78,7 +78,7 @@ def test_stamps_what_was_in_force_and_changes_nothing_else(
 ) -> None:
     responses, wanted, oracle = oracle_of(uri)
     assert {"1.0.0", "1.1.0", "2.0.0", None} == set(wanted.values())
-    first = run_of(migration, ledger, workspace, lambda _: store, "first")
+    first = run_of(migration, ledger, workspace, lambda _: store, "first", partitions=3, segments=2)
     assert walk(first)["status"] == "passed"
     assert stamps(uri) == wanted
     assert {r["id"]: r for r in read(uri, CONTENT)} == responses

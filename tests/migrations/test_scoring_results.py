@@ -59,7 +59,7 @@ def test_the_whole_migration_and_a_second_run_that_finds_nothing(
     assert {code for _, code in oracle.findings} == {
         "no_profile", "incomplete_session", "no_state", "differs_from_legacy"
     }  # fmt: skip
-    first = run_of(migration, ledger, workspace, lambda _: store, "first")
+    first = run_of(migration, ledger, workspace, lambda _: store, "first", partitions=3, segments=2)
     assert walk(first)["status"] == "passed"
     assert unified(uri) == {**oracle.rows, **there}
     after = tables(uri)
