@@ -17,15 +17,15 @@ DAG = "kpi_linking"
 
 def test_three_days_are_three_runs_each_proven(admin: AirflowPages, server: Server, shot: Shot) -> None:
     form = admin.form(DAG)
-    form.backfill(date(2024, 3, 1), date(2024, 3, 3))
+    form.backfill(date(2024, 3, 4), date(2024, 3, 6))
     form.turn("approval", False)
     shot(admin.page, "backfill-form")
     form.start()
     runs = _finished(admin)
     assert [(run["data_interval_start"][:10], run["state"]) for run in runs] == [
-        ("2024-03-01", "success"),
-        ("2024-03-02", "success"),
-        ("2024-03-03", "success"),
+        ("2024-03-04", "success"),
+        ("2024-03-05", "success"),
+        ("2024-03-06", "success"),
     ]
     for run in runs:
         found = outcome.read(Workspace(server.workspace), DAG, run["dag_run_id"])
