@@ -22,8 +22,8 @@ row of it was changed by somebody else before the plan was made, so it is left a
 
 def phase_counts(run: Run) -> list[dict[str, Any]]:
     """One dict a phase, in order: phase, title, source_table, target_table; source rows: source_rows, written, kept,
-    rejected, skipped {rule: rows}, unaccounted; target rows: rows {add, change, keep, drift, remove, extra}. The source
-    rows of a rollback are what the undone run wrote.
+    rejected, skipped {rule: rows}, unaccounted; target rows: rows {add, change, keep, drift, remove, extra}; figures
+    {name: count}, what the transform counts beside rows. The source rows of a rollback are what the undone run wrote.
 
     `written` and `kept` are what the plan says, less the rows that apply has left alone as conflicts so far.
     Raises `ArtifactError` when the plan is not whole.
@@ -59,9 +59,19 @@ def phase_counts(run: Run) -> list[dict[str, Any]]:
                     # what the transform could not place, and what would not add up for any other reason
                     "unaccounted": max(total["unaccounted"], abs(total["source_rows"] - four)),
                     "rows": rows,
+                    "figures": _figures(facts),
                 }
             )
     return counted
+
+
+def _figures(facts: list[dict[str, Any]]) -> dict[str, int]:
+    """What the phase's transform counted beside rows, over all partitions."""
+    total: dict[str, int] = {}
+    for fact in facts:
+        for name, value in fact.get("figures", {}).items():
+            total[name] = total.get(name, 0) + value
+    return total
 
 
 def first_written(migration: Migration, phase: Phase) -> list[Target]:

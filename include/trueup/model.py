@@ -242,6 +242,9 @@ class Phase:
       quarantine; `warning`: it is written, and reported; `keep`: there is nothing to do for it; `skip`: it is left out
       by the rule that `code` names. The last two are counted, not reported.
 
+    It may define a third, `figures` (`name`, `value`, a whole number): what else the plan is to say, such as what it
+    will cost; summed over all partitions.
+
     Every source row must appear in `rows`, or have one of reject, keep and skip in `findings`; the engine counts, and a
     row that does neither, or both, fails the gate. The macro `in_window(instant)` says whether the run is about an
     instant; without a window it is about every row.

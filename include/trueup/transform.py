@@ -112,7 +112,7 @@ def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> 
     Raises `DeclarationError` when the script does not run or does not define what it must.
     """
     driver = run.migration.driver(phase)
-    for name in ("rows", "rows_also", "findings"):
+    for name in ("rows", "rows_also", "findings", "figures"):
         _drop(connection, name)
     try:
         connection.execute(phase.transform.read_text(encoding="utf-8"))
@@ -139,7 +139,15 @@ def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> 
         columns = ", ".join(duck.identifier(c) for c in run.migration.target(output.target).table.columns)
         into = duck.identifier(output.target)
         connection.execute(f"INSERT INTO {into} SELECT {columns}, {EXTRA} FROM _{output.view}")
-    return _account(connection, phase, driver)
+    return _account(connection, phase, driver) | {"figures": _figures(connection)}
+
+
+def _figures(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """What the script counts beside rows, by name; nothing where it has no such view."""
+    if not connection.execute("SELECT 1 FROM information_schema.tables WHERE table_name = 'figures'").fetchall():
+        return {}
+    found = connection.execute("SELECT name, CAST(sum(value) AS BIGINT) FROM figures GROUP BY name ORDER BY name")
+    return {name: value or 0 for name, value in found.fetchall()}
 
 
 def _drop(connection: duckdb.DuckDBPyConnection, name: str) -> None:

@@ -91,7 +91,9 @@ class PlanApproval(Approval):
         run = self._current()
         if not run.options.approval:
             return None
-        return question(ask(run), f"{run_page(context)}/plugin/{self._tab}", run.options.plan_max_age)
+        page = f"{run_page(context)}/plugin/{self._tab}"
+        undoes = f"It undoes run `{run.undoes}`.\n\n" if run.undoes else ""
+        return undoes + question(ask(run), page, run.options.plan_max_age)
 
     def approved(self, by: str | None, comment: str | None) -> Any:
         """Enter the approval of the plan as it lies in the workspace; its hash."""
@@ -116,8 +118,10 @@ def question(plan: dict[str, Any], page: str, max_age: float) -> str:
     ]
     lines = [head, ["---", "---", *["--:"] * (len(verbs) + 1)], *rows]
     table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    figures = [f"{name}: {value:,}" for p in plan["phases"] for name, value in p.get("figures", {}).items()]
+    beside = f"\n\n{'; '.join(figures)}" if figures else ""
     return (
-        f"{table}\n\nExample rows, gates and findings: [the tab Migration of this run]({page}).\n\n"
+        f"{table}{beside}\n\nExample rows, gates and findings: [the tab Migration of this run]({page}).\n\n"
         f"Plan `{plan['sha256'][:12]}`, made {plan['created_at']}; what you approve is exactly this plan, "
         f"and it may be approved for {max_age:g} hours."
     )

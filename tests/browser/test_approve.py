@@ -59,4 +59,4 @@ def test_an_approved_plan_is_applied_proven_and_its_report_says_who_approved(
     report = opened.value
     expect(report.get_by_text("ursula").first).to_be_visible()
     expect(report.get_by_text("checked with <b>finance</b>")).to_be_visible()
-    shot(report, "report")
+    shot(report, "report", readme=True)

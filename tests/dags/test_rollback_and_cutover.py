@@ -41,6 +41,7 @@ def test_undo_and_do_again_and_cut_over(endpoint: str, tmp_path: Path) -> None:
         undone = run("kpi_linking_rollback")
     assert undone.state == "success"
     assert f"{written[TARGETS[0]]:,}" in asked[0]["body"]
+    assert "It undoes run `kpi_linking--" in asked[0]["body"]
     assert [items(store, table) for table in TARGETS] == [[], []]
     (report,) = facts(tmp_path, "kpi_linking_rollback")
     assert report["verdict"]["headline"].startswith("Rolled back")

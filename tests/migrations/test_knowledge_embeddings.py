@@ -49,6 +49,9 @@ def test_every_document_gets_its_vector_and_a_second_run_finds_nothing(
     first = run(uri, ledger, workspace, "first")
     assert first["plan"]["phases"][0]["skipped"] == {"no_content": 3}
     assert rows_of(first)["change"] == 147
+    figures = first["plan"]["phases"][0]["figures"]
+    assert figures["texts to embed"] == 147
+    assert figures["tokens to embed"] > 147 * 3
     assert run_sql(uri, OTHERS) == before
     model = minilm.load()
     for content, vector, name, sha256 in run_sql(
@@ -62,6 +65,7 @@ def test_every_document_gets_its_vector_and_a_second_run_finds_nothing(
     second = run(uri, ledger, workspace, "second")
     assert rows_of(second)["change"] == rows_of(second)["add"] == 0
     assert second["plan"]["phases"][0]["kept"] == 147
+    assert second["plan"]["phases"][0]["figures"] == {"texts to embed": 0, "tokens to embed": 0}
 
     run_sql(uri, "UPDATE knowledge_base_documents SET content = 'changed since' WHERE filename = 'file 3.txt'")
     assert rows_of(run(uri, ledger, workspace, "third"))["change"] == 1

@@ -197,3 +197,11 @@ def test_a_ledger_that_is_away_is_a_transient_error_without_its_password() -> No
         away.run("r")
     assert "trueup_ledger" in str(caught.value)
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_run_that_is_rolled_back_keeps_the_time_of_its_own_end(ledger: Ledger) -> None:
+    _with_status(ledger, "r", Status.PROVEN)
+    ended = (ledger.run("r") or {})["ended_at"]
+    ledger.move("r", Status.ROLLED_BACK, "test")
+    assert ended is not None
+    assert (ledger.run("r") or {})["ended_at"] == ended

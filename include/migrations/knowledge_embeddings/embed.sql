@@ -28,3 +28,9 @@ CREATE TEMP VIEW findings AS
 SELECT _key AS _source, _key AS key, 'keep' AS severity, 'embedded' AS code, '' AS message FROM state WHERE done AND trim(content) <> ''
 UNION ALL
 SELECT _key, _key, 'skip', 'no_content', '' FROM state WHERE content IS NULL OR trim(content) = '';
+
+-- What the plan costs.
+CREATE TEMP VIEW figures AS
+SELECT 'texts to embed' AS name, count(*) AS value FROM state WHERE NOT done AND trim(content) <> ''
+UNION ALL
+SELECT 'tokens to embed', sum(CAST(count_tokens(content) AS BIGINT)) FROM state WHERE NOT done AND trim(content) <> '';

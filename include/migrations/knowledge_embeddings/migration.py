@@ -7,7 +7,7 @@ from pathlib import Path
 from include.trueup.model import Migration, Phase, Source, Table, Target, Type
 
 from . import suites
-from .embed import embed_batch
+from .embed import count_tokens, embed_batch
 
 HERE = Path(__file__).parent
 COLUMNS = ("id", "content", "embedding", "embedding_model", "content_sha256")
@@ -37,6 +37,6 @@ migration = Migration(
             allow_empty=True,
         ),
     ),
-    functions={"embed_batch": embed_batch},
+    functions={"embed_batch": embed_batch, "count_tokens": count_tokens},
     suite=suites.whole,
 )

@@ -119,8 +119,10 @@ class Ledger:
             raise StatusError(
                 f"run {run_id} is {was or 'not in the ledger'} and may not become {status}; start another run instead"
             )
-        ended = None if status is Status.RUNNING else sa.func.clock_timestamp()
-        connection.execute(runs.update().where(runs.c.run_id == run_id).values(status=status, ended_at=ended))
+        values: dict[str, Any] = {"status": status}
+        if status is not Status.ROLLED_BACK:  # that is another run's doing, long after this one ended
+            values["ended_at"] = None if status is Status.RUNNING else sa.func.clock_timestamp()
+        connection.execute(runs.update().where(runs.c.run_id == run_id).values(**values))
         connection.execute(transitions.insert().values(run_id=run_id, from_status=was, to_status=status, reason=reason))
 
     def run(self, run_id: str) -> dict[str, Any] | None:

@@ -90,7 +90,8 @@ def _counts(seen: dict[str, Any]) -> list[str]:
         numbers = " | ".join(f"{c[n]:,}" for n in ("source_rows", "written", "kept", "rejected", "skipped"))
         verdict = "✓" if c["adds_up"] else f"✗ {c['off']}"
         lines.append(f"| {md(c['phase'])} | {numbers} | {verdict} |")
-    return lines
+    figures = [f"{md(name)}: {value:,}" for c in phases[:PHASES] for name, value in c["figures"].items()]
+    return [*lines, "", ", ".join(figures)] if figures else lines
 
 
 def _schema(schema: dict[str, Any]) -> list[str]:

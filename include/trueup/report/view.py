@@ -175,6 +175,7 @@ def _count(phase: Facts) -> dict[str, Any]:
         **numbers,
         "skipped": skipped,
         "rules": rules,
+        "figures": {str(name): int(n or 0) for name, n in (phase.get("figures") or {}).items()},
         "off": f"{-off:,} counted twice" if off < 0 else f"{off or numbers['unaccounted']:,} unaccounted for",
         "adds_up": off == 0 and numbers["unaccounted"] == 0,
         "rows": {verb: int((phase.get("rows") or {}).get(verb) or 0) for verb in (*VERBS, "extra")},

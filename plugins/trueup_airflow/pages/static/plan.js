@@ -29,6 +29,11 @@ function skipped(phases) {
   return rules.length > 0 && h("p", { class: "soft" }, `Skipped: ${rules.join(", ")}.`);
 }
 
+function figures(phases) {
+  const said = phases.flatMap((p) => Object.entries(p.figures || {}).map(([name, count]) => `${name}: ${number(count)}`));
+  return said.length > 0 && h("p", null, said.join(", "), ".");
+}
+
 const cells = (row, names) => h("dl", { class: "row" }, (names || Object.keys(row)).map((name) => h("div", null, h("dt", null, value(name)), h("dd", null, value(row[name])))));
 
 function changes(example) {
@@ -84,7 +89,7 @@ export function plan(data) {
         try {
           const { plan: found } = await get(`${data}/plan`);
           const shown = ORDER.filter((verb) => ALWAYS.includes(verb) || found.totals[verb]);
-          replace(element, tiles(found.totals, shown), byPhase(found.phases, shown), skipped(found.phases),
+          replace(element, tiles(found.totals, shown), byPhase(found.phases, shown), skipped(found.phases), figures(found.phases),
             h("p", { class: "soft" }, "Plan ", h("code", null, found.sha256.slice(0, 12)), `, made ${moment(found.created_at)}. What is approved is exactly this plan.`), examples(found));
         } catch (error) {
           replace(element, trouble(error));
