@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from graphlib import TopologicalSorter
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,10 @@ class Demo:
     @classmethod
     def of(cls, migration_ids: Sequence[str]) -> Demo:
         """Raises `OptionsError` for a migration that does not exist or has no sample."""
-        fills = {migration_id: _fill_of(migration_id) for migration_id in migration_ids}
+        samples = {migration_id: _sample_of(migration_id) for migration_id in migration_ids}
+        # a sample may need what another migration makes: `AFTER` names those that go first, if they are asked for
+        before = {id: {*getattr(sample, "AFTER", ())} & samples.keys() for id, sample in samples.items()}
+        fills = {migration_id: samples[migration_id].fill for migration_id in TopologicalSorter(before).static_order()}
         return cls(fills=fills, conn_ids=frozenset().union(*(connections.needed(m) for m in migration_ids)))
 
     def run(self, home: Home, running: Stack, given: Mapping[str, str], say: Say) -> bool:
@@ -64,7 +68,7 @@ class Demo:
         return passed
 
 
-def _fill_of(migration_id: str) -> Fill:
+def _sample_of(migration_id: str) -> Any:
     if migration_id not in connections.migration_ids():
         known = ", ".join(connections.migration_ids()) or "none"
         raise OptionsError(f"there is no migration {migration_id!r}; this project has: {known}")
@@ -73,8 +77,7 @@ def _fill_of(migration_id: str) -> Fill:
         raise OptionsError(
             f"migration {migration_id!r} has no sample: write {name.replace('.', '/')}.py, function fill"
         )
-    fill: Fill = importlib.import_module(name).fill
-    return fill
+    return importlib.import_module(name)
 
 
 def _store(connection: str) -> Store:

@@ -13,6 +13,8 @@ from .migration import DOCUMENTS
 if TYPE_CHECKING:
     from include.trueup.stores.postgres import PostgresStore
 
+AFTER = ("platform_schema",)
+"""Migrations whose demo comes first: phase 5 makes the table; without it, the sample makes it alone."""
 ROWS = 150
 _SCHEMA = """
 CREATE EXTENSION IF NOT EXISTS vector;
