@@ -13,6 +13,7 @@ Great Expectations is imported when a suite is first built, which takes seconds.
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -119,6 +120,7 @@ def evaluate(
             seen += 1
             rows += len(frame)
             errors += _judge(by_frame, frame.reset_index(drop=True), f"frame {seen}", key)
+            gc.collect()  # Great Expectations keeps a frame in cycles: without this, several of them
         if not seen:
             errors.append("there was nothing to check: no frame was given")
         elif not rows and not allow_empty:

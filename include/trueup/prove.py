@@ -23,7 +23,7 @@ from .run import Run
 from .verify import proof
 from .workspace import Artifact
 
-FRAME_ROWS = 100_000
+FRAME_ROWS = 50_000
 """Rows that a suite gets at once, if one partition's are not more: Great Expectations takes ten milliseconds for an
 expectation on a frame, however few its rows are."""
 

@@ -119,7 +119,8 @@ class Options:
     def from_json(cls, values: dict[str, Any]) -> Options:
         """The opposite of `to_json`."""
         window = values["window"] and Window.parse(values["window"]["start"], values["window"]["end"])
-        return cls(**{**values, "mode": Mode(values["mode"]), "extra": Extra(values["extra"]), "window": window})
+        extra = Extra(values.get("extra", Extra.REPORT))  # runs that are older than the option have none
+        return cls(**{**values, "mode": Mode(values["mode"]), "extra": extra, "window": window})
 
 
 def run_id(text: str) -> str:
