@@ -89,6 +89,10 @@ def columns(suite: SuiteFactory) -> set[str]:
         return {column for expectation in expectations for column in named_columns(expectation)}
 
 
+LARGE = 10_000
+"""Rows from which a frame is worth a collection of its remains."""
+
+
 def evaluate(
     suite: SuiteFactory,
     frames: Iterable[pd.DataFrame],
@@ -120,7 +124,8 @@ def evaluate(
             seen += 1
             rows += len(frame)
             errors += _judge(by_frame, frame.reset_index(drop=True), f"frame {seen}", key)
-            gc.collect()  # Great Expectations keeps a frame in cycles: without this, several of them
+            if len(frame) >= LARGE:
+                gc.collect()  # Great Expectations keeps a frame in cycles: without this, several of them
         if not seen:
             errors.append("there was nothing to check: no frame was given")
         elif not rows and not allow_empty:
