@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,7 +137,11 @@ def _contest(asked: dict[str, str]) -> tuple[dict[str, Any], float]:
 def cpu_of(pid: int) -> float:
     """CPU seconds, user and system, of a process, of its children that are over, and of those that are not."""
     process = psutil.Process(pid)
-    return sum(process.cpu_times()[:4]) + sum(sum(child.cpu_times()[:4]) for child in process.children(recursive=True))
+    children = 0.0
+    for child in process.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it ended just now: the next time, its parent's figures have it
+            children += sum(child.cpu_times()[:4])
+    return sum(process.cpu_times()[:4]) + children
 
 
 def _busy() -> float:

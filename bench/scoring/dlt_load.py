@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import resource
 import sys
+import tempfile
+from urllib.parse import parse_qsl, urlsplit
 
 
 def load(uri: str) -> None:
@@ -18,8 +20,17 @@ def load(uri: str) -> None:
         "scoring_results_functions",
         "scoring_results_state",
     ]
-    pipeline = dlt.pipeline("scoring", destination=dlt.destinations.postgres(uri), dataset_name="loaded")
-    source = sql_database(uri.replace("postgresql://", "postgresql+psycopg2://"), table_names=names, backend="pyarrow")
+    parts = urlsplit(uri)
+    given = dict(parse_qsl(parts.query))
+    # libpq takes the host of the query, where a socket's folder may stand, before the other
+    credentials = {"database": parts.path[1:], "username": parts.username, "password": "none", "host": "localhost"}
+    credentials["query"] = {"host": given["host"]}
+    # a folder of its own: what dlt remembers of a pipeline would be of another database
+    folder = tempfile.mkdtemp()
+    destination = dlt.destinations.postgres(credentials={**credentials, "port": int(given["port"])})
+    pipeline = dlt.pipeline("scoring", pipelines_dir=folder, destination=destination, dataset_name="loaded")
+    engine = uri.replace("postgresql://", "postgresql+psycopg2://")
+    source = sql_database(engine, schema="public", table_names=names, backend="pyarrow")
     pipeline.run(source, loader_file_format="csv")
 
 
