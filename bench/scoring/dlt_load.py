@@ -23,8 +23,13 @@ def load(uri: str) -> None:
     parts = urlsplit(uri)
     given = dict(parse_qsl(parts.query))
     # libpq takes the host of the query, where a socket's folder may stand, before the other
-    credentials = {"database": parts.path[1:], "username": parts.username, "password": "none", "host": "localhost"}
-    credentials["query"] = {"host": given["host"]}
+    credentials = {
+        "database": parts.path[1:],
+        "username": parts.username,
+        "password": "none",
+        "host": "localhost",
+        "query": {"host": given["host"]},
+    }
     # a folder of its own: what dlt remembers of a pipeline would be of another database
     folder = tempfile.mkdtemp()
     destination = dlt.destinations.postgres(credentials={**credentials, "port": int(given["port"])})
