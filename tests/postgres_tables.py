@@ -10,7 +10,8 @@ import psycopg
 import pyarrow as pa
 
 from include.embedded import postgres
-from include.trueup.model import EXTRA, MISTYPED, Index, Table, Type
+from include.trueup.model import Index, Table, Type
+from include.trueup.names import EXTRA, MISTYPED
 from include.trueup.stores import arrow_schema
 from include.trueup.stores.postgres import PostgresStore
 

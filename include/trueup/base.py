@@ -20,7 +20,8 @@ import pyarrow as pa
 from . import duck
 from .errors import ArtifactError
 from .ledger import Status
-from .model import KEY, Target
+from .model import Target
+from .names import KEY
 from .run import Mode, Run
 from .stores import arrow_schema
 

@@ -9,7 +9,8 @@ import duckdb
 import pyarrow as pa
 
 from . import duck
-from .model import KEY, SOURCE_KEY, Migration, Phase, Target
+from .model import Migration, Phase, Target
+from .names import KEY, SOURCE_KEY
 from .plan_files import DRIFT, VERBS, WRITTEN
 from .run import Run
 from .snapshot import files_of

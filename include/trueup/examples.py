@@ -9,7 +9,8 @@ from typing import Any
 import duckdb
 
 from . import duck
-from .model import KEY, Output, Phase
+from .model import Output, Phase
+from .names import KEY
 from .run import Run
 from .stores import arrow_schema
 from .workspace import Artifact, Manifest

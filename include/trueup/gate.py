@@ -21,7 +21,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from .errors import DeclarationError
-from .model import KEY, SuiteFactory
+from .model import SuiteFactory
+from .names import KEY
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,193 +2,39 @@
 
 A declaration is immutable and knows nothing of batches, retries, connections' secrets or Airflow.
 It is checked when it is made: a mistake is a `DeclarationError` that names it.
+
+All of it is imported from here; `table` and `relations` hold what a migration is made of, this file the migration.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from .errors import DeclarationError
+from .names import check_id
+from .relations import Derived, Source, Target
+from .table import Index, Table, Type
 
 if TYPE_CHECKING:
     from great_expectations.expectations import Expectation
 
-EXTRA = "_extra"
-"""Column of every row: what the store holds beside the declared columns, as canonical JSON; null if nothing."""
-MISTYPED = "_mistyped"
-"""Column of every row: declared columns that the store holds in another type, as canonical JSON; null if none."""
-KEY = "_key"
-"""Column of every planned row: the target key as text (`key_text`)."""
-SOURCE_KEY = "_source"
-"""Column of every row a transform makes: the key (as text) of the source row it accounts for."""
-RESERVED = (EXTRA, MISTYPED, KEY, SOURCE_KEY)
-
-_ID = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
-
-
-class Type(StrEnum):
-    """Logical type of a column; each has one canonical form, so that equal values are equal bytes.
-
-    | type      | Arrow                | canonical form                                      | DynamoDB | Postgres          |
-    |-----------|----------------------|-----------------------------------------------------|----------|-------------------|
-    | TEXT      | string               | as stored                                           | S        | text, varchar, uuid |
-    | NUMBER    | string               | plain decimal: no exponent, no trailing zeros, no -0 | N        | numeric           |
-    | INTEGER   | int64                |                                                     | –        | smallint … bigint |
-    | BOOLEAN   | bool                 |                                                     | BOOL     | boolean           |
-    | TIMESTAMP | timestamp[us, UTC]   |                                                     | –        | timestamptz       |
-    | JSON      | string               | canonical JSON (`rows.canonical_json`)              | M        | jsonb             |
-    | BINARY    | binary               | as stored                                           | B        | bytea             |
-    """
-
-    TEXT = "text"
-    NUMBER = "number"
-    INTEGER = "integer"
-    BOOLEAN = "boolean"
-    TIMESTAMP = "timestamp"
-    JSON = "json"
-    BINARY = "binary"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Index:
-    """A secondary index: DynamoDB global secondary index (`key` = hash, or hash and range) or a Postgres index."""
-
-    name: str
-    key: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """A table in a store. `connection` is an Airflow connection id; its type decides the store.
-
-    `name` is the name as the store has it (Postgres: `table`, or `schema.table`). `key` are the primary key's
-    columns, in order; `required` are further columns that may not be null. `added` are columns that the migration adds
-    to a table that exists (`Target.before`): where they are not there yet, they read as null. `create_sql` is a
-    Postgres `CREATE TABLE …` script; DynamoDB tables are made from the declaration itself.
-    """
-
-    name: str
-    connection: str
-    key: tuple[str, ...]
-    columns: Mapping[str, Type]
-    indexes: tuple[Index, ...] = ()
-    required: tuple[str, ...] = ()
-    added: tuple[str, ...] = ()
-    create_sql: Path | None = None
-
-    def __post_init__(self) -> None:
-        if not self.key:
-            raise DeclarationError(f"table {self.name!r} declares no key")
-        for column in self.columns:
-            if column in RESERVED:
-                raise DeclarationError(f"table {self.name!r}: column name {column!r} is reserved by Trueup")
-        for column in (*self.key, *(c for index in self.indexes for c in index.key), *self.required, *self.added):
-            if column not in self.columns:
-                raise DeclarationError(
-                    f"table {self.name!r}: key, index, required or added column {column!r} is not among its columns"
-                )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """A table that is read, never written.
-
-    `partition_by`: the columns whose hash decides a row's partition, in the order of `Migration.partition_by`;
-    None makes it a look-up that every partition sees whole. `window`: the column (ISO 8601 text or TIMESTAMP)
-    that a date window filters on; None where rows of this source are never windowed.
-    """
-
-    id: str
-    table: Table
-    partition_by: tuple[str, ...] | None
-    window: str | None = None
-
-    def __post_init__(self) -> None:
-        _check_id("source", self.id)
-        for column in (*(self.partition_by or ()), *((self.window,) if self.window else ())):
-            if column not in self.table.columns:
-                raise DeclarationError(f"source {self.id!r}: {column!r} is not a column of {self.table.name!r}")
-
-    @property
-    def columns(self) -> Mapping[str, Type]:
-        """The columns of its relation."""
-        return self.table.columns
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """The columns that identify a row."""
-        return self.table.key
-
-    @property
-    def name(self) -> str:
-        """What findings and reports call it."""
-        return self.table.name
-
-
-@dataclass(frozen=True, kw_only=True)
-class Derived:
-    """What a phase accounts for where that is no source's row: the result of a DuckDB query over the sources of one
-    partition (an assessment session out of the four tables that know of it). A relation of its id in every transform;
-    `key` identifies its rows, `name` is what findings and reports call it. `window` as with `Source`.
-    `partition_by`, where the query gives the same rows in every partition: the columns whose hash decides which of them
-    are a partition's own.
-    """
-
-    id: str
-    name: str
-    columns: Mapping[str, Type]
-    key: tuple[str, ...]
-    query: Path
-    window: str | None = None
-    partition_by: tuple[str, ...] | None = None
-
-    def __post_init__(self) -> None:
-        _check_id("derived", self.id)
-        for column in (*self.key, *(self.partition_by or ()), *((self.window,) if self.window else ())):
-            if column not in self.columns:
-                raise DeclarationError(f"derived {self.id!r}: {column!r} is not among its columns")
-        if not self.query.is_file():
-            raise DeclarationError(f"derived {self.id!r}: no query at {self.query}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Target:
-    """A table that the migration writes.
-
-    `owned`: the columns that the migration may change in a row that exists; None: all, and the table is the
-    migration's. With `owned`, rows that no plan accounts for are not `extra` but stay as they are, other columns of
-    rows that are changed stay as they are, and the proof covers both. `partition_by`: the columns whose hash decides
-    where a row is planned, the key unless named; columns named here may not be owned. `before` is a script of the
-    store's own language (SQL) that makes an existing table ready, run by create_tables; `undo` one that makes it ready
-    for a rollback (gives up a NOT NULL that came with the migration). Both must be safe to run again.
-    """
-
-    id: str
-    table: Table
-    owned: tuple[str, ...] | None = None
-    partition_by: tuple[str, ...] | None = None
-    before: Path | None = None
-    undo: Path | None = None
-
-    def __post_init__(self) -> None:
-        _check_id("target", self.id)
-        for column in (*(self.owned or ()), *(self.partition_by or ())):
-            if column not in self.table.columns:
-                raise DeclarationError(f"target {self.id!r}: {column!r} is not a column of {self.table.name!r}")
-        if fixed := {*(self.partition_by or ()), *self.table.key} & set(self.owned or ()):
-            raise DeclarationError(
-                f"target {self.id!r}: {sorted(fixed)} decide where a row is planned, so they cannot be owned"
-            )
-
-    @property
-    def placed_by(self) -> tuple[str, ...]:
-        """The columns whose hash decides where a row is planned."""
-        return self.partition_by or self.table.key
+__all__ = [
+    "Derived",
+    "Index",
+    "Migration",
+    "Output",
+    "Param",
+    "Phase",
+    "Source",
+    "Statement",
+    "SuiteFactory",
+    "Table",
+    "Target",
+    "Type",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,7 +54,7 @@ class Param:
     maximum: float | None = None
 
     def __post_init__(self) -> None:
-        _check_id("param", self.id)
+        check_id("param", self.id)
         if self.type in ("integer", "number") and not self.choices and (self.minimum is None or self.maximum is None):
             raise DeclarationError(f"param {self.id!r}: a number needs a minimum and a maximum")
         if self.default is None and not self.optional:
@@ -271,7 +117,7 @@ class Phase:
     after: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_id("phase", self.id)
+        check_id("phase", self.id)
         for path in (self.transform, *self.after):
             if not path.is_file():
                 raise DeclarationError(f"phase {self.id!r}: there is no script {path}")
@@ -333,7 +179,7 @@ class Migration:
     settings: Mapping[str, Mapping[str, str | bool]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _check_id("migration", self.id)
+        check_id("migration", self.id)
         if self.settings and (
             {*self.settings} != {"legacy", "dual", "new"} or len({frozenset(s) for s in self.settings.values()}) > 1
         ):
@@ -404,8 +250,3 @@ class Migration:
     def phase(self, id: str) -> Phase:
         """The phase of that id. Raises KeyError."""
         return {p.id: p for p in self.phases}[id]
-
-
-def _check_id(kind: str, value: str) -> None:
-    if not _ID.match(value):
-        raise DeclarationError(f"{kind} id {value!r}: use lower-case letters, digits and _, starting with a letter")

@@ -19,7 +19,8 @@ import pyarrow as pa
 
 from . import base, duck
 from .errors import DeclarationError
-from .model import EXTRA, KEY, MISTYPED, SOURCE_KEY, Output, Phase, Target
+from .model import Output, Phase, Target
+from .names import EXTRA, KEY, MISTYPED, SOURCE_KEY
 from .plan_files import (
     ADD,
     CHANGE,

@@ -18,7 +18,8 @@ import duckdb
 
 from . import duck
 from .errors import ArtifactError
-from .model import KEY, SOURCE_KEY, Output, Phase, Target
+from .model import Output, Phase, Target
+from .names import KEY, SOURCE_KEY
 from .run import Run
 from .stores import arrow_schema
 from .workspace import Artifact

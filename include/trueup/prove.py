@@ -16,7 +16,8 @@ from . import duck, examples, gate, statements
 from .counts import phase_counts
 from .errors import GateError
 from .gate import GateResult, budget_suite, count_suite, proof_suite, statement_suite
-from .model import KEY, SOURCE_KEY, Output, Phase, SuiteFactory
+from .model import Output, Phase, SuiteFactory
+from .names import KEY, SOURCE_KEY
 from .plan import plan_hash
 from .plan_files import REMOVE, VERBS, planned
 from .run import Run

@@ -18,7 +18,8 @@ import pyarrow as pa
 from . import approval, duck
 from .errors import ArtifactError
 from .ledger import Status
-from .model import EXTRA, KEY, MISTYPED, SOURCE_KEY, Output, Phase, Target
+from .model import Output, Phase, Target
+from .names import EXTRA, KEY, MISTYPED, SOURCE_KEY
 from .plan_files import (
     ADD,
     CHANGE,

@@ -21,7 +21,8 @@ import pyarrow as pa
 
 from . import base, duck, reuse
 from .errors import SourceError
-from .model import KEY, Phase, Source, Table, Target
+from .model import Phase, Source, Table, Target
+from .names import KEY
 from .run import MAX_PARTS, Mode, Options, Run
 from .stores import Store, arrow_schema, key_text
 from .workspace import Artifact, Manifest, RunFolder

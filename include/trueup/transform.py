@@ -18,7 +18,8 @@ from duckdb.func import SPECIAL
 
 from . import duck
 from .errors import DeclarationError
-from .model import EXTRA, KEY, MISTYPED, SOURCE_KEY, Derived, Output, Phase, Source, Target, Type
+from .model import Derived, Output, Phase, Source, Target, Type
+from .names import EXTRA, KEY, MISTYPED, SOURCE_KEY
 from .run import Run, Window
 from .snapshot import copy_partitions, publish_partitions, relate_source
 from .stores import arrow_schema, key_text

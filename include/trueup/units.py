@@ -9,7 +9,8 @@ import duckdb
 import pyarrow as pa
 
 from . import duck
-from .model import KEY, SOURCE_KEY, Phase, Table
+from .model import Phase, Table
+from .names import KEY, SOURCE_KEY
 from .plan_files import REMOVE, WRITTEN, planned
 from .run import Run
 from .stores import Outcome, Share, arrow_schema

@@ -16,7 +16,8 @@ import pyarrow as pa
 
 from . import duck
 from .errors import StoreUnavailableError
-from .model import KEY, Output, Phase, Target
+from .model import Output, Phase, Target
+from .names import KEY
 from .plan_files import DRIFT, GONE, differs, planned, struct
 from .run import Run
 from .snapshot import files_of, source_schema

@@ -12,7 +12,8 @@ import pytest
 from boto3.dynamodb.types import TypeDeserializer
 
 from include.trueup.errors import DeclarationError, StoreRejectedError
-from include.trueup.model import EXTRA, MISTYPED, Index, Table, Type
+from include.trueup.model import Index, Table, Type
+from include.trueup.names import EXTRA, MISTYPED
 
 from .dynamodb_subject import DynamoDBSubject
 from .subject import Row, arrow, by_key, stored

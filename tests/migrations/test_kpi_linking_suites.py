@@ -15,7 +15,8 @@ import pytest
 from include.migrations.kpi_linking import sample, suites
 from include.migrations.kpi_linking.migration import migration
 from include.trueup import gate
-from include.trueup.model import KEY, SuiteFactory
+from include.trueup.model import SuiteFactory
+from include.trueup.names import KEY
 
 from . import transform_runner as runner
 

@@ -12,7 +12,8 @@ import duckdb
 import pyarrow as pa
 
 from include.trueup import duck
-from include.trueup.model import EXTRA, KEY, SOURCE_KEY, Migration, Table
+from include.trueup.model import Migration, Table
+from include.trueup.names import EXTRA, KEY, SOURCE_KEY
 from include.trueup.stores import arrow_schema
 from include.trueup.stores.dynamodb.items import Item, Layout, canonical_text
 

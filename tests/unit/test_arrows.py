@@ -103,5 +103,5 @@ def test_the_reader_of_imports_sees_what_it_must() -> None:
     file = ROOT / "include" / "trueup" / "ledger" / "__init__.py"
     found = set(imports(file))
     assert "include.trueup.errors.StatusError" in found
-    assert "psutil" in found
+    assert "sqlalchemy" in found
     assert "alembic.command" in found

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import psutil
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from ..errors import StatusError, StoreRejectedError, StoreUnavailableError, TargetHeldError
 from ..stores import Outcome
 from .decisions import Approvals, Switches
+from .holders import is_dead, refusal, this_process
 from .status import TRANSITIONS, Status, SwitchState
 from .tables import SCHEMA, batches, holds, metadata, runs, steps, transitions
 
-__all__ = ["HOLD_SECONDS", "Ledger", "Status", "SwitchState"]
+__all__ = ["HOLD_SECONDS", "Ledger", "Status", "SwitchState", "this_process"]
 
 HOLD_SECONDS = 60
 """A hold that nobody renews for this long has expired."""
@@ -248,8 +247,8 @@ class Ledger:
             now = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
             query = sa.select(holds).where(holds.c.target.in_(list(targets)), holds.c.run_id != run_id)
             for other in connection.execute(query).mappings().all():
-                if other["expires_at"] > now and not _is_dead(other["holder"]):
-                    raise TargetHeldError(_held(run_id, dict(other), now))
+                if other["expires_at"] > now and not is_dead(other["holder"]):
+                    raise TargetHeldError(refusal(run_id, dict(other), now))
                 status = connection.execute(sa.select(runs.c.status).where(runs.c.run_id == other["run_id"])).scalar()
                 if status == Status.RUNNING:
                     self._move(
@@ -275,31 +274,3 @@ def _of(run_id: str, phase: str | None, partition: int | None) -> sa.ColumnEleme
     if partition is not None:
         wanted.append(batches.c.partition == partition)
     return sa.and_(*wanted)
-
-
-def _held(run_id: str, hold: dict[str, Any], now: datetime) -> str:
-    seconds = int((hold["expires_at"] - now).total_seconds()) + 1
-    return (
-        f"run {hold['run_id']} holds {hold['target']} since {hold['since']:%Y-%m-%d %H:%M:%S %Z}, so run {run_id} wrote nothing; "
-        f"wait for it to end, or, if it is dead, for its hold to expire (in {seconds} s unless it renews it)"
-    )
-
-
-def this_process() -> str:
-    """A name of this process that no other process on any machine has or will have."""
-    me = psutil.Process()
-    return f"{socket.gethostname()}/{me.pid}/{me.create_time():.2f}"
-
-
-def _is_dead(holder: str | None) -> bool:
-    """Whether the process is known to have ended. A process of another machine is not known to."""
-    if holder is None:
-        return False
-    host, pid, created = holder.rsplit("/", 2)
-    if host != socket.gethostname():
-        return False
-    try:
-        process = psutil.Process(int(pid))
-        return abs(process.create_time() - float(created)) > 1 or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True

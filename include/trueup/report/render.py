@@ -12,8 +12,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from . import text
+from .checks_view import KINDS, Facts
 from .text import markdown as md
-from .view import KINDS, Facts, view
+from .view import view
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -1,14 +1,15 @@
-"""What the report shows, from its facts: sums, marks and words. A run may have failed anywhere, so any part may be
-missing; what is missing is told as missing, and nothing is taken for good that does not say so."""
+"""What the report shows, from its facts: sums, marks and words; here the whole, the verdict, the run and its counts.
+
+A run may have failed anywhere, so any part may be missing; what is missing is told as missing, and nothing is taken for
+good that does not say so.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from ..plan_files import VERBS
+from .checks_view import Facts, findings_view, gate_view, proof_view
 from .schema_view import schema_view
 from .text import instant
 
@@ -33,19 +34,16 @@ OPTIONS = {
     "realign": "Databases may be out of step",
 }
 NO_LIMIT = {"write_rate": "as fast as the store takes them", "max_rejects": "any number within the share"}
-KINDS = ("missing", "different", "extra", "unverified")
 ARTIFACTS = 400
 """Most artifacts listed; report.json names all."""
-
-Facts = Mapping[str, Any]
 
 
 def view(facts: Facts) -> dict[str, Any]:
     """Everything that the report shows, with every name that a template uses present."""
     part = {name: facts.get(name) or {} for name in ("migration", "run", "verdict", "plan", "undo")}
     counted = [_count(phase) for phase in part["plan"].get("phases") or []]
-    gates = [_gate(gate) for gate in facts.get("gates") or []]
-    proofs = [_proof(proof) for proof in facts.get("proof") or []]
+    gates = [gate_view(gate) for gate in facts.get("gates") or []]
+    proofs = [proof_view(proof) for proof in facts.get("proof") or []]
     applied = _applied(facts.get("applied") or [])
     statements = [{n: s.get(n) for n in ("title", "answer", "holds")} for s in facts.get("statements") or []]
     verdict = _verdict(part["verdict"], part["run"], counted, gates, proofs, statements)
@@ -66,7 +64,7 @@ def view(facts: Facts) -> dict[str, Any]:
         "gates": gates,
         "proofs": proofs,
         "statements": statements,
-        "findings": _findings(facts.get("findings") or []),
+        "findings": findings_view(facts.get("findings") or []),
         "approval": _approval(facts.get("approval"), part["plan"].get("sha256")),
         "timings": _timings(facts.get("timings") or []),
         "artifacts": _artifacts(facts.get("artifacts") or []),
@@ -214,98 +212,6 @@ def _target(phase: dict[str, Any], applied: Facts | None) -> dict[str, Any]:
         **done,
         "written": written,
     }
-
-
-def _gate(gate: Facts) -> dict[str, Any]:
-    expectations = [_expectation(e) for e in gate.get("expectations") or []]
-    holding = sum(e["mark"] == "good" for e in expectations)
-    told = {f"{e['rule']}: {e['error']}" for e in expectations}
-    return {
-        "name": _capital(f"{gate.get('gate')} of {gate.get('phase')}" if gate.get("phase") else str(gate.get("gate"))),
-        "rows": gate.get("rows"),
-        "passed": gate.get("passed") is True,
-        "errors": [error for error in gate.get("errors") or [] if error not in told],
-        "expectations": sorted(expectations, key=lambda e: ("bad", "warn", "note", "good").index(e["mark"])),
-        "holding": holding,
-        "warnings": sum(e["mark"] == "warn" for e in expectations),
-    }
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _expectation(expected: Facts) -> dict[str, Any]:
-    error, severity = expected.get("error"), expected.get("severity")
-    if error:
-        mark, word = "bad", "Not judged"
-    elif expected.get("passed") is True:
-        mark, word = "good", "Holds"
-    else:
-        mark, word = {"warning": ("warn", "Warning"), "info": ("note", "Note")}.get(str(severity), ("bad", "Failed"))
-    said = {name: expected.get(name) for name in ("rule", "description", "severity", "observed", "unexpected")}
-    return {**said, "mark": mark, "word": word, "error": error, "examples": list(expected.get("examples") or [])}
-
-
-def _proof(proof: Facts) -> dict[str, Any]:
-    numbers = {name: int(proof.get(name) or 0) for name in ("compared", *KINDS, "reread")}
-    examples = [
-        {**{n: e.get(n) for n in ("kind", "key", "planned", "found")}, "differs": differences(e)}
-        for e in proof.get("examples") or []
-    ]
-    about = {name: proof.get(name) for name in ("phase", "target_table")}
-    return {**about, **numbers, "passed": proof.get("passed") is True, "examples": examples}
-
-
-def differences(example: Facts) -> list[tuple[str, str, str]]:
-    """The attributes in which a planned and a found row differ: name, planned, found; none where it cannot be told."""
-    rows = []
-    for side in ("planned", "found"):
-        try:
-            rows.append(json.loads(example.get(side) or "", parse_float=Decimal, parse_int=Decimal))  # no digit is lost
-        except (TypeError, ValueError):
-            return []
-    planned, found = rows
-    if not isinstance(planned, dict) or not isinstance(found, dict):
-        return []
-    names = [n for n in {**planned, **found} if planned.get(n) != found.get(n)]
-    return [(n, _value(planned.get(n)), _value(found.get(n))) for n in names]
-
-
-def _value(value: Any) -> str:
-    return (
-        "nothing"
-        if value is None
-        else value
-        if isinstance(value, str)
-        else json.dumps(value, ensure_ascii=False, default=str)
-    )
-
-
-def _findings(findings: list[Facts]) -> list[dict[str, Any]]:
-    """Two groups, rejects first; in each the codes, with what they hit where."""
-    grouped: dict[bool, dict[str, list[dict[str, Any]]]] = {True: {}, False: {}}
-    for finding in findings:
-        one = {name: finding.get(name) for name in ("phase", "table", "count")}
-        one["examples"] = list(finding.get("examples") or [])
-        grouped[finding.get("severity") == "reject"].setdefault(str(finding.get("code")), []).append(one)
-    return [
-        {
-            "rejects": rejects,
-            "count": sum(f["count"] or 0 for hits in codes.values() for f in hits),
-            "codes": [
-                {
-                    "code": code,
-                    "count": sum(f["count"] or 0 for f in hits),
-                    "message": next((e.get("message") for f in hits for e in f["examples"]), None),
-                    "hits": hits,
-                }
-                for code, hits in codes.items()
-            ],
-        }
-        for rejects, codes in grouped.items()
-        if codes
-    ]
 
 
 def _approval(approval: Facts | None, plan_sha256: Any) -> dict[str, Any] | None:

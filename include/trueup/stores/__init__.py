@@ -14,7 +14,8 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from ..model import EXTRA, MISTYPED, Table, Type
+from ..model import Table, Type
+from ..names import EXTRA, MISTYPED
 
 ARROW: dict[Type, pa.DataType] = {
     Type.TEXT: pa.string(),

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from include.trueup import examples
-from include.trueup.report.view import differences
+from include.trueup.report.checks_view import differences
 
 from .. import connections
 from . import findings

@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...errors import DeclarationError
-from ...model import EXTRA, MISTYPED, Table, Type
+from ...model import Table, Type
+from ...names import EXTRA, MISTYPED
 from ...rows import canonical_number
 from .. import ARROW, arrow_schema
 

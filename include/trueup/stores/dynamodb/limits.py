@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...model import EXTRA, MISTYPED, Table, Type
+from ...model import Table, Type
+from ...names import EXTRA, MISTYPED
 
 ITEM_BYTES = 400 * 1024
 HASH_BYTES = 2048

@@ -22,7 +22,8 @@ from psycopg import sql
 
 from ...canonical import canonical_column
 from ...errors import StoreRejectedError
-from ...model import EXTRA, MISTYPED, Table, Type
+from ...model import Table, Type
+from ...names import EXTRA, MISTYPED
 from .. import arrow_schema
 from . import catalog, columns
 from .catalog import Shape

@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 from psycopg import sql
 
 from ...errors import StoreRejectedError
-from ...model import EXTRA, MISTYPED, Table, Type
+from ...model import Table, Type
+from ...names import EXTRA, MISTYPED
 from .. import Conflict, arrow_schema, key_text
 from . import catalog, columns
 from .catalog import Shape

@@ -1,0 +1,77 @@
+"""A table as a declaration has it: its columns' logical types, its key, its indexes.
+
+Imported from `model`, as everything that a declaration is written with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from .errors import DeclarationError
+from .names import RESERVED
+
+
+class Type(StrEnum):
+    """Logical type of a column; each has one canonical form, so that equal values are equal bytes.
+
+    | type      | Arrow                | canonical form                                      | DynamoDB | Postgres          |
+    |-----------|----------------------|-----------------------------------------------------|----------|-------------------|
+    | TEXT      | string               | as stored                                           | S        | text, varchar, uuid |
+    | NUMBER    | string               | plain decimal: no exponent, no trailing zeros, no -0 | N        | numeric           |
+    | INTEGER   | int64                |                                                     | –        | smallint … bigint |
+    | BOOLEAN   | bool                 |                                                     | BOOL     | boolean           |
+    | TIMESTAMP | timestamp[us, UTC]   |                                                     | –        | timestamptz       |
+    | JSON      | string               | canonical JSON (`rows.canonical_json`)              | M        | jsonb             |
+    | BINARY    | binary               | as stored                                           | B        | bytea             |
+    """
+
+    TEXT = "text"
+    NUMBER = "number"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    TIMESTAMP = "timestamp"
+    JSON = "json"
+    BINARY = "binary"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Index:
+    """A secondary index: DynamoDB global secondary index (`key` = hash, or hash and range) or a Postgres index."""
+
+    name: str
+    key: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table in a store. `connection` is an Airflow connection id; its type decides the store.
+
+    `name` is the name as the store has it (Postgres: `table`, or `schema.table`). `key` are the primary key's
+    columns, in order; `required` are further columns that may not be null. `added` are columns that the migration adds
+    to a table that exists (`Target.before`): where they are not there yet, they read as null. `create_sql` is a
+    Postgres `CREATE TABLE …` script; DynamoDB tables are made from the declaration itself.
+    """
+
+    name: str
+    connection: str
+    key: tuple[str, ...]
+    columns: Mapping[str, Type]
+    indexes: tuple[Index, ...] = ()
+    required: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    create_sql: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not self.key:
+            raise DeclarationError(f"table {self.name!r} declares no key")
+        for column in self.columns:
+            if column in RESERVED:
+                raise DeclarationError(f"table {self.name!r}: column name {column!r} is reserved by Trueup")
+        for column in (*self.key, *(c for index in self.indexes for c in index.key), *self.required, *self.added):
+            if column not in self.columns:
+                raise DeclarationError(
+                    f"table {self.name!r}: key, index, required or added column {column!r} is not among its columns"
+                )
