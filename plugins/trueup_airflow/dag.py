@@ -24,19 +24,19 @@ from airflow.sdk import (
     RetryAction,
     RetryRule,
     TaskGroup,
-    TriggerRule,
     dag,
     get_current_context,
     task,
     timezone,
 )
-from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
 from include.trueup.errors import TargetHeldError, TerminalError
 from include.trueup.steps import APPROVE, Step, carry_out, rollback_steps, skipped, steps
 
 from .approval import PlanApproval, triggered_by
 from .current import current_run
+from .ending import ending
 from .params import declared, options, params, rollback_options, rollback_params
 from .windows import OnDemandWindows
 
@@ -123,7 +123,7 @@ The last run is undone first: a run that a later one built on cannot be rolled b
 """
 
 
-def _build(  # noqa: C901  a task each, and nothing else
+def _build(
     migration: Migration,
     *,
     dag_id: str,
@@ -150,7 +150,7 @@ def _build(  # noqa: C901  a task each, and nothing else
         tags=["trueup", "migration" if dag_id == migration.id else "rollback"],
         render_template_as_native_obj=True,
     )
-    def build() -> None:  # noqa: C901
+    def build() -> None:
         @task
         def preflight() -> list[int]:
             """Check sources, targets and options; take the hold; choose the run's segments."""
@@ -173,29 +173,6 @@ def _build(  # noqa: C901  a task each, and nothing else
             """The run's partitions, for the tasks that are mapped over them."""
             return list(range(current().partitions))
 
-        @task(trigger_rule=TriggerRule.ALL_DONE)
-        def report() -> dict[str, str]:
-            """Write the report, whatever happened."""
-            from include.trueup.report import report
-
-            context = get_current_context()
-            run = current()
-            states = context["ti"].get_task_states(dag_id=run.dag_id, run_ids=[context["dag_run"].run_id])
-            failed = [t for found in states.values() for t, state in found.items() if state == "failed"]
-            found = report(run, failed)
-            log.info("%s\n%s\nReport: %s", found["headline"], found["next"], run.folder.location("report.html"))
-            return found
-
-        @task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
-        def verdict() -> None:
-            """The run ends as its report says: the only leaf, so that a written report turns no failed run green."""
-            facts = current().folder.read_json("report.json")
-            if facts is None:
-                raise AirflowFailException("the run has no report; the log of the task report says why")
-            if facts["verdict"]["status"] != "passed":
-                raise AirflowFailException(f"{facts['verdict']['headline']} {facts['verdict']['next']}")
-            log.info("%s", facts["verdict"]["headline"])
-
         segments = preflight()
         mapped = {"segment": segments, "partition": partitions()}
         segments >> mapped["partition"]
@@ -209,9 +186,16 @@ def _build(  # noqa: C901  a task each, and nothing else
                         this = _task(step, current, mapped)
                     last >> this
                     last = this
-        last >> report() >> verdict()
+        report, verdict = ending(current, _report)
+        last >> report >> verdict
 
     return build()
+
+
+def _report(run: Run, failed: Sequence[str]) -> dict[str, Any]:
+    from include.trueup.report import report
+
+    return report(run, failed)
 
 
 def _task(step: Step, current: Callable[..., Run], mapped: dict[str, Any]) -> Any:

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import DAG, Param, TriggerRule, dag, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk import DAG, Param, dag, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
 
 from . import connections
 from .current import HOLDER
 from .dag import RETRIES
+from .ending import ending
 
 if TYPE_CHECKING:
     from include.trueup.schema.model import SchemaMigration
@@ -30,7 +33,7 @@ MODES = {
 }
 
 
-def build_schema_dag(migration: SchemaMigration) -> DAG:  # noqa: C901  a task each, and nothing else
+def build_schema_dag(migration: SchemaMigration) -> DAG:
     """The DAG of a schema migration, with the migration's id."""
 
     @dag(
@@ -46,7 +49,7 @@ def build_schema_dag(migration: SchemaMigration) -> DAG:  # noqa: C901  a task e
         tags=["trueup", "migration", "schema"],
         render_template_as_native_obj=True,
     )
-    def build() -> None:  # noqa: C901
+    def build() -> None:
         @task
         def preflight() -> list[str]:
             """Find where every database stands, and the way to the target; take the hold."""
@@ -98,35 +101,19 @@ def build_schema_dag(migration: SchemaMigration) -> DAG:  # noqa: C901  a task e
 
             return gate(_applying(migration))
 
-        @task(trigger_rule=TriggerRule.ALL_DONE)
-        def report() -> dict[str, str]:
-            """Write the report, whatever happened."""
-            from include.trueup.schema.report import report
-
-            context = get_current_context()
-            run = current_run(migration)
-            states = context["ti"].get_task_states(dag_id=run.dag_id, run_ids=[context["dag_run"].run_id])
-            failed = [t for found in states.values() for t, state in found.items() if state == "failed"]
-            found = report(run, failed)
-            log.info("%s\n%s\nReport: %s", found["headline"], found["next"], run.folder.location("report.html"))
-            return found
-
-        @task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
-        def verdict() -> str:
-            """The run ends as its report says."""
-            facts = current_run(migration).folder.read_json("report.json")
-            if facts is None:
-                raise AirflowFailException("the run has no report; the log of the task report says why")
-            if facts["verdict"]["status"] != "passed":
-                raise AirflowFailException(f"{facts['verdict']['headline']} {facts['verdict']['next']}")
-            return str(facts["verdict"]["headline"])
-
         databases: Any = preflight()
         rehearsed = rehearse.expand(database=databases)
         saved = backup.expand(database=databases)
-        databases >> lint() >> rehearsed >> approve() >> saved >> apply() >> gate() >> report() >> verdict()
+        report, verdict = ending(partial(current_run, migration), _report)
+        databases >> lint() >> rehearsed >> approve() >> saved >> apply() >> gate() >> report >> verdict
 
     return build()
+
+
+def _report(run: SchemaRun, failed: Sequence[str]) -> dict[str, Any]:
+    from include.trueup.schema.report import report
+
+    return report(run, failed)
 
 
 def params(migration: SchemaMigration) -> dict[str, Param]:

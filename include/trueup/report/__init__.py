@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from .. import duck, rollback
 from ..counts import phase_counts
 from ..errors import ArtifactError
-from ..ledger import Status
+from ..ledger import Ledger, Status
 from ..model import Phase
 from ..run import Run
 from ..statements import ANSWERS
@@ -31,7 +31,27 @@ def report(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
 
     `failed_tasks` are steps that the caller knows to have failed, which the ledger may not (a task that was killed).
     """
-    facts = collect(run, failed_tasks)
+    return publish(run, collect(run, failed_tasks))
+
+
+class Reported(Protocol):
+    """What `publish` needs of a run, on rows or on schemas."""
+
+    @property
+    def id(self) -> str:
+        """The run's id in the ledger."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where its status is settled."""
+
+    @property
+    def folder(self) -> RunFolder:
+        """Where its report goes."""
+
+
+def publish(run: Reported, facts: dict[str, Any]) -> dict[str, Any]:
+    """Write what a report says in its three forms, settle the run's status, and give up its hold; the verdict."""
     run.folder.write("report.json", json.dumps(facts, indent=1, default=str))
     run.folder.write("report.html", render.html(facts))
     run.folder.write("report.md", render.markdown(facts))
@@ -149,7 +169,7 @@ def _findings(run: Run) -> list[dict[str, Any]]:
     tables = {p.id: run.accounts_for(p) for p in run.phases}
     outputs = [(p.id, o) for p in run.phases for o in p.outputs]
     found: list[dict[str, Any]] = []
-    with run.workspace.scratch() as scratch, duck.connect(scratch) as connection:
+    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
         manifests = [*run.folder.manifests("transform"), *run.folder.manifests("plan")]
         for phase, table in tables.items():
             files = [

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from ..errors import TrueupError
 from ..ledger import Status
-from ..report import artifacts, moment, render, timings
+from ..report import artifacts, moment, publish, timings
 from ..report.verdict import NEXT, unfinished
 from ..run import Mode
 from .preflight import heads_of, where
@@ -27,14 +26,7 @@ _NEXT = {
 
 def report(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
     """Write the report, settle the run's status in the ledger, and give up its hold; the verdict."""
-    facts = collect(run, failed_tasks)
-    run.folder.write("report.json", json.dumps(facts, indent=1, default=str))
-    run.folder.write("report.html", render.html(facts))
-    run.folder.write("report.md", render.markdown(facts))
-    if run.ledger.run(run.id) is not None:
-        run.ledger.move(run.id, Status(facts["run"]["status"]), facts["verdict"]["headline"])
-        run.ledger.release(run.id)
-    return dict(facts["verdict"])
+    return publish(run, collect(run, failed_tasks))
 
 
 def collect(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:

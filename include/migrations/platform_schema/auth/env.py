@@ -1,41 +1,5 @@
-"""Alembic's environment, for those who call `alembic` themselves: `alembic -c include/migrations/platform_schema/auth.ini`.
+"""Alembic's environment: `alembic -c include/migrations/platform_schema/auth.ini`."""
 
-The DAG does not use it: it runs each revision on a connection of its own.
-"""
+from include.trueup.schema.environment import run
 
-from __future__ import annotations
-
-import os
-
-import sqlalchemy as sa
-from alembic import context
-
-URL = "SOCRATES_AUTH_URL"
-"""Environment variable: the database's SQLAlchemy URL, unless the configuration has one (`sqlalchemy.url`)."""
-
-
-def run() -> None:
-    """Run what `alembic` was asked for, each revision in a transaction of its own."""
-    given = context.config.attributes.get("connection")
-    url = context.config.get_main_option("sqlalchemy.url") or os.environ.get(URL)
-    if context.is_offline_mode():
-        context.configure(url=url, dialect_name="postgresql", literal_binds=True, transaction_per_migration=True)
-        with context.begin_transaction():
-            context.run_migrations()
-        return
-    if given is not None:
-        _on(given)
-        return
-    if not url:
-        raise SystemExit(f"set {URL} to the database's SQLAlchemy URL")
-    with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
-        _on(connection)
-
-
-def _on(connection: sa.Connection) -> None:
-    context.configure(connection=connection, transaction_per_migration=True)
-    with context.begin_transaction():
-        context.run_migrations()
-
-
-run()
+run("SOCRATES_AUTH_URL")

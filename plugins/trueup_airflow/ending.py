@@ -1,0 +1,43 @@
+"""How every run ends: its report is written whatever happened, and the run ends as the report says."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from airflow.sdk import TriggerRule, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException
+
+log = logging.getLogger(__name__)
+
+Write = Callable[[Any, Sequence[str]], dict[str, Any]]
+"""Writes the report of a run, given the tasks that failed; its verdict."""
+
+
+def ending(current: Callable[[], Any], write: Write) -> tuple[Any, Any]:
+    """The tasks `report` and `verdict`, to be put one after the other behind all others. `verdict` is the only leaf, so
+    that a written report turns no failed run green."""
+
+    @task(trigger_rule=TriggerRule.ALL_DONE)
+    def report() -> dict[str, str]:
+        """Write the report, whatever happened."""
+        context = get_current_context()
+        run = current()
+        states = context["ti"].get_task_states(dag_id=run.dag_id, run_ids=[context["dag_run"].run_id])
+        failed = [t for found in states.values() for t, state in found.items() if state == "failed"]
+        found = write(run, failed)
+        log.info("%s\n%s\nReport: %s", found["headline"], found["next"], run.folder.location("report.html"))
+        return found
+
+    @task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
+    def verdict() -> str:
+        """The run ends as its report says."""
+        facts = current().folder.read_json("report.json")
+        if facts is None:
+            raise AirflowFailException("the run has no report; the log of the task report says why")
+        if facts["verdict"]["status"] != "passed":
+            raise AirflowFailException(f"{facts['verdict']['headline']} {facts['verdict']['next']}")
+        return str(facts["verdict"]["headline"])
+
+    return report(), verdict()
