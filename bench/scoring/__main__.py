@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
     """Measure and print; the exit status: 1 where two contestants did not leave the same rows."""
     parser = argparse.ArgumentParser(prog="python -m bench.scoring", description=__doc__)
     parser.add_argument("--sessions", type=int, default=200_000)
-    parser.add_argument("--only", default="a,b,c,e1,e2", help="contestants, such as a,b,e1")
+    parser.add_argument("--only", default=",".join(NAMES), help="contestants, such as a,b,e1")
     parser.add_argument("--write", action="store_true", help=f"put the figures into {RESULTS.name}")
     asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="trueup-bench-") as folder:
@@ -104,11 +104,13 @@ def measure(server: postgres.Server, name: str, folder: Path) -> Measured:
         workspace = tempfile.mkdtemp(dir=folder)
         asked |= {"ledger_uri": server.uri("ledger"), "workspace": workspace, "workers": int(name[1])}
     store, began, usage = cpu_of(server.pid), time.monotonic(), os.times()
+    loader_peak = 0
     if dlt:
-        _run([dlt, str(HERE / "dlt_load.py"), asked["uri"]])
+        loader_peak = int(_run([dlt, str(HERE / "dlt_load.py"), asked["uri"]]).splitlines()[-1])
         asked |= {"name": "b", "schema": "loaded"}
     result = json.loads(_run([sys.executable, "-m", "bench.scoring.contestant", json.dumps(asked)]).splitlines()[-1])
     wall, now = time.monotonic() - began, os.times()
+    result["peak_bytes"] = max(result["peak_bytes"], loader_peak)
     client = now.children_user + now.children_system - usage.children_user - usage.children_system
     with psycopg.connect(uri(server, "work")) as connection:
         query = b"""

@@ -1,6 +1,6 @@
 -- What a careful engineer writes by hand: one statement for all sessions.
 INSERT INTO scoring_results
-SELECT p.session_id, p.type_code, p.confidence, p.results_version,
+SELECT p.session_id::uuid, p.type_code, p.confidence, p.results_version,
     jsonb_build_object(
         'version', p.results_version,
         'results_version', p.results_version,
