@@ -77,11 +77,25 @@ class AirflowPages:
         return made
 
     def wait_for_state(self, run_id: str, *states: str, seconds: float = RUN_SECONDS) -> str:
-        """Wait until the run, whose page is open, has one of these states (`Success`, `Failed`, …), without loading the
-        page anew; the state."""
+        """Wait until the run, whose page is open, has one of these states (`Success`, `Failed`, …); the state."""
+        dag_id = self.page.url.split("/dags/")[1].split("/")[0]
+        deadline = time.monotonic() + seconds
+        while (state := self.server.api.run_state(dag_id, run_id).capitalize()) not in states:
+            assert time.monotonic() < deadline, f"{run_id} is {state}\n{self._where(dag_id, run_id)}"
+            self.page.wait_for_timeout(500)
         heading = self.page.get_by_role("heading", name=run_id).locator("xpath=..")
-        expect(heading).to_have_text(re.compile(f"({'|'.join(states)})$"), timeout=seconds * 1000)
-        return heading.inner_text().split()[-1]
+        expect(heading).to_have_text(re.compile(f"{state}$"))
+        return state
+
+    def _where(self, dag_id: str, run_id: str) -> str:
+        """How far the run is: each task's state, and what those that are not over have logged."""
+        tasks = self.server.api.task_instances(dag_id, run_id)
+        lines = [f"{t['task_id']}[{t['map_index']}] {t['state']} {t['start_date']} {t['end_date']}" for t in tasks]
+        for at_work in (t for t in tasks if t["state"] in ("running", "up_for_retry", "failed")):
+            path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances/{at_work['task_id']}"
+            log = self.page.request.get(f"{path}/logs/{at_work['try_number']}?map_index={at_work['map_index']}")
+            lines += [f"{at_work['task_id']}:", log.text()[-4000:]]
+        return "\n".join(lines)
 
     def frame(self) -> FrameLocator:
         """What the tab or page of Trueup shows that is open."""
@@ -117,12 +131,6 @@ class TriggerForm:
         self._page = page
         self.dialog = page.get_by_role("dialog")
 
-    def open_section(self, title: str) -> None:
-        """Unfold a section, if it is folded."""
-        section = self.dialog.get_by_role("button", name=title, exact=True)
-        if section.get_attribute("aria-expanded") != "true":
-            section.click()
-
     def choose(self, param: str, label: str) -> None:
         """Choose one of a list, by its label or the beginning of it."""
         self.dialog.locator(f"#element_{param}").get_by_role("combobox").click()
@@ -135,10 +143,6 @@ class TriggerForm:
             self.dialog.locator("label", has=self._page.locator(f"input[name=element_{param}]")).click()
         expect(field).to_be_checked(checked=on)
 
-    def fill(self, title: str, text: str) -> None:
-        """Write into a field of text or of a number, by its title."""
-        self.dialog.get_by_label(title, exact=True).fill(text)
-
     def backfill(self, first: date, last: date) -> None:
         """Ask for a run for each day from the first to the last, inclusive."""
         self.dialog.get_by_text("Backfill", exact=True).click()
@@ -149,6 +153,7 @@ class TriggerForm:
             typed.press("Enter")
             self._page.get_by_placeholder("HH:mm").locator("visible=true").fill("00:00")
             self._page.keyboard.press("Escape")
+            expect(typed).to_have_count(0)  # it fades; until then there are two of them, once the next is open
         expect(self.dialog.get_by_text(f"{(last - first).days + 1} runs will be triggered")).to_be_visible()
         # what the form below says is sent only so (Airflow 3.3.2), though no run is there whose params it would override
         self.dialog.get_by_text("Override parameters on existing runs").click()
