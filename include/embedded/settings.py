@@ -27,8 +27,10 @@ RUN_SETTINGS = {
     # A task whose process is gone is found in 30 s and tried again, not after five minutes.
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
-    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
-    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "30",
+    # A scheduler that hears nothing of itself for so long takes itself for dead, and its tasks from itself: more than a
+    # machine that does too much at once keeps it waiting.
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "120",
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
     "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "2",
     # New DAG files are seen within 5 s; known ones are parsed again every 30 s.
     "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
