@@ -109,7 +109,7 @@ def batches(run: Run, phase: Phase, partition: int) -> Iterator[Batch]:
     target = run.migration.target(phase.target)
     artifact = planned(run, phase.id, partition)
     size = run.folder.read_json("run.json")["batch_rows"][phase.target]
-    with run.workspace.scratch() as scratch, duck.connect(scratch) as connection:
+    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
         path = duck.literal(str(run.folder.fetch(artifact, scratch)))
         number = 0
         for verb in WRITTEN:

@@ -32,7 +32,7 @@ def phase_counts(run: Run) -> list[dict[str, Any]]:
     made = run.folder.manifests("transform", run.partitions)
     plans = run.folder.manifests("plan", run.partitions)
     counted: list[dict[str, Any]] = []
-    with run.workspace.scratch() as scratch, duck.connect(scratch) as connection:
+    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
         for phase in run.migration.phases:
             facts = [m.facts[phase.id] for m in made]
             total = {n: sum(f[n] for f in facts) for n in ("source_rows", "rejected", "kept", "unaccounted")}

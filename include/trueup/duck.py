@@ -29,8 +29,8 @@ def _canonical_json(texts: pa.ChunkedArray) -> pa.Array:
 
 @contextmanager
 def connect(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB connection with the engine's macros and the function `canonical_json`, in UTC, spilling to `scratch`, with
-    no access to extensions from the network."""
+    """A connection with the engine's macros and the function `canonical_json`, in UTC, to a database of its own that
+    spills to `scratch`, with no access to extensions from the network."""
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": os.environ.get(MEMORY, "400MB"),
         "threads": "2",
@@ -45,6 +45,17 @@ def connect(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.create_function(
             "canonical_json", _canonical_json, ["VARCHAR"], "VARCHAR", type=ARROW, null_handling=SPECIAL
         )
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def connect_to(database: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A further connection to the database of `connect`: what is temporary, relations and macros, is of each connection
+    alone; functions are of all, so none may be made here. Opening a database takes 25 ms of computing, this takes none."""
+    connection = database.cursor()
+    try:
         yield connection
     finally:
         connection.close()

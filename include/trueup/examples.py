@@ -30,7 +30,7 @@ def write(run: Run) -> None:
     plans = run.folder.manifests("plan", run.partitions)
     made = run.folder.manifests("transform")
     entries: list[dict[str, Any]] = []
-    with run.workspace.scratch() as scratch, duck.connect(scratch) as connection:
+    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
 
         def local(artifacts: Iterable[Artifact]) -> Iterator[str]:
             return (duck.literal(str(run.folder.fetch(artifact, scratch))) for artifact in artifacts)

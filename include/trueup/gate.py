@@ -16,7 +16,7 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from great_expectations.expectations import Expectation
 
-    from .gate_tally import Tally
+    from .gate_tally import Judge, Tally
 
 Severity = Literal["critical", "warning", "info"]
 
@@ -114,7 +114,7 @@ def evaluate(
     Raises `DeclarationError` when there is more than one frame and the suite asks what frames cannot answer one by
     one: that another column be unique, or anything about the whole of a column (its sum, maximum, distinct values).
     """
-    with _quiet():
+    with _quiet(), _judge() as judge:
         tallies, errors = _declared(suite, (key, *unique_by))
         by_frame = [tally for tally in tallies if not tally.at_end]
         seen = rows = 0
@@ -124,14 +124,14 @@ def evaluate(
                     tally.check_mergeable()
             seen += 1
             rows += len(frame)
-            errors += _judge(by_frame, frame.reset_index(drop=True), f"frame {seen}", key)
+            errors += _judged(judge, by_frame, frame.reset_index(drop=True), f"frame {seen}", key)
             if len(frame) >= LARGE:
                 gc.collect()  # Great Expectations keeps a frame in cycles: without this, several of them
         if not seen:
             errors.append("there was nothing to check: no frame was given")
         elif not rows and not allow_empty:
             errors.append("there was nothing to check: no rows, and this gate may not be empty")
-        errors += _judge_at_end([tally for tally in tallies if tally.at_end], rows) if seen else []
+        errors += _judge_at_end(judge, [tally for tally in tallies if tally.at_end], rows) if seen else []
         expectations = [tally.expected(seen) for tally in tallies]
     errors += [f"{e.rule}: {e.error}" for e in expectations if e.error]
     critical = sum(e.severity == "critical" and not e.passed for e in expectations)
@@ -195,35 +195,39 @@ def _declared(suite: SuiteFactory, tracked: tuple[str, ...]) -> tuple[list[Tally
     return [Tally(position, expectation, tracked) for position, expectation in enumerate(expectations)], []
 
 
-def _judge(tallies: list[Tally], frame: pd.DataFrame, what: str, key: str) -> list[str]:
+def _judged(judge: Judge, tallies: list[Tally], frame: pd.DataFrame, what: str, key: str) -> list[str]:
     """Count the frame into the tallies: all of them in brief first, then only the broken ones for examples.
 
     Returns what went wrong with the frame as a whole."""
-    from .gate_tally import validate
-
     try:
-        results = validate(tallies, frame, "BASIC")
+        results = judge.validate(tallies, frame, "BASIC")
         if len(results) != len(tallies):
             return [f"{what}: {len(results)} of {len(tallies)} expectations were evaluated"]
         for tally in tallies:
             tally.count(frame, results[tally.position], key)
         broken = {tally.position: tally for tally in tallies if tally.wants_examples}
-        for position, result in validate(list(broken.values()), frame, "SUMMARY").items():
+        for position, result in judge.validate(list(broken.values()), frame, "SUMMARY").items():
             broken[position].add_examples(frame, result.result.get("partial_unexpected_index_list") or [], key)
     except Exception as error:  # noqa: BLE001  whatever a check raises, the gate is not passed, and says why
         return [f"{what} could not be checked: {_words(error)}"]
     return []
 
 
-def _judge_at_end(tallies: list[Tally], rows: int) -> list[str]:
+def _judge_at_end(judge: Judge, tallies: list[Tally], rows: int) -> list[str]:
     """Evaluate what is about the number of all rows on a frame with that many rows and no column."""
     import pandas as pd
 
-    return _judge(tallies, pd.DataFrame(index=pd.RangeIndex(rows)), "the number of rows", key="")
+    return _judged(judge, tallies, pd.DataFrame(index=pd.RangeIndex(rows)), "the number of rows", key="")
 
 
 def _words(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"[:500]
+
+
+def _judge() -> AbstractContextManager[Judge]:
+    from .gate_tally import judge
+
+    return judge()
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import great_expectations as gx
@@ -67,26 +69,52 @@ def _condition_columns(condition: Any) -> Iterator[str]:
         )
 
 
-def validate(tallies: list[Tally], frame: pd.DataFrame, result_format: str) -> dict[int, ExpectationValidationResult]:
-    """Great Expectations' result of each tally's expectation on the frame, by the tally's position.
+class Judge:
+    """Great Expectations, ready for one frame after the other; it keeps the last one until `forget`. Making it ready
+    takes as long as ten frames of few rows."""
 
-    `frame` has the index 0, 1, 2, …; a result's index list then holds row numbers."""
-    if not tallies:
-        return {}
-    context = gx.get_context(mode="ephemeral")  # a new one for each frame: it keeps the frame, and costs 2 ms
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    asset = context.data_sources.add_pandas("frames").add_dataframe_asset("rows")
-    batch = asset.add_batch_definition_whole_dataframe("frame").get_batch({"dataframe": frame})
-    suite = ExpectationSuite(name="gate", expectations=[tally.expectation for tally in tallies])
-    outcome = batch.validate(
-        suite,
-        result_format={
-            "result_format": result_format,
-            "partial_unexpected_count": EXAMPLES,
-            "return_unexpected_index_query": False,
-        },
-    )
-    return {_position(result): result for result in outcome.results}
+    def __init__(self) -> None:
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        asset = context.data_sources.add_pandas("frames").add_dataframe_asset("rows")
+        self._rows = asset.add_batch_definition_whole_dataframe("frame")
+
+    def validate(
+        self, tallies: list[Tally], frame: pd.DataFrame, result_format: str
+    ) -> dict[int, ExpectationValidationResult]:
+        """The result of each tally's expectation on the frame, by the tally's position.
+
+        `frame` has the index 0, 1, 2, …; a result's index list then holds row numbers."""
+        if not tallies:
+            return {}
+        suite = ExpectationSuite(name="gate", expectations=[tally.expectation for tally in tallies])
+        outcome = self._rows.get_batch({"dataframe": frame}).validate(
+            suite,
+            result_format={
+                "result_format": result_format,
+                "partial_unexpected_count": EXAMPLES,
+                "return_unexpected_index_query": False,
+            },
+        )
+        return {_position(result): result for result in outcome.results}
+
+    def forget(self) -> None:
+        """Let go of the last frame."""
+        self._rows.get_batch({"dataframe": pd.DataFrame()})
+
+
+_of_thread = threading.local()
+
+
+@contextmanager
+def judge() -> Iterator[Judge]:
+    """The thread's judge."""
+    if not hasattr(_of_thread, "judge"):
+        _of_thread.judge = Judge()
+    try:
+        yield _of_thread.judge
+    finally:
+        _of_thread.judge.forget()
 
 
 def _position(result: ExpectationValidationResult) -> int:

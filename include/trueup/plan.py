@@ -68,7 +68,7 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
     checked: dict[str, bool | None] = {}
     targets = run.migration.targets
     with run.ledger.step(run.id, "plan", str(partition)), run.workspace.scratch() as scratch:
-        with duck.connect(scratch) as connection:
+        with run.connect(scratch) as connection:
             for target in targets:
                 relate(connection, run, target, partition, scratch)
                 _check_unique(connection, run, target)

@@ -78,7 +78,7 @@ def _suite(run: Run, phase: Phase, output: Output, suite: SuiteFactory) -> GateR
     def frames() -> Iterator[pd.DataFrame]:
         wanted = {KEY, SOURCE_KEY, "_verb", *gate.columns(suite)}
         files = [planned(run, output.name, number) for number in range(run.partitions)]
-        with run.workspace.scratch() as scratch, duck.connect(scratch) as connection:
+        with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
             for together in _frames(files):
                 paths = [str(run.folder.fetch(file, scratch)) for file in together]
                 relation = connection.read_parquet(paths)
@@ -205,7 +205,7 @@ def _export(run: Run) -> None:
     manifests = [*run.folder.manifests("transform", run.partitions), *run.folder.manifests("plan", run.partitions)]
     formats = {"findings": ("csv", "(FORMAT csv, HEADER)"), "rejects": ("jsonl", "(FORMAT json)")}
     head = {"findings": "phase,table,key,severity,code,message\n", "rejects": ""}
-    with run.workspace.scratch() as scratch, duck.connect(scratch) as connection:
+    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
         for kind, (suffix, format_) in formats.items():
             parts = []
             for phase in run.migration.phases:

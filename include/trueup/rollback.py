@@ -65,7 +65,7 @@ def transform(run: Run, partition: int) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     with run.ledger.step(run.id, "transform", str(partition)), run.workspace.scratch() as scratch:
         made: list[Made] = []
-        with duck.connect(scratch) as connection:
+        with run.connect(scratch) as connection:
             for phase in run.phases:
                 wrote = [_wrote(connection, run, undone, phase, output, partition, scratch) for output in phase.outputs]
                 made += wrote
@@ -120,7 +120,7 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
     with run.ledger.step(run.id, "plan", str(partition)), run.workspace.scratch() as scratch:
         wrote = run.folder.manifests("transform", run.partitions)
         snapshot = run.folder.manifests("snapshot", run.segments)
-        with duck.connect(scratch) as connection:
+        with run.connect(scratch) as connection:
             for target in run.migration.targets:
                 files = before_files(run, snapshot, target, partition, scratch)
                 duck.relation(connection, f"is_{target.id}", files, source_schema(target.table))
@@ -233,7 +233,7 @@ def outcome(run: Run) -> dict[str, int] | None:
     count = dict.fromkeys(("deleted", "put_back", "as_before", "kept"), 0)
     of_verb = {REMOVE: "deleted", ADD: "put_back", CHANGE: "put_back", KEEP: "as_before", DRIFT: "kept"}
     fields = pa.schema([pa.field(name, pa.string()) for name in ("_verb", KEY)])
-    with run.workspace.scratch() as scratch, duck.connect(scratch) as connection:
+    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
         try:
             plans = run.folder.manifests("plan", run.partitions)
         except ArtifactError:

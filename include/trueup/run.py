@@ -8,8 +8,12 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
+import duckdb
+
+from . import duck
 from .errors import ArtifactError, OptionsError
 from .holding import holding
 from .ledger import Ledger
@@ -136,7 +140,8 @@ LAST = "last"
 class Run:
     """A run, as a step sees it. `store` gives the store behind a connection id; `options` has its partitions and
     segments chosen. `holder` names this process where it is the whole run (`ledger.this_process`). `undoes` makes it a
-    rollback: the run whose writes it takes back; before preflight also Airflow's name of that run, or `LAST`."""
+    rollback: the run whose writes it takes back; before preflight also Airflow's name of that run, or `LAST`. `database`
+    is one that steps of the run share (`duck.connect`), where one process does several; None: each opens its own."""
 
     id: str
     dag_id: str
@@ -147,6 +152,7 @@ class Run:
     store: Callable[[str], Store]
     holder: str | None = None
     undoes: str | None = None
+    database: duckdb.DuckDBPyConnection | None = None
 
     def chosen(self) -> Run:
         """The run with what its preflight chose; itself, if it has not been through it."""
@@ -196,6 +202,10 @@ class Run:
     def identity(self, target: Target) -> str:
         """What a hold on the target is taken on."""
         return self.store_of(target.table).identity(target.table)
+
+    def connect(self, scratch: Path) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """A connection to DuckDB for a step: to the database that steps share, else to one that spills to `scratch`."""
+        return duck.connect(scratch) if self.database is None else duck.connect_to(self.database)
 
     def holding(self) -> AbstractContextManager[Callable[[], None]]:
         """Hold every target while the block runs (`holding.holding`)."""

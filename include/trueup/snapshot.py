@@ -175,7 +175,7 @@ def _read(run: Run, store: Store, read: _Read, segment: int, scratch: Path, step
     reader = pa.RecordBatchReader.from_batches(arrow_schema(read.table), _logged(batches, read, segment))
     folder = scratch / f"{read.id}-{segment}"
     (own := scratch / f"{read.id}-{segment}.spill").mkdir()
-    with duck.connect(own) as connection:
+    with run.connect(own) as connection:
         connection.register("read", reader)
         rows = f"SELECT *, {key_text(read.table.key)} AS {KEY} FROM read"
         copy_partitions(connection, rows, read.partition_by, run.partitions, folder)
@@ -245,7 +245,7 @@ def look_ups(run: Run) -> dict[str, int]:
     with run.ledger.step(run.id, "look_ups", "0"), run.workspace.scratch() as scratch:
         manifests = run.folder.manifests("snapshot", run.segments)
         files, rows = [], {}
-        with duck.connect(scratch) as connection:
+        with run.connect(scratch) as connection:
             for source in run.migration.sources:
                 relate_source(connection, run, source, manifests, None, scratch)
             for name, path in run.migration.shared.items():

@@ -28,7 +28,7 @@ def answer(run: Run) -> list[dict[str, Any]]:
     """
     if not run.migration.statements:
         return []
-    with run.workspace.scratch() as scratch, duck.connect(scratch) as connection:
+    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
         _relate(connection, run, scratch)
         answers = [_answer(connection, run, statement) for statement in run.migration.statements]
     run.folder.write(ANSWERS, json.dumps(answers, indent=1))

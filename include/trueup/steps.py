@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -228,10 +228,11 @@ def skipped(step: Step, run: Run) -> bool:
 
 def carry_out(step: Step, run: Run, part: int) -> Any:
     """Do a part of the step. In mode apply the run's hold on its targets is taken or renewed all the while, so that no
-    other run writes between this one's plan and its last proof. Raises `TargetHeldError` once another run has them."""
+    other run writes between this one's plan and its last proof; steps that write do so themselves. Raises
+    `TargetHeldError` once another run has them."""
     from .run import Mode
 
-    with run.holding() if run.options.mode is Mode.APPLY else nullcontext():
+    with run.holding() if run.options.mode is Mode.APPLY and not step.writes else nullcontext():
         return step.do(run, part)
 
 
@@ -249,22 +250,24 @@ def walk(
 
     `seen` is called before each step. Raises what a step raises, after the report is written.
     """
-    from . import rollback_preflight, snapshot
+    from . import duck, rollback_preflight, snapshot
     from .report import report
 
     forward = run.undoes is None
     preflight = snapshot.preflight if forward else rollback_preflight.preflight
-    try:
-        preflight(run, triggered_by)
-        run = run.chosen()
-        for step in steps(run.migration) if forward else rollback_steps(run.migration):
-            if skipped(step, run):
-                continue
-            if seen:
-                seen(step)
-            with ThreadPoolExecutor(at_once) as pool:
-                list(pool.map(partial(carry_out, step, run), range(parts(step, run))))
-    except Exception:
-        report(run)
-        raise
-    return report(run)
+    with run.workspace.scratch() as scratch, duck.connect(scratch) as database:
+        run = replace(run, database=database)
+        try:
+            preflight(run, triggered_by)
+            run = run.chosen()
+            for step in steps(run.migration) if forward else rollback_steps(run.migration):
+                if skipped(step, run):
+                    continue
+                if seen:
+                    seen(step)
+                with ThreadPoolExecutor(at_once) as pool:
+                    list(pool.map(partial(carry_out, step, run), range(parts(step, run))))
+        except Exception:
+            report(run)
+            raise
+        return report(run)

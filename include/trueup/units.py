@@ -24,7 +24,7 @@ def batches(run: Run, phase: Phase, partition: int) -> Iterator[Batch]:
     add, to change or to remove, that; the same batches under the same numbers at every call."""
     sizes = run.folder.read_json("run.json")["batch_rows"]
     size = max(1, min(sizes[output.target] for output in phase.outputs) // len(phase.outputs))
-    with run.workspace.scratch() as scratch, duck.connect(scratch) as connection:
+    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
         for output in phase.outputs:
             path = duck.literal(str(run.folder.fetch(planned(run, output.name, partition), scratch)))
             connection.execute(

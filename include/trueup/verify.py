@@ -53,7 +53,7 @@ def verify(run: Run, phase: Phase, partition: int) -> dict[str, dict[str, Any]]:
 
 def _verify(run: Run, phase: Phase, output: Output, partition: int, scratch: Path) -> tuple[Artifact, dict[str, Any]]:
     target = run.migration.target(output.target)
-    with duck.connect(scratch) as connection:
+    with run.connect(scratch) as connection:
         _relate(connection, run, target, phase, output, partition, scratch)
         compared = duck.count(connection, "SELECT count(*) FROM expected")
         connection.execute(_suspects(target))
