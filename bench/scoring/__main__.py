@@ -166,7 +166,7 @@ def results(found: Sequence[Measured], sessions: int, arguments: Sequence[str]) 
             "a copy of the same database; what the target then held was compared by a hash over all rows, and was the same."
         ),
         "",
-        "| | sessions written | wall | sessions/s | client CPU | PostgreSQL's CPU | client's peak memory |",
+        "| | sessions written | wall | sessions/s | client CPU | PostgreSQL's CPU | peak memory of a client process |",
         "|---|--:|--:|--:|--:|--:|--:|",
     ]
     for m in found:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -64,49 +63,18 @@ def loop(uri: str) -> int:
     return len(ids)
 
 
-def trueup(uri: str, ledger_uri: str, workspace: str, workers: int) -> dict[str, Any]:
-    """(e): plan, apply and prove every row; what each step took."""
-    from include.migrations.scoring_results.migration import migration
-    from include.trueup.ledger import Ledger, this_process
-    from include.trueup.run import Options, Run
-    from include.trueup.steps import Step, walk
-    from include.trueup.stores.postgres import PostgresStore
-    from include.trueup.workspace import Workspace
-
-    store, ledger = PostgresStore(uri), Ledger(ledger_uri)
-    run = Run(
-        id="bench",
-        dag_id=migration.id,
-        migration=migration,
-        options=Options(),
-        ledger=ledger,
-        workspace=Workspace(workspace),
-        store=lambda _: store,
-        holder=this_process(),
-    )
-    laps, began, running = [], time.monotonic(), "preflight"
-
-    def seen(step: Step) -> None:
-        nonlocal began, running
-        laps.append((running, time.monotonic() - began))
-        began, running = time.monotonic(), f"{step.phase.id}: {step.id}" if step.phase else step.id
-
-    walk(run, at_once=workers, seen=seen)
-    laps.append((f"{running}, report", time.monotonic() - began))
-    rows = sum(phase["written"] for phase in ledger.applied(run.id).values())
-    return {"rows": rows, "steps": laps, "partitions": run.folder.read_json("run.json")["options"]["partitions"]}
-
-
 def contest(name: str, uri: str, **more: Any) -> dict[str, Any]:
     """Migrate; at least `rows`, the target rows written, and `peak_bytes`, the most memory that this process had."""
     found: dict[str, Any]
     if name == "c":
         found = {"rows": loop(uri)}
     elif name.startswith("e"):
+        from .workers import trueup
+
         found = trueup(uri, **more)
     else:
         found = {"rows": statement(uri, "256MB" if name == "b" else None, more.get("schema", "public"))}
-    return {**found, "peak_bytes": peak_bytes()}
+    return {"peak_bytes": peak_bytes(), **found}
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
                     query = _planned(run, phase, output, rows, unit_verb(phase, verb, "s"))
                     file, facts[output.name] = write_plan(connection, output, query, partition, scratch)
                     made.append(file)
-                    findings = _findings(run, phase, output, rows, facts[output.name])
+                    findings = _findings(run, phase, output, rows, facts[output.name], checked[output.target])
                     made += write_findings(connection, phase, output, findings, partition, scratch)
             for target in targets:
                 # where the migration owns columns only, a row outside the window stays as it is, and that is proven too
@@ -167,8 +167,10 @@ def _planned(run: Run, phase: Phase, output: Output, rows: str, verb: str) -> st
     return query
 
 
-def _findings(run: Run, phase: Phase, output: Output, rows: str, verbs: dict[str, int]) -> list[str]:
-    """SQL: the findings of planning an output, a query each."""
+def _findings(
+    run: Run, phase: Phase, output: Output, rows: str, verbs: dict[str, int], checked: bool | None
+) -> list[str]:
+    """SQL: the findings of planning an output, a query each; `checked` is None where no run was before this one."""
     target = run.migration.target(output.target)
     plan, known = duck.identifier(f"plan_{output.name}"), duck.identifier(f"known_{target.id}")
     found = []
@@ -185,7 +187,7 @@ def _findings(run: Run, phase: Phase, output: Output, rows: str, verbs: dict[str
         then = "'; it is left alone: mend it, or let a run overwrite it (overwrite_drift)'"
         those = f"{rows} AND s.{KEY} IN (SELECT {KEY} FROM {plan} WHERE _verb = '{DRIFT}')"
         found.append(said(target, "s", DRIFT, f"{alone} || {then}", those))
-    if verbs[ADD]:
+    if verbs[ADD] and checked is not None:
         those = f"FROM {plan} p JOIN {known} k ON p.{KEY} = k.{KEY} WHERE p._verb = '{ADD}' AND k.there"
         words = "'was there and is gone: somebody deleted it; it is added again'"
         found.append(said(target, "p", DELETED_SINCE, words, those))

@@ -2,16 +2,18 @@
 -- they are, never through a double; the engine brings the payload into canonical form.
 
 CREATE OR REPLACE TEMP TABLE types_of AS
-SELECT session_id, string_agg(
-    '{"type_code":' || json_or_null(type_code) || ',"fit":' || coalesce(fit, 'null') || ',"share":' || coalesce(share, 'null')
-    || ',"rank":' || coalesce(CAST(rank AS VARCHAR), 'null') || '}', ',' ORDER BY rank NULLS LAST, type_code) AS listed
+SELECT session_id, array_to_string(list(
+    concat('{"type_code":', json_or_null(type_code), ',"fit":', coalesce(fit, 'null'), ',"share":', coalesce(share, 'null'),
+        ',"rank":', coalesce(CAST(rank AS VARCHAR), 'null'), '}') ORDER BY rank NULLS LAST, type_code
+), ',') AS listed
 FROM types
 GROUP BY session_id;
 
 CREATE OR REPLACE TEMP TABLE functions_of AS
-SELECT session_id, string_agg(
-    '{"func_code":' || json_or_null(func_code) || ',"strength":' || coalesce(strength, 'null')
-    || ',"dimension":' || coalesce(CAST(dimension AS VARCHAR), 'null') || '}', ',' ORDER BY func_code) AS listed
+SELECT session_id, array_to_string(list(
+    concat('{"func_code":', json_or_null(func_code), ',"strength":', coalesce(strength, 'null'),
+        ',"dimension":', coalesce(CAST(dimension AS VARCHAR), 'null'), '}') ORDER BY func_code
+), ',') AS listed
 FROM functions
 GROUP BY session_id;
 
@@ -29,21 +31,21 @@ SELECT
     p.type_code,
     p.confidence,
     p.results_version AS scoring_version,
-    '{"version":' || json_or_null(p.results_version) || ',"results_version":' || json_or_null(p.results_version)
-    || ',"profile":{"session_id":' || json_or_null(p.session_id) || ',"type_code":' || json_or_null(p.type_code)
-    || ',"confidence":' || coalesce(p.confidence, 'null') || ',"base_func":' || json_or_null(p.base_func)
-    || ',"creative_func":' || json_or_null(p.creative_func) || ',"overlay":' || json_or_null(p.overlay)
-    || ',"results_version":' || json_or_null(p.results_version)
-    || CASE WHEN p._extra IS NULL THEN '' ELSE ',' || substr(p._extra, 2, length(p._extra) - 2) END
-    || coalesce(m.nulls, '')
-    || '},"types":[' || t.listed || '],"functions":[' || coalesce(f.listed, '') || '],"state":' || CASE
-        WHEN a.session_id IS NULL THEN '{}'
-        ELSE '{"overlay_band":' || json_or_null(a.overlay_band) || ',"effective_confidence":'
-            || coalesce(a.effective_confidence, 'null') || ',"blocks":' || coalesce(a.blocks, 'null') || '}'
-    END
-    || ',"session":{"id":' || json_or_null(s.id) || ',"status":' || json_or_null(s.status)
-    || ',"started_at":' || coalesce('"' || json_timestamp(s.started_at) || '"', 'null')
-    || ',"completed_at":' || coalesce('"' || json_timestamp(s.completed_at) || '"', 'null') || '}}' AS payload,
+    concat(
+        '{"version":', json_or_null(p.results_version), ',"results_version":', json_or_null(p.results_version),
+        ',"profile":{"session_id":', json_or_null(p.session_id), ',"type_code":', json_or_null(p.type_code),
+        ',"confidence":', coalesce(p.confidence, 'null'), ',"base_func":', json_or_null(p.base_func),
+        ',"creative_func":', json_or_null(p.creative_func), ',"overlay":', json_or_null(p.overlay),
+        ',"results_version":', json_or_null(p.results_version),
+        CASE WHEN p._extra IS NOT NULL THEN ',' || substr(p._extra, 2, length(p._extra) - 2) END,
+        m.nulls,
+        '},"types":[', t.listed, '],"functions":[', f.listed, '],"state":{', CASE WHEN a.session_id IS NOT NULL THEN concat(
+            '"overlay_band":', json_or_null(a.overlay_band), ',"effective_confidence":',
+            coalesce(a.effective_confidence, 'null'), ',"blocks":', coalesce(a.blocks, 'null')) END,
+        '},"session":{"id":', json_or_null(s.id), ',"status":', json_or_null(s.status),
+        ',"started_at":', coalesce('"' || json_timestamp(s.started_at) || '"', 'null'),
+        ',"completed_at":', coalesce('"' || json_timestamp(s.completed_at) || '"', 'null'), '}}'
+    ) AS payload, -- concat leaves nulls out
     p.updated_at AS computed_at,
     p.session_id AS _source
 FROM profiles p

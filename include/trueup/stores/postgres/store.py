@@ -18,6 +18,8 @@ from .failures import translated
 from .session import Address, held_snapshot, script_session, session
 
 _SNAPSHOT_SECONDS = 24 * 3600
+# An even number of backslashes before it: the escape itself, not text about it.
+_NUL_ESCAPE = r"(^|[^\\])(\\\\)*\\u0000"
 
 
 class PostgresStore:
@@ -32,7 +34,7 @@ class PostgresStore:
 
     kind = "postgres"
     one_state = True
-    batch_rows = 20_000
+    batch_rows = 3_000
     writers = 2
 
     def __init__(
@@ -166,9 +168,9 @@ class PostgresStore:
             column = _quoted(name)
             if type_ is Type.TEXT:
                 checks.append((f"contains({column}, chr(0))", f"{name} has the character NUL"))
-            if type_ is Type.JSON:  # an even number of backslashes before it: the escape itself, not text about it
-                pattern = r"(^|[^\\])(\\\\)*\\u0000"
-                checks.append((f"regexp_matches({column}, '{pattern}')", f"{name} has the character NUL"))
+            if type_ is Type.JSON:
+                escape = f"contains({column}, '\\u0000') AND regexp_matches({column}, '{_NUL_ESCAPE}')"
+                checks.append((escape, f"{name} has the character NUL"))
         cases = " ".join(f"WHEN {condition} THEN {_literal(message)}" for condition, message in checks)
         return (
             f"SELECT _row_id, message FROM (SELECT _row_id, CASE {cases} END AS message FROM {rows})"
