@@ -13,7 +13,6 @@ Great Expectations is imported when a suite is first built, which takes seconds.
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -90,10 +89,6 @@ def columns(suite: SuiteFactory) -> set[str]:
         return {column for expectation in expectations for column in named_columns(expectation)}
 
 
-LARGE = 10_000
-"""Rows from which a frame is worth a collection of its remains."""
-
-
 def evaluate(
     suite: SuiteFactory,
     frames: Iterable[pd.DataFrame],
@@ -125,8 +120,6 @@ def evaluate(
             seen += 1
             rows += len(frame)
             errors += _judged(judge, by_frame, frame.reset_index(drop=True), f"frame {seen}", key)
-            if len(frame) >= LARGE:
-                gc.collect()  # Great Expectations keeps a frame in cycles: without this, several of them
         if not seen:
             errors.append("there was nothing to check: no frame was given")
         elif not rows and not allow_empty:

@@ -8,32 +8,21 @@ is migrated day by day is what one full run gives.
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
-from duckdb.func import SPECIAL
 
 from . import duck
 from .errors import DeclarationError
+from .inputs import SQL, cast, relate
 from .model import Derived, Output, Phase, Source, Target, Type
 from .names import EXTRA, KEY, MISTYPED, SOURCE_KEY
-from .run import Run, Window
-from .snapshot import copy_partitions, publish_partitions, relate_source
+from .run import Run
+from .snapshot import copy_partitions, publish_partitions
 from .stores import arrow_schema, key_text
 from .workspace import Artifact, Manifest
 
-SQL = {
-    Type.TEXT: "VARCHAR",
-    Type.NUMBER: "VARCHAR",
-    Type.INTEGER: "BIGINT",
-    Type.BOOLEAN: "BOOLEAN",
-    Type.TIMESTAMP: "TIMESTAMPTZ",
-    Type.JSON: "VARCHAR",
-    Type.BINARY: "BLOB",
-}
 FINDINGS = {"_source": "VARCHAR", "key": "VARCHAR", "severity": "VARCHAR", "code": "VARCHAR", "message": "VARCHAR"}
 OUTSIDE_WINDOW = "outside_window"
 """Skipping rule: the row is not of the run's window."""
@@ -55,57 +44,6 @@ def transform(run: Run, partition: int) -> dict[str, dict[str, Any]]:
                 files += _publish(connection, run, phase, partition, scratch)
         run.folder.seal(Manifest(step="transform", part=f"{partition:03}", files=tuple(files), facts=facts))
     return facts
-
-
-def relate(connection: duckdb.DuckDBPyConnection, run: Run, partition: int, scratch: Path) -> None:
-    """Make everything that a transform sees a relation: sources, shared and derived relations, the still empty targets,
-    and `undeclared` (source, name), the columns that stores have and sources do not declare."""
-    migration = run.migration
-    manifests = run.folder.manifests("snapshot", run.segments)
-    for source in migration.sources:
-        relate_source(connection, run, source, manifests, partition, scratch)
-    if migration.shared:
-        (shared,) = run.folder.manifests("look_ups", 1)
-        for artifact in shared.files:
-            files = [run.folder.fetch(artifact, scratch)]
-            duck.relation(connection, Path(artifact.path).stem, files, pa.schema([]))
-    _relate_given(connection, run)
-    undeclared = run.folder.read_json("run.json")["undeclared"]
-    named = [(source, name) for source, names in undeclared.items() for name in names]
-    connection.execute("CREATE TEMP TABLE undeclared (source VARCHAR, name VARCHAR)")
-    if named:
-        connection.executemany("INSERT INTO undeclared VALUES (?, ?)", named)
-    _define_window(connection, run.options.window)
-    for derived in migration.derived:
-        columns = ", ".join(_cast(c, t) for c, t in derived.columns.items())
-        query = derived.query.read_text(encoding="utf-8").rstrip().rstrip(";")
-        own = ""
-        if derived.partition_by is not None:
-            own = f" WHERE {duck.partition(derived.partition_by, run.partitions)} = {partition}"
-        connection.execute(
-            f"CREATE TEMP TABLE {duck.identifier(derived.id)} AS "
-            f"SELECT {columns}, {key_text(derived.key)} AS {KEY} FROM ({query}\n){own}"
-        )
-    for target in migration.targets:
-        columns = ", ".join(f"{duck.identifier(c)} {SQL[t]}" for c, t in target.table.columns.items())
-        connection.execute(f"CREATE TEMP TABLE {duck.identifier(target.id)} ({columns}, {EXTRA} VARCHAR)")
-
-
-def _relate_given(connection: duckdb.DuckDBPyConnection, run: Run) -> None:
-    """Make the run's params and the declaration's constants relations, and its functions functions."""
-    chosen = {param.id: run.options.params.get(param.id, param.default) for param in run.migration.params}
-    given: dict[str, list[dict[str, str | None]]] = {
-        "params": [{"id": id, "value": None if value is None else str(value)} for id, value in chosen.items()]
-    }
-    for name, rows in (given | {name: [*map(dict, rows)] for name, rows in run.migration.constants.items()}).items():
-        columns = [*rows[0]] if rows else ["id", "value"]
-        table = pa.table({column: pa.array([row[column] for row in rows], pa.string()) for column in columns})
-        connection.register("_given", table)
-        connection.execute(f"CREATE TEMP TABLE {duck.identifier(name)} AS SELECT * FROM _given")
-        connection.unregister("_given")
-    for name, function in run.migration.functions.items():
-        texts: list[Any] = ["VARCHAR"] * len(inspect.signature(function).parameters)
-        connection.create_function(name, function, texts, "VARCHAR", null_handling=SPECIAL)
 
 
 def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> dict[str, Any]:
@@ -161,15 +99,11 @@ def _drop(connection: duckdb.DuckDBPyConnection, name: str) -> None:
         connection.execute(f"DROP {'VIEW' if found[0][0] == 'VIEW' else 'TABLE'} {duck.identifier(name)}")
 
 
-def _cast(column: str, type_: Type) -> str:
-    return f"CAST({duck.identifier(column)} AS {SQL[type_]}) AS {duck.identifier(column)}"
-
-
 def _canonical(column: str, type_: Type) -> str:
     """The column of its type; JSON, which a transform may write in any notation, in canonical form."""
     if type_ is Type.JSON:
         return f"canonical_json(CAST({duck.identifier(column)} AS VARCHAR)) AS {duck.identifier(column)}"
-    return _cast(column, type_)
+    return cast(column, type_)
 
 
 def _collect(connection: duckdb.DuckDBPyConnection, target: Target, output: Output) -> None:
@@ -227,15 +161,6 @@ def _reject_unwritable(connection: duckdb.DuckDBPyConnection, run: Run, phase: P
     for each in phase.outputs:
         connection.execute(f"DELETE FROM _{each.view} WHERE {SOURCE_KEY} IN {rejected}")
     connection.execute(f"DELETE FROM _findings WHERE severity <> 'reject' AND _source IN {rejected}")
-
-
-def _define_window(connection: duckdb.DuckDBPyConnection, window: Window | None) -> None:
-    """`in_window(instant)`: whether the run is about it."""
-    condition = "true"
-    if window is not None:
-        start, end = (f"CAST({duck.literal(t.isoformat())} AS TIMESTAMPTZ)" for t in (window.start, window.end))
-        condition = f"coalesce(instant >= {start} AND instant < {end}, false)"
-    connection.execute(f"CREATE OR REPLACE TEMP MACRO in_window(instant) AS {condition}")
 
 
 def _mark_window(connection: duckdb.DuckDBPyConnection, driver: Source | Derived) -> None:

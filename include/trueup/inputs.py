@@ -1,0 +1,93 @@
+"""What a transform sees, each a relation: sources, shared and derived relations, params and constants, the targets."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from duckdb.func import SPECIAL
+
+from . import duck
+from .model import Type
+from .names import EXTRA, KEY
+from .run import Run, Window
+from .snapshot import relate_source
+from .stores import key_text
+
+SQL = {
+    Type.TEXT: "VARCHAR",
+    Type.NUMBER: "VARCHAR",
+    Type.INTEGER: "BIGINT",
+    Type.BOOLEAN: "BOOLEAN",
+    Type.TIMESTAMP: "TIMESTAMPTZ",
+    Type.JSON: "VARCHAR",
+    Type.BINARY: "BLOB",
+}
+
+
+def relate(connection: duckdb.DuckDBPyConnection, run: Run, partition: int, scratch: Path) -> None:
+    """Make everything that a transform sees a relation: sources, shared and derived relations, the still empty targets,
+    and `undeclared` (source, name), the columns that stores have and sources do not declare."""
+    migration = run.migration
+    manifests = run.folder.manifests("snapshot", run.segments)
+    for source in migration.sources:
+        relate_source(connection, run, source, manifests, partition, scratch)
+    if migration.shared:
+        (shared,) = run.folder.manifests("look_ups", 1)
+        for artifact in shared.files:
+            files = [run.folder.fetch(artifact, scratch)]
+            duck.relation(connection, Path(artifact.path).stem, files, pa.schema([]))
+    _relate_given(connection, run)
+    undeclared = run.folder.read_json("run.json")["undeclared"]
+    named = [(source, name) for source, names in undeclared.items() for name in names]
+    connection.execute("CREATE TEMP TABLE undeclared (source VARCHAR, name VARCHAR)")
+    if named:
+        connection.executemany("INSERT INTO undeclared VALUES (?, ?)", named)
+    _define_window(connection, run.options.window)
+    for derived in migration.derived:
+        columns = ", ".join(cast(c, t) for c, t in derived.columns.items())
+        query = derived.query.read_text(encoding="utf-8").rstrip().rstrip(";")
+        own = ""
+        if derived.partition_by is not None:
+            own = f" WHERE {duck.partition(derived.partition_by, run.partitions)} = {partition}"
+        connection.execute(
+            f"CREATE TEMP TABLE {duck.identifier(derived.id)} AS "
+            f"SELECT {columns}, {key_text(derived.key)} AS {KEY} FROM ({query}\n){own}"
+        )
+    for target in migration.targets:
+        columns = ", ".join(f"{duck.identifier(c)} {SQL[t]}" for c, t in target.table.columns.items())
+        connection.execute(f"CREATE TEMP TABLE {duck.identifier(target.id)} ({columns}, {EXTRA} VARCHAR)")
+
+
+def _relate_given(connection: duckdb.DuckDBPyConnection, run: Run) -> None:
+    """Make the run's params and the declaration's constants relations, and its functions functions."""
+    chosen = {param.id: run.options.params.get(param.id, param.default) for param in run.migration.params}
+    given: dict[str, list[dict[str, str | None]]] = {
+        "params": [{"id": id, "value": None if value is None else str(value)} for id, value in chosen.items()]
+    }
+    for name, rows in (given | {name: [*map(dict, rows)] for name, rows in run.migration.constants.items()}).items():
+        columns = [*rows[0]] if rows else ["id", "value"]
+        table = pa.table({column: pa.array([row[column] for row in rows], pa.string()) for column in columns})
+        connection.register("_given", table)
+        connection.execute(f"CREATE TEMP TABLE {duck.identifier(name)} AS SELECT * FROM _given")
+        connection.unregister("_given")
+    for name, function in run.migration.functions.items():
+        texts: list[Any] = ["VARCHAR"] * len(inspect.signature(function).parameters)
+        connection.create_function(name, function, texts, "VARCHAR", null_handling=SPECIAL)
+
+
+def _define_window(connection: duckdb.DuckDBPyConnection, window: Window | None) -> None:
+    """`in_window(instant)`: whether the run is about it."""
+    condition = "true"
+    if window is not None:
+        start, end = (f"CAST({duck.literal(t.isoformat())} AS TIMESTAMPTZ)" for t in (window.start, window.end))
+        condition = f"coalesce(instant >= {start} AND instant < {end}, false)"
+    connection.execute(f"CREATE OR REPLACE TEMP MACRO in_window(instant) AS {condition}")
+
+
+def cast(column: str, type_: Type) -> str:
+    """SQL: the column, of its type in DuckDB."""
+    return f"CAST({duck.identifier(column)} AS {SQL[type_]}) AS {duck.identifier(column)}"
