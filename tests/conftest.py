@@ -7,7 +7,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from include.embedded import postgres
 from include.trueup.ledger import Ledger
@@ -26,19 +28,32 @@ def postgres_server() -> Iterator[postgres.Server]:
         server.stop()
 
 
-@pytest.fixture
-def ledger_uri(postgres_server: postgres.Server) -> str:
-    """The URI of an empty database for a ledger."""
-    name = f"ledger_{next(_names)}"
+@pytest.fixture(scope="session")
+def ledger_template(postgres_server: postgres.Server) -> str:
+    """The name of a database with an empty ledger: to copy it takes less time than to make one."""
+    name = "ledger_template"
     postgres_server.create_database(name)
+    made = Ledger(postgres_server.uri(name))
+    made.upgrade()
+    made.close()
+    return name
+
+
+@pytest.fixture
+def ledger_uri(postgres_server: postgres.Server, ledger_template: str) -> str:
+    """The URI of a database with an empty ledger."""
+    name = f"ledger_{next(_names)}"
+    with psycopg.connect(postgres_server.uri(), autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(ledger_template))
+        )
     return postgres_server.uri(name)
 
 
 @pytest.fixture
 def ledger(ledger_uri: str) -> Iterator[Ledger]:
-    """A ledger, upgraded."""
+    """A ledger."""
     made = Ledger(ledger_uri)
-    made.upgrade()
     yield made
     made.close()
 

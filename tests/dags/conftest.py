@@ -56,6 +56,27 @@ def impatient() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def synced_once() -> Iterator[None]:
+    """dag.test() reads every DAG of the folder and enters it into the database, at every call: half of a small run."""
+    from airflow.dag_processing import dagbag
+
+    read, sync, synced = dagbag.BundleDagBag, dagbag.sync_bag_to_db, set()
+
+    def read_once(*, bundle_name: str, **more: Any) -> Any:
+        return None if bundle_name in synced else read(bundle_name=bundle_name, **more)
+
+    def sync_once(bag: Any, bundle_name: str, *more: Any) -> None:
+        if bag is not None:
+            sync(bag, bundle_name, *more)
+            synced.add(bundle_name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dagbag, "BundleDagBag", read_once)
+        patch.setattr(dagbag, "sync_bag_to_db", sync_once)
+        yield
+
+
 @pytest.fixture(scope="session")
 def dag_bag(airflow_database: None) -> Any:
     """Every DAG of this project, as Airflow parses them."""

@@ -1,14 +1,13 @@
-"""A run in a process of its own, to be killed: `python -m tests.faults.kill_walk <run id> <endpoint> <ledger> <workspace>`.
-
-With a step's id as fifth argument, only that step's parts are done (as Airflow's retry of a task does), else all.
-"""
+"""A run of a migration in a process of its own, to be killed:
+`python -m tests.faults.kill_walk <migration> <endpoint> <ledger> <workspace> <step>`, from that step on, as Airflow's
+retry of a task goes on, or from `preflight`."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from importlib import import_module
 
-from include.migrations.kpi_linking.migration import migration
 from include.trueup.ledger import Ledger
 from include.trueup.run import Options
 from include.trueup.snapshot import preflight
@@ -17,10 +16,11 @@ from include.trueup.workspace import Workspace
 from tests.engines import run_of, store_at
 
 if __name__ == "__main__":
-    run_id, endpoint, ledger_uri, folder, first = sys.argv[1:]
+    migration_id, endpoint, ledger_uri, folder, first = sys.argv[1:]
+    migration = import_module(f"include.migrations.{migration_id}.migration").migration
     store = store_at(endpoint)
     store.batch_rows = 50  # many batches, so that there is much to be killed between
-    run = run_of(migration, Ledger(ledger_uri), Workspace(folder), lambda _: store, run_id, partitions=3, segments=2)
+    run = run_of(migration, Ledger(ledger_uri), Workspace(folder), lambda _: store, partitions=3, segments=2)
     if first == "preflight":
         run = replace(run, options=preflight(run))
     else:

@@ -9,14 +9,15 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from include.migrations.kpi_linking import sample
-from include.migrations.kpi_linking.migration import migration
+from include.embedded import postgres
 from include.trueup.ledger import Ledger
+from include.trueup.model import Migration
 from include.trueup.report import report
 from include.trueup.run import Options
 from include.trueup.stores.dynamodb import DynamoDBStore
@@ -25,11 +26,24 @@ from tests.engines import fastest_engine, few_rows, items, run_of, store_at
 from tests.migrations.kpi_linking_oracle import by_id
 
 ROOT = Path(__file__).parent.parent.parent
-TABLES = [t.table.name for t in migration.targets]
+MIGRATIONS = ("kpi_linking", "checkins")
+"""One whose rows are written in batches, and one whose rows are written two by two, in transactions."""
+KILLS = 7
+SEED = 0
 
 
-def start(run_id: str, endpoint: str, ledger_uri: str, folder: str, first: str) -> subprocess.Popen[str]:
-    arguments = [run_id, endpoint, ledger_uri, folder, first]
+def migration_of(migration_id: str) -> Migration:
+    found: Migration = import_module(f"include.migrations.{migration_id}.migration").migration
+    return found
+
+
+def fill(migration_id: str, store: DynamoDBStore) -> None:
+    with few_rows():
+        import_module(f"include.migrations.{migration_id}.sample").fill(lambda _: store)
+
+
+def start(migration_id: str, endpoint: str, ledger_uri: str, folder: str, first: str) -> subprocess.Popen[str]:
+    arguments = [migration_id, endpoint, ledger_uri, folder, first]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
         [sys.executable, "-m", "tests.faults.kill_walk", *arguments],
@@ -40,10 +54,10 @@ def start(run_id: str, endpoint: str, ledger_uri: str, folder: str, first: str) 
     )
 
 
-def outcome(store: DynamoDBStore, ledger: Ledger, folder: str, run_id: str) -> dict[str, Any]:
+def outcome(migration_id: str, store: DynamoDBStore, ledger: Ledger, folder: str) -> dict[str, Any]:
     """All that may not depend on having been killed: tables, ledger counts, report less times, tries and hashes."""
-    workspace = Workspace(folder)
-    run = run_of(migration, ledger, workspace, lambda _: store, run_id)
+    migration = migration_of(migration_id)
+    run = run_of(migration, ledger, Workspace(folder), lambda _: store)
     run = replace(run, options=Options.from_json(run.folder.read_json("run.json")["options"]))
     report(run)
     facts = run.folder.read_json("report.json")
@@ -52,7 +66,7 @@ def outcome(store: DynamoDBStore, ledger: Ledger, folder: str, run_id: str) -> d
     kept = {k: facts[k] for k in ("migration", "verdict", "gates", "proof", "findings")}
     proof = [{k: v for k, v in p.items() if k != "reread"} for p in kept.pop("proof")]
     return {
-        "tables": {t: by_id(items(store, t)) for t in TABLES},
+        "tables": {t.table.name: by_id(items(store, t.table.name)) for t in migration.targets},
         "applied": applied,
         "plan": plan,
         "proof": proof,
@@ -60,42 +74,39 @@ def outcome(store: DynamoDBStore, ledger: Ledger, folder: str, run_id: str) -> d
     }
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, postgres_server: Any) -> tuple[dict[str, Any], float]:
-    """What a run that nobody disturbs ends with, and how long it applies for, in seconds."""
-    postgres_server.create_database("kill_undisturbed")
-    uri, folder = postgres_server.uri("kill_undisturbed"), str(tmp_path_factory.mktemp("undisturbed"))
+@pytest.fixture(scope="module", params=MIGRATIONS)
+def undisturbed(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres_server: postgres.Server
+) -> tuple[str, dict[str, Any], float]:
+    """A migration, what a run of it that nobody disturbs ends with, and how long that applies for, in seconds."""
+    migration_id = request.param
+    postgres_server.create_database(f"kill_{migration_id}")
+    uri, folder = postgres_server.uri(f"kill_{migration_id}"), str(tmp_path_factory.mktemp("undisturbed"))
     with fastest_engine() as engine:
         store = store_at(engine.endpoint)
-        with few_rows():
-            sample.fill(lambda _: store)
-        with start("run", engine.endpoint, uri, folder, "preflight") as process:
+        fill(migration_id, store)
+        with start(migration_id, engine.endpoint, uri, folder, "preflight") as process:
             assert process.stdout is not None
             assert list(process.stdout)[-1] == "done\n"
         ledger = Ledger(uri)
         times = [s for s in ledger.steps("run") if s["step"].startswith("apply/")]
         seconds = max(s["ended_at"] for s in times) - min(s["started_at"] for s in times)
-        found = outcome(store, ledger, folder, "run")
+        found = outcome(migration_id, store, ledger, folder)
         ledger.close()
-    return found, seconds.total_seconds()
-
-
-KILLS = 10
-SEED = 0
+    return migration_id, found, seconds.total_seconds()
 
 
 def test_killed_while_applying_and_tried_again(
-    undisturbed: tuple[dict[str, Any], float], ledger: Ledger, ledger_uri: str, tmp_path: Path
+    undisturbed: tuple[str, dict[str, Any], float], ledger: Ledger, ledger_uri: str, tmp_path: Path
 ) -> None:
-    expected, seconds = undisturbed
+    migration_id, expected, seconds = undisturbed
     chance = random.Random(SEED)
     with fastest_engine() as engine:
         store = store_at(engine.endpoint)
-        with few_rows():
-            sample.fill(lambda _: store)
+        fill(migration_id, store)
         first, kills, ended = "preflight", 0, False
         while not ended:
-            with start("run", engine.endpoint, ledger_uri, str(tmp_path), first) as process:
+            with start(migration_id, engine.endpoint, ledger_uri, str(tmp_path), first) as process:
                 assert process.stdout is not None
                 for line in process.stdout:
                     ended = line == "done\n"
@@ -107,4 +118,4 @@ def test_killed_while_applying_and_tried_again(
                         kills += 1
             assert process.returncode in (0, -signal.SIGKILL)
         assert kills == KILLS
-        assert outcome(store, ledger, str(tmp_path), "run") == expected
+        assert outcome(migration_id, store, ledger, str(tmp_path)) == expected

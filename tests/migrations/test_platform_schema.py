@@ -75,7 +75,7 @@ def report(run: SchemaRun) -> dict[str, object]:
 
 
 def clones(databases: Databases) -> list[tuple[str]]:
-    return run_sql(databases.uri("auth"), "SELECT datname FROM pg_database WHERE datname LIKE 'trueup%'")
+    return run_sql(databases.uri("auth"), "SELECT datname FROM pg_database WHERE datname LIKE 'trueup~_%' ESCAPE '~'")
 
 
 def test_up_and_down_through_every_phase(databases: Databases) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -360,3 +361,20 @@ print(sorted(gate.columns(gate.proof_suite)))
     done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
     assert "unverified" in done.stdout
     assert done.stderr == ""
+
+
+def test_no_more_than_two_frames_are_in_memory() -> None:
+    there: list[int] = []
+    rows = 1_000
+
+    def frames() -> Iterator[pd.DataFrame]:
+        for number in range(5):
+            there.append(sum(len(o) == rows for o in gc.get_objects() if isinstance(o, pd.DataFrame)))
+            yield pd.DataFrame({"_key": [f"{number}-{n}" for n in range(rows)]})
+
+    gc.disable()  # whether it comes by just then is chance
+    try:
+        evaluate(suite_of(gxe.ExpectColumnValuesToNotBeNull(column="_key")), frames(), gate="rows")
+    finally:
+        gc.enable()
+    assert max(there) <= 2, there

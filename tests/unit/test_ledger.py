@@ -13,21 +13,25 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
+from include.embedded import postgres
 from include.trueup.errors import StatusError, StoreUnavailableError, TargetHeldError
 from include.trueup.ledger import HOLD_SECONDS, Ledger, Status, this_process
 from include.trueup.ledger.status import TRANSITIONS
 from include.trueup.ledger.tables import holds
 from include.trueup.stores import Conflict, Outcome
+from tests.postgres_tables import new_database
 
 
 def begin(ledger: Ledger, run_id: str) -> None:
     ledger.begin(run_id, migration_id="m", dag_id="m", triggered_by="ada", options={})
 
 
-def test_upgrade_twice_and_at_once(ledger_uri: str) -> None:
+def test_upgrade_twice_and_at_once(postgres_server: postgres.Server) -> None:
+    empty = new_database(postgres_server)
+
     def upgrade() -> None:
         try:
-            Ledger(ledger_uri).upgrade()
+            Ledger(empty).upgrade()
         except Exception as error:
             failed.append(error)
 
@@ -38,7 +42,7 @@ def test_upgrade_twice_and_at_once(ledger_uri: str) -> None:
     for thread in threads:
         thread.join()
     assert failed == []
-    begin(Ledger(ledger_uri), "r")
+    begin(Ledger(empty), "r")
 
 
 def _with_status(ledger: Ledger, run_id: str, status: Status) -> None:
