@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ import pytest
 from include.embedded import postgres
 from include.migrations.checkins import migration as checkins
 from include.migrations.checkins import sample as checkins_sample
+from include.migrations.knowledge_embeddings import migration as knowledge_embeddings
+from include.migrations.knowledge_embeddings import sample as knowledge_embeddings_sample
 from include.migrations.kpi_linking import migration as kpi_linking
 from include.migrations.kpi_linking import sample as kpi_linking_sample
 from include.migrations.scoring_models import migration as scoring_models
@@ -35,6 +38,7 @@ CASES: dict[str, tuple[Any, Any, bool]] = {
     "checkins": (checkins, checkins_sample, False),
     "scoring_results": (scoring_results, scoring_results_sample, True),
     "scoring_models": (scoring_models, scoring_models_sample, True),
+    "knowledge_embeddings": (knowledge_embeddings, knowledge_embeddings_sample, True),
 }
 
 
@@ -57,8 +61,14 @@ def _rows(store: Store, table: Table) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("id", CASES)
 def test_back_to_exactly_what_was_there(
-    postgres_server: postgres.Server, ledger: Ledger, workspace: Workspace, id: str
+    postgres_server: postgres.Server,
+    ledger: Ledger,
+    workspace: Workspace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    id: str,
 ) -> None:
+    monkeypatch.setenv("TRUEUP_HOME", str(tmp_path / "home"))  # where vectors are remembered
     module, sample, in_postgres = CASES[id]
     migration: Migration = module.migration
     with _store(postgres_server, in_postgres) as store:
