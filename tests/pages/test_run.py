@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from include.embedded import postgres
 from include.trueup.workspace import Workspace
+from tests.postgres_tables import new_database
 
 from .conftest import EMPTY, HOSTILE, PAGES, RUN, Evidence
 
@@ -142,9 +144,12 @@ def test_migrations_and_history(viewer: Any) -> None:
 
 
 def test_a_ledger_that_was_never_made_is_an_empty_state(
-    signed_in: Callable[..., Any], behind: Callable[[str, Workspace], None], ledger_uri: str, tmp_path: Path
+    signed_in: Callable[..., Any],
+    behind: Callable[[str, Workspace], None],
+    postgres_server: postgres.Server,
+    tmp_path: Path,
 ) -> None:
-    behind(ledger_uri, Workspace(str(tmp_path / "empty")))
+    behind(new_database(postgres_server), Workspace(str(tmp_path / "empty")))
     client = signed_in("viewer")
     found = client.get(f"{DATA}/migrations").json()
     assert found["ledger"] is False

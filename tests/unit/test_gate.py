@@ -369,7 +369,7 @@ def test_no_more_than_two_frames_are_in_memory() -> None:
 
     def frames() -> Iterator[pd.DataFrame]:
         for number in range(5):
-            there.append(sum(len(o) == rows for o in gc.get_objects() if isinstance(o, pd.DataFrame)))
+            there.append(sum(type(o) is pd.DataFrame and len(o) == rows for o in gc.get_objects()))
             yield pd.DataFrame({"_key": [f"{number}-{n}" for n in range(rows)]})
 
     gc.disable()  # whether it comes by just then is chance
