@@ -78,9 +78,9 @@ class Phase:
     """One source table brought into one target table, or into two.
 
     `source` is the id of the source (or derived relation) whose rows this phase accounts for, `target` the id of the
-    target it writes. `transform` is a DuckDB script. It sees, as relations, every source (this partition; look-ups
-    whole), every derived and shared relation, and under each target's id the rows that earlier phases planned for it.
-    It must define two views:
+    target it writes. `transform` is a DuckDB script, or several that run in their order. It sees, as relations, every
+    source (this partition; look-ups whole), every derived and shared relation, and under each target's id the rows that
+    earlier phases planned for it. It must define two views:
 
     - `rows`: the target's columns, `_source`, and (optionally) `_extra` and `_mistyped`: one row per target row that
       should be; columns of the target that the migration does not own may be left out;
@@ -108,7 +108,7 @@ class Phase:
     title: str
     source: str
     target: str
-    transform: Path
+    transform: Path | tuple[Path, ...]
     suite: SuiteFactory
     also: str | None = None
     suite_also: SuiteFactory | None = None
@@ -118,9 +118,14 @@ class Phase:
 
     def __post_init__(self) -> None:
         check_id("phase", self.id)
-        for path in (self.transform, *self.after):
+        for path in (*self.scripts, *self.after):
             if not path.is_file():
                 raise DeclarationError(f"phase {self.id!r}: there is no script {path}")
+
+    @property
+    def scripts(self) -> tuple[Path, ...]:
+        """The scripts of `transform`."""
+        return self.transform if isinstance(self.transform, tuple) else (self.transform,)
 
     @property
     def suites(self) -> tuple[tuple[Output, SuiteFactory], ...]:

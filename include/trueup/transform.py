@@ -56,13 +56,16 @@ def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> 
     for name in ("rows", "rows_also", "findings", "figures"):
         _drop(connection, name)
     try:
-        connection.execute(phase.transform.read_text(encoding="utf-8"))
+        for script in phase.scripts:
+            connection.execute(script.read_text(encoding="utf-8"))
         for output in phase.outputs:
             _collect(connection, run.migration.target(output.target), output)
         columns = ", ".join(f"CAST({duck.identifier(c)} AS {t}) AS {duck.identifier(c)}" for c, t in FINDINGS.items())
         connection.execute(f"CREATE OR REPLACE TEMP TABLE _findings AS SELECT {columns} FROM findings")
     except duckdb.Error as error:
-        raise DeclarationError(f"phase {phase.id!r}: {phase.transform.name} does not run: {error}") from error
+        raise DeclarationError(
+            f"phase {phase.id!r}: {' and '.join(s.name for s in phase.scripts)} does not run: {error}"
+        ) from error
     unknown = connection.execute(
         "SELECT DISTINCT severity FROM _findings WHERE severity IS NULL OR severity NOT IN ('reject', 'warning', 'keep', 'skip')"
     ).fetchall()

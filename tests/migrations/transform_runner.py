@@ -68,7 +68,8 @@ def run(migration: Migration, legacy: dict[str, list[Item]], scratch: Path, part
                 _relate(connection, name, table)
             planned = {t.id: arrow_schema(t.table).empty_table() for t in migration.targets}
             for phase in migration.phases:
-                connection.execute(phase.transform.read_text(encoding="utf-8"))
+                for script in phase.scripts:
+                    connection.execute(script.read_text(encoding="utf-8"))
                 target = migration.target(phase.target).table
                 given = connection.sql("SELECT * FROM rows").to_arrow_table()
                 assert set(given.column_names) - {EXTRA} == {*target.columns, SOURCE_KEY}

@@ -67,9 +67,9 @@ NEW_DATA = _table(
 
 def _data_phase(id: str, title: str) -> Phase:
     suite = partial(suites.data, id)
-    source, transform = f"kpi_{id}", HERE / f"{id}.sql"
+    transform = (HERE / f"{id}.sql", HERE / "data.sql")
     return Phase(
-        id=id, title=title, source=source, target="kpi_data", transform=transform, suite=suite, allow_empty=True
+        id=id, title=title, source=f"kpi_{id}", target="kpi_data", transform=transform, suite=suite, allow_empty=True
     )
 
 
