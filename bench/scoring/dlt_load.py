@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 import tempfile
@@ -10,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 def load(uri: str) -> None:
     """Load the five tables into the schema `loaded`."""
+    os.environ["RUNTIME__LOG_LEVEL"] = "ERROR"  # it warns of each batch that it has JSON
     import dlt  # type: ignore[import-not-found]
     from dlt.sources.sql_database import sql_database  # type: ignore[import-not-found]
 
