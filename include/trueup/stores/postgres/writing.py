@@ -8,7 +8,6 @@ Rows are staged in the order of their keys, so that two batches lock common rows
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
@@ -22,20 +21,7 @@ from .. import Conflict, arrow_schema, key_text
 from . import catalog, columns
 from .catalog import Shape
 from .session import Address, Session, session
-
-_STAGE = "trueup_stage"
-_FROM_STAGE = sql.SQL("pg_temp.{} AS s").format(sql.Identifier(_STAGE))
-_ROW = "r"
-_JSON = Type.JSON
-
-
-@dataclass(frozen=True)
-class _Staged:
-    """A column of the staging table."""
-
-    name: str
-    type: Type
-    values: pa.ChunkedArray
+from .staging import FROM_STAGE, Staged, of_rows, stage
 
 
 def add(address: Address, table: Table, rows: pa.Table) -> list[Conflict]:
@@ -51,14 +37,14 @@ def add_in(opened: Session, table: Table, rows: pa.Table) -> list[Conflict]:
     shape = catalog.require_writable(opened, table)
     stored = [shape.columns[name] for name in table.columns]
     names = [f"n{i}" for i in range(len(stored))]
-    _stage(opened, _of_rows(table, rows, names))
+    stage(opened, of_rows(table, rows, names))
     _refuse_altered(opened, table, shape, rows, dict(zip(table.columns, names, strict=True)))
     inserted = opened.execute(
         sql.SQL("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {} ON CONFLICT DO NOTHING").format(
             _name(shape),
             _listed([sql.Identifier(column.name) for column in stored]),
             _listed([columns.staged(column, name) for column, name in zip(stored, names, strict=True)]),
-            _FROM_STAGE,
+            FROM_STAGE,
         )
     )
     if inserted == rows.num_rows:
@@ -97,12 +83,12 @@ def change_in(opened: Session, table: Table, rows: pa.Table, before: pa.Table) -
     differs = {name: _differs(rows[name], before[name]) for name in table.columns}
     changed = [i for i, name in enumerate(table.columns) if pc.any(differs[name]).as_py()]
     new_names = [f"n{i}" if i in changed else f"b{i}" for i in range(len(stored))]
-    staged = _of_rows(table, before, [f"b{i}" for i in range(len(stored))])
+    staged = of_rows(table, before, [f"b{i}" for i in range(len(stored))])
     for i in changed:
         name = list(table.columns)[i]
-        staged += [_Staged(f"n{i}", table.columns[name], rows[name]), _Staged(f"d{i}", Type.BOOLEAN, differs[name])]
+        staged += [Staged(f"n{i}", table.columns[name], rows[name]), Staged(f"d{i}", Type.BOOLEAN, differs[name])]
     as_before = _as_read(table, shape, before, staged)
-    _stage(opened, staged)
+    stage(opened, staged)
     _refuse_altered(opened, table, shape, rows, {list(table.columns)[i]: f"n{i}" for i in changed})
     written = 0
     if changed:
@@ -120,7 +106,7 @@ def change_in(opened: Session, table: Table, rows: pa.Table, before: pa.Table) -
             sql.SQL("UPDATE {} AS t SET {} FROM {} WHERE {} AND ({}) AND {}").format(
                 _name(shape),
                 _listed(assignments),
-                _FROM_STAGE,
+                FROM_STAGE,
                 _key_matches(table, shape, new_names),
                 any_change,
                 _all(as_before),
@@ -144,21 +130,21 @@ def remove_in(opened: Session, table: Table, rows: pa.Table) -> list[Conflict]:
     rows = _in_key_order(table, rows)
     shape = catalog.require_writable(opened, table)
     names = [f"b{i}" for i in range(len(table.columns))]
-    staged = _of_rows(table, rows, names)
+    staged = of_rows(table, rows, names)
     as_given = _as_read(table, shape, rows, staged)
     if undeclared := shape.undeclared(table):
-        staged.append(_Staged("extra", _JSON, rows[EXTRA]))
+        staged.append(Staged("extra", Type.JSON, rows[EXTRA]))
         as_given.append(sql.SQL("{} IS NOT DISTINCT FROM s.extra::jsonb").format(columns.extra(undeclared)))
-    _stage(opened, staged)
+    stage(opened, staged)
     key = _key_matches(table, shape, names)
     deleted = opened.execute(
-        sql.SQL("DELETE FROM {} AS t USING {} WHERE {} AND {}").format(_name(shape), _FROM_STAGE, key, _all(as_given))
+        sql.SQL("DELETE FROM {} AS t USING {} WHERE {} AND {}").format(_name(shape), FROM_STAGE, key, _all(as_given))
     )
     if deleted == rows.num_rows:
         return []
     left = opened.fetch(
         sql.SQL("SELECT s.r, to_jsonb(t)::text AS found FROM {} JOIN {} AS t ON {}").format(
-            _FROM_STAGE, _name(shape), key
+            FROM_STAGE, _name(shape), key
         )
     )
     return _conflicts(table, rows, left, "the row has changed since it was written", "")
@@ -182,37 +168,14 @@ def _only_declared(place: str, table: Table, extra: pa.ChunkedArray, mistyped: p
             )
 
 
-def _of_rows(table: Table, rows: pa.Table, names: Sequence[str]) -> list[_Staged]:
-    types = table.columns.items()
-    return [_Staged(name, type_, rows[column]) for name, (column, type_) in zip(names, types, strict=True)]
-
-
-def _as_read(table: Table, shape: Shape, rows: pa.Table, staged: list[_Staged]) -> list[sql.Composable]:
+def _as_read(table: Table, shape: Shape, rows: pa.Table, staged: list[Staged]) -> list[sql.Composable]:
     """The conditions that the table's row is the one that was read; stages `_mistyped` where any row has it."""
     stored = [(type_, shape.columns[name], f"b{i}") for i, (name, type_) in enumerate(table.columns.items())]
     if rows[MISTYPED].null_count == rows.num_rows:
         return [columns.same(column, name) for _, column, name in stored]
-    staged.append(_Staged("odd", _JSON, rows[MISTYPED]))
+    staged.append(Staged("odd", Type.JSON, rows[MISTYPED]))
     odd = sql.SQL("{} IS NOT DISTINCT FROM s.odd::jsonb").format(columns.mistyped(table, shape.columns))
     return [odd, *(columns.same_as_read(*one) for one in stored)]
-
-
-def _stage(opened: Session, staged: Sequence[_Staged]) -> None:
-    opened.execute(sql.SQL("DROP TABLE IF EXISTS pg_temp.{}").format(sql.Identifier(_STAGE)))
-    number = pa.chunked_array([pa.array(range(len(staged[0].values)), pa.int64())])
-    staged = [_Staged(_ROW, Type.INTEGER, number), *staged]
-    definitions = [
-        sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(columns.STAGED[column.type])) for column in staged
-    ]
-    stage = sql.Identifier(_STAGE)
-    # rows of up to a page lie there as they are: compressing them, to read them once, took a quarter of the time
-    opened.execute(
-        sql.SQL("CREATE TEMP TABLE {} ({}) WITH (toast_tuple_target = 8160) ON COMMIT DROP").format(
-            stage, _listed(definitions)
-        )
-    )
-    opened.fill(_STAGE, pa.table({column.name: column.values for column in staged}))
-    opened.execute(sql.SQL("ANALYZE pg_temp.{} (r)").format(stage))
 
 
 def _refuse_altered(opened: Session, table: Table, shape: Shape, rows: pa.Table, names: Mapping[str, str]) -> None:
@@ -226,7 +189,7 @@ def _refuse_altered(opened: Session, table: Table, shape: Shape, rows: pa.Table,
         return
     query = sql.SQL("SELECT s.r, {} FROM {} WHERE {} LIMIT 1").format(
         _listed([sql.SQL("({}) AS {}").format(one, sql.Identifier(f"a{i}")) for i, one in enumerate(checks.values())]),
-        _FROM_STAGE,
+        FROM_STAGE,
         sql.SQL(" OR ").join(checks.values()),
     )
     for found in opened.fetch(query).to_pylist():
@@ -248,7 +211,7 @@ def _differing(
             " FROM {stage} LEFT JOIN {name} AS t ON {match} WHERE {key} IS NULL OR NOT ({same})"
         ).format(
             key=shape.columns[table.key[0]].sql,
-            stage=_FROM_STAGE,
+            stage=FROM_STAGE,
             name=_name(shape),
             match=_key_matches(table, shape, names),
             same=_all(same),
