@@ -64,7 +64,7 @@ def loop(uri: str) -> int:
 
 
 def contest(name: str, uri: str, **more: Any) -> dict[str, Any]:
-    """Migrate; at least `rows`, the target rows written, and `peak_bytes`, the most memory that this process had."""
+    """Migrate; at least `rows`, the target rows written, and `peak_bytes`, the most memory that a process of it had."""
     found: dict[str, Any]
     if name == "c":
         found = {"rows": loop(uri)}

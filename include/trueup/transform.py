@@ -35,9 +35,8 @@ def transform(run: Run, partition: int) -> dict[str, dict[str, Any]]:
     facts: dict[str, dict[str, Any]] = {}
     with run.ledger.step(run.id, "transform", str(partition)), run.workspace.scratch() as scratch:
         files: list[Artifact] = []
-        # a function that the migration brings along would be one for all connections to a shared database
-        own = duck.connect(scratch) if run.migration.functions else run.connect(scratch)
-        with own as connection:
+        # a database of its own: what an author's script makes there, temporary or not, no other part may see
+        with duck.connect(scratch) as connection:
             relate(connection, run, partition, scratch)
             for phase in run.migration.phases:
                 facts[phase.id] = run_phase(connection, run, phase)

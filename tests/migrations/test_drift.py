@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
+from include.trueup import duck
+from include.trueup.base import row_hash
 from include.trueup.errors import GateError
 from include.trueup.ledger import Ledger
-from include.trueup.model import Migration
+from include.trueup.model import Migration, Table, Target, Type
 from include.trueup.run import Extra, Mode, Run, Window
 from include.trueup.steps import Step, walk
 from include.trueup.workspace import Workspace
@@ -192,3 +194,18 @@ def test_where_columns_are_owned_a_new_row_is_new_and_another_value_is_drift(
     assert dict(database.sql("SELECT id, amount FROM people WHERE id IN ('new', 'p01', 'p02')")) == {
         "new": 8, "p01": 11, "p02": 77
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [((None, "a"), ("", "a")), (("a", "bc"), ("ab", "c")), (("1:", None), (None, "1:"))]
+)
+def test_rows_that_differ_have_different_hashes(
+    tmp_path: Path, one: tuple[str | None, ...], other: tuple[str | None, ...]
+) -> None:
+    table = Table(name="t", connection="c", key=("id",), columns=dict.fromkeys(("id", "a", "b"), Type.TEXT))
+    target = Target(id="t", table=table, owned=("a", "b"))
+    with duck.connect(tmp_path) as connection:
+        connection.execute("CREATE TABLE r (a VARCHAR, b VARCHAR)")
+        connection.executemany("INSERT INTO r VALUES (?, ?)", [one, other])
+        hashes = connection.execute(f"SELECT {row_hash(target, 'r')} FROM r").fetchall()
+    assert len(set(hashes)) == 2

@@ -14,23 +14,15 @@ from alembic import context
 def run(variable: str) -> None:
     """Run what `alembic` was asked for, each revision in a transaction of its own. `variable` is the environment variable
     with the database's SQLAlchemy URL, unless the configuration has one (`sqlalchemy.url`)."""
-    given = context.config.attributes.get("connection")
     url = context.config.get_main_option("sqlalchemy.url") or os.environ.get(variable)
     if context.is_offline_mode():
         context.configure(url=url, dialect_name="postgresql", literal_binds=True, transaction_per_migration=True)
         with context.begin_transaction():
             context.run_migrations()
         return
-    if given is not None:
-        _on(given)
-        return
     if not url:
         raise SystemExit(f"set {variable} to the database's SQLAlchemy URL")
     with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
-        _on(connection)
-
-
-def _on(connection: sa.Connection) -> None:
-    context.configure(connection=connection, transaction_per_migration=True)
-    with context.begin_transaction():
-        context.run_migrations()
+        context.configure(connection=connection, transaction_per_migration=True)
+        with context.begin_transaction():
+            context.run_migrations()
