@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.contestant import peak_bytes
 from include.migrations.scoring_results.migration import migration
-from include.trueup import duck, snapshot
+from include.trueup import duck, preflight
 from include.trueup.ledger import Ledger, this_process
 from include.trueup.report import report
 from include.trueup.run import Options, Run
@@ -61,7 +61,7 @@ def run_of(uri: str, ledger_uri: str, workspace: str) -> Run:
 
 def _walk(run: Run, workers: int, seen: Seen, given: tuple[str, str, str]) -> int:
     """What `steps.walk` does, the parts of a step in processes of their own; the most memory that one of them had."""
-    snapshot.preflight(run, None)
+    preflight.preflight(run, None)
     run = run.chosen()
     peaks = [0]
     with ProcessPoolExecutor(workers, get_context("spawn"), _begin, given) as pool:

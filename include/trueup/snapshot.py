@@ -1,4 +1,4 @@
-"""Preflight and snapshot: what is there, read once, in parallel, into Parquet.
+"""Snapshot: what is there, read once, in parallel, into Parquet.
 
 A source's rows go to `snapshot/<source>/p<partition>-s<segment>….parquet`, where the partition is a hash of the columns
 that the declaration partitions by; look-ups go whole to partition `all`. The targets' rows are read too, partitioned by
@@ -7,105 +7,30 @@ a hash of their key. Nothing here writes to a store.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from . import base, duck, reuse
-from .errors import SourceError
+from . import duck, reuse
 from .model import Phase, Source, Table, Target
 from .names import KEY
-from .run import MAX_PARTS, Mode, Options, Run
+from .run import Run
 from .stores import Store, arrow_schema, key_text
 from .workspace import Artifact, Manifest, RunFolder
 
 log = logging.getLogger(__name__)
 
-ROWS_PER_PARTITION = 150_000
-"""What a partition is aimed to hold: enough to be worth a task, little enough for its memory."""
 READERS = 2
 """Tables read at once by one task: one waits for the store while the other is turned into Arrow."""
 WHOLE = "all"
 """The name of the only partition of a look-up."""
-
-
-def preflight(run: Run, triggered_by: str | None = None) -> Options:
-    """Enter the run in the ledger, see that its sources are what the migration declares, take the hold on its targets
-    (mode apply), and choose segments and partitions; the options with them chosen.
-
-    Raises `SourceError` for a missing or different source or a target of another shape, `TargetHeldError`, `StatusError`.
-    """
-    run.ledger.upgrade()
-    run.ledger.begin(
-        run.id,
-        migration_id=run.migration.id,
-        dag_id=run.dag_id,
-        triggered_by=triggered_by,
-        options=run.options.to_json(),
-    )
-    with run.ledger.step(run.id, "preflight", "0"):
-        if run.options.mode is Mode.APPLY:
-            run.ledger.hold(run.id, [run.identity(t) for t in run.migration.targets], holder=run.holder)
-        estimate, unknown = 0, False
-        undeclared: dict[str, tuple[str, ...]] = {}
-        for source in run.migration.sources:
-            found = run.store_of(source.table).describe(source.table)
-            if found is None:
-                raise SourceError(
-                    f"table {source.table.name!r} (source {source.id!r}, connection {source.table.connection!r}) does not exist; "
-                    "check the connection's region and endpoint, or create the table if it should be empty"
-                )
-            if found.key != source.table.key:
-                raise SourceError(
-                    f"table {source.table.name!r} has key {found.key}, but {source.id!r} declares {source.table.key}"
-                )
-            undeclared[source.id] = found.undeclared
-            estimate += found.estimated_rows or 0
-            unknown |= found.estimated_rows is None
-        present = []
-        for target in run.migration.targets:
-            found = run.store_of(target.table).describe(target.table)
-            if found is not None:
-                if found.key != target.table.key:
-                    raise SourceError(
-                        f"target {target.table.name!r} exists with key {found.key}, but {target.table.key} is declared"
-                    )
-                present.append(target.id)
-                estimate += found.estimated_rows or 0
-        options = _sized(run, estimate, unknown)
-        if taken := reuse.earlier(run):
-            options = replace(options, partitions=taken[1].partitions, segments=taken[1].segments)
-            log.info("the sources are read as run %s has read them, after this run's window closed", taken[0])
-        run.ledger.choose(run.id, options.to_json())
-        # the size of a batch is fixed here, once: batches are known by their number, whoever writes them
-        batch_rows = {t.id: run.store_of(t.table).batch_rows for t in run.migration.targets}
-        about: dict[str, Any] = {"options": options.to_json(), "targets_present": present, "batch_rows": batch_rows}
-        about |= {"undeclared": undeclared, "undoes": None, "base": base.previous(run)}
-        about |= {"snapshot_of": taken[0] if taken else None}
-        run.folder.write("run.json", json.dumps(about, indent=1))
-    return options
-
-
-def _sized(run: Run, estimate: int, unknown: bool) -> Options:
-    """The options with partitions and segments chosen."""
-    segments = _parts(estimate, unknown)
-    if all(run.store_of(source.table).one_state for source in run.migration.sources):
-        segments = min(segments, READERS)
-    partitions = run.options.partitions or _parts(estimate, unknown)
-    return replace(run.options, partitions=partitions, segments=run.options.segments or segments)
-
-
-def _parts(estimate: int, unknown: bool) -> int:
-    wanted = -(-estimate // ROWS_PER_PARTITION)
-    return max(4 if unknown else 1, min(wanted, 64, MAX_PARTS))
 
 
 @dataclass(frozen=True, kw_only=True)

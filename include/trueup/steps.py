@@ -250,11 +250,12 @@ def walk(
 
     `seen` is called before each step. Raises what a step raises, after the report is written.
     """
-    from . import duck, rollback_preflight, snapshot
+    from . import duck, rollback_preflight
+    from . import preflight as forward_preflight
     from .report import report
 
     forward = run.undoes is None
-    preflight = snapshot.preflight if forward else rollback_preflight.preflight
+    preflight = forward_preflight.preflight if forward else rollback_preflight.preflight
     with run.workspace.scratch() as scratch, duck.connect(scratch) as database:
         run = replace(run, database=database)
         try:

@@ -70,9 +70,9 @@ def build_dag(migration: Migration) -> DAG:
     days."""
 
     def preflight(run: Run, who: str | None) -> Options:
-        from include.trueup import snapshot
+        from include.trueup import preflight as first
 
-        return snapshot.preflight(run, who)
+        return first.preflight(run, who)
 
     def asked(context: Any) -> Options:
         return options(context["params"], migration, context["dag_run"])

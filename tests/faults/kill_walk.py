@@ -9,8 +9,8 @@ from dataclasses import replace
 from importlib import import_module
 
 from include.trueup.ledger import Ledger
+from include.trueup.preflight import preflight
 from include.trueup.run import Options
-from include.trueup.snapshot import preflight
 from include.trueup.steps import parts, steps
 from include.trueup.workspace import Workspace
 from tests.engines import run_of, store_at

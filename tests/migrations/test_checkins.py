@@ -15,9 +15,9 @@ from include.migrations.checkins import sample
 from include.migrations.checkins.migration import migration
 from include.trueup.errors import GateError, StoreUnavailableError
 from include.trueup.ledger import Ledger
+from include.trueup.preflight import preflight
 from include.trueup.report import report
 from include.trueup.run import Mode, Window
-from include.trueup.snapshot import preflight
 from include.trueup.steps import parts, steps, walk
 from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.workspace import Workspace

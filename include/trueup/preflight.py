@@ -1,0 +1,99 @@
+"""Preflight: what a run needs is looked at before anything is read, and before anybody is asked. Nothing here writes to
+a store.
+
+`look_at_source` and `look_at_target` are where a table that does not fit is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+from typing import Any
+
+from . import base, reuse
+from .errors import SourceError
+from .model import Source, Target
+from .run import MAX_PARTS, Mode, Options, Run
+from .snapshot import READERS
+from .stores import Description
+
+log = logging.getLogger(__name__)
+
+ROWS_PER_PARTITION = 150_000
+"""What a partition is aimed to hold: enough to be worth a task, little enough for its memory."""
+
+
+def preflight(run: Run, triggered_by: str | None = None) -> Options:
+    """Enter the run in the ledger, see that its sources are what the migration declares, take the hold on its targets
+    (mode apply), and choose segments and partitions; the options with them chosen.
+
+    Raises `SourceError` for a missing or different source or a target of another shape, `TargetHeldError`, `StatusError`.
+    """
+    run.ledger.upgrade()
+    run.ledger.begin(
+        run.id,
+        migration_id=run.migration.id,
+        dag_id=run.dag_id,
+        triggered_by=triggered_by,
+        options=run.options.to_json(),
+    )
+    with run.ledger.step(run.id, "preflight", "0"):
+        if run.options.mode is Mode.APPLY:
+            run.ledger.hold(run.id, [run.identity(t) for t in run.migration.targets], holder=run.holder)
+        sources = {source.id: look_at_source(run, source) for source in run.migration.sources}
+        looked = {target.id: look_at_target(run, target) for target in run.migration.targets}
+        targets = {id: found for id, found in looked.items() if found is not None}
+        rows = [found.estimated_rows for found in sources.values()]
+        estimate = sum(found.estimated_rows or 0 for found in (*sources.values(), *targets.values()))
+        options = _sized(run, estimate, unknown=None in rows)
+        if taken := reuse.earlier(run):
+            options = replace(options, partitions=taken[1].partitions, segments=taken[1].segments)
+            log.info("the sources are read as run %s has read them, after this run's window closed", taken[0])
+        run.ledger.choose(run.id, options.to_json())
+        # the size of a batch is fixed here, once: batches are known by their number, whoever writes them
+        batch_rows = {t.id: run.store_of(t.table).batch_rows for t in run.migration.targets}
+        about: dict[str, Any] = {"options": options.to_json(), "targets_present": [*targets], "batch_rows": batch_rows}
+        undeclared = {id: found.undeclared for id, found in sources.items()}
+        about |= {"undeclared": undeclared, "undoes": None, "base": base.previous(run)}
+        about |= {"snapshot_of": taken[0] if taken else None}
+        run.folder.write("run.json", json.dumps(about, indent=1))
+    return options
+
+
+def look_at_source(run: Run, source: Source) -> Description:
+    """The source's table as it is. Raises `SourceError` where it is not there, or is not what is declared."""
+    table = source.table
+    found = run.store_of(table).describe(table)
+    if found is None:
+        raise SourceError(
+            f"table {table.name!r} (source {source.id!r}, connection {table.connection!r}) does not exist; "
+            "check the connection's region and endpoint, or create the table if it should be empty"
+        )
+    if found.key != table.key:
+        raise SourceError(f"table {table.name!r} has key {found.key}, but {source.id!r} declares {table.key}")
+    return found
+
+
+def look_at_target(run: Run, target: Target) -> Description | None:
+    """The target's table as it is; None where it is still to be made. Raises `SourceError` where it is not as declared."""
+    found = run.store_of(target.table).describe(target.table)
+    if found is not None and found.key != target.table.key:
+        raise SourceError(
+            f"target {target.table.name!r} exists with key {found.key}, but {target.table.key} is declared"
+        )
+    return found
+
+
+def _sized(run: Run, estimate: int, unknown: bool) -> Options:
+    """The options with partitions and segments chosen."""
+    segments = _parts(estimate, unknown)
+    if all(run.store_of(source.table).one_state for source in run.migration.sources):
+        segments = min(segments, READERS)
+    partitions = run.options.partitions or _parts(estimate, unknown)
+    return replace(run.options, partitions=partitions, segments=run.options.segments or segments)
+
+
+def _parts(estimate: int, unknown: bool) -> int:
+    wanted = -(-estimate // ROWS_PER_PARTITION)
+    return max(4 if unknown else 1, min(wanted, 64, MAX_PARTS))
