@@ -84,7 +84,7 @@ def _rows(
         now = ", ".join(_text(name) for name in names)
         has_before = verb is not None and "_before" in there
         before = ", ".join(_text(f"_before.{name}") for name in names)
-        differs = ", ".join(f"{name} IS DISTINCT FROM _before.{name}" for name in names)
+        differs = ", ".join(f"CAST({n} AS VARCHAR) IS DISTINCT FROM CAST(_before.{n} AS VARCHAR)" for n in names)
         more = f", _before IS NOT NULL, [{before}], [{differs}]" if has_before else ", false, NULL, NULL"
         where = f"WHERE _verb = {duck.literal(verb)}" if verb else ""
         rows = connection.execute(

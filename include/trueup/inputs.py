@@ -21,8 +21,11 @@ SQL = {
     Type.TEXT: "VARCHAR",
     Type.NUMBER: "VARCHAR",
     Type.INTEGER: "BIGINT",
+    Type.FLOAT: "DOUBLE",
     Type.BOOLEAN: "BOOLEAN",
     Type.TIMESTAMP: "TIMESTAMPTZ",
+    Type.DATETIME: "TIMESTAMP",
+    Type.DATE: "DATE",
     Type.JSON: "VARCHAR",
     Type.BINARY: "BLOB",
 }
@@ -90,4 +93,7 @@ def _define_window(connection: duckdb.DuckDBPyConnection, window: Window | None)
 
 def cast(column: str, type_: Type) -> str:
     """SQL: the column, of its type in DuckDB."""
-    return f"CAST({duck.identifier(column)} AS {SQL[type_]}) AS {duck.identifier(column)}"
+    value = f"CAST({duck.identifier(column)} AS {SQL[type_]})"
+    if type_ is Type.FLOAT:  # one NaN, whatever its bits, since values are compared by their text
+        value = f"CASE WHEN isnan({value}) THEN 'nan'::DOUBLE ELSE {value} END"
+    return f"{value} AS {duck.identifier(column)}"

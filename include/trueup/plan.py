@@ -140,7 +140,7 @@ def _changed(target: Target, phase: Phase) -> str:
     compared = [f.name for f in arrow_schema(target.table)] if target.owned is None else target.owned
     if phase.keeps_existing:  # columns that the transform knows nothing of say nothing about its result
         compared = [name for name in compared if name != EXTRA]
-    return differ(compared, "s", "i")
+    return differ(target, compared, "s", "i")
 
 
 def _verb(run: Run, phase: Phase, output: Output, checked: dict[str, bool | None]) -> str:

@@ -18,7 +18,7 @@ import duckdb
 
 from . import duck
 from .errors import ArtifactError
-from .model import Output, Phase, Target
+from .model import Output, Phase, Target, Type
 from .names import KEY, SOURCE_KEY
 from .run import Run
 from .stores import arrow_schema
@@ -57,13 +57,19 @@ def planned(run: Run, output: str, partition: int) -> Artifact:
 
 def differs(target: Target, one: str, other: str) -> str:
     """SQL: whether two rows in canonical form differ."""
-    return differ([f.name for f in arrow_schema(target.table)], one, other)
+    return differ(target, [f.name for f in arrow_schema(target.table)], one, other)
 
 
-def differ(columns: Sequence[str], one: str, other: str) -> str:
-    """SQL: whether two rows differ in these columns."""
-    quoted = (duck.identifier(c) for c in columns)
-    return "(" + " OR ".join(f"{one}.{c} IS DISTINCT FROM {other}.{c}" for c in quoted) + ")"
+def differ(target: Target, columns: Sequence[str], one: str, other: str) -> str:
+    """SQL: whether two rows of the target differ in these columns. Floats are compared by their text, which tells -0.0
+    from 0.0, as DuckDB itself does not."""
+    floats = {name for name, type_ in target.table.columns.items() if type_ is Type.FLOAT}
+    pairs = ((f"{one}.{duck.identifier(c)}", f"{other}.{duck.identifier(c)}", c in floats) for c in columns)
+    found = (
+        f"CAST({a} AS VARCHAR) IS DISTINCT FROM CAST({b} AS VARCHAR)" if text else f"{a} IS DISTINCT FROM {b}"
+        for a, b, text in pairs
+    )
+    return "(" + " OR ".join(found) + ")"
 
 
 def struct(target: Target, row: str) -> str:

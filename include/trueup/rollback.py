@@ -167,15 +167,15 @@ def _verb(run: Run, phase: Phase, output: Output) -> str:
     target = run.migration.target(output.target)
     names = [f.name for f in arrow_schema(target.table)]
     # of columns that the transform knows nothing of, a phase that keeps rows has not said what they should be
-    added = differ([n for n in names if n != EXTRA] if phase.keeps_existing else names, "w", "i")
+    added = differ(target, [n for n in names if n != EXTRA] if phase.keeps_existing else names, "w", "i")
     owned = _put_back(target)
-    changed, as_before = differ(owned, "w", "i"), f"NOT {differ(owned, 'w._before', 'i')}"
+    changed, as_before = differ(target, owned, "w", "i"), f"NOT {differ(target, owned, 'w._before', 'i')}"
     gone = f"i.{KEY} IS NULL"
     return f"""CASE w._verb
         WHEN '{ADD}' THEN CASE WHEN {gone} THEN '{KEEP}' WHEN {added} THEN '{DRIFT}' ELSE '{REMOVE}' END
         WHEN '{CHANGE}' THEN CASE WHEN {gone} THEN '{DRIFT}' WHEN {as_before} THEN '{KEEP}'
             WHEN {changed} THEN '{DRIFT}' ELSE '{CHANGE}' END
-        ELSE CASE WHEN {gone} THEN '{ADD}' WHEN {differ(names, "w._before", "i")} THEN '{DRIFT}' ELSE '{KEEP}' END
+        ELSE CASE WHEN {gone} THEN '{ADD}' WHEN {differ(target, names, "w._before", "i")} THEN '{DRIFT}' ELSE '{KEEP}' END
     END"""
 
 

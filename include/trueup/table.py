@@ -19,20 +19,35 @@ class Type(StrEnum):
 
     | type      | Arrow                | canonical form                                      | DynamoDB | Postgres          |
     |-----------|----------------------|-----------------------------------------------------|----------|-------------------|
-    | TEXT      | string               | as stored                                           | S        | text, varchar, uuid |
-    | NUMBER    | string               | plain decimal: no exponent, no trailing zeros, no -0 | N        | numeric           |
+    | TEXT      | string               | as stored                                           | S        | text, varchar, uuid, … |
+    | NUMBER    | string               | plain decimal: no exponent, no trailing zeros, no -0 | N        | numeric, smallint … bigint |
     | INTEGER   | int64                |                                                     | –        | smallint … bigint |
+    | FLOAT     | float64              | the double itself: -0.0 is not 0.0, NaN equals NaN  | –        | double precision, real |
     | BOOLEAN   | bool                 |                                                     | BOOL     | boolean           |
     | TIMESTAMP | timestamp[us, UTC]   |                                                     | –        | timestamptz       |
-    | JSON      | string               | canonical JSON (`rows.canonical_json`)              | M        | jsonb             |
+    | DATETIME  | timestamp[us]        | date and time of no time zone                       | –        | timestamp         |
+    | DATE      | date32               |                                                     | –        | date              |
+    | JSON      | string               | canonical JSON (`rows.canonical_json`)              | M        | jsonb, json       |
     | BINARY    | binary               | as stored                                           | B        | bytea             |
+
+    A transform sees NUMBER and JSON as VARCHAR, FLOAT as DOUBLE, DATE, DATETIME and TIMESTAMP as DATE, TIMESTAMP and
+    TIMESTAMPTZ. What has no place in the type is null there, and stands in the row's `_mistyped`: NaN and infinity of a
+    numeric, ±infinity of a date or time, instants from the year 294247 on.
+
+    Every other type of PostgreSQL is TEXT, as PostgreSQL itself writes it whatever the server's settings are: char(n),
+    enums, domains of text, arrays, composites, ranges, inet, bit, time, interval, xml, tsvector, geometry, hstore,
+    citext, vector. A `date` and a `timestamp` may be TEXT, too, and then carry their infinity. `money`, `oid` and types
+    like it (their text is of one database alone) cannot be declared. A domain is what it is made from.
     """
 
     TEXT = "text"
     NUMBER = "number"
     INTEGER = "integer"
+    FLOAT = "float"
     BOOLEAN = "boolean"
     TIMESTAMP = "timestamp"
+    DATETIME = "datetime"
+    DATE = "date"
     JSON = "json"
     BINARY = "binary"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from math import inf
 from typing import Any
 
 import duckdb
@@ -35,6 +36,9 @@ SAMPLES: dict[Type, list[Any]] = {
     Type.INTEGER: [0, 1, -1, 2**63 - 1, -(2**63)],
     Type.BOOLEAN: [True, False],
     Type.TIMESTAMP: [datetime(2024, 2, 29, 23, 59, 59, 999_999, tzinfo=UTC), datetime(1969, 1, 1, tzinfo=UTC)],
+    Type.FLOAT: [0.1, -0.0, 0.0, 5e-324, 1.7976931348623157e308, inf, -inf, 1e22],  # NaN: equal to nothing in Python
+    Type.DATETIME: [datetime(2024, 2, 29, 23, 59, 59, 999_999), datetime(1, 1, 1)],
+    Type.DATE: [date(2024, 2, 29), date(1, 1, 1), date(9999, 12, 31)],
     Type.BINARY: [b"", b"\x00\xff", bytes(range(256))],
 }
 OBJECTS = [

@@ -21,8 +21,11 @@ ARROW: dict[Type, pa.DataType] = {
     Type.TEXT: pa.string(),
     Type.NUMBER: pa.string(),
     Type.INTEGER: pa.int64(),
+    Type.FLOAT: pa.float64(),
     Type.BOOLEAN: pa.bool_(),
     Type.TIMESTAMP: pa.timestamp("us", tz="UTC"),
+    Type.DATETIME: pa.timestamp("us"),
+    Type.DATE: pa.date32(),
     Type.JSON: pa.string(),
     Type.BINARY: pa.binary(),
 }

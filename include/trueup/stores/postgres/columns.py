@@ -18,8 +18,11 @@ STAGED: dict[Type, str] = {
     Type.TEXT: "text",
     Type.NUMBER: "text",
     Type.INTEGER: "int8",
+    Type.FLOAT: "float8",
     Type.BOOLEAN: "bool",
     Type.TIMESTAMP: "timestamptz",
+    Type.DATETIME: "timestamp",
+    Type.DATE: "date",
     Type.JSON: "text",
     Type.BINARY: "bytea",
 }
@@ -28,8 +31,11 @@ CREATED: dict[Type, str] = {
     Type.TEXT: "text",
     Type.NUMBER: "numeric",
     Type.INTEGER: "bigint",
+    Type.FLOAT: "double precision",
     Type.BOOLEAN: "boolean",
     Type.TIMESTAMP: "timestamptz",
+    Type.DATETIME: "timestamp",
+    Type.DATE: "date",
     Type.JSON: "jsonb",
     Type.BINARY: "bytea",
 }
@@ -38,15 +44,30 @@ _INTEGERS = frozenset({"int2", "int4", "int8"})
 _HOLDS: dict[Type, frozenset[str]] = {
     Type.NUMBER: _INTEGERS | {"numeric"},
     Type.INTEGER: _INTEGERS,
+    Type.FLOAT: frozenset({"float4", "float8"}),
     Type.BOOLEAN: frozenset({"bool"}),
     Type.TIMESTAMP: frozenset({"timestamptz"}),
+    Type.DATETIME: frozenset({"timestamp"}),
+    Type.DATE: frozenset({"date"}),
     Type.JSON: frozenset({"jsonb", "json"}),
     Type.BINARY: frozenset({"bytea"}),
 }
+_NAMES_OF_OIDS = ("class", "collation", "config", "dictionary", "namespace", "oper", "operator", "proc", "procedure")
+# Their text is of one database, or of its locale: another database reads another value in it.
+_OF_ONE_DATABASE = frozenset({"money", "_money", "oid", "regrole", "regtype", *(f"reg{n}" for n in _NAMES_OF_OIDS)})
 # Whatever is none of these is text: varchar, uuid, enums, dates, vectors, …, as PostgreSQL writes and reads it.
-_NO_TEXT = frozenset().union(*_HOLDS.values()) | {"float4", "float8", "money", "oid"}
-_TYPED = frozenset({"uuid", "jsonb", "numeric", "bool", "timestamptz", "bytea"}) | _INTEGERS
-_NO_MICROSECONDS = sql.SQL("({0} = '-infinity' OR {0} >= '294247-01-01 00:00:00+00')")  # past 64 bits since 1970
+_NO_TEXT = frozenset().union(*_HOLDS.values()) - {"timestamp", "date"} | _OF_ONE_DATABASE
+# What compares by value. Of floats that would take -0 for 0.
+_TYPED = frozenset({"uuid", "jsonb", "numeric", "bool", "timestamptz", "timestamp", "date", "bytea"}) | _INTEGERS
+# Past 64 bits since 1970, as DuckDB and Arrow count
+_NO_MICROSECONDS = sql.SQL("({0} = '-infinity' OR {0} >= '294247-01-01 00:00:00+00')")
+_INFINITE = sql.SQL("({0} IN ('infinity', '-infinity'))")
+# What becomes zero or infinity is an error of the cast, and not another value.
+_NO_FLOAT4 = sql.SQL(
+    "CASE WHEN {0} <> 0 AND abs({0}) <= 7.006492321624085e-46::float8 THEN true"
+    " WHEN abs({0}) >= 3.4028235677973366e+38::float8 AND abs({0}) < 'Infinity' THEN true"
+    " ELSE {0} IS DISTINCT FROM {0}::float4::float8 END"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +99,10 @@ def odd(type_: Type, column: Column) -> sql.Composable | None:
         return sql.SQL("{} IS NOT NULL").format(column.sql)
     if column.type == "numeric":  # NaN and the infinities are what has no scale
         return sql.SQL("({0} IS NOT NULL AND scale({0}) IS NULL)").format(column.sql)
-    if column.type == "timestamptz":
+    if type_ in (Type.TIMESTAMP, Type.DATETIME):
         return _NO_MICROSECONDS.format(column.sql)
+    if type_ is Type.DATE:
+        return _INFINITE.format(column.sql)
     return None
 
 
@@ -89,8 +112,8 @@ def value(type_: Type, column: Column) -> sql.Composable:
         return sql.SQL("NULL::{}").format(sql.SQL(STAGED[type_]))
     if column.type == "numeric":
         return sql.SQL("CASE WHEN scale({0}) IS NOT NULL THEN trim_scale({0})::text END").format(column.sql)
-    if column.type == "timestamptz":
-        return sql.SQL("CASE WHEN NOT {} THEN {} END").format(_NO_MICROSECONDS.format(column.sql), column.sql)
+    if type_ in (Type.TIMESTAMP, Type.DATETIME, Type.DATE) and (condition := odd(type_, column)) is not None:
+        return sql.SQL("CASE WHEN NOT {} THEN {} END").format(condition, column.sql)
     return sql.SQL("{}::{}").format(column.sql, sql.SQL(STAGED[type_]))
 
 
@@ -106,10 +129,12 @@ def staged(column: Column, name: str) -> sql.Composable:
 
 def altered(type_: Type, column: Column, name: str) -> sql.Composable | None:
     """The condition that the column would hold another value than the staging table's column of that name: PostgreSQL
-    rounds to a numeric's scale, cuts blanks off, and writes uuids and dates in its own notation. None if it cannot."""
+    rounds to a numeric's scale or a real's bits, cuts blanks off, and writes uuids and dates in its own notation. None if it cannot."""
     given, exact = sql.Identifier("s", name), sql.SQL(column.exact)
     if type_ is Type.TEXT and column.exact != "text":
         return sql.SQL("{0} IS DISTINCT FROM {0}::{1}::text").format(given, exact)
+    if type_ is Type.FLOAT and column.type == "float4":
+        return _NO_FLOAT4.format(given)
     if column.exact != column.cast:
         return sql.SQL("{} IS DISTINCT FROM {}::{}").format(staged(column, name), staged(column, name), exact)
     return None

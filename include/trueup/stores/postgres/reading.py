@@ -15,7 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from math import nan
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
@@ -24,7 +26,7 @@ from ...canonical import canonical_column
 from ...errors import StoreRejectedError
 from ...model import Table, Type
 from ...names import EXTRA, MISTYPED
-from .. import arrow_schema
+from .. import ARROW, arrow_schema
 from . import catalog, columns
 from .catalog import Shape
 from .session import Address, Session, session
@@ -119,15 +121,33 @@ def _parts(
 
 def _canonical(table: Table, batch: pa.RecordBatch) -> pa.RecordBatch:
     schema = arrow_schema(table)
-    json_columns = {name for name, type_ in table.columns.items() if type_ is Type.JSON} | {EXTRA, MISTYPED}
-    arrays = [
-        canonical_column(array) if name in json_columns else array.cast(schema.field(name).type)
-        for name, array in zip(schema.names, batch.columns, strict=True)
-    ]
+    types = {**table.columns, EXTRA: Type.JSON, MISTYPED: Type.JSON}
+    arrays = [_canonical_values(array, types[name]) for name, array in zip(schema.names, batch.columns, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _canonical_values(values: pa.Array, type_: Type) -> pa.Array:
+    if type_ is Type.JSON:
+        return canonical_column(values)
+    if type_ is Type.FLOAT:  # one NaN, whatever its bits
+        return pc.if_else(pc.is_nan(values), pa.scalar(nan, pa.float64()), values)
+    return values.cast(ARROW[type_])
 
 
 def _key_texts(keys: pa.ChunkedArray, type_: Type) -> pa.ChunkedArray:
     if type_ is Type.BINARY:
         return pa.chunked_array([[None if key is None else f"\\x{key.hex()}" for key in keys.to_pylist()]], pa.string())
+    if type_ in (Type.TIMESTAMP, Type.DATETIME, Type.DATE):
+        return instant_texts(keys)
     return pc.cast(keys, pa.string())
+
+
+def instant_texts(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Dates and times as PostgreSQL reads them, of any year: Python and Arrow know fewer."""
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("given", pa.table({"value": values}))
+        text = "CAST(value AS VARCHAR)"
+        before_christ = f"CASE WHEN contains({text}, ' (BC)') THEN ' BC' ELSE '' END"
+        query = f"SELECT replace({text}, ' (BC)', '') || {before_christ} AS text FROM given"
+        return connection.sql(query).to_arrow_table()["text"]

@@ -39,12 +39,24 @@ _DEFAULTS = {
 _SETTINGS = {
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "10min",
+    # What a policy would hide is an error, and not a row less.
+    "row_security": "off",
     "TimeZone": "UTC",
     "DateStyle": "ISO, YMD",
     "IntervalStyle": "postgres",
     "bytea_output": "hex",
     "extra_float_digits": "1",
+    "xmloption": "content",
+    "array_nulls": "on",
+    "transform_null_equals": "off",
+    "standard_conforming_strings": "on",
+    "lc_monetary": "C",
 }
+# Servers before 17 know no such setting.
+_NO_TRANSACTION_TIMEOUT = sql.SQL(
+    "CASE WHEN current_setting('server_version_num')::int4 >= 170000"
+    " THEN set_config('transaction_timeout', '0', true) END"
+)
 
 
 @dataclass(frozen=True)
@@ -86,8 +98,8 @@ class Address:
     def settings(self) -> sql.Composed:
         """The statement that makes the settings of one transaction. Not of the session: a pooler may share that."""
         values = {**_SETTINGS, "lock_timeout": f"{int(self.lock_timeout * 1000)}ms"}
-        calls = [sql.SQL("set_config({}, {}, true)").format(name, text) for name, text in values.items()]
-        return sql.SQL("SELECT {}").format(sql.SQL(", ").join(calls))
+        calls = (sql.SQL("set_config({}, {}, true)").format(name, text) for name, text in values.items())
+        return sql.SQL("SELECT {}").format(sql.SQL(", ").join([*calls, _NO_TRANSACTION_TIMEOUT]))
 
     def insist(self, work: Callable[[], _T]) -> tuple[_T, int]:
         """What `work` returns, and how often it had to be done again: after `StoreUnavailableError` it is, waiting

@@ -73,9 +73,15 @@ def _every(address: Address, share: Share, wrong: Sequence[Conflict]) -> list[Co
     """A conflict for each row of a unit that was taken back: those that it failed by, and the others."""
     said = {conflict.key: conflict for conflict in wrong}
     there = reading.by_keys(address, share.table, share.rows.select(list(share.table.key)), None)
+    shown = pa.table(
+        {
+            n: reading.instant_texts(c) if pa.types.is_temporal(c.type) else c
+            for n, c in zip(there.column_names, there.columns, strict=True)
+        }
+    )
     found = {
         key: json.dumps({name: value for name, value in row.items() if value is not None}, default=str)
-        for key, row in zip(keys_of(share.table, there), there.to_pylist(), strict=True)
+        for key, row in zip(keys_of(share.table, there), shown.to_pylist(), strict=True)
     }
     return [
         said.get(key) or Conflict(key=key, reason=ELSEWHERE, found=found.get(key))

@@ -76,7 +76,7 @@ def change_in(opened: Session, table: Table, rows: pa.Table, before: pa.Table) -
         pc.and_(rows[EXTRA].is_valid(), _differs(rows[EXTRA], before[EXTRA])),
         rows[MISTYPED].is_valid(),
     )
-    if not rows.select(list(table.key)).equals(before.select(list(table.key))):
+    if any(pc.any(_differs(rows[name], before[name])).as_py() for name in table.key):
         raise StoreRejectedError(f"table {table.name}: the rows to change and their before-images have different keys.")
     shape = catalog.require_writable(opened, table)
     stored = [shape.columns[name] for name in table.columns]
@@ -195,9 +195,10 @@ def _refuse_altered(opened: Session, table: Table, shape: Shape, rows: pa.Table,
     for found in opened.fetch(query).to_pylist():
         column = next(column for i, column in enumerate(checks) if found[f"a{i}"])
         (key,) = keys_of(table, rows.slice(found["r"], 1))
+        given = pc.cast(rows[column][found["r"]], pa.string()).as_py()
         raise StoreRejectedError(
             f"{opened.place}: table {table.name}, row {key!r}: column {column!r} ({shape.columns[column].exact}) would"
-            f" hold {rows[column][found['r']].as_py()!r} only as another value. Mend the transform, or reject the row."
+            f" hold {given!r} only as another value. Mend the transform, or reject the row."
         )
 
 
@@ -248,8 +249,16 @@ def keys_of(table: Table, rows: pa.Table) -> list[str]:
 
 
 def _differs(new: pa.ChunkedArray, old: pa.ChunkedArray) -> pa.ChunkedArray:
+    new, old = _by_bits(new), _by_bits(old)
     either_null = pc.not_equal(pc.is_null(new), pc.is_null(old))
     return pc.fill_null(pc.not_equal(new, old), either_null)
+
+
+def _by_bits(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Floats by their bits: -0.0 is not 0.0, NaN equals NaN, of which there is one."""
+    if not pa.types.is_floating(values.type):
+        return values
+    return pa.chunked_array([chunk.view(pa.int64()) for chunk in values.chunks], pa.int64())
 
 
 def _name(shape: Shape) -> sql.Composable:
