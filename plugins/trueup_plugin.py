@@ -41,8 +41,11 @@ class TrueupPlugin(AirflowPlugin):
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """What the API server mounts. The first whose prefix fits answers, so a longer prefix stands before a shorter one.
         Made when it is asked for: every task loads the plugin, and none needs a web framework."""
+        from trueup_airflow import mappers
         from trueup_airflow.api.app import app as api
         from trueup_airflow.pages.app import app as pages
+
+        mappers.configure()  # before requests are answered by several threads
 
         return [
             {"app": api, "url_prefix": "/trueup/api", "name": "Trueup API"},

@@ -80,3 +80,9 @@ def _wait_until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def test_two_threads_that_need_airflows_models_at_once_do_not_wait_for_each_other(launch: Command) -> None:
+    run = launch("run", "stub", "{}", TRUEUP_DAGS_FOLDER=str(Path(__file__).parent / "slow_models"))
+    said, _ = run.communicate(timeout=90)
+    assert run.returncode == 0, said
