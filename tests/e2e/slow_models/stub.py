@@ -6,12 +6,13 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import airflow.models
 from airflow.sdk import dag, task
 
-_import = airflow.models.__getattr__
+_import: Callable[[str], Any] = airflow.models.__getattr__
 _waited = threading.Event()
 
 
