@@ -11,7 +11,7 @@ from types import FrameType
 from ..trueup.errors import OptionsError, TrueupError
 from . import connections, in_process, stack
 from .demo import Demo
-from .home import Home
+from .home import ROLES, Home
 from .settings import connection_variable
 from .stack import Stack
 
@@ -30,6 +30,7 @@ def main(arguments: list[str]) -> int:
         case _:
             print(__doc__, file=sys.stderr)
             return 2
+    os.umask(0o077)  # rows, logs and reports are for whoever runs this, and nobody else
     for caught in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(caught, _end)
     try:
@@ -92,7 +93,8 @@ def say(line: str) -> None:
 
 
 def _tell(home: Home, running: Stack) -> None:
-    say(f"\nAirflow's UI: {running.url}   user: admin   password: {running.api.password}")
+    say(f"\nAirflow's UI: {running.url}   users: {', '.join(f'{user} ({role})' for user, role in ROLES.items())}")
+    say(f"Their passwords: {home.passwords_file}")
     say(f"Logs: {home.logs}")
 
 

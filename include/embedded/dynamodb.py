@@ -22,6 +22,8 @@ from types import TracebackType
 from typing import Self
 
 from ..trueup.errors import StoreRejectedError, StoreUnavailableError
+from . import guard
+from .home import PROJECT
 
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
@@ -65,13 +67,14 @@ def free_port() -> int:
 
 
 def ministack(port: int, state_dir: Path | None, log: Path | None = None) -> Engine:
-    """Start ministack's DynamoDB and wait until it answers.
+    """Start ministack's DynamoDB, guarded (`guard.py`), and wait until it answers.
 
     `state_dir`: where tables are kept between runs (saved when stopped by SIGTERM); None keeps them in memory only.
     Raises `StoreUnavailableError` if the port is taken or the process does not answer in 30 s.
     """
     environment = {
-        **os.environ,
+        **_plain_environment(),
+        "PYTHONPATH": str(PROJECT),
         "GATEWAY_PORT": str(port),
         "BIND_HOST": _HOST,
         "SERVICES": "dynamodb",
@@ -84,7 +87,7 @@ def ministack(port: int, state_dir: Path | None, log: Path | None = None) -> Eng
     if state_dir is not None:
         state_dir.mkdir(parents=True, exist_ok=True)
         environment |= {"PERSIST_STATE": "1", "STATE_DIR": str(state_dir)}
-    return _start("ministack", [sys.executable, "-m", "ministack"], port, environment, log)
+    return _start("ministack", [sys.executable, "-m", guard.__name__], port, environment, log)
 
 
 def dynoxide(port: int, binary: Path, log: Path | None = None) -> Engine:
@@ -92,7 +95,7 @@ def dynoxide(port: int, binary: Path, log: Path | None = None) -> Engine:
 
     Raises `StoreUnavailableError` if the port is taken or the process does not answer in 30 s.
     """
-    return _start("dynoxide", [str(binary), "--host", _HOST, "--port", str(port)], port, dict(os.environ), log)
+    return _start("dynoxide", [str(binary), "--host", _HOST, "--port", str(port)], port, _plain_environment(), log)
 
 
 def find_dynoxide(home: Path) -> Path | None:
@@ -122,6 +125,11 @@ def find_dynoxide(home: Path) -> Path | None:
     if done.returncode or not binary.is_file():
         raise StoreRejectedError(f"npm could not install {package}@{DYNOXIDE_VERSION}: {done.stderr.strip()[-500:]}")
     return binary
+
+
+def _plain_environment() -> dict[str, str]:
+    """What a program needs to run, and none of the connections and secrets that this process may have been given."""
+    return {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL")}
 
 
 def _start(name: str, command: list[str], port: int, environment: dict[str, str], log: Path | None) -> Engine:

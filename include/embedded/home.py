@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,6 +36,13 @@ class Home:
     def of(cls, environ: Mapping[str, str]) -> Home:
         """The home that `TRUEUP_HOME` names, by default `.trueup` of the checkout; relative paths start there too."""
         return cls((PROJECT / Path(environ.get("TRUEUP_HOME") or ".trueup").expanduser()).resolve())
+
+    def make(self) -> None:
+        """Make the folder, or close one that is there: rows, logs and reports lie in it, for its owner alone."""
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        mode = stat.S_IMODE(self.root.stat().st_mode)
+        if mode & stat.S_IRWXO:
+            self.root.chmod(mode & ~(stat.S_IRWXG | stat.S_IRWXO))
 
     @property
     def airflow(self) -> Path:
@@ -74,7 +82,7 @@ class Home:
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
         """Hold the lock of that name alone among all processes of this home. Waits; a dead process holds nothing."""
-        self.root.mkdir(parents=True, exist_ok=True)
+        self.make()
         with (self.root / f"{name}.lock").open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield

@@ -5,7 +5,8 @@ again in the process that stopped it, and takes any program that got a dead serv
 
 The server listens on a Unix socket only and trusts whoever may open it: the folder that holds it lets in nobody but the
 user who started the server. PostgreSQL refuses to run as root; started by root, it runs as the system user `pgserver`,
-which is made if need be, and which is given the right to pass through (not to list) the folders above its data.
+which is made if need be, and which alone is given the right to pass through (not to list) those folders above its data
+and its programs that nobody else may pass through (`passage.py`).
 
 `start` may be called by several processes at once: one of them starts the server, the others wait and get the same one.
 """
@@ -21,7 +22,6 @@ import re
 import shlex
 import shutil
 import signal
-import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -33,6 +33,7 @@ from urllib.parse import quote
 import psutil
 
 from ..trueup.errors import StoreUnavailableError
+from . import passage
 
 START_SECONDS = 60
 STOP_SECONDS = 60
@@ -248,9 +249,7 @@ def _give_to_server(folder: Path) -> None:
     user = _server_user()
     os.chown(folder, user.pw_uid, user.pw_gid)
     for above in {*folder.parents, *_BIN.parents}:
-        mode = above.stat().st_mode
-        if not mode & stat.S_IXOTH:
-            above.chmod(mode | stat.S_IXOTH)
+        passage.allow(above, user.pw_uid)
 
 
 def _run(program: str, *arguments: str, doing: str, stdin: str | None = None) -> None:
@@ -261,7 +260,8 @@ def _run(program: str, *arguments: str, doing: str, stdin: str | None = None) ->
 
 def _postgres_program(program: str, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
     user = _server_user()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    # none of the connections and secrets that this process may have been given: another user could read them there
+    environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TMPDIR")}
     with tempfile.TemporaryFile("w+") as output:  # a pipe would be kept open by the server
         done = subprocess.run(
             [str(_BIN / program), *arguments],

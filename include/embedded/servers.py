@@ -56,7 +56,7 @@ def stop(home: Home) -> None:
 @contextmanager
 def in_use(home: Home, given: Mapping[str, str], *, need_postgres: bool, need_dynamodb: bool) -> Iterator[Servers]:
     """Use the embedded stores that are needed, started if need be; at the end the last user stops them."""
-    home.root.mkdir(parents=True, exist_ok=True)
+    home.make()
     with _uses_file(home).open("a") as uses:
         try:
             with home.lock("stack"):

@@ -47,14 +47,16 @@ class Stack:
 def start(home: Home, given: Mapping[str, str], conn_ids: Collection[str], say: Say) -> Stack:
     """Start what does not run yet, and wait until all of Airflow is healthy.
 
-    `conn_ids` are the connections to lead to embedded stores. If the stack is up already, it is left as it is and
-    described. Raises `StartError`; whatever was started is ended again.
+    `conn_ids` are the connections to lead to embedded stores. If the stack is up already, what of it has died is
+    started again, and the stack is described. Raises `StartError`; whatever was started is ended again.
     """
-    home.root.mkdir(parents=True, exist_ok=True)
+    home.make()
     with home.lock("stack"):
         record = Record.load(home)
-        if all(record.running(name) for name in AIRFLOW):
-            return _describe(home, record, started_here=False)
+        # Airflow's own database is in PostgreSQL: without it, its programs end one by one, or wait for ever
+        if all(record.running(name) for name in AIRFLOW) and postgres.find(home.postgres):
+            _heal(home, given, record, say)
+            return _describe(home, Record.load(home), started_here=False)
         try:
             return _start(home, given, conn_ids, say)
         except BaseException:
@@ -115,6 +117,20 @@ def _start(home: Home, given: Mapping[str, str], conn_ids: Collection[str], say:
     _wait_until_healthy(stack.api, record)
     say(f"Airflow    {_seconds(began)}   {', '.join(AIRFLOW)}")
     return stack
+
+
+def _heal(home: Home, given: Mapping[str, str], record: Record, say: Say) -> None:
+    """Start the DynamoDB engine of a stack that is up again, if it has died. Airflow knows it by its port."""
+    if not connections.needs_dynamodb(record.embedded) or record.running(servers.ENGINE):
+        return
+    if not ports.is_free(record.ports[servers.ENGINE]):
+        raise StartError(
+            f"the DynamoDB engine of this stack has died, and port {record.ports[servers.ENGINE]}, where Airflow expects it, "
+            "is taken by another program: run `make down`, then `make up`"
+        )
+    began = time.monotonic()
+    servers.start(home, given, need_postgres=True, need_dynamodb=True)
+    say(f"stores     {_seconds(began)}   DynamoDB had ended, and runs again")
 
 
 def _describe(home: Home, record: Record, *, started_here: bool) -> Stack:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import stat
 import time
 from collections.abc import Callable
 
 import psutil
 import pytest
 
+from include.embedded import postgres
 from include.embedded.airflow_api import AirflowApi, AirflowRefusedError
 from include.embedded.home import ROLES, Home
 from include.embedded.record import Record
@@ -47,10 +49,27 @@ def test_up_is_healthy_runs_a_dag_and_down_leaves_no_process(home: Home, launch:
     with pytest.raises(AirflowRefusedError, match="401"):
         AirflowApi(url, password="guessed").import_errors()
 
+    assert home.passwords()["admin"] not in said
+    assert str(home.passwords_file) in said
+    assert not stat.S_IMODE(home.root.stat().st_mode) & 0o007
+    assert not [file for file in home.logs.iterdir() if stat.S_IMODE(file.stat().st_mode) & 0o077]
+
+    engine = Record.load(home).daemons["ministack"].leader()
+    assert engine
+    engine.kill()
     again = launch("up")
     said, _ = again.communicate(timeout=60)
-    assert again.returncode == 0
+    assert again.returncode == 0, said
+    assert "DynamoDB had ended, and runs again" in said
     assert "up already" in said
+    assert address[0] in said
+
+    server = postgres.find(home.postgres)
+    assert server
+    psutil.Process(server.pid).kill()
+    again = launch("up")
+    said, _ = again.communicate(timeout=180)
+    assert again.returncode == 0, said
     assert address[0] in said
 
     run = _passed(api)

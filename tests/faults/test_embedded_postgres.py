@@ -151,3 +151,20 @@ def test_an_initdb_that_was_killed_half_way_is_begun_again(data_dir: Path) -> No
     (data_dir / "pgdata.part" / "base").mkdir(parents=True)
     (data_dir / "pgdata.part" / "PG_VERSION").write_text("18\n")
     assert ask(start(data_dir), "SELECT 1") == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server has another user")
+def test_a_closed_folder_above_it_is_opened_to_the_servers_user_alone() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        above = Path(folder) / "closed"
+        above.mkdir(mode=0o700)
+        server = start(above / "server")
+        try:
+            assert ask(server, "SELECT 1") == 1
+            assert not stat.S_IMODE(above.stat().st_mode) & 0o007
+            seen = subprocess.run(["ls", str(above / "server")], user="nobody", capture_output=True, check=False)
+            listed = subprocess.run(["ls", str(above)], user="pgserver", capture_output=True, check=False)
+            assert seen.returncode
+            assert listed.returncode
+        finally:
+            server.stop()
