@@ -10,7 +10,6 @@ whose hash is none of its key's is somebody else's work.
 from __future__ import annotations
 
 import logging
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -36,24 +35,31 @@ def previous(run: Run) -> dict[str, Any] | None:
     """The run whose base this one plans from: its id, its `partitions`, and whether it is `proven`; None if there is
     none, or in mode verify, where every difference counts whoever made it.
 
-    It is the last run in mode apply that has a plan. Of runs at the end that are rolled back it is the first: its base
-    has the rows as it found them, which is how the rollbacks left them.
+    It is the last run in mode apply that began to apply its plan: one that was stopped before, such as by its gate for a
+    lost base, knows nothing that is true of the target. Of runs at the end that are rolled back it is the first: its
+    base has the rows as it found them, which is how the rollbacks left them.
     """
     if run.options.mode is Mode.VERIFY:
         return None
-    known = [
-        row
-        for row in run.ledger.runs(run.migration.id)
-        if row["undoes"] is None
-        and row["run_id"] != run.id
-        and row["plan_sha256"] is not None
-        and row["options"]["mode"] == Mode.APPLY
-    ]
-    undone = list(takewhile(lambda row: row["status"] == Status.ROLLED_BACK, known))
-    for row in (undone or known[:1])[-1:]:
-        partitions, proven = row["options"]["partitions"], row["status"] == Status.PROVEN
-        return {"run": row["run_id"], "partitions": partitions, "proven": proven}
-    return None
+    chosen: dict[str, Any] | None = None
+    for row in run.ledger.runs(run.migration.id):
+        if not _applied(run, row):
+            continue
+        if row["status"] != Status.ROLLED_BACK:
+            chosen = chosen or row
+            break
+        chosen = row
+    if chosen is None:
+        return None
+    partitions, proven = chosen["options"]["partitions"], chosen["status"] == Status.PROVEN
+    return {"run": chosen["run_id"], "partitions": partitions, "proven": proven}
+
+
+def _applied(run: Run, row: dict[str, Any]) -> bool:
+    """Whether it is another run in mode apply, no rollback, that began to apply its plan."""
+    if row["undoes"] is not None or row["run_id"] == run.id or row["options"]["mode"] != Mode.APPLY:
+        return False
+    return any(step["step"].startswith("apply/") for step in run.ledger.steps(row["run_id"]))
 
 
 def relate(

@@ -19,6 +19,8 @@ from .workspace import Manifest
 CONFLICT = "conflict"
 """Skipping rule: a target row of it is not what the plan was made from, so it was left alone. The rule `drift`: a target
 row of it was changed by somebody else before the plan was made, so it is left alone."""
+MISSING = "missing"
+"""Skipping rule: a target row of it was to be written, and the store has not taken it."""
 
 
 def phase_counts(run: Run) -> list[dict[str, Any]]:

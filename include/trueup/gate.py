@@ -14,7 +14,7 @@ Great Expectations is imported when a suite is first built, which takes seconds.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -30,6 +30,32 @@ if TYPE_CHECKING:
     from .gate_tally import Judge, Tally
 
 Severity = Literal["critical", "warning", "info"]
+
+BUDGETS = {
+    "max_reject_share": ("rejected_share", "budget.share", "At most {:.12g} % of the source rows are rejected"),
+    "max_rejects": ("rejected", "budget.count", "At most {:,} source rows are rejected"),
+    "max_remove_share": (
+        "removed_share",
+        "budget.removals",
+        "At most {:.12g} % of the target rows that earlier runs added are removed",
+    ),
+    "max_skip_share": (
+        "skipped_share",
+        "budget.skips",
+        "At most {:.12g} % of a phase's source rows are skipped by a rule that it does not expect",
+    ),
+    "max_left_alone": (
+        "left_alone",
+        "budget.left_alone",
+        "At most {:,} rows that somebody else changed are left alone",
+    ),
+    "allow_lost_baseline": (
+        "baseline_lost",
+        "budget.baseline",
+        "What earlier runs wrote is known, so that what others changed since can be told",
+    ),
+}
+"""Of each option that limits something: the figure, the rule, and what it asks for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,12 +188,12 @@ def count_suite() -> list[Expectation]:
     return gate_suites.counts()
 
 
-def budget_suite(max_count: int | None, max_share: float) -> list[Expectation]:
-    """On a frame of one row (source_rows, rejected, rejected_share): at most `max_count` rows (None: any number) and at
-    most the share `max_share` (0 to 1) of the source rows are rejected (critical)."""
+def budget_suite(limits: Mapping[str, float]) -> list[Expectation]:
+    """On a frame of one row (`budgets.FIGURES`): no figure is above the limit that is given for it, by the option's name
+    (critical)."""
     from . import gate_suites
 
-    return gate_suites.budget(max_count, max_share)
+    return gate_suites.budget(limits)
 
 
 def _declared(suite: SuiteFactory, tracked: tuple[str, ...]) -> tuple[list[Tally], list[str]]:

@@ -1,7 +1,8 @@
-"""The suites that every migration gets: on its counts, its reject budget and its proof."""
+"""The suites that every migration gets: on its counts, its budgets and its proof."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import great_expectations.expectations as gxe
@@ -13,6 +14,8 @@ from great_expectations.expectations.metrics.map_metric_provider import Multicol
 from great_expectations.expectations.metrics.map_metric_provider.multicolumn_condition_partial import (
     multicolumn_condition_partial,
 )
+
+from .gate import BUDGETS
 
 _DOMAIN = ("batch_id", "table", "column_list", "row_condition", "condition_parser", "ignore_row_if")
 
@@ -109,24 +112,13 @@ def statements() -> list[Expectation]:
     ]
 
 
-def budget(max_count: int | None, max_share: float) -> list[Expectation]:
+def budget(limits: Mapping[str, float]) -> list[Expectation]:
     """See `gate.budget_suite`."""
-    suite = [
-        _figures("budget.figures", ["source_rows", "rejected", "rejected_share"]),
-        gxe.ExpectColumnValuesToBeBetween(
-            column="rejected_share",
-            max_value=max_share,
-            description=f"At most {max_share * 100:g} % of the source rows are rejected",
-            meta={"rule": "budget.share"},
-        ),
-    ]
-    if max_count is not None:
+    suite = [_figures("budget.figures", ["source_rows", *(BUDGETS[option][0] for option in limits)])]
+    for option, most in limits.items():
+        figure, rule, words = BUDGETS[option]
+        said = words.format(most * 100 if option.endswith("_share") else most)
         suite.append(
-            gxe.ExpectColumnValuesToBeBetween(
-                column="rejected",
-                max_value=max_count,
-                description=f"At most {max_count:,} source rows are rejected",
-                meta={"rule": "budget.count"},
-            )
+            gxe.ExpectColumnValuesToBeBetween(column=figure, max_value=most, description=said, meta={"rule": rule})
         )
     return suite

@@ -99,7 +99,9 @@ class Phase:
     is written in one transaction, so they must lie in one partition. `keeps_existing`: a target row that exists is
     kept, never changed, and where it is not what the transform gives, a warning with this code is reported. `suite`
     returns the expectations on the planned rows, `suite_also` those on the rows of the second target; `allow_empty`
-    says that a run may plan no row here at all (otherwise a suite over zero rows fails). `after` are scripts run
+    says that a run may plan no row here at all (otherwise a suite over zero rows fails). `expected_skips` are rules (codes
+    of findings of severity `skip`) that may leave out any number of rows; what other rules leave out is within the run's
+    budget (`Options.max_skip_share`). `after` are scripts run
     against the target's store, each in a transaction of its own, when the phase has passed its gate; they must be safe
     to run again.
     """
@@ -114,6 +116,7 @@ class Phase:
     suite_also: SuiteFactory | None = None
     keeps_existing: str | None = None
     allow_empty: bool = False
+    expected_skips: tuple[str, ...] = ()
     after: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:

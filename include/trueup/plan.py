@@ -90,7 +90,8 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
                 accounted = _keys(run, target, "" if target.owned is None else " WHERE _in_window")
                 accounted += f" UNION ALL SELECT {KEY} FROM {_leaving(target)}"
                 rest = write_rest(connection, target, accounted, partition, scratch)
-                facts[f"rest/{target.id}"] = {"rest": rest.rows, "extra": rest.rows if target.owned is None else 0}
+                extra = rest.rows if target.owned is None else 0
+                facts[f"rest/{target.id}"] = {"rest": rest.rows, "extra": extra, "owned": _added(connection, target)}
                 made.append(rest)
                 if run.options.mode is Mode.APPLY:
                     made.append(_base(connection, run, target, partition, checked[target.id], scratch))
@@ -109,6 +110,12 @@ def relate(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, part
         duck.relation(connection, f"should_{output.name}", files, should_schema(target))
     files = before_files(run, run.folder.manifests("snapshot", run.segments), target, partition, scratch)
     duck.relation(connection, f"is_{target.id}", files, source_schema(target.table))
+
+
+def _added(connection: duckdb.DuckDBPyConnection, target: Target) -> int:
+    """How many rows of the target earlier runs added."""
+    there, known = duck.identifier(f"is_{target.id}"), duck.identifier(f"known_{target.id}")
+    return duck.count(connection, f"SELECT count(*) FROM {there} i JOIN {known} k ON i.{KEY} = k.{KEY} WHERE k.added")
 
 
 def _leaving(target: Target) -> str:

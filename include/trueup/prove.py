@@ -4,18 +4,17 @@ in `gates/`, and raises `GateError` if it does not pass, so that nothing after i
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from . import duck, examples, gate, statements
+from . import budgets, duck, examples, gate, statements
 from .counts import phase_counts
 from .errors import GateError
-from .gate import GateResult, budget_suite, count_suite, proof_suite, statement_suite
+from .gate import GateResult, count_suite, proof_suite, statement_suite
 from .model import Output, Phase, SuiteFactory
 from .names import KEY, SOURCE_KEY
 from .plan import plan_hash
@@ -30,9 +29,9 @@ expectation on a frame, however few its rows are."""
 
 
 def plan_gate(run: Run) -> dict[str, Any]:
-    """Judge the plan: each phase's suite over its planned rows, the counts, and the budget of rejects; publish
-    `plan.json`, findings.csv and rejects.jsonl; rows by verb, rejects, and the plan's hash. Of a rollback, whose rows no
-    transform made, the counts alone are judged.
+    """Judge the plan: each phase's suite over its planned rows, the counts, and the budgets; publish `plan.json`,
+    findings.csv and rejects.jsonl; rows by verb, rejects, and the plan's hash. Of a rollback, whose rows no transform
+    made, the counts alone are judged, and rows left alone where they are limited.
 
     Raises `GateError`; the plan is published then too.
     """
@@ -40,7 +39,8 @@ def plan_gate(run: Run) -> dict[str, Any]:
         phases = phase_counts(run)
         sha256 = plan_hash(run)
         created_at = datetime.now(UTC).isoformat(timespec="seconds")
-        about = {"sha256": sha256, "created_at": created_at, "drift_checked": drift_checked(run), "phases": phases}
+        checked = drift_checked(run)
+        about = {"sha256": sha256, "created_at": created_at, "drift_checked": checked, "phases": phases}
         run.folder.write("plan.json", json.dumps(about, indent=1))
         run.ledger.planned(run.id, sha256)
         _export(run)
@@ -49,9 +49,13 @@ def plan_gate(run: Run) -> dict[str, Any]:
         if run.undoes is None:
             results = [_suite(run, phase, *each) for phase in run.migration.phases for each in phase.suites]
             whole = gate.evaluate(run.migration.suite, [_count_frame(phases)], gate="whole", key="phase")
-            _judge(run, "plan", [*results, counts, whole, _budget(run, phases)])
+            results += [counts, whole]
         else:
-            _judge(run, "plan", [counts])
+            results = [counts]
+        spent = budgets.judge(run, phases, checked)
+        if spent is not None:
+            results.append(spent[0])
+        _judge(run, "plan", results, spent[1] if spent else None)
     verbs = {verb: sum(p["rows"][verb] for p in phases) for verb in (*VERBS, "extra")}
     return {**verbs, "rejected": sum(p["rejected"] for p in phases), "sha256": sha256}
 
@@ -61,15 +65,6 @@ def drift_checked(run: Run) -> bool | None:
     told = [m.facts["drift_checked"] for m in run.folder.manifests("plan", run.partitions)]
     known = [found for found in told if found is not None]
     return all(known) if known else None
-
-
-def _budget(run: Run, phases: list[dict[str, Any]]) -> GateResult:
-    rows = sum(p["source_rows"] - p["skipped"].get("outside_window", 0) for p in phases)
-    rejected = sum(p["rejected"] for p in phases)
-    share = rejected / max(rows, 1)
-    figures = {"_key": ["run"], "source_rows": [rows], "rejected": [rejected], "rejected_share": [share]}
-    suite = partial(budget_suite, run.options.max_rejects, run.options.max_reject_share)
-    return gate.evaluate(suite, [pd.DataFrame(figures)], gate="budget")
 
 
 def _suite(run: Run, phase: Phase, output: Output, suite: SuiteFactory) -> GateResult:
@@ -156,7 +151,9 @@ def validate(run: Run) -> dict[str, Any]:
     return {name: sum(p[name] for p in last) for name in ("compared", "missing", "different", "extra", "unverified")}
 
 
-def _judge(run: Run, name: str, results: list[GateResult]) -> None:
+def _judge(run: Run, name: str, results: list[GateResult], words: Mapping[str, str] | None = None) -> None:
+    """Publish the results; raise `GateError` if any is not passed, with `words` (by rule) for what broke it."""
+    words = words or {}
     run.folder.write(f"gates/{name}.json", json.dumps([r.to_json() for r in results], indent=1))
     failed = [r for r in results if not r.passed]
     if not failed:
@@ -166,7 +163,10 @@ def _judge(run: Run, name: str, results: list[GateResult]) -> None:
         where = f"{result.gate} of {result.phase}" if result.phase else result.gate
         critical = [e for e in result.expectations if not e.passed and e.severity == "critical"]
         broken = [
-            f"{e.rule} ({e.description})" + (f": {e.unexpected:,} rows" if e.unexpected else "") for e in critical
+            f"{e.rule}: {words[e.rule]}"
+            if e.rule in words
+            else f"{e.rule} ({e.description})" + (f": {e.unexpected:,} rows" if e.unexpected else "")
+            for e in critical
         ]
         said.append(f"{where}: {'; '.join([*result.errors, *broken])}")
     raise GateError(f"the {name} gate of run {run.id} did not pass, so nothing after it runs. {' | '.join(said)}")

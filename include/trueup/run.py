@@ -73,8 +73,13 @@ class Options:
 
     `partitions` (units of planning and applying) and `segments` (units of reading) are 1 … 256, or None to be chosen
     from the tables' size. `write_rate`: rows a second over the whole run, or None for as fast as the store takes them.
-    `max_rejects` (rows) and `max_reject_share` (0 … 1): a plan with more rejected source rows than either fails its
-    gate. `max_critical`: how many critical expectations may fail. `approval`: a person must approve the plan before
+    Budgets, of which a plan that is over any fails its gate; shares are 0 … 1. `max_rejects` (rows) and
+    `max_reject_share`: source rows that are rejected. `max_remove_share`: of the target rows that earlier runs added,
+    those that are to be removed. `max_skip_share`: of a phase's source rows in the window, those that a rule skips which
+    the phase does not expect (`Phase.expected_skips`). `max_left_alone` (rows): those that somebody else changed and that
+    are left alone (drift at the plan, conflicts when it is applied); None: none in a run, any number in a rollback.
+    `allow_lost_baseline`: a plan for which it is not known what earlier runs wrote passes all the same, and what others
+    changed since is overwritten. `max_critical`: how many critical expectations may fail. `approval`: a person must approve the plan before
     anything is written. `plan_max_age`: hours after which a plan may no longer be approved or begun to be applied.
     `overwrite_drift`: target rows that somebody else changed since a run wrote them are overwritten, not left alone.
     `extra`: what becomes of target rows that earlier runs added and that the source no longer gives: they are
@@ -90,6 +95,10 @@ class Options:
     window: Window | None = None
     max_rejects: int | None = None
     max_reject_share: float = 0.05
+    max_remove_share: float = 0.05
+    max_skip_share: float = 0.05
+    max_left_alone: int | None = None
+    allow_lost_baseline: bool = False
     max_critical: int = 0
     approval: bool = False
     plan_max_age: float = 24
@@ -107,9 +116,10 @@ class Options:
             raise OptionsError(f"write_rate is {self.write_rate}; it must be above 0, or left out for no limit")
         if self.plan_max_age <= 0:
             raise OptionsError(f"plan_max_age is {self.plan_max_age} hours; it must be above 0")
-        if not 0 <= self.max_reject_share <= 1:
-            raise OptionsError(f"max_reject_share is {self.max_reject_share}; it must be between 0 and 1")
-        for name in ("max_rejects", "max_critical"):
+        for name in ("max_reject_share", "max_remove_share", "max_skip_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise OptionsError(f"{name} is {getattr(self, name)}; it must be between 0 and 1")
+        for name in ("max_rejects", "max_left_alone", "max_critical"):
             value = getattr(self, name)
             if value is not None and value < 0:
                 raise OptionsError(f"{name} is {value}; it may not be negative")
@@ -167,6 +177,13 @@ class Run:
     def phases(self) -> tuple[Phase, ...]:
         """The migration's phases in the order in which this run writes them: a rollback goes backwards."""
         return self.migration.phases if self.undoes is None else self.migration.phases[::-1]
+
+    @property
+    def max_left_alone(self) -> int | None:
+        """How many rows may be left alone as somebody else changed them; None: any number, as a rollback keeps what was
+        touched since, unless it is told otherwise."""
+        asked = self.options.max_left_alone
+        return 0 if asked is None and self.undoes is None else asked
 
     def read_with(self, target: Target) -> Source | None:
         """The source that is read for the target too (`Migration.read_with`). A rollback reads no source."""

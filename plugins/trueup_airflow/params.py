@@ -24,6 +24,18 @@ EXTRA = {
 }
 
 
+BUDGETS = (
+    "max_rejects",
+    "max_reject_share",
+    "max_remove_share",
+    "max_skip_share",
+    "max_left_alone",
+    "allow_lost_baseline",
+    "max_critical",
+)
+"""Params that limit what a plan may lose."""
+
+
 def params() -> dict[str, Param]:
     """The params, in the order of the form."""
     return {
@@ -97,6 +109,44 @@ def params() -> dict[str, Param]:
             description="The plan fails its gate when more source rows than this are rejected. Empty: only the share counts.",
             section="Gate",
         ),
+        "max_remove_share": Param(
+            0.05,
+            type="number",
+            minimum=0,
+            maximum=1,
+            title="Removal budget: share",
+            description="The plan fails its gate when it removes more than this share of the target rows that earlier runs "
+            "added: a source that lost rows empties no target. 0.05 is 5 %.",
+            section="Gate",
+        ),
+        "max_skip_share": Param(
+            0.05,
+            type="number",
+            minimum=0,
+            maximum=1,
+            title="Skip budget: share",
+            description="The plan fails its gate when more than this share of a phase's source rows is left out by a rule that "
+            "the phase does not expect. Rows outside the window do not count.",
+            section="Gate",
+        ),
+        "max_left_alone": Param(
+            0,
+            type="integer",
+            minimum=0,
+            maximum=1_000_000_000,
+            title="Rows left alone, at most",
+            description="Rows that somebody else changed are left alone. More of them than this fail the gate; up to this many, "
+            "the run is proven with exceptions, each listed, and allows no cutover.",
+            section="Gate",
+        ),
+        "allow_lost_baseline": Param(
+            False,
+            type="boolean",
+            title="Go on without the baseline",
+            description="Where the workspace lost what the last run wrote, it cannot be told what others changed since. Without "
+            "this, the plan fails its gate; with it, such rows are overwritten.",
+            section="Gate",
+        ),
         "max_critical": Param(
             0,
             type="integer",
@@ -162,6 +212,15 @@ def rollback_params() -> dict[str, Param]:
         "mode": Param(
             "apply", enum=list(modes), values_display=modes, title="Mode", description="How far the rollback goes."
         ),
+        "max_left_alone": Param(
+            None,
+            type=["null", "integer"],
+            minimum=0,
+            maximum=1_000_000_000,
+            title="Rows kept, at most",
+            description="Rows that somebody touched since are kept, and listed. More of them than this fail the gate. Empty: "
+            "any number.",
+        ),
     }
     return own | {name: shared[name] for name in ("approval", "plan_max_age", "write_rate")}
 
@@ -170,7 +229,7 @@ def rollback_options(params: dict[str, Any]) -> Options:
     """The options of a rollback. Raises `OptionsError` for what the form cannot check."""
     from include.trueup.run import Mode, Options
 
-    given = {name: params[name] for name in ("approval", "plan_max_age", "write_rate")}
+    given = {name: params[name] for name in ("approval", "plan_max_age", "write_rate", "max_left_alone")}
     return Options(mode=Mode(params["mode"]), **given)
 
 
@@ -195,8 +254,8 @@ def options(params: dict[str, Any], migration: declaration.Migration, dag_run: A
     check."""
     from include.trueup.run import Extra, Mode, Options, Window
 
-    given = ("partitions", "segments", "write_rate", "max_rejects", "max_reject_share", "max_critical")
-    values = {name: params[name] for name in (*given, "approval", "plan_max_age", "overwrite_drift")}
+    given = ("partitions", "segments", "write_rate", "approval", "plan_max_age", "overwrite_drift", *BUDGETS)
+    values = {name: params[name] for name in given}
     values["extra"] = Extra(params["extra"])
     values["params"] = {param.id: params[param.id] for param in migration.params}
     window = Window.parse(params["window_start"], params["window_end"])

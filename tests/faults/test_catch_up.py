@@ -55,7 +55,7 @@ def test_runs_under_live_writes_and_a_last_one_equal_a_fresh_migration(
             extra = Extra.REMOVE if number else Extra.REPORT
             run = run_of(
                 migration, ledger, workspace, lambda _: database.store, f"live-{number}",
-                partitions=1 + number, segments=1, max_reject_share=1, extra=extra,
+                partitions=1 + number, segments=1, max_reject_share=1, max_remove_share=1, extra=extra,
             )  # fmt: skip
             assert walk(run)["status"] == "passed"
             report = run.folder.read_json("report.json")
@@ -68,7 +68,7 @@ def test_runs_under_live_writes_and_a_last_one_equal_a_fresh_migration(
 
     last = run_of(
         migration, ledger, workspace, lambda _: database.store, "last",
-        partitions=2, segments=1, max_reject_share=1, extra=Extra.REMOVE,
+        partitions=2, segments=1, max_reject_share=1, max_remove_share=1, extra=Extra.REMOVE,
     )  # fmt: skip
     walk(last)
     (phase,) = last.folder.read_json("plan.json")["phases"]

@@ -30,7 +30,9 @@ class Runs:
 
     def run(self, **options: Any) -> Run:
         self._count += 1
-        asked = {"partitions": 2, "segments": 1, "max_reject_share": 1, **options}
+        # of ten rows, one is more than any budget allows by default (tests/migrations/test_budgets.py)
+        budgets = {"max_reject_share": 1, "max_remove_share": 1, "max_left_alone": 3}
+        asked = {"partitions": 2, "segments": 1, **budgets, **options}
         id = f"run-{self._count}"
         return run_of(self._migration, self._ledger, self._workspace, lambda _: self.database.store, id, **asked)
 
@@ -171,7 +173,9 @@ def test_a_base_that_is_lost_is_said_so_and_not_made_up(runs: Runs, workspace: W
     else:
         base.write_bytes(base.read_bytes()[:-1] + b"x")
     runs.database.sql("UPDATE persons SET name = 'theirs'")
-    report = runs()
+    with pytest.raises(GateError, match="allow_lost_baseline"):
+        runs(max_left_alone=10)
+    report = runs(max_left_alone=10, allow_lost_baseline=True)
     assert report["plan"]["drift_checked"] is False
     assert "could not be told" in report["verdict"]["headline"]
     assert "drift" in rows(report)  # of the other partition

@@ -39,7 +39,8 @@ class Runs:
         )
 
     def run(self, id: str, undoes: str | None = None, **options: Any) -> Run:
-        asked = {"partitions": 2, "segments": 1, **({} if undoes else {"max_reject_share": 1}), **options}
+        budgets = {} if undoes else {"max_reject_share": 1, "max_remove_share": 1, "max_left_alone": 2}
+        asked = {"partitions": 2, "segments": 1, **budgets, **options}
         made = run_of(self.migration, self.ledger, self.workspace, lambda _: self.database.store, id, **asked)
         return made if undoes is None else _rollback_of(made, undoes)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from include.trueup.gate import GateResult, budget_suite, count_suite, evaluate, proof_suite
+from include.trueup.gate import BUDGETS, GateResult, budget_suite, count_suite, evaluate, proof_suite
 
 
 def proof(**changes: Any) -> GateResult:
@@ -55,7 +55,8 @@ def test_counts_pass_only_when_they_add_up() -> None:
 def test_budget_limits_count_and_share() -> None:
     def spend(count: int | None, share: float, rejected: Any, of: int = 100) -> bool:
         row = {"source_rows": of, "rejected": rejected, "rejected_share": rejected / of if rejected else rejected}
-        return evaluate(partial(budget_suite, count, share), [pd.DataFrame([row])], gate="budget").passed
+        limits = {"max_reject_share": share} | ({} if count is None else {"max_rejects": count})
+        return evaluate(partial(budget_suite, limits), [pd.DataFrame([row])], gate="budget").passed
 
     assert spend(None, 0.05, 5)
     assert not spend(None, 0.05, 6)
@@ -63,3 +64,16 @@ def test_budget_limits_count_and_share() -> None:
     assert not spend(4, 1.0, 5)
     assert spend(0, 0.0, 0)
     assert not spend(None, 1.0, None)
+
+
+@pytest.mark.parametrize(("option", "figure"), [(name, figure) for name, (figure, _, _) in BUDGETS.items()])
+def test_every_budget_is_critical_and_fails_closed(option: str, figure: str) -> None:
+    def passes(value: Any) -> bool:
+        frame = pd.DataFrame([{"source_rows": 1, figure: value}])
+        result = evaluate(partial(budget_suite, {option: 0}), [frame], gate="budget")
+        assert all(e.severity == "critical" for e in result.expectations)
+        return result.passed
+
+    assert passes(0)
+    assert not passes(1)
+    assert not passes(None)
