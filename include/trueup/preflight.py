@@ -13,7 +13,7 @@ from typing import Any
 
 from . import base, reuse
 from .errors import SourceError
-from .model import Source, Target
+from .model import Source, Table, Target
 from .run import MAX_PARTS, Mode, Options, Run
 from .snapshot import READERS
 from .stores import Description
@@ -70,18 +70,43 @@ def look_at_source(run: Run, source: Source) -> Description:
             f"table {table.name!r} (source {source.id!r}, connection {table.connection!r}) does not exist; "
             "check the connection's region and endpoint, or create the table if it should be empty"
         )
-    if found.key != table.key:
-        raise SourceError(f"table {table.name!r} has key {found.key}, but {source.id!r} declares {table.key}")
+    what = f"table {table.name!r} (source {source.id!r}, connection {table.connection!r})"
+    _refuse(what, found)
+    if found.key != table.key and not found.identified:
+        raise SourceError(_no_key(what, found, table))
     return found
+
+
+def _refuse(what: str, found: Description) -> None:
+    """Raise `SourceError` for a table whose columns do not fit, or that cannot be read whole."""
+    if found.misfits:
+        raise SourceError(f"{what} is not what is declared: {'; '.join(found.misfits)}. Nothing was read or written.")
+    if found.obstacles:
+        raise SourceError(f"{what} cannot be read whole: {'; '.join(found.obstacles)}.")
+
+
+def _no_key(what: str, found: Description, table: Table) -> str:
+    declared = ", ".join(map(repr, table.key))
+    if found.key:
+        return f"{what} has the key {', '.join(map(repr, found.key))}, but {declared} is declared: declare the table's own key"
+    return (
+        f"{what} has no primary key, and no unique index keeps {declared} apart, so its rows cannot be told from each"
+        " other: it cannot be migrated as it is. Declare the columns of a unique index that are NOT NULL, or give the"
+        " table a primary key, or declare a view of it in which the declared columns are a key"
+    )
 
 
 def look_at_target(run: Run, target: Target) -> Description | None:
     """The target's table as it is; None where it is still to be made. Raises `SourceError` where it is not as declared."""
-    found = run.store_of(target.table).describe(target.table)
-    if found is not None and found.key != target.table.key:
-        raise SourceError(
-            f"target {target.table.name!r} exists with key {found.key}, but {target.table.key} is declared"
-        )
+    table = target.table
+    found = run.store_of(table).describe(table)
+    if found is None:
+        return None
+    what = f"table {table.name!r} (target {target.id!r}, connection {table.connection!r})"
+    _refuse(what, found)
+    if found.key != table.key:
+        has = f"the primary key {', '.join(map(repr, found.key))}" if found.key else "no primary key"
+        raise SourceError(f"{what} has {has}, but {', '.join(map(repr, table.key))} is declared")
     return found
 
 

@@ -64,8 +64,10 @@ class Index:
 class Table:
     """A table in a store. `connection` is an Airflow connection id; its type decides the store.
 
-    `name` is the name as the store has it (Postgres: `table`, or `schema.table`). `key` are the primary key's
-    columns, in order; `required` are further columns that may not be null. `added` are columns that the migration adds
+    `name` is the name as the store has it, case as given (Postgres: `table`, or `schema.table`; a part with a dot in it
+    in double quotes: `sales."order.items"`). A source may be a view. `key` are the primary key's
+    columns, in order; of a source they may be those of a unique index that are NOT NULL, or of a view those that tell
+    its rows apart (which is counted); `required` are further columns that may not be null. `added` are columns that the migration adds
     to a table that exists (`Target.before`): where they are not there yet, they read as null. `create_sql` is a
     Postgres `CREATE TABLE …` script; DynamoDB tables are made from the declaration itself.
     """

@@ -96,7 +96,10 @@ def test_values_without_canonical_form_stay_visible(store: PostgresStore, uri: s
         ("1", None, '{"at":"294276-12-31T00:00:00+00:00"}'),
     ]
     assert [row["at"] is None for row in found] == [True, True, False, True]
-    assert store.describe(declared).differences == ("column 'f' is double precision, declared is number",)  # type: ignore[union-attr]
+    described = store.describe(declared)
+    assert described is not None
+    assert described.differences == described.misfits
+    assert described.misfits == ("column 'f' is double precision, but is declared Type.NUMBER: declare Type.FLOAT",)
     with pytest.raises(StoreRejectedError, match="'f' is double precision"):
         store.add(declared, rows(declared, {"id": 9}))
 
@@ -190,7 +193,7 @@ def test_jsonb_and_numbers_compare_by_value_and_unchanged_columns_are_not_touche
 def test_hostile_identifiers(store: PostgresStore, uri: str) -> None:
     run_sql(uri, 'CREATE SCHEMA "S %s; DROP"')
     columns = {'i"d': Type.TEXT, "Select": Type.INTEGER, "n %(x)s": Type.NUMBER, "j'": Type.JSON, "$1": Type.BINARY}
-    declared = table('S %s; DROP.Tä"ble.with dot', columns, key=['i"d', "Select"])
+    declared = table('S %s; DROP."Tä""ble.with dot"', columns, key=['i"d', "Select"])
     assert store.create(declared) is True
     assert store.create(declared) is False
     planned = rows(declared, {'i"d': "'\"%s\\", "Select": 1, "n %(x)s": "1", "j'": "[1]", "$1": b"\0"})

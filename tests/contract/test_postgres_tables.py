@@ -9,9 +9,10 @@ import psycopg
 import pytest
 
 from include.embedded import postgres
-from include.trueup.errors import StoreRejectedError, StoreUnavailableError
+from include.trueup.errors import DeclarationError, StoreRejectedError, StoreUnavailableError
 from include.trueup.model import Index, Type
 from include.trueup.stores.postgres import PostgresStore
+from include.trueup.stores.postgres.catalog import full_name, schema_and_name
 from tests.postgres_tables import new_database, rows, run_sql, table
 
 RESULTS = table(
@@ -147,3 +148,24 @@ def test_a_script_gives_up_on_a_lock_that_is_kept(store: PostgresStore, uri: str
         with pytest.raises(StoreUnavailableError, match=r"SQLSTATE 55P03.*Tried \d+ times"):
             store.script("ALTER TABLE a ADD COLUMN b int")
     store.script("ALTER TABLE a ADD COLUMN b int")
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("t", ("public", "t")),
+        ("App.T", ("App", "T")),
+        ('sales."order.items"', ("sales", "order.items")),
+        ('"a.b"."c ""d"""', ("a.b", 'c "d"')),
+        ('it"s', ("public", 'it"s')),
+    ],
+)
+def test_a_name_is_parts_between_dots_and_in_quotes_a_part_with_one(name: str, parts: tuple[str, str]) -> None:
+    assert schema_and_name(table(name, {"id": Type.TEXT})) == parts
+    assert schema_and_name(table(full_name(table(name, {"id": Type.TEXT})), {"id": Type.TEXT})) == parts
+
+
+@pytest.mark.parametrize("name", ["a.b.c", "a.", ".a", "", '"a', 'a."b', '"a"b', 'a."b"."c"', '""', '"a"."b"x'])
+def test_a_name_that_is_none_is_refused(name: str) -> None:
+    with pytest.raises(DeclarationError, match=r"write table or schema\.table"):
+        schema_and_name(table(name, {"id": Type.TEXT}))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
-from ...errors import StoreRejectedError
+from ...errors import DeclarationError, StoreRejectedError
 from ...model import Index, Table
 from .. import Description
-from .columns import Column, fits
+from .columns import Column, misfit
 from .session import Session
 
 QUERY = (Path(__file__).parent / "catalog.sql").read_text()
@@ -21,10 +22,11 @@ QUERY = (Path(__file__).parent / "catalog.sql").read_text()
 
 @dataclass(frozen=True, kw_only=True)
 class StoredIndex:
-    """An index. `complete`: valid, over every row, and of columns only."""
+    """An index. `complete`: valid, over every row, and of columns only; `unique`: at every statement's end."""
 
     name: str
     primary: bool
+    unique: bool
     complete: bool
     key: tuple[str, ...]
 
@@ -32,11 +34,19 @@ class StoredIndex:
 @dataclass(frozen=True, kw_only=True)
 class Shape:
     """A table, view or foreign table. `stored`: its rows lie in one file of its own, where a row is found by its place
-    (`ctid`). `estimated_rows` is the planner's, negative where there is none."""
+    (`ctid`). `estimated_rows` is the planner's, negative where there is none. `kind` is `relkind`; `policies`: row
+    security hides rows from `role`, which is ours; `elsewhere`: it is a foreign table, or has one among its parts;
+    `in_recovery`: the server is a standby."""
 
     schema: str
     name: str
     oid: int
+    kind: str
+    has_children: bool
+    role: str
+    policies: bool
+    elsewhere: bool
+    in_recovery: bool
     stored: bool
     estimated_rows: float
     columns: dict[str, Column]
@@ -55,16 +65,56 @@ class Shape:
         """In words, where key, columns or indexes are not as declared."""
         return tuple(self._differences(table))
 
-    def _differences(self, table: Table) -> Iterator[str]:
-        if self.key != table.key:
-            yield f"the primary key is {_listed(self.key) or 'missing'}, declared is {_listed(table.key)}"
+    def misfits(self, table: Table) -> tuple[str, ...]:
+        """In words, each declared column that is not there or is of a type that does not fit, and what to declare."""
+        return tuple(self._misfits(table))
+
+    def _misfits(self, table: Table) -> Iterator[str]:
         for name, type_ in table.columns.items():
             column = self.columns.get(name)
             if column is None:
                 if name not in table.added:
                     yield f"there is no column {name!r}"
-            elif not fits(type_, column):
-                yield f"column {name!r} is {column.cast}, declared is {type_}"
+            elif (words := misfit(type_, column)) is not None:
+                yield words
+
+    @property
+    def counted(self) -> bool:
+        """Whether nothing in the database keeps a key unique, so that only counting can tell: of views, and of tables
+        with children, whose indexes are each of one table alone."""
+        return self.kind in ("v", "m") or (self.kind == "r" and self.has_children)
+
+    def identifies(self, key: tuple[str, ...]) -> bool:
+        """Whether no two rows have the same values in these columns, and none is null: by the primary key, or by a unique
+        index over columns that are NOT NULL. Where that has to be `counted`, reading does it."""
+        known = all(name in self.columns for name in key)
+        if not known or self.counted:
+            return known
+        always = all(self.columns[name].not_null for name in key)
+        return key == self.key or (always and any(i.unique and i.complete and {*i.key} == {*key} for i in self.indexes))
+
+    def obstacles(self, table: Table) -> Iterator[str]:
+        """In words, why what is read would not be all that is there, and what to do."""
+        if self.in_recovery:
+            yield (
+                "the server is a standby, which cannot know what it has not received yet: give the connection the"
+                " primary's address"
+            )
+        if self.policies:
+            yield (
+                f"table {table.name} has row security, which would hide rows from role {self.role!r}: connect as a role"
+                " that is not subject to it (BYPASSRLS, or the owner of a table that does not force it)"
+            )
+        if self.elsewhere:
+            yield (
+                f"{table.name} is a foreign table or has one among its parts, whose rows lie on another server and cannot"
+                " be read in one state: give Trueup a connection to that server"
+            )
+
+    def _differences(self, table: Table) -> Iterator[str]:
+        if self.key != table.key:
+            yield f"the primary key is {_listed(self.key) or 'missing'}, declared is {_listed(table.key)}"
+        yield from self._misfits(table)
         for index in table.indexes:
             yield from self._index_differences(index)
 
@@ -85,14 +135,39 @@ class Shape:
             estimated_rows=int(self.estimated_rows) if self.estimated_rows >= 0 else None,
             differences=self.differences(table),
             undeclared=tuple(column.name for column in self.undeclared(table)),
+            identified=self.identifies(table.key),
+            misfits=self.misfits(table),
+            obstacles=tuple(self.obstacles(table)),
         )
 
 
+_PART = r'"(?:[^"]|"")+"|[^".][^.]*'
+_NAME = re.compile(rf"(?:({_PART})\.)?({_PART})")
+
+
 def schema_and_name(table: Table) -> tuple[str, str]:
-    """`schema.table` in two; without a schema it is `public`, whatever the connection's search_path, so that one name
-    is one table for every worker."""
-    schema, dot, name = table.name.partition(".")
-    return (schema, name) if dot else ("public", schema)
+    """`schema.table` in two, case as given; a part in double quotes may have dots in it, and a double quote doubled.
+    Without a schema it is `public`, whatever the connection's search_path, so that one name is one table for every
+    worker. Raises `DeclarationError` for what is no such name."""
+    found = _NAME.fullmatch(table.name)
+    if found is None:
+        raise DeclarationError(
+            f"table name {table.name!r}: write table or schema.table, and a part that has a dot in it in"
+            ' double quotes (sales."order.items")'
+        )
+    schema, name = (part and _unquoted(part) for part in found.groups())
+    return schema or "public", name
+
+
+def full_name(table: Table) -> str:
+    """`schema.table`, one text for one table: a part that has a dot or a quote in it is in double quotes."""
+    return ".".join(
+        p if re.fullmatch(r'[^".]+', p) else f'"{p.replace(chr(34), chr(34) * 2)}"' for p in schema_and_name(table)
+    )
+
+
+def _unquoted(part: str) -> str:
+    return part[1:-1].replace('""', '"') if part.startswith('"') else part
 
 
 def find(session: Session, table: Table) -> Shape | None:
@@ -138,6 +213,12 @@ def shape_of(table: Table, answer: str) -> Shape:
         schema=schema,
         name=name,
         oid=found["oid"],
+        kind=found["kind"],
+        has_children=found["has_children"],
+        role=found["role"],
+        policies=found["policies"],
+        elsewhere=found["elsewhere"],
+        in_recovery=found["in_recovery"],
         stored=found["stored"],
         estimated_rows=found["estimated_rows"],
         columns={one["name"]: Column(**one) for one in found["columns"]},

@@ -1,12 +1,29 @@
 -- The shape of one table as JSON; no row where there is no such table. $1: schema, $2: table.
 SELECT json_build_object(
     'oid', c.oid::int8,
-    'stored', c.relkind IN ('r', 'm') AND coalesce(method.amname = 'heap', false) AND NOT c.relhassubclass,
-    'estimated_rows', c.reltuples::float8,
+    'kind', c.relkind::text,
+    'has_children', c.relhassubclass,
+    'role', current_user,
+    'in_recovery', pg_is_in_recovery(),
+    -- whether policies would hide rows from this role; of an owner, only where they are forced
+    'policies', row_security_active(c.oid),
+    'elsewhere', EXISTS (
+        WITH RECURSIVE part AS (
+            SELECT c.oid
+            UNION ALL
+            SELECT i.inhrelid FROM part JOIN pg_catalog.pg_inherits i ON i.inhparent = part.oid
+        )
+        SELECT FROM part JOIN pg_catalog.pg_class one ON one.oid = part.oid WHERE one.relkind = 'f'
+    ),
+    'stored', c.relkind = 'r' AND coalesce(method.amname = 'heap', false) AND NOT c.relhassubclass,
+    'estimated_rows', CASE -- before 14, a table that was never analysed had 0
+        WHEN c.reltuples = 0 AND c.relpages = 0 AND current_setting('server_version_num')::int4 < 140000 THEN -1
+        ELSE c.reltuples END::float8,
     'columns', coalesce((
         SELECT json_agg(
             json_build_object(
                 'name', a.attname,
+                'not_null', a.attnotnull,
                 'type', CASE WHEN base.builtin THEN base.typname ELSE '' END,
                 -- with -1, and not NULL: NULL gives char(n) as "character", a cast to which keeps one letter
                 'cast', format_type(base.oid, -1),
@@ -31,6 +48,7 @@ SELECT json_build_object(
             json_build_object(
                 'name', named.relname,
                 'primary', i.indisprimary,
+                'unique', i.indisunique AND i.indimmediate,
                 'complete', i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL,
                 'key', (
                     SELECT coalesce(json_agg(a.attname ORDER BY k.position), '[]')

@@ -76,6 +76,7 @@ class Column:
     was made), `cast` that type as SQL, quoted by PostgreSQL, `exact` the same with its length or precision."""
 
     name: str
+    not_null: bool = False
     type: str
     cast: str
     exact: str
@@ -91,6 +92,21 @@ def fits(type_: Type, column: Column) -> bool:
     if type_ is Type.TEXT:
         return column.type not in _NO_TEXT
     return column.type in _HOLDS[type_]
+
+
+def misfit(type_: Type, column: Column) -> str | None:
+    """In words, why the column cannot be what is declared, and what to do; None if it fits."""
+    if fits(type_, column):
+        return None
+    if column.type in _OF_ONE_DATABASE:
+        return (
+            f"column {column.name!r} is {column.exact}, whose text is of one database alone, so Trueup carries it in no type:"
+            f" give the column another type ({'numeric' if column.type == 'money' else 'text, or bigint'}), or declare a"
+            " view that casts it"
+        )
+    order = (Type.INTEGER, *_HOLDS)
+    right = next((one for one in order if column.type in _HOLDS[one]), Type.TEXT)
+    return f"column {column.name!r} is {column.exact}, but is declared Type.{type_.name}: declare Type.{right.name}"
 
 
 def odd(type_: Type, column: Column) -> sql.Composable | None:

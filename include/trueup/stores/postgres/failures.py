@@ -29,7 +29,8 @@ _ADVICE = {
     "23503": "Write the rows that are referred to in an earlier phase, or reject such rows in the transform.",
     "23505": "Two rows have the same value in a unique index: mend the transform, or reject one of them in it.",
     "23": "A planned row breaks a constraint of the table: mend the transform, or reject such rows in it.",
-    "25006": "The connection leads to a server that only reads: give it the primary's address.",
+    "25006": "Either the server is a standby (give the connection the primary's address), or default_transaction_read_only"
+    " is on for the role or the database: ask who set it.",
     "28": "Check user and password of the connection.",
     "3D000": "Check the database name of the connection.",
     "42501": "Grant the connection's role the right to do this.",
@@ -48,6 +49,9 @@ def translated(
     said = _said(error)
     if _transient(error, sqlstate, said):
         return StoreUnavailableError(f"{place}: could not {doing}: {said}{_code(sqlstate)}.")
+    if sqlstate == "42501" and "row-level security" in said:
+        subject = "Connect as a role that is not subject to the policies (BYPASSRLS): they would hide rows."
+        return StoreRejectedError(f"{place}: could not {doing}: {said}{_code(sqlstate)}. {subject}")
     advice = next((_ADVICE[known] for known in (sqlstate, sqlstate[:2]) if known in _ADVICE), None)
     if advice is None:
         advice = "Check the connection." if not sqlstate else "Appendix A of PostgreSQL's manual explains the SQLSTATE."

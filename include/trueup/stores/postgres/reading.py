@@ -8,7 +8,8 @@ How a table is cut into segments
   what is seen: that is noticed, and the segment fails rather than read rows twice or never.
 - Without one, every segment is its own transaction. Between two of them a row may be updated and so move; its place
   decides nothing then. The key does not change: a hash of the key's text decides, and every segment reads the whole
-  table to find its rows. This is also how views, partitioned and foreign tables are read.
+  table to find its rows. This is also how partitioned tables are read. Views, materialized or
+  not, are read whole, as the first segment.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import pyarrow.compute as pc
 from psycopg import sql
 
 from ...canonical import canonical_column
-from ...errors import StoreRejectedError
+from ...errors import SourceError, StoreRejectedError
 from ...model import Table, Type
 from ...names import EXTRA, MISTYPED
 from .. import ARROW, arrow_schema
@@ -47,11 +48,37 @@ def segment_of(
     with session(address, doing=f"read table {table.name}", read_only=True, snapshot=snapshot) as opened:
         shape = catalog.require(opened, table)
         everything = _select(table, shape)
+        if segment == 0 and shape.counted:
+            _refuse_doubles(opened, table, shape)
         for condition in _parts(opened, table, shape, segment, segments, snapshot):
             with closing(opened.stream(sql.SQL("{} WHERE {}").format(everything, condition))) as batches:
                 for batch in batches:
                     if batch.num_rows:
                         yield _canonical(table, batch)
+
+
+def nothing_of(address: Address, table: Table) -> None:
+    """Ask for the table's rows and take none. Raises `StoreRejectedError` where the server would not give them."""
+    with session(address, doing=f"read table {table.name}", read_only=True) as opened:
+        shape = catalog.require(opened, table)
+        opened.fetch(sql.SQL("{} LIMIT 0").format(_select(table, shape)))
+
+
+def _refuse_doubles(opened: Session, table: Table, shape: Shape) -> None:
+    """Raise `SourceError` where two rows have the same key, or one has none: nothing in the database keeps them apart."""
+    key = sql.SQL(", ").join(shape.columns[name].sql for name in table.key)
+    null = sql.SQL(" OR ").join(sql.SQL("{} IS NULL").format(shape.columns[name].sql) for name in table.key)
+    query = sql.SQL(
+        "SELECT count(*) AS keys, sum(n)::int8 AS found, bool_or(n IS NULL) AS none, (array_agg(k))[1] AS example FROM ("
+        "SELECT ROW({key})::text AS k, CASE WHEN NOT ({null}) THEN count(*) END AS n FROM {name} AS t GROUP BY {key}"
+        " HAVING count(*) > 1 OR {null}) doubles"
+    ).format(key=key, null=null, name=sql.Identifier(shape.schema, shape.name))
+    found = opened.fetch(query).to_pylist()[0]
+    if found["keys"]:
+        raise SourceError(
+            f"{opened.place}: {table.name} has {found['keys']} keys ({', '.join(table.key)}) that are null or that several"
+            f" rows have, such as {found['example']}: declare columns that tell its rows apart, or mend the rows."
+        )
 
 
 def by_keys(address: Address, table: Table, keys: pa.Table, snapshot: str | None) -> pa.Table:
@@ -94,8 +121,9 @@ def _parts(
     opened: Session, table: Table, shape: Shape, segment: int, segments: int, snapshot: str | None
 ) -> Iterator[sql.Composable]:
     """The conditions whose rows, one condition after the other, are the segment."""
-    if segments == 1:
-        yield sql.SQL("true")
+    if segments == 1 or shape.kind in ("v", "m"):  # a view is made anew for each query
+        if segment == 0:
+            yield sql.SQL("true")
         return
     if snapshot is not None and shape.stored:
         # Holding this lock, nobody can rewrite the table any more until we are done.

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from copy import copy
+from dataclasses import replace
 from functools import partial
 
 import psycopg
 import pyarrow as pa
 
+from ...errors import StoreRejectedError
 from ...model import Table, Type
 from .. import Conflict, Description, Outcome, Share
 from . import catalog, creating, reading, together, writing
@@ -45,7 +47,7 @@ class PostgresStore:
 
     def identity(self, table: Table) -> str:
         """`postgres://host:port/database/schema.table` (host: a folder for a Unix socket), without user or password."""
-        return f"postgres://{self._address.place}/{'.'.join(catalog.schema_and_name(table))}"
+        return f"postgres://{self._address.place}/{catalog.full_name(table)}"
 
     @contextmanager
     def export_snapshot(self) -> Iterator[str]:
@@ -85,7 +87,16 @@ class PostgresStore:
                 return catalog.find(opened, table)
 
         shape, _ = self._address.insist(look)
-        return shape.describe(table) if shape else None
+        if shape is None:
+            return None
+        found = shape.describe(table)
+        if found.misfits or found.obstacles:
+            return found
+        try:  # what only the server can tell: rights, policies below a view, a view that is not filled
+            self._address.insist(partial(reading.nothing_of, self._address, table))
+        except StoreRejectedError as error:
+            return replace(found, obstacles=(str(error).removesuffix("."),))
+        return found
 
     def create(self, table: Table) -> bool:
         """Make the table by its `create_sql`, or else from its columns, key and indexes; False if it was there already.

@@ -1,0 +1,59 @@
+"""A migration that copies one PostgreSQL table into another, column by column, for tests of what is carried."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from include.trueup.model import Migration, Phase, Source, Table, Target, Type
+
+if TYPE_CHECKING:
+    from great_expectations.expectations import Expectation
+
+
+def _suite() -> list[Expectation]:
+    import great_expectations.expectations as gxe
+
+    return [gxe.ExpectColumnValuesToNotBeNull(column="_key")]
+
+
+def _whole() -> list[Expectation]:
+    import great_expectations.expectations as gxe
+
+    return [gxe.ExpectColumnValuesToBeInSet(column="unaccounted", value_set=[0])]
+
+
+def declare_copy(
+    folder: Path,
+    columns: Mapping[str, Type],
+    *,
+    key: Sequence[str] = ("id",),
+    source: str = "old",
+    target: str = "new",
+    into: Mapping[str, Type] | None = None,
+    create: str | None = None,
+    select: str | None = None,
+) -> Migration:
+    """The migration, its scripts in the folder. `into`: the target's columns where they are not the source's; `create`:
+    the SQL that makes it, else it is made from the declaration; `select`: the target's columns and `_source` in SQL."""
+    names = ", ".join(f'"{name}"' for name in (into or columns))
+    (folder / "copy.sql").write_text(
+        f"CREATE OR REPLACE VIEW rows AS SELECT {select or f'{names}, _key AS _source'} FROM source; "
+        "CREATE OR REPLACE VIEW findings AS SELECT NULL AS _source, NULL AS key, '' AS severity, '' AS code, "
+        "'' AS message WHERE false"
+    )
+    script = None
+    if create is not None:
+        (script := folder / "create.sql").write_text(create)
+    read = Table(name=source, connection="c", key=tuple(key), columns=columns)
+    written = Table(name=target, connection="c", key=tuple(key), columns=into or columns, create_sql=script)
+    phase = Phase(
+        id="copy", title="Copy", source="source", target="target", transform=folder / "copy.sql", suite=_suite,
+        allow_empty=True,
+    )  # fmt: skip
+    return Migration(
+        id="copying", title="Copy", owner="tests", doc="", partition_by=tuple(key),
+        sources=(Source(id="source", table=read, partition_by=tuple(key)),),
+        targets=(Target(id="target", table=written),), phases=(phase,), suite=_whole,
+    )  # fmt: skip
