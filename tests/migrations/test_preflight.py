@@ -266,3 +266,27 @@ def test_a_role_that_may_write_nothing_but_reads_all_can_plan(here: Here, tmp_pa
     here.sql("CREATE TABLE old (id bigint PRIMARY KEY)", "INSERT INTO old VALUES (1)")
     reader = role(here, "SELECT ON old")
     assert here.run(declare_copy(tmp_path, {"id": Type.INTEGER}), reader, mode="plan")["verdict"]["status"] == "passed"
+
+
+def test_settings_of_the_database_neither_end_nor_change_a_run(here: Here, tmp_path: Path) -> None:
+    (name,) = here.sql("SELECT current_database()")[0]
+    settings = {
+        "transaction_timeout": "'120ms'",
+        "statement_timeout": "'100ms'",
+        "idle_in_transaction_session_timeout": "'100ms'",
+        "default_transaction_isolation": "'serializable'",
+        "search_path": "''",
+        "DateStyle": "'German, DMY'",
+        "TimeZone": "'Asia/Kolkata'",
+        "client_encoding": "'LATIN1'",
+    }
+    here.sql(
+        "CREATE TABLE old (id bigint PRIMARY KEY, at timestamptz, day date, t text)",
+        "INSERT INTO old SELECT n, now(), now(), 'é€' FROM generate_series(1, 20) n",
+        *(f"ALTER DATABASE {name} SET {setting} = {value}" for setting, value in settings.items()),
+    )
+    columns = {"id": Type.INTEGER, "at": Type.TIMESTAMP, "day": Type.TEXT, "t": Type.TEXT}
+    create = "CREATE TABLE new (id bigint PRIMARY KEY, at timestamptz, day date, t text)"
+    assert here.run(declare_copy(tmp_path, columns, create=create), segments=2)["verdict"]["status"] == "passed"
+    here.sql(f"ALTER DATABASE {name} RESET ALL")
+    assert here.sql("SELECT count(*) FROM old JOIN new USING (id, at, day, t)") == [(20,)]

@@ -18,7 +18,13 @@ import adbc_driver_postgresql
 import psycopg
 import pyarrow as pa
 from psycopg import conninfo, pq, sql
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    retry_if_not_exception_type,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from ...errors import StoreRejectedError, StoreUnavailableError
 from .failures import translated
@@ -57,6 +63,11 @@ _NO_TRANSACTION_TIMEOUT = sql.SQL(
     "CASE WHEN current_setting('server_version_num')::int4 >= 170000"
     " THEN set_config('transaction_timeout', '0', true) END"
 )
+
+
+class SnapshotGoneError(StoreUnavailableError):
+    """The exported snapshot is not held any more (a failover, a restart, a pooler that ended the connection). What reads
+    under it cannot go on, but may begin anew, with another one."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +114,10 @@ class Address:
 
     def insist(self, work: Callable[[], _T]) -> tuple[_T, int]:
         """What `work` returns, and how often it had to be done again: after `StoreUnavailableError` it is, waiting
-        longer each time, at random, until `patience` is over. `work` must be a whole transaction."""
+        longer each time, at random, until `patience` is over; not after `SnapshotGoneError`, which the same call can only
+        meet again. `work` must be a whole transaction."""
         retrying = Retrying(
-            retry=retry_if_exception_type(StoreUnavailableError),
+            retry=retry_if_exception_type(StoreUnavailableError) & retry_if_not_exception_type(SnapshotGoneError),
             wait=wait_random_exponential(multiplier=0.1, max=5),
             stop=stop_after_delay(self.patience),
             reraise=True,
@@ -113,6 +125,8 @@ class Address:
         begun = time.monotonic()
         try:
             result = retrying(work)
+        except SnapshotGoneError:
+            raise
         except StoreUnavailableError as error:
             tried, took = retrying.statistics["attempt_number"], time.monotonic() - begun
             raise StoreUnavailableError(
@@ -202,10 +216,11 @@ def session(address: Address, *, doing: str, read_only: bool = False, snapshot: 
 def _import(opened: Session, snapshot: str) -> None:
     try:
         opened.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
-    except adbc.ProgrammingError as error:
-        raise StoreRejectedError(
-            f"{opened.place}: snapshot {snapshot} is not held open any more, or is of another database. Export a new"
-            " one and read every segment again."
+    except (adbc.ProgrammingError, adbc.OperationalError) as error:
+        raise SnapshotGoneError(
+            f"{opened.place}: snapshot {snapshot} is not held open any more: the server was restarted or another took its"
+            " place, or the connection that held it was ended. Nothing was written; run the step again, which reads every"
+            " segment anew, under a new snapshot."
         ) from error
 
 
@@ -214,6 +229,7 @@ def script_session(address: Address, *, doing: str) -> Iterator[psycopg.Connecti
     """The same by psycopg, which runs scripts of several statements. `%` has no meaning; parameters are $1, $2, …"""
     try:
         with psycopg.connect(address.conninfo, cursor_factory=psycopg.RawCursor) as connection:
+            connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED  # whatever the role's default is
             connection.execute(address.settings())
             yield connection
     except psycopg.Error as error:
