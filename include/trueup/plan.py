@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from . import base, duck
+from . import base, duck, estimates
 from .errors import DeclarationError
 from .model import Output, Phase, Target
 from .names import EXTRA, KEY, MISTYPED, SOURCE_KEY
@@ -84,6 +84,8 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
                     file, facts[output.name] = write_plan(connection, output, query, partition, scratch)
                     made.append(file)
                     findings = _findings(run, phase, output, rows, facts[output.name], checked[output.target])
+                    if output == phase.outputs[0]:
+                        findings = [*findings, *estimates.far(run, phase, partition)]
                     made += write_findings(connection, phase, output, findings, partition, scratch)
             for target in targets:
                 # where the migration owns columns only, a row outside the window stays as it is, and that is proven too

@@ -55,6 +55,7 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
         batch_rows = {t.id: run.store_of(t.table).batch_rows for t in run.migration.targets}
         about: dict[str, Any] = {"options": options.to_json(), "targets_present": [*targets], "batch_rows": batch_rows}
         undeclared = {id: found.undeclared for id, found in sources.items()}
+        about["expected_rows"] = {id: found.expected_rows for id, found in sources.items()}
         about |= {"undeclared": undeclared, "undoes": None, "base": base.previous(run)}
         about |= {"snapshot_of": taken[0] if taken else None}
         run.folder.write("run.json", json.dumps(about, indent=1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from include.trueup.errors import StoreRejectedError, StoreUnavailableError
 from include.trueup.model import Table, Type
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.stores.postgres.reading import STRIPE_BLOCKS
+from include.trueup.stores.postgres.session import Address, session
 from tests.postgres_tables import new_database, read, rows, run_sql, table
 
 ROWS = 12_000
@@ -206,3 +208,18 @@ def test_estimates_come_from_the_planner(uri: str, wide: Table) -> None:
         list(store.read(table("nowhere", WIDE.columns), 0, 1))
     with pytest.raises(StoreRejectedError, match="no column 'm'"):
         list(store.read(table("wide", {**WIDE.columns, "m": Type.TEXT}), 0, 1))
+
+
+def test_no_timeout_of_the_database_ends_a_snapshot_or_a_read(uri: str, wide: Table) -> None:
+    (database,) = run_sql(uri, "SELECT current_database()")[0]
+    names = ("transaction_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+    try:
+        run_sql(uri, *(f"ALTER DATABASE {database} SET {name} = '60ms'" for name in names))
+        with PostgresStore(uri).reading() as store:
+            time.sleep(0.1)
+            assert len(read(store, wide)) == ROWS
+        with session(Address.of(uri, lock_timeout=1, patience=1), doing="look") as opened:
+            found = opened.fetch("SELECT " + ", ".join(f"current_setting('{name}') AS {name}" for name in names))
+        assert found.to_pylist() == [dict(zip(names, ("0", "0", "10min"), strict=True))]
+    finally:
+        run_sql(uri, f"ALTER DATABASE {database} RESET ALL")

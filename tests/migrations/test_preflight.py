@@ -290,3 +290,21 @@ def test_settings_of_the_database_neither_end_nor_change_a_run(here: Here, tmp_p
     assert here.run(declare_copy(tmp_path, columns, create=create), segments=2)["verdict"]["status"] == "passed"
     here.sql(f"ALTER DATABASE {name} RESET ALL")
     assert here.sql("SELECT count(*) FROM old JOIN new USING (id, at, day, t)") == [(20,)]
+
+
+def test_a_count_far_from_the_catalogues_is_a_warning(here: Here, tmp_path: Path) -> None:
+    here.sql(
+        "CREATE TABLE old (id bigint PRIMARY KEY) WITH (autovacuum_enabled = off)",
+        "INSERT INTO old SELECT generate_series(1, 20)",
+        "ANALYZE old",
+    )
+    migration = declare_copy(tmp_path, {"id": Type.INTEGER})
+    assert here.run(migration)["findings"] == []
+    here.sql("UPDATE pg_class SET reltuples = 10025 WHERE oid = 'old'::regclass")  # as if rows had gone since
+    report = here.run(migration, partitions=3)
+    (finding,) = report["findings"]
+    assert (finding["severity"], finding["code"], finding["count"]) == ("warning", "count_far_from_estimate", 1)
+    assert finding["examples"][0]["message"].startswith("20 rows of old were read, but its database estimates 10,025")
+    assert report["verdict"]["status"] == "passed"
+    here.sql("UPDATE pg_class SET reltuples = -1 WHERE oid = 'old'::regclass")
+    assert here.run(migration)["findings"] == []

@@ -44,7 +44,8 @@ class Description:
     `undeclared` are columns that the declaration does not name, where the store knows of columns at all.
     `identified`: the declared key tells its rows apart, though it need not be the primary key. `misfits` says in words
     which declared columns are missing or of a type that does not fit, and what to declare; `obstacles` why what is read
-    would not be all that is there, or could not be read, and what to do."""
+    would not be all that is there, or could not be read, and what to do. `expected_rows` is what the store itself has
+    counted, or estimated from a sample, at a time it knows; None where it never did."""
 
     name: str
     key: tuple[str, ...]
@@ -55,6 +56,7 @@ class Description:
     identified: bool = False
     misfits: tuple[str, ...] = ()
     obstacles: tuple[str, ...] = ()
+    expected_rows: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

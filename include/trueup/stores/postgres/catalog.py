@@ -128,11 +128,13 @@ class Shape:
 
     def describe(self, table: Table) -> Description:
         """The same in the store's own words."""
+        estimate = int(self.estimated_rows) if self.estimated_rows >= 0 else None
         return Description(
             name=table.name,
             key=self.key,
             indexes=tuple(index.name for index in self.indexes if not index.primary),
-            estimated_rows=int(self.estimated_rows) if self.estimated_rows >= 0 else None,
+            estimated_rows=estimate,
+            expected_rows=estimate,
             differences=self.differences(table),
             undeclared=tuple(column.name for column in self.undeclared(table)),
             identified=self.identifies(table.key),
