@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from include.trueup.ledger import Ledger
 from include.trueup.model import Migration, Phase, Source, Table, Target, Type
+from include.trueup.run import Run
+from include.trueup.steps import walk
+from include.trueup.stores.postgres import PostgresStore
+from include.trueup.workspace import Workspace
+from tests.engines import run_of
+from tests.postgres_tables import run_sql
 
 if TYPE_CHECKING:
     from great_expectations.expectations import Expectation
@@ -57,3 +64,21 @@ def declare_copy(
         sources=(Source(id="source", table=read, partition_by=tuple(key)),),
         targets=(Target(id="target", table=written),), phases=(phase,), suite=_whole,
     )  # fmt: skip
+
+
+class Here:
+    """A database, and runs over it."""
+
+    def __init__(self, uri: str, ledger: Ledger, workspace: Workspace) -> None:
+        self.uri, self.ledger, self.workspace, self.count = uri, ledger, workspace, 0
+
+    def sql(self, *statements: str) -> list[tuple[Any, ...]]:
+        return run_sql(self.uri, *statements)
+
+    def run(self, migration: Migration, uri: str | None = None, **options: Any) -> dict[str, Any]:
+        """The whole run; its report."""
+        self.count += 1
+        store = PostgresStore(uri or self.uri, patience=2)
+        run: Run = run_of(migration, self.ledger, self.workspace, lambda _: store, f"run-{self.count}", **options)
+        walk(run)
+        return dict(run.folder.read_json("report.json"))

@@ -14,8 +14,9 @@ from typing import Any
 import duckdb
 
 from . import duck
+from .casting import refuse_lossy, whole
 from .errors import DeclarationError
-from .inputs import SQL, cast, relate
+from .inputs import SQL, relate
 from .model import Derived, Output, Phase, Source, Target, Type
 from .names import EXTRA, KEY, MISTYPED, SOURCE_KEY
 from .run import Run
@@ -101,27 +102,28 @@ def _drop(connection: duckdb.DuckDBPyConnection, name: str) -> None:
         connection.execute(f"DROP {'VIEW' if found[0][0] == 'VIEW' else 'TABLE'} {duck.identifier(name)}")
 
 
-def _canonical(column: str, type_: Type) -> str:
+def _canonical(column: str, type_: Type, made: str) -> str:
     """The column of its type; JSON, which a transform may write in any notation, in canonical form."""
     if type_ is Type.JSON:
         return f"canonical_json(CAST({duck.identifier(column)} AS VARCHAR)) AS {duck.identifier(column)}"
-    return cast(column, type_)
+    return whole(column, type_, made)
 
 
 def _collect(connection: duckdb.DuckDBPyConnection, target: Target, output: Output) -> None:
     """Take the view's rows into `_<view>`: every column of the target, of its type, `_source`, and a row number."""
-    made = {row[0] for row in connection.execute(f"DESCRIBE {output.view}").fetchall()}
+    made = {row[0]: row[1] for row in connection.execute(f"DESCRIBE {output.view}").fetchall()}
     needed = {*target.table.columns} if target.owned is None else {*target.owned, *target.placed_by, *target.table.key}
-    if missing := {*needed, SOURCE_KEY} - made:
+    if missing := {*needed, SOURCE_KEY} - {*made}:
         raise DeclarationError(
             f"target {target.id!r}: the transform's {output.view} lack the columns {sorted(missing)}"
         )
-    if unknown := made - {*target.table.columns, SOURCE_KEY, EXTRA, MISTYPED}:
+    if unknown := {*made} - {*target.table.columns, SOURCE_KEY, EXTRA, MISTYPED}:
         raise DeclarationError(
             f"target {target.id!r}: the transform's {output.view} have columns {sorted(unknown)} that it does not declare"
         )
+    refuse_lossy(target, output.view, made)
     columns = ", ".join(
-        _canonical(c, t) if c in made else f"CAST(NULL AS {SQL[t]}) AS {duck.identifier(c)}"
+        _canonical(c, t, made[c]) if c in made else f"CAST(NULL AS {SQL[t]}) AS {duck.identifier(c)}"
         for c, t in target.table.columns.items()
     )
     extra, mistyped = (name if name in made else "NULL" for name in (EXTRA, MISTYPED))

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from include.embedded import postgres
 from include.trueup.errors import SourceError
 from include.trueup.ledger import Ledger
-from include.trueup.model import Migration, Type
-from include.trueup.run import Run
-from include.trueup.steps import walk
-from include.trueup.stores.postgres import PostgresStore
+from include.trueup.model import Type
 from include.trueup.workspace import Workspace
-from tests.copying import declare_copy
-from tests.engines import run_of
-from tests.postgres_tables import new_database, run_sql
+from tests.copying import Here, declare_copy
+from tests.postgres_tables import new_database
 
 OLDS = {"id": Type.INTEGER, "score": Type.FLOAT, "small": Type.FLOAT, "born": Type.DATE, "seen": Type.DATETIME}
 CREATE = "CREATE TABLE {} (id bigint PRIMARY KEY, score float8, small float4, born date, seen timestamp NOT NULL)"
@@ -25,24 +20,6 @@ FILL = (
     "INSERT INTO old SELECT n, n / 3.0, n / 3.0, date '2024-02-29' - n * 40000, timestamp '2024-02-29 12:00' + n * interval"
     " '1.000001 s' FROM generate_series(1, 20) n"
 )
-
-
-class Here:
-    """A database, and runs over it."""
-
-    def __init__(self, uri: str, ledger: Ledger, workspace: Workspace) -> None:
-        self.uri, self.ledger, self.workspace, self.count = uri, ledger, workspace, 0
-
-    def sql(self, *statements: str) -> list[tuple[Any, ...]]:
-        return run_sql(self.uri, *statements)
-
-    def run(self, migration: Migration, uri: str | None = None, **options: Any) -> dict[str, Any]:
-        """The whole run; its report."""
-        self.count += 1
-        store = PostgresStore(uri or self.uri, patience=2)
-        run: Run = run_of(migration, self.ledger, self.workspace, lambda _: store, f"run-{self.count}", **options)
-        walk(run)
-        return dict(run.folder.read_json("report.json"))
 
 
 @pytest.fixture

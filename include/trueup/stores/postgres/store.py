@@ -21,6 +21,11 @@ from .session import Address, held_snapshot, script_session, session
 
 _SNAPSHOT_SECONDS = 24 * 3600
 # An even number of backslashes before it: the escape itself, not text about it.
+_EARLIEST = {
+    Type.DATE: "DATE '4714-11-24 (BC)'",
+    Type.DATETIME: "TIMESTAMP '4714-11-24 (BC) 00:00:00'",
+    Type.TIMESTAMP: "TIMESTAMPTZ '4714-11-24 (BC) 00:00:00+00'",
+}
 _NUL_ESCAPE = r"(^|[^\\])(\\\\)*\\u0000"
 
 
@@ -179,6 +184,10 @@ class PostgresStore:
             column = _quoted(name)
             if type_ is Type.TEXT:
                 checks.append((f"contains({column}, chr(0))", f"{name} has the character NUL"))
+            if type_ in _EARLIEST:
+                last = f"OR {column} > DATE '5874897-12-31'" if type_ is Type.DATE else ""
+                beyond = f"isinf({column}) OR {column} < {_EARLIEST[type_]} {last}"
+                checks.append((beyond, f"{name} is infinite, or beyond the years that PostgreSQL holds"))
             if type_ is Type.JSON:
                 escape = f"contains({column}, '\\u0000') AND regexp_matches({column}, '{_NUL_ESCAPE}')"
                 checks.append((escape, f"{name} has the character NUL"))

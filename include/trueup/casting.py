@@ -1,0 +1,53 @@
+"""From what a transform gives to the type that the target declares, and nothing lost on the way unseen: DuckDB's own casts
+drop a date's time, a time's zone, digits of a text, and take `1e400` for infinity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from . import duck
+from .errors import DeclarationError
+from .inputs import cast
+from .model import Target, Type
+
+_LOSES: dict[Type, tuple[str, str]] = {
+    Type.DATE: ("TIMESTAMP", "its time of day: CAST it to DATE in the transform, if that is meant"),
+    Type.DATETIME: (
+        "TIMESTAMP WITH TIME ZONE",
+        "its time zone: say which one is meant (at AT TIME ZONE 'UTC'), or declare Type.TIMESTAMP",
+    ),
+}
+"""What DuckDB's types begin with that lose something in the declared type, and what."""
+_DATE = r"[0-9]+-[0-9]{1,2}-[0-9]{1,2}( \(BC\))?"
+_TEXTS = {
+    Type.DATE: rf"{_DATE}|-?infinity",
+    Type.DATETIME: rf"{_DATE}([T ][0-9]{{1,2}}:[0-9]{{2}}(:[0-9]{{2}}([.][0-9]{{1,6}})?)?)?|-?infinity",
+}
+"""The texts that are values of the type, whole."""
+
+
+def refuse_lossy(target: Target, view: str, made: Mapping[str, str]) -> None:
+    """Raise `DeclarationError` where a column of the view is of a type (`made`, DuckDB's) that loses something in the
+    declared one."""
+    for name, type_ in target.table.columns.items():
+        begins, what = _LOSES.get(type_, ("", ""))
+        if begins and made.get(name, "").startswith(begins):
+            raise DeclarationError(
+                f"target {target.id!r}: column {name!r} of the transform's {view} is {made[name]}, but Type.{type_.name} is"
+                f" declared, which would lose {what}"
+            )
+
+
+def whole(column: str, type_: Type, made: str) -> str:
+    """SQL: the column, of its type in DuckDB; an error where it is text of which the type would lose something."""
+    value, name = cast(column, type_), duck.identifier(column)
+    if made != "VARCHAR":
+        return value
+    said = f"error({duck.literal(f'column {column!r}: no Type.{type_.name} is ')} || {name})"
+    if type_ in _TEXTS:
+        fits = f"{name} IS NULL OR regexp_full_match({name}, {duck.literal(_TEXTS[type_])})"
+    elif type_ is Type.FLOAT:
+        fits = f"coalesce(NOT isinf(CAST({name} AS DOUBLE)), true) OR contains(lower({name}), 'inf')"
+    else:
+        return value
+    return f"CASE WHEN {fits} THEN {value.removesuffix(f' AS {name}')} ELSE {said} END AS {name}"

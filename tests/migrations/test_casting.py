@@ -1,0 +1,78 @@
+"""What a transform gives is brought to the declared type with nothing lost unseen, or is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from include.embedded import postgres
+from include.trueup.errors import DeclarationError
+from include.trueup.ledger import Ledger
+from include.trueup.model import Type
+from include.trueup.workspace import Workspace
+from tests.copying import Here, declare_copy
+from tests.postgres_tables import new_database
+
+
+@pytest.fixture
+def here(postgres_server: postgres.Server, ledger: Ledger, workspace: Workspace) -> Here:
+    return Here(new_database(postgres_server), ledger, workspace)
+
+
+@pytest.mark.parametrize(
+    ("declared", "expression", "said"),
+    [
+        (
+            Type.DATE,
+            "TIMESTAMP '2024-01-01 12:00'",
+            r"column 'x' of the transform's rows is TIMESTAMP.*lose its time of day",
+        ),
+        (Type.DATETIME, "TIMESTAMPTZ '2024-01-01 12:00Z'", r"column 'x' .*lose its time zone.*AT TIME ZONE"),
+        (Type.DATE, "'2024-01-01 12:00'", r"column 'x': no Type.DATE is 2024-01-01 12:00"),
+        (Type.DATE, "'yesterday'", r"column 'x': no Type.DATE is yesterday"),
+        (Type.DATETIME, "'2024-01-01 12:00+02'", r"column 'x': no Type.DATETIME is"),
+        (Type.DATETIME, "'2024-01-01 12:00:00.1234567'", r"column 'x': no Type.DATETIME is"),
+        (Type.FLOAT, "'1e400'", r"column 'x': no Type.FLOAT is 1e400"),
+        (Type.FLOAT, "'much'", r"Could not convert string 'much' to DOUBLE"),
+    ],
+)
+def test_a_transform_that_gives_another_type_loses_nothing_unseen(
+    here: Here, tmp_path: Path, declared: Type, expression: str, said: str
+) -> None:
+    here.sql("CREATE TABLE old (id bigint PRIMARY KEY)", "INSERT INTO old VALUES (1)")
+    columns = {"id": Type.INTEGER}
+    into, select = {**columns, "x": declared}, f"id, {expression} AS x, _key AS _source"
+    with pytest.raises(DeclarationError, match=said):
+        here.run(declare_copy(tmp_path, columns, into=into, select=select))
+
+
+def test_a_transform_may_give_texts_of_dates_and_floats(here: Here, tmp_path: Path) -> None:
+    here.sql("CREATE TABLE old (id bigint PRIMARY KEY)", "INSERT INTO old VALUES (1)")
+    into = {"id": Type.INTEGER, "d": Type.DATE, "t": Type.DATETIME, "f": Type.FLOAT, "g": Type.FLOAT, "n": Type.DATE}
+    select = (
+        "id, '2024-02-29' AS d, '2024-02-29T12:00:00.5' AS t, '-0' AS f, CAST('-inf' AS DOUBLE) AS g, NULL AS n, _key AS"
+        " _source"
+    )
+    assert (
+        here.run(declare_copy(tmp_path, {"id": Type.INTEGER}, into=into, select=select))["verdict"]["status"]
+        == "passed"
+    )
+    assert here.sql("SELECT d::text, t::text, f::text, g::text, n FROM new") == [
+        ("2024-02-29", "2024-02-29 12:00:00.5", "-0", "-Infinity", None)
+    ]
+
+
+def test_what_a_date_of_the_target_cannot_hold_is_a_reject_of_its_row(here: Here, tmp_path: Path) -> None:
+    here.sql("CREATE TABLE old (id bigint PRIMARY KEY)", "INSERT INTO old SELECT generate_series(1, 5)")
+    into = {"id": Type.INTEGER, "d": Type.DATE, "t": Type.DATETIME, "z": Type.TIMESTAMP}
+    select = (
+        "id, CASE id WHEN 1 THEN 'infinity' WHEN 2 THEN '5000-01-01 (BC)' ELSE '4714-11-24 (BC)' END::DATE AS d, "
+        "CASE id WHEN 3 THEN 'infinity' ELSE '4714-11-24 (BC) 00:00:00' END::TIMESTAMP AS t, "
+        "CASE id WHEN 4 THEN '-infinity' ELSE '2024-01-01 00:00:00+00' END::TIMESTAMPTZ AS z, _key AS _source"
+    )
+    report = here.run(declare_copy(tmp_path, {"id": Type.INTEGER}, into=into, select=select), max_reject_share=1)
+    assert {f["code"]: [e["key"] for e in f["examples"]] for f in report["findings"]} == {
+        "unwritable": ["1", "2", "3", "4"]
+    }
+    assert here.sql("SELECT id, d::text, t::text FROM new") == [(5, "4714-11-24 BC", "4714-11-24 00:00:00 BC")]
