@@ -56,11 +56,11 @@ def finish(run: Run, phase: Phase) -> None:
 
 
 def apply(run: Run, phase: Phase, partition: int) -> dict[str, Any]:
-    """Write what the plan of one phase says for one partition; rows written, and rows left alone as conflicts, in
-    batches of this call and of the interrupted ones before it.
+    """Write what the plan of one phase says for one partition; rows written, rows left alone as conflicts, and rows that
+    the store refused, in batches of this call and of the interrupted ones before it.
 
     Raises `TargetHeldError` when another run holds the target, `StoreUnavailableError` after retries (what is written
-    is entered, and the next call goes on behind it), `StoreRejectedError` for a row that the store refuses.
+    is entered, and the next call goes on behind it), `StoreRejectedError` for what the store will not have done at all.
     """
     target = run.migration.target(phase.target)
     store = run.store_of(target.table)
@@ -74,7 +74,7 @@ def apply(run: Run, phase: Phase, partition: int) -> dict[str, Any]:
             check()
             # the phase's own output last: a walk that is tried again looks for that
             for output, outcome in reversed(send().items()):
-                all_rows = outcome.written + len(outcome.conflicts)
+                all_rows = outcome.written + len(outcome.conflicts) + len(outcome.refused)
                 run.ledger.wrote(run.id, output, partition, number, all_rows, outcome)
             return rows
 
@@ -82,7 +82,7 @@ def apply(run: Run, phase: Phase, partition: int) -> dict[str, Any]:
         pending = (batch for batch in found if batch[0] not in done)
         _walk(pending, write, store.writers, f"{phase.id}, partition {partition}")
     applied = [run.ledger.applied(run.id, o.name, partition).get(o.name, {}) for o in phase.outputs]
-    return {name: sum(each.get(name, 0) for each in applied) for name in ("rows", "written", "conflicts")}
+    return {name: sum(each.get(name, 0) for each in applied) for name in ("rows", "written", "conflicts", "refused")}
 
 
 def _walk(pending: Iterator[Batch], write: Callable[..., int], writers: int, what: str) -> None:

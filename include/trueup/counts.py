@@ -28,7 +28,8 @@ def phase_counts(run: Run) -> list[dict[str, Any]]:
     rejected, skipped {rule: rows}, unaccounted; target rows: rows {add, change, keep, drift, remove, extra}; figures
     {name: count}, what the transform counts beside rows. The source rows of a rollback are what the undone run wrote.
 
-    `written` and `kept` are what the plan says, less the rows that apply has left alone as conflicts so far.
+    `written` and `kept` are what the plan says, less the rows that apply has left alone as conflicts so far, and those
+    that the store has refused.
     Raises `ArtifactError` when the plan is not whole.
     """
     made = run.folder.manifests("transform", run.partitions)
@@ -38,8 +39,8 @@ def phase_counts(run: Run) -> list[dict[str, Any]]:
         for phase in run.migration.phases:
             facts = [m.facts[phase.id] for m in made]
             total = {n: sum(f[n] for f in facts) for n in ("source_rows", "rejected", "kept", "unaccounted")}
-            written, kept, conflicts, drifted = _fates(connection, run, phase, plans, scratch)
-            skipped: dict[str, int] = {CONFLICT: conflicts, DRIFT: drifted}
+            written, kept, conflicts, drifted, refused = _fates(connection, run, phase, plans, scratch)
+            skipped: dict[str, int] = {CONFLICT: conflicts, DRIFT: drifted, MISSING: refused}
             for fact in facts:
                 for rule, rows in fact["skipped"].items():
                     skipped[rule] = skipped.get(rule, 0) + rows
@@ -86,25 +87,30 @@ def first_written(migration: Migration, phase: Phase) -> list[Target]:
 
 def _fates(
     connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, plans: list[Manifest], scratch: Path
-) -> tuple[int, int, int, int]:
-    """Source rows of which a target row is written, none is, and of which one was left alone as a conflict, as drift."""
+) -> tuple[int, int, int, int, int]:
+    """Source rows of which a target row is written, none is, and of which one was left alone as a conflict, as drift, or
+    was refused."""
     fields = pa.schema([pa.field(name, pa.string()) for name in ("_verb", KEY, SOURCE_KEY)])
     parts = []
     for n, output in enumerate(phase.outputs):
         duck.relation(connection, f"_plan{n}", files_of(run, plans, f"plan/{output.name}", None, scratch), fields)
         alone = [c["key"] for c in run.ledger.conflicts(run.id, output.name)]
         connection.register(f"_alone{n}", pa.table({"key": pa.array(alone, pa.string())}))
+        refused = [r["key"] for r in run.ledger.refused(run.id, output.name)]
+        connection.register(f"_refused{n}", pa.table({"key": pa.array(refused, pa.string())}))
         parts.append(
-            f"SELECT {SOURCE_KEY}, _verb IN {WRITTEN} AS written, _verb = '{DRIFT}' AS drifted, a.key IS NOT NULL AS alone "
-            f"FROM _plan{n} p LEFT JOIN _alone{n} a ON p.{KEY} = a.key WHERE {SOURCE_KEY} IS NOT NULL"
+            f"SELECT {SOURCE_KEY}, _verb IN {WRITTEN} AS written, _verb = '{DRIFT}' AS drifted, a.key IS NOT NULL AS alone, "
+            f"r.key IS NOT NULL AS refused FROM _plan{n} p LEFT JOIN _alone{n} a ON p.{KEY} = a.key "
+            f"LEFT JOIN _refused{n} r ON p.{KEY} = r.key WHERE {SOURCE_KEY} IS NOT NULL"
         )
-    ((written, kept, conflicts, drifted),) = connection.execute(f"""
+    ((written, kept, conflicts, drifted, lost),) = connection.execute(f"""
         WITH fates AS (
-            SELECT bool_or(written) AS written, bool_or(drifted) AS drifted, bool_or(alone) AS alone
-            FROM ({" UNION ALL ".join(parts)}) GROUP BY {SOURCE_KEY}
+            SELECT bool_or(written) AS written, bool_or(drifted) AS drifted, bool_or(alone) AS alone,
+                bool_or(refused) AS refused FROM ({" UNION ALL ".join(parts)}) GROUP BY {SOURCE_KEY}
         )
-        SELECT count(*) FILTER (written AND NOT drifted AND NOT alone),
-            count(*) FILTER (NOT written AND NOT drifted AND NOT alone),
-            count(*) FILTER (alone), count(*) FILTER (drifted AND NOT alone) FROM fates
+        SELECT count(*) FILTER (written AND NOT drifted AND NOT alone AND NOT refused),
+            count(*) FILTER (NOT written AND NOT drifted AND NOT alone AND NOT refused),
+            count(*) FILTER (alone AND NOT refused), count(*) FILTER (drifted AND NOT alone AND NOT refused),
+            count(*) FILTER (refused) FROM fates
     """).fetchall()
-    return written, kept, conflicts, drifted
+    return written, kept, conflicts, drifted, lost

@@ -120,8 +120,24 @@ def phase_gate(run: Run, phase: Phase) -> list[dict[str, Any]]:
         if not looked and not (phase.allow_empty or run.options.window is not None or run.undoes is not None):
             errors = [*result.errors, "no row was compared, so nothing is proven"]
             result = replace(result, passed=False, errors=errors)
+        if any(p["missing"] or p["different"] for p in found):
+            result = replace(result, errors=[*result.errors, *refusals(run, phase)])
         _judge(run, f"phase-{phase.id}", [result])
     return [{name: value for name, value in p.items() if name != "examples"} for p in found]
+
+
+def refusals(run: Run, phase: Phase) -> list[str]:
+    """What the store refused of the phase's rows, in words: by each constraint how many, and the first of them."""
+    said: dict[tuple[str, str | None], list[dict[str, Any]]] = {}
+    for output in phase.outputs:
+        table = run.migration.target(output.target).table.name
+        for row in run.ledger.refused(run.id, output.name):
+            said.setdefault((table, row["constraint"]), []).append(row)
+    return [
+        f"{len(rows):,} planned rows of {table} were refused by {constraint or 'the server'}, the first, {rows[0]['key']!r}: "
+        f"{rows[0]['reason']}"
+        for (table, constraint), rows in sorted(said.items(), key=lambda each: -len(each[1]))
+    ]
 
 
 def validate(run: Run) -> dict[str, Any]:

@@ -58,7 +58,8 @@ def undone_run(run: Run) -> Run:
 
 def transform(run: Run, partition: int) -> dict[str, Any]:
     """Collect what the undone run wrote, of one partition, as `wrote/<output>/p<partition>.parquet`: the rows of its
-    plan that it added, changed or removed, less those that it left alone as conflicts; counts of them, by phase.
+    plan that it added, changed or removed, less those that it left alone as conflicts and those that the store refused;
+    counts of them, by phase.
 
     Raises `ArtifactError` if its plan is missing, or is not of the columns that the migration declares now."""
     undone = undone_run(run)
@@ -96,7 +97,9 @@ def _wrote(
             f"the plan of run {undone.id} has other columns of {target.table.name!r} than are declared now "
             f"({', '.join(sorted(other))}), so it cannot be read backwards; roll back with the code that made it"
         )
-    alone = [c["key"] for c in run.ledger.conflicts(undone.id, output.name, partition)]
+    ledger = run.ledger
+    alone = [c["key"] for c in ledger.conflicts(undone.id, output.name, partition)]
+    alone += [r["key"] for r in ledger.refused(undone.id, output.name, partition)]
     connection.register("_alone", pa.table({"key": pa.array(alone, pa.string())}))
     # what one source row makes of two targets is one unit; any other row is a unit, and is counted, of its own
     own = f"{duck.literal(output.name)} || ' ' || {KEY}"

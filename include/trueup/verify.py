@@ -70,6 +70,10 @@ def _verify(run: Run, phase: Phase, output: Output, partition: int, scratch: Pat
         ).fetchall()
     counts = {name: kinds.get(name, 0) for name in ("missing", "different", "extra", "unverified")}
     shown = [dict(zip(("kind", "key", "planned", "found"), e, strict=True)) for e in examples]
+    refused = {r["key"]: r for r in run.ledger.refused(run.id, output.name, partition)} if kinds else {}
+    for example in shown:
+        if example["kind"] in ("missing", "different") and (why := refused.get(example["key"])):
+            example |= {"constraint": why["constraint"], "reason": why["reason"]}
     artifact = run.folder.publish(local, f"proof/{output.name}/p{partition:03}.parquet", sum(kinds.values()))
     return artifact, {"compared": compared - unverified, **counts, "reread": reread, "examples": shown}
 

@@ -188,12 +188,13 @@ class Ledger:
     def wrote(self, run_id: str, phase: str, partition: int, batch: int, rows: int, outcome: Outcome) -> None:
         """Note that a batch is written. Called after the write, never before."""
         conflicts = [{"key": c.key, "reason": c.reason, "found": c.found} for c in outcome.conflicts]
+        refused = [{"key": r.key, "reason": r.reason, "constraint": r.constraint} for r in outcome.refused]
         with self._begin() as connection:
             connection.execute(
                 insert(batches)
                 .values(
                     run_id=run_id, phase=phase, partition=partition, batch=batch, rows=rows,
-                    written=outcome.written, conflicts=conflicts, retries=outcome.retries,
+                    written=outcome.written, conflicts=conflicts, refused=refused, retries=outcome.retries,
                 )
                 .on_conflict_do_nothing()
             )  # fmt: skip
@@ -204,7 +205,8 @@ class Ledger:
             return set(connection.execute(sa.select(batches.c.batch).where(_of(run_id, phase, partition))).scalars())
 
     def applied(self, run_id: str, phase: str | None = None, partition: int | None = None) -> dict[str, dict[str, Any]]:
-        """What has been applied, by phase: batches, rows, written, conflicts, retries, seconds between first and last."""
+        """What has been applied, by phase: batches, rows, written, conflicts, refused, retries, and the seconds between first
+        and last."""
         total = sa.func.sum
         query = (
             sa.select(
@@ -213,6 +215,7 @@ class Ledger:
                 total(batches.c.rows).label("rows"),
                 total(batches.c.written).label("written"),
                 total(sa.func.jsonb_array_length(batches.c.conflicts)).label("conflicts"),
+                total(sa.func.jsonb_array_length(batches.c.refused)).label("refused"),
                 total(batches.c.retries).label("retries"),
                 sa.extract("epoch", sa.func.max(batches.c.at) - sa.func.min(batches.c.at)).label("seconds"),
             )
@@ -225,13 +228,22 @@ class Ledger:
 
     def conflicts(self, run_id: str, phase: str | None = None, partition: int | None = None) -> list[dict[str, Any]]:
         """The rows that were left alone: phase, key, reason, found; in the order of the plan."""
+        return self._rows(batches.c.conflicts, run_id, phase, partition)
+
+    def refused(self, run_id: str, phase: str | None = None, partition: int | None = None) -> list[dict[str, Any]]:
+        """The rows that the store refused: phase, key, reason, constraint; in the order of the plan."""
+        return self._rows(batches.c.refused, run_id, phase, partition)
+
+    def _rows(
+        self, kind: sa.Column[Any], run_id: str, phase: str | None, partition: int | None
+    ) -> list[dict[str, Any]]:
         query = (
-            sa.select(batches.c.phase, batches.c.conflicts)
-            .where(_of(run_id, phase, partition), sa.func.jsonb_array_length(batches.c.conflicts) > 0)
+            sa.select(batches.c.phase, kind.label("rows"))
+            .where(_of(run_id, phase, partition), sa.func.jsonb_array_length(kind) > 0)
             .order_by(batches.c.phase, batches.c.partition, batches.c.batch)
         )
         with self._begin() as connection:
-            return [{"phase": row.phase, **c} for row in connection.execute(query) for c in row.conflicts]
+            return [{"phase": row.phase, **each} for row in connection.execute(query) for each in row.rows]
 
     # ── holds ────────────────────────────────────────────────────────────────────────────────────────────────────
 

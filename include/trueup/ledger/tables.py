@@ -59,6 +59,7 @@ batches = sa.Table(
     sa.Column("rows", sa.Integer, nullable=False),
     sa.Column("written", sa.Integer, nullable=False),
     sa.Column("conflicts", JSONB, nullable=False),
+    sa.Column("refused", JSONB, nullable=False, server_default="[]"),
     sa.Column("retries", sa.Integer, nullable=False),
     sa.Column("at", sa.DateTime(timezone=True), nullable=False, server_default=_now),
 )

@@ -69,13 +69,24 @@ class Conflict:
     found: str | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """A row that the store did not take, or let disappear: what is planned is missing. `reason` is what the store said,
+    `constraint` the name of what it refused it by (a constraint, index, trigger, rule, …), if it has one."""
+
+    key: str
+    reason: str
+    constraint: str | None = None
+
+
 @dataclass(kw_only=True)
 class Outcome:
     """What writing a batch did. `written` counts rows that now hold what was planned, including those that an earlier,
-    interrupted try had written already; `written + len(conflicts)` is the number of rows given."""
+    interrupted try had written already; `written`, the `conflicts` and the `refused` together are the rows given."""
 
     written: int = 0
     conflicts: list[Conflict] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
     retries: int = 0
     """Requests that had to be sent again (throttling, server errors, unprocessed rows)."""
 
@@ -99,6 +110,8 @@ class Share:
 
 ELSEWHERE = "a row that is written in one transaction with it is not as it was when planned"
 """Reason of a conflict: the row itself could have been written."""
+REFUSED_ELSEWHERE = "a row that is written in one transaction with it was refused"
+"""Reason of a refusal: the row itself could have been written."""
 
 
 class Store(Protocol):
@@ -143,7 +156,8 @@ class Store(Protocol):
 
     def add(self, table: Table, rows: pa.Table) -> Outcome:
         """Write rows (canonical form) that must not exist yet. A row that exists and equals the new one counts as
-        written; one that differs is a conflict and is left alone. Idempotent."""
+        written; one that differs is a conflict and is left alone; one that the store will not take is refused, and the
+        others are written. Idempotent."""
 
     def change(self, table: Table, rows: pa.Table, before: pa.Table) -> Outcome:
         """Bring existing rows (aligned: `before[i]` is what `rows[i]` was when planned) to their new content, each
@@ -154,8 +168,8 @@ class Store(Protocol):
         """Write the rows of each unit, over all tables, in one transaction: all of them or none; an outcome a share.
 
         A row that already holds its new content, or is gone as it should be, counts as written. Where any other row of a
-        unit is not as before,
-        every row of the unit is a conflict and none is touched. Idempotent. Raises `StoreRejectedError` where the store
+        unit is not as before, or is refused, every row of the unit is a conflict, or refused, and none is touched.
+        Idempotent. Raises `StoreRejectedError` where the store
         has no transactions, or none of that size."""
 
     def remove(self, table: Table, rows: pa.Table) -> Outcome:

@@ -156,6 +156,14 @@ def altered(type_: Type, column: Column, name: str) -> sql.Composable | None:
     return None
 
 
+def differ(type_: Type, one: str, other: str) -> sql.Composable:
+    """Whether two columns of the staging table, both of the type, differ. Floats by their text: -0 is not 0."""
+    texts = sql.SQL(
+        "s.{0}::text IS DISTINCT FROM s.{1}::text" if type_ is Type.FLOAT else "s.{0} IS DISTINCT FROM s.{1}"
+    )
+    return texts.format(sql.Identifier(one), sql.Identifier(other))
+
+
 def same(column: Column, name: str) -> sql.Composable:
     """Whether the table's column holds the value of the staging table's column of that name. Numbers and jsonb compare
     by value; text by its bytes, whatever its collation takes for equal."""

@@ -22,6 +22,7 @@ _REFUSED = re.compile(
     r"authentication failed|no password supplied|no pg_hba\.conf entry|is not permitted to log in"
     r"|(role|database) \".*\" does not exist|permission denied for database|certificate|SSL|invalid .*(option|value)"
 )
+_FUNCTION = re.compile(r"PL/\w+ function (\S+?)\(")
 _DRIVER_PREFIX = re.compile(r"^([A-Z_]+: )?(\[libpq\] )?")
 _ADVICE = {
     "22": "A planned value does not fit its column: mend the transform, or reject such rows in it.",
@@ -52,10 +53,57 @@ def translated(
     if sqlstate == "42501" and "row-level security" in said:
         subject = "Connect as a role that is not subject to the policies (BYPASSRLS): they would hide rows."
         return StoreRejectedError(f"{place}: could not {doing}: {said}{_code(sqlstate)}. {subject}")
-    advice = next((_ADVICE[known] for known in (sqlstate, sqlstate[:2]) if known in _ADVICE), None)
-    if advice is None:
-        advice = "Check the connection." if not sqlstate else "Appendix A of PostgreSQL's manual explains the SQLSTATE."
-    return StoreRejectedError(f"{place}: could not {doing}: {said}{_code(sqlstate)}. {advice}")
+    return StoreRejectedError(f"{place}: could not {doing}: {said}{_code(sqlstate)}. {_advice(sqlstate)}")
+
+
+def _advice(sqlstate: str) -> str:
+    known = next((_ADVICE[code] for code in (sqlstate, sqlstate[:2]) if code in _ADVICE), None)
+    return known or (
+        "Appendix A of PostgreSQL's manual explains the SQLSTATE." if sqlstate else "Check the connection."
+    )
+
+
+# What goes wrong with the connection, the request or the server as a whole, and not with a row of it.
+_NOT_OF_A_ROW = (
+    "08",
+    "0A",
+    "0B",
+    "25",
+    "26",
+    "28",
+    "2D",
+    "34",
+    "3B",
+    "3D",
+    "3F",
+    "40",
+    "42",
+    "53",
+    "55",
+    "57",
+    "58",
+    "F0",
+    "XX",
+)
+_POLICY = "row-level security policy"
+
+
+def refusal(error: adbc.Error) -> tuple[str, str | None] | None:
+    """Why the server took offence at a row (a broken constraint, a value that does not fit, what a trigger raised), and
+    the name of what it broke; None where the error is not about rows, so that another row would meet it, too."""
+    sqlstate, said = error.sqlstate or "", _said(error)
+    of_no_row = not sqlstate or (sqlstate.startswith("54") and sqlstate != "54000")
+    if of_no_row or (sqlstate.startswith(_NOT_OF_A_ROW) and _POLICY not in said):
+        return None
+    details = {_text(name): _text(told) for name, told in error.details or ()}
+    name = details.get("PG_DIAG_CONSTRAINT_NAME")
+    if name is None and (column := details.get("PG_DIAG_COLUMN_NAME")):
+        name = f"column {column}"
+    if name is None and (function := _FUNCTION.search(details.get("PG_DIAG_CONTEXT", ""))):
+        name = f"function {function[1]}"
+    if name is None and _POLICY in said:
+        name = "row-level security"
+    return f"{said}{_code(sqlstate)}. {_advice(sqlstate)}", name
 
 
 def _transient(error: adbc.Error | psycopg.Error | OSError, sqlstate: str, said: str) -> bool:

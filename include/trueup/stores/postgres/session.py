@@ -185,6 +185,18 @@ class Session:
             running.execute_update()
 
     @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """What is done in the block is taken back if an error ends it, and the transaction can go on."""
+        self.execute("SAVEPOINT trueup_part")
+        try:
+            yield
+        except Exception:
+            self.execute("ROLLBACK TO SAVEPOINT trueup_part")
+            self.execute("RELEASE SAVEPOINT trueup_part")
+            raise
+        self.execute("RELEASE SAVEPOINT trueup_part")
+
+    @contextmanager
     def _statement(self, statement: str | sql.Composable) -> Iterator[adbc.AdbcStatement]:
         with adbc.AdbcStatement(self.connection) as made:
             made.set_sql_query(statement if isinstance(statement, str) else statement.as_string(None))

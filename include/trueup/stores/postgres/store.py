@@ -13,11 +13,12 @@ import pyarrow as pa
 
 from ...errors import StoreRejectedError
 from ...model import Table, Type
-from .. import Conflict, Description, Outcome, Share
+from .. import Description, Outcome, Share
 from . import catalog, creating, reading, together, writing
 from .catalog import Shape
 from .failures import translated
 from .session import Address, held_snapshot, script_session, session
+from .writing import Left
 
 _SNAPSHOT_SECONDS = 24 * 3600
 # An even number of backslashes before it: the escape itself, not text about it.
@@ -151,11 +152,8 @@ class PostgresStore:
 
     def together(self, shares: Sequence[Share]) -> list[Outcome]:
         """Write the rows of each unit, over all tables, in one transaction: all of them or none."""
-        conflicts, retries = self._address.insist(lambda: together.write(self._address, shares))
-        outcomes = [
-            Outcome(written=share.rows.num_rows - len(left), conflicts=left)
-            for share, left in zip(shares, conflicts, strict=True)
-        ]
+        left, retries = self._address.insist(lambda: together.write(self._address, shares))
+        outcomes = [_outcome(share.rows, each, 0) for share, each in zip(shares, left, strict=True)]
         outcomes[0].retries = retries
         return outcomes
 
@@ -197,11 +195,16 @@ class PostgresStore:
             " WHERE message IS NOT NULL"
         )
 
-    def _written(self, rows: pa.Table, write: Callable[[], list[Conflict]]) -> Outcome:
+    def _written(self, rows: pa.Table, write: Callable[[], Left]) -> Outcome:
         if not rows.num_rows:
             return Outcome()
-        conflicts, retries = self._address.insist(write)
-        return Outcome(written=rows.num_rows - len(conflicts), conflicts=conflicts, retries=retries)
+        left, retries = self._address.insist(write)
+        return _outcome(rows, left, retries)
+
+
+def _outcome(rows: pa.Table, left: Left, retries: int) -> Outcome:
+    written = rows.num_rows - len(left.conflicts) - len(left.refused)
+    return Outcome(written=written, conflicts=left.conflicts, refused=left.refused, retries=retries)
 
 
 def _at(store: PostgresStore, snapshot: str) -> PostgresStore:

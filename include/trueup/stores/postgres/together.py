@@ -1,6 +1,7 @@
 """Rows of several tables in one transaction.
 
-All units of a batch go in one; only where that meets a conflict is it taken back, and then each unit has its own.
+All units of a batch go in one; only where that meets a conflict or a refusal is it taken back, and then the units go in
+halves, down to those that cannot be written.
 """
 
 from __future__ import annotations
@@ -8,53 +9,60 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+import adbc_driver_manager as adbc
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .. import ELSEWHERE, Conflict, Share
+from .. import ELSEWHERE, REFUSED_ELSEWHERE, Conflict, Refused, Share
 from . import reading
-from .session import Address, session
-from .writing import add_in, change_in, keys_of, remove_in
+from .failures import refusal
+from .halving import CHECK
+from .looking import keys_of
+from .session import Address, Session, session
+from .writing import Left, add_in, change_in, remove_in
 
 
 class _TakenBackError(Exception):
     """Ends a transaction without committing it."""
 
 
-def write(address: Address, shares: Sequence[Share]) -> list[list[Conflict]]:
-    """Write each unit whole or not at all; the rows left alone, by share."""
-    left = _attempt(address, shares)
-    if not any(left):
-        return left
-    left = [[] for _ in shares]
-    for unit in sorted({unit for share in shares for unit in share.units}):
-        own = [_of_unit(share, unit) for share in shares]
+def write(address: Address, shares: Sequence[Share]) -> list[Left]:
+    """Write each unit whole or not at all; the rows left alone or refused, by share."""
+    left = [Left() for _ in shares]
+    pending = [sorted({unit for share in shares for unit in share.units})]
+    while pending:
+        units = pending.pop()
+        own = [_of_units(share, units) for share in shares]
         found = _attempt(address, own)
-        if any(found):
-            for whole, share, wrong in zip(left, own, found, strict=True):
-                whole += _every(address, share, wrong)
+        if not any(found):
+            continue
+        if len(units) > 1:
+            middle = len(units) // 2
+            pending += [units[middle:], units[:middle]]
+            continue
+        refused = any(each.refused for each in found)
+        for whole, share, wrong in zip(left, own, found, strict=True):
+            _add_every(address, share, wrong, whole, refused=refused)
     return left
 
 
-def _attempt(address: Address, shares: Sequence[Share]) -> list[list[Conflict]]:
-    """Write all of it in one transaction, or nothing if there is a conflict; the conflicts."""
-    left: list[list[Conflict]] = []
+def _attempt(address: Address, shares: Sequence[Share]) -> list[Left]:
+    """Write all of it in one transaction, or nothing if there is a conflict or a refusal; those."""
+    left = [Left() for _ in shares]
     names = " and ".join(dict.fromkeys(share.table.name for share in shares))
+    share = shares[0]
     try:
         with session(address, doing=f"write rows of {names}") as opened:
-            for share in shares:
-                gone = pa.array(share.gone, pa.bool_())
-                absent = share.before[share.table.key[0]].is_null()
-                new = pc.and_not(absent, gone)
-                there = pc.and_not(pc.invert(absent), gone)
-                conflicts: list[Conflict] = []
-                if any(share.gone):
-                    conflicts += remove_in(opened, share.table, share.before.filter(gone))
-                if pc.any(new).as_py():
-                    conflicts += add_in(opened, share.table, share.rows.filter(new))
-                if pc.any(there).as_py():
-                    conflicts += change_in(opened, share.table, share.rows.filter(there), share.before.filter(there))
-                left.append(conflicts)
+            try:
+                for each, share in zip(left, shares, strict=True):
+                    _write_share(opened, share, each)
+                opened.execute(CHECK)
+            except adbc.Error as error:
+                if (found := refusal(error)) is None:
+                    raise
+                reason, name = found
+                keys = keys_of(share.table, share.rows)
+                left[[*shares].index(share)].refused += [Refused(key=k, reason=reason, constraint=name) for k in keys]
             if any(left):
                 raise _TakenBackError
     except _TakenBackError:
@@ -62,16 +70,33 @@ def _attempt(address: Address, shares: Sequence[Share]) -> list[list[Conflict]]:
     return left
 
 
-def _of_unit(share: Share, unit: int) -> Share:
-    mine = pa.array([number == unit for number in share.units])
-    rows, before = share.rows.filter(mine), share.before.filter(mine)
-    gone = tuple(each for each, number in zip(share.gone, share.units, strict=True) if number == unit)
-    return Share(table=share.table, rows=rows, before=before, units=(unit,) * rows.num_rows, gone=gone)
+def _write_share(opened: Session, share: Share, left: Left) -> None:
+    gone = pa.array(share.gone, pa.bool_())
+    absent = share.before[share.table.key[0]].is_null()
+    new = pc.and_not(absent, gone)
+    there = pc.and_not(pc.invert(absent), gone)
+    if any(share.gone):
+        left += remove_in(opened, share.table, share.before.filter(gone), alone=False)
+    if pc.any(new).as_py():
+        left += add_in(opened, share.table, share.rows.filter(new), alone=False)
+    if pc.any(there).as_py():
+        left += change_in(opened, share.table, share.rows.filter(there), share.before.filter(there), alone=False)
 
 
-def _every(address: Address, share: Share, wrong: Sequence[Conflict]) -> list[Conflict]:
-    """A conflict for each row of a unit that was taken back: those that it failed by, and the others."""
-    said = {conflict.key: conflict for conflict in wrong}
+def _of_units(share: Share, units: Sequence[int]) -> Share:
+    wanted = {*units}
+    mine = pa.array([number in wanted for number in share.units], pa.bool_())
+    own = tuple(number for number in share.units if number in wanted)
+    gone = tuple(each for each, number in zip(share.gone, share.units, strict=True) if number in wanted)
+    return Share(
+        table=share.table, rows=share.rows.filter(mine), before=share.before.filter(mine), units=own, gone=gone
+    )
+
+
+def _add_every(address: Address, share: Share, wrong: Left, whole: Left, *, refused: bool) -> None:
+    """Add each row of a unit that was taken back to `whole`: those that it failed by, and the others."""
+    said: dict[str, Conflict | Refused] = {each.key: each for each in wrong.conflicts}
+    said |= {each.key: each for each in wrong.refused}
     there = reading.by_keys(address, share.table, share.rows.select(list(share.table.key)), None)
     shown = pa.table(
         {
@@ -83,7 +108,11 @@ def _every(address: Address, share: Share, wrong: Sequence[Conflict]) -> list[Co
         key: json.dumps({name: value for name, value in row.items() if value is not None}, default=str)
         for key, row in zip(keys_of(share.table, there), shown.to_pylist(), strict=True)
     }
-    return [
-        said.get(key) or Conflict(key=key, reason=ELSEWHERE, found=found.get(key))
-        for key in keys_of(share.table, share.rows)
-    ]
+    for key in keys_of(share.table, share.rows):
+        one = said.get(key)
+        if one is None and refused:
+            one = Refused(key=key, reason=REFUSED_ELSEWHERE)
+        if isinstance(one, Refused):
+            whole.refused.append(one)
+        else:
+            whole.conflicts.append(one or Conflict(key=key, reason=ELSEWHERE, found=found.get(key)))

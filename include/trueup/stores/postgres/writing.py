@@ -2,14 +2,16 @@
 
 Whatever that statement did not write is looked at again in the same transaction: a row that already holds what was
 planned counts as written, which makes every batch repeatable after a kill; another is a conflict and stays as it is.
+Where the statement wrote less than all, or was refused, it is taken back and the rows are written again in parts, so
+that what each row met is known: one that the table refuses or drops is refused, and the others are written.
 Rows are staged in the order of their keys, so that two batches lock common rows in the same order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
@@ -17,57 +19,97 @@ from psycopg import sql
 from ...errors import StoreRejectedError
 from ...model import Table, Type
 from ...names import EXTRA, MISTYPED
-from .. import Conflict, arrow_schema, key_text
+from .. import Conflict, Refused, arrow_schema
 from . import catalog, columns
 from .catalog import Shape
+from .effects import DELETE, INSERT, UPDATE
+from .halving import Written, at_once, in_parts
+from .looking import altered, differing, every, key_matches, listed, name_of, sorted_out
 from .session import Address, Session, session
 from .staging import FROM_STAGE, Staged, of_rows, stage
 
+_ALL = sql.SQL("true")
+Statement = Callable[[sql.Composable], sql.Composable]
+"""What writes the staged rows of which a condition holds."""
+Unfit = Callable[[sql.Composable], dict[int, tuple[str, str | None]]]
+"""Those of the staged rows of which a condition holds that would be altered, and why."""
 
-def add(address: Address, table: Table, rows: pa.Table) -> list[Conflict]:
-    """Insert rows that must not be there yet. Returns those that are, with other content."""
+
+@dataclass
+class Left:
+    """The rows of a batch that were not written."""
+
+    conflicts: list[Conflict] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.conflicts or self.refused)
+
+    def __iadd__(self, more: Left) -> Left:
+        self.conflicts += more.conflicts
+        self.refused += more.refused
+        return self
+
+
+def add(address: Address, table: Table, rows: pa.Table) -> Left:
+    """Insert rows that must not be there yet. Returns those that are, with other content, and those that are refused."""
     with session(address, doing=f"add rows to table {table.name}") as opened:
         return add_in(opened, table, rows)
 
 
-def add_in(opened: Session, table: Table, rows: pa.Table) -> list[Conflict]:
-    """`add` in a transaction that is open."""
+def add_in(opened: Session, table: Table, rows: pa.Table, *, alone: bool = True) -> Left:
+    """`add` in a transaction that is open. Not `alone` in it, what is refused is the server's error."""
     rows = _in_key_order(table, rows)
     _only_declared(opened.place, table, rows[EXTRA].is_valid(), rows[MISTYPED].is_valid())
     shape = catalog.require_writable(opened, table)
     stored = [shape.columns[name] for name in table.columns]
     names = [f"n{i}" for i in range(len(stored))]
     stage(opened, of_rows(table, rows, names))
-    _refuse_altered(opened, table, shape, rows, dict(zip(table.columns, names, strict=True)))
-    inserted = opened.execute(
-        sql.SQL("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {} ON CONFLICT DO NOTHING").format(
-            _name(shape),
-            _listed([sql.Identifier(column.name) for column in stored]),
-            _listed([columns.staged(column, name) for column, name in zip(stored, names, strict=True)]),
+    given = dict(zip(table.columns, names, strict=True))
+    # without a name, a row that meets another's value in any unique index would be left out without a word
+    insert = sql.SQL(
+        "INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {} WHERE {} ON CONFLICT ({}) DO NOTHING"
+    )
+
+    def statement(part: sql.Composable) -> sql.Composable:
+        return insert.format(
+            name_of(shape),
+            listed([sql.Identifier(column.name) for column in stored]),
+            listed([columns.staged(column, name) for column, name in zip(stored, names, strict=True)]),
             FROM_STAGE,
+            part,
+            listed([sql.Identifier(name) for name in table.key]),
         )
-    )
-    if inserted == rows.num_rows:
-        return []
-    same = [columns.same(column, name) for column, name in zip(stored, names, strict=True)]
-    left = _differing(opened, table, shape, names, same)
-    return _conflicts(
-        table,
-        rows,
-        left,
-        "a row with this key is there, with other content",
-        "was not inserted, and has no row: another row has one of its unique values",
-    )
+
+    def unfit(part: sql.Composable) -> dict[int, tuple[str, str | None]]:
+        return altered(opened, table, shape, rows, given, part)
+
+    def numbered(part: sql.Composable) -> sql.Composable:
+        keys = listed([sql.Identifier(name) for name in table.key])
+        wrote = sql.SQL("WITH t AS ({} RETURNING {}) SELECT s.r FROM t JOIN {} ON {}")
+        # of two keys that the table takes for one, only one was written: the one that it holds
+        exactly = [columns.same(shape.columns[name], given[name]) for name in table.key]
+        match = every([key_matches(table, shape, names), *exactly])
+        return wrote.format(statement(part), keys, FROM_STAGE, match)
+
+    done = _written(opened, rows.num_rows, statement, numbered, unfit, alone=alone)
+    if done is None:
+        return Left()
+    rest = [r for r in range(rows.num_rows) if r not in done.rows and r not in done.refused]
+    left = differing(opened, table, shape, names, rest)
+    words = "a row with this key is there, with other content"
+    return Left(*sorted_out(opened, table, shape, rows, names, done, left, INSERT, words))
 
 
-def change(address: Address, table: Table, rows: pa.Table, before: pa.Table) -> list[Conflict]:
-    """Update rows that are as before, in the columns that differ. Returns those that are neither old nor new."""
+def change(address: Address, table: Table, rows: pa.Table, before: pa.Table) -> Left:
+    """Update rows that are as before, in the columns that differ. Returns those that are neither old nor new, and those
+    that are refused."""
     with session(address, doing=f"change rows of table {table.name}") as opened:
         return change_in(opened, table, rows, before)
 
 
-def change_in(opened: Session, table: Table, rows: pa.Table, before: pa.Table) -> list[Conflict]:
-    """`change` in a transaction that is open."""
+def change_in(opened: Session, table: Table, rows: pa.Table, before: pa.Table, *, alone: bool = True) -> Left:
+    """`change` in a transaction that is open. Not `alone` in it, what is refused is the server's error."""
     order = pc.sort_indices(rows, [(name, "ascending") for name in table.key])
     rows, before = _aligned(table, rows.take(order)), _aligned(table, before.take(order))
     _only_declared(
@@ -80,53 +122,55 @@ def change_in(opened: Session, table: Table, rows: pa.Table, before: pa.Table) -
         raise StoreRejectedError(f"table {table.name}: the rows to change and their before-images have different keys.")
     shape = catalog.require_writable(opened, table)
     stored = [shape.columns[name] for name in table.columns]
-    differs = {name: _differs(rows[name], before[name]) for name in table.columns}
-    changed = [i for i, name in enumerate(table.columns) if pc.any(differs[name]).as_py()]
+    changed = [i for i, name in enumerate(table.columns) if pc.any(_differs(rows[name], before[name])).as_py()]
     new_names = [f"n{i}" if i in changed else f"b{i}" for i in range(len(stored))]
     staged = of_rows(table, before, [f"b{i}" for i in range(len(stored))])
-    for i in changed:
-        name = list(table.columns)[i]
-        staged += [Staged(f"n{i}", table.columns[name], rows[name]), Staged(f"d{i}", Type.BOOLEAN, differs[name])]
+    columns_of = list(table.columns)
+    staged += [Staged(f"n{i}", table.columns[columns_of[i]], rows[columns_of[i]]) for i in changed]
     as_before = _as_read(table, shape, before, staged)
     stage(opened, staged)
-    _refuse_altered(opened, table, shape, rows, {list(table.columns)[i]: f"n{i}" for i in changed})
-    written = 0
-    if changed:
+    # compared as they are staged: a flag for each column would make a staging table wider than PostgreSQL allows
+    differs = {i: columns.differ(table.columns[columns_of[i]], f"n{i}", f"b{i}") for i in changed}
+    update = sql.SQL("UPDATE {} AS t SET {} FROM {} WHERE {} AND ({}) AND {} AND {}")
+
+    def statement(part: sql.Composable) -> sql.Composable:
         assignments = [
             sql.SQL("{} = CASE WHEN {} THEN {} ELSE {} END").format(
-                sql.Identifier(stored[i].name),
-                sql.Identifier("s", f"d{i}"),
-                columns.staged(stored[i], f"n{i}"),
-                stored[i].sql,
+                sql.Identifier(stored[i].name), differs[i], columns.staged(stored[i], f"n{i}"), stored[i].sql
             )
             for i in changed
         ]
-        any_change = sql.SQL(" OR ").join(sql.Identifier("s", f"d{i}") for i in changed)
-        written = opened.execute(
-            sql.SQL("UPDATE {} AS t SET {} FROM {} WHERE {} AND ({}) AND {}").format(
-                _name(shape),
-                _listed(assignments),
-                FROM_STAGE,
-                _key_matches(table, shape, new_names),
-                any_change,
-                _all(as_before),
-            )
-        )
-    if written == rows.num_rows:
-        return []
-    same = [columns.same(column, name) for column, name in zip(stored, new_names, strict=True)]
-    left = _differing(opened, table, shape, new_names, same)
-    return _conflicts(table, rows, left, "the row has changed since it was planned", "the row is gone")
+        some = sql.SQL(" OR ").join(differs.values())
+        match = key_matches(table, shape, new_names)
+        return update.format(name_of(shape), listed(assignments), FROM_STAGE, match, some, every(as_before), part)
+
+    def unfit(part: sql.Composable) -> dict[int, tuple[str, str | None]]:
+        return altered(opened, table, shape, rows, {columns_of[i]: f"n{i}" for i in changed}, part)
+
+    done: Written | None = Written()
+    if changed:
+        done = _written(opened, rows.num_rows, statement, _returning(statement), unfit, alone=alone)
+    if done is None:
+        return Left()
+    rest = [r for r in range(rows.num_rows) if r not in done.rows and r not in done.refused]
+    left = differing(opened, table, shape, new_names, rest, as_before)
+    words = "the row has changed since it was planned"
+    return Left(*sorted_out(opened, table, shape, rows, new_names, done, left, UPDATE, words))
 
 
-def remove(address: Address, table: Table, rows: pa.Table) -> list[Conflict]:
-    """Delete rows that are as given, undeclared columns included. Returns those that are there with other content."""
+def _returning(statement: Statement) -> Statement:
+    return lambda part: sql.SQL("WITH w AS ({} RETURNING s.r) SELECT r FROM w").format(statement(part))
+
+
+def remove(address: Address, table: Table, rows: pa.Table) -> Left:
+    """Delete rows that are as given, undeclared columns included. Returns those that are there with other content, and
+    those that are refused."""
     with session(address, doing=f"remove rows from table {table.name}") as opened:
         return remove_in(opened, table, rows)
 
 
-def remove_in(opened: Session, table: Table, rows: pa.Table) -> list[Conflict]:
-    """`remove` in a transaction that is open."""
+def remove_in(opened: Session, table: Table, rows: pa.Table, *, alone: bool = True) -> Left:
+    """`remove` in a transaction that is open. Not `alone` in it, what is refused is the server's error."""
     rows = _in_key_order(table, rows)
     shape = catalog.require_writable(opened, table)
     names = [f"b{i}" for i in range(len(table.columns))]
@@ -136,18 +180,47 @@ def remove_in(opened: Session, table: Table, rows: pa.Table) -> list[Conflict]:
         staged.append(Staged("extra", Type.JSON, rows[EXTRA]))
         as_given.append(sql.SQL("{} IS NOT DISTINCT FROM s.extra::jsonb").format(columns.extra(undeclared)))
     stage(opened, staged)
-    key = _key_matches(table, shape, names)
-    deleted = opened.execute(
-        sql.SQL("DELETE FROM {} AS t USING {} WHERE {} AND {}").format(_name(shape), FROM_STAGE, key, _all(as_given))
-    )
-    if deleted == rows.num_rows:
-        return []
+    key, still = key_matches(table, shape, names), every(as_given)
+
+    def statement(part: sql.Composable) -> sql.Composable:
+        delete = sql.SQL("DELETE FROM {} AS t USING {} WHERE {} AND {} AND {}")
+        return delete.format(name_of(shape), FROM_STAGE, key, still, part)
+
+    done = _written(opened, rows.num_rows, statement, _returning(statement), lambda _: {}, alone=alone)
+    if done is None:
+        return Left()
     left = opened.fetch(
-        sql.SQL("SELECT s.r, to_jsonb(t)::text AS found FROM {} JOIN {} AS t ON {}").format(
-            FROM_STAGE, _name(shape), key
-        )
+        sql.SQL(
+            "SELECT s.r, to_jsonb(t)::text AS found, true AS here, {} AS before FROM {} JOIN {} AS t ON {}"
+            " WHERE s.r <> ALL({}::int8[])"
+        ).format(still, FROM_STAGE, name_of(shape), key, sql.Literal(f"{{{', '.join(map(str, done.refused))}}}"))
     )
-    return _conflicts(table, rows, left, "the row has changed since it was written", "")
+    words = "the row has changed since it was written"
+    return Left(*sorted_out(opened, table, shape, rows, names, done, left, DELETE, words))
+
+
+def _written(
+    opened: Session, rows: int, statement: Statement, numbered: Statement, unfit: Unfit, *, alone: bool
+) -> Written | None:
+    """What came of writing the staged rows; None: all of them are written. `numbered` does what `statement` does, and
+    gives the numbers `r` of the rows that it wrote."""
+
+    def whole() -> int:
+        return -1 if unfit(_ALL) else opened.execute(statement(_ALL))
+
+    if at_once(opened, rows, whole, check=alone):
+        return None
+    odd: dict[int, tuple[str, str | None]] = {}
+
+    def write(part: sql.Composable) -> set[int]:
+        found = unfit(part)
+        odd.update(found)
+        fit = sql.SQL("{} AND s.r <> ALL({}::int8[])").format(part, sql.Literal(f"{{{', '.join(map(str, found))}}}"))
+        return set(opened.fetch(numbered(fit))["r"].to_pylist())
+
+    done = in_parts(opened, rows, write) if alone else Written(write(_ALL))
+    done.refused = odd | done.refused
+    return done
 
 
 def _aligned(table: Table, rows: pa.Table) -> pa.Table:
@@ -178,76 +251,6 @@ def _as_read(table: Table, shape: Shape, rows: pa.Table, staged: list[Staged]) -
     return [odd, *(columns.same_as_read(*one) for one in stored)]
 
 
-def _refuse_altered(opened: Session, table: Table, shape: Shape, rows: pa.Table, names: Mapping[str, str]) -> None:
-    """Raise `StoreRejectedError` if a column could hold a staged value only by changing it."""
-    checks = {
-        column: condition
-        for column, name in names.items()
-        if (condition := columns.altered(table.columns[column], shape.columns[column], name)) is not None
-    }
-    if not checks:
-        return
-    query = sql.SQL("SELECT s.r, {} FROM {} WHERE {} LIMIT 1").format(
-        _listed([sql.SQL("({}) AS {}").format(one, sql.Identifier(f"a{i}")) for i, one in enumerate(checks.values())]),
-        FROM_STAGE,
-        sql.SQL(" OR ").join(checks.values()),
-    )
-    for found in opened.fetch(query).to_pylist():
-        column = next(column for i, column in enumerate(checks) if found[f"a{i}"])
-        (key,) = keys_of(table, rows.slice(found["r"], 1))
-        given = pc.cast(rows[column][found["r"]], pa.string()).as_py()
-        raise StoreRejectedError(
-            f"{opened.place}: table {table.name}, row {key!r}: column {column!r} ({shape.columns[column].exact}) would"
-            f" hold {given!r} only as another value. Mend the transform, or reject the row."
-        )
-
-
-def _differing(
-    opened: Session, table: Table, shape: Shape, names: Sequence[str], same: Sequence[sql.Composable]
-) -> pa.Table:
-    """Staged rows (`r`) that the table does not hold as wanted, with what it holds (`found`, null if nothing)."""
-    return opened.fetch(
-        sql.SQL(
-            "SELECT s.r, CASE WHEN {key} IS NOT NULL THEN to_jsonb(t) END::text AS found"
-            " FROM {stage} LEFT JOIN {name} AS t ON {match} WHERE {key} IS NULL OR NOT ({same})"
-        ).format(
-            key=shape.columns[table.key[0]].sql,
-            stage=FROM_STAGE,
-            name=_name(shape),
-            match=_key_matches(table, shape, names),
-            same=_all(same),
-        )
-    )
-
-
-def _key_matches(table: Table, shape: Shape, names: Sequence[str]) -> sql.Composable:
-    staged = dict(zip(table.columns, names, strict=True))
-    return _all(
-        [
-            sql.SQL("{} = {}").format(shape.columns[key].sql, columns.staged(shape.columns[key], staged[key]))
-            for key in table.key
-        ]
-    )
-
-
-def _conflicts(table: Table, rows: pa.Table, left: pa.Table, differs: str, absent: str) -> list[Conflict]:
-    if not left.num_rows:
-        return []
-    keys = keys_of(table, rows.take(left["r"]))
-    return [
-        Conflict(key=key, reason=differs if found is not None else absent, found=found)
-        for key, found in zip(keys, left["found"].to_pylist(), strict=True)
-    ]
-
-
-def keys_of(table: Table, rows: pa.Table) -> list[str]:
-    """The text of each row's key."""
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.register("rows", rows.select(list(table.key)))
-        return [text for (text,) in connection.execute(f"SELECT {key_text(table.key)} FROM rows").fetchall()]
-
-
 def _differs(new: pa.ChunkedArray, old: pa.ChunkedArray) -> pa.ChunkedArray:
     new, old = _by_bits(new), _by_bits(old)
     either_null = pc.not_equal(pc.is_null(new), pc.is_null(old))
@@ -259,15 +262,3 @@ def _by_bits(values: pa.ChunkedArray) -> pa.ChunkedArray:
     if not pa.types.is_floating(values.type):
         return values
     return pa.chunked_array([chunk.view(pa.int64()) for chunk in values.chunks], pa.int64())
-
-
-def _name(shape: Shape) -> sql.Composable:
-    return sql.Identifier(shape.schema, shape.name)
-
-
-def _listed(parts: Sequence[sql.Composable]) -> sql.Composable:
-    return sql.SQL(", ").join(parts)
-
-
-def _all(conditions: Sequence[sql.Composable]) -> sql.Composable:
-    return sql.SQL(" AND ").join(conditions)

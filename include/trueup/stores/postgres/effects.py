@@ -1,0 +1,77 @@
+"""What a table does by itself when rows are written to it: its triggers and rules."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from .session import Session
+
+QUERY = (Path(__file__).parent / "effects.sql").read_text()
+"""Gives what `Effects` is made of; $1 is the table's oid."""
+INSERT, UPDATE, DELETE = "INSERT", "UPDATE", "DELETE"
+_FUNCTION = "function "
+_RULES = {"2": UPDATE, "3": INSERT, "4": DELETE}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trigger:
+    """A trigger that is enabled: when it fires, and the function that it calls. `rows`: once for each row."""
+
+    name: str
+    function: str
+    before: bool
+    rows: bool
+    on_insert: bool
+    on_update: bool
+    on_delete: bool
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """What it fires on."""
+        fires = ((self.on_insert, INSERT), (self.on_update, UPDATE), (self.on_delete, DELETE))
+        return tuple(event for on, event in fires if on)
+
+    def __str__(self) -> str:
+        return f"trigger {self.name} ({'BEFORE' if self.before else 'AFTER'} {' OR '.join(self.events)})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effects:
+    """What a table does by itself."""
+
+    triggers: tuple[Trigger, ...]
+    rules: tuple[tuple[str, str], ...]
+    """Name and event of each."""
+
+    def droppers(self, event: str) -> str | None:
+        """What may have made a row of the event disappear without a word, by name; None if there is nothing."""
+        return ", ".join(self._droppers(event)) or None
+
+    def _droppers(self, event: str) -> Iterator[str]:
+        for trigger in self.triggers:
+            if trigger.before and trigger.rows and event in trigger.events:
+                yield f"trigger {trigger.name}"
+        for name, fires in self.rules:
+            if fires == event:
+                yield f"rule {name}"
+
+    def named(self, name: str | None) -> str | None:
+        """The name of what refused a row; of a trigger's function, the trigger's name."""
+        if name is None or not name.startswith(_FUNCTION):
+            return name
+        function = name.removeprefix(_FUNCTION).rpartition(".")[2]
+        return next((f"trigger {trigger.name}" for trigger in self.triggers if trigger.function == function), name)
+
+
+def effects_of(session: Session, oid: int) -> Effects:
+    """What the table of this oid does by itself."""
+    found = json.loads(session.fetch(QUERY, pa.record_batch({"oid": [oid]}))["effects"][0].as_py())
+    return Effects(
+        triggers=tuple(Trigger(**one) for one in found["triggers"]),
+        rules=tuple((one["name"], _RULES[one["event"]]) for one in found["rules"]),
+    )
