@@ -5,6 +5,7 @@
     │   ├── DeclarationError          a migration is declared wrongly
     │   ├── OptionsError              a run was asked for something it cannot do
     │   ├── SourceError               a source table is missing or is not what was declared
+    │   ├── UnreadableValueError      a value has no canonical form
     │   ├── StoreRejectedError        a store refused a request as invalid or not allowed
     │   ├── TargetHeldError           another run is writing to the same target
     │   ├── StatusError               a run may not go from one status to the other
@@ -44,6 +45,10 @@ class OptionsError(TerminalError):
 
 class SourceError(TerminalError):
     """A source table is missing, or is not what the migration declares."""
+
+
+class UnreadableValueError(TerminalError):
+    """A value has no canonical form: no number, no JSON, or beyond what the engine takes. The message says why."""
 
 
 class StoreRejectedError(TerminalError):

@@ -184,28 +184,33 @@ def same_as_read(type_: Type, column: Column, name: str) -> sql.Composable:
     return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(condition, staged_null, same(column, name))
 
 
-def extra(undeclared: Sequence[Column]) -> sql.Composable:
-    """The values of undeclared columns as one jsonb object; null if none has a value."""
-    return _object([(column.name, sql.SQL("to_jsonb({})").format(column.sql)) for column in undeclared])
+JSON, JSONB = sql.SQL("json"), sql.SQL("jsonb")
+"""What an object of values is made as: `json` takes any value (half a surrogate pair, an exponent of nine digits), but
+has many notations; `jsonb` can be compared."""
 
 
-def mistyped(table: Table, columns: dict[str, Column]) -> sql.Composable:
-    """The values that have no canonical form in the declared type, as one jsonb object; null if there are none."""
+def extra(undeclared: Sequence[Column], kind: sql.SQL = JSONB) -> sql.Composable:
+    """The values of undeclared columns as one object; null if none has a value."""
+    return _object([(column.name, column.sql) for column in undeclared], kind)
+
+
+def mistyped(table: Table, columns: dict[str, Column], kind: sql.SQL = JSONB) -> sql.Composable:
+    """The values that have no canonical form in the declared type, as one object; null if there are none."""
     conditions = {name: odd(type_, columns[name]) for name, type_ in table.columns.items() if name in columns}
     found = {name: condition for name, condition in conditions.items() if condition is not None}
     if not found:
-        return sql.SQL("NULL::jsonb")
-    values = [
-        (name, sql.SQL("CASE WHEN {} THEN to_jsonb({}) END").format(condition, columns[name].sql))
+        return sql.SQL("NULL::{}").format(kind)
+    values: list[tuple[str, sql.Composable]] = [
+        (name, sql.SQL("CASE WHEN {} THEN {} END").format(condition, columns[name].sql))
         for name, condition in found.items()
     ]
-    return sql.SQL("CASE WHEN {} THEN {} END").format(sql.SQL(" OR ").join(found.values()), _object(values))
+    return sql.SQL("CASE WHEN {} THEN {} END").format(sql.SQL(" OR ").join(found.values()), _object(values, kind))
 
 
-def _object(values: Sequence[tuple[str, sql.Composable]]) -> sql.Composable:
+def _object(values: Sequence[tuple[str, sql.Composable]], kind: sql.SQL) -> sql.Composable:
     if not values:
-        return sql.SQL("NULL::jsonb")
-    pairs = sql.SQL(", ").join(sql.SQL("({}, {})").format(sql.Literal(name), one) for name, one in values)
+        return sql.SQL("NULL::{}").format(kind)
+    pairs = sql.SQL(", ").join(sql.SQL("({}, to_{}({}))").format(sql.Literal(name), kind, one) for name, one in values)
     return sql.SQL(
-        "(SELECT jsonb_object_agg(v.name, v.value) FROM (VALUES {}) v(name, value) WHERE v.value IS NOT NULL)"
-    ).format(pairs)
+        "(SELECT {}_object_agg(v.name, v.value) FROM (VALUES {}) v(name, value) WHERE v.value IS NOT NULL)"
+    ).format(kind, pairs)

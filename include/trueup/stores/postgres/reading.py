@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
 
-from ...canonical import canonical_column
+from ...canonical import readable_column, readable_text, say_unreadable
 from ...errors import SourceError, StoreRejectedError
 from ...model import Table, Type
 from ...names import EXTRA, MISTYPED
@@ -109,7 +109,8 @@ def _select(table: Table, shape: Shape) -> sql.Composable:
         columns.value(type_, shape.columns[name]) if name in shape.columns else columns.absent(type_)
         for name, type_ in table.columns.items()
     ]
-    extra, odd = columns.extra(shape.undeclared(table)), columns.mistyped(table, shape.columns)
+    extra = columns.extra(shape.undeclared(table), columns.JSON)
+    odd = columns.mistyped(table, shape.columns, columns.JSON)
     values += [sql.SQL("{}::text").format(extra), sql.SQL("{}::text").format(odd)]
     listed = sql.SQL(", ").join(
         sql.SQL("{} AS {}").format(one, sql.Identifier(f"c{i}")) for i, one in enumerate(values)
@@ -150,16 +151,28 @@ def _parts(
 def _canonical(table: Table, batch: pa.RecordBatch) -> pa.RecordBatch:
     schema = arrow_schema(table)
     types = {**table.columns, EXTRA: Type.JSON, MISTYPED: Type.JSON}
-    arrays = [_canonical_values(array, types[name]) for name, array in zip(schema.names, batch.columns, strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    arrays: dict[str, pa.Array] = {}
+    faults: list[tuple[pa.Array, str, dict[int, str]]] = []
+    for name, array in zip(schema.names, batch.columns, strict=True):
+        arrays[name], reasons = _canonical_values(array, types[name], key=name in table.key)
+        if reasons:
+            faults.append((array, name, reasons))
+    for raw, name, reasons in faults:
+        arrays[MISTYPED] = say_unreadable(arrays[MISTYPED], raw, name, reasons)
+    return pa.RecordBatch.from_arrays([*arrays.values()], schema=schema)
 
 
-def _canonical_values(values: pa.Array, type_: Type) -> pa.Array:
+def _canonical_values(values: pa.Array, type_: Type, *, key: bool) -> tuple[pa.Array, dict[int, str]]:
+    """The values in canonical form, null where one has none; and of these, by their place, why not."""
+    reasons: dict[int, str] = {}
+    if pa.types.is_string(values.type):
+        values, reasons = readable_text(values, key=key)
     if type_ is Type.JSON:
-        return canonical_column(values)
+        values, no_json = readable_column(values)
+        return values, reasons | no_json
     if type_ is Type.FLOAT:  # one NaN, whatever its bits
-        return pc.if_else(pc.is_nan(values), pa.scalar(nan, pa.float64()), values)
-    return values.cast(ARROW[type_])
+        return pc.if_else(pc.is_nan(values), pa.scalar(nan, pa.float64()), values), {}
+    return values.cast(ARROW[type_]), reasons
 
 
 def _key_texts(keys: pa.ChunkedArray, type_: Type) -> pa.ChunkedArray:

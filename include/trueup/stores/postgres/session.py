@@ -70,6 +70,12 @@ class SnapshotGoneError(StoreUnavailableError):
     under it cannot go on, but may begin anew, with another one."""
 
 
+# A database of this encoding holds any bytes. Asked for UTF-8, the server refuses to send a table of which one row is not.
+_BYTES_AS_THEY_ARE = (
+    "SELECT set_config('client_encoding', 'SQL_ASCII', true) WHERE current_setting('server_encoding') = 'SQL_ASCII'"
+)
+
+
 @dataclass(frozen=True)
 class Address:
     """Where a database is and how to wait for it. `conninfo` holds the password; nothing shows it.
@@ -219,6 +225,8 @@ def session(address: Address, *, doing: str, read_only: bool = False, snapshot: 
             if snapshot is not None:
                 _import(opened, snapshot)
             opened.fetch(address.settings())
+            if read_only:
+                opened.fetch(_BYTES_AS_THEY_ARE)
             yield opened
             opened.execute("COMMIT")  # without it, closing the connection rolls back
     except (adbc.Error, OSError) as error:
