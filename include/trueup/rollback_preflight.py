@@ -9,6 +9,7 @@ from typing import Any
 from .errors import ArtifactError, OptionsError, SourceError, StatusError
 from .ledger import Ledger, Status, SwitchState
 from .plan import plan_hash
+from .preflight import look_at_target
 from .rollback import undone_run
 from .run import LAST, Mode, Options, Run, run_id
 
@@ -40,7 +41,7 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
         _check_over(run)
         _check_plan(run, found)
         for target in run.migration.targets:
-            if run.store_of(target.table).describe(target.table) is None:
+            if look_at_target(run, target) is None:
                 raise SourceError(
                     f"table {target.table.name!r} does not exist any more, so what run {run.undoes} wrote into it cannot be "
                     "taken back row by row"
