@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -27,10 +28,23 @@ def _canonical_json(texts: pa.ChunkedArray) -> pa.Array:
     return canonical_column(texts.combine_chunks())
 
 
+def _dynamodb_bytes(text: str | None, nested: bool) -> int | None:
+    from .stores.dynamodb.sizes import text_bytes  # with it comes boto3, which a run without DynamoDB does not need
+
+    return text_bytes(text, nested)
+
+
+def _dynamodb_fault(text: str | None, nested: bool) -> str | None:
+    from .stores.dynamodb.sizes import text_fault
+
+    return text_fault(text, nested)
+
+
 @contextmanager
 def connect(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with the engine's macros and the function `canonical_json`, in UTC, to a database of its own that
-    spills to `scratch`, with no access to extensions from the network."""
+    """A connection with the engine's macros and the functions `canonical_json`, `dynamodb_bytes` and `dynamodb_fault`
+    (`stores/dynamodb/sizes.py`), in UTC, to a database of its own that spills to `scratch`, with no access to extensions
+    from the network."""
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": os.environ.get(MEMORY, "400MB"),
         "threads": "2",
@@ -45,6 +59,9 @@ def connect(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.create_function(
             "canonical_json", _canonical_json, ["VARCHAR"], "VARCHAR", type=ARROW, null_handling=SPECIAL
         )
+        document: list[Any] = ["VARCHAR", "BOOLEAN"]
+        connection.create_function("dynamodb_bytes", _dynamodb_bytes, document, "BIGINT", null_handling=SPECIAL)
+        connection.create_function("dynamodb_fault", _dynamodb_fault, document, "VARCHAR", null_handling=SPECIAL)
         yield connection
     finally:
         connection.close()

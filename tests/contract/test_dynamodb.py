@@ -6,7 +6,6 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
@@ -234,80 +233,3 @@ def test_what_dynamodb_has_no_type_for_is_a_mistake_of_the_declaration(
 def test_there_are_no_scripts(dynamodb: DynamoDBSubject) -> None:
     with pytest.raises(StoreRejectedError, match="no scripts"):
         dynamodb.store.script("SELECT 1")
-
-
-# limits
-
-
-def unwritable(dynamodb: DynamoDBSubject, table: Table, row: Row) -> str | None:
-    """Why the store says that it could not hold the row, None if it could."""
-    with duckdb.connect() as connection:
-        connection.register("planned", arrow(table, [row]))
-        connection.execute("CREATE TABLE candidates AS SELECT 77 AS _row_id, * FROM planned")
-        found = connection.execute(dynamodb.store.unwritable(table, "candidates")).fetchall()
-    assert [number for number, _ in found] in ([], [77])
-    return found[0][1] if found else None
-
-
-LIMITED = {"h": Type.TEXT, "r": Type.BINARY, "i": Type.TEXT, "n": Type.NUMBER, "t": Type.TEXT, "j": Type.JSON}
-KEY: Row = {"h": "h", "r": b"r"}
-ENGINES_DO_NOT_REFUSE = {"'i', key of index 'i-index', has 2049 bytes, 2048 are allowed"}
-"""AWS does."""
-ITEM_BYTES = 409_600 - len("hhrrt")
-
-
-@pytest.mark.parametrize(
-    ("row", "message"),
-    [
-        ({"h": "h"}, "'r', key, is missing"),
-        ({"h": "", "r": b"r"}, "'h', key, is empty"),
-        ({"h": "h", "r": b""}, "'r', key, is empty"),
-        ({"h": "ü" * 1025, "r": b"r"}, "'h', key, has 2050 bytes, 2048 are allowed"),
-        ({"h": "h", "r": b"r" * 1025}, "'r', key, has 1025 bytes, 1024 are allowed"),
-        ({**KEY, "i": ""}, "'i', key of index 'i-index', is empty"),
-        ({**KEY, "i": "i" * 2049}, "'i', key of index 'i-index', has 2049 bytes, 2048 are allowed"),
-        ({**KEY, MISTYPED: '{"i":{"N":"1"}}'}, "'i', key of index 'i-index', is of another type"),
-        ({**KEY, "n": "1" * 39}, "'n' has 39 significant digits, 38 are allowed"),
-        ({**KEY, "n": "0." + "1" * 39}, "'n' has 39 significant digits, 38 are allowed"),
-        ({**KEY, "n": "1" + "0" * 126}, "beyond the numbers"),
-        ({**KEY, "n": "-0." + "0" * 130 + "1"}, "beyond the numbers"),
-        ({**KEY, "n": "NaN"}, "'n' is no plain decimal number"),
-        ({**KEY, "t": "t" * (ITEM_BYTES + 1)}, "the row takes up to 409601 bytes"),
-        ({**KEY, "t": "ü" * 204_800}, "the row takes up to 409605 bytes"),
-        ({**KEY, "j": '{"x":{"S":"' + "x" * 409_600 + '"}}'}, "the row takes up to"),
-        ({**KEY, EXTRA: '{"x":{"S":"' + "x" * 409_600 + '"}}'}, "the row takes up to"),
-    ],
-)
-def test_what_dynamodb_refuses_is_named_beforehand(row: Row, message: str, dynamodb: DynamoDBSubject) -> None:
-    table = dynamodb.table(LIMITED, ("h", "r"), (Index(name="i-index", key=("i", "n")),))
-    dynamodb.store.create(table)
-    assert message in (unwritable(dynamodb, table, row) or "")
-    if message not in ENGINES_DO_NOT_REFUSE:
-        with pytest.raises(StoreRejectedError):
-            dynamodb.store.add(table, arrow(table, [row]))
-
-
-@pytest.mark.parametrize(
-    "row",
-    [
-        {"h": "ü" * 1024, "r": b"r" * 1024, "i": "i" * 2048},
-        {**KEY, "n": "-1" + "0" * 125},
-        {**KEY, "n": "9" * 38 + "0" * 88},
-        {**KEY, "n": "0." + "0" * 129 + "1"},
-        {**KEY, "n": "0." + "0" * 90 + "1" * 38},
-        {**KEY, "t": "t" * ITEM_BYTES},
-        {**KEY, "j": '{"a":{"L":[' + ",".join(['{"N":"1"}'] * 20_000) + "]}}"},
-        {**KEY, EXTRA: '{"x":{"NS":["1","2"]}}', MISTYPED: '{"t":{"N":"1"}}'},
-    ],
-)
-def test_what_dynamodb_just_holds_is_written(row: Row, dynamodb: DynamoDBSubject) -> None:
-    table = dynamodb.table(LIMITED, ("h", "r"), (Index(name="i-index", key=("i",)),))
-    dynamodb.store.create(table)
-    assert unwritable(dynamodb, table, row) is None
-    assert dynamodb.store.add(table, arrow(table, [row])).written == 1
-    assert stored(dynamodb, table) == by_key(table, arrow(table, [row]))
-
-
-def test_a_declared_column_among_the_undeclared_is_named(dynamodb: DynamoDBSubject) -> None:
-    table = dynamodb.table(COLUMNS, ("id",))
-    assert "_extra: label" in (unwritable(dynamodb, table, {"id": "1", EXTRA: '{"label":{"S":"x"}}'}) or "")

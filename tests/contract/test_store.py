@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from math import inf
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from include.trueup import duck
 from include.trueup.errors import StoreRejectedError
 from include.trueup.model import Index, Table, Type
 from include.trueup.stores import Outcome, key_text
@@ -324,9 +326,11 @@ def test_a_value_that_somebody_set_since_keeps_the_row(subject: Subject, table: 
 # limits
 
 
-def test_rows_that_the_store_takes_are_not_called_unwritable(subject: Subject, wide: tuple[Table, list[Row]]) -> None:
+def test_rows_that_the_store_takes_are_not_called_unwritable(
+    subject: Subject, wide: tuple[Table, list[Row]], tmp_path: Path
+) -> None:
     table, rows = wide
-    with duckdb.connect() as connection:
+    with duck.connect(tmp_path) as connection:
         connection.register("planned", arrow(table, rows))
         connection.execute("CREATE TABLE candidates AS SELECT row_number() OVER () AS _row_id, * FROM planned")
         assert connection.execute(subject.store.unwritable(table, "candidates")).fetchall() == []

@@ -1,41 +1,55 @@
-"""DynamoDB's limits, as SQL: which canonical rows it would not hold."""
+"""DynamoDB's limits, as SQL: which canonical rows it would not hold. `sizes.py` has what SQL has no words for."""
 
 from __future__ import annotations
 
 from ...model import Table, Type
 from ...names import EXTRA, MISTYPED
+from .sizes import FRACTION_ZEROS, INTEGER_DIGITS, NUMBER_DIGITS
 
 ITEM_BYTES = 400 * 1024
 HASH_BYTES = 2048
 RANGE_BYTES = 1024
-NUMBER_DIGITS = 38
-INTEGER_DIGITS = 126
-"""Digits before the point of the largest number, 9.99…E+125."""
-FRACTION_ZEROS = 129
-"""Zeros after the point of the smallest positive number, 1E-130."""
 
 
 def unwritable(table: Table, rows: str) -> str:
     """A DuckDB query over the relation `rows` for (`_row_id`, `message`) of each row that DynamoDB would refuse.
 
-    An item's size is exact for declared text, booleans and binary; for numbers, JSON and undeclared attributes it is
-    what they take at most, so that a row with much of those may be named although it would just fit.
+    An item's size is what it takes at least (`sizes.py`), so that no row that fits is named. Needs a connection of
+    `duck.connect`.
     """
+    size = _size(table, exact=True)
+    too_large = f"({_size(table, exact=False)}) > {ITEM_BYTES} AND ({size}) > {ITEM_BYTES}"
+    takes = f"'the row takes ' || ({size}) || ' bytes or more, DynamoDB holds {ITEM_BYTES} a row'"
     cases = [
         *_key_cases("key", table.key, table, required=True),
         *(case for index in table.indexes for case in _key_cases(f"key of index {index.name!r}", index.key, table)),
         *(case for name, type_ in table.columns.items() if type_ is Type.NUMBER for case in _number_cases(name)),
         _extra_case(table),
-        (
-            f"({_size(table)}) > {ITEM_BYTES}",
-            f"'the row takes up to ' || ({_size(table)}) || ' bytes, DynamoDB holds {ITEM_BYTES} a row'",
-        ),
+        *(_fault_case(name, _nested(type_)) for name, type_ in _documents(table).items()),
+        (too_large, takes),
     ]
     branches = "\n        ".join(f"WHEN {condition} THEN {message}" for condition, message in cases)
     return (
         f"SELECT _row_id, message FROM (\n    SELECT _row_id, CASE\n        {branches}\n    END AS message\n"
         f"    FROM {rows}\n) WHERE message IS NOT NULL"
     )
+
+
+def _documents(table: Table) -> dict[str, Type | None]:
+    """The columns of JSON text, None those whose members are attributes of the item itself."""
+    declared = {name: type_ for name, type_ in table.columns.items() if type_ is Type.JSON}
+    return {**declared, EXTRA: None, MISTYPED: None}
+
+
+def _nested(type_: Type | None) -> str:
+    return "true" if type_ is Type.JSON else "false"
+
+
+def _fault_case(name: str, nested: str) -> tuple[str, str]:
+    """SQL condition and message for a document that holds what DynamoDB does not take, at any depth."""
+    fault = f"dynamodb_fault({_column(name)}, {nested})"
+    condition = f"CASE WHEN {_column(name)} IS NULL THEN false ELSE {fault} IS NOT NULL END"
+    return condition, f"{_text(f'{name!r} ')} || {fault}"
 
 
 def _column(name: str) -> str:
@@ -47,26 +61,30 @@ def _text(text: str) -> str:
 
 
 def _bytes(name: str, type_: Type) -> str:
-    """SQL for the bytes of a column's value, null where it is null."""
+    """SQL for the bytes of a scalar column's value, null where it is null."""
     column = _column(name)
     match type_:
-        case Type.TEXT:
-            return f"strlen({column})"
         case Type.NUMBER:
-            return f"({_digits(name)} + 1) // 2 + 2"
+            return f"({_digits(name)} + 1) // 2 + 1"
         case Type.BOOLEAN:
             return f"CASE WHEN {column} IS NULL THEN NULL ELSE 1 END"
         case Type.BINARY:
             return f"octet_length({column})"
         case _:
-            # DynamoDB JSON is longer than what it stands for: each value carries at least 8 bytes of notation
-            return f"strlen({column}) + 3"
+            return f"strlen({column})"
 
 
-def _size(table: Table) -> str:
-    """SQL for the bytes of an item: names and values of the attributes that are there."""
-    declared = [f"coalesce({len(name.encode())} + {_bytes(name, type_)}, 0)" for name, type_ in table.columns.items()]
-    return " + ".join([*declared, *(f"coalesce(strlen({_column(name)}), 0)" for name in (EXTRA, MISTYPED))])
+def _size(table: Table, *, exact: bool) -> str:
+    """SQL for the bytes of an item: names and values of the attributes that are there. Of a document, at least (`exact`);
+    or at most, which is cheap and enough for nearly every row: DynamoDB JSON is longer than what it stands for, each
+    value carries at least 8 bytes of notation."""
+    documents = _documents(table)
+    sizes = {name: _bytes(name, type_) for name, type_ in table.columns.items() if name not in documents}
+    for name, type_ in documents.items():
+        column = _column(name)
+        sizes[name] = f"dynamodb_bytes({column}, {_nested(type_)})" if exact else f"strlen({column}) + 3"
+    names = {name: len(name.encode()) if name in table.columns else 0 for name in sizes}
+    return " + ".join(f"coalesce({names[name]} + {size}, 0)" for name, size in sizes.items())
 
 
 def _digits(name: str) -> str:
