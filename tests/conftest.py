@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import itertools
-import tempfile
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
-from psycopg import sql
 
 from include.embedded import postgres
 from include.trueup.ledger import Ledger
 from include.trueup.workspace import Workspace
+from tests.harness import forgetful_server, new_database
 
-_names = itertools.count()
+
+@pytest.fixture(autouse=True, scope="session")
+def seldom_collected() -> Iterator[None]:
+    """Python's search for cycles walks all that was imported, Airflow and Great Expectations too: let it do so seldom,
+    and not over what is here before the first test."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    yield
+    gc.unfreeze()  # libraries tell of what is never let go of
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[postgres.Server]:
-    """A PostgreSQL server for the whole session; durable settings off, since nothing outlives it."""
-    # not below pytest's own folder: every session of pytest closes that to other users, and the server may be one
-    with tempfile.TemporaryDirectory(prefix="trueup-postgres-", ignore_cleanup_errors=True) as folder:
-        server = postgres.start(Path(folder), {"fsync": "off", "synchronous_commit": "off"})
+    """A PostgreSQL server for the whole session."""
+    with forgetful_server() as server:
         yield server
-        server.stop()
 
 
 @pytest.fixture(scope="session")
@@ -42,12 +46,7 @@ def ledger_template(postgres_server: postgres.Server) -> str:
 @pytest.fixture
 def ledger_uri(postgres_server: postgres.Server, ledger_template: str) -> str:
     """The URI of a database with an empty ledger."""
-    name = f"ledger_{next(_names)}"
-    with psycopg.connect(postgres_server.uri(), autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(ledger_template))
-        )
-    return postgres_server.uri(name)
+    return new_database(postgres_server, like=ledger_template)
 
 
 @pytest.fixture

@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import psycopg
 import pyarrow as pa
 
-from include.embedded import postgres
 from include.trueup.model import Index, Table, Type
 from include.trueup.names import EXTRA, MISTYPED
 from include.trueup.stores import arrow_schema
 from include.trueup.stores.postgres import PostgresStore
 
-_names = itertools.count()
+from .harness import new_database, run_sql
 
-
-def new_database(server: postgres.Server) -> str:
-    """The URI of an empty database."""
-    name = f"store_{next(_names)}"
-    server.create_database(name)
-    return server.uri(name)
-
-
-def run_sql(uri: str, *statements: str) -> list[tuple[Any, ...]]:
-    """Run statements, each in a transaction of its own, by psycopg alone; the rows of the last one."""
-    with psycopg.connect(uri, autocommit=True) as connection:
-        for statement in statements:
-            cursor = connection.execute(statement.encode())
-        return cursor.fetchall() if cursor.description else []
+__all__ = ["new_database", "read", "rows", "run_sql", "table"]
 
 
 def table(

@@ -1,7 +1,7 @@
 """The stores that the contract suite runs on.
 
-A store joins by an entry in `STORES`: a context manager that gets a folder for logs and state, starts the engine, and
-gives a `Subject` (subject.py says what that is). A test with the fixture `subject` runs on every store, one with the
+A store joins by an entry in `STORES`: a context manager that gets the test session's request, starts the engine, and gives
+a `Subject` (subject.py says what that is). A test with the fixture `subject` runs on every store, one with the
 fixture `dynamodb` on every DynamoDB engine.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +16,7 @@ from . import dynamodb_subject, postgres_subject
 from .dynamodb_subject import DynamoDBSubject
 from .subject import Subject
 
-STORES: dict[str, Callable[[Path], AbstractContextManager[Subject]]] = {
+STORES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[Subject]]] = {
     "dynamodb-ministack": dynamodb_subject.ministack,
     "dynamodb-dynoxide": dynamodb_subject.dynoxide,
     "postgres": postgres_subject.embedded,
@@ -38,14 +37,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Subject]]:
+def started(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Subject]]:
     """Starts a store when it is first asked for; all are stopped at the end of the session."""
     subjects: dict[str, Subject] = {}
     with ExitStack() as running:
 
         def start(name: str) -> Subject:
             if name not in subjects:
-                subjects[name] = running.enter_context(STORES[name](tmp_path_factory.mktemp(name)))
+                subjects[name] = running.enter_context(STORES[name](request))
             return subjects[name]
 
         yield start

@@ -11,10 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from include.embedded import dynamodb
 from include.trueup.model import Index, Table, Type
 from include.trueup.stores.dynamodb import DynamoDBStore, client
-from tests.engines import HOME
+from tests.harness import HOME
 
 from .subject import Row
 
@@ -103,16 +105,16 @@ def dynoxide_binary() -> Path | None:
 
 
 @contextmanager
-def ministack(folder: Path) -> Iterator[DynamoDBSubject]:
+def ministack(request: pytest.FixtureRequest) -> Iterator[DynamoDBSubject]:
     """A subject on ministack, in memory."""
-    with dynamodb.ministack(dynamodb.free_port(), None, folder / "ministack.log") as engine:
+    with dynamodb.ministack(dynamodb.free_port(), None) as engine:
         yield DynamoDBSubject(engine.endpoint)
 
 
 @contextmanager
-def dynoxide(folder: Path) -> Iterator[DynamoDBSubject]:
+def dynoxide(request: pytest.FixtureRequest) -> Iterator[DynamoDBSubject]:
     """A subject on dynoxide, in memory."""
     binary = dynoxide_binary()
     assert binary is not None
-    with dynamodb.dynoxide(dynamodb.free_port(), binary, folder / "dynoxide.log") as engine:
+    with dynamodb.dynoxide(dynamodb.free_port(), binary) as engine:
         yield DynamoDBSubject(engine.endpoint)

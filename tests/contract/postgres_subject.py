@@ -6,17 +6,17 @@ import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 from psycopg import sql
 
-from include.embedded import postgres
 from include.trueup.model import Index, Table, Type
 from include.trueup.rows import canonical_json
 from include.trueup.stores import Store
 from include.trueup.stores.postgres import PostgresStore
+from tests.harness import new_database
 
 from .subject import Row
 
@@ -66,10 +66,6 @@ class PostgresSubject:
 
 
 @contextmanager
-def embedded(folder: Path) -> Iterator[PostgresSubject]:
-    """A subject on the embedded PostgreSQL; durable settings off, since nothing outlives it."""
-    server = postgres.start(folder / "postgres", {"fsync": "off", "synchronous_commit": "off"})
-    try:
-        yield PostgresSubject(server.uri())
-    finally:
-        server.stop()
+def embedded(request: pytest.FixtureRequest) -> Iterator[PostgresSubject]:
+    """A subject on a database of the session's PostgreSQL."""
+    yield PostgresSubject(new_database(request.getfixturevalue("postgres_server")))

@@ -1,0 +1,132 @@
+"""Databases, DynamoDB engines and runs for the tests: one place for what is started, made and copied."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import psutil
+import psycopg
+from psycopg import sql
+
+from include.embedded import dynamodb, postgres
+from include.migrations.kpi_linking import sample
+from include.trueup.ledger import Ledger
+from include.trueup.model import Migration
+from include.trueup.run import Options, Run
+from include.trueup.stores import Store
+from include.trueup.stores.dynamodb import DynamoDBStore, client
+from include.trueup.workspace import Workspace
+
+HOME = Path(os.environ.get("TRUEUP_HOME") or Path(__file__).parent.parent / ".trueup")
+Item = dict[str, Any]
+FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
+"""Settings of a PostgreSQL that nothing outlives."""
+_names = itertools.count()
+
+
+# ── databases ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def new_database(server: postgres.Server, like: str | None = None) -> str:
+    """The URI of an empty database, or of a copy of the database `like`, which nobody may be connected to."""
+    name = f"store_{next(_names)}"
+    made = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(like or "template1"))
+    with psycopg.connect(server.uri(), autocommit=True) as connection:
+        connection.execute(made)
+    return server.uri(name)
+
+
+def run_sql(uri: str, *statements: str) -> list[tuple[Any, ...]]:
+    """Run statements, each in a transaction of its own, by psycopg alone; the rows of the last one."""
+    with psycopg.connect(uri, autocommit=True) as connection:
+        for statement in statements:
+            cursor = connection.execute(statement.encode())
+        return cursor.fetchall() if cursor.description else []
+
+
+@contextmanager
+def forgetful_server() -> Iterator[postgres.Server]:
+    """A PostgreSQL that nothing outlives: it saves nothing, not when it is stopped either."""
+    # not below pytest's own folder: every session of pytest closes that to other users, and the server may be one
+    with tempfile.TemporaryDirectory(prefix="trueup-postgres-", ignore_cleanup_errors=True) as folder:
+        server = postgres.start(Path(folder), FORGETFUL)
+        try:
+            yield server
+        finally:
+            process = psutil.Process(server.pid)
+            process.send_signal(signal.SIGQUIT)
+            psutil.wait_procs([process], timeout=10)
+            server.stop()
+
+
+# ── DynamoDB ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def fastest_engine() -> Iterator[dynamodb.Engine]:
+    """dynoxide where this platform has it, else ministack; in memory, empty."""
+    binary = dynamodb.find_dynoxide(HOME)
+    port = dynamodb.free_port()
+    with dynamodb.dynoxide(port, binary) if binary else dynamodb.ministack(port, None) as engine:
+        yield engine
+
+
+def store_at(endpoint: str, **config: Any) -> DynamoDBStore:
+    """A store on an engine's endpoint."""
+    made = client(
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+        config_kwargs=config or None,
+    )
+    return DynamoDBStore(made)
+
+
+@contextmanager
+def few_rows() -> Iterator[None]:
+    """While the block runs, the sample of kpi_linking has a fifth of its ordinary rows, and all of its dirt."""
+    with patch.object(sample, "KPIS_PER_BLOCK", 150), patch.object(sample, "PEOPLE_PER_BLOCK", 60):
+        yield
+
+
+def items(store: DynamoDBStore, table: str) -> list[Item]:
+    """Every row of a table as the engine has it, read by boto3 alone."""
+    pages = store.client.get_paginator("scan").paginate(
+        TableName=table, ConsistentRead=True, PaginationConfig={"PageSize": 500}
+    )
+    return [item for page in pages for item in page["Items"]]
+
+
+# ── runs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def run_of(
+    migration: Migration,
+    ledger: Ledger,
+    workspace: Workspace,
+    store: Callable[[str], Store],
+    id: str = "run",
+    holder: str | None = None,
+    **options: Any,
+) -> Run:
+    """A run of a migration, in one part, and with rejects as a sample of few rows has them, unless told otherwise."""
+    asked = Options(**{"partitions": 1, "segments": 1, "max_reject_share": 0.5, **options})
+    return Run(
+        id=id,
+        dag_id=migration.id,
+        migration=migration,
+        options=asked,
+        ledger=ledger,
+        workspace=workspace,
+        store=store,
+        holder=holder,
+    )
