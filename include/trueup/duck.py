@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -14,9 +14,12 @@ import pyarrow as pa
 from duckdb.func import ARROW, SPECIAL
 
 from .canonical import canonical_column
+from .errors import MemoryLimitError
 
 MEMORY = "TRUEUP_DUCKDB_MEMORY"
 """Environment variable: what one step may hold in memory before it spills to the scratch folder."""
+
+MEMORY_DEFAULT = "400MB"
 
 
 @cache
@@ -46,7 +49,7 @@ def connect(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     (`stores/dynamodb/sizes.py`), in UTC, to a database of its own that spills to `scratch`, with no access to extensions
     from the network."""
     config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": os.environ.get(MEMORY, "400MB"),
+        "memory_limit": os.environ.get(MEMORY, MEMORY_DEFAULT),
         "threads": "2",
         "temp_directory": str(scratch),
         "TimeZone": "UTC",
@@ -62,9 +65,43 @@ def connect(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         document: list[Any] = ["VARCHAR", "BOOLEAN"]
         connection.create_function("dynamodb_bytes", _dynamodb_bytes, document, "BIGINT", null_handling=SPECIAL)
         connection.create_function("dynamodb_fault", _dynamodb_fault, document, "VARCHAR", null_handling=SPECIAL)
-        yield connection
+        with _bounds():
+            yield connection
     finally:
         connection.close()
+
+
+@contextmanager
+def _bounds() -> Iterator[None]:
+    """What ends at DuckDB's memory or disk names the setting, and no author's script."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise MemoryLimitError(
+            f"a step needs more memory than it may hold ({os.environ.get(MEMORY, MEMORY_DEFAULT)}): {error}. Set the"
+            f" environment variable {MEMORY} to more (1GB), or ask for more partitions, so that each is smaller."
+        ) from error
+
+
+@contextmanager
+def own_errors() -> Iterator[Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]]:
+    """A function to put round batches that DuckDB pulls while the block runs. What they raise comes out of the block as
+    it was raised: DuckDB makes an error of its own of it, whose class says nothing of whether another try may help."""
+    raised: list[Exception] = []
+
+    def watched(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from batches
+        except Exception as error:
+            raised.append(error)
+            raise
+
+    try:
+        yield watched
+    except duckdb.Error as error:
+        if raised:
+            raise raised[0] from error
+        raise
 
 
 @contextmanager
@@ -73,7 +110,8 @@ def connect_to(database: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyC
     alone; functions are of all, so none may be made here. Opening a database takes 25 ms of computing, this takes none."""
     connection = database.cursor()
     try:
-        yield connection
+        with _bounds():
+            yield connection
     finally:
         connection.close()
 

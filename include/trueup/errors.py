@@ -5,6 +5,7 @@
     │   ├── DeclarationError          a migration is declared wrongly
     │   ├── OptionsError              a run was asked for something it cannot do
     │   ├── SourceError               a source table is missing or is not what was declared
+    │   ├── MemoryLimitError          a step needs more memory than it may hold
     │   ├── UnreadableValueError      a value has no canonical form
     │   ├── StoreRejectedError        a store refused a request as invalid or not allowed
     │   ├── TargetHeldError           another run is writing to the same target
@@ -49,6 +50,10 @@ class SourceError(TerminalError):
 
 class UnreadableValueError(TerminalError):
     """A value has no canonical form: no number, no JSON, or beyond what the engine takes. The message says why."""
+
+
+class MemoryLimitError(TerminalError):
+    """A step needs more memory than it may hold. The message names the setting."""
 
 
 class StoreRejectedError(TerminalError):

@@ -96,11 +96,11 @@ def read_back(run: Run, phase: Phase, segment: int) -> int:
 
 
 def _read(run: Run, store: Store, read: _Read, segment: int, scratch: Path, step: str) -> list[Artifact]:
-    batches = store.read(read.table, segment, run.segments)
-    reader = pa.RecordBatchReader.from_batches(arrow_schema(read.table), _logged(batches, read, segment))
     folder = scratch / f"{read.id}-{segment}"
     (own := scratch / f"{read.id}-{segment}.spill").mkdir()
-    with run.connect(own) as connection:
+    with duck.own_errors() as watched, run.connect(own) as connection:
+        batches = watched(_logged(store.read(read.table, segment, run.segments), read, segment))
+        reader = pa.RecordBatchReader.from_batches(arrow_schema(read.table), batches)
         connection.register("read", reader)
         rows = f"SELECT *, {key_text(read.table.key)} AS {KEY} FROM read"
         copy_partitions(connection, rows, read.partition_by, run.partitions, folder)

@@ -62,6 +62,8 @@ def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> 
             _collect(connection, run.migration.target(output.target), output)
         columns = ", ".join(f"CAST({duck.identifier(c)} AS {t}) AS {duck.identifier(c)}" for c, t in FINDINGS.items())
         connection.execute(f"CREATE OR REPLACE TEMP TABLE _findings AS SELECT {columns} FROM findings")
+    except duckdb.OutOfMemoryException:
+        raise  # no fault of the script
     except duckdb.Error as error:
         raise DeclarationError(
             f"phase {phase.id!r}: {' and '.join(s.name for s in phase.scripts)} does not run: {error}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import uuid
@@ -21,7 +22,12 @@ from typing import Any
 
 import pyarrow.fs as pafs
 
-from .errors import ArtifactError, OptionsError
+from .errors import ArtifactError, OptionsError, StoreRejectedError, StoreUnavailableError
+
+_TERMINAL = re.compile(
+    r"ACCESS_DENIED|INVALID_ACCESS_KEY_ID|SIGNATURE_DOES_NOT_MATCH|NO_SUCH_BUCKET|INVALID_CLIENT_TOKEN"
+)
+"""What the store of the workspace says where another try ends the same way."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +78,23 @@ class Workspace:
         return f"{self._root}/{path}" if self._local else f"s3://{self._root}/{path}"
 
     @contextmanager
+    def _reaching(self, path: str, doing: str) -> Iterator[None]:
+        """What the file system or S3 raises, as an error that says whether another try may help."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            said = f"the workspace could not {doing} {self.location(path)}: {error}."
+            if self._local or _TERMINAL.search(str(error)):
+                raise StoreRejectedError(
+                    f"{said} Check the workspace's address, its rights and its free space."
+                ) from error
+            raise StoreUnavailableError(
+                f"{said} What is published stays; run it again once the store answers."
+            ) from error
+
+    @contextmanager
     def scratch(self) -> Iterator[Path]:
         """A private local folder for spilling and for files before they are published; gone afterwards."""
         base = Path(self._root) / ".scratch" if self._local else None
@@ -84,16 +107,20 @@ class Workspace:
         """Make the local file the content of `path` (moving it); its size in bytes and SHA-256."""
         size, digest = local.stat().st_size, _sha256(local)
         destination = f"{self._root}/{path}"
-        if self._local:
-            os.makedirs(os.path.dirname(destination), exist_ok=True)
-            aside = f"{destination}.{uuid.uuid4().hex}.part"
-            shutil.move(local, aside)
-            os.replace(aside, destination)
-        else:
-            pafs.copy_files(
-                str(local), destination, source_filesystem=pafs.LocalFileSystem(), destination_filesystem=self._files
-            )
-            local.unlink()
+        with self._reaching(path, "write"):
+            if self._local:
+                os.makedirs(os.path.dirname(destination), exist_ok=True)
+                aside = f"{destination}.{uuid.uuid4().hex}.part"
+                shutil.move(local, aside)
+                os.replace(aside, destination)
+            else:
+                pafs.copy_files(
+                    str(local),
+                    destination,
+                    source_filesystem=pafs.LocalFileSystem(),
+                    destination_filesystem=self._files,
+                )
+                local.unlink()
         return size, digest
 
     def fetch(self, path: str, scratch: Path) -> Path:
@@ -110,12 +137,13 @@ class Workspace:
         local = scratch / hashlib.sha256(path.encode()).hexdigest()
         if not local.exists():
             try:
-                pafs.copy_files(
-                    f"{self._root}/{path}",
-                    str(local),
-                    source_filesystem=self._files,
-                    destination_filesystem=pafs.LocalFileSystem(),
-                )
+                with self._reaching(path, "read"):
+                    pafs.copy_files(
+                        f"{self._root}/{path}",
+                        str(local),
+                        source_filesystem=self._files,
+                        destination_filesystem=pafs.LocalFileSystem(),
+                    )
             except FileNotFoundError as error:
                 raise ArtifactError(
                     f"{self.location(path)} is missing from the workspace; run the step that makes it again"
@@ -125,7 +153,7 @@ class Workspace:
     def read(self, path: str) -> bytes | None:
         """The content of a small file, or None if there is none."""
         try:
-            with self._files.open_input_stream(f"{self._root}/{path}") as stream:
+            with self._reaching(path, "read"), self._files.open_input_stream(f"{self._root}/{path}") as stream:
                 return bytes(stream.read())
         except FileNotFoundError:
             return None
@@ -133,12 +161,15 @@ class Workspace:
     def names(self, folder: str) -> list[str]:
         """Names of the files directly in a folder, sorted; none if there is no such folder."""
         selector = pafs.FileSelector(f"{self._root}/{folder}", allow_not_found=True)
-        return sorted(f.base_name for f in self._files.get_file_info(selector) if f.type == pafs.FileType.File)
+        with self._reaching(folder, "list"):
+            infos = self._files.get_file_info(selector)
+        return sorted(f.base_name for f in infos if f.type == pafs.FileType.File)
 
     def folders(self, folder: str) -> list[str]:
         """Every folder below this one, at any depth, that holds a file; relative to it, sorted."""
         prefix = f"{self._root}/{folder}/"
-        infos = self._files.get_file_info(pafs.FileSelector(prefix, allow_not_found=True, recursive=True))
+        with self._reaching(folder, "list"):
+            infos = self._files.get_file_info(pafs.FileSelector(prefix, allow_not_found=True, recursive=True))
         return sorted({os.path.dirname(i.path.removeprefix(prefix)) for i in infos if i.type == pafs.FileType.File})
 
 

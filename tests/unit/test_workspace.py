@@ -14,7 +14,7 @@ import pyarrow.fs as pafs
 import pytest
 
 from include.embedded.dynamodb import free_port
-from include.trueup.errors import ArtifactError, OptionsError
+from include.trueup.errors import ArtifactError, OptionsError, StoreRejectedError, StoreUnavailableError, TrueupError
 from include.trueup.workspace import Manifest, Workspace
 
 
@@ -105,3 +105,40 @@ def test_scratch_is_gone_afterwards(workspace: Workspace) -> None:
 def test_another_scheme_is_refused() -> None:
     with pytest.raises(OptionsError, match="ftp://host"):
         Workspace("ftp://host/folder")
+
+
+class _Failing:
+    """An S3 file system that answers with an error."""
+
+    def __init__(self, said: str) -> None:
+        self.said = said
+
+    def get_file_info(self, *_: object) -> None:
+        raise OSError(self.said)
+
+    open_input_stream = get_file_info
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("AWS Error NETWORK_CONNECTION during HeadObject operation: curlCode: 7", StoreUnavailableError),
+        ("AWS Error SLOW_DOWN during GetObject operation: Please reduce your request rate.", StoreUnavailableError),
+        ("AWS Error ACCESS_DENIED during GetObject operation: Access Denied", StoreRejectedError),
+    ],
+)
+def test_what_s3_answers_says_whether_another_try_may_help(said: str, kind: type[TrueupError]) -> None:
+    workspace = Workspace("s3://evidence/here", {"region": "us-east-1", "endpoint_override": "http://127.0.0.1:1"})
+    workspace._files = _Failing(said)
+    run = workspace.run("r")
+    for asked in (lambda: run.read_json("plan.json"), run.steps, lambda: run.manifests("plan")):
+        with pytest.raises(kind, match=r"the workspace could not .* s3://evidence/here/runs/r") as raised:
+            asked()
+        assert said in str(raised.value)
+
+
+def test_a_folder_that_may_not_be_written_is_said(tmp_path: Path) -> None:
+    workspace = Workspace(str(tmp_path / "workspace"))
+    (tmp_path / "workspace" / "runs").write_text("no folder")
+    with pytest.raises(StoreRejectedError, match=r"could not write .*plan\.json.*free space"):
+        workspace.run("r").write("plan.json", "{}")

@@ -16,6 +16,8 @@ NEXT = {
     "StoreRejectedError": "Trying again cannot help. Mend what the message names (permissions, the table, or the row), "
     "then trigger the DAG "
     "again: what is written already will be found and kept.",
+    "MemoryLimitError": "What is written is kept. Do what the message says, then clear the failed task in Airflow.",
+    "UnreadableValueError": "Mend the transform or the value that the message names, then trigger the DAG again.",
     "SourceError": "Nothing was written. Check the connection (endpoint, region, database) and the table that the message names.",
     "GateError": "Read the gates below. Mend the source rows or the transform, or, if the rejects are acceptable, raise the "
     "reject budget; then trigger the DAG again.",

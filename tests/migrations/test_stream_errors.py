@@ -1,0 +1,59 @@
+"""What a store raises while DuckDB pulls its rows keeps its class and its advice; so does what DuckDB cannot hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from include.embedded import postgres
+from include.trueup import duck
+from include.trueup.errors import MemoryLimitError, StoreRejectedError, StoreUnavailableError, TrueupError
+from include.trueup.ledger import Ledger
+from include.trueup.model import Table
+from include.trueup.steps import walk
+from include.trueup.stores.postgres import PostgresStore
+from include.trueup.workspace import Workspace
+from tests.engines import run_of
+from tests.small import Database, declare
+
+
+@pytest.mark.parametrize("kind", [StoreUnavailableError, StoreRejectedError])
+def test_an_error_in_a_stream_of_rows_keeps_its_class(
+    postgres_server: postgres.Server,
+    ledger: Ledger,
+    workspace: Workspace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: type[TrueupError],
+) -> None:
+    database = Database(postgres_server, 3)
+    read = PostgresStore.read
+
+    def failing(store: PostgresStore, table: Table, segment: int, segments: int) -> Iterator[pa.RecordBatch]:
+        yield from read(store, table, segment, segments)
+        raise kind("the database went away in the middle. Ask it again.")
+
+    monkeypatch.setattr(PostgresStore, "read", failing)
+    run = run_of(declare(tmp_path), ledger, workspace, lambda _: database.store)
+    with pytest.raises(kind, match="went away in the middle"):
+        walk(run)
+    (step,) = [s for s in ledger.steps(run.id) if s["step"] == "snapshot"]
+    assert step["error_class"] == kind.__name__
+    assert step["error"] == "the database went away in the middle. Ask it again."
+    verdict = run.folder.read_json("report.json")["verdict"]
+    assert "Read the task's log" not in verdict["next"]
+
+
+def test_what_needs_too_much_memory_names_the_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(duck.MEMORY, "10MB")
+    with pytest.raises(MemoryLimitError, match=r"10MB.*TRUEUP_DUCKDB_MEMORY"), duck.connect(tmp_path) as connection:
+        connection.execute("SELECT list(i) FROM range(5000000) t(i)").fetchall()
+
+
+def test_an_error_of_duckdb_alone_stays_its_own() -> None:
+    with pytest.raises(duckdb.ParserException), duck.own_errors():
+        duckdb.sql("SELECT FROM")
