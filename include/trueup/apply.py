@@ -20,7 +20,8 @@ import pyarrow as pa
 
 from . import approval, duck, units
 from .model import Phase, Target
-from .plan_files import ADD, REMOVE, WRITTEN, planned
+from .names import BEFORE, VERB
+from .plan_files import ADD, REMOVE, WRITTEN, plan_schema, planned
 from .run import Run
 from .stores import Outcome, arrow_schema
 from .units import Batch
@@ -110,11 +111,11 @@ def batches(run: Run, phase: Phase, partition: int) -> Iterator[Batch]:
     artifact = planned(run, phase.id, partition)
     size = run.folder.read_json("run.json")["batch_rows"][phase.target]
     with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
-        path = duck.literal(str(run.folder.fetch(artifact, scratch)))
+        plan = duck.parquet([run.folder.fetch(artifact, scratch)], plan_schema(target))
         number = 0
         for verb in WRITTEN:
-            wanted = "* EXCLUDE (_before)" if verb == ADD else "*"
-            query = f"SELECT {wanted} FROM read_parquet({path}) WHERE _verb = '{verb}'"
+            wanted = f"* EXCLUDE ({BEFORE})" if verb == ADD else "*"
+            query = f"SELECT {wanted} FROM ({plan}) WHERE {VERB} = '{verb}'"
             reader = connection.sql(query).to_arrow_reader(20_480)
             for rows in _resized(reader, size):
                 yield number, rows.num_rows, partial(_write, run, phase, target, verb, rows)
@@ -141,7 +142,7 @@ def _write(run: Run, phase: Phase, target: Target, verb: str, rows: pa.Table) ->
     new = rows.select(schema.names).cast(schema)
     if verb == ADD:
         return {phase.id: store.add(target.table, new)}
-    before = pa.Table.from_struct_array(rows["_before"].combine_chunks()).select(schema.names).cast(schema)
+    before = pa.Table.from_struct_array(rows[BEFORE].combine_chunks()).select(schema.names).cast(schema)
     if verb == REMOVE:
         return {phase.id: store.remove(target.table, before)}
     return {phase.id: store.change(target.table, new, before)}

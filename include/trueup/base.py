@@ -20,11 +20,13 @@ from . import duck
 from .errors import ArtifactError
 from .ledger import Status
 from .model import Target
-from .names import KEY
+from .names import BEFORE, KEY, KNOWN, PLACE, PLANNED, VERB, own
 from .run import Mode, Run
 from .stores import arrow_schema
 
 log = logging.getLogger(__name__)
+
+_BASE, _COVERED = own("base"), own("covered")
 
 _SCHEMA = pa.schema(
     {KEY: pa.string(), "hash": pa.string(), "place": pa.uint64(), "added": pa.bool_(), "there": pa.string()}
@@ -79,11 +81,11 @@ def relate(
         except ArtifactError as error:
             log.warning("what others changed in %s cannot be told: %s", target.table.name, error)
             found = False
-    duck.relation(connection, "_base", files, _SCHEMA)
+    duck.relation(connection, _BASE, files, _SCHEMA)
     there = "there = 'seen'" + (" OR there = 'planned'" if about and about["proven"] else "")
     name, keys = duck.identifier(f"base_{target.id}"), duck.identifier(f"known_{target.id}")
     connection.execute(
-        f"CREATE TEMP TABLE {name} AS SELECT {KEY}, hash, place, added, {there} AS there FROM _base "
+        f"CREATE TEMP TABLE {name} AS SELECT {KEY}, hash, place, added, {there} AS there FROM {_BASE} "
         f"WHERE place % {run.partitions} = {partition}"
     )
     connection.execute(
@@ -127,36 +129,36 @@ def write(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, check
     """Write the base of this run to `local`; its rows. For planned rows it is what was found, where that is Trueup's, and
     what is planned; for rows that somebody else changed, and for keys that the plan does not cover, what was known
     before. Without a base (not `checked`), what was found counts as Trueup's. Needs `plan_<output>`, `rest_<target>`."""
-    ours = is_ours(target, "p._before", "k") if checked else "true"
+    ours = is_ours(target, f"{PLANNED}.{BEFORE}", KNOWN) if checked else "true"
     name, keys = duck.identifier(f"base_{target.id}"), duck.identifier(f"known_{target.id}")
     plans = (duck.identifier(f"plan_{output.name}") for output in run.migration.outputs(target.id))
     planned = " UNION ALL ".join(f"FROM {name}" for name in plans)
     connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE _covered AS
-        SELECT p.{KEY}, _verb, _place AS place, coalesce(k.added, false) AS added,
-            CASE WHEN _verb IN ('add', 'change', 'keep') THEN {row_hash(target, "p")} END AS planned,
-            CASE WHEN _verb IN ('change', 'remove') THEN {row_hash(target, "p._before")} END AS found,
-            CASE WHEN _verb = 'add' THEN true WHEN _verb = 'drift' THEN false
-                WHEN _verb = 'keep' AND NOT {_keeps_all(run, target)} THEN true ELSE {ours} END AS ours
-        FROM (SELECT *, {duck.place(target.placed_by)} AS _place FROM ({planned})) p LEFT JOIN {keys} k ON p.{KEY} = k.{KEY}
+        CREATE OR REPLACE TEMP TABLE {_COVERED} AS
+        SELECT {PLANNED}.{KEY}, {VERB} AS verb, {PLACE} AS place, coalesce({KNOWN}.added, false) AS added,
+            CASE WHEN {VERB} IN ('add', 'change', 'keep') THEN {row_hash(target, PLANNED)} END AS planned,
+            CASE WHEN {VERB} IN ('change', 'remove') THEN {row_hash(target, f"{PLANNED}.{BEFORE}")} END AS found,
+            CASE WHEN {VERB} = 'add' THEN true WHEN {VERB} = 'drift' THEN false
+                WHEN {VERB} = 'keep' AND NOT {_keeps_all(run, target)} THEN true ELSE {ours} END AS ours
+        FROM (SELECT *, {duck.place(target.placed_by)} AS {PLACE} FROM ({planned})) {PLANNED}
+        LEFT JOIN {keys} {KNOWN} ON {PLANNED}.{KEY} = {KNOWN}.{KEY}
     """)
-    connection.execute(f"""
-        COPY (
-            SELECT {KEY}, hash, any_value(place) AS place, bool_or(added) AS added, max(there) AS there FROM (
-                SELECT {KEY}, planned AS hash, place, added OR _verb = 'add' AS added,
-                    CASE WHEN _verb = 'keep' THEN 'seen' ELSE 'planned' END AS there
-                FROM _covered WHERE _verb IN ('add', 'change') OR (_verb = 'keep' AND ours)
-                UNION ALL
-                SELECT {KEY}, found, place, added, CASE WHEN _verb = 'remove' THEN 'no' ELSE 'seen' END
-                FROM _covered WHERE _verb IN ('change', 'remove') AND ours
-                UNION ALL
-                SELECT b.{KEY}, b.hash, b.place, b.added, CASE WHEN b.there OR r.{KEY} IS NOT NULL THEN 'seen' ELSE 'no' END
-                FROM {name} b ANTI JOIN (SELECT {KEY} FROM _covered WHERE ours) c ON b.{KEY} = c.{KEY}
-                LEFT JOIN {duck.identifier(f"rest_{target.id}")} r ON b.{KEY} = r.{KEY}
-            ) GROUP BY {KEY}, hash ORDER BY {KEY}, hash
-        ) TO {duck.literal(str(local))} (FORMAT parquet, COMPRESSION zstd)
-    """)
-    return duck.count(connection, f"SELECT count(*) FROM read_parquet({duck.literal(str(local))})")
+    rest = f"SELECT {KEY} FROM {duck.identifier(f'rest_{target.id}')}"
+    query = f"""
+        SELECT {KEY}, hash, any_value(place) AS place, bool_or(added) AS added, max(there) AS there FROM (
+            SELECT {KEY}, planned AS hash, place, added OR verb = 'add' AS added,
+                CASE WHEN verb = 'keep' THEN 'seen' ELSE 'planned' END AS there
+            FROM {_COVERED} WHERE verb IN ('add', 'change') OR (verb = 'keep' AND ours)
+            UNION ALL
+            SELECT {KEY}, found, place, added, CASE WHEN verb = 'remove' THEN 'no' ELSE 'seen' END
+            FROM {_COVERED} WHERE verb IN ('change', 'remove') AND ours
+            UNION ALL
+            SELECT b.{KEY}, b.hash, b.place, b.added, CASE WHEN b.there OR r.{KEY} IS NOT NULL THEN 'seen' ELSE 'no' END
+            FROM {name} b ANTI JOIN (SELECT {KEY} FROM {_COVERED} WHERE ours) c ON b.{KEY} = c.{KEY}
+            LEFT JOIN ({rest}) r ON b.{KEY} = r.{KEY}
+        ) GROUP BY {KEY}, hash ORDER BY {KEY}, hash
+    """
+    return duck.write(connection, query, local)
 
 
 def _keeps_all(run: Run, target: Target) -> str:

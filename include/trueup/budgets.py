@@ -14,7 +14,8 @@ import pandas as pd
 from . import duck, gate
 from .counts import CONFLICT, MISSING
 from .gate import BUDGETS, GateResult, budget_suite
-from .plan_files import DRIFT, REMOVE, planned
+from .names import KEY, VERB
+from .plan_files import DRIFT, REJECTS, REMOVE, plan_schema, planned
 from .run import Run
 from .snapshot import files_of
 from .transform import OUTSIDE_WINDOW
@@ -142,9 +143,8 @@ def _rejects(run: Run) -> list[str]:
             files = files_of(run, manifests, f"rejects/{phase.id}", None, scratch)
             if not files:
                 continue
-            paths = ", ".join(duck.literal(str(f)) for f in files)
             rows = connection.execute(
-                f"SELECT code, count(*), min(key) FROM read_parquet([{paths}]) GROUP BY 1 ORDER BY 2 DESC, 1"
+                f"SELECT code, count(*), min(key) FROM ({duck.parquet(files, REJECTS)}) GROUP BY 1 ORDER BY 2 DESC, 1"
             ).fetchall()
             said += [f"{code} {n:,} (phase {phase.id}, such as {key})" for code, n, key in rows]
     return said
@@ -157,12 +157,11 @@ def _planned_so(run: Run, verb: str) -> str:
         for phase in run.phases:
             for output in phase.outputs:
                 files = [run.folder.fetch(planned(run, output.name, n), scratch) for n in range(run.partitions)]
-                paths = ", ".join(duck.literal(str(f)) for f in files)
-                those = f"FROM read_parquet([{paths}]) WHERE _verb = '{verb}'"
+                target = run.migration.target(output.target)
+                those = f"FROM ({duck.parquet(files, plan_schema(target))}) WHERE {VERB} = '{verb}'"
                 rows = duck.count(connection, f"SELECT count(*) {those}")
                 if not rows:
                     continue
-                keys = connection.execute(f"SELECT _key {those} ORDER BY 1 LIMIT {EXAMPLES}").fetchall()
-                table = run.migration.target(output.target).table.name
-                said.append(f"{rows:,} of {table}, such as {', '.join(key for (key,) in keys)}")
+                keys = connection.execute(f"SELECT {KEY} {those} ORDER BY 1 LIMIT {EXAMPLES}").fetchall()
+                said.append(f"{rows:,} of {target.table.name}, such as {', '.join(key for (key,) in keys)}")
     return "; ".join(said)

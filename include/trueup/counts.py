@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from . import duck
 from .model import Migration, Phase, Target
-from .names import KEY, SOURCE_KEY
-from .plan_files import DRIFT, VERBS, WRITTEN
+from .names import KEY, SOURCE_KEY, VERB, own
+from .plan_files import DRIFT, VERBS, WRITTEN, plan_schema
 from .run import Run
 from .snapshot import files_of
 from .workspace import Manifest
@@ -90,18 +90,19 @@ def _fates(
 ) -> tuple[int, int, int, int, int]:
     """Source rows of which a target row is written, none is, and of which one was left alone as a conflict, as drift, or
     was refused."""
-    fields = pa.schema([pa.field(name, pa.string()) for name in ("_verb", KEY, SOURCE_KEY)])
     parts = []
     for n, output in enumerate(phase.outputs):
-        duck.relation(connection, f"_plan{n}", files_of(run, plans, f"plan/{output.name}", None, scratch), fields)
+        plan, left = own(f"plan{n}"), own(f"alone{n}")
+        schema = plan_schema(run.migration.target(output.target))
+        duck.relation(connection, plan, files_of(run, plans, f"plan/{output.name}", None, scratch), schema)
         alone = [c["key"] for c in run.ledger.conflicts(run.id, output.name)]
-        connection.register(f"_alone{n}", pa.table({"key": pa.array(alone, pa.string())}))
+        connection.register(left, pa.table({KEY: pa.array(alone, pa.string())}))
         refused = [r["key"] for r in run.ledger.refused(run.id, output.name)]
-        connection.register(f"_refused{n}", pa.table({"key": pa.array(refused, pa.string())}))
+        connection.register(lost := own(f"refused{n}"), pa.table({KEY: pa.array(refused, pa.string())}))
         parts.append(
-            f"SELECT {SOURCE_KEY}, _verb IN {WRITTEN} AS written, _verb = '{DRIFT}' AS drifted, a.key IS NOT NULL AS alone, "
-            f"r.key IS NOT NULL AS refused FROM _plan{n} p LEFT JOIN _alone{n} a ON p.{KEY} = a.key "
-            f"LEFT JOIN _refused{n} r ON p.{KEY} = r.key WHERE {SOURCE_KEY} IS NOT NULL"
+            f"SELECT {SOURCE_KEY}, {VERB} IN {WRITTEN} AS written, {VERB} = '{DRIFT}' AS drifted, "
+            f"{KEY} IN (FROM {left}) AS alone, {KEY} IN (FROM {lost}) AS refused "
+            f"FROM {plan} WHERE {SOURCE_KEY} IS NOT NULL"
         )
     ((written, kept, conflicts, drifted, lost),) = connection.execute(f"""
         WITH fates AS (

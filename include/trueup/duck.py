@@ -14,7 +14,8 @@ import pyarrow as pa
 from duckdb.func import ARROW, SPECIAL
 
 from .canonical import canonical_column
-from .errors import MemoryLimitError
+from .errors import ArtifactError, MemoryLimitError
+from .names import PREFIX, own
 
 MEMORY = "TRUEUP_DUCKDB_MEMORY"
 """Environment variable: what one step may hold in memory before it spills to the scratch folder."""
@@ -126,16 +127,65 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def relation(connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[Path], schema: pa.Schema) -> None:
-    """Make `name` a view of these Parquet files, or an empty table of `schema` where there are none."""
+def relation(connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[Path], schema: pa.Schema | None) -> None:
+    """Make `name` a view of these Parquet files (`parquet`), or an empty table of `schema` where there are none."""
     if files:
-        paths = ", ".join(literal(str(f)) for f in files)
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS SELECT * FROM read_parquet([{paths}])")
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS {parquet(files, schema)}")
     else:
-        empty = schema.empty_table()
-        connection.register("_empty", empty)
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {identifier(name)} AS SELECT * FROM _empty")
-        connection.unregister("_empty")
+        given = own("empty")
+        connection.register(given, (schema or pa.schema([])).empty_table())
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {identifier(name)} AS SELECT * FROM {given}")
+        connection.unregister(given)
+
+
+def parquet(files: Sequence[Path], schema: pa.Schema | None) -> str:
+    """SQL: the rows of these Parquet files, of one at least, which are of the columns of `schema`, in its order (None:
+    of the columns of the first). Nothing but the files' content reaches a row: not where they lie, not their names.
+
+    Columns of the engine's own that files of an earlier release have by their old names (`_verb`) get the new ones.
+    Raises `ArtifactError` for a file of other columns or types."""
+    selects: dict[str, list[str]] = {}
+    for file in files:
+        selects.setdefault("*" if schema is None else _columns(file, schema), []).append(_path(file))
+    return " UNION ALL ".join(
+        f"SELECT {columns} FROM read_parquet([{', '.join(paths)}], hive_partitioning = false, union_by_name = false)"
+        for columns, paths in selects.items()
+    )
+
+
+def _columns(file: Path, schema: pa.Schema) -> str:
+    """SQL: the columns of `schema` in this file."""
+    import pyarrow.parquet as pq
+
+    there = pq.read_schema(file)
+    types = dict(zip(there.names, there.types, strict=True))
+    columns = []
+    for field in schema:
+        old = "_" + field.name.removeprefix(PREFIX)
+        name = old if field.name.startswith(PREFIX) and field.name not in types else field.name
+        if types.pop(name, None) != field.type:
+            raise ArtifactError(
+                f"{file} has not the columns that are expected: {name!r} is not there, or not of type {field.type}; "
+                "another release or another declaration made it, so run again"
+            )
+        columns.append(identifier(name) if name == field.name else f"{identifier(name)} AS {identifier(field.name)}")
+    if types:
+        raise ArtifactError(
+            f"{file} has not the columns that are expected: {', '.join(sorted(types))} are not declared; another release "
+            "or another declaration made it, so run again"
+        )
+    return ", ".join(columns)
+
+
+def _path(file: Path) -> str:
+    """SQL: exactly this file, though its path has characters that stand for others."""
+    return literal("".join(f"[{c}]" if c in "[*?" else c for c in str(file)))
+
+
+def write(connection: duckdb.DuckDBPyConnection, query: str, file: Path, more: str = "") -> int:
+    """Write what the query gives to a Parquet file; its rows."""
+    to = f"{literal(str(file))} (FORMAT parquet, COMPRESSION zstd{more})"
+    return count(connection, f"COPY ({query}\n) TO {to}")
 
 
 def place(columns: Sequence[str]) -> str:

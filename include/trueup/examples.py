@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from . import duck
-from .model import Output, Phase
-from .names import KEY
+from .model import Output, Phase, Target
+from .names import BEFORE, KEY, VERB
+from .plan_files import REJECTS, plan_schema
 from .run import Run
+from .snapshot import source_schema
 from .stores import arrow_schema
 from .workspace import Artifact, Manifest
 
@@ -32,18 +35,17 @@ def write(run: Run) -> None:
     entries: list[dict[str, Any]] = []
     with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
 
-        def local(artifacts: Iterable[Artifact]) -> Iterator[str]:
-            return (duck.literal(str(run.folder.fetch(artifact, scratch))) for artifact in artifacts)
+        def local(artifacts: Iterable[Artifact]) -> Iterator[Path]:
+            return (run.folder.fetch(artifact, scratch) for artifact in artifacts)
 
         told: set[str] = set()
         for phase in run.migration.phases:
             for output in phase.outputs:
                 target = run.migration.target(output.target)
-                columns = [field.name for field in arrow_schema(target.table)]
                 verbs: dict[str, Any] = {
                     verb: found
                     for verb in VERBS
-                    if (found := _rows(connection, columns, local(_planned(plans, output, verb)), verb))
+                    if (found := _rows(connection, target, local(_planned(plans, output, verb)), verb))
                 }
                 if target.owned is None and target.id not in told:
                     told.add(target.id)
@@ -53,7 +55,7 @@ def write(run: Run) -> None:
                         for f in m.files
                         if f.path.startswith(f"rest/{target.id}/") and m.facts[f"rest/{target.id}"]["extra"]
                     ]
-                    if found := _rows(connection, columns, local(rest), None):
+                    if found := _rows(connection, target, local(rest), None):
                         verbs["extra"] = found
                 about = {"phase": phase.id, "output": output.name, "target_table": target.table.name}
                 entries.append({**about, "verbs": verbs})
@@ -74,24 +76,24 @@ def _rejects(made: list[Manifest], phase: Phase) -> Iterator[Artifact]:
 
 
 def _rows(
-    connection: duckdb.DuckDBPyConnection, columns: list[str], paths: Iterable[str], verb: str | None
+    connection: duckdb.DuckDBPyConnection, target: Target, files: Iterable[Path], verb: str | None
 ) -> list[dict[str, Any]]:
     """The first rows of that verb; of files without verbs (None), the first rows."""
+    columns = [field.name for field in arrow_schema(target.table)]
+    names = [duck.identifier(c) for c in columns]
+    now = ", ".join(_text(name) for name in names)
+    more, where = ", false, NULL, NULL", ""
+    if verb is not None:
+        before = ", ".join(_text(f"{BEFORE}.{name}") for name in names)
+        differs = ", ".join(f"CAST({n} AS VARCHAR) IS DISTINCT FROM CAST({BEFORE}.{n} AS VARCHAR)" for n in names)
+        more, where = f", {BEFORE} IS NOT NULL, [{before}], [{differs}]", f"WHERE {VERB} = {duck.literal(verb)}"
+    schema = source_schema(target.table) if verb is None else plan_schema(target)
     found: list[dict[str, Any]] = []
-    for path in paths:
-        there = {row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM read_parquet({path})").fetchall()}
-        names = [duck.identifier(c) for c in columns if c in there]
-        now = ", ".join(_text(name) for name in names)
-        has_before = verb is not None and "_before" in there
-        before = ", ".join(_text(f"_before.{name}") for name in names)
-        differs = ", ".join(f"CAST({n} AS VARCHAR) IS DISTINCT FROM CAST(_before.{n} AS VARCHAR)" for n in names)
-        more = f", _before IS NOT NULL, [{before}], [{differs}]" if has_before else ", false, NULL, NULL"
-        where = f"WHERE _verb = {duck.literal(verb)}" if verb else ""
+    for file in files:
         rows = connection.execute(
-            f"SELECT {_text(KEY)}, [{now}]{more} FROM read_parquet({path}) {where} LIMIT {ROWS - len(found)}"
+            f"SELECT {_text(KEY)}, [{now}]{more} FROM ({duck.parquet([file], schema)}) {where} LIMIT {ROWS - len(found)}"
         ).fetchall()
-        plain = [c for c in columns if c in there]
-        found += [_example(plain, *row) for row in rows]
+        found += [_example(columns, *row) for row in rows]
         if len(found) >= ROWS:
             break
     return found
@@ -116,11 +118,12 @@ def _there(columns: list[str], values: list[str | None]) -> dict[str, str]:
     return {column: value for column, value in zip(columns, values, strict=True) if value is not None}
 
 
-def _rejected(connection: duckdb.DuckDBPyConnection, paths: Iterable[str]) -> list[dict[str, Any]]:
+def _rejected(connection: duckdb.DuckDBPyConnection, files: Iterable[Path]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    for path in paths:
+    for file in files:
         rows = connection.execute(
-            f"SELECT {_text('key')}, code, {_text('message')}, {_text('row')} FROM read_parquet({path}) LIMIT {ROWS - len(found)}"
+            f"SELECT {_text('key')}, code, {_text('message')}, {_text('row')} FROM ({duck.parquet([file], REJECTS)}) "
+            f"LIMIT {ROWS - len(found)}"
         ).fetchall()
         found += [
             {"key": key, "code": code, "message": message, "row": {"row": row}} for key, code, message, row in rows

@@ -12,7 +12,7 @@ from duckdb.func import SPECIAL
 
 from . import duck
 from .model import Type
-from .names import EXTRA, KEY
+from .names import EXTRA, KEY, own
 from .run import Run, Window
 from .snapshot import relate_source
 from .stores import key_text
@@ -42,7 +42,7 @@ def relate(connection: duckdb.DuckDBPyConnection, run: Run, partition: int, scra
         (shared,) = run.folder.manifests("look_ups", 1)
         for artifact in shared.files:
             files = [run.folder.fetch(artifact, scratch)]
-            duck.relation(connection, Path(artifact.path).stem, files, pa.schema([]))
+            duck.relation(connection, Path(artifact.path).stem, files, None)
     _relate_given(connection, run)
     undeclared = run.folder.read_json("run.json")["undeclared"]
     named = [(source, name) for source, names in undeclared.items() for name in names]
@@ -74,9 +74,9 @@ def _relate_given(connection: duckdb.DuckDBPyConnection, run: Run) -> None:
     for name, rows in (given | {name: [*map(dict, rows)] for name, rows in run.migration.constants.items()}).items():
         columns = [*rows[0]] if rows else ["id", "value"]
         table = pa.table({column: pa.array([row[column] for row in rows], pa.string()) for column in columns})
-        connection.register("_given", table)
-        connection.execute(f"CREATE TEMP TABLE {duck.identifier(name)} AS SELECT * FROM _given")
-        connection.unregister("_given")
+        connection.register(own("given"), table)
+        connection.execute(f"CREATE TEMP TABLE {duck.identifier(name)} AS SELECT * FROM {own('given')}")
+        connection.unregister(own("given"))
     for name, function in run.migration.functions.items():
         texts: list[Any] = ["VARCHAR"] * len(inspect.signature(function).parameters)
         connection.create_function(name, function, texts, "VARCHAR", null_handling=SPECIAL)

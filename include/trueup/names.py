@@ -1,4 +1,8 @@
-"""Names: those of the columns that Trueup adds to every row, and what a declaration may have for an id."""
+"""Names: those of the columns that Trueup adds to every row, and what a declaration may have for an id.
+
+In DuckDB a name has no case, and an alias, a column and the field of a struct can all be meant by one. So whatever is
+the engine's own and stands beside an author's columns, as a column, as a relation or as an alias, begins with `PREFIX`,
+which no declaration may use, and an author's column is only ever read through such an alias."""
 
 from __future__ import annotations
 
@@ -15,6 +19,42 @@ KEY = "_key"
 SOURCE_KEY = "_source"
 """Column of every row a transform makes: the key (as text) of the source row it accounts for."""
 RESERVED = (EXTRA, MISTYPED, KEY, SOURCE_KEY)
+"""What an author may use in a transform and a suite, and may not declare."""
+
+PREFIX = "__trueup_"
+"""What the engine's own names in DuckDB begin with."""
+
+
+def own(name: str) -> str:
+    """A name of the engine's own, which no author's can meet."""
+    return PREFIX + name
+
+
+VERB = own("verb")
+"""Column of every planned row: what is to be done (`plan_files`)."""
+BEFORE = own("before")
+"""Column of every planned row: the full row as it is, a struct; null where there is none."""
+IN_WINDOW = own("in_window")
+"""Column of every row that should be: whether the run is about it."""
+GONE = own("gone")
+"""Column of every row that is expected: whether it is to be absent."""
+PLACE = own("place")
+"""Column: the number that decides a row's partition."""
+PART = own("part")
+"""Column that a row's partition is written by; not in any file."""
+ROW_ID = own("row_id")
+"""Column of every row that a transform makes: its number."""
+UNIT = own("unit")
+"""Column of every row that is written in a transaction with others: the number of that unit."""
+MADE_BY = own("made_by")
+"""Column of every such row: what it is a unit by."""
+
+SHOULD, IS, KNOWN, PLANNED = own("s"), own("i"), own("k"), own("p")
+"""Aliases of a row that should be, that is, that earlier runs are known to have written, and that is planned."""
+WROTE, EXPECTED, FOUND, NOW, ASKED = own("w"), own("e"), own("f"), own("n"), own("a")
+"""Aliases of a row that a run wrote, that is expected, that was read back, that was read again, that was asked for."""
+MADE, UNWRITABLE_ROW = own("m"), own("u")
+"""Aliases of a row that a transform makes, and of one that its store could not hold."""
 
 _ID = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
 

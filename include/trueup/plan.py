@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 from . import base, duck, estimates
 from .errors import DeclarationError
 from .model import Output, Phase, Target
-from .names import EXTRA, KEY, MISTYPED, SOURCE_KEY
+from .names import BEFORE, EXTRA, IN_WINDOW, IS, KEY, KNOWN, MISTYPED, PLANNED, SHOULD, SOURCE_KEY, VERB
 from .plan_files import (
     ADD,
     CHANGE,
@@ -31,6 +30,7 @@ from .plan_files import (
     differ,
     relate_drifted,
     said,
+    should_schema,
     struct,
     unit_verb,
     write_findings,
@@ -53,12 +53,6 @@ def plan_hash(run: Run) -> str:
     return hashlib.sha256("\n".join([about, *files]).encode()).hexdigest()
 
 
-def should_schema(target: Target) -> pa.Schema:
-    """The schema of what the transform makes for a target."""
-    more = [pa.field(KEY, pa.string()), pa.field(SOURCE_KEY, pa.string()), pa.field("_in_window", pa.bool_())]
-    return pa.schema([*arrow_schema(target.table), *more])
-
-
 def plan(run: Run, partition: int) -> dict[str, Any]:
     """Give every target row of one partition its verb; rows by verb, by output; by target those that are `rest`, and
     how many of them are `extra`; and `drift_checked`, whether what others changed could be told (None: no run before).
@@ -76,12 +70,16 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
                 _relate_leaving(connection, run, target)
             for phase in run.migration.phases:
                 verbs = {o.name: _verb(run, phase, o, checked) for o in phase.outputs}
-                alone = (f"SELECT s.{SOURCE_KEY} {_rows(o)} AND {verbs[o.name]} = '{DRIFT}'" for o in phase.outputs)
+                alone = (
+                    f"SELECT {SHOULD}.{SOURCE_KEY} {_rows(o)} AND {verbs[o.name]} = '{DRIFT}'" for o in phase.outputs
+                )
                 relate_drifted(connection, phase, " UNION ".join(alone))
                 for output in phase.outputs:
                     rows, verb = _rows(output), verbs[output.name]
-                    query = _planned(run, phase, output, rows, unit_verb(phase, verb, "s"))
-                    file, facts[output.name] = write_plan(connection, output, query, partition, scratch)
+                    query = _planned(run, phase, output, rows, unit_verb(phase, verb, SHOULD))
+                    file, facts[output.name] = write_plan(
+                        connection, run.migration.target(output.target), output, query, partition, scratch
+                    )
                     made.append(file)
                     findings = _findings(run, phase, output, rows, facts[output.name], checked[output.target])
                     if output == phase.outputs[0]:
@@ -89,7 +87,7 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
                     made += write_findings(connection, phase, output, findings, partition, scratch)
             for target in targets:
                 # where the migration owns columns only, a row outside the window stays as it is, and that is proven too
-                accounted = _keys(run, target, "" if target.owned is None else " WHERE _in_window")
+                accounted = _keys(run, target, "" if target.owned is None else f" WHERE {IN_WINDOW}")
                 accounted += f" UNION ALL SELECT {KEY} FROM {_leaving(target)}"
                 rest = write_rest(connection, target, accounted, partition, scratch)
                 extra = rest.rows if target.owned is None else 0
@@ -117,7 +115,8 @@ def relate(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, part
 def _added(connection: duckdb.DuckDBPyConnection, target: Target) -> int:
     """How many rows of the target earlier runs added."""
     there, known = duck.identifier(f"is_{target.id}"), duck.identifier(f"known_{target.id}")
-    return duck.count(connection, f"SELECT count(*) FROM {there} i JOIN {known} k ON i.{KEY} = k.{KEY} WHERE k.added")
+    keys = f"FROM {there} SELECT {KEY}"
+    return duck.count(connection, f"SELECT count(*) FROM {known} WHERE added AND {KEY} IN ({keys})")
 
 
 def _leaving(target: Target) -> str:
@@ -128,28 +127,30 @@ def _relate_leaving(connection: duckdb.DuckDBPyConnection, run: Run, target: Tar
     """`leaving_<target>`: rows to be removed: nothing accounts for them, Trueup added them, and nobody changed them."""
     options, known = run.options, duck.identifier(f"known_{target.id}")
     asked = options.extra is Extra.REMOVE and options.window is None and options.mode is not Mode.VERIFY
-    wanted = f"k.added AND {base.is_ours(target, 'i', 'k')}" if asked and target.owned is None else "false"
+    wanted = f"{KNOWN}.added AND {base.is_ours(target, IS, KNOWN)}" if asked and target.owned is None else "false"
     connection.execute(
-        f"CREATE TEMP TABLE {_leaving(target)} AS SELECT i.* FROM {duck.identifier(f'is_{target.id}')} i "
-        f"JOIN {known} k ON i.{KEY} = k.{KEY} ANTI JOIN ({_keys(run, target)}) s ON i.{KEY} = s.{KEY} WHERE {wanted}"
+        f"CREATE TEMP TABLE {_leaving(target)} AS SELECT {IS}.* FROM {duck.identifier(f'is_{target.id}')} {IS} "
+        f"JOIN {known} {KNOWN} ON {IS}.{KEY} = {KNOWN}.{KEY} "
+        f"ANTI JOIN ({_keys(run, target)}) {SHOULD} ON {IS}.{KEY} = {SHOULD}.{KEY} WHERE {wanted}"
     )
 
 
 def _rows(output: Output) -> str:
-    """SQL: FROM what should be (`s`), with what is (`i`) and what is known of it (`k`), null where there is none."""
+    """SQL: FROM what should be (`SHOULD`), with what is (`IS`) and what is known of it (`KNOWN`), null where there is
+    none."""
     should = duck.identifier(f"should_{output.name}")
     others = (
-        f"LEFT JOIN {duck.identifier(f'{name}_{output.target}')} {alias} ON s.{KEY} = {alias}.{KEY}"
-        for name, alias in (("is", "i"), ("known", "k"))
+        f"LEFT JOIN {duck.identifier(f'{name}_{output.target}')} {alias} ON {SHOULD}.{KEY} = {alias}.{KEY}"
+        for name, alias in (("is", IS), ("known", KNOWN))
     )
-    return f"FROM {should} s {' '.join(others)} WHERE s._in_window"
+    return f"FROM {should} {SHOULD} {' '.join(others)} WHERE {SHOULD}.{IN_WINDOW}"
 
 
 def _changed(target: Target, phase: Phase) -> str:
     compared = [f.name for f in arrow_schema(target.table)] if target.owned is None else target.owned
     if phase.keeps_existing:  # columns that the transform knows nothing of say nothing about its result
         compared = [name for name in compared if name != EXTRA]
-    return differ(target, compared, "s", "i")
+    return differ(target, compared, SHOULD, IS)
 
 
 def _verb(run: Run, phase: Phase, output: Output, checked: dict[str, bool | None]) -> str:
@@ -158,8 +159,10 @@ def _verb(run: Run, phase: Phase, output: Output, checked: dict[str, bool | None
     tells_drift = checked[target.id] is True and not phase.keeps_existing and not run.options.overwrite_drift
     differing = f"'{KEEP if phase.keeps_existing else CHANGE}'"
     if tells_drift:
-        differing = f"CASE WHEN {base.is_ours(target, 'i', 'k')} THEN '{CHANGE}' ELSE '{DRIFT}' END"
-    return f"CASE WHEN i.{KEY} IS NULL THEN '{ADD}' WHEN {_changed(target, phase)} THEN {differing} ELSE '{KEEP}' END"
+        differing = f"CASE WHEN {base.is_ours(target, IS, KNOWN)} THEN '{CHANGE}' ELSE '{DRIFT}' END"
+    return (
+        f"CASE WHEN {IS}.{KEY} IS NULL THEN '{ADD}' WHEN {_changed(target, phase)} THEN {differing} ELSE '{KEEP}' END"
+    )
 
 
 def _planned(run: Run, phase: Phase, output: Output, rows: str, verb: str) -> str:
@@ -167,12 +170,12 @@ def _planned(run: Run, phase: Phase, output: Output, rows: str, verb: str) -> st
     target = run.migration.target(output.target)
     names = [f.name for f in arrow_schema(target.table)]
     columns = ", ".join(_value(target, phase, name) for name in names)
-    before = f"CASE WHEN i.{KEY} IS NOT NULL THEN {struct(target, 'i')} END"
-    query = f"SELECT {verb} AS _verb, s.{KEY}, s.{SOURCE_KEY}, {columns}, {before} AS _before {rows}"
+    before = f"CASE WHEN {IS}.{KEY} IS NOT NULL THEN {struct(target, IS)} END"
+    query = f"SELECT {verb} AS {VERB}, {SHOULD}.{KEY}, {SHOULD}.{SOURCE_KEY}, {columns}, {before} AS {BEFORE} {rows}"
     if output == run.migration.outputs(target.id)[0]:
-        removed = ", ".join(f"i.{duck.identifier(name)}" for name in names)
-        query += f" UNION ALL SELECT '{REMOVE}', i.{KEY}, NULL, {removed}, {struct(target, 'i')}"
-        query += f" FROM {_leaving(target)} i"
+        removed = ", ".join(f"{IS}.{duck.identifier(name)}" for name in names)
+        query += f" UNION ALL SELECT '{REMOVE}', {IS}.{KEY}, NULL, {removed}, {struct(target, IS)}"
+        query += f" FROM {_leaving(target)} {IS}"
     return query
 
 
@@ -185,25 +188,28 @@ def _findings(
     found = []
     if verbs[DRIFT]:
         alone = (
-            "CASE WHEN k.hashes IS NULL THEN 'was made by somebody else' "
+            f"CASE WHEN {KNOWN}.hashes IS NULL THEN 'was made by somebody else' "
             "ELSE 'was changed by somebody else since a run wrote it' END"
         )
         if phase.also:
             alone = (
-                f"CASE WHEN i.{KEY} IS NULL OR {base.is_ours(target, 'i', 'k')} THEN 'would be written in one transaction "
+                f"CASE WHEN {IS}.{KEY} IS NULL OR {base.is_ours(target, IS, KNOWN)} THEN 'would be written in one transaction "
                 f"with a row that somebody else changed' ELSE {alone} END"
             )
         then = "'; it is left alone: mend it, or let a run overwrite it (overwrite_drift)'"
-        those = f"{rows} AND s.{KEY} IN (SELECT {KEY} FROM {plan} WHERE _verb = '{DRIFT}')"
-        found.append(said(target, "s", DRIFT, f"{alone} || {then}", those))
+        those = f"{rows} AND {SHOULD}.{KEY} IN (SELECT {KEY} FROM {plan} WHERE {VERB} = '{DRIFT}')"
+        found.append(said(target, SHOULD, DRIFT, f"{alone} || {then}", those))
     if verbs[ADD] and checked is not None:
-        those = f"FROM {plan} p JOIN {known} k ON p.{KEY} = k.{KEY} WHERE p._verb = '{ADD}' AND k.there"
+        those = (
+            f"FROM {plan} {PLANNED} JOIN {known} {KNOWN} ON {PLANNED}.{KEY} = {KNOWN}.{KEY} "
+            f"WHERE {PLANNED}.{VERB} = '{ADD}' AND {KNOWN}.there"
+        )
         words = "'was there and is gone: somebody deleted it; it is added again'"
-        found.append(said(target, "p", DELETED_SINCE, words, those))
+        found.append(said(target, PLANNED, DELETED_SINCE, words, those))
     if phase.keeps_existing:
-        kept = f"{rows} AND i.{KEY} IS NOT NULL AND {_changed(target, phase)}"
+        kept = f"{rows} AND {IS}.{KEY} IS NOT NULL AND {_changed(target, phase)}"
         words = "'exists and is not what the source gives; it is kept'"
-        found.append(said(target, "s", phase.keeps_existing, words, kept))
+        found.append(said(target, SHOULD, phase.keeps_existing, words, kept))
     return found
 
 
@@ -213,13 +219,13 @@ def _value(target: Target, phase: Phase, column: str) -> str:
     if column == MISTYPED and target.owned is not None and not phase.keeps_existing:
         # a value of another type than declared goes where the migration gives that column a value of its own
         given = ", ".join(
-            f"CASE WHEN s.{duck.identifier(c)} IS NOT NULL THEN {duck.literal(c)} END" for c in target.owned
+            f"CASE WHEN {SHOULD}.{duck.identifier(c)} IS NOT NULL THEN {duck.literal(c)} END" for c in target.owned
         )
-        left = f"CASE WHEN i.{name} IS NOT NULL THEN canonical_json(json_without(i.{name}, [{given}])) END"
-        return f"CASE WHEN i.{KEY} IS NULL THEN s.{name} ELSE {left} END AS {name}"
+        left = f"CASE WHEN {IS}.{name} IS NOT NULL THEN canonical_json(json_without({IS}.{name}, [{given}])) END"
+        return f"CASE WHEN {IS}.{KEY} IS NULL THEN {SHOULD}.{name} ELSE {left} END AS {name}"
     if phase.keeps_existing or (target.owned is not None and column not in target.owned):
-        return f"CASE WHEN i.{KEY} IS NULL THEN s.{name} ELSE i.{name} END AS {name}"
-    return f"s.{name}"
+        return f"CASE WHEN {IS}.{KEY} IS NULL THEN {SHOULD}.{name} ELSE {IS}.{name} END AS {name}"
+    return f"{SHOULD}.{name}"
 
 
 def _keys(run: Run, target: Target, where: str = "") -> str:

@@ -1,7 +1,8 @@
 """The files of a plan, whichever way it goes: what `plan` and `rollback` share.
 
-`plan/<output>/p<partition>.parquet` has one row per target row that the run is about, in key order: `_verb`, `_key`,
-`_source`, the full new row, and `_before`, the full row as it is (null where there is none). The verbs:
+`plan/<output>/p<partition>.parquet` has one row per target row that the run is about, in key order: its verb
+(`names.VERB`), `_key`, `_source`, the full new row, and `names.BEFORE`, the full row as it is (null where there is
+none). The verbs:
 
 - add, change, keep: what has to be done to make the row what it should be; a row that is to be absent, and is, is kept;
 - drift: somebody else changed the row since a run wrote it, so it is left alone;
@@ -15,12 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from . import duck
 from .errors import ArtifactError
 from .model import Output, Phase, Target, Type
-from .names import KEY, SOURCE_KEY
+from .names import BEFORE, IN_WINDOW, IS, KEY, SHOULD, SOURCE_KEY, VERB, own
 from .run import Run
+from .snapshot import source_schema
 from .stores import arrow_schema
 from .workspace import Artifact
 
@@ -28,8 +31,15 @@ ADD, CHANGE, KEEP, DRIFT, REMOVE = "add", "change", "keep", "drift", "remove"
 VERBS = (ADD, CHANGE, KEEP, DRIFT, REMOVE)
 WRITTEN = (ADD, CHANGE, REMOVE)
 """The verbs that apply has something to do for."""
-GONE = f"(_verb = '{REMOVE}' OR (_verb = '{KEEP}' AND _before IS NULL))"
+TO_BE_GONE = f"({VERB} = '{REMOVE}' OR ({VERB} = '{KEEP}' AND {BEFORE} IS NULL))"
 """SQL: whether a planned row is to be absent."""
+_DRIFTED = own("drifted")
+FINDINGS = pa.schema([pa.field(name, pa.string()) for name in ("key", "severity", "code", "message")])
+"""The schema of findings, whoever made them."""
+REJECTS = pa.schema(
+    [*(pa.field(name, pa.string()) for name in ("key", "code", "message")), pa.field("row", pa.json_())]
+)
+"""The schema of rejected rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +63,19 @@ def planned(run: Run, output: str, partition: int) -> Artifact:
             if artifact.path == path:
                 return artifact
     raise ArtifactError(f"run {run.id} has no plan for {output!r}, partition {partition}; run the plan step again")
+
+
+def should_schema(target: Target) -> pa.Schema:
+    """The schema of what the transform makes for a target."""
+    more = [pa.field(KEY, pa.string()), pa.field(SOURCE_KEY, pa.string()), pa.field(IN_WINDOW, pa.bool_())]
+    return pa.schema([*arrow_schema(target.table), *more])
+
+
+def plan_schema(target: Target) -> pa.Schema:
+    """The schema of a plan of a target."""
+    row = arrow_schema(target.table)
+    first = [pa.field(name, pa.string()) for name in (VERB, KEY, SOURCE_KEY)]
+    return pa.schema([*first, *row, pa.field(BEFORE, pa.struct(list(row)))])
 
 
 def differs(target: Target, one: str, other: str) -> str:
@@ -79,33 +102,30 @@ def struct(target: Target, row: str) -> str:
 
 
 def relate_drifted(connection: duckdb.DuckDBPyConnection, phase: Phase, drifted: str) -> None:
-    """`_drifted`, of a phase whose rows are written in transactions: the sources of which one row is left alone, as the
-    query gives them."""
+    """The table `_DRIFTED`, of a phase whose rows are written in transactions: the sources of which one row is left
+    alone, as the query gives them."""
     if phase.also:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE _drifted AS {drifted}")
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {_DRIFTED} AS {drifted}")
 
 
 def unit_verb(phase: Phase, verb: str, row: str) -> str:
     """SQL: the verb of a row, looked at together with what is written in one transaction with it."""
     if phase.also is None:
         return verb
-    drifted = f"{row}.{SOURCE_KEY} IN (SELECT {SOURCE_KEY} FROM _drifted)"
+    drifted = f"{row}.{SOURCE_KEY} IN (SELECT {SOURCE_KEY} FROM {_DRIFTED})"
     return f"CASE WHEN {drifted} AND {verb} <> '{KEEP}' THEN '{DRIFT}' ELSE {verb} END"
 
 
 def write_plan(
-    connection: duckdb.DuckDBPyConnection, output: Output, query: str, partition: int, scratch: Path
+    connection: duckdb.DuckDBPyConnection, target: Target, output: Output, query: str, partition: int, scratch: Path
 ) -> tuple[Made, dict[str, int]]:
     """Write the plan of an output and partition, and make it the relation `plan_<output>`; rows by verb."""
     local = scratch / f"{output.name}.parquet"
-    path = duck.literal(str(local))
-    connection.execute(
-        f"COPY (SELECT * FROM ({query}) ORDER BY {KEY}, {SOURCE_KEY}) TO {path} "
-        "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480)"
-    )
-    name = duck.identifier(f"plan_{output.name}")
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM read_parquet({path})")
-    found = dict(connection.execute(f"SELECT _verb, count(*) FROM {name} GROUP BY 1").fetchall())
+    in_order = f"SELECT * FROM ({query}) ORDER BY {KEY}, {SOURCE_KEY}"
+    duck.write(connection, in_order, local, ", ROW_GROUP_SIZE 20480")
+    name = f"plan_{output.name}"
+    duck.relation(connection, name, [local], plan_schema(target))
+    found = dict(connection.execute(f"SELECT {VERB}, count(*) FROM {duck.identifier(name)} GROUP BY 1").fetchall())
     verbs = {verb: found.get(verb, 0) for verb in VERBS}
     made = Made(local=local, path=f"plan/{output.name}/p{partition:03}.parquet", rows=sum(verbs.values()))
     return made, verbs
@@ -133,9 +153,7 @@ def write_findings(
         return []
     query = " UNION ALL ".join(queries)
     local = scratch / f"findings-{output.name}.parquet"
-    path = duck.literal(str(local))
-    connection.execute(f"COPY (SELECT * FROM ({query}) ORDER BY key, code) TO {path} (FORMAT parquet)")
-    rows = duck.count(connection, f"SELECT count(*) FROM read_parquet({path})")
+    rows = duck.write(connection, f"SELECT * FROM ({query}) ORDER BY key, code", local)
     to = f"findings/{phase.id}/p{partition:03}-{output.name}.parquet"
     return [Made(local=local, path=to, rows=rows)] if rows else []
 
@@ -145,12 +163,12 @@ def write_rest(
 ) -> Made:
     """Write the rows of the target whose keys the query does not give, and make them the relation `rest_<target>`."""
     local = scratch / f"rest-{target.id}.parquet"
-    path = duck.literal(str(local))
-    connection.execute(
-        f"COPY (SELECT i.* FROM {duck.identifier(f'is_{target.id}')} i ANTI JOIN ({accounted}) s USING ({KEY}) "
-        f"ORDER BY i.{KEY}) TO {path} (FORMAT parquet, COMPRESSION zstd)"
+    found = duck.identifier(f"is_{target.id}")
+    rows = duck.write(
+        connection,
+        f"SELECT {IS}.* FROM {found} {IS} ANTI JOIN ({accounted}) {SHOULD} ON {IS}.{KEY} = {SHOULD}.{KEY} "
+        f"ORDER BY {IS}.{KEY}",
+        local,
     )
-    name = duck.identifier(f"rest_{target.id}")
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM read_parquet({path})")
-    rows = duck.count(connection, f"SELECT count(*) FROM {name}")
+    duck.relation(connection, f"rest_{target.id}", [local], source_schema(target.table))
     return Made(local=local, path=f"rest/{target.id}/p{partition:03}-0.parquet", rows=rows)

@@ -16,13 +16,15 @@ from .counts import phase_counts
 from .errors import GateError
 from .gate import GateResult, count_suite, proof_suite, statement_suite
 from .model import Output, Phase, SuiteFactory
-from .names import KEY, SOURCE_KEY
+from .names import KEY, SOURCE_KEY, VERB
 from .plan import plan_hash
-from .plan_files import REMOVE, VERBS, planned
+from .plan_files import FINDINGS, REJECTS, REMOVE, VERBS, plan_schema, planned
 from .run import Run
 from .verify import proof
 from .workspace import Artifact
 
+_VERB_IN_SUITES = "_verb"
+"""What a suite calls a row's verb, of a table that has no column of that name."""
 FRAME_ROWS = 50_000
 """Rows that a suite gets at once, if one partition's are not more: Great Expectations takes ten milliseconds for an
 expectation on a frame, however few its rows are."""
@@ -71,14 +73,16 @@ def _suite(run: Run, phase: Phase, output: Output, suite: SuiteFactory) -> GateR
     """A suite over the planned rows of one of the phase's outputs, a few partitions at a time, only the columns that it names."""
 
     def frames() -> Iterator[pd.DataFrame]:
-        wanted = {KEY, SOURCE_KEY, "_verb", *gate.columns(suite)}
+        target = run.migration.target(output.target)
+        wanted = {KEY, SOURCE_KEY, *gate.columns(suite)}
+        columns = [duck.identifier(field.name) for field in plan_schema(target) if field.name in wanted]
+        if _VERB_IN_SUITES not in target.table.columns:
+            columns.append(f"{VERB} AS {_VERB_IN_SUITES}")
         files = [planned(run, output.name, number) for number in range(run.partitions)]
         with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
             for together in _frames(files):
-                paths = [str(run.folder.fetch(file, scratch)) for file in together]
-                relation = connection.read_parquet(paths)
-                columns = ", ".join(duck.identifier(c) for c in relation.columns if c in wanted)
-                yield relation.filter(f"_verb <> '{REMOVE}'").project(columns).df()
+                rows = duck.parquet([run.folder.fetch(file, scratch) for file in together], plan_schema(target))
+                yield connection.sql(f"SELECT {', '.join(columns)} FROM ({rows}) WHERE {VERB} <> '{REMOVE}'").df()
 
     empty = phase.allow_empty or run.options.window is not None
     unique = run.migration.target(output.target).table.key
@@ -220,6 +224,7 @@ def _export(run: Run) -> None:
     """Findings and rejects of all partitions in one file each, for people and their tools."""
     manifests = [*run.folder.manifests("transform", run.partitions), *run.folder.manifests("plan", run.partitions)]
     formats = {"findings": ("csv", "(FORMAT csv, HEADER)"), "rejects": ("jsonl", "(FORMAT json)")}
+    schemas = {"findings": FINDINGS, "rejects": REJECTS}
     head = {"findings": "phase,table,key,severity,code,message\n", "rejects": ""}
     with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
         for kind, (suffix, format_) in formats.items():
@@ -234,11 +239,11 @@ def _export(run: Run) -> None:
                 ]
                 if not files:
                     continue
-                paths = ", ".join(duck.literal(str(f)) for f in files)
                 said = f'{duck.literal(phase.id)} AS phase, {duck.literal(table)} AS "table"'
                 # one finding per key and code, though several partitions may have made it
                 parts.append(
-                    f"SELECT {said}, * FROM (SELECT DISTINCT ON (key, code) * FROM read_parquet([{paths}]) ORDER BY key, code)"
+                    f"SELECT {said}, * FROM (SELECT DISTINCT ON (key, code) * FROM ({duck.parquet(files, schemas[kind])}) "
+                    "ORDER BY key, code)"
                 )
             if not parts:
                 run.folder.write(f"{kind}.{suffix}", head[kind])

@@ -19,7 +19,7 @@ from . import approval, duck
 from .errors import ArtifactError
 from .ledger import Status
 from .model import Output, Phase, Target
-from .names import EXTRA, KEY, MISTYPED, SOURCE_KEY
+from .names import BEFORE, EXTRA, IS, KEY, MISTYPED, SOURCE_KEY, VERB, WROTE, own
 from .plan_files import (
     ADD,
     CHANGE,
@@ -29,6 +29,7 @@ from .plan_files import (
     WRITTEN,
     Made,
     differ,
+    plan_schema,
     planned,
     relate_drifted,
     said,
@@ -70,9 +71,10 @@ def transform(run: Run, partition: int) -> dict[str, Any]:
             for phase in run.phases:
                 wrote = [_wrote(connection, run, undone, phase, output, partition, scratch) for output in phase.outputs]
                 made += wrote
-                paths = ", ".join(duck.literal(str(each.local)) for each in wrote)
-                count = f"SELECT count(DISTINCT {SOURCE_KEY}) FROM read_parquet([{paths}])"
-                rows = duck.count(connection, count)
+                sources = " UNION ALL ".join(
+                    f"SELECT {SOURCE_KEY} FROM {duck.identifier(f'wrote_{output.name}')}" for output in phase.outputs
+                )
+                rows = duck.count(connection, f"SELECT count(DISTINCT {SOURCE_KEY}) FROM ({sources})")
                 facts[phase.id] = {"source_rows": rows, "skipped": {}, "rejected": 0, "kept": 0, "unaccounted": 0}
         files = [each.publish(run) for each in made]
         run.folder.seal(Manifest(step="transform", part=f"{partition:03}", files=tuple(files), facts=facts))
@@ -89,29 +91,31 @@ def _wrote(
     scratch: Path,
 ) -> Made:
     target = run.migration.target(output.target)
-    path = duck.literal(str(undone.folder.fetch(planned(undone, output.name, partition), scratch)))
     names = [field.name for field in arrow_schema(target.table)]
-    there = {row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM read_parquet({path})").fetchall()}
-    if other := {*names} ^ (there - {"_verb", "_before", KEY, SOURCE_KEY}):
+    file = undone.folder.fetch(planned(undone, output.name, partition), scratch)
+    try:
+        undone_plan = duck.parquet([file], plan_schema(target))
+    except ArtifactError as error:
         raise ArtifactError(
-            f"the plan of run {undone.id} has other columns of {target.table.name!r} than are declared now "
-            f"({', '.join(sorted(other))}), so it cannot be read backwards; roll back with the code that made it"
-        )
+            f"the plan of run {undone.id} has other columns of {target.table.name!r} than are declared now, so it cannot "
+            f"be read backwards; roll back with the code that made it: {error}"
+        ) from error
     ledger = run.ledger
     alone = [c["key"] for c in ledger.conflicts(undone.id, output.name, partition)]
     alone += [r["key"] for r in ledger.refused(undone.id, output.name, partition)]
-    connection.register("_alone", pa.table({"key": pa.array(alone, pa.string())}))
+    connection.register(own("alone"), pa.table({KEY: pa.array(alone, pa.string())}))
     # what one source row makes of two targets is one unit; any other row is a unit, and is counted, of its own
-    own = f"{duck.literal(output.name)} || ' ' || {KEY}"
-    source = f"coalesce({SOURCE_KEY}, {own})" if phase.also else KEY
+    itself = f"{duck.literal(output.name)} || ' ' || {KEY}"
+    source = f"coalesce({SOURCE_KEY}, {itself})" if phase.also else KEY
     columns = ", ".join(duck.identifier(name) for name in names)
     local = scratch / f"wrote-{output.name}.parquet"
-    connection.execute(
-        f"COPY (SELECT _verb, {KEY}, {source} AS {SOURCE_KEY}, {columns}, _before FROM read_parquet({path}) "
-        f"ANTI JOIN _alone ON {KEY} = key WHERE _verb IN {WRITTEN}) "
-        f"TO {duck.literal(str(local))} (FORMAT parquet, COMPRESSION zstd)"
+    rows = duck.write(
+        connection,
+        f"SELECT {VERB}, {KEY}, {source} AS {SOURCE_KEY}, {columns}, {BEFORE} FROM ({undone_plan}) "
+        f"WHERE {VERB} IN {WRITTEN} AND {KEY} NOT IN (FROM {own('alone')})",
+        local,
     )
-    rows = duck.count(connection, f"SELECT count(*) FROM read_parquet({duck.literal(str(local))})")
+    duck.relation(connection, f"wrote_{output.name}", [local], plan_schema(target))
     return Made(local=local, path=f"wrote/{output.name}/p{partition:03}.parquet", rows=rows)
 
 
@@ -131,15 +135,18 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
                 for output in phase.outputs:
                     path = f"wrote/{output.name}/p{partition:03}.parquet"
                     files = [run.folder.fetch(f, scratch) for m in wrote for f in m.files if f.path == path]
-                    duck.relation(connection, f"wrote_{output.name}", files, pa.schema([]))
+                    target = run.migration.target(output.target)
+                    duck.relation(connection, f"wrote_{output.name}", files, plan_schema(target))
                 alone = (
-                    f"SELECT w.{SOURCE_KEY} {_rows(output)} WHERE {_verb(run, phase, output)} = '{DRIFT}'"
+                    f"SELECT {WROTE}.{SOURCE_KEY} {_rows(output)} WHERE {_verb(run, phase, output)} = '{DRIFT}'"
                     for output in phase.outputs
                 )
                 relate_drifted(connection, phase, " UNION ".join(alone))
                 for output in phase.outputs:
                     query = _planned(run, phase, output)
-                    file, facts[output.name] = write_plan(connection, output, query, partition, scratch)
+                    file, facts[output.name] = write_plan(
+                        connection, run.migration.target(output.target), output, query, partition, scratch
+                    )
                     made.append(file)
                     findings = _findings(run, phase, output)
                     made += write_findings(connection, phase, output, [findings], partition, scratch)
@@ -155,9 +162,9 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
 
 
 def _rows(output: Output) -> str:
-    """SQL: FROM what the undone run wrote (`w`), with what is (`i`), null where there is none."""
+    """SQL: FROM what the undone run wrote (`WROTE`), with what is (`IS`), null where there is none."""
     wrote, found = duck.identifier(f"wrote_{output.name}"), duck.identifier(f"is_{output.target}")
-    return f"FROM {wrote} w LEFT JOIN {found} i ON w.{KEY} = i.{KEY}"
+    return f"FROM {wrote} {WROTE} LEFT JOIN {found} {IS} ON {WROTE}.{KEY} = {IS}.{KEY}"
 
 
 def _put_back(target: Target) -> list[str]:
@@ -170,32 +177,34 @@ def _verb(run: Run, phase: Phase, output: Output) -> str:
     target = run.migration.target(output.target)
     names = [f.name for f in arrow_schema(target.table)]
     # of columns that the transform knows nothing of, a phase that keeps rows has not said what they should be
-    added = differ(target, [n for n in names if n != EXTRA] if phase.keeps_existing else names, "w", "i")
+    added = differ(target, [n for n in names if n != EXTRA] if phase.keeps_existing else names, WROTE, IS)
     owned = _put_back(target)
-    changed, as_before = differ(target, owned, "w", "i"), f"NOT {differ(target, owned, 'w._before', 'i')}"
-    gone = f"i.{KEY} IS NULL"
-    return f"""CASE w._verb
+    before = f"{WROTE}.{BEFORE}"
+    changed, as_before = differ(target, owned, WROTE, IS), f"NOT {differ(target, owned, before, IS)}"
+    gone = f"{IS}.{KEY} IS NULL"
+    return f"""CASE {WROTE}.{VERB}
         WHEN '{ADD}' THEN CASE WHEN {gone} THEN '{KEEP}' WHEN {added} THEN '{DRIFT}' ELSE '{REMOVE}' END
         WHEN '{CHANGE}' THEN CASE WHEN {gone} THEN '{DRIFT}' WHEN {as_before} THEN '{KEEP}'
             WHEN {changed} THEN '{DRIFT}' ELSE '{CHANGE}' END
-        ELSE CASE WHEN {gone} THEN '{ADD}' WHEN {differ(target, names, "w._before", "i")} THEN '{DRIFT}' ELSE '{KEEP}' END
+        ELSE CASE WHEN {gone} THEN '{ADD}' WHEN {differ(target, names, before, IS)} THEN '{DRIFT}' ELSE '{KEEP}' END
     END"""
 
 
 def _planned(run: Run, phase: Phase, output: Output) -> str:
     """SQL: the reverse plan of an output. The new row of what is not put back is the row that is, or was written."""
     target = run.migration.target(output.target)
-    verb, owned = unit_verb(phase, _verb(run, phase, output), "w"), _put_back(target)
+    verb, owned = unit_verb(phase, _verb(run, phase, output), WROTE), _put_back(target)
+    decided = own("decided")
     columns = []
     for field in arrow_schema(target.table):
         name = duck.identifier(field.name)
-        there = f"CASE WHEN i.{KEY} IS NULL THEN w.{name} ELSE i.{name} END"
-        back = f"_verb = '{ADD}' OR (_verb = '{CHANGE}' AND {str(field.name in owned).lower()})"
-        columns.append(f"CASE WHEN {back} THEN w._before.{name} ELSE {there} END AS {name}")
-    before = f"CASE WHEN i.{KEY} IS NOT NULL THEN {struct(target, 'i')} END"
+        there = f"CASE WHEN {IS}.{KEY} IS NULL THEN {WROTE}.{name} ELSE {IS}.{name} END"
+        back = f"{decided} = '{ADD}' OR ({decided} = '{CHANGE}' AND {str(field.name in owned).lower()})"
+        columns.append(f"CASE WHEN {back} THEN {WROTE}.{BEFORE}.{name} ELSE {there} END AS {name}")
+    before = f"CASE WHEN {IS}.{KEY} IS NOT NULL THEN {struct(target, IS)} END"
     return (
-        f"SELECT _verb, w.{KEY}, w.{SOURCE_KEY}, {', '.join(columns)}, {before} AS _before "
-        f"FROM (SELECT w, i, {verb} AS _verb {_rows(output)})"
+        f"SELECT {decided} AS {VERB}, {WROTE}.{KEY}, {WROTE}.{SOURCE_KEY}, {', '.join(columns)}, {before} AS {BEFORE} "
+        f"FROM (SELECT {WROTE}, {IS}, {verb} AS {decided} {_rows(output)})"
     )
 
 
@@ -207,8 +216,8 @@ def _findings(run: Run, phase: Phase, output: Output) -> str:
         alone = f"{_verb(run, phase, output)} = '{DRIFT}'"
         together = f"'is kept: run {run.undoes} wrote it in one transaction with a row that was touched since'"
         words = f"CASE WHEN {alone} THEN {words} ELSE {together} END"
-    those = f"{_rows(output)} WHERE w.{KEY} IN (SELECT {KEY} FROM {plan} WHERE _verb = '{DRIFT}')"
-    return said(target, "w", TOUCHED_SINCE, words, those)
+    those = f"{_rows(output)} WHERE {WROTE}.{KEY} IN (SELECT {KEY} FROM {plan} WHERE {VERB} = '{DRIFT}')"
+    return said(target, WROTE, TOUCHED_SINCE, words, those)
 
 
 def prepare(run: Run) -> None:
@@ -235,19 +244,19 @@ def outcome(run: Run) -> dict[str, int] | None:
     `as_before` already, and `kept` because they were touched since; None if there is no whole plan."""
     count = dict.fromkeys(("deleted", "put_back", "as_before", "kept"), 0)
     of_verb = {REMOVE: "deleted", ADD: "put_back", CHANGE: "put_back", KEEP: "as_before", DRIFT: "kept"}
-    fields = pa.schema([pa.field(name, pa.string()) for name in ("_verb", KEY)])
     with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
         try:
             plans = run.folder.manifests("plan", run.partitions)
         except ArtifactError:
             return None
         for output in (output for phase in run.phases for output in phase.outputs):
-            duck.relation(connection, "_plan", files_of(run, plans, f"plan/{output.name}", None, scratch), fields)
+            files = files_of(run, plans, f"plan/{output.name}", None, scratch)
+            duck.relation(connection, own("plan"), files, plan_schema(run.migration.target(output.target)))
             alone = [c["key"] for c in run.ledger.conflicts(run.id, output.name)]
-            connection.register("_alone", pa.table({"key": pa.array(alone, pa.string())}))
+            connection.register(own("alone"), pa.table({KEY: pa.array(alone, pa.string())}))
             found = connection.execute(
-                f"SELECT CASE WHEN key IS NULL THEN _verb ELSE '{DRIFT}' END, count(*) "
-                f"FROM _plan LEFT JOIN _alone ON {KEY} = key GROUP BY 1"
+                f"SELECT CASE WHEN {KEY} IN (FROM {own('alone')}) THEN '{DRIFT}' ELSE {VERB} END, count(*) "
+                f"FROM {own('plan')} GROUP BY 1"
             ).fetchall()
             for verb, rows in found:
                 count[of_verb[verb]] += rows

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from . import duck, reuse
 from .model import Phase, Source, Table, Target
-from .names import KEY
+from .names import KEY, PART, own
 from .run import Run
 from .stores import Store, arrow_schema, key_text
 from .workspace import Artifact, Manifest, RunFolder
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 READERS = 2
 """Tables read at once by one task: one waits for the store while the other is turned into Arrow."""
+_READ = own("read")
 WHOLE = "all"
 """The name of the only partition of a look-up."""
 
@@ -97,12 +98,12 @@ def read_back(run: Run, phase: Phase, segment: int) -> int:
 
 def _read(run: Run, store: Store, read: _Read, segment: int, scratch: Path, step: str) -> list[Artifact]:
     folder = scratch / f"{read.id}-{segment}"
-    (own := scratch / f"{read.id}-{segment}.spill").mkdir()
-    with duck.own_errors() as watched, run.connect(own) as connection:
+    (spill := scratch / f"{read.id}-{segment}.spill").mkdir()
+    with duck.own_errors() as watched, run.connect(spill) as connection:
         batches = watched(_logged(store.read(read.table, segment, run.segments), read, segment))
         reader = pa.RecordBatchReader.from_batches(arrow_schema(read.table), batches)
-        connection.register("read", reader)
-        rows = f"SELECT *, {key_text(read.table.key)} AS {KEY} FROM read"
+        connection.register(_READ, reader)
+        rows = f"SELECT *, {key_text(read.table.key)} AS {KEY} FROM {_READ}"
         copy_partitions(connection, rows, read.partition_by, run.partitions, folder)
     return publish_partitions(run.folder, folder, f"{step}/{read.id}", f"s{segment:03}")
 
@@ -111,14 +112,12 @@ def copy_partitions(
     connection: duckdb.DuckDBPyConnection, query: str, by: Sequence[str] | None, partitions: int, folder: Path
 ) -> None:
     """Write the query's rows below `folder`, partitioned by a hash of the columns `by` (None: not at all)."""
-    to = "(FORMAT parquet, COMPRESSION zstd)"
     if by is None or partitions == 1:  # DuckDB takes half as long again to partition as to write
-        (alone := folder / f"_part={WHOLE if by is None else 0}").mkdir(parents=True)
-        connection.execute(f"COPY ({query}) TO {duck.literal(str(alone / 'rows.parquet'))} {to}")
+        (alone := folder / f"{PART}={WHOLE if by is None else 0}").mkdir(parents=True)
+        duck.write(connection, query, alone / "rows.parquet")
         return
-    to = f"{to.removesuffix(')')}, PARTITION_BY (_part))"
-    query = f"SELECT *, {duck.partition(by, partitions)} AS _part FROM ({query})"
-    connection.execute(f"COPY ({query}) TO {duck.literal(str(folder))} {to}")
+    query = f"SELECT *, {duck.partition(by, partitions)} AS {PART} FROM ({query})"
+    duck.write(connection, query, folder, f", PARTITION_BY ({PART})")
 
 
 def publish_partitions(run: RunFolder, folder: Path, to: str, part: str) -> list[Artifact]:
@@ -126,8 +125,8 @@ def publish_partitions(run: RunFolder, folder: Path, to: str, part: str) -> list
     import pyarrow.parquet as pq
 
     artifacts = []
-    for directory in sorted(folder.glob("_part=*")):
-        name = directory.name.removeprefix("_part=")
+    for directory in sorted(folder.glob(f"{PART}=*")):
+        name = directory.name.removeprefix(f"{PART}=")
         name = name if name == WHOLE else f"{int(name):03}"
         for n, file in enumerate(sorted(directory.glob("*.parquet"))):
             rows = pq.read_metadata(file).num_rows
@@ -176,8 +175,7 @@ def look_ups(run: Run) -> dict[str, int]:
             for name, path in run.migration.shared.items():
                 local = scratch / f"{name}.parquet"
                 query = path.read_text(encoding="utf-8").rstrip().rstrip(";")
-                connection.execute(f"COPY ({query}\n) TO {duck.literal(str(local))} (FORMAT parquet)")
-                rows[name] = duck.count(connection, f"SELECT count(*) FROM read_parquet({duck.literal(str(local))})")
+                rows[name] = duck.write(connection, query, local)
                 files.append(run.folder.publish(local, f"shared/{name}.parquet", rows[name]))
         run.folder.seal(Manifest(step="look_ups", part="0", files=tuple(files), facts=rows))
     return rows

@@ -2,7 +2,7 @@
 
 One partition of the sources at a time, phase by phase in the declared order; the rows go to
 `should/<phase>/p<partition>-….parquet`, partitioned by a hash of the *target's* columns, where the plan compares them.
-The transform sees whole tables; a window only marks (`_in_window`) the rows whose source row lies in it, so that what
+The transform sees whole tables; a window only marks the rows whose source row lies in it, so that what
 is migrated day by day is what one full run gives.
 """
 
@@ -18,13 +18,14 @@ from .casting import refuse_lossy, whole
 from .errors import DeclarationError
 from .inputs import SQL, relate
 from .model import Derived, Output, Phase, Source, Target, Type
-from .names import EXTRA, KEY, MISTYPED, SOURCE_KEY
+from .names import EXTRA, FOUND, IN_WINDOW, IS, KEY, MADE, MISTYPED, ROW_ID, SOURCE_KEY, UNWRITABLE_ROW, own
 from .run import Run
 from .snapshot import copy_partitions, publish_partitions
 from .stores import arrow_schema, key_text
 from .workspace import Artifact, Manifest
 
 FINDINGS = {"_source": "VARCHAR", "key": "VARCHAR", "severity": "VARCHAR", "code": "VARCHAR", "message": "VARCHAR"}
+_FINDINGS, _FATES, _WANTED = own("findings"), own("fates"), own("wanted")
 OUTSIDE_WINDOW = "outside_window"
 """Skipping rule: the row is not of the run's window."""
 UNWRITABLE = "unwritable"
@@ -47,8 +48,8 @@ def transform(run: Run, partition: int) -> dict[str, dict[str, Any]]:
 
 
 def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> dict[str, Any]:
-    """Run a phase's script and check what it made, leaving `_<view>` for each output, and `_findings`; counts of its
-    source rows.
+    """Run a phase's script and check what it made, leaving what the engine made of each view; counts of its source
+    rows.
 
     Raises `DeclarationError` when the script does not run or does not define what it must.
     """
@@ -61,7 +62,7 @@ def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> 
         for output in phase.outputs:
             _collect(connection, run.migration.target(output.target), output)
         columns = ", ".join(f"CAST({duck.identifier(c)} AS {t}) AS {duck.identifier(c)}" for c, t in FINDINGS.items())
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE _findings AS SELECT {columns} FROM findings")
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {_FINDINGS} AS SELECT {columns} FROM findings")
     except duckdb.OutOfMemoryException:
         raise  # no fault of the script
     except duckdb.Error as error:
@@ -69,7 +70,7 @@ def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> 
             f"phase {phase.id!r}: {' and '.join(s.name for s in phase.scripts)} does not run: {error}"
         ) from error
     unknown = connection.execute(
-        "SELECT DISTINCT severity FROM _findings WHERE severity IS NULL OR severity NOT IN ('reject', 'warning', 'keep', 'skip')"
+        f"SELECT DISTINCT severity FROM {_FINDINGS} WHERE severity IS NULL OR severity NOT IN ('reject', 'warning', 'keep', 'skip')"
     ).fetchall()
     if unknown:
         raise DeclarationError(
@@ -84,7 +85,7 @@ def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> 
             break  # nobody looks at them any more
         columns = ", ".join(duck.identifier(c) for c in run.migration.target(output.target).table.columns)
         into = duck.identifier(output.target)
-        connection.execute(f"INSERT INTO {into} SELECT {columns}, {EXTRA} FROM _{output.view}")
+        connection.execute(f"INSERT INTO {into} SELECT {columns}, {EXTRA} FROM {own(output.view)}")
     return _account(connection, phase, driver) | {"figures": _figures(connection)}
 
 
@@ -112,7 +113,8 @@ def _canonical(column: str, type_: Type, made: str) -> str:
 
 
 def _collect(connection: duckdb.DuckDBPyConnection, target: Target, output: Output) -> None:
-    """Take the view's rows into `_<view>`: every column of the target, of its type, `_source`, and a row number."""
+    """Take the view's rows into a table of the engine's own: every column of the target, of its type, `_source`, and a
+    row number."""
     made = {row[0]: row[1] for row in connection.execute(f"DESCRIBE {output.view}").fetchall()}
     needed = {*target.table.columns} if target.owned is None else {*target.owned, *target.placed_by, *target.table.key}
     if missing := {*needed, SOURCE_KEY} - {*made}:
@@ -130,9 +132,9 @@ def _collect(connection: duckdb.DuckDBPyConnection, target: Target, output: Outp
     )
     extra, mistyped = (name if name in made else "NULL" for name in (EXTRA, MISTYPED))
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE _{output.view} AS SELECT {columns}, CAST({extra} AS VARCHAR) AS {EXTRA}, "
+        f"CREATE OR REPLACE TEMP TABLE {own(output.view)} AS SELECT {columns}, CAST({extra} AS VARCHAR) AS {EXTRA}, "
         f"CAST({mistyped} AS VARCHAR) AS {MISTYPED}, CAST({SOURCE_KEY} AS VARCHAR) AS {SOURCE_KEY}, "
-        f"row_number() OVER () AS _row_id FROM {output.view}"
+        f"row_number() OVER () AS {ROW_ID} FROM {output.view}"
     )
 
 
@@ -142,7 +144,7 @@ def _check_together(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phas
     if phase.also is None:
         return
     parts = " UNION ".join(
-        f"SELECT {SOURCE_KEY}, {duck.partition(run.migration.target(o.target).placed_by, run.partitions)} FROM _{o.view}"
+        f"SELECT {SOURCE_KEY}, {duck.partition(run.migration.target(o.target).placed_by, run.partitions)} FROM {own(o.view)}"
         for o in phase.outputs
     )
     split = f"SELECT {SOURCE_KEY} FROM ({parts}) GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 1"
@@ -155,52 +157,59 @@ def _check_together(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phas
 
 def _reject_unwritable(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, output: Output) -> None:
     target = run.migration.target(output.target)
-    query = run.store_of(target.table).unwritable(target.table, f"_{output.view}")
-    key, table = key_text(target.table.key), target.table.name.replace("'", "''")
+    query = run.store_of(target.table).unwritable(target.table, own(output.view))
+    key, table = key_text(target.table.key, MADE), target.table.name.replace("'", "''")
     connection.execute(
-        f"INSERT INTO _findings SELECT {SOURCE_KEY}, {SOURCE_KEY}, 'reject', '{UNWRITABLE}', any_value("
-        f"'row ' || coalesce({key}, '(no key)') || ' of {table} cannot be stored: ' || message) "
-        f"FROM ({query}) u JOIN _{output.view} USING (_row_id) GROUP BY {SOURCE_KEY}"
+        f"INSERT INTO {_FINDINGS} SELECT {MADE}.{SOURCE_KEY}, {MADE}.{SOURCE_KEY}, 'reject', '{UNWRITABLE}', any_value("
+        f"'row ' || coalesce({key}, '(no key)') || ' of {table} cannot be stored: ' || {UNWRITABLE_ROW}.message) "
+        f"FROM ({query}) {UNWRITABLE_ROW} JOIN {own(output.view)} {MADE} ON {UNWRITABLE_ROW}.{ROW_ID} = {MADE}.{ROW_ID} "
+        f"GROUP BY {MADE}.{SOURCE_KEY}"
     )
     # a source row is written whole or not at all; and what is rejected is not also warned about
-    rejected = f"(SELECT _source FROM _findings WHERE code = '{UNWRITABLE}')"
+    rejected = f"(SELECT {SOURCE_KEY} FROM {_FINDINGS} WHERE code = '{UNWRITABLE}')"
     for each in phase.outputs:
-        connection.execute(f"DELETE FROM _{each.view} WHERE {SOURCE_KEY} IN {rejected}")
-    connection.execute(f"DELETE FROM _findings WHERE severity <> 'reject' AND _source IN {rejected}")
+        connection.execute(f"DELETE FROM {own(each.view)} WHERE {SOURCE_KEY} IN {rejected}")
+    connection.execute(f"DELETE FROM {_FINDINGS} WHERE severity <> 'reject' AND {SOURCE_KEY} IN {rejected}")
 
 
 def _mark_window(connection: duckdb.DuckDBPyConnection, driver: Source | Derived) -> None:
-    """`_wanted`: the keys of the source rows that this run is about."""
+    """The view `_WANTED`: the keys of the source rows that this run is about."""
     where = ""
     if driver.window is not None:
         column = duck.identifier(driver.window)
         if driver.columns[driver.window] is Type.TEXT:
             column = f"iso_instant({column})"
         where = f"WHERE in_window({column})"
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW _wanted AS SELECT {KEY} FROM {duck.identifier(driver.id)} {where}")
+    query = f"SELECT {KEY} FROM {duck.identifier(driver.id)} {where}"
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW {_WANTED} AS {query}")
 
 
 def _account(connection: duckdb.DuckDBPyConnection, phase: Phase, driver: Source | Derived) -> dict[str, Any]:
     """Counts of source rows: source_rows, skipped {rule: rows}, rejected, kept (nothing to do for them), unaccounted
     (wanted rows with no fate or with two, and what rows or findings claim of source rows that are not there)."""
-    made = " UNION ".join(f"SELECT {SOURCE_KEY} AS _source FROM _{output.view}" for output in phase.outputs)
+    made = " UNION ".join(f"SELECT {SOURCE_KEY} FROM {own(output.view)}" for output in phase.outputs)
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE _fates AS "
-        f"SELECT DISTINCT _source, 'made' AS fate, '' AS rule FROM ({made}) UNION ALL "
-        "SELECT DISTINCT _source, severity, CASE severity WHEN 'skip' THEN code ELSE '' END FROM _findings "
+        f"CREATE OR REPLACE TEMP TABLE {_FATES} AS "
+        f"SELECT DISTINCT {SOURCE_KEY}, 'made' AS fate, '' AS rule FROM ({made}) UNION ALL "
+        f"SELECT DISTINCT {SOURCE_KEY}, severity, CASE severity WHEN 'skip' THEN code ELSE '' END FROM {_FINDINGS} "
         "WHERE severity IN ('reject', 'keep', 'skip')"
     )
     total = duck.count(connection, f"SELECT count(*) FROM {duck.identifier(driver.id)}")
-    wanted = duck.count(connection, "SELECT count(*) FROM _wanted")
-    none = duck.count(connection, f"SELECT count(*) FROM _wanted w ANTI JOIN _fates f ON w.{KEY} = f._source")
+    wanted = duck.count(connection, f"SELECT count(*) FROM {_WANTED}")
+    none = duck.count(
+        connection, f"SELECT count(*) FROM {_WANTED} ANTI JOIN {_FATES} ON {_WANTED}.{KEY} = {_FATES}.{SOURCE_KEY}"
+    )
     several = duck.count(
-        connection, "SELECT count(*) FROM (SELECT _source FROM _fates GROUP BY _source HAVING count(*) > 1)"
+        connection,
+        f"SELECT count(*) FROM (FROM {_FATES} SELECT {SOURCE_KEY} GROUP BY {SOURCE_KEY} HAVING count(*) > 1)",
     )
     strangers = duck.count(
-        connection, f"SELECT count(*) FROM _fates f ANTI JOIN {duck.identifier(driver.id)} s ON f._source = s.{KEY}"
+        connection,
+        f"SELECT count(*) FROM {_FATES} ANTI JOIN {duck.identifier(driver.id)} {IS} ON {_FATES}.{SOURCE_KEY} = {IS}.{KEY}",
     )
     fates = connection.execute(
-        f"SELECT fate, rule, count(*) FROM _fates f SEMI JOIN _wanted w ON f._source = w.{KEY} GROUP BY ALL"
+        f"SELECT fate, rule, count(*) FROM {_FATES} SEMI JOIN {_WANTED} ON {_FATES}.{SOURCE_KEY} = {_WANTED}.{KEY} "
+        "GROUP BY ALL"
     ).fetchall()
     count = {(fate, rule): n for fate, rule, n in fates}
     return {
@@ -222,22 +231,22 @@ def _publish(
         folder = scratch / f"should-{output.name}"
         made = (
             f"SELECT {columns}, {key_text(target.table.key)} AS {KEY}, {SOURCE_KEY}, "
-            f"{SOURCE_KEY} IN (SELECT {KEY} FROM _wanted) AS _in_window FROM _{output.view}"
+            f"{SOURCE_KEY} IN (SELECT {KEY} FROM {_WANTED}) AS {IN_WINDOW} FROM {own(output.view)}"
         )
         copy_partitions(connection, made, target.placed_by, run.partitions, folder)
         artifacts += publish_partitions(run.folder, folder, f"should/{output.name}", f"t{partition:03}")
     driver = duck.identifier(run.migration.driver(phase).id)
-    wanted = f"_source IN (SELECT {KEY} FROM _wanted)"
+    wanted = f"{SOURCE_KEY} IN (SELECT {KEY} FROM {_WANTED})"
     queries = {
-        "findings": "SELECT DISTINCT ON (key, severity, code) key, severity, code, message FROM _findings "
-        f"WHERE {wanted} AND severity IN ('reject', 'warning') ORDER BY severity, code, key, _source",
-        "rejects": f"SELECT s.{KEY} AS key, f.code, f.message, to_json(s) AS row FROM {driver} s "
-        "JOIN (SELECT DISTINCT ON (_source) * FROM _findings "
-        f"WHERE severity = 'reject' AND {wanted} ORDER BY _source, code) f ON s.{KEY} = f._source ORDER BY key",
+        "findings": f"SELECT DISTINCT ON (key, severity, code) key, severity, code, message FROM {_FINDINGS} "
+        f"WHERE {wanted} AND severity IN ('reject', 'warning') ORDER BY severity, code, key, {SOURCE_KEY}",
+        "rejects": f"SELECT {IS}.{KEY} AS key, {FOUND}.code, {FOUND}.message, to_json({IS}) AS row FROM {driver} {IS} "
+        f"JOIN (SELECT DISTINCT ON ({SOURCE_KEY}) * FROM {_FINDINGS} "
+        f"WHERE severity = 'reject' AND {wanted} ORDER BY {SOURCE_KEY}, code) {FOUND} "
+        f"ON {IS}.{KEY} = {FOUND}.{SOURCE_KEY} ORDER BY {IS}.{KEY}",
     }
     for name, query in queries.items():
         local = scratch / f"{name}-{phase.id}.parquet"
-        connection.execute(f"COPY ({query}) TO {duck.literal(str(local))} (FORMAT parquet, COMPRESSION zstd)")
-        rows = duck.count(connection, f"SELECT count(*) FROM read_parquet({duck.literal(str(local))})")
+        rows = duck.write(connection, query, local)
         artifacts.append(run.folder.publish(local, f"{name}/{phase.id}/t{partition:03}.parquet", rows))
     return artifacts

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from . import duck
 from .model import Phase, Table
-from .names import KEY, SOURCE_KEY
-from .plan_files import REMOVE, WRITTEN, planned
+from .names import BEFORE, KEY, MADE_BY, SOURCE_KEY, UNIT, VERB
+from .plan_files import REMOVE, WRITTEN, plan_schema, planned
 from .run import Run
 from .stores import Outcome, Share, arrow_schema
 
@@ -26,22 +26,23 @@ def batches(run: Run, phase: Phase, partition: int) -> Iterator[Batch]:
     size = max(1, min(sizes[output.target] for output in phase.outputs) // len(phase.outputs))
     with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
         for output in phase.outputs:
-            path = duck.literal(str(run.folder.fetch(planned(run, output.name, partition), scratch)))
+            file = run.folder.fetch(planned(run, output.name, partition), scratch)
+            plan = duck.parquet([file], plan_schema(run.migration.target(output.target)))
             connection.execute(
                 f"CREATE TEMP VIEW to_{output.view} AS SELECT *, "
                 # a row that no source row makes is a unit of its own
-                f"coalesce({SOURCE_KEY}, {duck.literal(output.name)} || ' ' || {KEY}) AS _made_by "
-                f"FROM read_parquet({path}) WHERE _verb IN {WRITTEN}"
+                f"coalesce({SOURCE_KEY}, {duck.literal(output.name)} || ' ' || {KEY}) AS {MADE_BY} "
+                f"FROM ({plan}) WHERE {VERB} IN {WRITTEN}"
             )
-        sources = " UNION ".join(f"SELECT _made_by FROM to_{output.view}" for output in phase.outputs)
+        sources = " UNION ".join(f"SELECT {MADE_BY} FROM to_{output.view}" for output in phase.outputs)
         connection.execute(
-            f"CREATE TEMP TABLE units AS SELECT _made_by, row_number() OVER (ORDER BY _made_by) - 1 AS unit "
+            f"CREATE TEMP TABLE units AS SELECT {MADE_BY}, row_number() OVER (ORDER BY {MADE_BY}) - 1 AS {UNIT} "
             f"FROM ({sources})"
         )
         for output in phase.outputs:
             connection.execute(
-                f"CREATE TEMP TABLE numbered_{output.view} AS SELECT unit, p.* FROM to_{output.view} p "
-                f"JOIN units USING (_made_by) ORDER BY unit, _key"
+                f"CREATE TEMP TABLE numbered_{output.view} AS SELECT * FROM to_{output.view} "
+                f"JOIN units USING ({MADE_BY}) ORDER BY {UNIT}, {KEY}"
             )
         units = duck.count(connection, "SELECT count(*) FROM units")
         for number, start in enumerate(range(0, units, size)):
@@ -56,16 +57,16 @@ def batches(run: Run, phase: Phase, partition: int) -> Iterator[Batch]:
 def _share(connection: duckdb.DuckDBPyConnection, view: str, table: Table, start: int, size: int) -> Share:
     schema = arrow_schema(table)
     found = connection.sql(
-        f"SELECT * FROM numbered_{view} WHERE unit >= {start} AND unit < {start + size} ORDER BY unit, _key"
+        f"SELECT * FROM numbered_{view} WHERE {UNIT} >= {start} AND {UNIT} < {start + size} ORDER BY {UNIT}, {KEY}"
     ).to_arrow_table()
-    before = found["_before"].combine_chunks()
+    before = found[BEFORE].combine_chunks()
     was = pa.Table.from_arrays(before.flatten(), names=[field.name for field in before.type])
     return Share(
         table=table,
         rows=found.select(schema.names).cast(schema),
         before=was.select(schema.names).cast(schema),
-        units=tuple(found["unit"].to_pylist()),
-        gone=tuple(verb == REMOVE for verb in found["_verb"].to_pylist()),
+        units=tuple(found[UNIT].to_pylist()),
+        gone=tuple(verb == REMOVE for verb in found[VERB].to_pylist()),
     )
 
 

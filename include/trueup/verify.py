@@ -17,8 +17,8 @@ import pyarrow as pa
 from . import duck
 from .errors import StoreUnavailableError
 from .model import Output, Phase, Target
-from .names import KEY
-from .plan_files import DRIFT, GONE, differs, planned, struct
+from .names import ASKED, EXPECTED, FOUND, GONE, KEY, NOW, VERB, own
+from .plan_files import DRIFT, TO_BE_GONE, differs, plan_schema, planned, should_schema, struct
 from .run import Run
 from .snapshot import files_of, source_schema
 from .stores import arrow_schema, key_text
@@ -60,9 +60,7 @@ def _verify(run: Run, phase: Phase, output: Output, partition: int, scratch: Pat
         reread = duck.count(connection, "SELECT count(*) FROM suspects")
         unverified = _read_again(connection, run, target)
         local = scratch / f"proof-{output.name}.parquet"
-        connection.execute(
-            f"COPY (SELECT * FROM suspects ORDER BY kind, key) TO {duck.literal(str(local))} (FORMAT parquet)"
-        )
+        duck.write(connection, "SELECT * FROM suspects ORDER BY kind, key", local)
         kinds = dict(connection.execute("SELECT kind, count(*) FROM suspects GROUP BY 1").fetchall())
         examples = connection.execute(
             "SELECT kind, key, planned, found FROM suspects QUALIFY row_number() OVER (PARTITION BY kind ORDER BY key) "
@@ -88,31 +86,29 @@ def _relate(
     scratch: Path,
 ) -> None:
     """`expected`: what the plans so far say, without what is left alone (conflicts, drift), and the rows that are to
-    stay as they are, where `_gone` marks those that are to be absent; `known`: every key that any plan accounts for;
+    stay as they are, where `GONE` marks those that are to be absent; `known`: every key that any plan accounts for;
     `found`: what was read back."""
     columns = ", ".join(duck.identifier(f.name) for f in arrow_schema(target.table))
     so_far = _so_far(run, phase, target)
     plans = [run.folder.fetch(planned(run, o.name, partition), scratch) for o in so_far]
-    paths = ", ".join(duck.literal(str(p)) for p in plans)
     alone = [c["key"] for o in so_far for c in run.ledger.conflicts(run.id, o.name, partition)]
-    connection.register("_alone", pa.table({"key": pa.array(alone, pa.string())}))
+    connection.register(own("alone"), pa.table({KEY: pa.array(alone, pa.string())}))
     rest = files_of(run, run.folder.manifests("plan", run.partitions), f"rest/{target.id}", partition, scratch)
-    duck.relation(connection, "_rest", rest, source_schema(target.table))
-    stays = "" if target.owned is None else f" UNION ALL SELECT {KEY}, {columns}, false FROM _rest"
+    duck.relation(connection, own("rest"), rest, source_schema(target.table))
+    stays = "" if target.owned is None else f" UNION ALL SELECT {KEY}, {columns}, false FROM {own('rest')}"
     connection.execute(
-        f"CREATE TEMP VIEW expected AS SELECT {KEY}, {columns}, {GONE} AS _gone FROM read_parquet([{paths}]) "
-        f"ANTI JOIN _alone a ON {KEY} = a.key WHERE _verb <> '{DRIFT}'{stays}"
+        f"CREATE TEMP VIEW expected AS SELECT {KEY}, {columns}, {TO_BE_GONE} AS {GONE} "
+        f"FROM ({duck.parquet(plans, plan_schema(target))}) "
+        f"WHERE {VERB} <> '{DRIFT}' AND {KEY} NOT IN (FROM {own('alone')}){stays}"
     )
     made = run.folder.manifests("transform", run.partitions)
     every = run.migration.outputs(target.id)
     should = [file for o in every for file in files_of(run, made, f"should/{o.name}", partition, scratch)]
-    duck.relation(connection, "_should", should, pa.schema([pa.field(KEY, pa.string())]))
-    planned_keys = ", ".join(
-        duck.literal(str(run.folder.fetch(planned(run, o.name, partition), scratch))) for o in every
-    )
+    duck.relation(connection, own("should"), should, should_schema(target))
+    every_plan = [run.folder.fetch(planned(run, o.name, partition), scratch) for o in every]
     connection.execute(
-        f"CREATE TEMP VIEW known AS SELECT {KEY} FROM _should UNION ALL SELECT {KEY} FROM _rest "
-        f"UNION ALL SELECT {KEY} FROM read_parquet([{planned_keys}])"
+        f"CREATE TEMP VIEW known AS SELECT {KEY} FROM {own('should')} UNION ALL SELECT {KEY} FROM {own('rest')} "
+        f"UNION ALL SELECT {KEY} FROM ({duck.parquet(every_plan, plan_schema(target))})"
     )
     back = run.folder.manifests(f"read_back/{phase.id}", run.segments)
     files = files_of(run, back, f"read_back/{output.name}", partition, scratch)
@@ -127,15 +123,17 @@ def _so_far(run: Run, phase: Phase, target: Target) -> list[Output]:
 
 def _suspects(target: Target) -> str:
     """`suspects`: every row that is not as planned."""
+    e, f, gone = EXPECTED, FOUND, f"{EXPECTED}.{GONE}"
     return f"""
         CREATE TEMP TABLE suspects AS
-        SELECT CASE WHEN f.{KEY} IS NULL AND NOT e._gone THEN 'missing' ELSE 'different' END AS kind, e.{KEY} AS key,
-            CASE WHEN NOT e._gone THEN CAST(to_json({struct(target, "e")}) AS VARCHAR) END AS planned,
-            CASE WHEN f.{KEY} IS NOT NULL THEN CAST(to_json({struct(target, "f")}) AS VARCHAR) END AS found
-        FROM expected e LEFT JOIN found f ON e.{KEY} = f.{KEY}
-        WHERE CASE WHEN e._gone THEN f.{KEY} IS NOT NULL ELSE f.{KEY} IS NULL OR {differs(target, "e", "f")} END
+        SELECT CASE WHEN {f}.{KEY} IS NULL AND NOT {gone} THEN 'missing' ELSE 'different' END AS kind, {e}.{KEY} AS key,
+            CASE WHEN NOT {gone} THEN CAST(to_json({struct(target, e)}) AS VARCHAR) END AS planned,
+            CASE WHEN {f}.{KEY} IS NOT NULL THEN CAST(to_json({struct(target, f)}) AS VARCHAR) END AS found
+        FROM expected {e} LEFT JOIN found {f} ON {e}.{KEY} = {f}.{KEY}
+        WHERE CASE WHEN {gone} THEN {f}.{KEY} IS NOT NULL ELSE {f}.{KEY} IS NULL OR {differs(target, e, f)} END
         UNION ALL
-        SELECT 'extra', f.{KEY}, NULL, CAST(to_json({struct(target, "f")}) AS VARCHAR) FROM found f ANTI JOIN known k ON f.{KEY} = k.{KEY}
+        SELECT 'extra', {f}.{KEY}, NULL, CAST(to_json({struct(target, f)}) AS VARCHAR)
+        FROM found {f} ANTI JOIN known {e} ON {f}.{KEY} = {e}.{KEY}
     """
 
 
@@ -143,46 +141,50 @@ def _read_again(connection: duckdb.DuckDBPyConnection, run: Run, target: Target)
     """Look again at rows that are missing or different, and forget those that are right by now; rows that could not
     be read become `unverified`, and their number is returned."""
     store = run.store_of(target.table)
-    keys = ", ".join(f"e.{duck.identifier(c)}" for c in target.table.key)
+    e, n, gone = EXPECTED, NOW, f"{EXPECTED}.{GONE}"
+    keys = ", ".join(f"{e}.{duck.identifier(c)}" for c in target.table.key)
     for pause in REREAD_AFTER:
         if not duck.count(connection, "SELECT count(*) FROM suspects WHERE kind IN ('missing', 'different')"):
             return 0
         time.sleep(pause)
         query = (
-            f"SELECT {keys} FROM expected e JOIN suspects s ON e.{KEY} = s.key AND s.kind IN ('missing', 'different')"
+            f"SELECT {keys} FROM expected {e} JOIN suspects {ASKED} "
+            f"ON {e}.{KEY} = {ASKED}.key AND {ASKED}.kind IN ('missing', 'different')"
         )
         wanted = connection.sql(query).to_arrow_table()
         unread: list[str] = []
         for start in range(0, wanted.num_rows, REREAD_ROWS):
             part = wanted.slice(start, REREAD_ROWS)
-            connection.register("_part", part)
-            asked = f"(SELECT {key_text(target.table.key)} AS key FROM _part)"
+            connection.register(own("asked_for"), part)
+            asked = f"(SELECT {key_text(target.table.key)} AS {KEY} FROM {own('asked_for')})"
             try:
-                connection.register("_now", store.get(target.table, part))
+                connection.register(own("read_now"), store.get(target.table, part))
             except StoreUnavailableError as error:
                 log.warning("%s rows of %s could not be read again: %s", f"{part.num_rows:,}", target.table.name, error)
                 unread += [row[0] for row in connection.execute(f"FROM {asked}").fetchall()]
                 continue
             connection.execute(f"""
-                CREATE OR REPLACE TEMP TABLE _seen AS
-                SELECT e.{KEY} AS key, n.{KEY} IS NULL AND NOT e._gone AS missing,
-                    CASE WHEN e._gone THEN n.{KEY} IS NOT NULL ELSE {differs(target, "e", "n")} END AS wrong,
-                    CASE WHEN n.{KEY} IS NOT NULL THEN CAST(to_json({struct(target, "n")}) AS VARCHAR) END AS found
-                FROM expected e JOIN {asked} a ON e.{KEY} = a.key
-                LEFT JOIN (SELECT *, {key_text(target.table.key)} AS {KEY} FROM _now) n ON e.{KEY} = n.{KEY}
+                CREATE OR REPLACE TEMP TABLE {own("seen")} AS
+                SELECT {e}.{KEY} AS key, {n}.{KEY} IS NULL AND NOT {gone} AS missing,
+                    CASE WHEN {gone} THEN {n}.{KEY} IS NOT NULL ELSE {differs(target, e, n)} END AS wrong,
+                    CASE WHEN {n}.{KEY} IS NOT NULL THEN CAST(to_json({struct(target, n)}) AS VARCHAR) END AS found
+                FROM expected {e} JOIN {asked} {ASKED} ON {e}.{KEY} = {ASKED}.{KEY}
+                LEFT JOIN (SELECT *, {key_text(target.table.key)} AS {KEY} FROM {own("read_now")}) {n}
+                ON {e}.{KEY} = {n}.{KEY}
             """)
             connection.execute(
-                "DELETE FROM suspects WHERE kind <> 'extra' AND key IN (SELECT key FROM _seen WHERE NOT missing AND NOT wrong)"
+                "DELETE FROM suspects WHERE kind <> 'extra' AND key IN "
+                f"(SELECT key FROM {own('seen')} WHERE NOT missing AND NOT wrong)"
             )
             connection.execute(
                 "UPDATE suspects SET kind = CASE WHEN s.missing THEN 'missing' ELSE 'different' END, found = s.found "
-                "FROM _seen s WHERE suspects.kind <> 'extra' AND suspects.key = s.key"
+                f"FROM {own('seen')} s WHERE suspects.kind <> 'extra' AND suspects.key = s.key"
             )
     if not unread:
         return 0
-    connection.register("_unread", pa.table({"key": pa.array(unread, pa.string())}))
+    connection.register(own("unread"), pa.table({KEY: pa.array(unread, pa.string())}))
     connection.execute(
-        "UPDATE suspects SET kind = 'unverified' WHERE kind <> 'extra' AND key IN (SELECT key FROM _unread)"
+        f"UPDATE suspects SET kind = 'unverified' WHERE kind <> 'extra' AND key IN (FROM {own('unread')})"
     )
     return len(unread)
 

@@ -22,7 +22,7 @@ def unwritable(dynamodb: DynamoDBSubject, table: Table, row: Row) -> str | None:
     """Why the store says that it could not hold the row, None if it could."""
     with tempfile.TemporaryDirectory() as scratch, duck.connect(Path(scratch)) as connection:
         connection.register("planned", arrow(table, [row]))
-        connection.execute("CREATE TABLE candidates AS SELECT 77 AS _row_id, * FROM planned")
+        connection.execute("CREATE TABLE candidates AS SELECT 77 AS __trueup_row_id, * FROM planned")
         found = connection.execute(dynamodb.store.unwritable(table, "candidates")).fetchall()
     assert [number for number, _ in found] in ([], [77])
     return found[0][1] if found else None

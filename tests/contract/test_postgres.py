@@ -252,7 +252,7 @@ def test_what_postgres_cannot_hold_is_found_before_it_is_written(store: Postgres
         {"id": "json", "k": "y", "doc": '"\\\\\\u0000"'},
         {"id": "null", "k": None},
     ]
-    planned = rows(declared, *given).append_column("_row_id", [list(range(len(given)))])
+    planned = rows(declared, *given).append_column("__trueup_row_id", [list(range(len(given)))])
     with duckdb.connect() as connection:
         connection.register("planned", planned)
         found = dict(connection.execute(store.unwritable(declared, "planned")).fetchall())

@@ -51,7 +51,7 @@ def test_required_columns_are_not_null_in_a_new_table_and_null_rows_are_named_be
     with duckdb.connect() as connection:
         connection.execute(
             "CREATE TABLE planned AS SELECT * FROM (VALUES (1, 1, 'a', 's'), (2, 2, NULL, 's'), (3, 3, 'c', NULL)) "
-            "v(_row_id, id, label, stamp)"
+            "v(__trueup_row_id, id, label, stamp)"
         )
         found = connection.execute(store.unwritable(declared, "planned")).fetchall()
     assert found == [(2, "column label is null, which it may not be")]

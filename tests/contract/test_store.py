@@ -332,5 +332,5 @@ def test_rows_that_the_store_takes_are_not_called_unwritable(
     table, rows = wide
     with duck.connect(tmp_path) as connection:
         connection.register("planned", arrow(table, rows))
-        connection.execute("CREATE TABLE candidates AS SELECT row_number() OVER () AS _row_id, * FROM planned")
+        connection.execute("CREATE TABLE candidates AS SELECT row_number() OVER () AS __trueup_row_id, * FROM planned")
         assert connection.execute(subject.store.unwritable(table, "candidates")).fetchall() == []

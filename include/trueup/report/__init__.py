@@ -16,6 +16,7 @@ from ..counts import phase_counts
 from ..errors import ArtifactError
 from ..ledger import Ledger, Status
 from ..model import Phase
+from ..plan_files import FINDINGS
 from ..run import Run
 from ..statements import ANSWERS
 from ..verify import proof
@@ -180,9 +181,9 @@ def _findings(run: Run) -> list[dict[str, Any]]:
             ]
             if not files:
                 continue
-            paths = ", ".join(duck.literal(str(f)) for f in files)
             rows = connection.execute(
-                f"WITH f AS (SELECT DISTINCT ON (severity, code, key) * FROM read_parquet([{paths}]) ORDER BY severity, code, key) "
+                f"WITH f AS (SELECT DISTINCT ON (severity, code, key) * FROM ({duck.parquet(files, FINDINGS)}) "
+                "ORDER BY severity, code, key) "
                 f"SELECT severity, code, count(*), list({{'key': key, 'message': message}} ORDER BY key)[:{EXAMPLES}] "
                 "FROM f GROUP BY 1, 2 ORDER BY 1, 2"
             ).fetchall()

@@ -169,5 +169,5 @@ def undo(run: Run, applied: dict[str, dict[str, Any]]) -> str:
         f"The source tables are untouched. Trigger the DAG {run.migration.id}_rollback with the run {run.id}: it deletes the "
         "rows that this run added, puts back those that it changed, as they were, and proves it; rows that somebody has "
         "touched since are kept, and listed. What it will do is shown and approved first. All of it can be read in "
-        "plan/<phase>/p<partition>.parquet: _verb says what was done, and _before holds each row as it was."
+        "plan/<phase>/p<partition>.parquet: __trueup_verb says what was done, and __trueup_before holds each row as it was."
     )

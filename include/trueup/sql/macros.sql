@@ -91,9 +91,9 @@ CREATE OR REPLACE MACRO iso_plus_days(value, days) AS
 -- A JSON object without the members of these names; NULL if nothing is left of it.
 CREATE OR REPLACE MACRO json_without(object, names) AS
     nullif('{' || coalesce(list_aggregate(list_transform(
-        list_filter(json_keys(object), lambda name: NOT list_contains(names, name)),
-        lambda name: CAST(to_json(name) AS VARCHAR) || ':'
-            || json_extract(object, '/' || replace(replace(name, '~', '~0'), '/', '~1'))
+        list_filter(json_keys(object), lambda __trueup_name: NOT list_contains(names, __trueup_name)),
+        lambda __trueup_name: CAST(to_json(__trueup_name) AS VARCHAR) || ':'
+            || json_extract(object, '/' || replace(replace(__trueup_name, '~', '~0'), '/', '~1'))
     ), 'string_agg', ','), '') || '}', '{}');
 
 -- A timestamp as PostgreSQL writes it into JSON in UTC: 2025-01-02T03:04:05.12+00:00, as many fractional digits as needed.

@@ -15,7 +15,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from ..model import Table, Type
-from ..names import EXTRA, MISTYPED
+from ..names import EXTRA, MISTYPED, ROW_ID
 
 ARROW: dict[Type, pa.DataType] = {
     Type.TEXT: pa.string(),
@@ -180,18 +180,19 @@ class Store(Protocol):
         not free soon). Raises `StoreRejectedError` where the store has none."""
 
     def unwritable(self, table: Table, rows: str) -> str:
-        """A DuckDB query over the relation named `rows` (canonical form): `(_row_id, message)` of each row that
-        this store could not hold (too large, empty key, …), where `_row_id` is the relation's `rowid` column `_row_id`."""
+        """A DuckDB query over the relation named `rows` (canonical form): (`names.ROW_ID`, `message`) of each row that
+        this store could not hold (too large, empty key, …), by the relation's column of that name."""
 
 
 def limits_none(rows: str) -> str:
     """`unwritable` for a store without limits of its own."""
-    return f"SELECT _row_id, '' AS message FROM {rows} WHERE false"
+    return f"SELECT {ROW_ID}, '' AS message FROM {rows} WHERE false"
 
 
-def key_text(keys: Sequence[str]) -> str:
-    """SQL for the text form of a key: the value itself, or a JSON array for a composite key."""
-    quoted = [f'"{k.replace(chr(34), chr(34) * 2)}"' for k in keys]
+def key_text(keys: Sequence[str], row: str = "") -> str:
+    """SQL for the text form of a key: the value itself, or a JSON array for a composite key; `row` is the row's alias
+    where there are others beside it."""
+    quoted = [f'{row and f"{row}."}"{k.replace(chr(34), chr(34) * 2)}"' for k in keys]
     if len(quoted) == 1:
         return f"CAST({quoted[0]} AS VARCHAR)"
     return f"CAST(to_json([{', '.join(f'CAST({q} AS VARCHAR)' for q in quoted)}]) AS VARCHAR)"

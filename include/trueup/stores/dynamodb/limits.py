@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...model import Table, Type
-from ...names import EXTRA, MISTYPED
+from ...names import EXTRA, MISTYPED, ROW_ID
 from .sizes import FRACTION_ZEROS, INTEGER_DIGITS, NUMBER_DIGITS
 
 ITEM_BYTES = 400 * 1024
@@ -12,7 +12,7 @@ RANGE_BYTES = 1024
 
 
 def unwritable(table: Table, rows: str) -> str:
-    """A DuckDB query over the relation `rows` for (`_row_id`, `message`) of each row that DynamoDB would refuse.
+    """A DuckDB query over the relation `rows` for (`ROW_ID`, `message`) of each row that DynamoDB would refuse.
 
     An item's size is what it takes at least (`sizes.py`), so that no row that fits is named. Needs a connection of
     `duck.connect`.
@@ -30,7 +30,7 @@ def unwritable(table: Table, rows: str) -> str:
     ]
     branches = "\n        ".join(f"WHEN {condition} THEN {message}" for condition, message in cases)
     return (
-        f"SELECT _row_id, message FROM (\n    SELECT _row_id, CASE\n        {branches}\n    END AS message\n"
+        f"SELECT {ROW_ID}, message FROM (\n    SELECT {ROW_ID}, CASE\n        {branches}\n    END AS message\n"
         f"    FROM {rows}\n) WHERE message IS NOT NULL"
     )
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from ...errors import StoreRejectedError
 from ...model import Table, Type
+from ...names import ROW_ID
 from .. import Description, Outcome, Share
 from . import catalog, creating, reading, together, writing
 from .catalog import Shape
@@ -191,7 +192,7 @@ class PostgresStore:
                 checks.append((escape, f"{name} has the character NUL"))
         cases = " ".join(f"WHEN {condition} THEN {_literal(message)}" for condition, message in checks)
         return (
-            f"SELECT _row_id, message FROM (SELECT _row_id, CASE {cases} END AS message FROM {rows})"
+            f"SELECT {ROW_ID}, message FROM (SELECT {ROW_ID}, CASE {cases} END AS message FROM {rows})"
             " WHERE message IS NOT NULL"
         )
 
