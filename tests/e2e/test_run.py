@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pytest
 
 from include.embedded import postgres
 from include.embedded.home import Home
@@ -17,6 +18,7 @@ from .conftest import Command
 Running = Callable[[], list[psutil.Process]]
 
 
+@pytest.mark.slow
 def test_runs_at_once_do_not_disturb_each_other_and_the_last_one_stops_the_stores(
     home: Home, launch: Command, running: Running
 ) -> None:
@@ -34,6 +36,7 @@ def test_runs_at_once_do_not_disturb_each_other_and_the_last_one_stops_the_store
     assert [file.suffix for file in (home.airflow / "in-process").iterdir()] == [".db"]
 
 
+@pytest.mark.slow
 def test_a_killed_run_takes_all_its_processes_with_it_and_the_next_one_goes_on(
     home: Home, launch: Command, running: Running
 ) -> None:
@@ -50,6 +53,7 @@ def test_a_killed_run_takes_all_its_processes_with_it_and_the_next_one_goes_on(
     assert running() == []
 
 
+@pytest.mark.slow
 def test_sigterm_ends_a_run_and_stops_the_stores(launch: Command, running: Running) -> None:
     run = launch("run", "stub", '{"seconds": 60}')
     _wait_until(lambda: any("trueup_airflow.run" in " ".join(process.cmdline()) for process in running()))
@@ -60,6 +64,7 @@ def test_sigterm_ends_a_run_and_stops_the_stores(launch: Command, running: Runni
     assert running() == []
 
 
+@pytest.mark.slow
 def test_what_cannot_be_run_is_refused_in_a_sentence(launch: Command) -> None:
     refused = {
         ("stub", "{"): "CONF is not JSON",

@@ -17,6 +17,7 @@ from include.embedded.record import Record
 
 from .conftest import Command
 
+pytestmark = pytest.mark.slow
 Running = Callable[[], list[psutil.Process]]
 
 

@@ -25,6 +25,7 @@ from include.trueup.workspace import Workspace
 from tests.engines import fastest_engine, few_rows, items, run_of, store_at
 from tests.migrations.kpi_linking_oracle import by_id
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent.parent
 MIGRATIONS = ("kpi_linking", "checkins")
 """One whose rows are written in batches, and one whose rows are written two by two, in transactions."""

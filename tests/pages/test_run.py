@@ -161,7 +161,7 @@ def test_a_ledger_that_was_never_made_is_an_empty_state(
 def test_a_ledger_that_does_not_answer_says_so(
     signed_in: Callable[..., Any], behind: Callable[[str, Workspace], None], ledger_uri: str, tmp_path: Path
 ) -> None:
-    behind(ledger_uri.replace("/ledger_", "/absent_"), Workspace(str(tmp_path / "empty")))
+    behind(ledger_uri.replace("/store_", "/absent_"), Workspace(str(tmp_path / "empty")))
     answer = signed_in("viewer").get(f"{DATA}/migrations")
     assert answer.status_code == 503
     assert "trueup_ledger" in answer.json()["detail"]

@@ -32,6 +32,7 @@ def left_by(name: str, **more: str) -> dict[str, Fingerprint]:
     return found
 
 
+@pytest.mark.slow
 def test_the_three_contestants_leave_the_same_rows(ledger_uri: str, tmp_path: Path) -> None:
     script = left_by("b")
     assert script.keys() == NAMES
