@@ -25,6 +25,13 @@ _TEXTS = {
 }
 """The texts that are values of the type, whole."""
 
+_KNOWN = {
+    Type.DATE: ("DATE '0001-01-01'", "DATE '9999-12-31'"),
+    Type.DATETIME: ("TIMESTAMP '0001-01-01 00:00:00'", "TIMESTAMP '9999-12-31 23:59:59.999999'"),
+    Type.TIMESTAMP: ("TIMESTAMPTZ '0001-01-01 00:00:00+00'", "TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'"),
+}
+"""The first and last that Python and pandas know."""
+
 
 def refuse_lossy(target: Target, view: str, made: Mapping[str, str]) -> None:
     """Raise `DeclarationError` where a column of the view is of a type (`made`, DuckDB's) that loses something in the
@@ -51,3 +58,23 @@ def whole(column: str, type_: Type, made: str) -> str:
     else:
         return value
     return f"CASE WHEN {fits} THEN {value.removesuffix(f' AS {name}')} ELSE {said} END AS {name}"
+
+
+def in_suites(column: str, type_: Type) -> str:
+    """SQL: the column as a suite sees it: pandas knows no year below 1 or above 9999, so a date or time beyond is the
+    first, or the last, that it knows."""
+    name = duck.identifier(column)
+    if type_ not in _KNOWN:
+        return name
+    first, last = _KNOWN[type_]
+    return f"CASE WHEN {name} IS NOT NULL THEN least(greatest({name}, {first}), {last}) END AS {name}"
+
+
+def strict_json(relation: str, columns: Mapping[str, Type]) -> str:
+    """SQL: the relation with columns of these types, so that `to_json` of a row is JSON, which has neither NaN nor
+    infinity: they are text there."""
+    names = [duck.identifier(name) for name, type_ in columns.items() if type_ is Type.FLOAT]
+    if not names:
+        return relation
+    made = (f"CASE WHEN isfinite({n}) THEN to_json({n}) ELSE to_json(CAST({n} AS VARCHAR)) END AS {n}" for n in names)
+    return f"(SELECT * REPLACE ({', '.join(made)}) FROM {relation})"

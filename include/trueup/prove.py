@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from . import budgets, duck, examples, gate, statements
+from .casting import in_suites
 from .counts import phase_counts
 from .errors import GateError
 from .gate import GateResult, count_suite, proof_suite, statement_suite
@@ -75,7 +76,9 @@ def _suite(run: Run, phase: Phase, output: Output, suite: SuiteFactory) -> GateR
     def frames() -> Iterator[pd.DataFrame]:
         target = run.migration.target(output.target)
         wanted = {KEY, SOURCE_KEY, *gate.columns(suite)}
-        columns = [duck.identifier(field.name) for field in plan_schema(target) if field.name in wanted]
+        types = target.table.columns
+        named = [field.name for field in plan_schema(target) if field.name in wanted]
+        columns = [in_suites(n, types[n]) if n in types else duck.identifier(n) for n in named]
         if _VERB_IN_SUITES not in target.table.columns:
             columns.append(f"{VERB} AS {_VERB_IN_SUITES}")
         files = [planned(run, output.name, number) for number in range(run.partitions)]

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from . import duck
-from .casting import refuse_lossy, whole
+from .casting import refuse_lossy, strict_json, whole
 from .errors import DeclarationError
 from .inputs import SQL, relate
 from .model import Derived, Output, Phase, Source, Target, Type
@@ -235,12 +235,13 @@ def _publish(
         )
         copy_partitions(connection, made, target.placed_by, run.partitions, folder)
         artifacts += publish_partitions(run.folder, folder, f"should/{output.name}", f"t{partition:03}")
-    driver = duck.identifier(run.migration.driver(phase).id)
+    driver = run.migration.driver(phase)
+    source = strict_json(duck.identifier(driver.id), driver.columns)
     wanted = f"{SOURCE_KEY} IN (SELECT {KEY} FROM {_WANTED})"
     queries = {
         "findings": f"SELECT DISTINCT ON (key, severity, code) key, severity, code, message FROM {_FINDINGS} "
         f"WHERE {wanted} AND severity IN ('reject', 'warning') ORDER BY severity, code, key, {SOURCE_KEY}",
-        "rejects": f"SELECT {IS}.{KEY} AS key, {FOUND}.code, {FOUND}.message, to_json({IS}) AS row FROM {driver} {IS} "
+        "rejects": f"SELECT {IS}.{KEY} AS key, {FOUND}.code, {FOUND}.message, to_json({IS}) AS row FROM {source} {IS} "
         f"JOIN (SELECT DISTINCT ON ({SOURCE_KEY}) * FROM {_FINDINGS} "
         f"WHERE severity = 'reject' AND {wanted} ORDER BY {SOURCE_KEY}, code) {FOUND} "
         f"ON {IS}.{KEY} = {FOUND}.{SOURCE_KEY} ORDER BY {IS}.{KEY}",

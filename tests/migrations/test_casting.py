@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +17,9 @@ from include.trueup.model import Type
 from include.trueup.workspace import Workspace
 from tests.copying import Here, declare_copy
 from tests.postgres_tables import new_database
+
+if TYPE_CHECKING:
+    from great_expectations.expectations import Expectation
 
 
 @pytest.fixture
@@ -74,3 +81,36 @@ def test_what_a_date_of_the_target_cannot_hold_is_a_reject_of_its_row(here: Here
         "unwritable": ["1", "2", "3", "4"]
     }
     assert here.sql("SELECT id, d::text, t::text FROM new") == [(5, "4714-11-24 BC", "4714-11-24 00:00:00 BC")]
+
+
+def test_a_suite_sees_years_beyond_pandas_and_quarantine_is_json(here: Here, tmp_path: Path) -> None:
+    here.sql(
+        "CREATE TABLE old (id bigint PRIMARY KEY, f float8, d date, t timestamp, z timestamptz)",
+        "INSERT INTO old VALUES (1, 'NaN', '5874897-12-31', '294246-01-01', '0044-03-15 00:00Z BC'), (2, '-0', '2024-01-01', NULL, NULL),"
+        " (3, '-Infinity', 'infinity', NULL, NULL)",
+    )
+    columns = {"id": Type.INTEGER, "f": Type.FLOAT, "d": Type.DATE, "t": Type.DATETIME, "z": Type.TIMESTAMP}
+    seen = {
+        "d": (datetime(2024, 1, 1), datetime(9999, 12, 31)),
+        "t": (datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999_999)),
+        "z": (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)),
+    }
+
+    def suite() -> list[Expectation]:
+        import great_expectations.expectations as gxe
+
+        return [
+            *(gxe.ExpectColumnValuesToBeBetween(column=n, min_value=a, max_value=b) for n, (a, b) in seen.items()),
+            gxe.ExpectColumnValuesToNotBeNull(column="d"),
+        ]
+
+    migration = declare_copy(tmp_path, columns)
+    migration = replace(migration, phases=(replace(migration.phases[0], suite=suite),))
+    rejected = "SELECT _key AS _source, _key AS key, 'reject' AS severity, 'odd' AS code, 'odd' AS message FROM source WHERE f < 0"
+    transform = tmp_path / "copy.sql"
+    text = transform.read_text().replace("FROM source;", "FROM source WHERE id < 3;")
+    transform.write_text(f"{text.partition('CREATE OR REPLACE VIEW findings')[0]}CREATE VIEW findings AS {rejected}")
+    report = here.run(migration, max_reject_share=1)
+    assert report["verdict"]["status"] == "passed"
+    (line,) = Path(here.workspace.run("run-1").location("rejects.jsonl")).read_text().splitlines()
+    assert json.loads(line, parse_constant=pytest.fail)["row"]["f"] == "-inf"

@@ -191,7 +191,7 @@ def test_what_has_no_key_of_its_own_is_read_whole_or_refused_by_name(here: Here,
     assert here.sql("SELECT count(*) FROM old JOIN new USING (id, n)") == [(9,)]
     here.sql(again, *(["REFRESH MATERIALIZED VIEW old"] if kind.startswith("MAT") else []))
     with pytest.raises(
-        Exception, match=r"old has 1 keys \(id\) that are null or that several rows have, such as \(1?\)"
+        SourceError, match=r"old has 1 keys \(id\) that are null or that several rows have, such as \(1?\)"
     ):
         here.run(migration, segments=3)
 
