@@ -145,21 +145,6 @@ def test_null_attributes_do_not_hinder_changing_and_removing(dynamodb: DynamoDBS
     assert only(dynamodb, table)["label"] == "a"
 
 
-def test_rows_with_hundreds_of_attributes(dynamodb: DynamoDBSubject, table: Table) -> None:
-    """More than one expression can hold."""
-    names = [f"attribute number {number} of a wide row" for number in range(400)]
-    put(dynamodb, table, {"id": {"S": "1"}, "label": {"S": "a"}, **{name: {"N": "1"} for name in names}})
-    before = pa.Table.from_batches(dynamodb.store.read(table, 0, 1))
-    after = arrow(table, [{**before.to_pylist()[0], "label": "b"}])
-    assert dynamodb.store.change(table, after, before).written == 1
-    assert only(dynamodb, table)["label"] == "b"
-    assert len(dynamodb.store.change(table, before, before).conflicts) == 1
-    assert dynamodb.store.add(table, after).written == 1
-    assert len(dynamodb.store.change(table, arrow(table, [{"id": "1"}]), after).conflicts) == 1  # too many to remove
-    assert dynamodb.store.remove(table, after).written == 1
-    assert stored(dynamodb, table) == {}
-
-
 # tables
 
 

@@ -30,22 +30,35 @@ pytestmark = pytest.mark.usefixtures("short_pauses")
 # endpoints on which INSERT cannot be used
 
 
+PARTIQL = ("BatchExecuteStatement", "ExecuteTransaction")
+
+
 def unknown(request: Request, forward: Forward) -> Answer:
-    return error("UnknownOperationException") if request.operation == "BatchExecuteStatement" else forward(request)
+    return error("UnknownOperationException") if request.operation in PARTIQL else forward(request)
 
 
 def not_allowed(request: Request, forward: Forward) -> Answer:
-    return error("AccessDeniedException") if request.operation == "BatchExecuteStatement" else forward(request)
+    return error("AccessDeniedException") if request.operation in PARTIQL else forward(request)
+
+
+def not_allowed_in_batches(request: Request, forward: Forward) -> Answer:
+    return error("AccessDeniedException") if request.operation == PARTIQL[0] else forward(request)
 
 
 def broken(request: Request, forward: Forward) -> Answer:
-    return (
-        page_of_a_load_balancer(request, forward) if request.operation == "BatchExecuteStatement" else forward(request)
-    )
+    return page_of_a_load_balancer(request, forward) if request.operation in PARTIQL else forward(request)
+
+
+def cancelled(*codes: str) -> Answer:
+    """The answer to a transaction that is cancelled for these reasons."""
+    body = {**error("TransactionCanceledException").json, "CancellationReasons": [{"Code": code} for code in codes]}
+    return Answer(status=400, body=json.dumps(body).encode())
 
 
 def insert_overwrites(request: Request, forward: Forward) -> Answer:
     """An engine whose INSERT replaces the row that is there."""
+    if request.operation == "ExecuteTransaction":
+        return cancelled("None", "ConditionalCheckFailed")
     if request.operation != "BatchExecuteStatement":
         return forward(request)
     for statement in request.json["Statements"]:
@@ -58,7 +71,7 @@ def insert_overwrites(request: Request, forward: Forward) -> Answer:
     return ok(Responses=[{} for _ in request.json["Statements"]])
 
 
-@pytest.mark.parametrize("rule", [unknown, not_allowed, broken, insert_overwrites])
+@pytest.mark.parametrize("rule", [unknown, not_allowed, not_allowed_in_batches, broken, insert_overwrites])
 def test_rows_are_put_one_by_one_where_insert_does_not_serve(
     rule: Rule, proxy: Proxy, engine: str, table: Table
 ) -> None:
@@ -71,6 +84,36 @@ def test_rows_are_put_one_by_one_where_insert_does_not_serve(
         assert (outcome.written, len(outcome.conflicts)) == (57, 3)
     assert stored(engine, table) == by_key(table, ours) | by_key(table, arrow(table, theirs))
     assert proxy.count("BatchExecuteStatement") <= 3  # found out once, and remembered
+
+
+def test_what_somebody_deletes_while_insert_is_tried_stays_deleted(proxy: Proxy, engine: str, table: Table) -> None:
+    """Finding out whether INSERT refuses a key that is there writes nothing, though the key is gone by then."""
+    other, first = store_at(engine), arrow(table, [row(0)])
+
+    def deleting(request: Request, forward: Forward) -> Answer:
+        if request.operation == "ExecuteTransaction" and request.number == 1:
+            other.remove(table, first)
+        return forward(request)
+
+    proxy.rule = deleting
+    store, ours = store_behind(proxy), arrow(table, [row(number) for number in range(60)])
+    store.add(table, ours)
+    assert stored(engine, table) == by_key(table, ours.slice(1))
+    assert proxy.count("BatchExecuteStatement") == 0  # not known yet
+    assert store.add(table, ours).written == 60
+    assert store.add(table, arrow(table, [row(number) for number in range(60, 90)])).written == 30
+    assert proxy.count("BatchExecuteStatement") > 0
+
+
+@pytest.mark.parametrize("busy", [error("ThrottlingException"), cancelled("ThrottlingError", "None")])
+def test_a_busy_table_does_not_turn_batches_off(busy: Answer, proxy: Proxy, table: Table) -> None:
+    proxy.rule = lambda request, forward: (
+        busy if request.operation == "ExecuteTransaction" and request.number <= 3 else forward(request)
+    )
+    store, rows = store_behind(proxy), arrow(table, [row(number) for number in range(200)])
+    for start in range(0, 200, 50):
+        assert store.add(table, rows.slice(start, 50)).written == 50
+    assert proxy.count("BatchExecuteStatement") >= 2
 
 
 def request_is_invalid(request: Request, forward: Forward) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -35,7 +36,7 @@ from .rows import TIMEOUT, row, store_behind, stored
 pytestmark = pytest.mark.usefixtures("short_pauses")
 
 
-# ways in which a request goes wrong that does not depend on what it asks for
+# what does not depend on what a request asks for
 
 
 def reset(request: Request, forward: Forward) -> Answer:
@@ -191,7 +192,7 @@ def test_throttling_without_end_is_unavailable_and_the_work_done_is_kept(
 
 def test_statements_throttled_without_end_are_unavailable(proxy: Proxy, engine: str, table: Table) -> None:
     def throttled(request: Request, forward: Forward) -> Answer:
-        if request.operation != "BatchExecuteStatement" or request.number == 1:
+        if request.operation != "BatchExecuteStatement":
             return forward(request)
         failed = {"Error": {"Code": "ProvisionedThroughputExceeded", "Message": "injected"}}
         return ok(Responses=[failed for _ in request.json["Statements"]])
@@ -210,7 +211,7 @@ def test_rows_written_one_by_one_are_over_when_one_fails(
 
     def first_refused(request: Request, forward: Forward) -> Answer:
         first = request.json.get("Key", {}).get("id", {}).get("S") == "id-000"
-        return error("ValidationException") if first else forward(request)
+        return error("AccessDeniedException") if first else forward(request)
 
     before, after = [row(number) for number in range(60)], [row(number, label="new") for number in range(60)]
     store_at(engine).add(table, arrow(table, before))
@@ -233,9 +234,7 @@ def test_an_endpoint_that_is_not_there_is_unavailable(table: Table) -> None:
         list(store.read(table, 0, 1))
 
 
-@pytest.mark.parametrize(
-    "code", ["ValidationException", "AccessDeniedException", "ResourceNotFoundException", "Surprise"]
-)
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException", "Surprise"])
 def test_what_cannot_pass_is_refused_at_once(code: str, proxy: Proxy, engine: str, table: Table) -> None:
     proxy.rule = refused(code)
     with pytest.raises(StoreRejectedError, match=f"{table.name}.*injected by a test"):
@@ -244,25 +243,46 @@ def test_what_cannot_pass_is_refused_at_once(code: str, proxy: Proxy, engine: st
     assert stored(engine, table) == {}
 
 
-@pytest.mark.parametrize("code", ["AccessDenied", "ResourceNotFound", "ItemCollectionSizeLimitExceeded"])
+@pytest.mark.parametrize("code", ["AccessDenied", "ResourceNotFound"])
 def test_a_statement_that_cannot_pass_is_refused_at_once(code: str, proxy: Proxy, table: Table) -> None:
     def one_bad(request: Request, forward: Forward) -> Answer:
-        if request.operation != "BatchExecuteStatement" or request.number == 1:
+        if request.operation != "BatchExecuteStatement":
             return forward(request)
         return ok(Responses=[{}] * 7 + [{"Error": {"Code": code, "Message": "injected"}}] + [{}] * 17)
 
     proxy.rule = one_bad
     with pytest.raises(StoreRejectedError, match=f"id-008.*{table.name}.*{code}"):
         store_behind(proxy).add(table, arrow(table, [row(number) for number in range(26)]))
-    assert proxy.count("BatchExecuteStatement") == 2
+    assert proxy.count("BatchExecuteStatement") == 1
+
+
+@pytest.mark.parametrize("code", ["ValidationException", "ItemCollectionSizeLimitExceededException"])
+def test_a_row_that_is_refused_stops_no_other(code: str, proxy: Proxy, engine: str, table: Table) -> None:
+    def one_bad(request: Request, forward: Forward) -> Answer:
+        if request.operation == "PutItem":
+            return error(code) if request.json["Item"]["id"]["S"] == "id-030" else forward(request)
+        if request.operation != "BatchExecuteStatement":
+            return forward(request)
+        statements = request.json["Statements"]
+        good = [each for each in statements if {"S": "id-030"} not in each["Parameters"]]
+        answers = iter(forward(request.having(Statements=good)).json["Responses"])
+        bad = {"Error": {"Code": code.removesuffix("Exception"), "Message": "injected"}}
+        return ok(Responses=[next(answers) if each in good else bad for each in statements])
+
+    proxy.rule = one_bad
+    outcome = store_behind(proxy).add(table, arrow(table, [row(number) for number in range(60)]))
+    assert (outcome.written, [refused.key for refused in outcome.refused]) == (59, ["id-030"])
+    assert code.removesuffix("Exception") in outcome.refused[0].reason
+    assert len(stored(engine, table)) == 59
 
 
 def test_a_put_that_cannot_pass_is_refused_with_the_rows_key(proxy: Proxy, engine: str, table: Table) -> None:
     """Such a row is no INSERT's fault: it is put, and the store says what is wrong with it."""
-    with pytest.raises(StoreRejectedError, match=f"PutItem.*{table.name}.*Validation.*id-030"):
-        store_behind(proxy).add(
-            table, arrow(table, [row(number, label="" if number == 30 else "x") for number in range(60)])
-        )
+    outcome = store_behind(proxy).add(
+        table, arrow(table, [row(number, label="" if number == 30 else "x") for number in range(60)])
+    )
+    assert (outcome.written, [refused.key for refused in outcome.refused]) == (59, ["id-030"])
+    assert re.search(f"PutItem.*{table.name}.*Validation.*id-030", outcome.refused[0].reason)
     assert len(stored(engine, table)) == 59
     assert proxy.count("PutItem") == 2  # the first row's, and the bad one's
 

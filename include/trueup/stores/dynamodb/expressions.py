@@ -1,22 +1,30 @@
 """DynamoDB's condition and update expressions: an item is still what was read, and what is to change in it.
 
-AWS allows 300 operators and 4 KB an expression. Of an item that needs more, the condition holds the attributes that
-are written and as many others as fit; the rest was compared when the item was read, a moment before.
+AWS allows 300 operators and 4 KB an expression: n comparisons are 2 n - 1 operators, so 150 attributes. An item is
+deleted only if all that was read of it, and the absence of declared columns, fits in one condition. An update is on the
+condition of the attributes that it changes, and of as many others as fit; the rest was compared when the item was read,
+a moment before. An update that changes more than fits is several: who reads meanwhile sees it half done. What no
+condition can see is an attribute that nobody declared and that somebody adds in that moment.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from ...model import Table
 from .items import Item, Value
 
-OPERATORS = 290
-CHARACTERS = 4_000
-ASSIGNMENTS = 280
-"""Attributes that one update may set or remove."""
+OPERATORS = 300
+CHARACTERS = 4_096
+_MOST_TERMS = OPERATORS // 2 + 1
+"""More comparisons than one expression can hold."""
+
+Request = dict[str, Any]
+Term = tuple[int, str]
+"""A comparison, with the number of its operators and of the `AND` before it."""
 
 
 class _Placeholders:
@@ -34,11 +42,35 @@ class _Placeholders:
         return f":{len(self._values) - 1}"
 
     def used_in(self, *expressions: str) -> dict[str, dict[str, Any]]:
-        """The request's names and values: DynamoDB refuses one that no expression uses."""
+        """The request's names and values: DynamoDB refuses one that no expression uses, and an empty set of them."""
         used = {found for text in expressions for found in re.findall(r"[#:]\d+", text)}
         names = {placeholder: name for name, placeholder in self._names.items() if placeholder in used}
         values = {f":{number}": value for number, value in enumerate(self._values) if f":{number}" in used}
-        return {"ExpressionAttributeNames": names, "ExpressionAttributeValues": values}
+        named: dict[str, dict[str, Any]] = {"ExpressionAttributeNames": names, "ExpressionAttributeValues": values}
+        return {member: those for member, those in named.items() if those}
+
+
+class _Condition:
+    """A condition expression in the making."""
+
+    def __init__(self) -> None:
+        self._terms: list[str] = []
+        self._operators = -1
+        self._characters = -5
+
+    def add(self, terms: Iterable[Term]) -> bool:
+        """Add these comparisons, all or none; whether they fit."""
+        added = list(islice(terms, _MOST_TERMS))
+        operators = self._operators + sum(cost for cost, _ in added)
+        characters = self._characters + sum(len(text) + 5 for _, text in added)
+        if operators > OPERATORS or characters > CHARACTERS:
+            return False
+        self._operators, self._characters = operators, characters
+        self._terms += (text for _, text in added)
+        return True
+
+    def __str__(self) -> str:
+        return " AND ".join(self._terms)
 
 
 def differing(before: Item, after: Item | None) -> list[str]:
@@ -48,47 +80,79 @@ def differing(before: Item, after: Item | None) -> list[str]:
     return [name for name in {**before, **after} if before.get(name) != after.get(name)]
 
 
-def write_request(
-    table: Table, raw: Item, before: Item, after: Item | None, by_leaf: bool
-) -> tuple[str, dict[str, Any]]:
-    """Operation and request that bring an item from `before` to `after` (None: delete it) if it still is `raw`.
+def removal(table: Table, raw: Item, by_leaf: bool) -> Request | None:
+    """The DeleteItem of an item if it still is `raw`, in the store's own notation; None where no one condition holds
+    all of it. `by_leaf` compares maps and lists member by member, for engines that cannot tell whether two maps are
+    equal."""
+    use, condition = _Placeholders(), _Condition()
+    compared = [name for name in _names(table, raw) if name not in table.key] or table.key
+    if not all(condition.add(_terms(use, raw, name, by_leaf)) for name in compared):
+        return None
+    return _request(table, raw, use, condition)
 
-    `raw` is `before` in the store's own notation. `by_leaf` compares maps and lists member by member, for engines
-    that cannot tell whether two maps are equal.
-    """
-    use = _Placeholders()
-    changed = differing(before, after)
-    compared = dict.fromkeys([*table.key, *changed, *raw, *table.columns])
-    request: dict[str, Any] = {
+
+def unchanged(table: Table, raw: Item, by_leaf: bool) -> Request:
+    """The ConditionCheck that an item still is `raw`, as far as one condition holds it."""
+    use, condition = _Placeholders(), _Condition()
+    _add_while_fit(use, condition, raw, _names(table, raw), by_leaf)
+    return _request(table, raw, use, condition)
+
+
+def update(table: Table, raw: Item, changed: Sequence[str], after: Item, by_leaf: bool) -> tuple[Request, int] | None:
+    """The UpdateItem that brings the attributes `changed` from `raw` to `after` if they still are as in `raw`, and how
+    many of them it brings there: the first that fit in one condition. None where not even the first does."""
+    use, condition = _Placeholders(), _Condition()
+    for name in table.key:  # an item that is gone must not be made anew
+        condition.add(_terms(use, raw, name, by_leaf))
+    fits = _add_while_fit(use, condition, raw, changed, by_leaf)
+    if not fits:
+        return None
+    those = {*changed, *table.key}
+    _add_while_fit(use, condition, raw, (name for name in _names(table, raw) if name not in those), by_leaf)
+    chosen = changed[:fits]
+    sets = [f"{use.name(name)}={use.value(after[name])}" for name in chosen if name in after]
+    removes = [use.name(name) for name in chosen if name not in after]
+    clauses = [("SET " + ",".join(sets)) if sets else "", ("REMOVE " + ",".join(removes)) if removes else ""]
+    return _request(table, raw, use, condition, " ".join(filter(None, clauses))), fits
+
+
+def _names(table: Table, raw: Item) -> dict[str, None]:
+    """What a condition on the whole item compares: its attributes, and the absence of declared ones."""
+    return dict.fromkeys([*table.key, *raw, *table.columns])
+
+
+def _request(table: Table, raw: Item, use: _Placeholders, condition: _Condition, changes: str = "") -> Request:
+    request: Request = {
         "TableName": table.name,
         "Key": {name: raw[name] for name in table.key},
-        "ConditionExpression": _joined(_terms(use, raw, compared, by_leaf)),
+        "ConditionExpression": str(condition),
     }
-    if after is not None:
-        request["UpdateExpression"] = _update(use, changed, after)
-    request |= use.used_in(request["ConditionExpression"], request.get("UpdateExpression", ""))
-    return ("DeleteItem" if after is None else "UpdateItem"), request
+    if changes:
+        request["UpdateExpression"] = changes
+    return request | use.used_in(request["ConditionExpression"], changes)
 
 
-def _update(use: _Placeholders, changed: list[str], after: Item) -> str:
-    sets = [f"{use.name(name)}={use.value(after[name])}" for name in changed if name in after]
-    removes = [use.name(name) for name in changed if name not in after]
-    clauses = [("SET " + ",".join(sets)) if sets else "", ("REMOVE " + ",".join(removes)) if removes else ""]
-    return " ".join(filter(None, clauses))
+def _add_while_fit(use: _Placeholders, condition: _Condition, raw: Item, names: Iterable[str], by_leaf: bool) -> int:
+    """Compare these attributes, in their order, as many as fit; how many."""
+    fit = 0
+    for name in names:
+        if not condition.add(_terms(use, raw, name, by_leaf)):
+            break
+        fit += 1
+    return fit
 
 
-def _terms(use: _Placeholders, raw: Item, compared: Iterable[str], by_leaf: bool) -> Iterator[tuple[int, str]]:
-    """Each comparison with the number of its operators."""
-    for name in compared:
-        if name not in raw:
-            yield 2, f"attribute_not_exists({use.name(name)})"
-        elif by_leaf:
-            yield from _leaves(use, use.name(name), raw[name])
-        else:
-            yield 2, f"{use.name(name)}={use.value(raw[name])}"
+def _terms(use: _Placeholders, raw: Item, name: str, by_leaf: bool) -> Iterator[Term]:
+    """The comparisons that an attribute is as in `raw`."""
+    if name not in raw:
+        yield 2, f"attribute_not_exists({use.name(name)})"
+    elif by_leaf:
+        yield from _leaves(use, use.name(name), raw[name])
+    else:
+        yield 2, f"{use.name(name)}={use.value(raw[name])}"
 
 
-def _leaves(use: _Placeholders, path: str, value: Value) -> Iterator[tuple[int, str]]:
+def _leaves(use: _Placeholders, path: str, value: Value) -> Iterator[Term]:
     """Comparisons of a value's members, at any depth, and of how many there are."""
     ((tag, content),) = value.items()
     if tag not in ("M", "L"):
@@ -103,16 +167,3 @@ def _leaves(use: _Placeholders, path: str, value: Value) -> Iterator[tuple[int, 
     else:
         for position, member in enumerate(content):
             yield from _leaves(use, f"{path}[{position}]", member)
-
-
-def _joined(terms: Iterable[tuple[int, str]]) -> str:
-    """As many of the comparisons, in their order, as one expression may hold."""
-    joined: list[str] = []
-    operators = characters = 0
-    for cost, term in terms:
-        operators += cost
-        characters += len(term) + 5
-        if operators > OPERATORS or characters > CHARACTERS:
-            break
-        joined.append(term)
-    return " AND ".join(joined)

@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from ...errors import UnreadableValueError
 from ...rows import canonical_number
 
 DEPTH = 32
@@ -121,7 +122,7 @@ def number_fault(text: Any) -> tuple[str | None, int]:
         return f"is a number of {len(text)} characters", 0
     try:
         plain = canonical_number(_bounded(text)).lstrip("-")
-    except (ArithmeticError, ValueError):
+    except (ArithmeticError, ValueError, UnreadableValueError):
         return f"is no number that DynamoDB holds: {text[:60]!r}", 0
     whole, _, fraction = plain.partition(".")
     digits = len((whole + fraction).strip("0"))

@@ -17,10 +17,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ...errors import StoreRejectedError
 from ...model import Table
-from .. import Conflict, Description, Outcome, Share, key_text
+from .. import Conflict, Description, Outcome, Refused, Share, key_text
 from . import limits, tables
 from .items import Item, Layout, canonical_item, canonical_text
 from .pages import Pages
+from .settle import Left, settle
 from .together import Row, settle_together
 from .wire import Wire, translated
 from .writes import Writer, key_bytes
@@ -44,7 +45,6 @@ class DynamoDBStore:
     writers = 4
 
     def __init__(self, client: DynamoDBClient) -> None:
-        self.client = client
         self.client = client
         """The boto3 client that the store was made with."""
         self._wire = Wire(client)
@@ -95,26 +95,25 @@ class DynamoDBStore:
         """Write rows that must not exist yet. One that exists and is equal counts as written, else it is a conflict."""
         layout, outcome = Layout(table), Outcome()
         items = layout.encode(rows)
-        there = self._writer.insert(layout, items, outcome)
+        there, refused = self._writer.insert(layout, items, outcome)
+        left = Left(refused=refused)
         if there:
             keys = [layout.key(items[position]) for position in there]
             found = {
                 key_bytes(layout, item): canonical_item(item) for item in self._writer.fetch(layout, keys, outcome)
             }
-            left = {
+            left.conflicts = {
                 position: ("a row with this key is there, with other content", now)
                 for position in there
                 if (now := found.get(key_bytes(layout, items[position]))) != items[position]
             }
-        else:
-            left = {}
         return _concluded(outcome, table, rows, left)
 
     def change(self, table: Table, rows: pa.Table, before: pa.Table) -> Outcome:
         """Bring rows from `before` to their new content, each only if it still is as before."""
         layout, outcome = Layout(table), Outcome()
         after: list[Item | None] = [*layout.encode(rows)]
-        left = self._writer.settle(layout, layout.encode(before), after, outcome)
+        left = settle(self._writer, layout, layout.encode(before), after, outcome)
         return _concluded(outcome, table, rows, left)
 
     def together(self, shares: Sequence[Share]) -> list[Outcome]:
@@ -140,7 +139,7 @@ class DynamoDBStore:
     def remove(self, table: Table, rows: pa.Table) -> Outcome:
         """Delete rows, each only if it still is as given; an absent row counts as done."""
         layout, outcome = Layout(table), Outcome()
-        left = self._writer.settle(layout, layout.encode(rows), [None] * rows.num_rows, outcome)
+        left = settle(self._writer, layout, layout.encode(rows), [None] * rows.num_rows, outcome)
         return _concluded(outcome, table, rows, left)
 
     @contextmanager
@@ -188,15 +187,22 @@ def client(
     )
 
 
-def _concluded(outcome: Outcome, table: Table, rows: pa.Table, left: dict[int, tuple[str, Item | None]]) -> Outcome:
-    """The outcome of a batch of which the rows at these positions were left alone."""
-    outcome.written = rows.num_rows - len(left)
-    if left:
-        planned = rows.take(list(left))
-        with duckdb.connect() as connection:
-            keys = connection.from_arrow(planned).project(key_text(table.key)).fetchall()
-        outcome.conflicts = [
-            Conflict(key=key, reason=reason, found=None if found is None else canonical_text(found))
-            for (key,), (reason, found) in zip(keys, left.values(), strict=True)
-        ]
+def _concluded(outcome: Outcome, table: Table, rows: pa.Table, left: Left) -> Outcome:
+    """The outcome of a batch of which these rows were not written."""
+    outcome.written = rows.num_rows - len(left.conflicts) - len(left.refused)
+    keys = _key_texts(table, rows, [*left.conflicts, *left.refused])
+    outcome.conflicts = [
+        Conflict(key=keys[position], reason=reason, found=None if found is None else canonical_text(found))
+        for position, (reason, found) in left.conflicts.items()
+    ]
+    outcome.refused = [Refused(key=keys[position], reason=said) for position, said in left.refused.items()]
     return outcome
+
+
+def _key_texts(table: Table, rows: pa.Table, positions: list[int]) -> dict[int, str]:
+    """The keys of the rows at these positions, as text."""
+    if not positions:
+        return {}
+    with duckdb.connect() as connection:
+        keys = connection.from_arrow(rows.take(positions)).project(key_text(table.key)).fetchall()
+    return {position: key for position, (key,) in zip(positions, keys, strict=True)}

@@ -1,7 +1,8 @@
 """Rows of several tables in one transaction: a `TransactWriteItems` a unit, several at once.
 
 What is there is read first; the transaction is conditional on it. One that is cancelled because a condition did not
-hold is decided by reading again, so that a transaction whose answer was lost counts as what it did.
+hold is decided by reading again, so that a transaction whose answer was lost counts as what it did. A transaction has
+one action a row: a change that one update has no room for is left alone, with its unit.
 """
 
 from __future__ import annotations
@@ -14,14 +15,18 @@ from typing import Any
 import orjson
 
 from ...errors import StoreRejectedError
-from .. import ELSEWHERE, Outcome
-from .expressions import ASSIGNMENTS, differing, write_request
+from .. import ELSEWHERE, REFUSED_ELSEWHERE, Outcome
+from .expressions import differing, removal, unchanged, update
 from .items import Item, Layout, canonical_item
+from .settle import CHANGED, GONE, SETTLE_TRIES, TOO_WIDE, Left
 from .wire import TRANSIENT_CODES, RejectedError
-from .writes import SETTLE_TRIES, Writer, key_bytes
+from .writes import ROW_CODES, Writer, key_bytes
 
 ACTIONS = 100
 """Rows a transaction: AWS's limit."""
+TOO_WIDE_FOR_ONE = (
+    "more of its attributes are to be changed than one update has room for, and a transaction has one a row"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,30 +47,31 @@ class Row:
         return self.layout.table.name, key_bytes(self.layout, self.item)
 
 
-Left = dict[int, tuple[str, Item | None]]
-"""By position, why a row was left alone, and what was found."""
-
-
 def settle_together(writer: Writer, units: Iterable[Sequence[Row]], shares: int, outcome: Outcome) -> list[Left]:
     """Write each unit whole or not at all; what was left alone, by share.
 
     Raises `StoreRejectedError` for a unit that is too large for a transaction."""
-    left: list[Left] = [{} for _ in range(shares)]
+    left = [Left() for _ in range(shares)]
     pending = list(units)
     _check_size(pending)
     for tries in range(SETTLE_TRIES):
         found = _fetch(writer, pending, outcome)
         ready: list[tuple[Sequence[Row], list[dict[str, Any]]]] = []
         for unit in pending:
-            wrong = {row: said for row in unit if (said := _wrong(row, found.get(row.key))) is not None}
+            made = {row: _action(row, found.get(row.key), by_leaf=tries > 0) for row in unit}
+            wrong = {row: said for row, said in made.items() if isinstance(said, str)}
+            actions = [action for action in made.values() if not isinstance(action, str)]
             if wrong:
                 _leave(left, unit, wrong, found)
-                continue
-            actions = [_action(row, found.get(row.key), by_leaf=tries > 0) for row in unit]
-            if any("ConditionCheck" not in action for action in actions):
+            elif any("ConditionCheck" not in action for action in actions):
                 ready.append((unit, actions))
         done = writer.each(ready, outcome, lambda job, counted: _transact(writer, *job, counted))
-        pending = [unit for (unit, _), written in zip(ready, done, strict=True) if not written]
+        pending = []
+        for (unit, _), written in zip(ready, done, strict=True):
+            if isinstance(written, RejectedError):
+                _refuse(left, unit, written)
+            elif not written:
+                pending.append(unit)
         if not pending:
             break
     for unit in pending:
@@ -89,7 +95,17 @@ def _leave(
     """Note that a unit is left alone, and what is there."""
     for row in unit:
         now = found.get(row.key)
-        left[row.share][row.position] = said.get(row, ELSEWHERE), None if now is None else canonical_item(now)
+        left[row.share].conflicts[row.position] = (
+            said.get(row, ELSEWHERE),
+            None if now is None else canonical_item(now),
+        )
+
+
+def _refuse(left: list[Left], unit: Sequence[Row], error: RejectedError) -> None:
+    """Note that DynamoDB refused a unit: the rows that it names, or all where it names none."""
+    named = [code in ROW_CODES for code in error.reasons] or [True] * len(unit)
+    for row, refused in zip(unit, named, strict=True):
+        left[row.share].refused[row.position] = str(error) if refused else REFUSED_ELSEWHERE
 
 
 def _fetch(writer: Writer, units: Iterable[Sequence[Row]], outcome: Outcome) -> dict[tuple[str, bytes], Item]:
@@ -105,26 +121,12 @@ def _fetch(writer: Writer, units: Iterable[Sequence[Row]], outcome: Outcome) -> 
     return found
 
 
-def _wrong(row: Row, raw: Item | None) -> str | None:
-    """Why the row may not be written, if it may not."""
-    now = None if raw is None else canonical_item(raw)
-    if now == row.after:
-        return None
-    if row.before is None:
-        return None if now is None else "a row with this key is there, with other content"
-    if now is None:  # and it was to be changed
-        return "it is gone"
-    if now != row.before:
-        return "it has changed since it was planned"
-    if row.after is not None and len(differing(row.before, row.after)) > ASSIGNMENTS:
-        return f"more than {ASSIGNMENTS} attributes differ, too many for one update"
-    return None
-
-
-def _action(row: Row, raw: Item | None, by_leaf: bool) -> dict[str, Any]:
-    """The transaction's action for a row that may be written, or that holds its new content already."""
+def _action(row: Row, raw: Item | None, by_leaf: bool) -> dict[str, Any] | str:
+    """The transaction's action for a row that may be written, or that holds its new content already; else why it may
+    not."""
     table = row.layout.table
-    if raw is None:
+    now = None if raw is None else canonical_item(raw)
+    if raw is None or now is None:
         absent = {
             "TableName": table.name,
             "ConditionExpression": "attribute_not_exists(#k)",
@@ -132,16 +134,26 @@ def _action(row: Row, raw: Item | None, by_leaf: bool) -> dict[str, Any]:
         }
         if row.after is None:
             return {"ConditionCheck": {**absent, "Key": row.layout.key(row.item)}}
-        return {"Put": {**absent, "Item": row.after}}
-    now = canonical_item(raw)
+        return GONE if row.before is not None else {"Put": {**absent, "Item": row.after}}
     if now == row.after:  # it has to stay so while the others are written
-        return {"ConditionCheck": write_request(table, raw, now, None, by_leaf)[1]}
-    operation, request = write_request(table, raw, now, row.after, by_leaf)
-    return {operation.removesuffix("Item"): request}
+        return {"ConditionCheck": unchanged(table, raw, by_leaf)}
+    if row.before is None:
+        return "a row with this key is there, with other content"
+    if now != row.before:
+        return CHANGED
+    if row.after is None:
+        request = removal(table, raw, by_leaf)
+        return TOO_WIDE if request is None else {"Delete": request}
+    changed = differing(now, row.after)
+    made = update(table, raw, changed, row.after, by_leaf)
+    return TOO_WIDE_FOR_ONE if made is None or made[1] < len(changed) else {"Update": made[0]}
 
 
-def _transact(writer: Writer, unit: Sequence[Row], actions: list[dict[str, Any]], outcome: Outcome) -> bool:
-    """Send the transaction, again while others are in its way; False if a condition did not hold."""
+def _transact(
+    writer: Writer, unit: Sequence[Row], actions: list[dict[str, Any]], outcome: Outcome
+) -> bool | RejectedError:
+    """Send the transaction, again while others are in its way; False if a condition did not hold, the error if DynamoDB
+    refused it for one of its rows, or for its size."""
     tables = " and ".join(dict.fromkeys(row.layout.table.name for row in unit))
     body = orjson.dumps({"TransactItems": actions})
     backoff = writer.wire.backoff()
@@ -150,10 +162,14 @@ def _transact(writer: Writer, unit: Sequence[Row], actions: list[dict[str, Any]]
             writer.wire.call("TransactWriteItems", tables, body, outcome)
             return True
         except RejectedError as error:
+            if error.code in ROW_CODES:
+                return error
             if error.code != "TransactionCanceled":
                 raise
             if "ConditionalCheckFailed" in error.reasons:
                 return False
+            if any(reason in ROW_CODES for reason in error.reasons):
+                return error
             if not any(reason in TRANSIENT_CODES for reason in error.reasons):
                 raise
             outcome.retries += 1

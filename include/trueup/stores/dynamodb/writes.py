@@ -2,25 +2,26 @@
 
 New rows go 25 a request as PartiQL `INSERT`s: they refuse a key that is there, at the price of a plain put (a
 transaction costs twice as much). Endpoints without PartiQL, or credentials that may not use it, get one conditional
-`PutItem` a row. Changed and removed rows are read first and then written on the condition that they are still so.
+`PutItem` a row. `settle.py` has the rows that are changed and removed.
 """
 
 from __future__ import annotations
 
+import base64
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from functools import lru_cache
+from secrets import randbits, token_bytes, token_hex
 from typing import Any, TypeVar
 
 import orjson
 
 from ...errors import StoreUnavailableError
 from .. import Outcome
-from .expressions import ASSIGNMENTS, differing, write_request
-from .items import Item, Layout, canonical_item, canonical_value
+from .items import Item, Layout, Value, canonical_value
 from .wire import TRANSIENT_CODES, RejectedError, Wire
 
 logger = logging.getLogger(__name__)
@@ -28,13 +29,17 @@ logger = logging.getLogger(__name__)
 STATEMENTS = 25
 """INSERTs a request: AWS's limit."""
 STATEMENT_CHARS = 8192
+BATCH_BYTES = 4 * 1024 * 1024
+"""JSON of the rows in one request of INSERTs, at most: a row that is larger goes alone."""
 GET_KEYS = 100
-"""Keys a BatchGetItem: AWS's limit."""
+"""Keys a BatchGetItem: AWS's limit. It answers with 16 MB at most, and names the keys that it left."""
 PROBE_ATTEMPTS = 3
 INVALID_CODES = ("Validation", "ValidationError")
 """Codes by which a request, and a statement of one, is called invalid."""
-SETTLE_TRIES = 5
-"""How often a row is read and tried again while somebody else keeps changing it."""
+NO_STATEMENTS = ("AccessDenied", "UnknownOperation", "UnsupportedOperation", "NotImplemented")
+"""Codes by which an endpoint has no PartiQL, or credentials may not use it."""
+ROW_CODES = (*INVALID_CODES, "ItemCollectionSizeLimitExceeded")
+"""Codes by which a write of one row is refused for what the row is; others would be taken."""
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -73,40 +78,53 @@ class Writer:
                     backoff.pause("BatchGetItem", table, f"{len(wanted)} keys left unprocessed")
         return found
 
-    def insert(self, layout: Layout, items: list[Item], outcome: Outcome) -> list[int]:
-        """Put items whose keys must not be there yet. Returns the positions of those whose keys are there."""
+    def insert(self, layout: Layout, items: list[Item], outcome: Outcome) -> tuple[list[int], dict[int, str]]:
+        """Put items whose keys must not be there yet. Returns the positions of those whose keys are there, and by
+        position what DynamoDB says of those that it refuses."""
         table = layout.table.name
-        rest = list(range(len(items)))
         there: list[int] = []
-        with self._probe:
-            candidate = next((position for position in rest if statement(table, tuple(items[position]))), None)
-            if table not in self._statements_work and candidate is not None:
-                rest.remove(candidate)
-                if not self._put(layout, items[candidate], outcome):
-                    there.append(candidate)
-                self._try_statement(layout, items[candidate])
         single: list[int] = []
         batched: list[int] = []
-        works = self._statements_work.get(table, False)
-        for position in rest:
-            (batched if works and statement(table, tuple(items[position])) else single).append(position)
-        for start in range(0, len(batched), STATEMENTS):
-            self._insert_statements(layout, items, batched[start : start + STATEMENTS], outcome, there, single)
+        first, works = self._find_out(layout, items, outcome)
+        for position in range(len(items)):
+            if position not in first:
+                (batched if works and statement(table, tuple(items[position])) else single).append(position)
+        for batch in batches(items, batched, STATEMENTS, BATCH_BYTES):
+            self._insert_statements(layout, items, batch, outcome, there, single)
         put = self.each(single, outcome, lambda position, counted: self._put(layout, items[position], counted))
-        return there + [position for position, written in zip(single, put, strict=True) if not written]
+        answers = {**first, **dict(zip(single, put, strict=True))}
+        refused = {position: str(said) for position, said in answers.items() if isinstance(said, RejectedError)}
+        return there + [position for position, said in answers.items() if said is False], refused
 
-    def _put(self, layout: Layout, item: Item, outcome: Outcome) -> bool:
-        """Put one item unless its key is there; False if it is."""
+    def _find_out(
+        self, layout: Layout, items: list[Item], outcome: Outcome
+    ) -> tuple[dict[int, bool | RejectedError], bool]:
+        """Whether INSERT serves on this table; where it is not known yet, the first item is put to find out."""
+        table = layout.table.name
+        with self._probe:
+            if table not in self._statements_work:
+                candidate = next((n for n, item in enumerate(items) if statement(table, tuple(item))), None)
+                if candidate is not None:
+                    done = self._put(layout, items[candidate], outcome)
+                    if not isinstance(done, RejectedError):
+                        self._try_statement(layout, items[candidate])
+                    return {candidate: done}, self._statements_work.get(table, False)
+            return {}, self._statements_work.get(table, False)
+
+    def _put(self, layout: Layout, item: Item, outcome: Outcome) -> bool | RejectedError:
+        """Put one item unless its key is there; False if it is, the error if DynamoDB refuses the item."""
         request = {
             "TableName": layout.table.name,
             "Item": item,
             "ConditionExpression": "attribute_not_exists(#k)",
             "ExpressionAttributeNames": {"#k": layout.table.key[0]},
         }
-        return self._conditional("PutItem", layout, request, outcome)
+        return self.conditional("PutItem", layout, request, outcome)
 
-    def _conditional(self, operation: str, layout: Layout, request: dict[str, Any], outcome: Outcome) -> bool:
-        """Send a conditional write; False if its condition did not hold."""
+    def conditional(
+        self, operation: str, layout: Layout, request: dict[str, Any], outcome: Outcome
+    ) -> bool | RejectedError:
+        """Send a conditional write; False if its condition did not hold, the error if DynamoDB refused this one row."""
         try:
             self.wire.call(operation, layout.table.name, orjson.dumps(request), outcome)
             return True
@@ -115,27 +133,51 @@ class Writer:
                 return False
             written = request.get("Item") or request["Key"]
             key = {name: written.get(name) for name in layout.table.key}
-            raise RejectedError(error.code, f"{error} (the row with key {key})") from error
+            said = RejectedError(error.code, f"{error} (the row with key {key})")
+            if error.code in ROW_CODES:
+                return said
+            raise said from error
 
     def _try_statement(self, layout: Layout, item: Item) -> None:
-        """Find out and remember whether INSERT works on this table and refuses a key that is there.
+        """Find out and remember whether INSERT refuses a key that is there; the item's key is.
 
-        What is there under the item's key is inserted again: that does no harm even where INSERT overwrites.
+        It is asked in a transaction with an update of a row that is not there, so that nothing is written, whatever the
+        engine makes of the INSERT and whoever deletes the row meanwhile. What passes (throttling) says nothing.
         """
         table = layout.table.name
-        for present in self.fetch(layout, [layout.key(item)]):
-            request = {"Statement": statement(table, tuple(present)), "Parameters": list(present.values())}
-            if request["Statement"] is None:
+        nobody = [_another(value) for value in layout.key(item).values()]
+        where = " AND ".join(f'"{name}" = ?' for name in layout.table.key)
+        body = orjson.dumps(
+            {
+                "TransactStatements": [
+                    {"Statement": statement(table, tuple(item)), "Parameters": list(item.values())},
+                    {
+                        "Statement": f'UPDATE "{table}" SET "trueup" = ? WHERE {where} AND "trueup" = ?',
+                        "Parameters": [{"S": "x"}, *nobody, {"S": "x"}],
+                    },
+                ]
+            }
+        )
+        try:
+            self.wire.call("ExecuteTransaction", table, body, attempts=PROBE_ATTEMPTS)
+            said = "an update of a row that is not there went well"
+        except StoreUnavailableError:
+            return
+        except RejectedError as error:
+            if error.reasons[:1] in (("DuplicateItem",), ("ConditionalCheckFailed",)):
+                self._statements_work[table] = True
                 return
-            try:
-                body = orjson.dumps({"Statements": [request]})
-                answer = self.wire.call("BatchExecuteStatement", table, body, attempts=PROBE_ATTEMPTS)
-                said = _statement_code(answer["Responses"][0])
-            except (RejectedError, StoreUnavailableError) as error:
-                said = str(error)
-            self._statements_work[table] = said == "DuplicateItem"
-            if said != "DuplicateItem":
-                logger.info("rows of table %r are put one by one: PartiQL's INSERT does not serve: %s", table, said)
+            if any(reason in TRANSIENT_CODES for reason in error.reasons):
+                return
+            if error.reasons and not self.fetch(layout, [layout.key(item)]):
+                return  # somebody has deleted the row meanwhile: the next one tells
+            said = str(error)
+        self._do_without(table, said)
+
+    def _do_without(self, table: str, said: str) -> None:
+        """Put the rows of this table one by one from now on."""
+        self._statements_work[table] = False
+        logger.info("rows of table %r are put one by one: PartiQL's INSERT does not serve: %s", table, said)
 
     def _insert_statements(
         self, layout: Layout, items: list[Item], batch: list[int], outcome: Outcome, there: list[int], single: list[int]
@@ -152,7 +194,7 @@ class Writer:
                 code = _statement_code(response)
                 if code == "DuplicateItem":
                     there.append(position)
-                elif code in INVALID_CODES:
+                elif code in ROW_CODES:
                     single.append(position)
                 elif code in TRANSIENT_CODES:
                     again.append(position)
@@ -179,43 +221,10 @@ class Writer:
             return responses
         except RejectedError as error:
             if error.code not in INVALID_CODES:
-                raise
-            return [{"Error": {"Code": error.code, "Message": str(error)}} for _ in items]
-
-    def settle(
-        self, layout: Layout, before: list[Item], after: list[Item | None], outcome: Outcome
-    ) -> dict[int, tuple[str, Item | None]]:
-        """Bring items from `before` to `after` (None: removed), each only if it still is as `before`.
-
-        Returns, by position, why an item was left alone and what was found. Attributes that are the same before and
-        after are not touched. The condition is made of what was just read, in the store's own notation; where it fails
-        although the item reads the same again, the engine may not know equal maps, and they are compared by member.
-        """
-        left: dict[int, tuple[str, Item | None]] = {}
-        pending = list(range(len(before)))
-        for tries in range(SETTLE_TRIES):
-            keys = (layout.key(before[position]) for position in pending)
-            found = {key_bytes(layout, item): item for item in self.fetch(layout, keys, outcome)}
-            ready: list[tuple[int, str, dict[str, Any]]] = []
-            for position in pending:
-                old, new = before[position], after[position]
-                raw = found.get(key_bytes(layout, old))
-                now = None if raw is None else canonical_item(raw)
-                if now == new:
-                    continue
-                if raw is None or now != old:
-                    left[position] = "it is gone" if raw is None else "it has changed since it was planned", now
-                elif len(differing(old, new)) > ASSIGNMENTS:
-                    left[position] = f"more than {ASSIGNMENTS} attributes differ, too many for one update", now
-                else:
-                    ready.append((position, *write_request(layout.table, raw, old, new, by_leaf=tries > 0)))
-            written = self.each(
-                ready, outcome, lambda write, counted: self._conditional(write[1], layout, write[2], counted)
-            )
-            pending = [write[0] for write, done in zip(ready, written, strict=True) if not done]
-            if not pending:
-                return left
-        return left | {position: ("it keeps changing", before[position]) for position in pending}
+                if error.code not in NO_STATEMENTS:
+                    raise
+                self._do_without(table, str(error))
+            return [{"Error": {"Code": INVALID_CODES[0], "Message": str(error)}} for _ in items]
 
     def each(self, jobs: list[Job], outcome: Outcome, write: Callable[[Job, Outcome], Result]) -> list[Result]:
         """The results of `write` on each job, several at once. When one raises, the others are over before it does."""
@@ -232,6 +241,40 @@ class Writer:
 def key_bytes(layout: Layout, item: Item) -> bytes:
     """An item's key in canonical form, to find the item by."""
     return orjson.dumps([canonical_value(item[name]) for name in layout.table.key])
+
+
+def batches(items: list[Item], positions: list[int], most: int, size: int) -> Iterator[list[int]]:
+    """The positions in batches of at most so many, whose items have at most so many bytes of JSON together."""
+    batch: list[int] = []
+    bytes_ = 0
+    for position in positions:
+        length = _length(items[position])
+        if batch and (len(batch) == most or bytes_ + length > size):
+            yield batch
+            batch, bytes_ = [], 0
+        batch.append(position)
+        bytes_ += length
+    if batch:
+        yield batch
+
+
+def _length(item: Item) -> int:
+    """The characters of an item's JSON, or thereabouts: text and documents decide."""
+    length = 0
+    for value in item.values():
+        for content in value.values():
+            if isinstance(content, str):
+                length += len(content)
+            elif isinstance(content, list | dict):
+                length += len(orjson.dumps(content))
+    return length
+
+
+def _another(value: Value) -> Value:
+    """A key value of the same type that no row has: nobody guesses it."""
+    ((tag, _),) = value.items()
+    content = {"S": token_hex(16), "N": str(randbits(120)), "B": base64.b64encode(token_bytes(16)).decode()}[tag]
+    return {tag: content}
 
 
 @lru_cache(maxsize=10_000)
