@@ -6,6 +6,7 @@ without `with`, call `stop()`.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import platform
 import shutil
@@ -121,7 +122,12 @@ def find_dynoxide(home: Path) -> Path | None:
         str(home / "npm"),
         f"{package}@{DYNOXIDE_VERSION}",
     ]
-    done = subprocess.run(install, check=False, capture_output=True, text=True, timeout=300)
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "npm.lock").open("a") as lock:  # two processes in one folder would be in each other's way
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if binary.is_file():
+            return binary
+        done = subprocess.run(install, check=False, capture_output=True, text=True, timeout=300)
     if done.returncode or not binary.is_file():
         raise StoreRejectedError(f"npm could not install {package}@{DYNOXIDE_VERSION}: {done.stderr.strip()[-500:]}")
     return binary
