@@ -4,7 +4,8 @@ Each run in mode apply publishes, with its plan, `base/<target>/p<partition>.par
 that the migration writes of that row; `place`, whose remainder is the row's partition; `added`, whether Trueup added
 the row; `there`: `seen` (the row was there with that content), `planned` (this run means to write it), `no` (neither,
 or it is to be removed). A key has a row for each content that is Trueup's: what this run found and what it plans. A row
-whose hash is none of its key's is somebody else's work.
+whose hash is none of its key's is somebody else's work. What a run wrote and then found otherwise than planned is in the
+files of its proof (`verify.py`), and is Trueup's, too.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from . import duck
 from .errors import ArtifactError
@@ -26,7 +28,7 @@ from .stores import arrow_schema
 
 log = logging.getLogger(__name__)
 
-_BASE, _COVERED = own("base"), own("covered")
+_BASE, _COVERED, _READ_BACK = own("base"), own("covered"), own("read_back")
 
 _SCHEMA = pa.schema(
     {KEY: pa.string(), "hash": pa.string(), "place": pa.uint64(), "added": pa.bool_(), "there": pa.string()}
@@ -88,11 +90,38 @@ def relate(
         f"CREATE TEMP TABLE {name} AS SELECT {KEY}, hash, place, added, {there} AS there FROM {_BASE} "
         f"WHERE place % {run.partitions} = {partition}"
     )
+    if about is not None and found:
+        _relate_read_back(connection, run, about, target, scratch)
+        connection.execute(
+            f"INSERT INTO {name} SELECT b.{KEY}, p.hash, any_value(b.place), bool_or(b.added), true FROM {name} b "
+            f"JOIN {_READ_BACK} p ON b.{KEY} = p.key GROUP BY b.{KEY}, p.hash"
+        )
     connection.execute(
         f"CREATE TEMP TABLE {keys} AS SELECT {KEY}, list(hash) AS hashes, bool_or(added) AS added, "
         f"bool_or(there) AS there FROM {name} GROUP BY {KEY}"
     )
     return found
+
+
+def _relate_read_back(
+    connection: duckdb.DuckDBPyConnection, run: Run, about: dict[str, Any], target: Target, scratch: Path
+) -> None:
+    """The table `_READ_BACK` (key, hash): rows that the previous run wrote, and that it then found otherwise than planned, as
+    when a trigger changes what is written. What a run wrote is its own, though its proof failed: nobody else's work."""
+    folder = run.workspace.run(about["run"])
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {_READ_BACK} (key VARCHAR, hash VARCHAR)")
+    for phase in run.migration.phases:
+        of_target = tuple(f"proof/{output.name}/" for output in phase.outputs if output.target == target.id)
+        for manifest in folder.manifests(f"verify/{phase.id}"):
+            for file in manifest.files:
+                if file.path.startswith(of_target) and file.rows:
+                    local = folder.fetch(file, scratch)
+                    if "hash" in pq.read_schema(local).names:  # proofs of the first release have none
+                        rows = duck.parquet([local], None)
+                        connection.execute(
+                            f"INSERT INTO {_READ_BACK} SELECT DISTINCT key, hash FROM ({rows}) "
+                            "WHERE kind = 'different' AND written AND hash IS NOT NULL"
+                        )
 
 
 def _files(run: Run, about: dict[str, Any], target: Target, partition: int, scratch: Path) -> list[Path]:

@@ -11,9 +11,10 @@ from typing import Any
 
 import pandas as pd
 
-from . import duck, gate
+from . import duck, gate, left_alone
 from .counts import CONFLICT, MISSING
 from .gate import BUDGETS, GateResult, budget_suite
+from .model import Phase
 from .names import KEY, VERB
 from .plan_files import DRIFT, REJECTS, REMOVE, plan_schema, planned
 from .run import Run
@@ -40,6 +41,16 @@ def judge(run: Run, phases: list[dict[str, Any]], drift_checked: bool | None) ->
         BUDGETS[option][1]: _words(run, option, figures, phases) for option in limits if BUDGETS[option][1] in over
     }
     return result, words
+
+
+def judge_left_alone(run: Run, phase: Phase, proofs: list[dict[str, Any]]) -> list[GateResult]:
+    """Judge the rows that were left alone by the phases so far, as their proofs say; nothing where any number may be."""
+    if run.max_left_alone is None:
+        return []
+    found = sum(p["left_alone"] for p in left_alone.last(proofs))
+    frame = pd.DataFrame([{"_key": phase.id, "source_rows": sum(p["compared"] for p in proofs), "left_alone": found}])
+    suite = partial(budget_suite, {"max_left_alone": run.max_left_alone})
+    return [gate.evaluate(suite, [frame], gate="budget", phase=phase.id)]
 
 
 def _limits(run: Run) -> dict[str, float]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from . import budgets, duck, examples, gate, statements
+from . import budgets, duck, examples, gate, left_alone, statements
 from .casting import in_suites
 from .counts import phase_counts
 from .errors import GateError
@@ -21,7 +21,7 @@ from .names import KEY, SOURCE_KEY, VERB
 from .plan import plan_hash
 from .plan_files import FINDINGS, REJECTS, REMOVE, VERBS, plan_schema, planned
 from .run import Run
-from .verify import proof
+from .verify import KINDS, proof
 from .workspace import Artifact
 
 _VERB_IN_SUITES = "_verb"
@@ -123,13 +123,15 @@ def phase_gate(run: Run, phase: Phase) -> list[dict[str, Any]]:
             )
         run.folder.write(f"proof/{phase.id}.json", json.dumps(found, indent=1))
         result = gate.evaluate(proof_suite, [_proof_frame(found)], gate="proof", phase=phase.id, key="phase")
-        looked = any(p[n] for p in found for n in ("compared", "missing", "different", "unverified"))
+        looked = any(p[n] for p in found for n in ("compared", "missing", "different", "unverified", "moved_on"))
         if not looked and not (phase.allow_empty or run.options.window is not None or run.undoes is not None):
             errors = [*result.errors, "no row was compared, so nothing is proven"]
             result = replace(result, passed=False, errors=errors)
         if any(p["missing"] or p["different"] for p in found):
             result = replace(result, errors=[*result.errors, *refusals(run, phase)])
-        _judge(run, f"phase-{phase.id}", [result])
+        so_far = [p for each in run.phases[: run.phases.index(phase) + 1] for p in proof(run, each) or []]
+        results = [result, *budgets.judge_left_alone(run, phase, so_far)]
+        _judge(run, f"phase-{phase.id}", results, left_alone.words(so_far))
     return [{name: value for name, value in p.items() if name != "examples"} for p in found]
 
 
@@ -168,10 +170,8 @@ def validate(run: Run) -> dict[str, Any]:
             results.append(whole)
             if answers := statements.answer(run):
                 results.append(gate.evaluate(statement_suite, [pd.DataFrame(answers)], gate="statements", key="title"))
-        _judge(run, "validate", results)
-    # a later phase's proof includes the earlier phases' rows of the same target
-    last = {p["target_table"]: p for p in proofs}.values()
-    return {name: sum(p[name] for p in last) for name in ("compared", "missing", "different", "extra", "unverified")}
+        _judge(run, "validate", results, left_alone.words(proofs))
+    return {name: sum(p[name] for p in left_alone.last(proofs)) for name in ("compared", *KINDS)}
 
 
 def _judge(run: Run, name: str, results: list[GateResult], words: Mapping[str, str] | None = None) -> None:

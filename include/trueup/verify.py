@@ -1,7 +1,10 @@
 """Verify: the target is read back and compared with the plan, every row, both ways.
 
-A row that is missing or different is read again, backing off, before it is believed; what could not be read is
-`unverified`, and never a success. Rows that apply left alone as conflicts are not expected to be as planned.
+Proven is about the rows that should be, not about those that were tried: a planned row that is absent is `missing`,
+whatever the reason. A row that is there and was left alone, since somebody else changed it, is `left_alone`: an
+exception. A row that the plan did not mean to write, or of which only columns that the migration does not own changed,
+has `moved_on`, and is neither. A row that is missing or different is read again, backing off, before it is believed;
+what could not be read is `unverified`, and never a success.
 """
 
 from __future__ import annotations
@@ -15,10 +18,23 @@ import duckdb
 import pyarrow as pa
 
 from . import duck
+from .base import row_hash
 from .errors import StoreUnavailableError
 from .model import Output, Phase, Target
-from .names import ASKED, EXPECTED, FOUND, GONE, KEY, NOW, VERB, own
-from .plan_files import DRIFT, TO_BE_GONE, differs, plan_schema, planned, should_schema, struct
+from .names import ASKED, EXPECTED, FOUND, GONE, KEY, MISTYPED, NOW, VERB, own
+from .plan_files import (
+    ADD,
+    CHANGE,
+    DRIFT,
+    KEEP,
+    TO_BE_GONE,
+    differ,
+    differs,
+    plan_schema,
+    planned,
+    should_schema,
+    struct,
+)
 from .run import Run
 from .snapshot import files_of, source_schema
 from .stores import arrow_schema, key_text
@@ -31,6 +47,11 @@ REREAD_AFTER = (0.25, 0.5, 1.0)
 REREAD_ROWS = 5_000
 """Rows that are read again at once."""
 EXAMPLES = 20
+KINDS = ("missing", "different", "unverified", "left_alone", "moved_on", "extra")
+"""What may be said of a row that is not as planned, the worst first."""
+AGAIN = ("missing", "different")
+"""The kinds that are read again before they are believed."""
+ALONE, REASON = own("alone"), own("reason")
 
 
 def verify(run: Run, phase: Phase, partition: int) -> dict[str, dict[str, Any]]:
@@ -38,8 +59,10 @@ def verify(run: Run, phase: Phase, partition: int) -> dict[str, dict[str, Any]]:
     phases before it that write the same target; and, of a target where the migration owns columns only, every other
     row with what it was before.
 
-    By output: compared (rows that were expected and read), missing, different, extra (rows of the target that no plan
-    knows), unverified, and reread (rows that were looked at again). The rows in question go to `proof/<output>/…`.
+    By output: compared (rows that were expected to be as planned, and read), missing, different, unverified, left_alone,
+    moved_on, extra (rows of the target that no plan knows), and reread (rows that were looked at again). The rows in
+    question go to `proof/<output>/…`: kind, key, planned and found (as JSON), reason (why it was not written, if that is
+    known), hash (of the row found, as `base.row_hash`), written (whether this run added or changed it).
     """
     files: list[Artifact] = []
     facts: dict[str, dict[str, Any]] = {}
@@ -56,24 +79,25 @@ def _verify(run: Run, phase: Phase, output: Output, partition: int, scratch: Pat
     with run.connect(scratch) as connection:
         _relate(connection, run, target, phase, output, partition, scratch)
         compared = duck.count(connection, "SELECT count(*) FROM expected")
-        connection.execute(_suspects(target))
-        reread = duck.count(connection, "SELECT count(*) FROM suspects")
+        connection.execute(_suspects(run, target))
+        reread = duck.count(connection, f"SELECT count(*) FROM suspects WHERE kind IN {AGAIN}")
         unverified = _read_again(connection, run, target)
         local = scratch / f"proof-{output.name}.parquet"
         duck.write(connection, "SELECT * FROM suspects ORDER BY kind, key", local)
         kinds = dict(connection.execute("SELECT kind, count(*) FROM suspects GROUP BY 1").fetchall())
         examples = connection.execute(
-            "SELECT kind, key, planned, found FROM suspects QUALIFY row_number() OVER (PARTITION BY kind ORDER BY key) "
+            "SELECT kind, key, planned, found, reason FROM suspects QUALIFY row_number() OVER (PARTITION BY kind ORDER BY key) "
             f"<= {EXAMPLES} ORDER BY kind, key"
         ).fetchall()
-    counts = {name: kinds.get(name, 0) for name in ("missing", "different", "extra", "unverified")}
-    shown = [dict(zip(("kind", "key", "planned", "found"), e, strict=True)) for e in examples]
+    counts = {name: kinds.get(name, 0) for name in KINDS}
+    compared -= unverified + counts["left_alone"] + counts["moved_on"]
+    shown = [dict(zip(("kind", "key", "planned", "found", "reason"), e, strict=True)) for e in examples]
     refused = {r["key"]: r for r in run.ledger.refused(run.id, output.name, partition)} if kinds else {}
     for example in shown:
         if example["kind"] in ("missing", "different") and (why := refused.get(example["key"])):
-            example |= {"constraint": why["constraint"], "reason": why["reason"]}
+            example["constraint"] = why["constraint"]
     artifact = run.folder.publish(local, f"proof/{output.name}/p{partition:03}.parquet", sum(kinds.values()))
-    return artifact, {"compared": compared - unverified, **counts, "reread": reread, "examples": shown}
+    return artifact, {"compared": compared, **counts, "reread": reread, "examples": shown}
 
 
 def _relate(
@@ -85,21 +109,23 @@ def _relate(
     partition: int,
     scratch: Path,
 ) -> None:
-    """`expected`: what the plans so far say, without what is left alone (conflicts, drift), and the rows that are to
-    stay as they are, where `GONE` marks those that are to be absent; `known`: every key that any plan accounts for;
-    `found`: what was read back."""
+    """`expected`: what the plans so far say, and the rows that are to stay as they are, where `GONE` marks those that are
+    to be absent, and `ALONE` those that were left alone; `known`: every key that any plan accounts for; `found`: what was
+    read back."""
     columns = ", ".join(duck.identifier(f.name) for f in arrow_schema(target.table))
     so_far = _so_far(run, phase, target)
     plans = [run.folder.fetch(planned(run, o.name, partition), scratch) for o in so_far]
-    alone = [c["key"] for o in so_far for c in run.ledger.conflicts(run.id, o.name, partition)]
-    connection.register(own("alone"), pa.table({KEY: pa.array(alone, pa.string())}))
+    connection.register(own("not_written"), _not_written(run, so_far, partition))
     rest = files_of(run, run.folder.manifests("plan", run.partitions), f"rest/{target.id}", partition, scratch)
     duck.relation(connection, own("rest"), rest, source_schema(target.table))
-    stays = "" if target.owned is None else f" UNION ALL SELECT {KEY}, {columns}, false FROM {own('rest')}"
+    stays = ""
+    if target.owned is not None:
+        stays = f" UNION ALL SELECT {KEY}, {columns}, '{KEEP}', false, false, NULL FROM {own('rest')}"
     connection.execute(
-        f"CREATE TEMP VIEW expected AS SELECT {KEY}, {columns}, {TO_BE_GONE} AS {GONE} "
+        f"CREATE TEMP VIEW expected AS SELECT {KEY}, {columns}, {VERB}, {TO_BE_GONE} AS {GONE}, "
+        f"{VERB} = '{DRIFT}' OR coalesce({own('conflict')}, false) AS {ALONE}, {REASON} "
         f"FROM ({duck.parquet(plans, plan_schema(target))}) "
-        f"WHERE {VERB} <> '{DRIFT}' AND {KEY} NOT IN (FROM {own('alone')}){stays}"
+        f"LEFT JOIN {own('not_written')} ON {KEY} = {own('of')}{stays}"
     )
     made = run.folder.manifests("transform", run.partitions)
     every = run.migration.outputs(target.id)
@@ -121,18 +147,55 @@ def _so_far(run: Run, phase: Phase, target: Target) -> list[Output]:
     return [o for p in phases for o in p.outputs if o.target == target.id]
 
 
-def _suspects(target: Target) -> str:
+def _not_written(run: Run, outputs: list[Output], partition: int) -> pa.Table:
+    """The rows that apply has not written, with the reason, and whether each is a conflict."""
+    rows = [(c["key"], c["reason"], True) for o in outputs for c in run.ledger.conflicts(run.id, o.name, partition)]
+    for output in outputs:
+        for refused in run.ledger.refused(run.id, output.name, partition):
+            by = f"{refused['constraint']}: " if refused["constraint"] else ""
+            rows.append((refused["key"], f"{by}{refused['reason']}", False))
+    schema = pa.schema([(own("of"), pa.string()), (REASON, pa.string()), (own("conflict"), pa.bool_())])
+    return pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in rows], schema)
+
+
+def _kind(run: Run, target: Target, row: str) -> str:
+    """SQL: what is to be said of a row of `expected`, as it was found in `row`; null if it is as planned."""
+    e = EXPECTED
+    absent, gone = f"{row}.{KEY} IS NULL", f"{e}.{GONE}"
+    # what a rollback finds gone was touched since, as what it finds changed; but what it puts back has to be there
+    touched = "false" if run.undoes is None else f"{e}.{VERB} IN ('{DRIFT}', '{CHANGE}')"
+    not_owned = "false" if target.owned is None else f"{e}.{VERB} = '{CHANGE}' AND NOT {_owned_differ(target, e, row)}"
+    return f"""CASE
+        WHEN {e}.{ALONE} THEN CASE WHEN {absent} AND NOT {gone} AND NOT {touched} THEN 'missing' ELSE 'left_alone' END
+        WHEN {gone} AND {absent} THEN NULL
+        WHEN NOT {gone} AND NOT {absent} AND NOT {differs(target, e, row)} THEN NULL
+        WHEN {e}.{VERB} = '{KEEP}' THEN 'moved_on'
+        WHEN {absent} THEN 'missing'
+        WHEN {not_owned} THEN 'moved_on'
+        ELSE 'different' END"""
+
+
+def _owned_differ(target: Target, one: str, other: str) -> str:
+    """SQL: whether two rows differ in what the migration owns of them: its columns, whatever type their values have."""
+    owned = list(target.owned or ())
+    others = [duck.literal(name) for name in target.table.columns if name not in owned]
+    mistyped = [f"json_without({row}.{MISTYPED}, CAST([{', '.join(others)}] AS VARCHAR[]))" for row in (one, other)]
+    return f"({differ(target, owned, one, other)} OR {mistyped[0]} IS DISTINCT FROM {mistyped[1]})"
+
+
+def _suspects(run: Run, target: Target) -> str:
     """`suspects`: every row that is not as planned."""
-    e, f, gone = EXPECTED, FOUND, f"{EXPECTED}.{GONE}"
+    e, f = EXPECTED, FOUND
     return f"""
         CREATE TEMP TABLE suspects AS
-        SELECT CASE WHEN {f}.{KEY} IS NULL AND NOT {gone} THEN 'missing' ELSE 'different' END AS kind, {e}.{KEY} AS key,
-            CASE WHEN NOT {gone} THEN CAST(to_json({struct(target, e)}) AS VARCHAR) END AS planned,
-            CASE WHEN {f}.{KEY} IS NOT NULL THEN CAST(to_json({struct(target, f)}) AS VARCHAR) END AS found
-        FROM expected {e} LEFT JOIN found {f} ON {e}.{KEY} = {f}.{KEY}
-        WHERE CASE WHEN {gone} THEN {f}.{KEY} IS NOT NULL ELSE {f}.{KEY} IS NULL OR {differs(target, e, f)} END
+        SELECT {_kind(run, target, f)} AS kind, {e}.{KEY} AS key,
+            CASE WHEN NOT {e}.{GONE} THEN CAST(to_json({struct(target, e)}) AS VARCHAR) END AS planned,
+            CASE WHEN {f}.{KEY} IS NOT NULL THEN CAST(to_json({struct(target, f)}) AS VARCHAR) END AS found,
+            {e}.{REASON} AS reason, CASE WHEN {f}.{KEY} IS NOT NULL THEN {row_hash(target, f)} END AS hash,
+            {e}.{VERB} IN ('{ADD}', '{CHANGE}') AND NOT {e}.{ALONE} AS written
+        FROM expected {e} LEFT JOIN found {f} ON {e}.{KEY} = {f}.{KEY} WHERE {_kind(run, target, f)} IS NOT NULL
         UNION ALL
-        SELECT 'extra', {f}.{KEY}, NULL, CAST(to_json({struct(target, f)}) AS VARCHAR)
+        SELECT 'extra', {f}.{KEY}, NULL, CAST(to_json({struct(target, f)}) AS VARCHAR), NULL, NULL, false
         FROM found {f} ANTI JOIN known {e} ON {f}.{KEY} = {e}.{KEY}
     """
 
@@ -141,15 +204,15 @@ def _read_again(connection: duckdb.DuckDBPyConnection, run: Run, target: Target)
     """Look again at rows that are missing or different, and forget those that are right by now; rows that could not
     be read become `unverified`, and their number is returned."""
     store = run.store_of(target.table)
-    e, n, gone = EXPECTED, NOW, f"{EXPECTED}.{GONE}"
+    e, n = EXPECTED, NOW
     keys = ", ".join(f"{e}.{duck.identifier(c)}" for c in target.table.key)
     for pause in REREAD_AFTER:
-        if not duck.count(connection, "SELECT count(*) FROM suspects WHERE kind IN ('missing', 'different')"):
+        if not duck.count(connection, f"SELECT count(*) FROM suspects WHERE kind IN {AGAIN}"):
             return 0
         time.sleep(pause)
         query = (
             f"SELECT {keys} FROM expected {e} JOIN suspects {ASKED} "
-            f"ON {e}.{KEY} = {ASKED}.key AND {ASKED}.kind IN ('missing', 'different')"
+            f"ON {e}.{KEY} = {ASKED}.key AND {ASKED}.kind IN {AGAIN}"
         )
         wanted = connection.sql(query).to_arrow_table()
         unread: list[str] = []
@@ -165,26 +228,26 @@ def _read_again(connection: duckdb.DuckDBPyConnection, run: Run, target: Target)
                 continue
             connection.execute(f"""
                 CREATE OR REPLACE TEMP TABLE {own("seen")} AS
-                SELECT {e}.{KEY} AS key, {n}.{KEY} IS NULL AND NOT {gone} AS missing,
-                    CASE WHEN {gone} THEN {n}.{KEY} IS NOT NULL ELSE {differs(target, e, n)} END AS wrong,
-                    CASE WHEN {n}.{KEY} IS NOT NULL THEN CAST(to_json({struct(target, n)}) AS VARCHAR) END AS found
+                SELECT {e}.{KEY} AS key, {_kind(run, target, n)} AS kind,
+                    CASE WHEN {n}.{KEY} IS NOT NULL THEN CAST(to_json({struct(target, n)}) AS VARCHAR) END AS found,
+                    CASE WHEN {n}.{KEY} IS NOT NULL THEN {row_hash(target, n)} END AS hash
                 FROM expected {e} JOIN {asked} {ASKED} ON {e}.{KEY} = {ASKED}.{KEY}
                 LEFT JOIN (SELECT *, {key_text(target.table.key)} AS {KEY} FROM {own("read_now")}) {n}
                 ON {e}.{KEY} = {n}.{KEY}
             """)
             connection.execute(
-                "DELETE FROM suspects WHERE kind <> 'extra' AND key IN "
-                f"(SELECT key FROM {own('seen')} WHERE NOT missing AND NOT wrong)"
+                f"DELETE FROM suspects WHERE kind IN {AGAIN} AND key IN "
+                f"(SELECT key FROM {own('seen')} WHERE kind IS NULL)"
             )
             connection.execute(
-                "UPDATE suspects SET kind = CASE WHEN s.missing THEN 'missing' ELSE 'different' END, found = s.found "
-                f"FROM {own('seen')} s WHERE suspects.kind <> 'extra' AND suspects.key = s.key"
+                f"UPDATE suspects SET kind = s.kind, found = s.found, hash = s.hash FROM {own('seen')} s "
+                f"WHERE suspects.kind IN {AGAIN} AND suspects.key = s.key"
             )
     if not unread:
         return 0
     connection.register(own("unread"), pa.table({KEY: pa.array(unread, pa.string())}))
     connection.execute(
-        f"UPDATE suspects SET kind = 'unverified' WHERE kind <> 'extra' AND key IN (FROM {own('unread')})"
+        f"UPDATE suspects SET kind = 'unverified' WHERE kind IN {AGAIN} AND key IN (FROM {own('unread')})"
     )
     return len(unread)
 
@@ -194,13 +257,21 @@ def proof(run: Run, phase: Phase) -> list[dict[str, Any]] | None:
     manifests = run.folder.manifests(f"verify/{phase.id}")
     if len(manifests) != run.partitions:
         return None
-    names = ("compared", "missing", "different", "extra", "unverified", "reread")
+    names = ("compared", *KINDS, "reread")
     found = []
     for output in phase.outputs:
-        total: dict[str, Any] = {name: sum(m.facts[output.name][name] for m in manifests) for name in names}
-        examples = [e for m in manifests for e in m.facts[output.name]["examples"]]
+        facts = [m.facts[output.name] for m in manifests]
+        total: dict[str, Any] = {name: sum(fact.get(name, 0) for fact in facts) for name in names}
         about = {"phase": phase.id, "target_table": run.migration.target(output.target).table.name}
         passed = not (total["missing"] or total["different"] or total["unverified"])
-        shown = sorted(examples, key=lambda e: (e["kind"], e["key"]))[:EXAMPLES]
+        shown = _shown([e for fact in facts for e in fact["examples"]])
         found.append({**about, **total, "passed": passed, "examples": shown})
     return found
+
+
+def _shown(examples: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A few of the examples, of each kind as many, the worst kind first."""
+    kinds = [kind for kind in KINDS if any(e["kind"] == kind for e in examples)]
+    each = EXAMPLES // max(len(kinds), 1)
+    by_key = sorted(examples, key=lambda e: str(e["key"]))
+    return [e for kind in kinds for e in [e for e in by_key if e["kind"] == kind][:each]]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from .. import duck, rollback
+from .. import duck, left_alone, rollback
 from ..counts import phase_counts
 from ..errors import ArtifactError
 from ..ledger import Ledger, Status
@@ -71,11 +71,12 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
         plan["phases"] = _counts(run) or plan["phases"]
     proofs = [p for phase in run.phases for p in _proof(run, phase)]
     gates = _gates(run)
-    failed = verdict.failure(run, steps, failed_tasks)
+    failed = verdict.failure(run, steps, failed_tasks, gates)
     applied = run.ledger.applied(run.id)
     status = verdict.status(run, failed)
     order = [o.name for p in run.phases for o in p.outputs]
     undone = rollback.outcome(run) if run.undoes is not None else None
+    total, exceptions = left_alone.exceptions(run) if plan is not None else (0, [])
     return {
         "format": FORMAT,
         "migration": {"id": run.migration.id, "title": run.migration.title, "owner": run.migration.owner},
@@ -92,11 +93,12 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
             "status": str(status),
             "failed": failed,
         },
-        "verdict": verdict.verdict(run, status, failed, plan, proofs, applied, undone),
+        "verdict": verdict.verdict(run, status, failed, plan, proofs, applied, total, undone),
         "plan": plan,
         "applied": [{"phase": phase, **applied[phase]} for phase in order if phase in applied],
         "gates": gates,
         "proof": proofs,
+        "exceptions": exceptions,
         "statements": run.folder.read_json(ANSWERS) or [],
         "findings": _findings(run),
         "approval": _approval(run),

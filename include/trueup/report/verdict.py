@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .. import left_alone
 from ..ledger import Status
 from ..plan_files import VERBS, WRITTEN
 from ..run import Mode, Run
 
+PROVEN, WITH_EXCEPTIONS, NOT_PROVEN = "proven", "proven_with_exceptions", "not_proven"
+"""What a verdict says of the proof."""
+ERROR = 600
+"""Most characters of an error that a headline has."""
 NEXT = {
     "TargetHeldError": "Wait until the other run has ended (or, if it is dead, until its hold has expired), then trigger this DAG again.",
     "StoreUnavailableError": "The work done so far is kept. When the store answers again, clear the failed task in Airflow, or trigger "
@@ -19,8 +24,8 @@ NEXT = {
     "MemoryLimitError": "What is written is kept. Do what the message says, then clear the failed task in Airflow.",
     "UnreadableValueError": "Mend the transform or the value that the message names, then trigger the DAG again.",
     "SourceError": "Nothing was written. Check the connection (endpoint, region, database) and the table that the message names.",
-    "GateError": "Read the gates below. Mend the source rows or the transform, or, if the rejects are acceptable, raise the "
-    "reject budget; then trigger the DAG again.",
+    "GateError": "Read the gates below, and mend what they name (the source rows, the transform, or the target); then trigger "
+    "the DAG again.",
     "ArtifactError": "The workspace is not complete or was changed. Trigger the DAG again: it begins with a new snapshot.",
     "ApprovalError": "Nothing was written. Read the plan and what was said of it; when that is settled, trigger the DAG again: it makes "
     "a new plan.",
@@ -28,16 +33,40 @@ NEXT = {
     "OptionsError": "Nothing was written. Trigger this DAG again with what the message asks for.",
     "DeclarationError": "The migration's code needs mending; nothing was written by the step that failed.",
 }
+OF_RULE = {
+    "budget.share": "Mend the rejected source rows (rejects.jsonl has them whole) or the transform, or, if the rejects are "
+    "acceptable, raise max_reject_share; then trigger the DAG again.",
+    "budget.count": "Mend the rejected source rows (rejects.jsonl has them whole) or the transform, or, if the rejects are "
+    "acceptable, raise max_rejects; then trigger the DAG again.",
+    "budget.removals": "See that the source is whole. If it is, trigger the DAG again with a larger max_remove_share, or with "
+    "extra: report.",
+    "budget.skips": "Mend the transform, or name the rule in Phase.expected_skips, or trigger the DAG again with a larger "
+    "max_skip_share.",
+    "budget.left_alone": "Look at the rows that others changed (the exceptions below). Mend them, or trigger the DAG again with "
+    "overwrite_drift, which overwrites them, or with a larger max_left_alone, which leaves them alone.",
+    "budget.baseline": "Bring the files of the last run's base back into the workspace, or trigger the DAG again with "
+    "allow_lost_baseline: rows that others changed since are then overwritten.",
+    "proof.missing": "Mend what keeps the rows out of the target (the gate names it), then trigger the DAG again.",
+    "proof.different": "Find what else writes to the target, such as a trigger (the gate names rows and columns), then trigger "
+    "the DAG again.",
+    "proof.unverified": "Trigger the DAG again with mode verify when the store answers: it reads every row back.",
+}
+"""What to do next where a gate did not pass for that rule."""
 GENERAL = (
     "Read the task's log in Airflow. What is written is kept: clear the failed task, or trigger the DAG again, "
     "and it goes on with what is left."
 )
 
 
-def failure(run: Run, steps: list[dict[str, Any]], failed_tasks: Sequence[str]) -> dict[str, str] | None:
+def failure(
+    run: Run, steps: list[dict[str, Any]], failed_tasks: Sequence[str], gates: Sequence[Mapping[str, Any]]
+) -> dict[str, str] | None:
     """Which step ended the run, with what, and what to do next; None if the run came to its end."""
     last = "validate" if run.undoes is None else "settle"
-    return unfinished(steps, failed_tasks, "plan_gate" if run.options.mode is Mode.PLAN else last, NEXT)
+    broken = [e["rule"] for gate in gates if not gate["passed"] for e in gate["expectations"] if not e["passed"]]
+    advice = next((OF_RULE[rule] for rule in broken if rule in OF_RULE), NEXT["GateError"])
+    ends = "plan_gate" if run.options.mode is Mode.PLAN else last
+    return unfinished(steps, failed_tasks, ends, {**NEXT, "GateError": advice})
 
 
 def unfinished(
@@ -81,13 +110,39 @@ def verdict(
     plan: dict[str, Any] | None,
     proofs: list[dict[str, Any]],
     applied: dict[str, dict[str, Any]],
+    exceptions: int = 0,
     undone: dict[str, int] | None = None,
+) -> dict[str, Any]:
+    """status ('passed' | 'failed'), proof ('proven' | 'proven_with_exceptions' | 'not_proven'), headline, next (one
+    sentence), exceptions (rows left alone, as others changed them), moved_on (rows that the plan did not mean to write,
+    and that others changed meanwhile). `undone`: what a rollback did."""
+    moved_on = sum(p["moved_on"] for p in left_alone.last(proofs))
+    proof = NOT_PROVEN
+    if failed is None and status is Status.PROVEN:
+        proof = WITH_EXCEPTIONS if exceptions else PROVEN
+    said = _said(run, status, failed, plan, proofs, applied, exceptions, undone)
+    if moved_on and failed is None:
+        said["headline"] += (
+            f" {moved_on:,} rows that were not to be written were changed by somebody else since the plan was made (moved on)."
+        )
+    return {**said, "proof": proof, "exceptions": exceptions, "moved_on": moved_on}
+
+
+def _said(
+    run: Run,
+    status: Status,
+    failed: dict[str, str] | None,
+    plan: dict[str, Any] | None,
+    proofs: list[dict[str, Any]],
+    applied: dict[str, dict[str, Any]],
+    exceptions: int,
+    undone: dict[str, int] | None,
 ) -> dict[str, str]:
-    """status ('passed' | 'failed'), headline (one sentence), next (one sentence). `undone`: what a rollback did."""
     written = sum(a["written"] for a in applied.values())
     if failed is not None:
-        kept = f" {written:,} rows were written before and are kept." if written else " Nothing was written."
-        return {"status": "failed", "headline": f"Failed at {failed['step']}.{kept}", "next": failed["next"]}
+        kept = f"{written:,} rows were written before and are kept." if written else "Nothing was written."
+        headline = f"Failed at {failed['step']}: {_cut(failed['error'])} {kept}"
+        return {"status": "failed", "headline": headline, "next": failed["next"]}
     phases = (plan or {}).get("phases", [])
     total = {verb: sum(p["rows"][verb] for p in phases) for verb in (*VERBS, "extra")}
     rejected = sum(p["rejected"] for p in phases)
@@ -108,24 +163,36 @@ def verdict(
             "next": "Read the plan. To carry it out, trigger the DAG with mode apply.",
         }
     compared = _last_compared(proofs)
+    proven = f"Proven with {exceptions:,} exception{'s' if exceptions > 1 else ''}" if exceptions else "Proven"
     if undone is not None:
         return _rolled_back(run, undone, compared)
     if run.options.mode is Mode.VERIFY:
-        headline = f"Proven: every one of {compared:,} rows is as it should be{aside}."
+        headline = f"{proven}: every one of {compared:,} rows is as it should be{aside}."
     elif not written:
         headline = f"Nothing to add: all {compared:,} rows were there already, and every one is proven{aside}."
+        if exceptions:
+            headline = f"{proven}: nothing to add, {compared:,} rows were there already as they should be{aside}."
     else:
         headline = (
-            f"Proven: {written:,} rows written, every one of {compared:,} rows read back and found as planned{aside}."
+            f"{proven}: {written:,} rows written, every one of {compared:,} rows read back and found as planned{aside}."
         )
         if total["remove"]:
             headline += f" {total['remove']:,} of them were removed, since the source no longer gives them."
     headline += alone
     conflicts = sum(a["conflicts"] for a in applied.values())
     if conflicts:
-        headline += f" {conflicts:,} rows had been changed by somebody else and were left alone."
+        headline += (
+            f" {conflicts:,} rows had been changed by somebody else since the plan and were left alone (conflict)."
+        )
     then = "Look through the findings; a run with mode verify proves it again at any time."
     return {"status": "passed", "headline": headline, "next": then}
+
+
+def _cut(error: str) -> str:
+    """The error as a part of a headline, ended like a sentence."""
+    text = " ".join(error.split())
+    text = text if len(text) <= ERROR else f"{text[:ERROR].rsplit(' ', 1)[0]} …"
+    return text if text.endswith((".", "…")) else f"{text}."
 
 
 def _left_alone(run: Run, drift: int, checked: bool | None) -> str:
@@ -155,8 +222,7 @@ def _rolled_back(run: Run, undone: dict[str, int], compared: int) -> dict[str, s
 
 def _last_compared(proofs: list[dict[str, Any]]) -> int:
     """Target rows proven: a later phase's proof includes the earlier phases' rows of the same target."""
-    by_target = {p["target_table"]: p["compared"] for p in proofs}
-    return sum(by_target.values())
+    return sum(p["compared"] for p in left_alone.last(proofs))
 
 
 def undo(run: Run, applied: dict[str, dict[str, Any]]) -> str:

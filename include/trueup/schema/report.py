@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import TrueupError
 from ..ledger import Status
 from ..report import artifacts, moment, publish, timings
-from ..report.verdict import NEXT, unfinished
+from ..report.verdict import NEXT, NOT_PROVEN, PROVEN, unfinished
 from ..run import Mode
 from .preflight import heads_of, where
 from .run import SchemaRun
@@ -52,7 +52,12 @@ def collect(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
             "status": str(status),
             "failed": failed,
         },
-        "verdict": _verdict(run, status, failed, about),
+        "verdict": {
+            **_verdict(run, status, failed, about),
+            "proof": PROVEN if status is Status.PROVEN else NOT_PROVEN,
+            "exceptions": 0,
+            "moved_on": 0,
+        },
         "plan": None,
         "applied": [],
         "gates": _gates(run),

@@ -1,0 +1,96 @@
+"""Exceptions: the rows that a run left alone, since somebody else changed them; and what a failed proof says in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from . import duck
+from .errors import ArtifactError
+from .names import KEY, VERB
+from .plan_files import DRIFT, plan_schema, planned
+from .run import Run
+
+LISTED = 1_000
+"""Most exceptions that a report lists; all of them are in the plan's and the proof's files."""
+CONFLICT = "conflict"
+EXAMPLES = 3
+
+
+def exceptions(run: Run) -> tuple[int, list[dict[str, Any]]]:
+    """How many rows the run left alone, and `LISTED` of them at most: phase, table, key, kind (`drift`: changed before
+    the plan was made; `conflict`: between the plan and its writing), reason. A row that is not there is none of them: it
+    is missing."""
+    total = 0
+    listed: list[dict[str, Any]] = []
+    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
+        for phase in run.phases:
+            for output in phase.outputs:
+                target = run.migration.target(output.target)
+                about = {"phase": phase.id, "table": target.table.name}
+                try:
+                    files = [run.folder.fetch(planned(run, output.name, n), scratch) for n in range(run.partitions)]
+                except ArtifactError:
+                    return total, listed  # there is no whole plan, so nothing was applied
+                rows = f"FROM ({duck.parquet(files, plan_schema(target))}) WHERE {VERB} = '{DRIFT}'"
+                drifted = duck.count(connection, f"SELECT count(*) {rows}")
+                keys = connection.execute(f"SELECT {KEY} {rows} ORDER BY 1 LIMIT {LISTED}").fetchall()
+                who = "touched since the run that is undone" if run.undoes else "changed by somebody else"
+                alone = [{**about, "key": key, "kind": DRIFT, "reason": f"{who}, before the plan"} for (key,) in keys]
+                conflicts = [
+                    {**about, "key": c["key"], "kind": CONFLICT, "reason": c["reason"]}
+                    for c in run.ledger.conflicts(run.id, output.name)
+                    if c["found"] is not None or run.undoes is not None
+                ]
+                total += drifted + len(conflicts)
+                listed += [*alone, *conflicts]
+    return total, listed[:LISTED]
+
+
+def last(proofs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The last proof of each target: it includes the rows that earlier phases wrote there."""
+    return list({p["target_table"]: p for p in proofs}.values())
+
+
+def words(proofs: list[dict[str, Any]]) -> dict[str, str]:
+    """What is wrong by these proofs, by the rule that it breaks: how many rows of which table, such as which, and why."""
+    said = {}
+    for kind in ("missing", "different", "unverified", "left_alone"):
+        each = [_said(kind, proof) for proof in last(proofs) if proof[kind]]
+        if each:
+            rule = "budget.left_alone" if kind == "left_alone" else f"proof.{kind}"
+            said[rule] = "; ".join(each)
+    return said
+
+
+def _said(kind: str, proof: dict[str, Any]) -> str:
+    examples = [e for e in proof["examples"] if e["kind"] == kind]
+    keys = ", ".join(str(e["key"]) for e in examples[:EXAMPLES])
+    rows, table = f"{proof[kind]:,}", proof["target_table"]
+    total = sum(proof[name] for name in ("compared", "unverified", "left_alone"))
+    of = f"{rows} of {total:,} planned rows of {table}"
+    because = _because(examples)
+    if kind == "missing":
+        return f"{of} are missing, such as {keys}{because}. Mend what keeps them out, and run again"
+    if kind == "unverified":
+        return f"{of} could not be read back, such as {keys}. Run again when the store answers"
+    if kind == "left_alone":
+        return f"{rows} rows of {table} were left alone, such as {keys}{because}"
+    differing = Counter(name for e in examples for name in _columns(e))
+    columns = ", ".join(f"{name} ({n} of {len(examples)} looked at)" for name, n in differing.most_common(5))
+    where = f" in {columns}" if columns else ""
+    return (
+        f"{of} are not as they were written, such as {keys}{where}{because}. Something else writes there (a trigger, a default, "
+        "another program): mend that, or leave such a column out of what is migrated, and run again"
+    )
+
+
+def _because(examples: list[dict[str, Any]]) -> str:
+    reasons = list(dict.fromkeys(e["reason"] for e in examples if e.get("reason")))
+    return f" ({'; '.join(reasons[:EXAMPLES])})" if reasons else ""
+
+
+def _columns(example: dict[str, Any]) -> list[str]:
+    from .report.checks_view import differences  # the report looks at proofs, too
+
+    return [name for name, _, _ in differences(example)]

@@ -1,0 +1,205 @@
+"""What "proven" says: every row that should be is there; rows left alone are exceptions; others' rows may move on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.embedded import postgres
+from include.trueup.errors import GateError, TrueupError
+from include.trueup.ledger import Ledger
+from include.trueup.model import Migration
+from include.trueup.run import LAST, Extra, Run
+from include.trueup.steps import Step, walk
+from include.trueup.workspace import Workspace
+from tests.engines import run_of
+from tests.small import Database, declare, declare_in_place
+
+DROPS_SOME = (
+    "CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS "
+    "'BEGIN IF NEW.amount > 5 THEN RETURN NULL; END IF; RETURN NEW; END'",
+    "CREATE TRIGGER skips BEFORE INSERT ON persons FOR EACH ROW EXECUTE FUNCTION skip()",
+)
+STAMPS = (
+    "CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS "
+    "'BEGIN NEW.amount := NEW.amount + 1000; RETURN NEW; END'",
+    "CREATE TRIGGER stamps BEFORE UPDATE ON persons FOR EACH ROW EXECUTE FUNCTION stamp()",
+)
+
+
+class Runs:
+    """Runs of a migration of eight people, one after the other."""
+
+    def __init__(self, database: Database, migration: Migration, ledger: Ledger, workspace: Workspace) -> None:
+        self.database, self.migration = database, migration
+        self.ledger, self.workspace, self._count = ledger, workspace, 0
+
+    def run(self, undoes: str | None = None, **options: Any) -> Run:
+        self._count += 1
+        asked = {"max_reject_share": 1, "max_remove_share": 1, **options}
+        id = f"run-{self._count}"
+        made = run_of(self.migration, self.ledger, self.workspace, lambda _: self.database.store, id, **asked)
+        if undoes is None:
+            return made
+        return replace(made, dag_id="small_rollback", undoes=undoes, options=replace(made.options, partitions=None))
+
+    def __call__(
+        self, *sql: str, before: str = "read_back", undoes: str | None = None, **options: Any
+    ) -> dict[str, Any]:
+        """The report of a run that passes, before whose step `before` the statements are run."""
+        run = self.run(undoes, **options)
+        walk(run, seen=self._meddle(sql, before))
+        return dict(run.folder.read_json("report.json"))
+
+    def fails(self, *sql: str, before: str = "read_back", **options: Any) -> dict[str, Any]:
+        """The report of a run that fails; its error is `report["run"]["failed"]["error"]`."""
+        run = self.run(**options)
+        with pytest.raises(TrueupError):
+            walk(run, seen=self._meddle(sql, before))
+        report = dict(run.folder.read_json("report.json"))
+        assert (report["verdict"]["status"], report["verdict"]["proof"]) == ("failed", "not_proven")
+        assert (self.ledger.run(run.id) or {})["status"] == "failed"
+        return report
+
+    def _meddle(self, sql: tuple[str, ...], before: str) -> Callable[[Step], None]:
+        def meddle(step: Step) -> None:
+            if step.id == before and sql:
+                self.database.sql(*sql)
+
+        return meddle
+
+
+@pytest.fixture
+def runs(postgres_server: postgres.Server, ledger: Ledger, workspace: Workspace, tmp_path: Path) -> Runs:
+    database = Database(postgres_server, 8)
+    database.sql("CREATE TABLE persons (LIKE people INCLUDING ALL)")
+    return Runs(database, declare(tmp_path), ledger, workspace)
+
+
+def verdict(report: dict[str, Any]) -> tuple[str, str, int, int]:
+    found = report["verdict"]
+    return found["status"], found["proof"], found["exceptions"], found["moved_on"]
+
+
+def proof(report: dict[str, Any]) -> dict[str, int]:
+    (found,) = report["proof"]
+    return {n: found[n] for n in ("compared", "missing", "different", "left_alone", "moved_on") if found[n]}
+
+
+def test_a_planned_row_that_the_target_drops_is_missing_and_no_later_run_is_green(runs: Runs) -> None:
+    runs.database.sql(*DROPS_SOME)
+    for _ in range(2):
+        report = runs.fails()
+        assert proof(report)["missing"] == 2
+        assert "2 of 8 planned rows of persons are missing, such as p06, p07" in report["run"]["failed"]["error"]
+        assert "persons are missing, such as p06" in report["verdict"]["headline"]
+        assert report["exceptions"] == []
+
+
+def test_a_row_deleted_between_plan_and_apply_is_missing_and_no_exception(runs: Runs) -> None:
+    runs()
+    runs.database.sql("UPDATE people SET name = 'new' WHERE id = 'p02'")
+    report = runs.fails("DELETE FROM persons WHERE id = 'p02'", before="apply", max_left_alone=8)
+    assert proof(report)["missing"] == 1
+    assert report["plan"]["phases"][0]["skipped"] == {"missing": 1}
+    assert runs()["verdict"]["proof"] == "proven"  # it is planned again
+
+
+def test_a_conflict_is_an_exception_within_its_budget_and_stays_one(runs: Runs) -> None:
+    meddle = "INSERT INTO persons (id, name) VALUES ('p02', 'theirs')"
+    report = runs.fails(meddle, before="apply")
+    assert "1 rows of persons were left alone, such as p02" in report["run"]["failed"]["error"]
+    assert "max_left_alone" in report["verdict"]["next"]
+    assert runs.fails()["run"]["failed"]["step"] == "plan_gate"  # drift now: theirs is not taken for ours
+    report = runs(max_left_alone=1)
+    assert verdict(report) == ("passed", "proven_with_exceptions", 1, 0)
+    assert report["verdict"]["headline"].startswith("Proven with 1 exception")
+    assert [(e["phase"], e["key"], e["kind"]) for e in report["exceptions"]] == [("copy", "p02", "drift")]
+    assert runs.database.persons()["p02"][0] == "theirs"
+
+
+def test_a_conflict_within_the_budget_is_listed_with_its_reason(runs: Runs) -> None:
+    meddle = "INSERT INTO persons (id, name) VALUES ('p02', 'theirs')"
+    report = runs(meddle, before="apply", max_left_alone=1)
+    assert verdict(report) == ("passed", "proven_with_exceptions", 1, 0)
+    ((key, kind, reason),) = [(e["key"], e["kind"], e["reason"]) for e in report["exceptions"]]
+    assert (key, kind) == ("p02", "conflict")
+    assert reason
+    assert proof(report) == {"compared": 7, "left_alone": 1}
+
+
+def test_a_removal_that_met_a_conflict_is_an_exception_too(runs: Runs) -> None:
+    runs()
+    runs.database.sql("DELETE FROM people WHERE id = 'p03'")
+    change = "UPDATE persons SET amount = 99 WHERE id = 'p03'"
+    report = runs(change, before="apply", extra=Extra.REMOVE, max_left_alone=1)
+    assert verdict(report) == ("passed", "proven_with_exceptions", 1, 0)
+
+
+def test_rows_that_the_plan_did_not_mean_to_write_may_move_on(runs: Runs) -> None:
+    runs()
+    runs.database.sql("UPDATE people SET name = 'new' WHERE id = 'p07'")
+    report = runs("UPDATE persons SET amount = 99 WHERE id = 'p01'", "DELETE FROM persons WHERE id = 'p02'")
+    assert verdict(report) == ("passed", "proven", 0, 2)
+    assert proof(report) == {"compared": 6, "moved_on": 2}
+    assert "2 rows that were not to be written were changed by somebody else" in report["verdict"]["headline"]
+    listed = {e["key"] for e in report["proof"][0]["examples"] if e["kind"] == "moved_on"}
+    assert listed == {"p01", "p02"}
+
+
+def test_a_row_that_the_plan_wrote_and_that_is_otherwise_fails(runs: Runs) -> None:
+    report = runs.fails("UPDATE persons SET amount = 99 WHERE id = 'p01'")
+    assert proof(report)["different"] == 1
+    said = report["run"]["failed"]["error"]
+    assert (
+        "1 of 8 planned rows of persons are not as they were written, such as p01 in amount (1 of 1 looked at)" in said
+    )
+
+
+def test_in_place_columns_that_are_not_owned_may_move_on_and_owned_ones_may_not(
+    postgres_server: postgres.Server, ledger: Ledger, workspace: Workspace, tmp_path: Path
+) -> None:
+    runs = Runs(Database(postgres_server, 4), declare_in_place(tmp_path), ledger, workspace)
+    report = runs("UPDATE people SET seen_at = now() WHERE id = 'p01'")
+    assert verdict(report) == ("passed", "proven", 0, 1)
+    runs.database.sql("UPDATE people SET name = 'a longer name' WHERE id = 'p02'")
+    report = runs("UPDATE people SET seen_at = now() WHERE id = 'p03'")
+    assert verdict(report) == ("passed", "proven", 0, 1)
+    runs.database.sql("UPDATE people SET name = 'another name, longer' WHERE id = 'p02'")
+    assert proof(runs.fails("UPDATE people SET amount = 7 WHERE id = 'p02'"))["different"] == 1
+
+
+def test_what_a_trigger_altered_is_ours_so_a_failed_proof_does_not_turn_green(runs: Runs) -> None:
+    runs()
+    runs.database.sql(*STAMPS, "UPDATE people SET name = 'new' WHERE id = 'p03'")
+    for _ in range(3):
+        report = runs.fails(max_left_alone=8)
+        assert proof(report)["different"] == 1
+        assert report["plan"]["phases"][0]["rows"]["drift"] == 0
+        assert "in amount" in report["run"]["failed"]["error"]
+    runs.database.sql("DROP TRIGGER stamps ON persons")
+    report = runs()
+    assert verdict(report) == ("passed", "proven", 0, 0)
+    assert runs.database.persons() == runs.database.should()
+
+
+def test_what_somebody_changed_after_a_failed_proof_is_theirs(runs: Runs) -> None:
+    runs.fails("UPDATE persons SET amount = 99 WHERE id = 'p01'")
+    runs.database.sql("UPDATE persons SET amount = 100 WHERE id = 'p01'")
+    assert runs(max_left_alone=1)["plan"]["phases"][0]["rows"]["drift"] == 1
+
+
+def test_a_rollback_keeps_what_was_touched_since_as_exceptions_without_a_budget(runs: Runs) -> None:
+    runs()
+    runs.database.sql("UPDATE persons SET amount = 99 WHERE id = 'p01'")
+    refused = runs.run(LAST, max_left_alone=0)
+    with pytest.raises(GateError, match="touched since the run that is undone"):
+        walk(refused)
+    report = runs(undoes=LAST)
+    assert verdict(report) == ("passed", "proven_with_exceptions", 1, 0)
+    assert [(e["key"], e["kind"]) for e in report["exceptions"]] == [("p01", "drift")]
+    assert (runs.ledger.run("run-1") or {})["status"] == "rolled_back"
