@@ -89,22 +89,25 @@ def _fates(
     connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, plans: list[Manifest], scratch: Path
 ) -> tuple[int, int, int, int, int]:
     """Source rows of which a target row is written, none is, and of which one was left alone as a conflict, as drift, or
-    was refused."""
+    is missing, since it was refused or has gone."""
     parts = []
     for n, output in enumerate(phase.outputs):
         plan, left = own(f"plan{n}"), own(f"alone{n}")
         schema = plan_schema(run.migration.target(output.target))
         duck.relation(connection, plan, files_of(run, plans, f"plan/{output.name}", None, scratch), schema)
-        alone = [c["key"] for c in run.ledger.conflicts(run.id, output.name)]
+        conflicts = run.ledger.conflicts(run.id, output.name)
+        # a row that is not there was not left alone: it is missing. Of a rollback, it was touched since
+        alone = [c["key"] for c in conflicts if c["found"] is not None or run.undoes is not None]
         connection.register(left, pa.table({KEY: pa.array(alone, pa.string())}))
         refused = [r["key"] for r in run.ledger.refused(run.id, output.name)]
+        refused += [c["key"] for c in conflicts if c["key"] not in alone]
         connection.register(lost := own(f"refused{n}"), pa.table({KEY: pa.array(refused, pa.string())}))
         parts.append(
             f"SELECT {SOURCE_KEY}, {VERB} IN {WRITTEN} AS written, {VERB} = '{DRIFT}' AS drifted, "
             f"{KEY} IN (FROM {left}) AS alone, {KEY} IN (FROM {lost}) AS refused "
             f"FROM {plan} WHERE {SOURCE_KEY} IS NOT NULL"
         )
-    ((written, kept, conflicts, drifted, lost),) = connection.execute(f"""
+    ((written, kept, left_alone, drifted, lost),) = connection.execute(f"""
         WITH fates AS (
             SELECT bool_or(written) AS written, bool_or(drifted) AS drifted, bool_or(alone) AS alone,
                 bool_or(refused) AS refused FROM ({" UNION ALL ".join(parts)}) GROUP BY {SOURCE_KEY}
@@ -114,4 +117,4 @@ def _fates(
             count(*) FILTER (alone AND NOT refused), count(*) FILTER (drifted AND NOT alone AND NOT refused),
             count(*) FILTER (refused) FROM fates
     """).fetchall()
-    return written, kept, conflicts, drifted, lost
+    return written, kept, left_alone, drifted, lost

@@ -78,10 +78,11 @@ def _check(run: dict[str, Any], facts: dict[str, Any] | None, proof_max_age: flo
     wrong = sum(p[n] for p in facts["proof"] for n in ("missing", "different", "unverified"))
     if wrong or not facts["proof"]:
         raise _refusal(migration_id, f"the proof of run {id} has {wrong:,} rows missing, different or unverified")
-    left = sum(p["skipped"].get(rule, 0) for p in facts["plan"]["phases"] for rule in ("conflict", "drift"))
+    left = _exceptions(facts)
     if left:
         raise _refusal(
-            migration_id, f"run {id} left {left:,} rows alone that are not as they should be (conflict, drift)"
+            migration_id,
+            f"run {id} is proven with exceptions: it left {left:,} rows alone that are not as they should be (conflict, drift)",
         )
     age = datetime.now(UTC) - run["ended_at"]
     if age > timedelta(hours=proof_max_age):
@@ -89,6 +90,15 @@ def _check(run: dict[str, Any], facts: dict[str, Any] | None, proof_max_age: flo
         raise _refusal(
             migration_id, f"the last proof, of run {id}, is {hours:.1f} hours old, the limit is {proof_max_age:g}"
         )
+
+
+def _exceptions(facts: dict[str, Any]) -> int:
+    """The rows that the run left alone; at least one where its report says so without a number."""
+    counted = sum(p["skipped"].get(rule, 0) for p in facts["plan"]["phases"] for rule in ("conflict", "drift"))
+    verdict = facts["verdict"]
+    if "proof" not in verdict:  # a report of the first release
+        return int(counted)
+    return max(counted, verdict.get("exceptions") or 0, int(verdict["proof"] != "proven"))
 
 
 def _refusal(migration_id: str, why: str) -> ProofError:

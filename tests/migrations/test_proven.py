@@ -20,13 +20,11 @@ from tests.engines import run_of
 from tests.small import Database, declare, declare_in_place
 
 DROPS_SOME = (
-    "CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS "
-    "'BEGIN IF NEW.amount > 5 THEN RETURN NULL; END IF; RETURN NEW; END'",
+    "CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF NEW.amount > 5 THEN RETURN NULL; END IF; RETURN NEW; END'",
     "CREATE TRIGGER skips BEFORE INSERT ON persons FOR EACH ROW EXECUTE FUNCTION skip()",
 )
 STAMPS = (
-    "CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS "
-    "'BEGIN NEW.amount := NEW.amount + 1000; RETURN NEW; END'",
+    "CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.amount := NEW.amount + 1000; RETURN NEW; END'",
     "CREATE TRIGGER stamps BEFORE UPDATE ON persons FOR EACH ROW EXECUTE FUNCTION stamp()",
 )
 
