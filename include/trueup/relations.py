@@ -19,8 +19,8 @@ class Source:
     """A table that is read, never written.
 
     `partition_by`: the columns whose hash decides a row's partition, in the order of `Migration.partition_by`;
-    None makes it a look-up that every partition sees whole. `window`: the column (ISO 8601 text or TIMESTAMP)
-    that a date window filters on; None where rows of this source are never windowed.
+    None makes it a look-up that every partition sees whole. `window`: the column (ISO 8601 text, TIMESTAMP,
+    or DATE and DATETIME, which count as UTC) that a date window filters on; None where rows of this source are never windowed.
     """
 
     id: str

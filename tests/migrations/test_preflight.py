@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from include.embedded import postgres
 from include.trueup.errors import SourceError
 from include.trueup.ledger import Ledger
 from include.trueup.model import Type
+from include.trueup.run import Window
+from include.trueup.stores.postgres import catalog
 from include.trueup.workspace import Workspace
 from tests.copying import Here, declare_copy
 from tests.postgres_tables import new_database
@@ -278,3 +281,24 @@ def test_a_count_far_from_the_catalogues_is_a_warning(here: Here, tmp_path: Path
     assert report["verdict"]["status"] == "passed"
     here.sql("UPDATE pg_class SET reltuples = -1 WHERE oid = 'old'::regclass")
     assert here.run(migration)["findings"] == []
+
+
+def test_a_standby_is_refused(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here.sql("CREATE TABLE old (id bigint PRIMARY KEY)")
+    monkeypatch.setattr(catalog, "QUERY", catalog.QUERY.replace("pg_is_in_recovery()", "true"))
+    with pytest.raises(SourceError, match=r"'old' \(source .*the server is a standby.*the primary's address"):
+        here.run(declare_copy(tmp_path, {"id": Type.INTEGER}))
+
+
+def test_a_window_may_be_over_dates_and_times_of_no_zone(here: Here, tmp_path: Path) -> None:
+    here.sql(
+        "CREATE TABLE old (id bigint PRIMARY KEY, d date, t timestamp)",
+        "INSERT INTO old SELECT n, date '2024-01-01' + n, timestamp '2024-01-01 23:59' + n * interval '1 day'"
+        " FROM generate_series(0, 9) n",
+    )
+    migration = declare_copy(tmp_path, {"id": Type.INTEGER, "d": Type.DATE, "t": Type.DATETIME})
+    for column, days in (("d", ("2024-01-02", "2024-01-04")), ("t", ("2024-01-05", "2024-01-07"))):
+        source = replace(migration.sources[0], window=column)
+        windowed = replace(migration, sources=(source,))
+        assert here.run(windowed, window=Window.parse(*days))["verdict"]["status"] == "passed"
+    assert here.sql("SELECT id FROM new ORDER BY id") == [(1,), (2,), (4,), (5,)]
