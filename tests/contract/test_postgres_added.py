@@ -46,8 +46,8 @@ def test_a_column_that_is_missing_and_not_to_be_added_is_an_error(uri: str) -> N
 def test_required_columns_are_not_null_in_a_new_table_and_null_rows_are_named_before(uri: str) -> None:
     store, declared = PostgresStore(uri), table("new", COLUMNS, required=("label",))
     assert store.create(declared)
-    with pytest.raises(StoreRejectedError):
-        store.add(declared, rows(declared, {"id": 1}))
+    (refused,) = store.add(declared, rows(declared, {"id": 1})).refused
+    assert (refused.key, refused.constraint) == ("1", "column label")
     with duckdb.connect() as connection:
         connection.execute(
             "CREATE TABLE planned AS SELECT * FROM (VALUES (1, 1, 'a', 's'), (2, 2, NULL, 's'), (3, 3, 'c', NULL)) "
