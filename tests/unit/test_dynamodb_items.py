@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from include.trueup.errors import DeclarationError
 from include.trueup.model import Table, Type
 from include.trueup.rows import canonical_json
+from include.trueup.stores.dynamodb import DynamoDBStore, client
 from include.trueup.stores.dynamodb.items import Layout, canonical_item, canonical_text
 from include.trueup.stores.dynamodb.pages import Pages
 
@@ -130,3 +132,13 @@ def test_a_column_of_numbers_is_canonical_whatever_the_notation(notation: str) -
 def test_control_characters_are_written_as_the_rows_module_writes_them() -> None:
     text = "".join(map(chr, range(0x20))) + '"\\/\x7f\u2028é☃𝄞'
     assert canonical_text({"S": text}) == json.dumps({"S": text}, ensure_ascii=False, separators=(",", ":"))
+
+
+@pytest.mark.parametrize("type_", [Type.FLOAT, Type.DATE, Type.DATETIME, Type.INTEGER])
+def test_a_type_that_dynamodb_has_not_is_refused_when_the_table_is_described(type_: Type) -> None:
+    declared = Table(name="t", connection="c", key=("id",), columns={"id": type_})
+    nowhere = client(
+        endpoint_url="http://127.0.0.1:1", region_name="none", aws_access_key_id="none", aws_secret_access_key="none"
+    )
+    with pytest.raises(DeclarationError, match=rf"no Type.{type_.name} \(column 'id'\); it has Type.TEXT"):
+        DynamoDBStore(nowhere).describe(declared)

@@ -66,7 +66,10 @@ class Layout:
     def __init__(self, table: Table) -> None:
         for name, type_ in table.columns.items():
             if type_ not in TAGS:
-                raise DeclarationError(f"table {table.name!r}: DynamoDB has no type {type_} (column {name!r})")
+                there = ", ".join(f"Type.{one.name}" for one in TAGS)
+                raise DeclarationError(
+                    f"table {table.name!r}: DynamoDB has no Type.{type_.name} (column {name!r}); it has {there}"
+                )
         for key in (table.key, *(index.key for index in table.indexes)):
             if len(key) > 2:
                 raise DeclarationError(f"table {table.name!r}: a DynamoDB key has one or two columns, not {key}")
