@@ -18,7 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from . import approval, duck, units
+from . import approval, duck, target_checks, units
 from .model import Phase, Target
 from .names import BEFORE, VERB
 from .plan_files import ADD, REMOVE, WRITTEN, plan_schema, planned
@@ -39,6 +39,8 @@ def create_tables(run: Run) -> dict[str, bool]:
     with run.ledger.step(run.id, "create_tables", "0"), run.holding():
         approval.check_age(run)
         approval.require(run)
+        for target in run.migration.targets:  # all of them, before anything is made
+            target_checks.refuse_other(run, target)
         for target in run.migration.targets:
             store = run.store_of(target.table)
             made[target.id] = store.create(target.table)
@@ -67,6 +69,8 @@ def apply(run: Run, phase: Phase, partition: int) -> dict[str, Any]:
     store = run.store_of(target.table)
     with run.ledger.step(run.id, f"apply/{phase.id}", str(partition)), run.holding() as check:
         approval.require(run)
+        for output in phase.outputs:
+            target_checks.refuse_other(run, run.migration.target(output.target))
         done = run.ledger.written(run.id, phase.id, partition)
         pace = Pace(run.options.write_rate and run.options.write_rate / PARALLEL_PARTITIONS)
 
@@ -144,7 +148,7 @@ def _write(run: Run, phase: Phase, target: Target, verb: str, rows: pa.Table) ->
         return {phase.id: store.add(target.table, new)}
     before = pa.Table.from_struct_array(rows[BEFORE].combine_chunks()).select(schema.names).cast(schema)
     if verb == REMOVE:
-        return {phase.id: store.remove(target.table, before)}
+        return {phase.id: store.remove(target.table, before, cascade_to=run.options.cascade_to)}
     return {phase.id: store.change(target.table, new, before)}
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from . import base, duck, estimates
+from . import base, duck, estimates, target_checks
 from .errors import DeclarationError
 from .model import Output, Phase, Target
 from .names import BEFORE, EXTRA, IN_WINDOW, IS, KEY, KNOWN, MISTYPED, PLANNED, SHOULD, SOURCE_KEY, VERB
@@ -84,6 +84,7 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
                     findings = _findings(run, phase, output, rows, facts[output.name], checked[output.target])
                     if output == phase.outputs[0]:
                         findings = [*findings, *estimates.far(run, phase, partition)]
+                        findings += target_checks.warnings(run, phase, partition)
                     made += write_findings(connection, phase, output, findings, partition, scratch)
             for target in targets:
                 # where the migration owns columns only, a row outside the window stays as it is, and that is proven too

@@ -11,7 +11,7 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from . import base, reuse
+from . import base, reuse, target_checks
 from .errors import SourceError
 from .model import Source, Table, Target
 from .run import MAX_PARTS, Mode, Options, Run
@@ -57,7 +57,7 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
         undeclared = {id: found.undeclared for id, found in sources.items()}
         about["expected_rows"] = {id: found.expected_rows for id, found in sources.items()}
         about |= {"undeclared": undeclared, "undoes": None, "base": base.previous(run)}
-        about |= {"snapshot_of": taken[0] if taken else None}
+        about |= {"snapshot_of": taken[0] if taken else None, "targets": target_checks.facts(targets)}
         run.folder.write("run.json", json.dumps(about, indent=1))
     return options
 
@@ -100,14 +100,17 @@ def _no_key(what: str, found: Description, table: Table) -> str:
 def look_at_target(run: Run, target: Target) -> Description | None:
     """The target's table as it is; None where it is still to be made. Raises `SourceError` where it is not as declared."""
     table = target.table
+    what = f"table {table.name!r} (target {target.id!r}, connection {table.connection!r})"
     found = run.store_of(table).describe(table)
     if found is None:
+        if run.options.mode is Mode.APPLY and run.undoes is None and (wrong := run.store_of(table).uncreatable(table)):
+            raise SourceError(f"{what} is not there and cannot be made: {'; '.join(wrong)}. Nothing was written.")
         return None
-    what = f"table {table.name!r} (target {target.id!r}, connection {table.connection!r})"
     _refuse(what, found)
     if found.key != table.key:
         has = f"the primary key {', '.join(map(repr, found.key))}" if found.key else "no primary key"
         raise SourceError(f"{what} has {has}, but {', '.join(map(repr, table.key))} is declared")
+    target_checks.refuse_unwritable(run, what, found)
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from . import budgets, duck, examples, gate, left_alone, statements
+from . import budgets, duck, examples, gate, left_alone, statements, target_checks
 from .casting import in_suites
 from .counts import phase_counts
 from .errors import GateError
@@ -128,7 +128,9 @@ def phase_gate(run: Run, phase: Phase) -> list[dict[str, Any]]:
             errors = [*result.errors, "no row was compared, so nothing is proven"]
             result = replace(result, passed=False, errors=errors)
         if any(p["missing"] or p["different"] for p in found):
-            result = replace(result, errors=[*result.errors, *refusals(run, phase)])
+            result = replace(
+                result, errors=[*result.errors, *refusals(run, phase), *target_checks.altered(run, phase, found)]
+            )
         so_far = [p for each in run.phases[: run.phases.index(phase) + 1] for p in proof(run, each) or []]
         results = [result, *budgets.judge_left_alone(run, phase, so_far)]
         _judge(run, f"phase-{phase.id}", results, left_alone.words(so_far))
@@ -168,7 +170,7 @@ def validate(run: Run) -> dict[str, Any]:
         if run.undoes is None:
             whole = gate.evaluate(run.migration.suite, [_count_frame(phases)], gate="whole, after apply", key="phase")
             results.append(whole)
-            if answers := statements.answer(run):
+            if answers := [*statements.answer(run), *statements.advance(run)]:
                 results.append(gate.evaluate(statement_suite, [pd.DataFrame(answers)], gate="statements", key="title"))
         _judge(run, "validate", results, left_alone.words(proofs))
     return {name: sum(p[name] for p in left_alone.last(proofs)) for name in ("compared", *KINDS)}

@@ -6,7 +6,7 @@ Imported from `model`, as everything that a declaration is written with.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .errors import DeclarationError
@@ -86,6 +86,10 @@ class Target:
     where a row is planned, the key unless named; columns named here may not be owned. `before` is a script of the
     store's own language (SQL) that makes an existing table ready, run by create_tables; `undo` one that makes it ready
     for a rollback (gives up a NOT NULL that came with the migration). Both must be safe to run again.
+
+    `sets`: columns that a trigger or a default of the table sets (PostgreSQL). They are neither written nor compared nor
+    put back, and listed in the report. So are, without being named, generated columns that are not declared and, of a
+    table that is the migration's, columns that are not declared and have a default.
     """
 
     id: str
@@ -94,6 +98,7 @@ class Target:
     partition_by: tuple[str, ...] | None = None
     before: Path | None = None
     undo: Path | None = None
+    sets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_id("target", self.id)
@@ -104,6 +109,18 @@ class Target:
             raise DeclarationError(
                 f"target {self.id!r}: {sorted(fixed)} decide where a row is planned, so they cannot be owned"
             )
+        indexed = {c for index in self.table.indexes for c in index.key}
+        needed = {*self.placed_by, *self.table.key, *(self.owned or ()), *self.table.required, *indexed}
+        if wrong := needed & {*self.sets}:
+            raise DeclarationError(
+                f"target {self.id!r}: {sorted(wrong)} are in sets, so they are not written: they cannot be of the key, owned, "
+                "required, indexed here, or decide where a row is planned"
+            )
+        if self.sets or self.owned is None:
+            columns = {name: type_ for name, type_ in self.table.columns.items() if name not in self.sets}
+            added = tuple(name for name in self.table.added if name not in self.sets)
+            table = replace(self.table, columns=columns, added=added, sets=self.sets, sets_defaults=self.owned is None)
+            object.__setattr__(self, "table", table)
 
     @property
     def placed_by(self) -> tuple[str, ...]:

@@ -6,12 +6,16 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from . import target_checks
 from .errors import ArtifactError, OptionsError, SourceError, StatusError
 from .ledger import Ledger, Status, SwitchState
+from .model import Target
 from .plan import plan_hash
+from .plan_files import ADD
 from .preflight import look_at_target
 from .rollback import undone_run
 from .run import LAST, Mode, Options, Run, run_id
+from .stores import Description
 
 Row = dict[str, Any]
 
@@ -40,12 +44,7 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
             run.ledger.hold(run.id, [run.identity(t) for t in run.migration.targets], holder=run.holder)
         _check_over(run)
         _check_plan(run, found)
-        for target in run.migration.targets:
-            if look_at_target(run, target) is None:
-                raise SourceError(
-                    f"table {target.table.name!r} does not exist any more, so what run {run.undoes} wrote into it cannot be "
-                    "taken back row by row"
-                )
+        looked = {target.id: _look_at(run, target) for target in run.migration.targets}
         had = found["options"]
         options = replace(run.options, partitions=had["partitions"], segments=run.options.segments or had["segments"])
         run.ledger.choose(run.id, options.to_json())
@@ -55,9 +54,32 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
             "batch_rows": {t.id: run.store_of(t.table).batch_rows for t in run.migration.targets},
             "undoes": run.undoes,
             "snapshot_of": None,
+            "targets": target_checks.facts(looked),
         }
         run.folder.write("run.json", json.dumps(about, indent=1))
     return options
+
+
+def _look_at(run: Run, target: Target) -> Description:
+    """The target's table. Raises `SourceError` where what was written into it cannot be taken back, or only with more."""
+    found = look_at_target(run, target)
+    if found is None:
+        raise SourceError(
+            f"table {target.table.name!r} does not exist any more, so what run {run.undoes} wrote into it cannot be "
+            "taken back row by row"
+        )
+    if run.options.mode is Mode.APPLY and _added(run, target):
+        what = f"table {target.table.name!r} (target {target.id!r}, connection {target.table.connection!r})"
+        target_checks.refuse_irremovable(run, what, found)
+    return found
+
+
+def _added(run: Run, target: Target) -> bool:
+    """Whether the run that is undone was to add rows to the target."""
+    undone = undone_run(run)
+    names = {output.name for output in run.migration.outputs(target.id)}
+    plans = undone.folder.manifests("plan", undone.partitions)
+    return any(plan.facts[name][ADD] for plan in plans for name in names)
 
 
 def _find(run: Run) -> Row | None:

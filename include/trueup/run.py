@@ -83,7 +83,10 @@ class Options:
     anything is written. `plan_max_age`: hours after which a plan may no longer be approved or begun to be applied.
     `overwrite_drift`: target rows that somebody else changed since a run wrote them are overwritten, not left alone.
     `extra`: what becomes of target rows that earlier runs added and that the source no longer gives: they are
-    reported, or removed. `snapshot_max_age`: hours for which runs with a window, if they say the same, may share
+    reported, or removed.
+    `cascade_to`: foreign keys (`schema.table.constraint`) by which rows that refer to a removed row
+    may be deleted or emptied with it (ON DELETE CASCADE, SET NULL, SET DEFAULT).
+    `snapshot_max_age`: hours for which runs with a window, if they say the same, may share
     one snapshot of the sources; 0: each reads for itself. `params`: what was chosen of `Migration.params`, by id.
     Raises `OptionsError` for values out of bounds.
     """
@@ -104,6 +107,7 @@ class Options:
     plan_max_age: float = 24
     overwrite_drift: bool = False
     extra: Extra = Extra.REPORT
+    cascade_to: tuple[str, ...] = ()
     snapshot_max_age: float = 0
     params: Mapping[str, Any] = field(default_factory=dict)
 
@@ -134,7 +138,9 @@ class Options:
         """The opposite of `to_json`."""
         window = values["window"] and Window.parse(values["window"]["start"], values["window"]["end"])
         extra = Extra(values.get("extra", Extra.REPORT))  # runs that are older than the option have none
-        return cls(**{**values, "mode": Mode(values["mode"]), "extra": extra, "window": window})
+        cascade_to = tuple(values.get("cascade_to", ()))
+        given = {"mode": Mode(values["mode"]), "extra": extra, "window": window, "cascade_to": cascade_to}
+        return cls(**{**values, **given})
 
 
 def run_id(text: str) -> str:

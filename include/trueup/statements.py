@@ -16,7 +16,7 @@ import pyarrow as pa
 from . import duck
 from .errors import DeclarationError
 from .model import Statement, Target
-from .run import Run
+from .run import Mode, Run
 from .snapshot import before_files, files_of, relate_source, source_schema
 
 ANSWERS = "statements.json"
@@ -27,12 +27,32 @@ def answer(run: Run) -> list[dict[str, Any]]:
     `holds`, which only a NO does not. Raises `DeclarationError` for a query that does not run or gives anything else.
     """
     if not run.migration.statements:
+        run.folder.write(ANSWERS, "[]")
         return []
     with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
         _relate(connection, run, scratch)
         answers = [_answer(connection, run, statement) for statement in run.migration.statements]
     run.folder.write(ANSWERS, json.dumps(answers, indent=1))
     return answers
+
+
+def advance(run: Run) -> list[dict[str, Any]]:
+    """Bring the sequences of the targets behind what was written, and state that they are: an application's next row gets
+    a value that is free."""
+    if run.options.mode is not Mode.APPLY:
+        return []
+    said = []
+    for target in run.migration.targets:
+        for one in run.store_of(target.table).advance(target.table):
+            title = (
+                f"The next value of sequence {one.sequence} is beyond every {one.column} of {one.table}"
+                f" (last value {one.before:,} before, {one.after:,} now)"
+            )
+            said.append({"title": title, "answer": "YES" if one.holds else "NO", "holds": one.holds})
+    if said:
+        answers = run.folder.read_json(ANSWERS) or []
+        run.folder.write(ANSWERS, json.dumps([*answers, *said], indent=1))
+    return said
 
 
 def _answer(connection: duckdb.DuckDBPyConnection, run: Run, statement: Statement) -> dict[str, Any]:

@@ -69,7 +69,9 @@ class Table:
     columns, in order; of a source they may be those of a unique index that are NOT NULL, or of a view those that tell
     its rows apart (which is counted); `required` are further columns that may not be null. `added` are columns that the migration adds
     to a table that exists (`Target.before`): where they are not there yet, they read as null. `create_sql` is a
-    Postgres `CREATE TABLE …` script; DynamoDB tables are made from the declaration itself.
+    Postgres `CREATE TABLE …` script; DynamoDB tables are made from the declaration itself. `sets` are columns that the
+    store sets by itself, which are neither read nor written; with `sets_defaults` so are columns that are not declared
+    and have a default: both come from `Target`, not from an author.
     """
 
     name: str
@@ -80,6 +82,8 @@ class Table:
     required: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     create_sql: Path | None = None
+    sets: tuple[str, ...] = ()
+    sets_defaults: bool = False
 
     def __post_init__(self) -> None:
         if not self.key:

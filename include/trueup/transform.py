@@ -121,7 +121,7 @@ def _collect(connection: duckdb.DuckDBPyConnection, target: Target, output: Outp
         raise DeclarationError(
             f"target {target.id!r}: the transform's {output.view} lack the columns {sorted(missing)}"
         )
-    if unknown := {*made} - {*target.table.columns, SOURCE_KEY, EXTRA, MISTYPED}:
+    if unknown := {*made} - {*target.table.columns, *target.table.sets, SOURCE_KEY, EXTRA, MISTYPED}:
         raise DeclarationError(
             f"target {target.id!r}: the transform's {output.view} have columns {sorted(unknown)} that it does not declare"
         )

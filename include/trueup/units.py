@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 
 import duckdb
@@ -47,7 +48,10 @@ def batches(run: Run, phase: Phase, partition: int) -> Iterator[Batch]:
         units = duck.count(connection, "SELECT count(*) FROM units")
         for number, start in enumerate(range(0, units, size)):
             shares = {
-                output.name: _share(connection, output.view, run.migration.target(output.target).table, start, size)
+                output.name: replace(
+                    _share(connection, output.view, run.migration.target(output.target).table, start, size),
+                    cascade_to=run.options.cascade_to,
+                )
                 for output in phase.outputs
             }
             rows = sum(share.rows.num_rows for share in shares.values())

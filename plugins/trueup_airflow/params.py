@@ -82,6 +82,15 @@ def params() -> dict[str, Param]:
             "A run with a window only reports them.",
             section="Catching up",
         ),
+        "cascade_to": Param(
+            [],
+            type="array",
+            items={"type": "string"},
+            title="Foreign keys that may take rows along",
+            description="schema.table.constraint, one a line: where rows are removed, rows that refer to them by these foreign "
+            "keys (ON DELETE CASCADE, SET NULL, SET DEFAULT) may be deleted or emptied with them. Without it such a run is refused.",
+            section="Catching up",
+        ),
         "snapshot_max_age": Param(
             1,
             type="number",
@@ -222,7 +231,7 @@ def rollback_params() -> dict[str, Param]:
             "any number.",
         ),
     }
-    return own | {name: shared[name] for name in ("approval", "plan_max_age", "write_rate")}
+    return own | {name: shared[name] for name in ("approval", "plan_max_age", "write_rate", "cascade_to")}
 
 
 def rollback_options(params: dict[str, Any]) -> Options:
@@ -230,6 +239,7 @@ def rollback_options(params: dict[str, Any]) -> Options:
     from include.trueup.run import Mode, Options
 
     given = {name: params[name] for name in ("approval", "plan_max_age", "write_rate", "max_left_alone")}
+    given["cascade_to"] = tuple(params.get("cascade_to") or ())
     return Options(mode=Mode(params["mode"]), **given)
 
 
@@ -257,6 +267,7 @@ def options(params: dict[str, Any], migration: declaration.Migration, dag_run: A
     given = ("partitions", "segments", "write_rate", "approval", "plan_max_age", "overwrite_drift", *BUDGETS)
     values = {name: params[name] for name in given}
     values["extra"] = Extra(params["extra"])
+    values["cascade_to"] = tuple(params.get("cascade_to") or ())
     values["params"] = {param.id: params[param.id] for param in migration.params}
     window = Window.parse(params["window_start"], params["window_end"])
     if dag_run.run_type == "backfill":

@@ -7,7 +7,7 @@ column of them is equal, so that comparing is a matter of DuckDB, not of the sto
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -38,6 +38,34 @@ def arrow_schema(table: Table) -> pa.Schema:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Unique:
+    """A unique index over declared columns, besides the primary key. `nulls_equal`: two rows with null are not apart."""
+
+    name: str
+    columns: tuple[str, ...]
+    nulls_equal: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """A foreign key that points at a table: `constraint` of `table`, whose `columns` refer to the columns `refers_to`.
+    `takes_along`: what the deletion of a row does to those that refer to it (CASCADE, SET NULL, SET DEFAULT), empty where
+    it is refused. `own`: the table refers to itself."""
+
+    constraint: str
+    table: str
+    columns: tuple[str, ...]
+    refers_to: tuple[str, ...]
+    takes_along: str
+    own: bool
+
+    @property
+    def name(self) -> str:
+        """Table and constraint."""
+        return f"{self.table}.{self.constraint}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Description:
     """A table as the store has it. `estimated_rows` is the store's own estimate (DynamoDB: up to six hours old), or
     None where it has none. `differences` says in words where key or indexes are not as declared.
@@ -45,7 +73,12 @@ class Description:
     `identified`: the declared key tells its rows apart, though it need not be the primary key. `misfits` says in words
     which declared columns are missing or of a type that does not fit, and what to declare; `obstacles` why what is read
     would not be all that is there, or could not be read, and what to do. `expected_rows` is what the store itself has
-    counted, or estimated from a sample, at a time it knows; None where it never did."""
+    counted, or estimated from a sample, at a time it knows; None where it never did.
+
+    Of a target besides: `identity` tells the table from another that has its name later. `unwritable` says in words why
+    rows cannot be written to it, `irremovable` why none can be removed, and what to do. `sets` are columns that the table
+    fills by itself and that are not compared, by name with why (`Table.sets`). `triggers` are what it does besides.
+    `unique` are unique indexes that can be judged from the rows alone. `references` are foreign keys that point at it."""
 
     name: str
     key: tuple[str, ...]
@@ -57,6 +90,26 @@ class Description:
     misfits: tuple[str, ...] = ()
     obstacles: tuple[str, ...] = ()
     expected_rows: int | None = None
+    identity: str | None = None
+    unwritable: tuple[str, ...] = ()
+    irremovable: tuple[str, ...] = ()
+    sets: Mapping[str, str] = field(default_factory=dict)
+    triggers: tuple[str, ...] = ()
+    unique: tuple[Unique, ...] = ()
+    references: tuple[Reference, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Advanced:
+    """A sequence that gives a column its values, its last value `before` and `after` it was brought behind the greatest
+    value of the column, and whether it `holds` that its next value is beyond."""
+
+    table: str
+    column: str
+    sequence: str
+    before: int
+    after: int
+    holds: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,13 +148,14 @@ class Outcome:
 class Share:
     """What `Store.together` writes to one table: `rows` in canonical form; `before`, aligned, what each row was when
     planned, with a null key where it must not exist yet; `units`, aligned, the unit of each row; `gone`, aligned,
-    whether the row is to be deleted (none is, unless it is given)."""
+    whether the row is to be deleted (none is, unless it is given); `cascade_to` as with `Store.remove`."""
 
     table: Table
     rows: pa.Table
     before: pa.Table
     units: tuple[int, ...]
     gone: tuple[bool, ...] = ()
+    cascade_to: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.gone:
@@ -172,8 +226,18 @@ class Store(Protocol):
         Idempotent. Raises `StoreRejectedError` where the store
         has no transactions, or none of that size."""
 
-    def remove(self, table: Table, rows: pa.Table) -> Outcome:
-        """Delete rows, each only if it still is as given; an absent row counts as done. Idempotent."""
+    def remove(self, table: Table, rows: pa.Table, *, cascade_to: Sequence[str] = ()) -> Outcome:
+        """Delete rows, each only if it still is as given; an absent row counts as done. One that other rows refer to is a
+        conflict, also where they would go with it; but for foreign keys that `cascade_to` names (`Reference.name`).
+        Idempotent."""
+
+    def uncreatable(self, table: Table) -> tuple[str, ...]:
+        """In words, why a table that is not there could not be made and written, and what to do; nothing where it can,
+        or where only trying tells."""
+
+    def advance(self, table: Table) -> list[Advanced]:
+        """Bring every sequence that gives a declared column its values behind the greatest value there; never
+        backwards."""
 
     def script(self, text: str) -> None:
         """Run a script of the store's own language (PostgreSQL: SQL, in one transaction, giving up on a lock that is

@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ...errors import StoreRejectedError
 from ...model import Table
-from .. import Conflict, Description, Outcome, Refused, Share, key_text
+from .. import Advanced, Conflict, Description, Outcome, Refused, Share, key_text
 from . import limits, tables
 from .items import Item, Layout, canonical_item, canonical_text
 from .pages import Pages
@@ -137,7 +137,21 @@ class DynamoDBStore:
             for outcome, share, alone in zip(outcomes, shares, left, strict=True)
         ]
 
-    def remove(self, table: Table, rows: pa.Table) -> Outcome:
+    def uncreatable(self, table: Table) -> tuple[str, ...]:  # noqa: ARG002 - only trying tells
+        """Nothing: whether a table may be made is known when it is."""
+        return ()
+
+    def advance(self, table: Table) -> list[Advanced]:  # noqa: ARG002
+        """Nothing: there are no sequences."""
+        return []
+
+    def remove(
+        self,
+        table: Table,
+        rows: pa.Table,
+        *,
+        cascade_to: Sequence[str] = (),  # noqa: ARG002 - nothing refers to rows
+    ) -> Outcome:
         """Delete rows, each only if it still is as given; an absent row counts as done."""
         layout, outcome = Layout(table), Outcome()
         left = settle(self._writer, layout, layout.encode(rows), [None] * rows.num_rows, outcome)

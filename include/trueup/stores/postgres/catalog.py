@@ -22,12 +22,15 @@ QUERY = (Path(__file__).parent / "catalog.sql").read_text()
 
 @dataclass(frozen=True, kw_only=True)
 class StoredIndex:
-    """An index. `complete`: valid, over every row, and of columns only; `unique`: at every statement's end."""
+    """An index. `complete`: valid, over every row, and of columns only; `unique`: at every statement's end;
+    `nulls_equal`: null is a value like any other to it."""
 
     name: str
     primary: bool
     unique: bool
     complete: bool
+    valid: bool = True
+    nulls_equal: bool = False
     key: tuple[str, ...]
 
 
@@ -60,6 +63,12 @@ class Shape:
     def undeclared(self, table: Table) -> list[Column]:
         """The columns that the declaration does not name."""
         return [column for name, column in self.columns.items() if name not in table.columns]
+
+    def extras(self, table: Table) -> list[Column]:
+        """The undeclared columns that are read as `_extra`: not those that the store sets by itself (`Table.sets`), nor
+        generated ones, which say nothing that the others of the row do not."""
+        left_out = ("generated", "identity", "default") if table.sets_defaults else ("generated",)
+        return [c for c in self.undeclared(table) if c.sets not in left_out and c.name not in table.sets]
 
     def differences(self, table: Table) -> tuple[str, ...]:
         """In words, where key, columns or indexes are not as declared."""
@@ -120,11 +129,20 @@ class Shape:
 
     def _index_differences(self, index: Index) -> Iterator[str]:
         named = next((one for one in self.indexes if one.name == index.name), None)
-        if named is not None and (named.key != index.key or not named.complete):
+        if named is not None and (named.key != index.key or (named.valid and not named.complete)):
             state = "" if named.complete else ", partial or not valid"
             yield f"index {index.name!r} is on {_listed(named.key)}{state}, declared is {_listed(index.key)}"
-        if named is None and not any(one.complete and one.key[: len(index.key)] == index.key for one in self.indexes):
-            yield f"there is no index on {_listed(index.key)} ({index.name!r})"
+
+    def missing(self, table: Table) -> tuple[Index, ...]:
+        """The declared indexes that are still to be made: there is none of that name that is valid, and no other that
+        begins with the columns."""
+        return tuple(index for index in table.indexes if self._is_missing(index))
+
+    def _is_missing(self, index: Index) -> bool:
+        named = next((one for one in self.indexes if one.name == index.name), None)
+        if named is not None:
+            return not named.valid
+        return not any(one.complete and one.key[: len(index.key)] == index.key for one in self.indexes)
 
     def describe(self, table: Table) -> Description:
         """The same in the store's own words."""

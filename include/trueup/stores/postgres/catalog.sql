@@ -24,6 +24,8 @@ SELECT json_build_object(
             json_build_object(
                 'name', a.attname,
                 'not_null', a.attnotnull,
+                'sets', CASE WHEN a.attgenerated <> '' THEN 'generated' WHEN a.attidentity <> '' THEN 'identity'
+                    WHEN a.atthasdef THEN 'default' ELSE '' END,
                 'type', CASE WHEN base.builtin THEN base.typname ELSE '' END,
                 -- with -1, and not NULL: NULL gives char(n) as "character", a cast to which keeps one letter
                 'cast', format_type(base.oid, -1),
@@ -49,6 +51,8 @@ SELECT json_build_object(
                 'name', named.relname,
                 'primary', i.indisprimary,
                 'unique', i.indisunique AND i.indimmediate,
+                'nulls_equal', coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false),
+                'valid', i.indisvalid,
                 'complete', i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL,
                 'key', (
                     SELECT coalesce(json_agg(a.attname ORDER BY k.position), '[]')

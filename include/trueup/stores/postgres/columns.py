@@ -73,10 +73,12 @@ _NO_FLOAT4 = sql.SQL(
 @dataclass(frozen=True, kw_only=True)
 class Column:
     """A column as PostgreSQL has it: `type` is the name of its built-in base type ('' for an enum or another type that
-    was made), `cast` that type as SQL, quoted by PostgreSQL, `exact` the same with its length or precision."""
+    was made), `cast` that type as SQL, quoted by PostgreSQL, `exact` the same with its length or precision. `sets` says
+    how the table fills it where nothing is given: generated, identity, default, or not at all ('')."""
 
     name: str
     not_null: bool = False
+    sets: str = ""
     type: str
     cast: str
     exact: str

@@ -9,14 +9,23 @@ from ...errors import StoreRejectedError
 from ...model import Table
 from .catalog import QUERY, schema_and_name, shape_of
 from .columns import CREATED
+from .indexes import make_indexes
 from .session import Address, script_session
 
 
 def create(address: Address, table: Table) -> bool:
-    """Make the table and its indexes in one transaction; False if it was there already.
+    """Make the table and its indexes in one transaction; False if it was there already: then the indexes that are missing
+    are made, without keeping anybody from writing.
 
     Raises `StoreRejectedError` if what is there, or comes out of the script, is not what is declared; the script's work
     is undone then."""
+    made = _create(address, table)
+    if not made:
+        make_indexes(address, table)
+    return made
+
+
+def _create(address: Address, table: Table) -> bool:
     schema, name = schema_and_name(table)
     with script_session(address, doing=f"create table {table.name}") as connection:
         # Two workers at once: the second waits here, and then finds the table.
@@ -34,18 +43,22 @@ def create(address: Address, table: Table) -> bool:
         else:
             for statement in _statements(table):
                 connection.execute(statement)
-        if not _is_there(address, connection, table):
+        if not _is_there(address, connection, table, made=True):
             raise StoreRejectedError(
                 f"{address.place}: script {table.create_sql} does not make table {schema}.{name}. Correct the script."
             )
         return True
 
 
-def _is_there(address: Address, connection: psycopg.Connection, table: Table) -> bool:
+def _is_there(address: Address, connection: psycopg.Connection, table: Table, *, made: bool = False) -> bool:
+    """Whether the table is there, as declared; of one that was `made` just now, with its indexes."""
     found = connection.execute(QUERY.encode(), list(schema_and_name(table))).fetchone()
     if found is None:
         return False
-    if differences := shape_of(table, found[0]).differences(table):
+    shape = shape_of(table, found[0])
+    missing = shape.missing(table) if made else ()
+    lacking = [f"there is no index on {', '.join(map(repr, index.key))} ({index.name!r})" for index in missing]
+    if differences := [*shape.differences(table), *lacking]:
         raise StoreRejectedError(
             f"{address.place}: table {table.name} is not what is declared: {'; '.join(differences)}."
             " Correct the declaration, or rename the table that is there."

@@ -1,19 +1,21 @@
-"""What a table does by itself when rows are written to it: its triggers and rules."""
+"""What a table does by itself when rows are written to it, and what stands in the way of writing them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 
+from .. import Reference
 from .session import Session
 
 QUERY = (Path(__file__).parent / "effects.sql").read_text()
 """Gives what `Effects` is made of; $1 is the table's oid."""
 INSERT, UPDATE, DELETE = "INSERT", "UPDATE", "DELETE"
+_TAKES_ALONG = {"c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 _FUNCTION = "function "
 _RULES = {"2": UPDATE, "3": INSERT, "4": DELETE}
 
@@ -41,12 +43,27 @@ class Trigger:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sequence:
+    """A sequence that gives a column its values, by its name as SQL. `may`: whether our role may set it."""
+
+    column: str
+    name: str
+    may: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Effects:
     """What a table does by itself."""
 
     triggers: tuple[Trigger, ...]
     rules: tuple[tuple[str, str], ...]
     """Name and event of each."""
+    references: tuple[Reference, ...] = ()
+    deferrable_key: str | None = None
+    sequences: tuple[Sequence, ...] = ()
+    may: Mapping[str, bool] = field(default_factory=dict)
+    """Which rights our role has: SELECT, INSERT, UPDATE, DELETE on the table, TEMP on the database."""
+    database: str = ""
 
     def droppers(self, event: str) -> str | None:
         """What may have made a row of the event disappear without a word, by name; None if there is nothing."""
@@ -74,4 +91,19 @@ def effects_of(session: Session, oid: int) -> Effects:
     return Effects(
         triggers=tuple(Trigger(**one) for one in found["triggers"]),
         rules=tuple((one["name"], _RULES[one["event"]]) for one in found["rules"]),
+        references=tuple(
+            Reference(
+                constraint=one["name"],
+                table=f"{one['schema']}.{one['table']}",
+                columns=tuple(one["columns"]),
+                refers_to=tuple(one["refers_to"]),
+                takes_along=_TAKES_ALONG.get(one["on_delete"], ""),
+                own=one["own"],
+            )
+            for one in found["references"]
+        ),
+        deferrable_key=found["deferrable_key"],
+        sequences=tuple(Sequence(**one) for one in found["sequences"]),
+        may=found["may"],
+        database=found["database"],
     )

@@ -1,4 +1,4 @@
--- What a table does by itself, as JSON. $1: its oid.
+-- What a table does by itself, and what may be done to it, as JSON. $1: its oid.
 SELECT json_build_object(
     'triggers', coalesce((
         SELECT json_agg(json_build_object(
@@ -16,5 +16,48 @@ SELECT json_build_object(
     'rules', coalesce((
         SELECT json_agg(json_build_object('name', r.rulename, 'event', r.ev_type) ORDER BY r.rulename)
         FROM pg_catalog.pg_rewrite r WHERE r.ev_class = $1::oid AND r.ev_type IN ('2', '3', '4')
-    ), '[]')
+    ), '[]'),
+    'deferrable_key', (
+        SELECT conname FROM pg_catalog.pg_constraint WHERE conrelid = $1::oid AND contype = 'p' AND condeferrable
+    ),
+    -- foreign keys that point at the table, its own among them; of a partitioned table's, the one that was declared
+    'references', coalesce((
+        SELECT json_agg(json_build_object(
+            'name', k.conname,
+            'schema', n.nspname,
+            'table', child.relname,
+            'columns', (
+                SELECT json_agg(a.attname ORDER BY u.position) FROM unnest(k.conkey) WITH ORDINALITY u(attnum, position)
+                JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum
+            ),
+            'refers_to', (
+                SELECT json_agg(a.attname ORDER BY u.position) FROM unnest(k.confkey) WITH ORDINALITY u(attnum, position)
+                JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum
+            ),
+            'on_delete', k.confdeltype::text,
+            'own', k.conrelid = $1::oid
+        ) ORDER BY n.nspname, child.relname, k.conname)
+        FROM pg_catalog.pg_constraint k
+        JOIN pg_catalog.pg_class child ON child.oid = k.conrelid
+        JOIN pg_catalog.pg_namespace n ON n.oid = child.relnamespace
+        WHERE k.contype = 'f' AND k.confrelid = $1::oid AND k.conparentid = 0
+    ), '[]'),
+    'sequences', coalesce((
+        SELECT json_agg(json_build_object(
+            'column', a.attname, 'name', s.oid::regclass::text, 'may', has_sequence_privilege(s.oid, 'UPDATE')
+        ) ORDER BY a.attnum)
+        FROM pg_catalog.pg_depend d
+        JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+        WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
+            AND d.refobjid = $1::oid AND d.deptype IN ('a', 'i')
+    ), '[]'),
+    'may', json_build_object(
+        'SELECT', has_any_column_privilege($1::oid, 'SELECT'),
+        'INSERT', has_any_column_privilege($1::oid, 'INSERT'),
+        'UPDATE', has_any_column_privilege($1::oid, 'UPDATE'),
+        'DELETE', has_table_privilege($1::oid, 'DELETE'),
+        'TEMP', has_database_privilege(current_database(), 'TEMP')
+    ),
+    'database', current_database()
 )::text AS effects

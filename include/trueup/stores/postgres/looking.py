@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from psycopg import sql
 
 from ...model import Table
-from .. import Conflict, Refused, key_text
+from .. import Conflict, Reference, Refused, key_text
 from . import columns
 from .catalog import Shape
 from .effects import DELETE, UPDATE, effects_of
@@ -20,7 +20,7 @@ from .halving import Written
 from .session import Session
 from .staging import FROM_STAGE
 
-_REFERENCED = "(SQLSTATE 23503)"
+REFERENCED = "(SQLSTATE 23503)"
 
 
 def altered(
@@ -123,7 +123,7 @@ def sorted_out(
         else:
             conflicts.append(Conflict(key=keys[r], reason=words, found=found))
     for r, (reason, name) in done.refused.items():
-        if event == DELETE and _REFERENCED in reason:
+        if event == DELETE and REFERENCED in reason:
             conflicts.append(Conflict(key=keys[r], reason=f"other rows refer to it: {reason}", found=""))
             continue
         name = name or _culprit(opened, shape, staged, r)
@@ -163,6 +163,14 @@ def keys_of(table: Table, rows: pa.Table) -> list[str]:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("rows", rows.select(list(table.key)))
         return [text for (text,) in connection.execute(f"SELECT {key_text(table.key)} FROM rows").fetchall()]
+
+
+def referred_to(reference: Reference) -> sql.Composable:
+    """The condition that a row of another table refers to the table's row by that foreign key."""
+    schema, _, name = reference.table.partition(".")
+    pairs = zip(reference.columns, reference.refers_to, strict=True)
+    same = [sql.SQL("c.{} = t.{}").format(sql.Identifier(one), sql.Identifier(other)) for one, other in pairs]
+    return sql.SQL("EXISTS (SELECT FROM {} c WHERE {})").format(sql.Identifier(schema, name), every(same))
 
 
 def name_of(shape: Shape) -> sql.Composable:

@@ -109,7 +109,7 @@ def _select(table: Table, shape: Shape) -> sql.Composable:
         columns.value(type_, shape.columns[name]) if name in shape.columns else columns.absent(type_)
         for name, type_ in table.columns.items()
     ]
-    extra = columns.extra(shape.undeclared(table), columns.JSON)
+    extra = columns.extra(shape.extras(table), columns.JSON)
     odd = columns.mistyped(table, shape.columns, columns.JSON)
     values += [sql.SQL("{}::text").format(extra), sql.SQL("{}::text").format(odd)]
     listed = sql.SQL(", ").join(

@@ -42,7 +42,7 @@ _DEFAULTS = {
     "keepalives_count": "3",
 }
 # Notations must be the same on every server, whatever the role's or the database's own settings are.
-_SETTINGS = {
+SETTINGS = {
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "10min",
     # What a policy would hide is an error, and not a row less.
@@ -114,7 +114,7 @@ class Address:
 
     def settings(self) -> sql.Composed:
         """The statement that makes the settings of one transaction. Not of the session: a pooler may share that."""
-        values = {**_SETTINGS, "lock_timeout": f"{int(self.lock_timeout * 1000)}ms"}
+        values = {**SETTINGS, "lock_timeout": f"{int(self.lock_timeout * 1000)}ms"}
         calls = (sql.SQL("set_config({}, {}, true)").format(name, text) for name, text in values.items())
         return sql.SQL("SELECT {}").format(sql.SQL(", ").join([*calls, _NO_TRANSACTION_TIMEOUT]))
 
@@ -217,7 +217,11 @@ def session(address: Address, *, doing: str, read_only: bool = False, snapshot: 
     messages ("read table public.orders"). Raises `StoreUnavailableError` or `StoreRejectedError` for errors of
     PostgreSQL.
     """
-    begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY" if read_only else "BEGIN ISOLATION LEVEL READ COMMITTED"
+    begin = (
+        "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+        if read_only
+        else "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE"
+    )
     try:
         with adbc.AdbcConnection(address.database()) as connection:
             opened = Session(address.place, connection)

@@ -14,11 +14,12 @@ import pyarrow as pa
 from ...errors import StoreRejectedError
 from ...model import Table, Type
 from ...names import ROW_ID
-from .. import Description, Outcome, Share
-from . import catalog, creating, reading, together, writing
-from .catalog import Shape
+from .. import Advanced, Description, Outcome, Share
+from . import catalog, creating, reading, sequences, together, writing
+from .effects import effects_of
 from .failures import translated
 from .session import Address, held_snapshot, script_session, session
+from .writable import described, why_uncreatable
 from .writing import Left
 
 _SNAPSHOT_SECONDS = 24 * 3600
@@ -89,21 +90,32 @@ class PostgresStore:
     def describe(self, table: Table) -> Description | None:
         """The table as it is, or None if there is none."""
 
-        def look() -> Shape | None:
+        def look() -> Description | None:
             with session(self._address, doing=f"describe table {table.name}", read_only=True) as opened:
-                return catalog.find(opened, table)
+                shape = catalog.find(opened, table)
+                return None if shape is None else described(shape, effects_of(opened, shape.oid), table)
 
-        shape, _ = self._address.insist(look)
-        if shape is None:
-            return None
-        found = shape.describe(table)
-        if found.misfits or found.obstacles:
+        found, _ = self._address.insist(look)
+        if found is None or found.misfits or found.obstacles:
             return found
         try:  # what only the server can tell: rights, policies below a view, a view that is not filled
             self._address.insist(partial(reading.nothing_of, self._address, table))
         except StoreRejectedError as error:
             return replace(found, obstacles=(str(error).removesuffix("."),))
         return found
+
+    def uncreatable(self, table: Table) -> tuple[str, ...]:
+        """In words, why a table that is not there could not be made and written."""
+
+        def look() -> tuple[str, ...]:
+            with session(self._address, doing=f"see whether table {table.name} can be made", read_only=True) as opened:
+                return why_uncreatable(opened, table)
+
+        return self._address.insist(look)[0]
+
+    def advance(self, table: Table) -> list[Advanced]:
+        """Bring every sequence that gives a declared column its values behind the greatest value there."""
+        return self._address.insist(lambda: sequences.advance(self._address, table))[0]
 
     def create(self, table: Table) -> bool:
         """Make the table by its `create_sql`, or else from its columns, key and indexes; False if it was there already.
@@ -158,9 +170,10 @@ class PostgresStore:
         outcomes[0].retries = retries
         return outcomes
 
-    def remove(self, table: Table, rows: pa.Table) -> Outcome:
-        """Delete rows that are as given, in every column, declared or not."""
-        return self._written(rows, lambda: writing.remove(self._address, table, rows))
+    def remove(self, table: Table, rows: pa.Table, *, cascade_to: Sequence[str] = ()) -> Outcome:
+        """Delete rows that are as given, in every column, declared or not. One that other rows refer to is a conflict,
+        also where they would go with it, but for foreign keys named in `cascade_to` (`Reference.name`)."""
+        return self._written(rows, lambda: writing.remove(self._address, table, rows, cascade_to=cascade_to))
 
     def script(self, text: str) -> None:
         """Run an SQL script of one or more statements in one transaction. It may be run again where the connection

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import adbc_driver_manager as adbc
 import pyarrow as pa
@@ -76,7 +77,8 @@ def _write_share(opened: Session, share: Share, left: Left) -> None:
     new = pc.and_not(absent, gone)
     there = pc.and_not(pc.invert(absent), gone)
     if any(share.gone):
-        left += remove_in(opened, share.table, share.before.filter(gone), alone=False)
+        removed = share.before.filter(gone)
+        left += remove_in(opened, share.table, removed, alone=False, cascade_to=share.cascade_to)
     if pc.any(new).as_py():
         left += add_in(opened, share.table, share.rows.filter(new), alone=False)
     if pc.any(there).as_py():
@@ -88,9 +90,7 @@ def _of_units(share: Share, units: Sequence[int]) -> Share:
     mine = pa.array([number in wanted for number in share.units], pa.bool_())
     own = tuple(number for number in share.units if number in wanted)
     gone = tuple(each for each, number in zip(share.gone, share.units, strict=True) if number in wanted)
-    return Share(
-        table=share.table, rows=share.rows.filter(mine), before=share.before.filter(mine), units=own, gone=gone
-    )
+    return replace(share, rows=share.rows.filter(mine), before=share.before.filter(mine), units=own, gone=gone)
 
 
 def _add_every(address: Address, share: Share, wrong: Left, whole: Left, *, refused: bool) -> None:

@@ -9,7 +9,7 @@ Rows are staged in the order of their keys, so that two batches lock common rows
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -22,9 +22,9 @@ from ...names import EXTRA, MISTYPED
 from .. import Conflict, Refused, arrow_schema
 from . import catalog, columns
 from .catalog import Shape
-from .effects import DELETE, INSERT, UPDATE
+from .effects import DELETE, INSERT, UPDATE, effects_of
 from .halving import Written, at_once, in_parts
-from .looking import altered, differing, every, key_matches, listed, name_of, sorted_out
+from .looking import REFERENCED, altered, differing, every, key_matches, listed, name_of, referred_to, sorted_out
 from .session import Address, Session, session
 from .staging import FROM_STAGE, Staged, of_rows, stage
 
@@ -162,39 +162,59 @@ def _returning(statement: Statement) -> Statement:
     return lambda part: sql.SQL("WITH w AS ({} RETURNING s.r) SELECT r FROM w").format(statement(part))
 
 
-def remove(address: Address, table: Table, rows: pa.Table) -> Left:
+def remove(address: Address, table: Table, rows: pa.Table, *, cascade_to: Sequence[str] = ()) -> Left:
     """Delete rows that are as given, undeclared columns included. Returns those that are there with other content, and
     those that are refused."""
     with session(address, doing=f"remove rows from table {table.name}") as opened:
-        return remove_in(opened, table, rows)
+        return remove_in(opened, table, rows, cascade_to=cascade_to)
 
 
-def remove_in(opened: Session, table: Table, rows: pa.Table, *, alone: bool = True) -> Left:
+def remove_in(
+    opened: Session, table: Table, rows: pa.Table, *, alone: bool = True, cascade_to: Sequence[str] = ()
+) -> Left:
     """`remove` in a transaction that is open. Not `alone` in it, what is refused is the server's error."""
     rows = _in_key_order(table, rows)
     shape = catalog.require_writable(opened, table)
     names = [f"b{i}" for i in range(len(table.columns))]
     staged = of_rows(table, rows, names)
     as_given = _as_read(table, shape, rows, staged)
-    if undeclared := shape.undeclared(table):
+    if undeclared := shape.extras(table):
         staged.append(Staged("extra", Type.JSON, rows[EXTRA]))
         as_given.append(sql.SQL("{} IS NOT DISTINCT FROM s.extra::jsonb").format(columns.extra(undeclared)))
     stage(opened, staged)
     key, still = key_matches(table, shape, names), every(as_given)
+    taking = [one for one in effects_of(opened, shape.oid).references if one.takes_along and one.name not in cascade_to]
+    referred = [(one, referred_to(one)) for one in taking]
+    if referred:  # so that nobody can begin to refer to them between the look and the deletion
+        lock = sql.SQL("SELECT FROM {} AS t JOIN {} ON {} FOR UPDATE OF t")
+        opened.fetch(lock.format(name_of(shape), FROM_STAGE, key))
+    free = [sql.SQL("NOT {}").format(condition) for _, condition in referred]
 
     def statement(part: sql.Composable) -> sql.Composable:
-        delete = sql.SQL("DELETE FROM {} AS t USING {} WHERE {} AND {} AND {}")
-        return delete.format(name_of(shape), FROM_STAGE, key, still, part)
+        delete = sql.SQL("DELETE FROM {} AS t USING {} WHERE {} AND {}")
+        return delete.format(name_of(shape), FROM_STAGE, key, every([still, *free, part]))
 
     done = _written(opened, rows.num_rows, statement, _returning(statement), lambda _: {}, alone=alone)
     if done is None:
         return Left()
+    by = [sql.SQL("WHEN {} THEN {}").format(condition, sql.Literal(one.name)) for one, condition in referred]
     left = opened.fetch(
         sql.SQL(
-            "SELECT s.r, to_jsonb(t)::text AS found, true AS here, {} AS before FROM {} JOIN {} AS t ON {}"
-            " WHERE s.r <> ALL({}::int8[])"
-        ).format(still, FROM_STAGE, name_of(shape), key, sql.Literal(f"{{{', '.join(map(str, done.refused))}}}"))
+            "SELECT s.r, to_jsonb(t)::text AS found, true AS here, coalesce({}, false) AS before, CASE {} ELSE NULL END::text AS referred"
+            " FROM {} JOIN {} AS t ON {} WHERE s.r <> ALL({}::int8[])"
+        ).format(
+            still,
+            sql.SQL(" ").join(by) if by else sql.SQL("WHEN false THEN ''"),
+            FROM_STAGE,
+            name_of(shape),
+            key,
+            sql.Literal(f"{{{', '.join(map(str, done.refused))}}}"),
+        )
     )
+    for row in left.select(["r", "before", "referred"]).to_pylist():
+        if row["before"] and row["referred"] is not None:
+            done.refused[row["r"]] = (f"{row['referred']} would take them along {REFERENCED}", row["referred"])
+    left = left.filter(pc.invert(pc.and_(left["before"], left["referred"].is_valid())))
     words = "the row has changed since it was written"
     return Left(*sorted_out(opened, table, shape, rows, names, done, left, DELETE, words))
 

@@ -1,0 +1,52 @@
+"""Sequences that give a column its values: after rows with values of their own were written, they are behind."""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from ...model import Table
+from .. import Advanced
+from . import catalog
+from .effects import Sequence, effects_of
+from .session import Address, Session, session
+
+
+def advance(address: Address, table: Table) -> list[Advanced]:
+    """Bring the sequences of the declared columns behind the greatest value there; never backwards."""
+    with session(address, doing=f"advance the sequences of table {table.name}") as opened:
+        shape = catalog.require(opened, table)
+        known = (one for one in effects_of(opened, shape.oid).sequences if one.column in table.columns)
+        return [_advance(opened, table, sql.Identifier(shape.schema, shape.name), one) for one in known]
+
+
+def _advance(opened: Session, table: Table, name: sql.Identifier, sequence: Sequence) -> Advanced:
+    parts = {"column": sql.Identifier(sequence.column), "table": name, "sequence": sql.SQL(sequence.name)}
+    # a sequence that goes down stays behind the least value
+    state = (
+        "SELECT q.last_value AS last, q.is_called AS called, p.seqincrement > 0 AS up,"
+        " CASE WHEN p.seqincrement > 0 THEN max(t.{column}) ELSE min(t.{column}) END::int8 AS far"
+        " FROM {sequence} q JOIN pg_catalog.pg_sequence p ON p.seqrelid = {literal}::regclass LEFT JOIN {table} t ON true"
+        " GROUP BY 1, 2, 3, p.seqincrement"
+    )
+    query = sql.SQL(state).format(**parts, literal=sql.Literal(sequence.name))
+    (before,) = opened.fetch(query).to_pylist()
+    if _is_behind(before):
+        opened.fetch(sql.SQL("SELECT setval({}::regclass, {})").format(sql.Literal(sequence.name), before["far"]))
+    (after,) = opened.fetch(query).to_pylist()
+    return Advanced(
+        table=table.name,
+        column=sequence.column,
+        sequence=sequence.name,
+        before=before["last"],
+        after=after["last"],
+        holds=not _is_behind(after),
+    )
+
+
+def _is_behind(state: dict[str, int | bool | None]) -> bool:
+    """Whether the next value would be one that is there, or is before one."""
+    last, far = state["last"], state["far"]
+    if far is None or last is None:
+        return False
+    ahead = far > last if state["up"] else far < last
+    return ahead or (far == last and not state["called"])

@@ -1,0 +1,120 @@
+"""Whether a table can be written as planned: what it does by itself, and what stands in the way, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from psycopg import sql
+
+from ...model import Table
+from .. import Description, Unique
+from .catalog import Shape, schema_and_name
+from .effects import INSERT, UPDATE, Effects
+from .session import Session
+
+MOST_COLUMNS = 790
+"""A changed row is staged twice over, as it was and as it is to be, and no table of PostgreSQL has 1,600 columns."""
+_NO_TEMP = "role {!r} may not make temporary tables, which rows are staged in"
+_WHY = {
+    "generated": "GENERATED",
+    "identity": "GENERATED AS IDENTITY",
+    "default": "has a DEFAULT",
+    "": "named in Target.sets",
+}
+
+
+def described(shape: Shape, effects: Effects, table: Table) -> Description:
+    """The table's description, with what is of interest of a target."""
+    undeclared = {column.name for column in shape.undeclared(table)} - {c.name for c in shape.extras(table)}
+    sets = {name: _WHY[shape.columns[name].sets] for name in shape.columns if name in undeclared}
+    unique = (
+        Unique(name=index.name, columns=index.key, nulls_equal=index.nulls_equal)
+        for index in shape.indexes
+        if index.unique and index.complete and not index.primary and {*index.key} <= {*table.columns}
+    )
+    return replace(
+        shape.describe(table),
+        identity=str(shape.oid),
+        unwritable=tuple(_unwritable(shape, effects, table)),
+        irremovable=tuple(_rights(shape, effects, ("DELETE",))),
+        sets=sets | dict.fromkeys(set(table.sets) & {*shape.columns}, _WHY[""]),
+        triggers=tuple(map(str, effects.triggers)),
+        unique=tuple(unique),
+        references=effects.references,
+    )
+
+
+def _unwritable(shape: Shape, effects: Effects, table: Table) -> Iterator[str]:
+    if shape.kind not in ("r", "p"):
+        yield "it is no table, and only a table can be written"
+        return
+    if len(table.columns) > MOST_COLUMNS:
+        yield f"{len(table.columns):,} columns are declared, and Trueup can write {MOST_COLUMNS} at the most"
+    if effects.deferrable_key:
+        yield (
+            f"its primary key ({effects.deferrable_key}) is DEFERRABLE, by which PostgreSQL cannot tell a row that is there"
+            f" already: make it NOT DEFERRABLE (drop constraint {effects.deferrable_key} and add it again)"
+        )
+    if rules := [name for name, event in effects.rules if event in (INSERT, UPDATE)]:
+        yield f"rule {', '.join(rules)} rewrites what is inserted or updated: drop it, or write the table that it leads to"
+    yield from _unwritable_columns(shape, table)
+    yield from _rights(shape, effects, ("SELECT", "INSERT", "UPDATE"))
+    if not effects.may.get("TEMP", True):
+        database = sql.Identifier(effects.database).as_string(None)
+        role = sql.Identifier(shape.role).as_string(None)
+        yield f"{_NO_TEMP.format(shape.role)}: GRANT TEMPORARY ON DATABASE {database} TO {role}"
+    for sequence in effects.sequences:
+        if sequence.column in table.columns and not sequence.may:
+            yield (
+                f"role {shape.role!r} may not advance the sequence of column {sequence.column!r}: GRANT UPDATE ON SEQUENCE"
+                f" {sequence.name} TO {sql.Identifier(shape.role).as_string(None)}"
+            )
+
+
+def _unwritable_columns(shape: Shape, table: Table) -> Iterator[str]:
+    for name in table.sets:
+        if name not in shape.columns:
+            yield f"Target.sets names {name!r}, and there is no such column"
+    for name in table.columns:
+        if (column := shape.columns.get(name)) is not None and column.sets == "generated":
+            yield f"column {name!r} is GENERATED, so it cannot be written: leave it out of the columns, or name it in Target.sets"
+    for column in shape.undeclared(table):
+        if column.not_null and not column.sets and column.name not in table.sets:
+            yield (
+                f"column {column.name!r} is NOT NULL without a default and is not declared, so no row can be added: declare"
+                " it, give it a default, or name it in Target.sets if a trigger sets it"
+            )
+
+
+def _rights(shape: Shape, effects: Effects, wanted: tuple[str, ...]) -> Iterator[str]:
+    if lacking := [right for right in wanted if not effects.may.get(right, True)]:
+        name = sql.Identifier(shape.schema, shape.name).as_string(None)
+        role = sql.Identifier(shape.role).as_string(None)
+        yield f"role {shape.role!r} lacks the right to {', '.join(lacking)}: GRANT {', '.join(lacking)} ON {name} TO {role}"
+
+
+def why_uncreatable(session: Session, table: Table) -> tuple[str, ...]:
+    """In words, why a table that is not there could not be made and written."""
+    schema, _ = schema_and_name(table)
+    asked = sql.SQL(
+        "SELECT current_user::text AS role, current_database()::text AS database,"
+        " (SELECT has_schema_privilege(oid, 'CREATE') FROM pg_catalog.pg_namespace WHERE nspname = {}) AS may,"
+        " has_database_privilege(current_database(), 'CREATE') AS may_schema,"
+        " has_database_privilege(current_database(), 'TEMP') AS may_stage, pg_is_in_recovery() AS standby"
+    )
+    (found,) = session.fetch(asked.format(schema)).to_pylist()
+    role, database = (sql.Identifier(found[name]).as_string(None) for name in ("role", "database"))
+    said = []
+    if found["standby"]:
+        said.append("the server is a standby, which only reads: give the connection the primary's address")
+    if found["may"] is False:
+        named = sql.Identifier(schema).as_string(None)
+        said.append(
+            f"role {found['role']!r} may not make a table in schema {schema}: GRANT CREATE ON SCHEMA {named} TO {role}"
+        )
+    if found["may"] is None and (table.create_sql is None or not found["may_schema"]):
+        said.append(f"there is no schema {schema!r}: make it")
+    if not found["may_stage"]:
+        said.append(f"{_NO_TEMP.format(found['role'])}: GRANT TEMPORARY ON DATABASE {database} TO {role}")
+    return tuple(said)

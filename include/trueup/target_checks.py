@@ -1,0 +1,143 @@
+"""What a target does by itself, and whether it can be written as planned: looked at before anybody is asked, kept in
+`run.json`, and looked at again before anything is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from . import duck
+from .errors import SourceError
+from .model import Phase, Target
+from .run import Extra, Mode, Run
+from .stores import Description
+
+Facts = dict[str, Any]
+TRIGGERS, SETS = "target_has_triggers", "target_sets"
+"""Codes of the warnings about what a target does by itself."""
+
+
+def refuse_unwritable(run: Run, what: str, found: Description) -> None:
+    """Raise `SourceError` for a target that the run could not write, or from which it would remove more than its rows."""
+    if run.options.mode is not Mode.APPLY:
+        return
+    if found.unwritable:
+        raise SourceError(f"{what} cannot be written: {'; '.join(found.unwritable)}. Nothing was written.")
+    if found.differences and run.undoes is None:
+        raise SourceError(f"{what} is not what is declared: {'; '.join(found.differences)}. Nothing was written.")
+    if run.undoes is None and run.options.extra is Extra.REMOVE and run.options.window is None:
+        refuse_irremovable(run, what, found)
+
+
+def refuse_irremovable(run: Run, what: str, found: Description) -> None:
+    """Raise `SourceError` for a target whose rows cannot be removed, or not without others that refer to them.
+
+    Foreign keys of the migration's own targets are let through: a row that is referred to is left alone then."""
+    if found.irremovable:
+        raise SourceError(
+            f"{what}: no row can be removed from it: {'; '.join(found.irremovable)}. Nothing was written."
+        )
+    ours = {_plain(target.table.name) for target in run.migration.targets}
+    taking = [
+        reference
+        for reference in found.references
+        if reference.takes_along
+        and reference.name not in run.options.cascade_to
+        and (reference.own or reference.table not in ours)
+    ]
+    if taking:
+        said = "; ".join(f"{r.name} (ON DELETE {r.takes_along})" for r in taking)
+        raise SourceError(
+            f"{what}: rows of other tables would be deleted or emptied along with the rows that are removed, by {said}."
+            " Nothing was written. Make it NO ACTION for the time, so that rows which are referred to are kept; or, if"
+            f" those are to go too, name it in cascade_to: {', '.join(r.name for r in taking)}"
+        )
+
+
+def _plain(name: str) -> str:
+    return name if "." in name else f"public.{name}"
+
+
+def facts(found: Mapping[str, Description]) -> dict[str, Facts]:
+    """What is kept of the targets that are there, by id."""
+    return {
+        id: {
+            "identity": each.identity,
+            "sets": dict(each.sets),
+            "triggers": list(each.triggers),
+            "unique": [{"name": u.name, "columns": u.columns, "nulls_equal": u.nulls_equal} for u in each.unique],
+            "refers_to_itself": [
+                {"name": r.constraint, "columns": r.columns, "refers_to": r.refers_to} for r in each.references if r.own
+            ],
+        }
+        for id, each in found.items()
+    }
+
+
+def kept(run: Run, target: Target) -> Facts:
+    """What was kept of a target; empty for one that was not there, and for runs of the first release."""
+    found: Facts = (run.folder.read_json("run.json").get("targets") or {}).get(target.id) or {}
+    return found
+
+
+def warnings(run: Run, phase: Phase, partition: int) -> list[str]:
+    """DuckDB queries for what a target does by itself, told once, with the first phase that writes it (key: the table)."""
+    if partition != 0:
+        return []
+    earlier = run.migration.phases[: run.migration.phases.index(phase)]
+    before = {output.target for each in earlier for output in each.outputs}
+    found = []
+    for target in {o.target: run.migration.target(o.target) for o in phase.outputs if o.target not in before}.values():
+        about, name = kept(run, target), target.table.name
+        if about.get("triggers"):
+            said = f"{name} has {', '.join(about['triggers'])}: what they make of a row that is written is compared with the plan"
+            found.append((name, TRIGGERS, f"{said}, but for the columns that Target.sets names"))
+        if about.get("sets"):
+            listed = ", ".join(f"{column} ({why})" for column, why in sorted(about["sets"].items()))
+            found.append(
+                (name, SETS, f"{name} fills columns by itself, which are not written, compared or put back: {listed}")
+            )
+    return [
+        f"SELECT {duck.literal(key)} AS key, 'warning' AS severity, '{code}' AS code, {duck.literal(said)} AS message"
+        for key, code, said in found
+    ]
+
+
+def refuse_other(run: Run, target: Target, made: bool = False) -> None:
+    """Raise `SourceError` if the table is not the one that preflight saw: renamed, dropped, or made anew since. `made`:
+    this run has made it."""
+    about = run.folder.read_json("run.json")
+    if "targets" not in about or made:
+        return
+    was = (about["targets"].get(target.id) or {}).get("identity")
+    present = target.id in about["targets_present"]
+    if not present or was is None:
+        return
+    found = run.store_of(target.table).describe(target.table)
+    if found is None or found.identity != was:
+        now = "is not there any more" if found is None else "is another table than it was"
+        raise SourceError(
+            f"table {target.table.name!r} (target {target.id!r}) {now}: it was renamed, dropped or made anew since the plan"
+            " was made. Nothing is written to it: bring it back, or trigger a new run, which plans anew"
+        )
+
+
+def altered(run: Run, phase: Phase, found: list[dict[str, Any]]) -> list[str]:
+    """In which columns rows differ from the plan, and the triggers of the table that may have made it so."""
+    said = []
+    for output, proof_of in zip(phase.outputs, found, strict=True):
+        target = run.migration.target(output.target)
+        columns: dict[str, str] = {}
+        for example in proof_of["examples"]:
+            if example["kind"] == "different" and example["planned"] and example["found"]:
+                planned_row, found_row = json.loads(example["planned"]), json.loads(example["found"])
+                for name in planned_row:
+                    if planned_row[name] != found_row.get(name):
+                        columns.setdefault(name, example["key"])
+        if columns:
+            listed = ", ".join(f"{name!r} (row {key!r})" for name, key in sorted(columns.items()))
+            does = kept(run, target).get("triggers") or []
+            why = f"; it has {', '.join(does)}: name in Target.sets the columns that they set" if does else ""
+            said.append(f"rows of {target.table.name} differ from the plan in column {listed}{why}")
+    return said
