@@ -109,8 +109,14 @@ def test_a_table_with_another_key_is_refused(subject: Subject, table: Table) -> 
         subject.store.create(other)
 
 
-def test_a_table_without_an_index_is_refused(subject: Subject, table: Table) -> None:
+def test_a_table_without_an_index_gets_it_or_is_refused(subject: Subject, table: Table) -> None:
     other = replace(table, indexes=(INDEX, Index(name="done-index", key=("amount",))))
+    if subject.store.kind == "postgres":  # which makes one while others write; adding one to DynamoDB takes hours
+        assert subject.store.create(other) is False
+        found = subject.store.describe(other)
+        assert found is not None
+        assert "done-index" in found.indexes
+        return
     found = subject.store.describe(other)
     assert found is not None
     assert "done-index" in " ".join(found.differences)

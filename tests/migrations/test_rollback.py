@@ -164,11 +164,11 @@ def test_a_failed_run_is_rolled_back_too_and_a_broken_rollback_goes_on(
     calls = {"add": 0, "remove": 0}
 
     def failing(name: str, real: Callable[..., Any], after: int) -> Callable[..., Any]:
-        def call(*args: Any) -> Any:
+        def call(*args: Any, **more: Any) -> Any:
             calls[name] += 1
             if calls[name] == after:
                 raise StoreUnavailableError("gone")
-            return real(*args)
+            return real(*args, **more)
 
         return call
 
