@@ -223,3 +223,19 @@ def test_no_timeout_of_the_database_ends_a_snapshot_or_a_read(uri: str, wide: Ta
         assert found.to_pylist() == [dict(zip(names, ("0", "0", "10min"), strict=True))]
     finally:
         run_sql(uri, f"ALTER DATABASE {database} RESET ALL")
+
+
+def test_a_snapshot_whose_holder_is_ended_is_told_at_once_and_another_block_has_another(uri: str, wide: Table) -> None:
+    store = PostgresStore(uri, patience=60)
+    with store.reading() as reading:
+        run_sql(
+            uri,
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'trueup' AND datname ="
+            " current_database() AND state = 'idle in transaction'",
+        )
+        begun = time.monotonic()
+        with pytest.raises(StoreUnavailableError, match="not held open any more"):
+            read(reading, wide)
+        assert time.monotonic() - begun < 30
+    with store.reading() as reading:
+        assert len(read(reading, wide)) == ROWS
