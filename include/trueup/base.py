@@ -23,6 +23,7 @@ from .errors import ArtifactError
 from .ledger import Status
 from .model import Target
 from .names import BEFORE, KEY, KNOWN, PLACE, PLANNED, VERB, own
+from .plan_files import compared
 from .run import Mode, Run
 from .stores import arrow_schema
 
@@ -143,7 +144,8 @@ def row_hash(target: Target, row: str) -> str:
     """SQL: the hash of what the migration writes of a row in canonical form: of each value's length, `:`, and the value;
     of null, `:` alone, since `concat` leaves nulls out."""
     names = target.owned or [field.name for field in arrow_schema(target.table)]
-    texts = (f"CAST({row}.{duck.identifier(name)} AS VARCHAR)" for name in names)
+    values = ((name, f"{row}.{duck.identifier(name)}") for name in names)
+    texts = (f"CAST({compared(target, name, value)} AS VARCHAR)" for name, value in values)
     return f"md5(concat({', '.join(f'strlen({text}), chr(58), {text}' for text in texts)}))"
 
 

@@ -11,8 +11,8 @@ import duckdb
 
 from . import duck
 from .model import Output, Phase, Target
-from .names import BEFORE, KEY, VERB
-from .plan_files import REJECTS, plan_schema
+from .names import BEFORE, KEY, PLANNED, VERB
+from .plan_files import REJECTS, differ, plan_schema
 from .run import Run
 from .snapshot import source_schema
 from .stores import arrow_schema
@@ -85,13 +85,13 @@ def _rows(
     more, where = ", false, NULL, NULL", ""
     if verb is not None:
         before = ", ".join(_text(f"{BEFORE}.{name}") for name in names)
-        differs = ", ".join(f"CAST({n} AS VARCHAR) IS DISTINCT FROM CAST({BEFORE}.{n} AS VARCHAR)" for n in names)
+        differs = ", ".join(differ(target, [column], PLANNED, BEFORE) for column in columns)
         more, where = f", {BEFORE} IS NOT NULL, [{before}], [{differs}]", f"WHERE {VERB} = {duck.literal(verb)}"
     schema = source_schema(target.table) if verb is None else plan_schema(target)
     found: list[dict[str, Any]] = []
     for file in files:
         rows = connection.execute(
-            f"SELECT {_text(KEY)}, [{now}]{more} FROM ({duck.parquet([file], schema)}) {where} LIMIT {ROWS - len(found)}"
+            f"SELECT {_text(KEY)}, [{now}]{more} FROM ({duck.parquet([file], schema)}) {PLANNED} {where} LIMIT {ROWS - len(found)}"
         ).fetchall()
         found += [_example(columns, *row) for row in rows]
         if len(found) >= ROWS:

@@ -14,6 +14,9 @@ EXTRA = "_extra"
 """Column of every row: what the store holds beside the declared columns, as canonical JSON; null if nothing."""
 MISTYPED = "_mistyped"
 """Column of every row: declared columns that the store holds in another type, as canonical JSON; null if none."""
+NULLS = ""
+"""Member of `_mistyped`, which no column and no attribute can be called: the names, sorted, of the attributes that are
+DynamoDB's NULL. Null is what they are in every comparison, and to a transform; a row put back has them again."""
 KEY = "_key"
 """Column of every planned row: the target key as text (`key_text`)."""
 SOURCE_KEY = "_source"
@@ -30,6 +33,8 @@ def own(name: str) -> str:
     return PREFIX + name
 
 
+WITHOUT_NULLS = own("without_nulls")
+"""Macro: `_mistyped` without its member `NULLS`, as it is compared and as scripts see it."""
 VERB = own("verb")
 """Column of every planned row: what is to be done (`plan_files`)."""
 BEFORE = own("before")

@@ -19,7 +19,7 @@ import duckdb
 from . import base, duck, estimates, target_checks
 from .errors import DeclarationError
 from .model import Output, Phase, Target
-from .names import BEFORE, EXTRA, IN_WINDOW, IS, KEY, KNOWN, MISTYPED, PLANNED, SHOULD, SOURCE_KEY, VERB
+from .names import BEFORE, EXTRA, IN_WINDOW, IS, KEY, KNOWN, MISTYPED, PLANNED, SHOULD, SOURCE_KEY, VERB, WITHOUT_NULLS
 from .plan_files import (
     ADD,
     CHANGE,
@@ -222,7 +222,7 @@ def _value(target: Target, phase: Phase, column: str) -> str:
         given = ", ".join(
             f"CASE WHEN {SHOULD}.{duck.identifier(c)} IS NOT NULL THEN {duck.literal(c)} END" for c in target.owned
         )
-        left = f"CASE WHEN {IS}.{name} IS NOT NULL THEN canonical_json(json_without({IS}.{name}, [{given}])) END"
+        left = f"CASE WHEN {IS}.{name} IS NOT NULL THEN canonical_json(json_without({WITHOUT_NULLS}({IS}.{name}), [{given}])) END"
         return f"CASE WHEN {IS}.{KEY} IS NULL THEN {SHOULD}.{name} ELSE {left} END AS {name}"
     if phase.keeps_existing or (target.owned is not None and column not in target.owned):
         return f"CASE WHEN {IS}.{KEY} IS NULL THEN {SHOULD}.{name} ELSE {IS}.{name} END AS {name}"

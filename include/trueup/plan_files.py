@@ -21,7 +21,7 @@ import pyarrow as pa
 from . import duck
 from .errors import ArtifactError
 from .model import Output, Phase, Target, Type
-from .names import BEFORE, IN_WINDOW, IS, KEY, SHOULD, SOURCE_KEY, VERB, own
+from .names import BEFORE, IN_WINDOW, IS, KEY, MISTYPED, SHOULD, SOURCE_KEY, VERB, WITHOUT_NULLS, own
 from .run import Run
 from .snapshot import source_schema
 from .stores import arrow_schema
@@ -85,14 +85,20 @@ def differs(target: Target, one: str, other: str) -> str:
 
 def differ(target: Target, columns: Sequence[str], one: str, other: str) -> str:
     """SQL: whether two rows of the target differ in these columns. Floats are compared by their text, which tells -0.0
-    from 0.0, as DuckDB itself does not."""
-    floats = {name for name, type_ in target.table.columns.items() if type_ is Type.FLOAT}
-    pairs = ((f"{one}.{duck.identifier(c)}", f"{other}.{duck.identifier(c)}", c in floats) for c in columns)
+    from 0.0, as DuckDB itself does not. An attribute that is NULL does not differ from one that is not there."""
     found = (
-        f"CAST({a} AS VARCHAR) IS DISTINCT FROM CAST({b} AS VARCHAR)" if text else f"{a} IS DISTINCT FROM {b}"
-        for a, b, text in pairs
+        f"{compared(target, name, f'{one}.{duck.identifier(name)}')} IS DISTINCT FROM "
+        f"{compared(target, name, f'{other}.{duck.identifier(name)}')}"
+        for name in columns
     )
     return "(" + " OR ".join(found) + ")"
+
+
+def compared(target: Target, name: str, value: str) -> str:
+    """SQL: what two values of this column of the target are compared by."""
+    if target.table.columns.get(name) is Type.FLOAT:
+        return f"CAST({value} AS VARCHAR)"
+    return f"{WITHOUT_NULLS}({value})" if name == MISTYPED else value
 
 
 def struct(target: Target, row: str) -> str:

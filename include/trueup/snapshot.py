@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from . import duck, reuse
 from .model import Phase, Source, Table, Target
-from .names import KEY, PART, own
+from .names import KEY, MISTYPED, PART, WITHOUT_NULLS, own
 from .run import Run
 from .stores import Store, arrow_schema, key_text
 from .workspace import Artifact, Manifest, RunFolder
@@ -187,4 +187,13 @@ def relate_source(
     """Make the source's rows of a partition (None: all; look-ups always all) a relation of its id."""
     part = WHOLE if source.partition_by is None else partition
     files = files_of(run, manifests, f"snapshot/{source.id}", part, scratch)
-    duck.relation(connection, source.id, files, source_schema(source.table))
+    relate_rows(connection, source.id, files, source_schema(source.table))
+
+
+def relate_rows(connection: Any, name: str, files: Sequence[Path], schema: pa.Schema) -> None:
+    """Make the rows of these files a relation as scripts and statements see it: an attribute that is NULL is null."""
+    duck.relation(connection, rows := own(f"rows_{name}"), files, schema)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW {duck.identifier(name)} AS "
+        f"SELECT * REPLACE ({WITHOUT_NULLS}({MISTYPED}) AS {MISTYPED}) FROM {duck.identifier(rows)}"
+    )

@@ -13,11 +13,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from . import duck
 from .errors import DeclarationError
 from .model import Statement, Target
 from .run import Mode, Run
-from .snapshot import before_files, files_of, relate_source, source_schema
+from .snapshot import before_files, files_of, relate_rows, relate_source, source_schema
 
 ANSWERS = "statements.json"
 
@@ -79,8 +78,8 @@ def _relate(connection: duckdb.DuckDBPyConnection, run: Run, scratch: Path) -> N
     alone: list[tuple[str, str]] = []
     for target in run.migration.targets:
         schema = source_schema(target.table)
-        duck.relation(connection, f"before_{target.id}", before_files(run, snapshots, target, None, scratch), schema)
-        duck.relation(connection, f"after_{target.id}", _last_read(run, target, scratch), schema)
+        relate_rows(connection, f"before_{target.id}", before_files(run, snapshots, target, None, scratch), schema)
+        relate_rows(connection, f"after_{target.id}", _last_read(run, target, scratch), schema)
         for output in run.migration.outputs(target.id):
             alone += [(target.id, conflict["key"]) for conflict in run.ledger.conflicts(run.id, output.name)]
     schema = pa.schema([pa.field("target", pa.string()), pa.field("key", pa.string())])

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
 
+from include.trueup import duck
 from include.trueup.errors import DeclarationError, StoreRejectedError
 from include.trueup.model import Index, Table, Type
-from include.trueup.names import EXTRA, MISTYPED
+from include.trueup.names import EXTRA, MISTYPED, WITHOUT_NULLS
 
 from .dynamodb_subject import DynamoDBSubject
 from .subject import Row, arrow, by_key, stored
@@ -89,9 +91,49 @@ def test_attributes_of_another_type_are_kept_beside_their_null_column(dynamodb: 
     assert (rows[("2",)]["label"], rows[("2",)]["amount"], rows[("2",)][MISTYPED]) == ("well", "1", None)
 
 
-def test_a_null_attribute_is_a_missing_one(dynamodb: DynamoDBSubject, table: Table) -> None:
-    put(dynamodb, table, {"id": {"S": "1"}, "label": {"NULL": True}, "undeclared": {"NULL": True}})
-    assert only(dynamodb, table) == {**dict.fromkeys([*COLUMNS, EXTRA, MISTYPED]), "id": "1"}
+NULLED = {"label": {"NULL": True}, 'undeclared "]': {"NULL": True}}
+HELD = '{"":["label","undeclared \\"]"]'
+
+
+def test_a_null_attribute_is_null_and_remembered(dynamodb: DynamoDBSubject, table: Table) -> None:
+    put(dynamodb, table, {"id": {"S": "1"}, **NULLED})
+    assert only(dynamodb, table) == {**dict.fromkeys([*COLUMNS, EXTRA]), "id": "1", MISTYPED: HELD + "}"}
+    put(dynamodb, table, {"id": {"S": "1"}, **NULLED, "amount": {"S": "7"}})
+    assert only(dynamodb, table)[MISTYPED] == HELD + ',"amount":{"S":"7"}}'
+
+
+def test_what_is_remembered_of_nulls_is_in_no_comparison(tmp_path: Path) -> None:
+    with duck.connect(tmp_path) as connection:
+        texts = [HELD + "}", HELD + ',"amount":{"S":"7"}}', '{"amount":{"S":"7"}}', '{"a":{"L":["",["x"]]}}', None]
+        found = [connection.execute(f"SELECT {WITHOUT_NULLS}(?)", [text]).fetchone() for text in texts]
+    assert found == [(None,), (texts[2],), (texts[2],), (texts[3],), (None,)]
+
+
+def test_a_row_is_put_back_with_its_nulls(dynamodb: DynamoDBSubject, table: Table) -> None:
+    item = {"id": {"S": "1"}, **NULLED, "more": {"M": {"deep": {"NULL": True}}}}
+    put(dynamodb, table, item)
+    before = pa.Table.from_batches(dynamodb.store.read(table, 0, 1))
+    assert dynamodb.store.remove(table, before).written == 1
+    for _ in range(2):
+        assert dynamodb.store.add(table, before).written == 1
+        assert raw(dynamodb, table, "1") == plain(item)
+    after = arrow(table, [{"id": "1", "label": "new", "amount": "1"}])
+    assert dynamodb.store.change(table, after, before).written == 1
+    changed = {**item, "label": {"S": "new"}, "amount": {"N": "1"}}
+    del changed["more"]
+    assert raw(dynamodb, table, "1") == plain(changed)
+    for _ in range(2):
+        assert dynamodb.store.change(table, before, after).written == 1
+        assert raw(dynamodb, table, "1") == plain(item)
+
+
+def test_what_is_null_is_in_the_condition_of_a_removal(dynamodb: DynamoDBSubject, table: Table) -> None:
+    put(dynamodb, table, {"id": {"S": "1"}, **NULLED})
+    before = pa.Table.from_batches(dynamodb.store.read(table, 0, 1))
+    put(dynamodb, table, {"id": {"S": "1"}, **NULLED, "label": {"S": "theirs"}})
+    assert len(dynamodb.store.remove(table, before).conflicts) == 1
+    put(dynamodb, table, {"id": {"S": "1"}})  # which is the same
+    assert dynamodb.store.remove(table, before).written == 1
 
 
 def test_rows_are_carried_to_another_table_with_all_they_hold(dynamodb: DynamoDBSubject, table: Table) -> None:

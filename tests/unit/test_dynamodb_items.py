@@ -16,7 +16,7 @@ from include.trueup.errors import DeclarationError
 from include.trueup.model import Table, Type
 from include.trueup.rows import canonical_json
 from include.trueup.stores.dynamodb import DynamoDBStore, client
-from include.trueup.stores.dynamodb.items import Layout, canonical_item, canonical_text
+from include.trueup.stores.dynamodb.items import Layout, canonical_item, canonical_text, canonical_value
 from include.trueup.stores.dynamodb.pages import Pages
 
 COLUMNS = {"id": Type.TEXT, "n": Type.NUMBER, "b": Type.BOOLEAN, "j": Type.JSON, "x": Type.BINARY}
@@ -57,7 +57,10 @@ items = st.dictionaries(names, values, max_size=8).map(lambda item: {**item, "id
 def test_nothing_is_lost_between_items_and_rows(batch: list[dict[str, Any]]) -> None:
     decoded = LAYOUT.decode(batch)
     assert decoded.num_rows == len(batch)
-    assert LAYOUT.encode(pa.Table.from_batches([decoded])) == [canonical_item(item) for item in batch]
+    rows = pa.Table.from_batches([decoded])
+    assert LAYOUT.encode(rows) == [canonical_item(item) for item in batch]
+    every = [{name: canonical_value(value) for name, value in item.items()} for item in batch]
+    assert LAYOUT.encode(rows, nulls=True) == every
 
 
 @on_any_machine
@@ -98,7 +101,10 @@ def test_a_page_is_read_as_its_items_are(batch: list[dict[str, Any]], after: str
 
 
 def test_a_page_that_is_as_declared_is_read_the_short_way() -> None:
-    batch = [{"id": {"S": str(n)}, "n": {"N": "1.50"}, "x": {"B": "AAE="}, "b": {"NULL": True}} for n in range(3)]
+    batch = [
+        {"id": {"S": str(n)}, "n": {"N": "1.50"}, "x": {"B": "AAE="}, "b": {"NULL": True}, "j": {"NULL": True}}
+        for n in range(3)
+    ]
     page = orjson.dumps({"Items": batch, "LastEvaluatedKey": {"id": {"S": "2"}}})
     assert Pages(LAYOUT)._parsed(page) is not None
 

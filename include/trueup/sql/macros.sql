@@ -96,6 +96,12 @@ CREATE OR REPLACE MACRO json_without(object, names) AS
             || json_extract(object, '/' || replace(replace(__trueup_name, '~', '~0'), '/', '~1'))
     ), 'string_agg', ','), '') || '}', '{}');
 
+-- `_mistyped` without the names of the attributes that are NULL, its first member where there are any (`names.NULLS`).
+CREATE OR REPLACE MACRO __trueup_without_nulls(mistyped) AS
+    CASE WHEN starts_with(mistyped, '{"":') THEN
+        nullif(regexp_replace(mistyped, '^\{"":\["(?:[^"\\]|\\.)*"(?:,"(?:[^"\\]|\\.)*")*\],?', '{'), '{}')
+    ELSE mistyped END;
+
 -- A timestamp as PostgreSQL writes it into JSON in UTC: 2025-01-02T03:04:05.12+00:00, as many fractional digits as needed.
 CREATE OR REPLACE MACRO json_timestamp(value) AS
     lpad(CAST(year(value) AS VARCHAR), CAST(greatest(4, length(CAST(year(value) AS VARCHAR))) AS INTEGER), '0')

@@ -2,7 +2,8 @@
 
 An *item* is a dictionary of attribute name → typed value, as parsed from DynamoDB JSON (`{"id": {"S": "a"}}`).
 In *canonical form* numbers are plain digits, sets are sorted, and top-level NULLs are left out, so that two items are
-equal if and only if their dictionaries are.
+equal if and only if their dictionaries are. A row remembers in `_mistyped` (`names.NULLS`) which of its attributes are
+NULL, so that it can be put back as it was.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import pyarrow.compute as pc
 
 from ...errors import DeclarationError
 from ...model import Table, Type
-from ...names import EXTRA, MISTYPED
+from ...names import EXTRA, MISTYPED, NULLS
 from ...rows import canonical_number
 from .. import ARROW, arrow_schema
 
@@ -53,6 +54,13 @@ def canonical_value(value: Value) -> Value:
 def canonical_item(item: Item) -> Item:
     """An item in canonical form: its values so, top-level NULLs left out."""
     return {name: canonical_value(value) for name, value in item.items() if "NULL" not in value}
+
+
+def without_nulls(item: Item) -> Item:
+    """The item without its top-level NULLs: the item itself where it has none."""
+    if any("NULL" in value for value in item.values()):
+        return {name: value for name, value in item.items() if "NULL" not in value}
+    return item
 
 
 def canonical_text(value: Any) -> str:
@@ -114,18 +122,25 @@ class Layout:
         mistyped: list[str | None] = []
         for item in items:
             undeclared: Item = {}
-            other_type: Item = {}
+            other_type: dict[str, Any] = {}
+            nulls: list[str] = []
             for name, value in item.items():
                 tag = tags.get(name)
-                if tag in value or "NULL" in value:
+                if tag in value:
+                    continue
+                if "NULL" in value:
+                    nulls.append(name)
                     continue
                 (undeclared if tag is None else other_type)[name] = canonical_value(value)
+            if nulls:
+                other_type[NULLS] = sorted(nulls)
             extra.append(canonical_text(undeclared) if undeclared else None)
             mistyped.append(canonical_text(other_type) if other_type else None)
         return pa.array(extra, pa.string()), pa.array(mistyped, pa.string())
 
-    def encode(self, rows: pa.Table) -> list[Item]:
-        """Canonical rows as items in canonical form. `rows` may hold some of the columns only (keys, say)."""
+    def encode(self, rows: pa.Table, nulls: bool = False) -> list[Item]:
+        """Canonical rows as items in canonical form. `rows` may hold some of the columns only (keys, say). `nulls`: with
+        the attributes that are NULL."""
         items: list[Item] = [{} for _ in range(rows.num_rows)]
         for name in rows.column_names:
             column = rows.column(name)
@@ -135,7 +150,7 @@ class Layout:
             if name in (EXTRA, MISTYPED):
                 for item, text in zip(items, values, strict=True):
                     if text is not None:
-                        item.update(orjson.loads(text))
+                        _hold(item, orjson.loads(text), nulls)
                 continue
             tag = self._tags[name]
             if tag == "M":
@@ -146,6 +161,14 @@ class Layout:
                 if value is not None:
                     item[name] = {tag: value}
         return items
+
+
+def _hold(item: Item, held: dict[str, Any], nulls: bool) -> None:
+    """Give an item what a row holds beside its declared columns."""
+    named = held.pop(NULLS, ())
+    item.update(held)
+    if nulls:
+        item.update((name, {"NULL": True}) for name in named if name not in item)
 
 
 def canonical_numbers(texts: pa.Array) -> pa.Array:

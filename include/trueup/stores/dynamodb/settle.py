@@ -13,7 +13,7 @@ from typing import Any
 
 from .. import Outcome
 from .expressions import Request, differing, removal, update
-from .items import Item, Layout, canonical_item
+from .items import Item, Layout, canonical_item, without_nulls
 from .wire import RejectedError
 from .writes import Writer, key_bytes
 
@@ -36,11 +36,13 @@ class Left:
 
 @dataclass(kw_only=True, slots=True)
 class _Row:
-    """A row that is not as it should be yet. `failures`: how often its condition did not hold."""
+    """A row that is not as it should be yet. `before` and `after` (None: removed) are without the attributes that are
+    NULL, `written` is `after` with them; `failures`: how often its condition did not hold."""
 
     position: int
     before: Item
     after: Item | None
+    written: Item
     failures: int = 0
 
 
@@ -58,12 +60,16 @@ def settle(
 ) -> Left:
     """Bring items from `before` to `after` (None: removed), each only if it still is as `before`.
 
-    Attributes that are the same before and after are not touched. The condition is made of what was just read, in the
+    Attributes that are the same before and after are not touched; NULL and missing are the same, and what is brought to
+    NULL is written as NULL. The condition is made of what was just read, in the
     store's own notation; where it fails although the item reads the same again, the engine may not know equal maps, and
     they are compared by member.
     """
     left = Left()
-    pending = [_Row(position=n, before=old, after=new) for n, (old, new) in enumerate(zip(before, after, strict=True))]
+    pending = [
+        _Row(position=n, before=old, after=None if new is None else without_nulls(new), written=new or {})
+        for n, (old, new) in enumerate(zip(before, after, strict=True))
+    ]
     while pending:
         keys = (layout.key(row.before) for row in pending)
         found = {key_bytes(layout, item): item for item in writer.fetch(layout, keys, outcome)}
@@ -116,7 +122,7 @@ def _next(layout: Layout, row: _Row, raw: Item | None) -> _Write | tuple[str, It
         return None
     if now != row.before and not _begun(layout, row, now, changed):
         return CHANGED, now
-    made = update(table, raw, rest, row.after, by_leaf)
+    made = update(table, raw, rest, row.written, by_leaf)
     if made is None:
         return TOO_DEEP, now
     request, fits = made

@@ -19,7 +19,7 @@ from ...errors import StoreRejectedError
 from ...model import Table
 from .. import Advanced, Conflict, Description, Outcome, Refused, Share, key_text
 from . import limits, tables
-from .items import Item, Layout, canonical_item, canonical_text
+from .items import Item, Layout, canonical_item, canonical_text, without_nulls
 from .pages import Pages
 from .settle import Left, settle
 from .together import Row, settle_together
@@ -95,7 +95,7 @@ class DynamoDBStore:
     def add(self, table: Table, rows: pa.Table) -> Outcome:
         """Write rows that must not exist yet. One that exists and is equal counts as written, else it is a conflict."""
         layout, outcome = Layout(table), Outcome()
-        items = layout.encode(rows)
+        items = layout.encode(rows, nulls=True)
         there, refused = self._writer.insert(layout, items, outcome)
         left = Left(refused=refused)
         if there:
@@ -106,14 +106,14 @@ class DynamoDBStore:
             left.conflicts = {
                 position: ("a row with this key is there, with other content", now)
                 for position in there
-                if (now := found.get(key_bytes(layout, items[position]))) != items[position]
+                if (now := found.get(key_bytes(layout, items[position]))) != without_nulls(items[position])
             }
         return _concluded(outcome, table, rows, left)
 
     def change(self, table: Table, rows: pa.Table, before: pa.Table) -> Outcome:
         """Bring rows from `before` to their new content, each only if it still is as before."""
         layout, outcome = Layout(table), Outcome()
-        after: list[Item | None] = [*layout.encode(rows)]
+        after: list[Item | None] = [*layout.encode(rows, nulls=True)]
         left = settle(self._writer, layout, layout.encode(before), after, outcome)
         return _concluded(outcome, table, rows, left)
 
@@ -123,9 +123,9 @@ class DynamoDBStore:
         for number, share in enumerate(shares):
             layout = Layout(share.table)
             before = layout.encode(share.before)
-            for position, after in enumerate(layout.encode(share.rows)):
+            for position, after in enumerate(layout.encode(share.rows, nulls=True)):
                 was = before[position] if all(name in before[position] for name in share.table.key) else None
-                to = None if share.gone[position] else after
+                to = None if share.gone[position] else without_nulls(after)
                 row = Row(share=number, position=position, layout=layout, before=was, after=to, item=after)
                 units[share.units[position]].append(row)
         counted = Outcome()

@@ -32,7 +32,8 @@ TOO_WIDE_FOR_ONE = (
 @dataclass(frozen=True, eq=False)
 class Row:
     """A row of a unit: `share` and `position` say which of those given it is; `before` is None where none may exist,
-    `after` where it is to be deleted; `item` is the row that it is or will be."""
+    `after` where it is to be deleted; both are without the attributes that are NULL; `item` is the row that it is or
+    will be, with them."""
 
     share: int
     position: int
@@ -134,7 +135,7 @@ def _action(row: Row, raw: Item | None, by_leaf: bool) -> dict[str, Any] | str:
         }
         if row.after is None:
             return {"ConditionCheck": {**absent, "Key": row.layout.key(row.item)}}
-        return GONE if row.before is not None else {"Put": {**absent, "Item": row.after}}
+        return GONE if row.before is not None else {"Put": {**absent, "Item": row.item}}
     if now == row.after:  # it has to stay so while the others are written
         return {"ConditionCheck": unchanged(table, raw, by_leaf)}
     if row.before is None:
@@ -145,7 +146,7 @@ def _action(row: Row, raw: Item | None, by_leaf: bool) -> dict[str, Any] | str:
         request = removal(table, raw, by_leaf)
         return TOO_WIDE if request is None else {"Delete": request}
     changed = differing(now, row.after)
-    made = update(table, raw, changed, row.after, by_leaf)
+    made = update(table, raw, changed, row.item, by_leaf)
     return TOO_WIDE_FOR_ONE if made is None or made[1] < len(changed) else {"Update": made[0]}
 
 
