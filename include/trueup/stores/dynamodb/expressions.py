@@ -69,6 +69,18 @@ class _Condition:
         self._terms += (text for _, text in added)
         return True
 
+    def add_alike(self, terms: Sequence[str]) -> bool:
+        """Add these comparisons of two operators each, all or none; whether they fit."""
+        operators = self._operators + 2 * len(terms)
+        if operators > OPERATORS:
+            return False
+        characters = self._characters + sum(map(len, terms)) + 5 * len(terms)
+        if characters > CHARACTERS:
+            return False
+        self._operators, self._characters = operators, characters
+        self._terms += terms
+        return True
+
     def __str__(self) -> str:
         return " AND ".join(self._terms)
 
@@ -86,7 +98,7 @@ def removal(table: Table, raw: Item, by_leaf: bool) -> Request | None:
     equal."""
     use, condition = _Placeholders(), _Condition()
     compared = [name for name in _names(table, raw) if name not in table.key] or table.key
-    if not all(condition.add(_terms(use, raw, name, by_leaf)) for name in compared):
+    if _add_while_fit(use, condition, raw, compared, by_leaf) < len(compared):
         return None
     return _request(table, raw, use, condition)
 
@@ -134,6 +146,9 @@ def _request(table: Table, raw: Item, use: _Placeholders, condition: _Condition,
 
 def _add_while_fit(use: _Placeholders, condition: _Condition, raw: Item, names: Iterable[str], by_leaf: bool) -> int:
     """Compare these attributes, in their order, as many as fit; how many."""
+    names = [*names]
+    if not by_leaf and len(names) <= _MOST_TERMS and condition.add_alike([_term(use, raw, name) for name in names]):
+        return len(names)
     fit = 0
     for name in names:
         if not condition.add(_terms(use, raw, name, by_leaf)):
@@ -144,12 +159,17 @@ def _add_while_fit(use: _Placeholders, condition: _Condition, raw: Item, names: 
 
 def _terms(use: _Placeholders, raw: Item, name: str, by_leaf: bool) -> Iterator[Term]:
     """The comparisons that an attribute is as in `raw`."""
-    if name not in raw:
-        yield 2, f"attribute_not_exists({use.name(name)})"
-    elif by_leaf:
+    if by_leaf and name in raw:
         yield from _leaves(use, use.name(name), raw[name])
     else:
-        yield 2, f"{use.name(name)}={use.value(raw[name])}"
+        yield 2, _term(use, raw, name)
+
+
+def _term(use: _Placeholders, raw: Item, name: str) -> str:
+    """The comparison that an attribute is as in `raw`, with two operators: its own, and the `AND` before it."""
+    if name in raw:
+        return f"{use.name(name)}={use.value(raw[name])}"
+    return f"attribute_not_exists({use.name(name)})"
 
 
 def _leaves(use: _Placeholders, path: str, value: Value) -> Iterator[Term]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...model import Type
-from .items import TAGS, Item, Layout, canonical_numbers
+from .items import TAGS, Item, Layout, canonical_numbers, canonical_text
 
 
 class Pages:
@@ -27,23 +27,29 @@ class Pages:
         self._connection = duckdb.connect(config={"threads": 1})
         self._distinct = len({name.lower() for name in columns}) == len(columns)  # DuckDB's names have no case
         kinds = {Type.BOOLEAN: "BOOLEAN"}
-        attributes = {
-            name: {TAGS[type_]: kinds.get(type_, "VARCHAR"), "NULL": "BOOLEAN"} for name, type_ in columns.items()
-        }
-        shape = json.dumps({"Items": [attributes], "LastEvaluatedKey": "JSON"}).replace("'", "''")
-        values = [f"{_value(name, type_)} AS _{n}" for n, (name, type_) in enumerate(columns.items())]
-        nulls = {name: f'item.{_quoted(name)}."NULL"' for name in sorted(columns)}
-        names = (
-            f"CASE WHEN {null} THEN {_literal(json.dumps(name, ensure_ascii=False))} END"
-            for name, null in nulls.items()
-        )
-        count = " + ".join(f"CASE WHEN {null} THEN 1 ELSE 0 END" for null in nulls.values())
-        self._query = (
-            f"SELECT start, {count} AS nulls, CASE WHEN {count} > 0 THEN "
-            f"'{{\"\":[' || concat_ws(',', {', '.join(names)}) || ']}}' END AS held, {', '.join(values)} "
-            "FROM (SELECT unnest(answer.Items) AS item, answer.LastEvaluatedKey AS start "
-            f"FROM (SELECT from_json(page, '{shape}') AS answer FROM pages))"
-        )
+        attributes = {name: {TAGS[type_]: kinds.get(type_, "VARCHAR")} for name, type_ in columns.items()}
+        self._shape = _literal(json.dumps({"Items": [attributes], "LastEvaluatedKey": "JSON"}))
+        self._values = [f"{_value(name, type_)} AS _{n}" for n, (name, type_) in enumerate(columns.items())]
+        self._queries: dict[tuple[str, ...], str] = {}
+
+    def _query(self, null: tuple[str, ...]) -> str:
+        """SQL for a page of which some rows have these attributes as NULL."""
+        if null not in self._queries:
+            columns = self._layout.table.columns
+            # an attribute that is there, and not of the declared type, is one that is NULL, or the long way is taken
+            odd = {
+                name: f"(item.{_quoted(name)} IS NOT NULL AND {_typed(name, columns[name])} IS NULL)" for name in null
+            }
+            names = ", ".join(f"CASE WHEN {odd[name]} THEN {_literal(canonical_text(name))} END" for name in null)
+            count = " + ".join(f"CAST({each} AS INTEGER)" for each in odd.values())
+            held = f"CASE WHEN {' OR '.join(odd.values())} THEN '{{\"\":[' || concat_ws(',', {names}) || ']}}' END"
+            more = f"{count} AS nulls, {held} AS held, " if null else ""
+            self._queries[null] = (
+                f"SELECT start, {more}{', '.join(self._values)} "
+                "FROM (SELECT unnest(answer.Items) AS item, answer.LastEvaluatedKey AS start "
+                f"FROM (SELECT from_json(page, {self._shape}) AS answer FROM pages))"
+            )
+        return self._queries[null]
 
     def rows(self, page: bytes) -> tuple[pa.RecordBatch, Item | None]:
         """The page's rows in its order, and the key after which the next page starts, if there is one.
@@ -57,16 +63,25 @@ class Pages:
 
     def _parsed(self, page: bytes) -> tuple[pa.RecordBatch, Item | None] | None:
         """What `rows` gives, or None where DuckDB did not see all that the page holds."""
+        before_nulls = page.split(b'":{"NULL":true}')[:-1]
+        null = {text.rpartition(b'"')[2].decode(errors="replace") for text in before_nulls}
+        if not null <= self._layout.table.columns.keys():
+            return None
         try:
             self._connection.register("pages", pa.table({"page": pa.array([page], pa.string())}))
-            found = self._connection.sql(self._query).to_arrow_table()
+            found = self._connection.sql(self._query(tuple(sorted(null)))).to_arrow_table()
         except (duckdb.Error, pa.ArrowInvalid):
             return None
         if not found.num_rows:
             return None
-        start, nulls, held, *columns = (column.combine_chunks() for column in found.columns)
+        start, *columns = (column.combine_chunks() for column in found.columns)
         after = start[0].as_py()
-        seen = sum(len(column) - column.null_count for column in columns) + pc.sum(nulls).as_py()
+        held = pa.nulls(found.num_rows, pa.string())
+        if null:
+            odd, held, *columns = columns
+            if pc.sum(odd).as_py() != len(before_nulls):
+                return None
+        seen = sum(len(column) - column.null_count for column in columns) + len(before_nulls)
         # Every attribute is an object, so the page holds at most as many as it has opening braces beside those of the
         # answer, its items and its start. Braces in text and in nested maps count too: then it is not known.
         at_most = page.count(b"{") - 1 - found.num_rows - (after or "").count("{")
@@ -80,8 +95,12 @@ class Pages:
 
 def _value(name: str, type_: Type) -> str:
     """SQL for the column's value in `item`."""
-    value = f"item.{_quoted(name)}.{_quoted(TAGS[type_])}"
+    value = _typed(name, type_)
     return f"from_base64({value})" if type_ is Type.BINARY else value
+
+
+def _typed(name: str, type_: Type) -> str:
+    return f"item.{_quoted(name)}.{_quoted(TAGS[type_])}"
 
 
 def _literal(text: str) -> str:

@@ -11,7 +11,7 @@ import base64
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from functools import lru_cache
 from secrets import randbits, token_bytes, token_hex
@@ -30,7 +30,7 @@ STATEMENTS = 25
 """INSERTs a request: AWS's limit."""
 STATEMENT_CHARS = 8192
 BATCH_BYTES = 4 * 1024 * 1024
-"""JSON of the rows in one request of INSERTs, at most: a row that is larger goes alone."""
+"""Bytes of a request of several INSERTs, at most: one that is larger goes in halves."""
 GET_KEYS = 100
 """Keys a BatchGetItem: AWS's limit. It answers with 16 MB at most, and names the keys that it left."""
 PROBE_ATTEMPTS = 3
@@ -89,8 +89,8 @@ class Writer:
         for position in range(len(items)):
             if position not in first:
                 (batched if works and statement(table, tuple(items[position])) else single).append(position)
-        for batch in batches(items, batched, STATEMENTS, BATCH_BYTES):
-            self._insert_statements(layout, items, batch, outcome, there, single)
+        for start in range(0, len(batched), STATEMENTS):
+            self._insert_statements(layout, items, batched[start : start + STATEMENTS], outcome, there, single)
         put = self.each(single, outcome, lambda position, counted: self._put(layout, items[position], counted))
         answers = {**first, **dict(zip(single, put, strict=True))}
         refused = {position: str(said) for position, said in answers.items() if isinstance(said, RejectedError)}
@@ -215,8 +215,15 @@ class Writer:
     def _send_statements(self, table: str, items: list[Item], outcome: Outcome) -> list[dict[str, Any]]:
         """The answer to the INSERT of each item; when the request is invalid as a whole, each is."""
         statements = [{"Statement": statement(table, tuple(item)), "Parameters": list(item.values())} for item in items]
+        body = orjson.dumps({"Statements": statements})
+        if len(body) > BATCH_BYTES and len(items) > 1:
+            half = len(items) // 2
+            return [
+                *self._send_statements(table, items[:half], outcome),
+                *self._send_statements(table, items[half:], outcome),
+            ]
         try:
-            answer = self.wire.call("BatchExecuteStatement", table, orjson.dumps({"Statements": statements}), outcome)
+            answer = self.wire.call("BatchExecuteStatement", table, body, outcome)
             responses: list[dict[str, Any]] = answer["Responses"]
             return responses
         except RejectedError as error:
@@ -241,33 +248,6 @@ class Writer:
 def key_bytes(layout: Layout, item: Item) -> bytes:
     """An item's key in canonical form, to find the item by."""
     return orjson.dumps([canonical_value(item[name]) for name in layout.table.key])
-
-
-def batches(items: list[Item], positions: list[int], most: int, size: int) -> Iterator[list[int]]:
-    """The positions in batches of at most so many, whose items have at most so many bytes of JSON together."""
-    batch: list[int] = []
-    bytes_ = 0
-    for position in positions:
-        length = _length(items[position])
-        if batch and (len(batch) == most or bytes_ + length > size):
-            yield batch
-            batch, bytes_ = [], 0
-        batch.append(position)
-        bytes_ += length
-    if batch:
-        yield batch
-
-
-def _length(item: Item) -> int:
-    """The characters of an item's JSON, or thereabouts: text and documents decide."""
-    length = 0
-    for value in item.values():
-        for content in value.values():
-            if isinstance(content, str):
-                length += len(content)
-            elif isinstance(content, list | dict):
-                length += len(orjson.dumps(content))
-    return length
 
 
 def _another(value: Value) -> Value:
