@@ -223,8 +223,9 @@ def test_a_row_that_changes_between_plan_and_apply_keeps_its_new_content(
         if step.id == "apply" and step.phase and step.phase.id == "stamp":
             run_sql(uri, f"UPDATE survey_responses SET band = 'by hand' WHERE id = '{id}'")
 
-    run = run_of(migration, ledger, workspace, lambda _: store)
-    assert walk(run, seen=meddle)["status"] == "passed"
+    run = run_of(migration, ledger, workspace, lambda _: store, max_left_alone=1)
+    verdict = walk(run, seen=meddle)
+    assert (verdict["status"], verdict["proof"]) == ("passed", "proven_with_exceptions")
     ((found, version),) = run_sql(uri, f"SELECT band, scoring_model_version FROM survey_responses WHERE id = '{id}'")
     assert (found, version) == ("by hand", None)
 
