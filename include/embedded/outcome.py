@@ -10,17 +10,20 @@ from ..trueup.workspace import Workspace
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """A run's verdict. `report` is where report.html lies: a path, or an s3:// address."""
+    """A run's verdict; `exceptions` are rows that it left alone, as others changed them.
+    `report` is where report.html lies: a path, or an s3:// address."""
 
     passed: bool
+    exceptions: int
     headline: str
     next: str
     report: str
 
     def lines(self) -> list[str]:
         """The verdict for people."""
+        word = "FAILED" if not self.passed else "Passed with exceptions" if self.exceptions else "Passed"
         return [
-            f"{'Passed' if self.passed else 'FAILED'}. {self.headline}",
+            f"{word}. {self.headline}",
             *([self.next] if self.next and not self.passed else []),
             f"Report: {self.report}",
         ]
@@ -35,6 +38,7 @@ def read(workspace: Workspace, dag_id: str, airflow_run_id: str) -> Outcome | No
     verdict = report["verdict"]
     return Outcome(
         passed=verdict["status"] == "passed",
+        exceptions=verdict.get("exceptions", 0),
         headline=verdict["headline"],
         next=verdict.get("next", ""),
         report=folder.location("report.html"),

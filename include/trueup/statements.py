@@ -82,8 +82,26 @@ def _relate(connection: duckdb.DuckDBPyConnection, run: Run, scratch: Path) -> N
         relate_rows(connection, f"after_{target.id}", _last_read(run, target, scratch), schema)
         for output in run.migration.outputs(target.id):
             alone += [(target.id, conflict["key"]) for conflict in run.ledger.conflicts(run.id, output.name)]
+        alone += [(target.id, key) for key in _moved_on(connection, run, target, scratch)]
     schema = pa.schema([pa.field("target", pa.string()), pa.field("key", pa.string())])
     connection.register("left_alone", pa.Table.from_pylist([{"target": t, "key": k} for t, k in alone], schema))
+
+
+def _moved_on(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, scratch: Path) -> list[str]:
+    """The keys of the target's rows that others changed between plan and read-back, though no phase meant to write them."""
+    files = [
+        run.folder.fetch(file, scratch)
+        for phase in run.migration.phases
+        for output in phase.outputs
+        if output.target == target.id
+        for manifest in run.folder.manifests(f"verify/{phase.id}")
+        for file in manifest.files
+        if file.rows and file.path.startswith(f"proof/{output.name}/")
+    ]
+    if not files:
+        return []
+    rows = connection.execute(f"SELECT DISTINCT key FROM ({duck.parquet(files, None)}) WHERE kind = 'moved_on'")
+    return [key for (key,) in rows.fetchall()]
 
 
 def _last_read(run: Run, target: Target, scratch: Path) -> list[Path]:

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
-from include.trueup.errors import GateError, TrueupError
-from include.trueup.ledger import Ledger
+from include.trueup import cutover
+from include.trueup.errors import GateError, ProofError, TrueupError
+from include.trueup.ledger import Ledger, SwitchState
 from include.trueup.model import Migration
 from include.trueup.run import LAST, Extra, Run
 from include.trueup.steps import Step, walk
@@ -201,3 +202,23 @@ def test_a_rollback_keeps_what_was_touched_since_as_exceptions_without_a_budget(
     assert verdict(report) == ("passed", "proven_with_exceptions", 1, 0)
     assert [(e["key"], e["kind"]) for e in report["exceptions"]] == [("p01", "drift")]
     assert (runs.ledger.run("run-1") or {})["status"] == "rolled_back"
+
+
+def test_the_report_says_in_each_of_its_forms_which_rows_are_exceptions(runs: Runs) -> None:
+    runs("INSERT INTO persons (id, name) VALUES ('p02', 'theirs')", before="apply", max_left_alone=1)
+    folder = runs.workspace.run("run-1")
+    page, ticket = (Path(folder.location(f"report.{kind}")).read_text(encoding="utf-8") for kind in ("html", "md"))
+    for said in (page, ticket):
+        assert "Passed with exceptions" in said
+        assert "Proven with 1 exception: 7 rows written, every one of 7 rows read back and found as planned" in said
+    assert "with exceptions</span>" in page
+    assert "1 row left alone, since somebody else changed it" in page
+    assert "`p02` of persons (conflict)" in ticket
+
+
+def test_a_cutover_needs_a_proof_without_exceptions(runs: Runs) -> None:
+    runs("INSERT INTO persons (id, name) VALUES ('p02', 'theirs')", before="apply", max_left_alone=1)
+    with pytest.raises(ProofError, match="proven with exceptions: it left 1 rows alone"):
+        cutover.preflight(runs.ledger, runs.workspace, "small", SwitchState.DUAL, 24)
+    runs("UPDATE persons SET amount = 99 WHERE id = 'p01'", overwrite_drift=True)  # p01 moves on
+    assert cutover.preflight(runs.ledger, runs.workspace, "small", SwitchState.DUAL, 24)["proof_run_id"] == "run-2"

@@ -202,7 +202,7 @@ def test_a_warning_is_told_in_a_gate_that_passed() -> None:
 
 def test_proof_tells_each_difference_to_the_last_digit() -> None:
     seen = page(report_facts.failed_proof)
-    assert row(seen, "actuals purposepath-kpi-data") == "actuals purposepath-kpi-data 1,511,767 1 1 1 1 4 no"
+    assert row(seen, "actuals purposepath-kpi-data") == "actuals purposepath-kpi-data 1,511,767 1 1 1 1 0 0 4 no"
     different = row(seen, "different")
     assert "post_value : planned 7.1000000000000000000000000000000000001 , found" in different
     assert "is_manual_override : planned false , found true" in different

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-KINDS = ("missing", "different", "extra", "unverified")
-"""What a proof finds wrong with a row."""
+KINDS = ("missing", "different", "unverified", "left_alone", "moved_on", "extra")
+"""What a proof says of a row that is not as planned."""
 
 Facts = Mapping[str, Any]
 
@@ -50,7 +50,7 @@ def proof_view(proof: Facts) -> dict[str, Any]:
     """A proof: its numbers, and of each example the attributes that differ."""
     numbers = {name: int(proof.get(name) or 0) for name in ("compared", *KINDS, "reread")}
     examples = [
-        {**{n: e.get(n) for n in ("kind", "key", "planned", "found")}, "differs": differences(e)}
+        {**{n: e.get(n) for n in ("kind", "key", "planned", "found", "reason")}, "differs": differences(e)}
         for e in proof.get("examples") or []
     ]
     about = {name: proof.get(name) for name in ("phase", "target_table")}

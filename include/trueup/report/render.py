@@ -50,7 +50,7 @@ def _environment() -> Environment:
     return environment
 
 
-PHASES, GATES, PROOFS, FINDINGS, STEPS = 8, 6, 6, 8, 12
+PHASES, GATES, PROOFS, FINDINGS, STEPS, EXCEPTIONS = 8, 6, 6, 8, 12, 4
 """Most lines of each list in Markdown, so that the whole stays under 60 lines."""
 
 
@@ -58,7 +58,12 @@ def markdown(facts: Facts) -> str:
     """The report as Markdown for a ticket comment: under 60 lines whatever the run was. Shows foreign text as it is:
     it formats nothing, mentions nobody and links nowhere. `facts` as for `html`."""
     seen = view(facts)
-    about_rows = [_proofs(seen["proofs"]), _statements(seen["statements"]), _findings(seen)]
+    about_rows = [
+        _proofs(seen["proofs"]),
+        _exceptions(seen["exceptions"]),
+        _statements(seen["statements"]),
+        _findings(seen),
+    ]
     counts = _schema(seen["schema"]) if seen["schema"] else _counts(seen)
     parts = [_head(seen), counts, _gates(seen["gates"]), *([] if seen["schema"] else about_rows), _tail(seen)]
     return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
@@ -130,9 +135,22 @@ def _proofs(proofs: list[dict[str, Any]]) -> list[str]:
         return ["**Proof:** nothing was compared."]
     lines = ["**Proof:** every row read back and compared with the plan."]
     for p in proofs[:PROOFS]:
-        found = ", ".join(f"{p[kind]:,} {kind}" for kind in KINDS)
+        found = ", ".join(f"{p[kind]:,} {kind.replace('_', ' ')}" for kind in KINDS)
         lines.append(f"- {'✓' if p['passed'] else '✗'} {md(p['phase'])}: {p['compared']:,} compared, {found}")
     return lines + _more(proofs, PROOFS)
+
+
+def _exceptions(exceptions: dict[str, Any]) -> list[str]:
+    """Rows left alone as others changed them; no line where there are none."""
+    if not exceptions["total"]:
+        return []
+    lines = [f"**Exceptions:** {exceptions['total']:,} rows were left alone, since somebody else changed them."]
+    lines += [
+        f"- {text.markdown_code(e['key'], 60)} of {md(e['table'])} ({md(e['kind'])}): {md(e['reason'])}"
+        for e in exceptions["listed"][:EXCEPTIONS]
+    ]
+    more = exceptions["total"] - min(len(exceptions["listed"]), EXCEPTIONS)
+    return [*lines, f"- and {more:,} more, in the report"] if more else lines
 
 
 def _statements(statements: list[dict[str, Any]]) -> list[str]:

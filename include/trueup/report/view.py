@@ -24,6 +24,10 @@ OPTIONS = {
     "write_rate": "Rows written per second, at most",
     "max_rejects": "Rejected rows allowed",
     "max_reject_share": "Share of rejected rows allowed",
+    "max_remove_share": "Share of removed rows allowed",
+    "max_skip_share": "Share of rows skipped by a rule allowed",
+    "max_left_alone": "Rows left alone allowed",
+    "allow_lost_baseline": "Goes on without the baseline",
     "max_critical": "Critical expectations that may fail",
     "approval": "A person approves the plan",
     "plan_max_age": "Hours for which the plan may be used",
@@ -33,7 +37,13 @@ OPTIONS = {
     "approve_down": "Going down is approved",
     "realign": "Databases may be out of step",
 }
-NO_LIMIT = {"write_rate": "as fast as the store takes them", "max_rejects": "any number within the share"}
+NO_LIMIT = {
+    "write_rate": "as fast as the store takes them",
+    "max_rejects": "any number within the share",
+    "max_left_alone": "none; of a rollback, any number",
+}
+EXCEPTIONS = 100
+"""Most exceptions listed; report.json lists more."""
 ARTIFACTS = 400
 """Most artifacts listed; report.json names all."""
 
@@ -63,6 +73,7 @@ def view(facts: Facts) -> dict[str, Any]:
         "targets": [_target(phase, applied.get(phase["phase"])) for phase in counted],
         "gates": gates,
         "proofs": proofs,
+        "exceptions": _exceptions(facts),
         "statements": statements,
         "findings": findings_view(facts.get("findings") or []),
         "approval": _approval(facts.get("approval"), part["plan"].get("sha256")),
@@ -91,14 +102,23 @@ def _verdict(
         doubts.append(f"the step {failed.get('step')} failed")
     said_passed = verdict.get("status") == "passed"
     passed = said_passed and not doubts
+    exceptions = verdict.get("proof") == "proven_with_exceptions"
     return {
         "passed": passed,
-        "word": "Passed" if passed else "Failed",
+        "exceptions": passed and exceptions,
+        "word": "Failed" if not passed else "Passed with exceptions" if exceptions else "Passed",
         "headline": verdict.get("headline") or "The run left no verdict, so it does not count as passed.",
         "next": verdict.get("next"),
         "failed": {name: failed.get(name) for name in ("step", "error", "next")} if failed else None,
         "doubts": doubts if said_passed else [],
     }
+
+
+def _exceptions(facts: Facts) -> dict[str, Any]:
+    """The rows that were left alone: how many, and those that the report lists."""
+    names = ("phase", "table", "key", "kind", "reason")
+    listed = [{n: e.get(n) for n in names} for e in facts.get("exceptions") or []]
+    return {"total": int((facts.get("verdict") or {}).get("exceptions") or len(listed)), "listed": listed[:EXCEPTIONS]}
 
 
 def _run(run: Facts) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from .. import connections
 from . import findings
 from .files import cut, folder
 
-KINDS = ("missing", "different", "extra", "unverified")
+KINDS = ("missing", "different", "unverified", "left_alone", "moved_on", "extra")
 
 
 def plan(id: str) -> dict[str, Any] | None:
@@ -71,7 +71,7 @@ def proofs(id: str) -> list[dict[str, Any]]:
 
 
 def _sides(example: dict[str, Any]) -> dict[str, Any]:
-    return {side: example.get(side) for side in ("planned", "found")}
+    return {side: example.get(side) for side in ("planned", "found", "reason")}
 
 
 def report(id: str) -> dict[str, Any] | None:
@@ -88,7 +88,8 @@ def report(id: str) -> dict[str, Any] | None:
 
 def summary(id: str, ended_at: datetime | None) -> dict[str, Any]:
     """A run in a few numbers: `plan` (totals or None), `proof` (compared and what was found wrong, or None), `findings`
-    (by severity, or None), `headline` (of the report, or None). Kept in memory once the run has ended."""
+    (by severity, or None), `headline` (of the report, or None), `exceptions` (rows left
+    alone, by the report). Kept in memory once the run has ended."""
     return _ended(id, ended_at) if ended_at else _summary(id)
 
 
@@ -103,12 +104,13 @@ def _summary(id: str) -> dict[str, Any]:
     for proof in proofs(id):  # a later phase's proof includes the earlier phases' rows of the same target
         other = widest.get(proof["target_table"])
         widest[proof["target_table"]] = proof if other is None or proof["compared"] > other["compared"] else other
-    proven = {n: sum(p[n] for p in widest.values()) for n in ("compared", *KINDS)} if widest else None
+    proven = {n: sum(p.get(n, 0) for p in widest.values()) for n in ("compared", *KINDS)} if widest else None
     facts = folder(id).read_json("report.json") or {}
-    headline = cut((facts.get("verdict") or {}).get("headline"))
+    verdict = facts.get("verdict") or {}
     return {
         "plan": totals(made["phases"]) if made else None,
         "proof": proven,
         "findings": findings.by_severity(id),
-        "headline": headline,
+        "headline": cut(verdict.get("headline")),
+        "exceptions": verdict.get("exceptions", 0),
     }

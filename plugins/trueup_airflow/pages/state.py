@@ -11,6 +11,7 @@ from .progress import ENDED
 from .scheduled import AskedRun
 
 NEVER_RUN = "never run"
+WITH_EXCEPTIONS = "proven with exceptions"
 _WORDS = {
     Status.PLANNED: "planned",
     Status.PROVEN: "proven",
@@ -20,9 +21,9 @@ _WORDS = {
 }
 
 
-def of_run(row: Mapping[str, Any] | None, run: AskedRun | None, *, waiting: bool) -> str:
+def of_run(row: Mapping[str, Any] | None, run: AskedRun | None, *, waiting: bool, exceptions: int = 0) -> str:
     """The state of a run: `row` as the ledger has it, `run` as Airflow has it. What Airflow knows to be over is not
-    running, whatever the ledger was last told."""
+    running, whatever the ledger was last told. `exceptions`: rows that it left alone, as its report says."""
     over = run is None or run.state in ENDED
     if waiting and not over:
         return "waiting for approval"
@@ -31,7 +32,7 @@ def of_run(row: Mapping[str, Any] | None, run: AskedRun | None, *, waiting: bool
     status = Status(row["status"])
     if status is Status.RUNNING:
         return "interrupted" if over else "running"
-    return _WORDS[status]
+    return WITH_EXCEPTIONS if status is Status.PROVEN and exceptions else _WORDS[status]
 
 
 def of_migration(last: str | None, switch: SwitchState) -> str:

@@ -77,7 +77,8 @@ def _migration(
     if newest is not None and newest.id not in {r["run_id"] for r in mine} and newest.state not in progress.ENDED:
         row = None  # it has not come as far as the ledger
     run = known.get(row["run_id"]) if row else newest
-    last = state.of_run(row, run, waiting=run is not None and (run.dag_id, run.run_id) in waiting)
+    asked = run is not None and (run.dag_id, run.run_id) in waiting
+    last = state.of_run(row, run, waiting=asked, exceptions=_summary(row)["exceptions"] if row else 0)
     switch = book.switches.state(dag.dag_id) if book else SwitchState.LEGACY
     planned = next((r for r in mine if r["planned_at"] is not None), None)
     proven = next((r for r in mine if r["status"] == Status.PROVEN), None)
@@ -149,11 +150,14 @@ def run(asked: Asked, user: GetUserDep) -> dict[str, Any]:
     there = files.there(asked.id)
     phases = (files.folder(asked.id).read_json("plan.json") or {"phases": []})["phases"]
     batches = book.applied(asked.id) if book else {}
+    report = evidence.report(asked.id) if "report.json" in there else None
     return {
         **about,
         "ours": True,
         "id": asked.id,
-        "state": state.of_run(row, asked, waiting=waiting),
+        "state": state.of_run(
+            row, asked, waiting=waiting, exceptions=((report or {}).get("verdict") or {}).get("exceptions", 0)
+        ),
         "ended": asked.state in progress.ENDED,
         "started_at": asked.started_at,
         "ended_at": asked.ended_at,
@@ -166,7 +170,7 @@ def run(asked: Asked, user: GetUserDep) -> dict[str, Any]:
         "approval": book.approvals.of(asked.id) if row and book else None,
         "turn": _turn(book, asked),
         "switch": book.switches.state(about["migration_id"]) if book else SwitchState.LEGACY,
-        "report": evidence.report(asked.id) if "report.json" in there else None,
+        "report": report,
         # a page asks for these again when they have changed
         "made": {
             "plan": row and row["planned_at"] if "plan.json" in there else None,
@@ -260,15 +264,16 @@ def history(dag_id: str, user: GetUserDep) -> dict[str, Any]:
 def _past(book: Ledger, row: dict[str, Any], run: AskedRun | None, waiting: set[tuple[str, str]]) -> dict[str, Any]:
     written = sum(phase["written"] for phase in book.applied(row["run_id"]).values())
     about = {n: row[n] for n in ("dag_id", "started_at", "ended_at", "triggered_by", "undoes")}
+    asked, found = run is not None and (run.dag_id, run.run_id) in waiting, _summary(row)
     if run:  # in the ledger, a run that is rolled back ends then
         about["ended_at"] = run.ended_at
     return {
         **about,
         "id": row["run_id"],
         "run_id": run.run_id if run else None,
-        "state": state.of_run(row, run, waiting=run is not None and (run.dag_id, run.run_id) in waiting),
+        "state": state.of_run(row, run, waiting=asked, exceptions=found["exceptions"]),
         "mode": row["options"].get("mode"),
         "window": row["options"].get("window"),
         "written": written,
-        **_summary(row),
+        **found,
     }

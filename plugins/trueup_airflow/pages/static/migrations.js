@@ -22,6 +22,7 @@ function proof(one) {
   const wrong = rows.missing + rows.different + rows.unverified;
   return [
     mark(wrong ? "bad" : "good", wrong ? `${plural(wrong, "difference")}` : `${plural(rows.compared, "row")} proven`),
+    rows.left_alone > 0 && mark("warn", `${plural(rows.left_alone, "row")} left alone`),
     h("small", null, `${wrong ? `in ${number(rows.compared)} rows · ` : "no difference · "}${moment(one.proof.at)}`),
   ];
 }

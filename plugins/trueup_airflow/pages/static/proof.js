@@ -2,13 +2,13 @@
 
 import { h, mark, replace, table, value } from "./dom.js";
 import { get, trouble } from "./host.js";
-import { number } from "./words.js";
+import { number, words } from "./words.js";
 
 const WRONG = { missing: "Missing", different: "Different", unverified: "Unverified" };
 
 function difference(one) {
   if (!one.differs.length) return h("li", null, h("code", null, value(one.key)), " ", value(one.kind));
-  return h("li", { class: "example" }, h("p", { class: "key" }, h("code", null, value(one.key)), h("span", { class: "chip" }, value(one.kind))),
+  return h("li", { class: "example" }, h("p", { class: "key" }, h("code", null, value(one.key)), h("span", { class: "chip" }, value(words(one.kind))), value(one.reason || "")),
     h("table", { class: "changes" }, h("thead", null, h("tr", null, ["Column", "Planned", "Found"].map((name) => h("th", { scope: "col" }, name)))),
       h("tbody", null, one.differs.map(([name, planned, found]) => h("tr", null, h("th", { scope: "row" }, value(name)), h("td", null, h("ins", null, value(planned))), h("td", null, h("del", null, value(found))))))));
 }
@@ -18,6 +18,8 @@ function proofs(found) {
     { label: "Phase", head: true, text: (p) => [mark(p.passed ? "good" : "bad", value(p.phase)), h("small", null, value(p.target_table))] },
     { label: "Rows compared", n: true, text: (p) => number(p.compared) },
     ...Object.entries(WRONG).map(([name, label]) => ({ label, n: true, text: (p) => h("span", { class: p[name] ? "bad" : "zero" }, number(p[name])) })),
+    { label: "Left alone", n: true, text: (p) => h("span", { class: p.left_alone ? "warn" : "zero" }, number(p.left_alone || 0)) },
+    { label: "Moved on", n: true, text: (p) => h("span", { class: p.moved_on ? "" : "zero" }, number(p.moved_on || 0)) },
     { label: "Extra", n: true, text: (p) => h("span", { class: p.extra ? "" : "zero" }, number(p.extra)) },
     { label: "Read again", n: true, text: (p) => h("span", { class: p.reread ? "" : "zero" }, number(p.reread)) },
   ];

@@ -31,7 +31,7 @@ export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 // Which mark a state gets.
 export const KIND = {
   "never run": "idle", starting: "busy", running: "busy", planned: "note", "waiting for approval": "wait",
-  proven: "good", "cut over": "good", "rolled back": "skip", failed: "bad", interrupted: "bad", ended: "note",
+  proven: "good", "proven with exceptions": "warn", "cut over": "good", "rolled back": "skip", failed: "bad", interrupted: "bad", ended: "note",
   done: "good", skipped: "skip", waiting: "wait", retrying: "warn", queued: "idle", pending: "idle", "left out": "skip",
 };
 
