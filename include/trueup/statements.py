@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from . import duck
 from .errors import DeclarationError
 from .model import Statement, Target
 from .run import Mode, Run
