@@ -31,7 +31,7 @@ class Outcome:
 
 def read(workspace: Workspace, dag_id: str, airflow_run_id: str) -> Outcome | None:
     """The outcome of the run that Airflow knows by that id; None if it left no report."""
-    folder = workspace.run(run_id(f"{dag_id}--{airflow_run_id}"))
+    folder = workspace.run(run_id(dag_id, airflow_run_id))
     report = folder.read_json("report.json")
     if report is None:
         return None

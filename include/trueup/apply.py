@@ -18,7 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from . import approval, duck, target_checks, units
+from . import approval, duck, tables_there, target_checks, units
 from .model import Phase, Target
 from .names import BEFORE, VERB
 from .plan_files import ADD, REMOVE, WRITTEN, plan_schema, planned
@@ -38,12 +38,13 @@ def create_tables(run: Run) -> dict[str, bool]:
     made = {}
     with run.ledger.step(run.id, "create_tables", "0"), run.holding():
         approval.check_age(run)
-        approval.require(run)
+        approval.require(run, "create_tables")
         for target in run.migration.targets:  # all of them, before anything is made
             target_checks.refuse_other(run, target)
         for target in run.migration.targets:
             store = run.store_of(target.table)
             made[target.id] = store.create(target.table)
+            tables_there.enter_created(run, target)
             if target.before is not None:
                 store.script(target.before.read_text(encoding="utf-8"))
     return made
@@ -54,6 +55,7 @@ def finish(run: Run, phase: Phase) -> None:
     if not phase.after:
         return
     with run.ledger.step(run.id, f"finish/{phase.id}", "0"), run.holding():
+        approval.require(run, "finish", phase.id)
         for script in phase.after:
             run.store_of(run.migration.target(phase.target).table).script(script.read_text(encoding="utf-8"))
 
@@ -68,10 +70,10 @@ def apply(run: Run, phase: Phase, partition: int) -> dict[str, Any]:
     target = run.migration.target(phase.target)
     store = run.store_of(target.table)
     with run.ledger.step(run.id, f"apply/{phase.id}", str(partition)), run.holding() as check:
-        approval.require(run)
+        approval.require(run, "apply", phase.id)
         for output in phase.outputs:
             target_checks.refuse_other(run, run.migration.target(output.target))
-        done = run.ledger.written(run.id, phase.id, partition)
+        done, plan = run.ledger.written(run.id, phase.id, partition), run.ledger.present_plan(run.id)
         pace = Pace(run.options.write_rate and run.options.write_rate / PARALLEL_PARTITIONS)
 
         def write(number: int, rows: int, send: Callable[[], dict[str, Outcome]]) -> int:
@@ -80,7 +82,7 @@ def apply(run: Run, phase: Phase, partition: int) -> dict[str, Any]:
             # the phase's own output last: a walk that is tried again looks for that
             for output, outcome in reversed(send().items()):
                 all_rows = outcome.written + len(outcome.conflicts) + len(outcome.refused)
-                run.ledger.wrote(run.id, output, partition, number, all_rows, outcome)
+                run.ledger.wrote(run.id, output, partition, number, all_rows, outcome, plan)
             return rows
 
         found = batches(run, phase, partition) if phase.also is None else units.batches(run, phase, partition)

@@ -5,30 +5,54 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from . import order, tables_there
 from .errors import ApprovalError
-from .ledger import Status
+from .ledger import refuse_other
 from .ledger.decisions import Decision
-from .plan import plan_hash
+from .plan_hash import files_hash, plan_hash
 from .run import Run
 
 
 def ask(run: Run) -> dict[str, Any]:
-    """The plan that somebody is to be asked about (plan.json). Raises `ApprovalError` for one that is too old."""
+    """The plan that somebody is to be asked about (plan.json); that it is being shown is entered in the ledger.
+
+    Raises `ApprovalError` for one that did not pass its gate, that is not the one that did, or that is too old."""
     with run.ledger.step(run.id, "approve", "0"):
-        check_age(run)
+        sha256 = gated(run)
+        run.ledger.asked(run.id, sha256)
         return dict(run.folder.read_json("plan.json"))
 
 
-def approve(run: Run, by: str | None = None, comment: str | None = None) -> str:
-    """Enter a person's approval of the run's plan; of a run that asks for none, that it was waived. The plan's hash.
-
-    Raises `ApprovalError` for a plan that is too old."""
+def approved_already(run: Run) -> dict[str, Any] | None:
+    """The approval of the plan that the run has now, where a person gave it before the plan was made again."""
     with run.ledger.step(run.id, "approve", "0"):
-        check_age(run)
-        sha256 = plan_hash(run)
+        found = run.ledger.approvals.of(run.id, gated(run))
+        return found if found is not None and found["decision"] == "approved" else None
+
+
+def approve(run: Run, by: str | None = None, comment: str | None = None, *, shown_sha256: str | None = None) -> str:
+    """Enter a person's approval of the plan that was shown (None: the one last asked about); of a run that asks for none,
+    that it was waived. The plan's hash.
+
+    Raises `ApprovalError` where the run's plan is not the one that was shown, did not pass its gate, or is too old."""
+    with run.ledger.step(run.id, "approve", "0"):
+        sha256 = gated(run)
+        if run.options.approval:
+            _refuse_unseen(run, shown_sha256, sha256)
         decision: Decision = "approved" if run.options.approval else "waived"
         run.ledger.approvals.decide(run.id, sha256, decision, by=by, comment=comment)
     return sha256
+
+
+def _refuse_unseen(run: Run, shown: str | None, sha256: str) -> None:
+    asked = (run.ledger.run(run.id) or {}).get("asked_sha256")
+    for what, said in (("shown", shown or asked), ("last asked about", asked)):
+        if said != sha256:
+            raise ApprovalError(
+                f"the plan of run {run.id} is {sha256}, and the plan that was {what} is {said or 'none'}: somebody made it "
+                "again in between, so nothing is approved and nothing written; clear the task approve, which asks about "
+                "the plan as it is now, or trigger the DAG again"
+            )
 
 
 def reject(run: Run, by: str | None, comment: str | None) -> None:
@@ -39,22 +63,61 @@ def reject(run: Run, by: str | None, comment: str | None) -> None:
         raise ApprovalError(f"{by or 'somebody'} rejected the plan{said}; nothing was written")
 
 
-def require(run: Run) -> None:
-    """Raise `ApprovalError` unless the plan in the workspace is the one that was approved, and the run still its owner."""
-    if (run.ledger.run(run.id) or {}).get("status") == Status.INTERRUPTED:
-        raise ApprovalError(
-            f"while run {run.id} waited, another run took over its targets, so its plan is no longer of what is there; "
-            "nothing is written: trigger the DAG again for a new plan"
-        )
+def gated(run: Run) -> str:
+    """The hash of the run's plan: one and the same in the workspace, in plan.json and in the ledger, with the files that
+    passed the plan's gate, and not too old. Raises `ApprovalError`, with the hashes."""
+    run.ledger.ensure()
+    row = run.ledger.run(run.id) or {}
+    refuse_other(row, run.dag_id, run.airflow_run_id)
+    order.refuse_ended(run, row["status"])
+    check_age(run)
+    sha256 = _same(run, row)
+    order.require(run, "approve")
+    return sha256
+
+
+def require(run: Run, step: str, phase: str | None = None) -> None:
+    """Raise `ApprovalError` unless this step may write: the plan in the workspace is the one that passed its gate and was
+    approved, every step before this one was done with it, the targets are the tables that it was made for; and
+    `StatusError` unless the run is running."""
+    row = run.ledger.run(run.id) or {}
+    order.refuse_ended(run, row["status"])
     found = run.ledger.approvals.of(run.id)
     if found is None or found["decision"] == "rejected":
         how = "is not approved" if found is None else "was rejected"
         raise ApprovalError(f"the plan of run {run.id} {how}, so nothing is written; trigger the DAG again")
-    if found["plan_sha256"] != plan_hash(run):
+    sha256 = _same(run, row)
+    if found["plan_sha256"] != sha256:
         raise ApprovalError(
-            f"the plan of run {run.id} in the workspace is not the plan that was approved, so nothing is written; "
-            "trigger the DAG again"
+            f"the plan of run {run.id} in the workspace is {sha256}, not the plan that was approved, "
+            f"{found['plan_sha256']}, so nothing is written; trigger the DAG again"
         )
+    order.require(run, step, phase)
+    tries = next((s["tries"] for s in run.ledger.steps(run.id) if s["step"] == "create_tables"), 0)
+    tables_there.check(run, may_be_made=step == "create_tables" and tries > 1)
+
+
+def _same(run: Run, row: dict[str, Any]) -> str:
+    """The plan's hash, where all that say it say the same."""
+    if row.get("plan_sha256") is not None and row["plan_files_sha256"] is None:
+        raise ApprovalError(
+            f"the plan of run {run.id} was made by an older Trueup, which did not note what passed its gate; nothing is "
+            "written: trigger the DAG again for a new plan"
+        )
+    sha256 = plan_hash(run)
+    published = (run.folder.read_json("plan.json") or {}).get("sha256")
+    for where, said in (("plan.json", published), ("the ledger", row.get("plan_sha256"))):
+        if said != sha256:
+            raise ApprovalError(
+                f"the plan of run {run.id} in the workspace is {sha256}, and the one that passed its gate is {said} "
+                f"({where}), so nothing is written: clear the task plan_gate, or trigger the DAG again"
+            )
+    if files_hash(run) != row["plan_files_sha256"]:
+        raise ApprovalError(
+            f"the files of the plan of run {run.id} are not those that passed its gate, so nothing is written: "
+            "clear the task plan_gate, or trigger the DAG again"
+        )
+    return sha256
 
 
 def check_age(run: Run) -> None:

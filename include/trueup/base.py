@@ -11,6 +11,7 @@ files of its proof (`verify.py`), and is Trueup's, too.
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from . import duck
+from . import duck, earlier
 from .errors import ArtifactError
 from .ledger import Status
 from .model import Target
@@ -37,34 +38,46 @@ _SCHEMA = pa.schema(
 
 
 def previous(run: Run) -> dict[str, Any] | None:
-    """The run whose base this one plans from: its id, its `partitions`, and whether it is `proven`; None if there is
-    none, or in mode verify, where every difference counts whoever made it.
+    """The plan whose base this run plans from: its run's id, its `partitions`, the `attempt` of the run that it is of where
+    that run has begun again since (else None), and whether the run is `proven`; None if there is none, or in mode verify,
+    where every difference counts whoever made it.
 
-    It is the last run in mode apply that began to apply its plan: one that was stopped before, such as by its gate for a
-    lost base, knows nothing that is true of the target. Of runs at the end that are rolled back it is the first: its
-    base has the rows as it found them, which is how the rollbacks left them.
+    It is the last plan in mode apply that its run began to apply: one that was stopped before, such as by its gate for a
+    lost base, knows nothing that is true of the target. This run's own is included where it begins again: what it wrote
+    then is its own. Of runs at the end that are rolled back it is the first: its base has the rows as it found them, which
+    is how the rollbacks left them.
     """
     if run.options.mode is Mode.VERIFY:
         return None
+    known = [
+        (plan, row)
+        for row in run.ledger.runs(run.migration.id)
+        if row["undoes"] is None and row["options"]["mode"] == Mode.APPLY
+        for plan in [_last_plan(run, row)]
+        if plan is not None
+    ]
     chosen: dict[str, Any] | None = None
-    for row in run.ledger.runs(run.migration.id):
-        if not _applied(run, row):
+    for plan, row in sorted(known, key=lambda each: each[0]["at"], reverse=True):
+        if plan["attempt"] is None and not earlier.begun_to_apply(run.ledger, row["run_id"]):
             continue
-        if row["status"] != Status.ROLLED_BACK:
-            chosen = chosen or row
+        if row["status"] != Status.ROLLED_BACK and chosen is not None:
             break
-        chosen = row
-    if chosen is None:
-        return None
-    partitions, proven = chosen["options"]["partitions"], chosen["status"] == Status.PROVEN
-    return {"run": chosen["run_id"], "partitions": partitions, "proven": proven}
+        proven = row["status"] == Status.PROVEN and plan["attempt"] is None
+        about = {name: plan[name] for name in ("partitions", "attempt")}
+        chosen = {"run": row["run_id"], "proven": proven, **about}
+        if row["status"] != Status.ROLLED_BACK:
+            break
+    return chosen
 
 
-def _applied(run: Run, row: dict[str, Any]) -> bool:
-    """Whether it is another run in mode apply, no rollback, that began to apply its plan."""
-    if row["undoes"] is not None or row["run_id"] == run.id or row["options"]["mode"] != Mode.APPLY:
-        return False
-    return any(step["step"].startswith("apply/") for step in run.ledger.steps(row["run_id"]))
+def _last_plan(run: Run, row: dict[str, Any]) -> dict[str, Any] | None:
+    """The last plan of a run that has left a base; of this run, the last one that it had begun to write before."""
+    if row["plan_sha256"] is not None and row["run_id"] != run.id:
+        made = row["planned_at"] or row["started_at"]
+        return {"at": made, "partitions": row["options"]["partitions"], "attempt": None}
+    for kept in earlier.kept(run.workspace.run(row["run_id"]), row["attempt"])[::-1]:
+        return {"at": datetime.fromisoformat(kept.at), "partitions": kept.partitions, "attempt": kept.attempt}
+    return None
 
 
 def relate(
@@ -128,8 +141,11 @@ def _relate_read_back(
 def _files(run: Run, about: dict[str, Any], target: Target, partition: int, scratch: Path) -> list[Path]:
     folder, count = run.workspace.run(about["run"]), about["partitions"]
     wanted = [partition] if count == run.partitions else range(count)
-    there = {file.path: file for m in folder.manifests("plan", count) for file in m.files}
     paths = [path(target, number) for number in wanted]
+    if (attempt := about.get("attempt")) is not None:
+        (kept,) = [k for k in earlier.kept(folder, attempt + 1) if k.attempt == attempt]
+        return [kept.fetch(folder, each, scratch) for each in paths]
+    there = {file.path: file for m in folder.manifests("plan", count) for file in m.files}
     if missing := [each for each in paths if each not in there]:
         raise ArtifactError(f"run {about['run']} left no {missing[0]}")
     return [folder.fetch(there[each], scratch) for each in paths]

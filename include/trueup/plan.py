@@ -10,13 +10,12 @@ the workspace, touches no store.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from . import base, duck, estimates, target_checks
+from . import base, duck, estimates, plan_hash, target_checks
 from .errors import DeclarationError
 from .model import Output, Phase, Target
 from .names import BEFORE, EXTRA, IN_WINDOW, IS, KEY, KNOWN, MISTYPED, PLANNED, SHOULD, SOURCE_KEY, VERB, WITHOUT_NULLS
@@ -44,13 +43,6 @@ from .workspace import Manifest
 
 DELETED_SINCE = "deleted_since"
 """Code of the warning about a row that was there and that somebody deleted: it is added again."""
-
-
-def plan_hash(run: Run) -> str:
-    """SHA-256 over the names and hashes of the plan's files: what a person approves."""
-    files = sorted(f"{f.path} {f.sha256}" for m in run.folder.manifests("plan", run.partitions) for f in m.files)
-    about = f"{run.migration.id} {run.options.mode is Mode.VERIFY}"
-    return hashlib.sha256("\n".join([about, *files]).encode()).hexdigest()
 
 
 def plan(run: Run, partition: int) -> dict[str, Any]:
@@ -81,6 +73,9 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
                         connection, run.migration.target(output.target), output, query, partition, scratch
                     )
                     made.append(file)
+                    planned = duck.identifier(f"plan_{output.name}")
+                    target = run.migration.target(output.target)
+                    facts[plan_hash.entry(output.name)] = plan_hash.digest(connection, target, planned)
                     findings = _findings(run, phase, output, rows, facts[output.name], checked[output.target])
                     if output == phase.outputs[0]:
                         findings = [*findings, *estimates.far(run, phase, partition)]

@@ -11,7 +11,7 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from . import base, reuse, target_checks
+from . import base, earlier, reuse, tables_there, target_checks
 from .errors import SourceError
 from .model import Source, Table, Target
 from .run import MAX_PARTS, Mode, Options, Run
@@ -31,10 +31,13 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
     Raises `SourceError` for a missing or different source or a target of another shape, `TargetHeldError`, `StatusError`.
     """
     run.ledger.upgrade()
+    before = run.folder.read_json("run.json")
+    earlier.set_aside(run)
     run.ledger.begin(
         run.id,
         migration_id=run.migration.id,
         dag_id=run.dag_id,
+        airflow_run_id=run.airflow_run_id,
         triggered_by=triggered_by,
         options=run.options.to_json(),
     )
@@ -47,6 +50,8 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
         rows = [found.estimated_rows for found in sources.values()]
         estimate = sum(found.estimated_rows or 0 for found in (*sources.values(), *targets.values()))
         options = _sized(run, estimate, unknown=None in rows)
+        if before is not None:  # what it wrote under an earlier plan is found by the same partitions
+            options = replace(options, partitions=run.options.partitions or before["options"]["partitions"])
         if taken := reuse.earlier(run):
             options = replace(options, partitions=taken[1].partitions, segments=taken[1].segments)
             log.info("the sources are read as run %s has read them, after this run's window closed", taken[0])
@@ -57,6 +62,7 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
         undeclared = {id: found.undeclared for id, found in sources.items()}
         about["expected_rows"] = {id: found.expected_rows for id, found in sources.items()}
         about |= {"undeclared": undeclared, "undoes": None, "base": base.previous(run)}
+        about["tables"] = {t.id: tables_there.name_of(run, t, looked[t.id]) for t in run.migration.targets}
         about |= {"snapshot_of": taken[0] if taken else None, "targets": target_checks.facts(targets)}
         run.folder.write("run.json", json.dumps(about, indent=1))
     return options

@@ -11,14 +11,13 @@ from typing import Any
 
 import pandas as pd
 
-from . import budgets, duck, examples, gate, left_alone, statements, target_checks
+from . import budgets, duck, examples, gate, left_alone, plan_hash, statements, target_checks
 from .casting import in_suites
 from .counts import phase_counts
 from .errors import GateError
 from .gate import GateResult, count_suite, proof_suite, statement_suite
 from .model import Output, Phase, SuiteFactory
 from .names import KEY, SOURCE_KEY, VERB
-from .plan import plan_hash
 from .plan_files import FINDINGS, REJECTS, REMOVE, VERBS, plan_schema, planned
 from .run import Run
 from .verify import KINDS, proof
@@ -40,12 +39,14 @@ def plan_gate(run: Run) -> dict[str, Any]:
     """
     with run.ledger.step(run.id, "plan_gate", "0"):
         phases = phase_counts(run)
-        sha256 = plan_hash(run)
+        covers = plan_hash.covered(run)
+        sha256 = plan_hash.hash_of(covers)
         created_at = datetime.now(UTC).isoformat(timespec="seconds")
         checked = drift_checked(run)
-        about = {"sha256": sha256, "created_at": created_at, "drift_checked": checked, "phases": phases}
+        about: dict[str, Any] = {"sha256": sha256, "created_at": created_at, "drift_checked": checked, "phases": phases}
+        about["covers"] = covers
         run.folder.write("plan.json", json.dumps(about, indent=1))
-        run.ledger.planned(run.id, sha256)
+        run.ledger.planned(run.id, sha256, plan_hash.files_hash(run))
         _export(run)
         examples.write(run)
         counts = gate.evaluate(count_suite, [_count_frame(phases)], gate="counts", key="phase")
@@ -161,7 +162,7 @@ def validate(run: Run) -> dict[str, Any]:
             )
         proofs = [each for found in verified for each in found]
         phases = phase_counts(run)
-        if plan_hash(run) != (run.folder.read_json("plan.json") or {}).get("sha256"):
+        if plan_hash.plan_hash(run) != (run.folder.read_json("plan.json") or {}).get("sha256"):
             raise GateError("the plan in the workspace is not the plan that passed its gate; run again")
         results = [
             gate.evaluate(proof_suite, [_proof_frame(proofs)], gate="proof of all phases", key="phase"),

@@ -9,13 +9,11 @@ gate, apply, prove and report it are the same.
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
-from . import approval, duck
+from . import approval, duck, plan_hash, written
 from .errors import ArtifactError
 from .ledger import Status
 from .model import Output, Phase, Target
@@ -26,11 +24,9 @@ from .plan_files import (
     DRIFT,
     KEEP,
     REMOVE,
-    WRITTEN,
     Made,
     differ,
     plan_schema,
-    planned,
     relate_drifted,
     said,
     struct,
@@ -53,7 +49,9 @@ def undone_run(run: Run) -> Run:
     found = None if run.undoes is None else run.ledger.run(run.undoes)
     if found is None:
         raise ArtifactError(f"run {run.id} has not been through preflight, so the run that it undoes is not chosen yet")
-    options = replace(run.options, partitions=found["options"]["partitions"])
+    planned = run.ledger.plans(found["run_id"])[-1:]
+    partitions = [row["options"].get("partitions") for row in (found, *planned)]
+    options = replace(run.options, partitions=next((n for n in partitions if n is not None), None))
     return replace(run, id=found["run_id"], undoes=None, options=options)
 
 
@@ -69,7 +67,9 @@ def transform(run: Run, partition: int) -> dict[str, Any]:
         made: list[Made] = []
         with run.connect(scratch) as connection:
             for phase in run.phases:
-                wrote = [_wrote(connection, run, undone, phase, output, partition, scratch) for output in phase.outputs]
+                wrote = [
+                    written.wrote(connection, undone, phase, output, partition, scratch) for output in phase.outputs
+                ]
                 made += wrote
                 sources = " UNION ALL ".join(
                     f"SELECT {SOURCE_KEY} FROM {duck.identifier(f'wrote_{output.name}')}" for output in phase.outputs
@@ -79,44 +79,6 @@ def transform(run: Run, partition: int) -> dict[str, Any]:
         files = [each.publish(run) for each in made]
         run.folder.seal(Manifest(step="transform", part=f"{partition:03}", files=tuple(files), facts=facts))
     return facts
-
-
-def _wrote(
-    connection: duckdb.DuckDBPyConnection,
-    run: Run,
-    undone: Run,
-    phase: Phase,
-    output: Output,
-    partition: int,
-    scratch: Path,
-) -> Made:
-    target = run.migration.target(output.target)
-    names = [field.name for field in arrow_schema(target.table)]
-    file = undone.folder.fetch(planned(undone, output.name, partition), scratch)
-    try:
-        undone_plan = duck.parquet([file], plan_schema(target))
-    except ArtifactError as error:
-        raise ArtifactError(
-            f"the plan of run {undone.id} has other columns of {target.table.name!r} than are declared now, so it cannot "
-            f"be read backwards; roll back with the code that made it: {error}"
-        ) from error
-    ledger = run.ledger
-    alone = [c["key"] for c in ledger.conflicts(undone.id, output.name, partition)]
-    alone += [r["key"] for r in ledger.refused(undone.id, output.name, partition)]
-    connection.register(own("alone"), pa.table({KEY: pa.array(alone, pa.string())}))
-    # what one source row makes of two targets is one unit; any other row is a unit, and is counted, of its own
-    itself = f"{duck.literal(output.name)} || ' ' || {KEY}"
-    source = f"coalesce({SOURCE_KEY}, {itself})" if phase.also else KEY
-    columns = ", ".join(duck.identifier(name) for name in names)
-    local = scratch / f"wrote-{output.name}.parquet"
-    rows = duck.write(
-        connection,
-        f"SELECT {VERB}, {KEY}, {source} AS {SOURCE_KEY}, {columns}, {BEFORE} FROM ({undone_plan}) "
-        f"WHERE {VERB} IN {WRITTEN} AND {KEY} NOT IN (FROM {own('alone')})",
-        local,
-    )
-    duck.relation(connection, f"wrote_{output.name}", [local], plan_schema(target))
-    return Made(local=local, path=f"wrote/{output.name}/p{partition:03}.parquet", rows=rows)
 
 
 def plan(run: Run, partition: int) -> dict[str, Any]:
@@ -148,6 +110,8 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
                         connection, run.migration.target(output.target), output, query, partition, scratch
                     )
                     made.append(file)
+                    target, planned_now = run.migration.target(output.target), duck.identifier(f"plan_{output.name}")
+                    facts[plan_hash.entry(output.name)] = plan_hash.digest(connection, target, planned_now)
                     findings = _findings(run, phase, output)
                     made += write_findings(connection, phase, output, [findings], partition, scratch)
             for target in run.migration.targets:
@@ -224,7 +188,7 @@ def prepare(run: Run) -> None:
     """Make the targets ready to hold what they held before (`Target.undo`). Raises `ApprovalError`."""
     with run.ledger.step(run.id, "prepare", "0"), run.holding():
         approval.check_age(run)
-        approval.require(run)
+        approval.require(run, "prepare")
         for target in run.migration.targets:
             if target.undo is not None:
                 run.store_of(target.table).script(target.undo.read_text(encoding="utf-8"))
@@ -234,6 +198,7 @@ def settle(run: Run) -> None:
     """Enter in the ledger that the undone run is rolled back, now that it is proven."""
     undone = undone_run(run).id
     with run.ledger.step(run.id, "settle", "0"):
+        approval.require(run, "settle")
         found = run.ledger.run(undone) or {}
         if found["status"] != Status.ROLLED_BACK:
             run.ledger.move(undone, Status.ROLLED_BACK, f"run {run.id} rolled it back and proved it")

@@ -6,15 +6,14 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from . import target_checks
+from . import earlier, plan_hash, tables_there, target_checks
 from .errors import ArtifactError, OptionsError, SourceError, StatusError
 from .ledger import Ledger, Status, SwitchState
 from .model import Target
-from .plan import plan_hash
 from .plan_files import ADD
 from .preflight import look_at_target
 from .rollback import undone_run
-from .run import LAST, Mode, Options, Run, run_id
+from .run import LAST, Mode, Options, Run, former_run_id, run_id
 from .stores import Description
 
 Row = dict[str, Any]
@@ -29,10 +28,12 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
     """
     run.ledger.upgrade()
     found = _find(run)
+    earlier.set_aside(run)
     run.ledger.begin(
         run.id,
         migration_id=run.migration.id,
         dag_id=run.dag_id,
+        airflow_run_id=run.airflow_run_id,
         triggered_by=triggered_by,
         options=run.options.to_json(),
         undoes=None if found is None else found["run_id"],
@@ -46,7 +47,8 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
         _check_plan(run, found)
         looked = {target.id: _look_at(run, target) for target in run.migration.targets}
         had = found["options"]
-        options = replace(run.options, partitions=had["partitions"], segments=run.options.segments or had["segments"])
+        partitions, segments = undone_run(run).partitions, run.options.segments or had.get("segments") or 1
+        options = replace(run.options, partitions=partitions, segments=segments)
         run.ledger.choose(run.id, options.to_json())
         about = {
             "options": options.to_json(),
@@ -55,6 +57,7 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
             "undoes": run.undoes,
             "snapshot_of": None,
             "targets": target_checks.facts(looked),
+            "tables": {t.id: tables_there.name_of(run, t, looked[t.id]) for t in run.migration.targets},
         }
         run.folder.write("run.json", json.dumps(about, indent=1))
     return options
@@ -91,7 +94,11 @@ def _find(run: Run) -> Row | None:
         known = (r for r in run.ledger.runs(run.migration.id) if _wrote(run.ledger, r))
         return next((r for r in known if r["status"] != Status.ROLLED_BACK), None)
     asked = str(run.undoes)
-    return run.ledger.run(asked) or run.ledger.run(run_id(f"{run.migration.id}--{asked}"))
+    former = former_run_id(run.migration.id, asked)
+    names = (asked, run_id(run.migration.id, asked), former)
+    rows = [row for name in names if (row := run.ledger.run(name)) is not None]
+    # an id of the first release says nothing of a run that is known not to be it
+    return next((r for r in rows if r["run_id"] != former or r["airflow_run_id"] in (None, asked)), None)
 
 
 def _wrote(ledger: Ledger, row: Row) -> bool:
@@ -99,9 +106,9 @@ def _wrote(ledger: Ledger, row: Row) -> bool:
     written a batch that is not in the ledger."""
     if row["undoes"] is not None or row["options"]["mode"] != Mode.APPLY:
         return False
-    if any(applied["written"] for applied in ledger.applied(row["run_id"]).values()):
+    if ledger.written_ever(row["run_id"]):
         return True
-    applying = (s for s in ledger.steps(row["run_id"]) if s["step"].startswith("apply/"))
+    applying = (s for s in ledger.steps(row["run_id"], ever=True) if s["step"].startswith("apply/"))
     return any(s["ended_at"] is None or s["error"] is not None for s in applying)
 
 
@@ -152,15 +159,26 @@ def _check_over(run: Run) -> None:
 def _check_plan(run: Run, found: Row) -> None:
     undone = undone_run(run)
     again = "without it nothing can be rolled back: bring the file back from a backup of the workspace"
-    if plan_hash(undone) != found["plan_sha256"]:
-        raise ArtifactError(f"the plan of run {undone.id} in the workspace is not the one that was applied; {again}")
+    paths = {
+        f"plan/{o.name}/p{n:03}.parquet" for p in undone.phases for o in p.outputs for n in range(undone.partitions)
+    }
+    try:
+        if found["plan_sha256"] is not None:
+            covers = (undone.folder.read_json("plan.json") or {}).get("covers")
+            plan_hash.check_files(undone, found["plan_sha256"], found["plan_files_sha256"], covers)
+            _check_there(undone, "", paths)
+        for kept in earlier.kept(undone.folder, found["attempt"]):
+            _check_there(undone, f"earlier/{kept.attempt}/", paths & {file.path for file in kept.files})
+    except ArtifactError as error:
+        raise ArtifactError(f"{error}; {again}") from None
+
+
+def _check_there(undone: Run, folder: str, paths: set[str]) -> None:
     there = {
         f"plan/{output.name}/{name}"
         for phase in undone.phases
         for output in phase.outputs
-        for name in run.workspace.names(f"runs/{undone.id}/plan/{output.name}")
+        for name in undone.workspace.names(f"runs/{undone.id}/{folder}plan/{output.name}")
     }
-    for manifest in undone.folder.manifests("plan", undone.partitions):
-        for file in manifest.files:
-            if file.path.startswith("plan/") and file.path not in there:
-                raise ArtifactError(f"{undone.folder.location(file.path)} is missing; {again}")
+    if missing := sorted(paths - there):
+        raise ArtifactError(f"{undone.folder.location(folder + missing[0])} is missing")

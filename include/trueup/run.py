@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -143,9 +144,26 @@ class Options:
         return cls(**{**values, **given})
 
 
-def run_id(text: str) -> str:
-    """A run id that may be a folder's name: every other character becomes `-`."""
-    return re.sub(r"[^A-Za-z0-9_.-]", "-", text).lstrip(".") or "-"
+MAX_ID = 150
+"""Characters of a run id: a folder's name has room for 255 bytes, and manifests and databases are named after it, too."""
+_SAFE = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
+
+
+def run_id(dag_id: str, airflow_run_id: str) -> str:
+    """The run's id in ledger and workspace, which may be a folder's name: `<DAG>--<run>`, with every character that is not
+    for folders replaced by `-`. Two runs of Airflow never have one id, also where folders' names know no case: unless
+    both names are plain, 8 hex digits of their SHA-256 are appended."""
+    text = f"{dag_id}--{airflow_run_id}"
+    plain = all(_SAFE.fullmatch(name) and "--" not in name for name in (dag_id, airflow_run_id))
+    if plain and len(text) <= MAX_ID and not re.search(r"-[0-9a-f]{8}$", text):
+        return text
+    named = hashlib.sha256(f"{len(dag_id)}:{dag_id}{airflow_run_id}".encode()).hexdigest()[:8]
+    return f"{former_run_id(dag_id, airflow_run_id)[: MAX_ID - 9]}-{named}"
+
+
+def former_run_id(dag_id: str, airflow_run_id: str) -> str:
+    """The id that the run had in the first release, where two runs could have one; of runs that began in its time."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", f"{dag_id}--{airflow_run_id}").lstrip(".") or "-"
 
 
 LAST = "last"
@@ -154,13 +172,15 @@ LAST = "last"
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A run, as a step sees it. `store` gives the store behind a connection id; `options` has its partitions and
-    segments chosen. `holder` names this process where it is the whole run (`ledger.this_process`). `undoes` makes it a
-    rollback: the run whose writes it takes back; before preflight also Airflow's name of that run, or `LAST`. `database`
-    is one that steps of the run share (`duck.connect`), where one process does several; None: each opens its own."""
+    """A run, as a step sees it. `airflow_run_id` is what Airflow calls it, if it is one of Airflow's. `store` gives the
+    store behind a connection id; `options` has its partitions and segments chosen. `holder` names this process where it
+    is the whole run (`ledger.this_process`). `undoes` makes it a rollback: the run whose writes it takes back; before
+    preflight also Airflow's name of that run, or `LAST`. `database` is one that steps of the run share (`duck.connect`),
+    where one process does several; None: each opens its own."""
 
     id: str
     dag_id: str
+    airflow_run_id: str | None = None
     migration: Migration
     options: Options
     ledger: Ledger

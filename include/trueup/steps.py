@@ -219,6 +219,12 @@ def _settle(run: Run, _: int) -> Any:
     return settle(run)
 
 
+def step_of(run: Run, id: str) -> Step:
+    """The step of that id, of those that belong to no phase."""
+    every = steps(run.migration) if run.undoes is None else rollback_steps(run.migration)
+    return next(step for step in every if step.id == id and step.phase is None)
+
+
 def skipped(step: Step, run: Run) -> bool:
     """Whether the run's mode leaves the step out."""
     from .run import Mode
@@ -227,11 +233,13 @@ def skipped(step: Step, run: Run) -> bool:
 
 
 def carry_out(step: Step, run: Run, part: int) -> Any:
-    """Do a part of the step. In mode apply the run's hold on its targets is taken or renewed all the while, so that no
-    other run writes between this one's plan and its last proof; steps that write do so themselves. Raises
-    `TargetHeldError` once another run has them."""
+    """Do a part of the step, if the run may still do it (`order.enter`). In mode apply the run's hold on its targets is
+    taken or renewed all the while, so that no other run writes between this one's plan and its last proof; steps that
+    write do so themselves. Raises `TargetHeldError` once another run has them."""
+    from . import order
     from .run import Mode
 
+    order.enter(run, step)
     with run.holding() if run.options.mode is Mode.APPLY and not step.writes else nullcontext():
         return step.do(run, part)
 

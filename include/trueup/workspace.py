@@ -150,6 +150,24 @@ class Workspace:
                 ) from error
         return local
 
+    def copy(self, path: str, to: str) -> None:
+        """Make a file, as it is now, available under another name, too."""
+        source, destination = f"{self._root}/{path}", f"{self._root}/{to}"
+        if not self._local:
+            self._files.copy_file(source, destination)
+            return
+        os.makedirs(os.path.dirname(destination), exist_ok=True)
+        aside = f"{destination}.{uuid.uuid4().hex}.part"
+        try:
+            os.link(source, aside)  # a published file is never changed, only replaced
+        except OSError:
+            shutil.copyfile(source, aside)
+        os.replace(aside, destination)
+
+    def remove(self, folder: str) -> None:
+        """Remove a folder and all that is in it, if it is there."""
+        self._files.delete_dir_contents(f"{self._root}/{folder}", missing_dir_ok=True)
+
     def read(self, path: str) -> bytes | None:
         """The content of a small file, or None if there is none."""
         try:
@@ -218,6 +236,15 @@ class RunFolder:
                 f"run {self.run_id}: {len(found)} of {expected} parts of {step!r} are in the workspace; run the missing ones again"
             )
         return found
+
+    def copy(self, path: str, to: str) -> None:
+        """Make a published file available under another name in the run's folder, too."""
+        self.workspace.copy(f"{self._base}/{path}", f"{self._base}/{to}")
+
+    def forget(self) -> None:
+        """Forget what was sealed and judged: no part of any step counts as done any more."""
+        for folder in ("manifests", "gates", "proof"):
+            self.workspace.remove(f"{self._base}/{folder}")
 
     def steps(self) -> list[str]:
         """Every step that sealed a part, sorted."""

@@ -10,6 +10,8 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowSkipException
 
+from include.trueup.steps import APPROVE, step_of
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -25,6 +27,9 @@ COMMENT = Param(
     description="Why, for whoever reads the report. Optional.",
 )
 
+SHOWN = "plan_sha256"
+"""The field of the form that says what was shown."""
+
 
 class Approval(ApprovalOperator):
     """Waits in the UI until somebody approves or rejects; a rejection fails the task. What is asked for, and whether it
@@ -38,9 +43,15 @@ class Approval(ApprovalOperator):
         """What is to be decided, as Markdown; None if nobody is to be asked, and the task ends well at once."""
         raise NotImplementedError
 
-    def approved(self, by: str | None, comment: str | None) -> Any:
-        """Enter the approval; what the task returns."""
+    def approved(self, by: str | None, comment: str | None, shown: str | None) -> Any:
+        """Enter the approval of what was `shown` (`show`; None: the answer does not say); what the task returns."""
         raise NotImplementedError
+
+    def show(self, sha256: str) -> None:
+        """Make the hash of what is asked about a part of the question, and so of its answer."""
+        self.params[SHOWN] = Param(
+            sha256, enum=[sha256], title="Plan", description="The plan that you decide on, by its hash."
+        )
 
     def rejected(self, by: str | None, comment: str | None) -> None:
         """Enter the rejection and raise it."""
@@ -50,7 +61,7 @@ class Approval(ApprovalOperator):
         """Ask, and wait for the answer."""
         self.body = self.question(context)
         if self.body is None:
-            return self.approved(triggered_by(context), None)
+            return self.approved(triggered_by(context), None, None)
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:  # noqa: ARG002  as Airflow calls it
@@ -59,12 +70,13 @@ class Approval(ApprovalOperator):
             self.process_trigger_event_error(event)
         self.validate_chosen_options(event["chosen_options"])
         by = (event.get("responded_by_user") or {}).get("name")
-        given = (event.get("params_input") or {}).get("comment")
+        answer = event.get("params_input") or {}
+        given, shown = answer.get("comment"), answer.get(SHOWN)
         comment = str(given)[:2000] if given else None
         if event["chosen_options"] == [self.REJECT]:
             self.rejected(by, comment)
         log.info("approved by %s", by)
-        return self.approved(by, comment)
+        return self.approved(by, comment, None if shown is None else str(shown))
 
 
 class PlanApproval(Approval):
@@ -76,13 +88,21 @@ class PlanApproval(Approval):
         self._tab = tab
 
     def execute(self, context: Context) -> Any:
-        """Ask, in mode apply."""
+        """Ask, in mode apply; not again about a plan that was approved before and is made again as it was."""
+        from include.trueup import order
+        from include.trueup.approval import approved_already
         from include.trueup.run import Mode
 
-        mode = self._current().options.mode
-        if mode is Mode.PLAN:
+        run = self._current()
+        if run.options.mode is Mode.PLAN:
             raise AirflowSkipException("mode plan: nothing is written, so there is nothing to approve")
-        return None if mode is Mode.VERIFY else super().execute(context)
+        if run.options.mode is Mode.VERIFY:
+            return None
+        order.enter(run, step_of(run, APPROVE))
+        if run.options.approval and (before := approved_already(run)) is not None:
+            log.info("approved by %s, at %s", before["decided_by"], before["decided_at"])
+            return {"plan_sha256": before["plan_sha256"], "by": before["decided_by"]}
+        return super().execute(context)
 
     def question(self, context: Context) -> str | None:
         """The plan in numbers."""
@@ -93,13 +113,15 @@ class PlanApproval(Approval):
             return None
         page = f"{run_page(context)}/plugin/{self._tab}"
         undoes = f"It undoes run `{run.undoes}`.\n\n" if run.undoes else ""
-        return undoes + question(ask(run), page, run.options.plan_max_age)
+        plan = ask(run)
+        self.show(plan["sha256"])
+        return undoes + question(plan, page, run.options.plan_max_age)
 
-    def approved(self, by: str | None, comment: str | None) -> Any:
-        """Enter the approval of the plan as it lies in the workspace; its hash."""
+    def approved(self, by: str | None, comment: str | None, shown: str | None) -> Any:
+        """Enter the approval of the plan that was shown; its hash."""
         from include.trueup.approval import approve
 
-        return {"plan_sha256": approve(self._current(), by, comment), "by": by}
+        return {"plan_sha256": approve(self._current(), by, comment, shown_sha256=shown), "by": by}
 
     def rejected(self, by: str | None, comment: str | None) -> None:
         """Enter the rejection. Raises `ApprovalError`."""

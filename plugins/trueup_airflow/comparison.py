@@ -43,7 +43,7 @@ def build_comparison(comparison: Comparison) -> DAG:
             asked = {param.id: context["params"][param.id] for param in comparison.params}
             found = comparison.compare(connections.store(comparison.connection), asked)
             counts = {"compared": found.compared, "differences": len(found.differences)}
-            folder = connections.workspace().run(run_id(f"{comparison.id}--{context['dag_run'].run_id}"))
+            folder = connections.workspace().run(run_id(comparison.id, context["dag_run"].run_id))
             about: dict[str, Any] = {"asked": asked, "compared": found.compared, "differences": found.differences}
             folder.write("comparison.json", json.dumps(about, indent=1))
             for difference in found.differences:

@@ -13,6 +13,7 @@ from include.trueup.errors import OptionsError
 from . import connections
 
 if TYPE_CHECKING:
+    from include.trueup.ledger import Ledger
     from include.trueup.model import Migration
     from include.trueup.run import Options, Run
 
@@ -28,22 +29,36 @@ def current_run(migration: Migration, asked: Asked, *, first: bool = False, undo
     preflight chose. `undoes`: the param that says which run a rollback undoes.
 
     Raises `OptionsError` for options that cannot be, in preflight."""
-    from include.trueup.run import LAST, Run, run_id
+    from include.trueup.run import LAST, Run
 
     context = get_current_context()
     dag_run = context["dag_run"]
+    ledger = connections.ledger()
     run = Run(
-        id=run_id(f"{dag_run.dag_id}--{dag_run.run_id}"),
+        id=ledger_id(ledger, dag_run, first=first),
         dag_id=dag_run.dag_id,
+        airflow_run_id=dag_run.run_id,
         migration=migration,
         options=_asked(asked, context, first=first),
-        ledger=connections.ledger(),
+        ledger=ledger,
         workspace=connections.workspace(),
         store=connections.store,
         holder=os.environ.get(HOLDER),
         undoes=None if undoes is None else context["params"][undoes] or LAST,
     )
     return run if first else run.chosen()
+
+
+def ledger_id(ledger: Ledger, dag_run: Any, *, first: bool) -> str:
+    """The id of a run of Airflow in ledger and workspace. One that began (not `first`) before an update of Trueup keeps
+    the id that it began under."""
+    from include.trueup.run import former_run_id, run_id
+
+    names = dag_run.dag_id, dag_run.run_id
+    if first:
+        return run_id(*names)
+    ledger.ensure()
+    return ledger.known_as(run_id(*names), former_run_id(*names), dag_run.dag_id, dag_run.run_after)
 
 
 def _asked(asked: Asked, context: Any, *, first: bool) -> Options:

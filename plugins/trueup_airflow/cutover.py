@@ -70,7 +70,7 @@ def build_cutover(migration: Migration) -> DAG:
             from include.trueup.run import run_id
 
             context = get_current_context()
-            id = run_id(f"{context['dag_run'].dag_id}--{context['dag_run'].run_id}")
+            id = run_id(context["dag_run"].dag_id, context["dag_run"].run_id)
             ledger, workspace = connections.ledger(), connections.workspace()
             if id not in {turned["run_id"] for turned in ledger.switches.turns(migration.id)}:
                 # a turn or a run may have come between, while it waited for approval
@@ -119,7 +119,7 @@ class CutoverApproval(Approval):
             f"[This run]({run_page(context)})"
         )
 
-    def approved(self, by: str | None, comment: str | None) -> Any:
+    def approved(self, by: str | None, comment: str | None, shown: str | None) -> Any:  # noqa: ARG002  no plan is shown
         """Who decided, and with what comment."""
         return {"by": by, "comment": comment}
 

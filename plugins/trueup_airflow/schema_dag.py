@@ -17,7 +17,7 @@ from airflow.sdk import DAG, Param, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from . import connections
-from .current import HOLDER
+from .current import HOLDER, ledger_id
 from .dag import RETRIES
 from .ending import ending
 
@@ -56,7 +56,7 @@ def build_schema_dag(migration: SchemaMigration) -> DAG:
             from include.trueup.schema.preflight import preflight
 
             context = get_current_context()
-            run = current_run(migration, options(context["params"]))
+            run = current_run(migration, first=True)
             return preflight(run, triggered_by=getattr(context["dag_run"], "triggering_user_name", None))
 
         @task
@@ -161,19 +161,20 @@ def options(params: dict[str, Any]) -> SchemaOptions:
     )
 
 
-def current_run(migration: SchemaMigration, asked: SchemaOptions | None = None) -> SchemaRun:
-    """The run that the current task belongs to."""
-    from include.trueup.run import run_id
+def current_run(migration: SchemaMigration, *, first: bool = False) -> SchemaRun:
+    """The run that the current task belongs to; `first`: in preflight."""
     from include.trueup.schema.run import SchemaRun
 
     context = get_current_context()
     dag_run = context["dag_run"]
+    ledger = connections.ledger()
     return SchemaRun(
-        id=run_id(f"{dag_run.dag_id}--{dag_run.run_id}"),
+        id=ledger_id(ledger, dag_run, first=first),
         dag_id=dag_run.dag_id,
+        airflow_run_id=dag_run.run_id,
         migration=migration,
-        options=asked or options(context["params"]),
-        ledger=connections.ledger(),
+        options=options(context["params"]),
+        ledger=ledger,
         workspace=connections.workspace(),
         uri=connections.database_uri,
         holder=os.environ.get(HOLDER),

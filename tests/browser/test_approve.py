@@ -26,7 +26,7 @@ def test_a_rejected_plan_fails_and_writes_nothing(
     assert admin.wait_for_state(run_id, "Success", "Failed") == "Failed"
     shot(admin.page, "rejected")
     assert kpi_store.client.list_tables()["TableNames"] == before
-    report = Workspace(server.workspace).run(ledger_id(f"{DAG}--{run_id}")).read_json("report.json")
+    report = Workspace(server.workspace).run(ledger_id(DAG, run_id)).read_json("report.json")
     assert report["approval"]["decision"] == "rejected"
     assert report["approval"]["comment"] == "the wrong tenant"
 

@@ -20,7 +20,7 @@ from include.trueup import approval
 from include.trueup.errors import GateError, TrueupError
 from include.trueup.ledger import Ledger
 from include.trueup.report import report
-from include.trueup.run import Mode, Options, Run, run_id
+from include.trueup.run import Mode, Options, Run, former_run_id
 from include.trueup.steps import carry_out, parts, skipped, steps, walk
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.workspace import Workspace
@@ -73,7 +73,7 @@ class Left:
 
     def old(self, name: str) -> Run:
         """The old run as a task of it that goes on has it."""
-        return self.run(name, run_id(f"{name}--{AIRFLOW}")).chosen()
+        return self.run(name, former_run_id(name, AIRFLOW)).chosen()
 
     def forward(self, name: str, id: str = "next", **options: Any) -> dict[str, Any]:
         return self._walk(self.run(name, id, **options))

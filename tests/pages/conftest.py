@@ -101,7 +101,7 @@ def evidence(postgres_server: postgres.Server, tmp_path_factory: pytest.TempPath
     ledger = Ledger(uri)
     ledger.upgrade()
     workspace = Workspace(str(tmp_path_factory.mktemp("pages")))
-    id = run_id(f"kpi_linking--{RUN}")
+    id = run_id("kpi_linking", RUN)
     with fastest_engine() as engine:
         store = store_at(engine.endpoint)
         sample.fill(lambda _: store)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from include.trueup.ledger import SwitchState
-from include.trueup.run import run_id
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -128,8 +127,7 @@ def test_a_migration_that_is_cut_over_says_so_unless_it_runs() -> None:
     assert state.of_migration("proven", SwitchState.DUAL) == "proven"
 
 
-def test_ids_are_the_engines() -> None:
+def test_a_rollback_is_of_its_migration() -> None:
     from trueup_airflow.pages import scheduled
 
-    assert scheduled.ledger_id("d", "a/../b+c") == run_id("d--a/../b+c") == "d--a-..-b-c"
     assert scheduled.migration_id("kpi_linking_rollback") == "kpi_linking"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from include.trueup.errors import OptionsError
-from include.trueup.run import Mode, Options, Window, run_id
+from include.trueup.run import MAX_ID, Mode, Options, Window, run_id
 
 
 @pytest.mark.parametrize(
@@ -64,14 +65,31 @@ def test_no_window_is_the_whole_table() -> None:
     assert Window.parse("", "") is None
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("kpi_linking--manual__2026-11-20T10:00:00+00:00", "kpi_linking--manual__2026-11-20T10-00-00-00-00"),
-        ("../../etc", "-..-etc"),
-        ("..", "-"),
-        ("a/b\\c", "a-b-c"),
-    ],
-)
-def test_a_run_id_is_a_harmless_folder_name(text: str, expected: str) -> None:
-    assert run_id(text) == expected
+def test_a_plain_id_stays_as_it_is() -> None:
+    assert run_id("kpi_linking", "audit-1") == "kpi_linking--audit-1"
+
+
+def test_a_run_id_is_a_harmless_folder_name() -> None:
+    for text in ("manual__2026-11-20T10:00:00+00:00", "../../etc", "..", "a/b\\c", "x\n", "é" * 90, "a" * 250):
+        made = run_id("kpi_linking", text)
+        assert re.fullmatch(r"kpi_linking--[A-Za-z0-9_.-]*-[0-9a-f]{8}", made)
+        assert len(made) <= MAX_ID
+
+
+def test_two_runs_of_airflow_never_have_one_id() -> None:
+    odd = [
+        "audit:1",
+        "audit+1",
+        "audit~1",
+        "audit-1",
+        "audit_1",
+        "audit.1",
+        "Audit-1",
+        "AUDIT-1",
+        "audit-1\n",
+        "audit-1-",
+    ]
+    odd += [run_id("m", text).removeprefix("m--") for text in odd] + ["a" * 300, "a" * 301, "b--c"]
+    pairs = [("m", text) for text in odd] + [("m--b", "c"), ("m-", "b"), ("m", "-b"), ("M", "audit-1")]
+    # also where names of folders know no case
+    assert len({run_id(*pair).lower() for pair in pairs}) == len(set(pairs))

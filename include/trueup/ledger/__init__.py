@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +12,21 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from ..errors import StatusError, StoreRejectedError, StoreUnavailableError, TargetHeldError
-from ..stores import Outcome
+from .batches import Batches, Planned
 from .decisions import Approvals, Switches
 from .holders import is_dead, refusal, this_process
 from .status import TRANSITIONS, Status, SwitchState
-from .tables import SCHEMA, batches, holds, metadata, runs, steps, transitions
+from .steps import Steps
+from .tables import SCHEMA, holds, metadata, plans, runs, transitions
 
-__all__ = ["HOLD_SECONDS", "Ledger", "Status", "SwitchState", "this_process"]
+__all__ = ["HOLD_SECONDS", "Ledger", "Planned", "Status", "SwitchState", "refuse_other", "this_process"]
 
 HOLD_SECONDS = 60
 """A hold that nobody renews for this long has expired."""
 _UPGRADE_LOCK = 7_416_830_201
 
 
-class Ledger:
+class Ledger(Steps, Batches):
     """The ledger in the database at `url` (a SQLAlchemy URL of PostgreSQL). Safe to use from several threads.
 
     Every method may raise `StoreUnavailableError` when the database cannot be reached.
@@ -36,6 +37,7 @@ class Ledger:
         self._engine = sa.create_engine(url, pool_size=4, pool_pre_ping=True, pool_recycle=300)
         self.approvals = Approvals(self._begin)
         self.switches = Switches(self._begin)
+        self._ensured = False
 
     @contextmanager
     def _begin(self) -> Iterator[sa.Connection]:
@@ -70,10 +72,18 @@ class Ledger:
             command.upgrade(config, "head")
 
     def is_upgraded(self) -> bool:
-        """Whether the database has every table of the newest version."""
+        """Whether the database has every table and column of the newest version."""
         with self._begin() as connection:
-            there = sa.inspect(connection).get_table_names(SCHEMA)
-        return {table.name for table in metadata.sorted_tables} <= set(there)
+            query = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = :schema"
+            there = {tuple(row) for row in connection.execute(sa.text(query), {"schema": SCHEMA})}
+        return there >= {(table.name, column.name) for table in metadata.sorted_tables for column in table.columns}
+
+    def ensure(self) -> None:
+        """`upgrade`, where the database is not at the newest version; it is looked at once."""
+        if not self._ensured:
+            if not self.is_upgraded():
+                self.upgrade()
+            self._ensured = True
 
     # ── runs ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -86,9 +96,10 @@ class Ledger:
         triggered_by: str | None,
         options: Mapping[str, Any],
         undoes: str | None = None,
+        airflow_run_id: str | None = None,
     ) -> None:
-        """Enter a run, or the same run tried again; `undoes` is the run that a rollback undoes. Raises `StatusError` if
-        it is proven already."""
+        """Enter a run, or the same run that begins again, and has no plan then; `undoes` is the run that a rollback
+        undoes. Raises `StatusError` if it is proven already, or if the id is that of another run of Airflow."""
         with self._begin() as connection:
             values = {
                 "migration_id": migration_id,
@@ -96,15 +107,26 @@ class Ledger:
                 "triggered_by": triggered_by,
                 "options": dict(options),
                 "undoes": undoes,
+                "airflow_run_id": airflow_run_id,
             }
             new = insert(runs).values(run_id=run_id, status=Status.RUNNING, **values).on_conflict_do_nothing()
             if connection.execute(new.returning(runs.c.run_id)).first():
                 connection.execute(
                     transitions.insert().values(run_id=run_id, to_status=Status.RUNNING, reason="preflight")
                 )
-            else:
-                self._move(connection, run_id, Status.RUNNING, "preflight")
-                connection.execute(runs.update().where(runs.c.run_id == run_id).values(ended_at=None, **values))
+                return
+            found = connection.execute(sa.select(runs).where(runs.c.run_id == run_id)).mappings().one()
+            refuse_other(dict(found), dag_id, airflow_run_id)
+            self._move(connection, run_id, Status.RUNNING, "preflight")
+            afresh: dict[str, Any] = {
+                "ended_at": None,
+                "plan_sha256": None,
+                "plan_files_sha256": None,
+                "planned_at": None,
+            }
+            afresh |= {"asked_sha256": None, "attempt": runs.c.attempt + 1}
+            values["airflow_run_id"] = airflow_run_id or found["airflow_run_id"]
+            connection.execute(runs.update().where(runs.c.run_id == run_id).values(**afresh, **values))
 
     def move(self, run_id: str, status: Status, reason: str) -> None:
         """Change a run's status. Raises `StatusError` where `TRANSITIONS` has no such way."""
@@ -130,6 +152,17 @@ class Ledger:
             row = connection.execute(sa.select(runs).where(runs.c.run_id == run_id)).mappings().first()
             return None if row is None else dict(row)
 
+    def known_as(self, run_id: str, former_id: str, dag_id: str, since: datetime | None) -> str:
+        """Which of two ids a run of Airflow that was triggered at `since` has here: `run_id`, unless it is entered under the
+        id of the first release, whose rows do not say which run of Airflow they are of."""
+        query = sa.select(runs).where(runs.c.run_id.in_([run_id, former_id]))
+        with self._begin() as connection:
+            found = {row["run_id"]: row for row in connection.execute(query).mappings()}
+        row = found.get(former_id)
+        if run_id in found or row is None or row["airflow_run_id"] is not None or row["dag_id"] != dag_id:
+            return run_id
+        return former_id if since is not None and since <= row["started_at"] else run_id
+
     def runs(self, migration_id: str | None = None) -> list[dict[str, Any]]:
         """The rows of all runs (of one migration), the newest first; `undoes` is null but for rollbacks."""
         query = sa.select(runs).order_by(runs.c.started_at.desc(), runs.c.run_id)
@@ -143,107 +176,30 @@ class Ledger:
         with self._begin() as connection:
             connection.execute(runs.update().where(runs.c.run_id == run_id).values(options=dict(options)))
 
-    def planned(self, run_id: str, sha256: str) -> None:
-        """Note the hash of the run's plan, which was made just now."""
-        made = {"plan_sha256": sha256, "planned_at": sa.func.clock_timestamp()}
+    def planned(self, run_id: str, sha256: str, files_sha256: str | None = None) -> None:
+        """Note the hash of the run's plan, which was made just now, and that of its files."""
+        made = {"plan_sha256": sha256, "plan_files_sha256": files_sha256}
         with self._begin() as connection:
-            connection.execute(runs.update().where(runs.c.run_id == run_id).values(**made))
+            mine = runs.c.run_id == run_id
+            connection.execute(runs.update().where(mine).values(planned_at=sa.func.clock_timestamp(), **made))
+            copied = sa.select(runs.c.run_id, runs.c.attempt, *(runs.c[name] for name in made), runs.c.options)
+            names = ["run_id", "attempt", *made, "options"]
+            new = insert(plans).from_select(names, copied.where(mine))
+            again = {"plan_files_sha256": files_sha256, "at": sa.func.clock_timestamp()}
+            keys = ["run_id", "attempt", "plan_sha256"]
+            connection.execute(new.on_conflict_do_update(index_elements=keys, set_=again))
 
-    # ── steps ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    @contextmanager
-    def step(self, run_id: str, step: str, part: str) -> Iterator[None]:
-        """Note when a part of a step starts and ends, and the error that it ends with."""
-        key = {"run_id": run_id, "step": step, "part": part}
+    def plans(self, run_id: str) -> list[dict[str, Any]]:
+        """Every plan that the run ever had: attempt, plan_sha256, plan_files_sha256, options (with what preflight chose),
+        at; the first one first. None of runs that are older than this is noted but the last."""
+        query = sa.select(plans).where(plans.c.run_id == run_id).order_by(plans.c.attempt, plans.c.at)
         with self._begin() as connection:
-            new = insert(steps).values(**key)
-            again = {
-                "tries": steps.c.tries + 1,
-                "started_at": sa.func.clock_timestamp(),
-                "ended_at": None,
-                "error": None,
-                "error_class": None,
-            }
-            connection.execute(new.on_conflict_do_update(index_elements=list(key), set_=again))
-        this = sa.and_(*(steps.c[k] == v for k, v in key.items()))
-        end: dict[str, Any] = {"ended_at": sa.func.clock_timestamp()}
-        try:
-            yield
-        except Exception as error:
-            failed = {**end, "error": str(error)[:10_000], "error_class": type(error).__name__}
-            with self._begin() as connection:
-                connection.execute(steps.update().where(this).values(**failed))
-            raise
-        with self._begin() as connection:
-            connection.execute(steps.update().where(this).values(**end))
-
-    def steps(self, run_id: str) -> list[dict[str, Any]]:
-        """Every part of every step so far, in the order they started."""
-        with self._begin() as connection:
-            query = sa.select(steps).where(steps.c.run_id == run_id).order_by(steps.c.started_at, steps.c.part)
             return [dict(row) for row in connection.execute(query).mappings()]
 
-    # ── batches ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def wrote(self, run_id: str, phase: str, partition: int, batch: int, rows: int, outcome: Outcome) -> None:
-        """Note that a batch is written. Called after the write, never before."""
-        conflicts = [{"key": c.key, "reason": c.reason, "found": c.found} for c in outcome.conflicts]
-        refused = [{"key": r.key, "reason": r.reason, "constraint": r.constraint} for r in outcome.refused]
+    def asked(self, run_id: str, sha256: str) -> None:
+        """Note the hash of the plan that a person is being asked about."""
         with self._begin() as connection:
-            connection.execute(
-                insert(batches)
-                .values(
-                    run_id=run_id, phase=phase, partition=partition, batch=batch, rows=rows,
-                    written=outcome.written, conflicts=conflicts, refused=refused, retries=outcome.retries,
-                )
-                .on_conflict_do_nothing()
-            )  # fmt: skip
-
-    def written(self, run_id: str, phase: str, partition: int) -> set[int]:
-        """The numbers of the batches that are written."""
-        with self._begin() as connection:
-            return set(connection.execute(sa.select(batches.c.batch).where(_of(run_id, phase, partition))).scalars())
-
-    def applied(self, run_id: str, phase: str | None = None, partition: int | None = None) -> dict[str, dict[str, Any]]:
-        """What has been applied, by phase: batches, rows, written, conflicts, refused, retries, and the seconds between first
-        and last."""
-        total = sa.func.sum
-        query = (
-            sa.select(
-                batches.c.phase,
-                sa.func.count().label("batches"),
-                total(batches.c.rows).label("rows"),
-                total(batches.c.written).label("written"),
-                total(sa.func.jsonb_array_length(batches.c.conflicts)).label("conflicts"),
-                total(sa.func.jsonb_array_length(batches.c.refused)).label("refused"),
-                total(batches.c.retries).label("retries"),
-                sa.extract("epoch", sa.func.max(batches.c.at) - sa.func.min(batches.c.at)).label("seconds"),
-            )
-            .where(_of(run_id, phase, partition))
-            .group_by(batches.c.phase)
-        )
-        with self._begin() as connection:
-            found = [dict(row) for row in connection.execute(query).mappings()]
-        return {row.pop("phase"): {k: float(v) if k == "seconds" else int(v) for k, v in row.items()} for row in found}
-
-    def conflicts(self, run_id: str, phase: str | None = None, partition: int | None = None) -> list[dict[str, Any]]:
-        """The rows that were left alone: phase, key, reason, found; in the order of the plan."""
-        return self._rows(batches.c.conflicts, run_id, phase, partition)
-
-    def refused(self, run_id: str, phase: str | None = None, partition: int | None = None) -> list[dict[str, Any]]:
-        """The rows that the store refused: phase, key, reason, constraint; in the order of the plan."""
-        return self._rows(batches.c.refused, run_id, phase, partition)
-
-    def _rows(
-        self, kind: sa.Column[Any], run_id: str, phase: str | None, partition: int | None
-    ) -> list[dict[str, Any]]:
-        query = (
-            sa.select(batches.c.phase, kind.label("rows"))
-            .where(_of(run_id, phase, partition), sa.func.jsonb_array_length(kind) > 0)
-            .order_by(batches.c.phase, batches.c.partition, batches.c.batch)
-        )
-        with self._begin() as connection:
-            return [{"phase": row.phase, **each} for row in connection.execute(query) for each in row.rows]
+            connection.execute(runs.update().where(runs.c.run_id == run_id).values(asked_sha256=sha256))
 
     # ── holds ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -278,11 +234,11 @@ class Ledger:
             connection.execute(holds.delete().where(holds.c.run_id == run_id))
 
 
-def _of(run_id: str, phase: str | None, partition: int | None) -> sa.ColumnElement[bool]:
-    """The batches of a run, or of one phase or partition of it."""
-    wanted = [batches.c.run_id == run_id]
-    if phase is not None:
-        wanted.append(batches.c.phase == phase)
-    if partition is not None:
-        wanted.append(batches.c.partition == partition)
-    return sa.and_(*wanted)
+def refuse_other(row: Mapping[str, Any], dag_id: str, airflow_run_id: str | None) -> None:
+    """Raise `StatusError` if the run's row is that of another run of Airflow than the one named."""
+    theirs = row["airflow_run_id"]
+    if row["dag_id"] != dag_id or (theirs is not None and airflow_run_id is not None and theirs != airflow_run_id):
+        raise StatusError(
+            f"run {row['run_id']} in the ledger is Airflow's run {theirs!r} of the DAG {row['dag_id']}, not "
+            f"{airflow_run_id!r} of {dag_id}; nothing of it is touched: trigger the DAG again under another run id"
+        )

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from ..errors import StatusError
 from .status import TURNS, SwitchState
-from .tables import approvals, turns
+from .tables import approvals, runs, turns
 
 Begin = Callable[[], AbstractContextManager[sa.Connection]]
 Decision = Literal["approved", "rejected", "waived"]
@@ -20,7 +20,7 @@ _TURN_LOCK = 7_416_830_203
 
 
 class Approvals:
-    """Who approved which plan: one decision a run, and the last one counts."""
+    """Who approved which plan of a run: of several decisions on one plan, the last one counts."""
 
     def __init__(self, begin: Begin) -> None:
         self._begin = begin
@@ -33,12 +33,18 @@ class Approvals:
         again = {**values, "decided_at": sa.func.clock_timestamp()}
         with self._begin() as connection:
             new = insert(approvals).values(run_id=run_id, **values)
-            connection.execute(new.on_conflict_do_update(index_elements=["run_id"], set_=again))
+            connection.execute(new.on_conflict_do_update(index_elements=["run_id", "plan_sha256"], set_=again))
 
-    def of(self, run_id: str) -> dict[str, Any] | None:
-        """plan_sha256, decision, decided_by, decided_at, comment; None if nothing is decided."""
+    def of(self, run_id: str, plan_sha256: str | None = None) -> dict[str, Any] | None:
+        """The decision on this plan of the run: plan_sha256, decision, decided_by, decided_at, comment; None if nothing is
+        decided. Without a plan, that on the run's present one; where it has none, the last decision."""
+        query = sa.select(approvals).where(approvals.c.run_id == run_id).order_by(approvals.c.decided_at.desc())
         with self._begin() as connection:
-            row = connection.execute(sa.select(approvals).where(approvals.c.run_id == run_id)).mappings().first()
+            present = sa.select(runs.c.plan_sha256).where(runs.c.run_id == run_id)
+            wanted = plan_sha256 or connection.execute(present).scalar()
+            if wanted is not None:
+                query = query.where(approvals.c.plan_sha256 == wanted)
+            row = connection.execute(query.limit(1)).mappings().first()
             return None if row is None else dict(row)
 
 

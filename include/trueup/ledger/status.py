@@ -34,6 +34,8 @@ TRANSITIONS: dict[Status | None, frozenset[Status]] = {
     Status.PLANNED: frozenset(
         {
             Status.RUNNING,  # the DAG run was cleared and runs again
+            Status.PLANNED,  # the report is written again
+            Status.FAILED,  # a step that was cleared is refused
         }
     ),
     Status.FAILED: frozenset(

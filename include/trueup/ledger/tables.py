@@ -15,14 +15,33 @@ runs = sa.Table(
     sa.Column("run_id", sa.Text, primary_key=True),
     sa.Column("migration_id", sa.Text, nullable=False, index=True),
     sa.Column("dag_id", sa.Text, nullable=False),
+    # as Airflow has it; null: of a run that is older than the column
+    sa.Column("airflow_run_id", sa.Text),
     sa.Column("triggered_by", sa.Text),
     sa.Column("options", JSONB, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
+    # how often its preflight has begun: each time, it plans anew
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
     sa.Column("plan_sha256", sa.Text),
+    # over the names and hashes of the plan's files; null: plan_sha256 is that
+    sa.Column("plan_files_sha256", sa.Text),
     sa.Column("planned_at", sa.DateTime(timezone=True)),
+    # the plan that a person was last asked about
+    sa.Column("asked_sha256", sa.Text),
     sa.Column("undoes", sa.ForeignKey("trueup.runs.run_id")),
     sa.Column("started_at", sa.DateTime(timezone=True), nullable=False, server_default=_now),
     sa.Column("ended_at", sa.DateTime(timezone=True)),
+)
+
+plans = sa.Table(
+    "plans",
+    metadata,
+    sa.Column("run_id", sa.ForeignKey(runs.c.run_id), primary_key=True),
+    sa.Column("attempt", sa.Integer, primary_key=True),
+    sa.Column("plan_sha256", sa.Text, primary_key=True),
+    sa.Column("plan_files_sha256", sa.Text),
+    sa.Column("options", JSONB, nullable=False),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False, server_default=_now),
 )
 
 transitions = sa.Table(
@@ -42,6 +61,9 @@ steps = sa.Table(
     sa.Column("run_id", sa.ForeignKey(runs.c.run_id), primary_key=True),
     sa.Column("step", sa.Text, primary_key=True),
     sa.Column("part", sa.Text, primary_key=True),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
+    # the plan that the run had when this part was last begun; null: it had none yet
+    sa.Column("plan_sha256", sa.Text),
     sa.Column("tries", sa.Integer, nullable=False, server_default="1"),
     sa.Column("started_at", sa.DateTime(timezone=True), nullable=False, server_default=_now),
     sa.Column("ended_at", sa.DateTime(timezone=True)),
@@ -53,6 +75,9 @@ batches = sa.Table(
     "batches",
     metadata,
     sa.Column("run_id", sa.ForeignKey(runs.c.run_id), primary_key=True),
+    sa.Column("attempt", sa.Integer, primary_key=True, server_default="1"),
+    # empty where the run has no plan in the ledger
+    sa.Column("plan_sha256", sa.Text, primary_key=True, server_default=""),
     sa.Column("phase", sa.Text, primary_key=True),
     sa.Column("partition", sa.Integer, primary_key=True),
     sa.Column("batch", sa.Integer, primary_key=True),
@@ -78,7 +103,7 @@ approvals = sa.Table(
     "approvals",
     metadata,
     sa.Column("run_id", sa.ForeignKey(runs.c.run_id), primary_key=True),
-    sa.Column("plan_sha256", sa.Text, nullable=False),
+    sa.Column("plan_sha256", sa.Text, primary_key=True),
     sa.Column("decision", sa.Text, nullable=False),
     sa.Column("decided_by", sa.Text),
     sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False, server_default=_now),

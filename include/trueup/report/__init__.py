@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from .. import duck, left_alone, rollback
 from ..counts import phase_counts
 from ..errors import ArtifactError
-from ..ledger import Ledger, Status
+from ..ledger import Ledger, Status, refuse_other
 from ..model import Phase
 from ..plan_files import FINDINGS
 from ..run import Run
@@ -31,8 +31,10 @@ def report(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
     """Write the report, settle the run's status in the ledger, and give up its hold; the verdict.
 
     `failed_tasks` are steps that the caller knows to have failed, which the ledger may not (a task that was killed).
+    The report of a run that is proven is not written again. Raises `StatusError` for a run that is rolled back, or whose
+    id in the ledger is that of another run of Airflow.
     """
-    return publish(run, collect(run, failed_tasks))
+    return settled(run) or publish(run, collect(run, failed_tasks))
 
 
 class Reported(Protocol):
@@ -43,6 +45,14 @@ class Reported(Protocol):
         """The run's id in the ledger."""
 
     @property
+    def dag_id(self) -> str:
+        """The DAG that it is a run of."""
+
+    @property
+    def airflow_run_id(self) -> str | None:
+        """What Airflow calls it, if it is one of Airflow's."""
+
+    @property
     def ledger(self) -> Ledger:
         """Where its status is settled."""
 
@@ -51,13 +61,34 @@ class Reported(Protocol):
         """Where its report goes."""
 
 
+def settled(run: Reported) -> dict[str, Any] | None:
+    """The verdict of a run that is proven and whose report says so; None of any other, whose report is to be written."""
+    run.ledger.ensure()
+    entered = run.ledger.run(run.id)
+    if entered is None:
+        return None
+    refuse_other(entered, run.dag_id, run.airflow_run_id)
+    if entered["status"] not in (Status.PROVEN, Status.ROLLED_BACK):
+        return None
+    written = run.folder.read_json("report.json")
+    if written is None or written["run"]["status"] != Status.PROVEN:
+        return None
+    if (written.get("plan") or {}).get("sha256") != entered["plan_sha256"]:
+        return None
+    run.ledger.release(run.id)
+    return dict(written["verdict"])
+
+
 def publish(run: Reported, facts: dict[str, Any]) -> dict[str, Any]:
-    """Write what a report says in its three forms, settle the run's status, and give up its hold; the verdict."""
-    run.folder.write("report.json", json.dumps(facts, indent=1, default=str))
+    """Settle the run's status, write what a report says in its three forms, and give up its hold; the verdict. Where the
+    ledger refuses the status nothing is written: it knows better how the run ended."""
+    entered = run.ledger.run(run.id) is not None
+    if entered:
+        run.ledger.move(run.id, Status(facts["run"]["status"]), facts["verdict"]["headline"])
     run.folder.write("report.html", render.html(facts))
     run.folder.write("report.md", render.markdown(facts))
-    if run.ledger.run(run.id) is not None:
-        run.ledger.move(run.id, Status(facts["run"]["status"]), facts["verdict"]["headline"])
+    run.folder.write("report.json", json.dumps(facts, indent=1, default=str))  # last: `settled` looks for it
+    if entered:
         run.ledger.release(run.id)
     return dict(facts["verdict"])
 
@@ -71,7 +102,7 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
         plan["phases"] = _counts(run) or plan["phases"]
     proofs = [p for phase in run.phases for p in _proof(run, phase)]
     gates = _gates(run)
-    failed = verdict.failure(run, steps, failed_tasks, gates)
+    failed = verdict.failure(run, steps, failed_tasks, gates) or verdict.not_done(run, entered)
     applied = run.ledger.applied(run.id)
     status = verdict.status(run, failed)
     order = [o.name for p in run.phases for o in p.outputs]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .. import left_alone
+from .. import left_alone, order
 from ..ledger import Status
 from ..plan_files import VERBS, WRITTEN
 from ..run import Mode, Run
@@ -67,6 +67,16 @@ def failure(
     advice = next((OF_RULE[rule] for rule in broken if rule in OF_RULE), NEXT["GateError"])
     ends = "plan_gate" if run.options.mode is Mode.PLAN else last
     return unfinished(steps, failed_tasks, ends, {**NEXT, "GateError": advice})
+
+
+def not_done(run: Run, entered: Mapping[str, Any]) -> dict[str, str] | None:
+    """Why a run whose last step ended well did not come to its end all the same: another run took its targets, or a step
+    was left out, such as one that was marked as done in Airflow; None if it did."""
+    if entered.get("status") == Status.INTERRUPTED:
+        error = "another run took over its targets before this one had ended"
+        return {"step": "validate", "error": error, "next": NEXT["StatusError"]}
+    left_out = order.left_out(run)
+    return None if left_out is None else {**left_out, "next": GENERAL}
 
 
 def unfinished(

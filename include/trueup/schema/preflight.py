@@ -22,6 +22,7 @@ def preflight(run: SchemaRun, triggered_by: str | None = None) -> list[str]:
         run.id,
         migration_id=run.migration.id,
         dag_id=run.dag_id,
+        airflow_run_id=run.airflow_run_id,
         triggered_by=triggered_by,
         options=run.options.to_json(),
     )

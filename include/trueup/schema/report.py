@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import TrueupError
 from ..ledger import Status
-from ..report import artifacts, moment, publish, timings
+from ..report import artifacts, moment, publish, settled, timings
 from ..report.verdict import NEXT, NOT_PROVEN, PROVEN, unfinished
 from ..run import Mode
 from .preflight import heads_of, where
@@ -26,7 +26,7 @@ _NEXT = {
 
 def report(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
     """Write the report, settle the run's status in the ledger, and give up its hold; the verdict."""
-    return publish(run, collect(run, failed_tasks))
+    return settled(run) or publish(run, collect(run, failed_tasks))
 
 
 def collect(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:

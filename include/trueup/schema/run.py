@@ -48,6 +48,7 @@ class SchemaRun:
 
     id: str
     dag_id: str
+    airflow_run_id: str | None = None
     migration: SchemaMigration
     options: SchemaOptions
     ledger: Ledger

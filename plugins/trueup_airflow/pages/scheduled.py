@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -15,7 +15,9 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
-from include.trueup.run import run_id as folder_name
+from include.trueup.ledger import Ledger
+from include.trueup.run import former_run_id
+from include.trueup.run import run_id as ledger_id
 
 TAGS = frozenset({"trueup", "migration"})
 COMPANIONS = ("_rollback", "_cutover")
@@ -113,16 +115,19 @@ def migrations(readable: Iterable[str]) -> list[MigrationDag]:
     return sorted(found, key=lambda m: (m.title.casefold(), m.dag_id))
 
 
-def run(dag_id: str, run_id: str) -> AskedRun | None:
-    """The run, or None if Airflow has none of that id."""
+def run(dag_id: str, run_id: str, book: Ledger | None) -> AskedRun | None:
+    """The run, or None if Airflow has none of that id. `book`: the ledger, if there is one."""
     with create_session() as session:
         found = session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
         if found is None:
             return None
         model = session.get(DagModel, dag_id)
         tags = {tag.name for tag in model.tags} if model else set()
+        id = ledger_id(dag_id, run_id)
+        if book is not None:
+            id = book.known_as(id, former_run_id(dag_id, run_id), dag_id, found.run_after)
         return AskedRun(
-            id=ledger_id(dag_id, run_id),
+            id=id,
             dag_id=dag_id,
             run_id=run_id,
             state=str(found.state),
@@ -133,25 +138,23 @@ def run(dag_id: str, run_id: str) -> AskedRun | None:
         )
 
 
-def runs(dag_ids: Iterable[str], limit: int) -> dict[str, AskedRun]:
-    """The newest runs of these DAGs, at most `limit` each, by their id in the ledger."""
+def runs(dag_ids: Iterable[str], limit: int, rows: Iterable[Mapping[str, Any]]) -> dict[str, AskedRun]:
+    """The newest runs of these DAGs, at most `limit` each, by their id in the ledger, whose rows are `rows`."""
     found: dict[str, AskedRun] = {}
+    former = {row["run_id"]: row["started_at"] for row in rows if row["airflow_run_id"] is None}
     with create_session() as session:
         for dag_id in dag_ids:
-            columns = (DagRun.run_id, DagRun.state, DagRun.start_date, DagRun.end_date)
+            columns = (DagRun.run_id, DagRun.state, DagRun.start_date, DagRun.end_date, DagRun.run_after)
             query = select(*columns).where(DagRun.dag_id == dag_id).order_by(DagRun.id.desc()).limit(limit)
             for row in session.execute(query):
-                id = ledger_id(dag_id, row.run_id)
+                id = former_run_id(dag_id, row.run_id)
+                if id not in former or row.run_after > former[id]:
+                    id = ledger_id(dag_id, row.run_id)
                 about = {"dag_id": dag_id, "run_id": row.run_id, "paused": False, "ours": True}
                 found[id] = AskedRun(
                     id=id, state=str(row.state), started_at=row.start_date, ended_at=row.end_date, **about
                 )
     return found
-
-
-def ledger_id(dag_id: str, run_id: str) -> str:
-    """The id in ledger and workspace of a run of Airflow."""
-    return folder_name(f"{dag_id}--{run_id}")
 
 
 def instances(dag_id: str, run_id: str) -> list[Instance]:

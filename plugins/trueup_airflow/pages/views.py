@@ -26,7 +26,7 @@ REPORTS = ("report.html", "report.json", "report.md")
 
 def asked_run(dag_id: str, run_id: str) -> AskedRun:
     """The run that the path names. It must be one that Airflow has (404), so that nothing else becomes a file's name."""
-    found = scheduled.run(dag_id, run_id)
+    found = scheduled.run(dag_id, run_id, ledger())
     if found is None:
         raise HTTPException(404, f"Airflow has no run {run_id!r} of the DAG {dag_id!r}")
     return found
@@ -55,7 +55,7 @@ def migrations(user: GetUserDep) -> dict[str, Any]:
     dags = scheduled.migrations(readable)
     book = ledger()
     rows = book.runs() if book else []
-    known = scheduled.runs([d.dag_id for d in dags], 20)
+    known = scheduled.runs([d.dag_id for d in dags], 20, rows)
     waiting = scheduled.waiting(d.dag_id for d in dags)
     return {
         "migrations": [_migration(dag, book, rows, known, waiting, user) for dag in dags],
@@ -247,7 +247,7 @@ def history(dag_id: str, user: GetUserDep) -> dict[str, Any]:
     migration = scheduled.migration_id(dag_id)
     dag_ids = [d for d in (migration, f"{migration}_rollback") if d == dag_id or _may(user, "GET", d)]
     rows = [r for r in (book.runs(migration) if book else []) if r["dag_id"] in dag_ids]
-    known = scheduled.runs(dag_ids, 4 * SHOWN)
+    known = scheduled.runs(dag_ids, 4 * SHOWN, rows)
     waiting = scheduled.waiting(dag_ids)
     return {
         "dag_id": dag_id,

@@ -1,0 +1,142 @@
+"""The batches that a run has written, each under the plan that it was written for."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from ..stores import Outcome
+from .tables import batches, runs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """The plan of a run that batches are entered under: how often the run had begun when it was made, and its hash (empty
+    where the run has none in the ledger)."""
+
+    attempt: int
+    sha256: str
+
+
+class Batches:
+    """The part of the ledger that has the batches. What is asked of a run is of its present plan alone."""
+
+    def _begin(self) -> AbstractContextManager[sa.Connection]:
+        raise NotImplementedError
+
+    def present_plan(self, run_id: str) -> Planned:
+        """The plan that batches of the run are entered under now."""
+        with self._begin() as connection:
+            query = sa.select(runs.c.attempt, sa.func.coalesce(runs.c.plan_sha256, "")).where(runs.c.run_id == run_id)
+            attempt, sha256 = connection.execute(query).one()
+        return Planned(attempt=attempt, sha256=sha256)
+
+    def wrote(
+        self,
+        run_id: str,
+        phase: str,
+        partition: int,
+        batch: int,
+        rows: int,
+        outcome: Outcome,
+        plan: Planned | None = None,
+    ) -> None:
+        """Note that a batch of the plan (None: the present one) is written. Called after the write, never before."""
+        conflicts = [{"key": c.key, "reason": c.reason, "found": c.found} for c in outcome.conflicts]
+        refused = [{"key": r.key, "reason": r.reason, "constraint": r.constraint} for r in outcome.refused]
+        under: dict[str, Any] = {"attempt": _attempt(run_id), "plan_sha256": _sha256(run_id)}
+        if plan is not None:
+            under = {"attempt": plan.attempt, "plan_sha256": plan.sha256}
+        with self._begin() as connection:
+            connection.execute(
+                insert(batches)
+                .values(
+                    run_id=run_id, phase=phase, partition=partition, batch=batch, rows=rows,
+                    written=outcome.written, conflicts=conflicts, refused=refused, retries=outcome.retries, **under,
+                )
+                .on_conflict_do_nothing()
+            )  # fmt: skip
+
+    def written(self, run_id: str, phase: str, partition: int) -> set[int]:
+        """The numbers of the batches that are written."""
+        with self._begin() as connection:
+            return set(connection.execute(sa.select(batches.c.batch).where(_of(run_id, phase, partition))).scalars())
+
+    def written_ever(self, run_id: str) -> int:
+        """The rows that the run has written, under all plans that it ever had."""
+        with self._begin() as connection:
+            query = sa.select(sa.func.coalesce(sa.func.sum(batches.c.written), 0)).where(batches.c.run_id == run_id)
+            return int(connection.execute(query).scalar_one())
+
+    def applied(self, run_id: str, phase: str | None = None, partition: int | None = None) -> dict[str, dict[str, Any]]:
+        """What has been applied, by phase: batches, rows, written, conflicts, refused, retries, and the seconds between first
+        and last."""
+        total = sa.func.sum
+        query = (
+            sa.select(
+                batches.c.phase,
+                sa.func.count().label("batches"),
+                total(batches.c.rows).label("rows"),
+                total(batches.c.written).label("written"),
+                total(sa.func.jsonb_array_length(batches.c.conflicts)).label("conflicts"),
+                total(sa.func.jsonb_array_length(batches.c.refused)).label("refused"),
+                total(batches.c.retries).label("retries"),
+                sa.extract("epoch", sa.func.max(batches.c.at) - sa.func.min(batches.c.at)).label("seconds"),
+            )
+            .where(_of(run_id, phase, partition))
+            .group_by(batches.c.phase)
+        )
+        with self._begin() as connection:
+            found = [dict(row) for row in connection.execute(query).mappings()]
+        return {row.pop("phase"): {k: float(v) if k == "seconds" else int(v) for k, v in row.items()} for row in found}
+
+    def conflicts(
+        self, run_id: str, phase: str | None = None, partition: int | None = None, *, plan: Planned | None = None
+    ) -> list[dict[str, Any]]:
+        """The rows that were left alone by the plan (None: the present one): phase, key, reason, found; in its order."""
+        return self._rows(batches.c.conflicts, run_id, phase, partition, plan)
+
+    def refused(
+        self, run_id: str, phase: str | None = None, partition: int | None = None, *, plan: Planned | None = None
+    ) -> list[dict[str, Any]]:
+        """The rows that the store refused of the plan (None: the present one): phase, key, reason, constraint; in its
+        order."""
+        return self._rows(batches.c.refused, run_id, phase, partition, plan)
+
+    def _rows(
+        self, kind: sa.Column[Any], run_id: str, phase: str | None, partition: int | None, plan: Planned | None
+    ) -> list[dict[str, Any]]:
+        query = (
+            sa.select(batches.c.phase, kind.label("rows"))
+            .where(_of(run_id, phase, partition, plan), sa.func.jsonb_array_length(kind) > 0)
+            .order_by(batches.c.phase, batches.c.partition, batches.c.batch)
+        )
+        with self._begin() as connection:
+            return [{"phase": row.phase, **each} for row in connection.execute(query) for each in row.rows]
+
+
+def _attempt(run_id: str) -> sa.ScalarSelect[Any]:
+    return sa.select(runs.c.attempt).where(runs.c.run_id == run_id).scalar_subquery()
+
+
+def _sha256(run_id: str) -> sa.ScalarSelect[Any]:
+    query = sa.select(sa.func.coalesce(runs.c.plan_sha256, "")).where(runs.c.run_id == run_id)
+    return query.scalar_subquery()
+
+
+def _of(run_id: str, phase: str | None, partition: int | None, plan: Planned | None = None) -> sa.ColumnElement[bool]:
+    """The batches of a run's plan (None: the present one), or of one phase or partition of it."""
+    wanted = [
+        batches.c.run_id == run_id,
+        batches.c.attempt == (_attempt(run_id) if plan is None else plan.attempt),
+        batches.c.plan_sha256 == (_sha256(run_id) if plan is None else plan.sha256),
+    ]
+    if phase is not None:
+        wanted.append(batches.c.phase == phase)
+    if partition is not None:
+        wanted.append(batches.c.partition == partition)
+    return sa.and_(*wanted)

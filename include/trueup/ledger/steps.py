@@ -1,0 +1,66 @@
+"""Which part of which step of a run has begun and ended, at which try, and with what error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from .tables import runs, steps
+
+
+class Steps:
+    """The part of the ledger that has the steps."""
+
+    def _begin(self) -> AbstractContextManager[sa.Connection]:
+        raise NotImplementedError
+
+    @contextmanager
+    def step(self, run_id: str, step: str, part: str) -> Iterator[int]:
+        """Note when a part of a step starts and ends, and the error that it ends with; gives the number of the try, which
+        is higher at every try. What an older try ends with is not noted once a newer one has begun."""
+        key = {"run_id": run_id, "step": step, "part": part}
+        of_run = {name: _of_run(run_id, name) for name in ("attempt", "plan_sha256")}
+        with self._begin() as connection:
+            new = insert(steps).values(**key, **of_run)
+            again = {
+                **{name: new.excluded[name] for name in of_run},
+                "tries": steps.c.tries + 1,
+                "started_at": sa.func.clock_timestamp(),
+                "ended_at": None,
+                "error": None,
+                "error_class": None,
+            }
+            begun = new.on_conflict_do_update(index_elements=list(key), set_=again).returning(steps.c.tries)
+            number: int = connection.execute(begun).scalar_one()
+        this = sa.and_(steps.c.tries == number, *(steps.c[k] == v for k, v in key.items()))
+        end: dict[str, Any] = {"ended_at": sa.func.clock_timestamp()}
+        try:
+            yield number
+        except Exception as error:
+            failed = {**end, "error": str(error)[:10_000], "error_class": type(error).__name__}
+            with self._begin() as connection:
+                connection.execute(steps.update().where(this).values(**failed))
+            raise
+        with self._begin() as connection:
+            # a plan's gate is of the plan that it has just entered
+            plan = {"plan_sha256": of_run["plan_sha256"]} if step == "plan_gate" else {}
+            connection.execute(steps.update().where(this).values(**end, **plan))
+
+    def steps(self, run_id: str, *, ever: bool = False) -> list[dict[str, Any]]:
+        """Every part of every step since the run last began, in the order they started; `ever`: also parts that were done
+        only before that."""
+        query = sa.select(steps).where(steps.c.run_id == run_id)
+        if not ever:
+            query = query.where(steps.c.attempt == _of_run(run_id, "attempt"))
+        with self._begin() as connection:
+            return [
+                dict(row) for row in connection.execute(query.order_by(steps.c.started_at, steps.c.part)).mappings()
+            ]
+
+
+def _of_run(run_id: str, column: str) -> sa.ScalarSelect[Any]:
+    return sa.select(runs.c[column]).where(runs.c.run_id == run_id).scalar_subquery()

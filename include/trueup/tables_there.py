@@ -1,0 +1,53 @@
+"""Which tables a plan is about, as their servers name them, and whether they still are those."""
+
+from __future__ import annotations
+
+import json
+
+from .errors import ApprovalError
+from .model import Target
+from .run import Run
+from .stores import Description
+
+ABSENT = "absent"
+_CREATED = "created.json"
+
+
+def name_of(run: Run, target: Target, found: Description | None) -> str:
+    """The target's table as its server names it, `found` as it is described: where it lies, and which of all tables that
+    ever lay there it is; or that none is there."""
+    return f"{run.identity(target)}#{ABSENT if found is None else found.identity or 'there'}"
+
+
+def tables(run: Run) -> dict[str, str]:
+    """The name of each target's table now, by target."""
+    return {t.id: name_of(run, t, run.store_of(t.table).describe(t.table)) for t in run.migration.targets}
+
+
+def check(run: Run, *, may_be_made: bool = False) -> None:
+    """Raise `ApprovalError` if a target is not the table that the run's plan was made for, nor made by this run since;
+    `may_be_made`: it may be there though it was not, since an earlier try of making it was broken off."""
+    planned = (run.folder.read_json("run.json") or {}).get("tables")
+    if planned is None:
+        return  # a run of the first release: it has no plan that may still be applied
+    created = run.folder.read_json(_CREATED) or {}
+    for id, now in tables(run).items():
+        was = planned[id]
+        made = was.endswith(f"#{ABSENT}") and (created.get(id) == now or (may_be_made and _place(now) == _place(was)))
+        if now != was and not made:
+            table = run.migration.target(id).table.name
+            raise ApprovalError(
+                f"the plan of run {run.id} is for table {table!r} as {was}, and what is there now is {now}: somebody made it, "
+                "made it anew, or changed where the connection leads; nothing is written: trigger the DAG again for a new plan"
+            )
+
+
+def enter_created(run: Run, target: Target) -> None:
+    """Note that this run has made the target's table."""
+    created = run.folder.read_json(_CREATED) or {}
+    found = run.store_of(target.table).describe(target.table)
+    run.folder.write(_CREATED, json.dumps({**created, target.id: name_of(run, target, found)}, indent=1))
+
+
+def _place(name: str) -> str:
+    return name.rpartition("#")[0]

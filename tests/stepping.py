@@ -1,0 +1,74 @@
+"""Runs of the small migration, a step at a time, as Airflow's tasks take them: in any order that people ask for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from include.embedded import postgres
+from include.trueup import rollback_preflight
+from include.trueup.ledger import Ledger
+from include.trueup.model import Migration
+from include.trueup.preflight import preflight
+from include.trueup.report import report
+from include.trueup.run import Run
+from include.trueup.steps import carry_out, parts, rollback_steps, skipped, steps, walk
+from include.trueup.workspace import Workspace
+
+from .engines import run_of
+from .small import Database, declare
+
+
+class Stepped:
+    """People in a database, and runs of the small migration over them."""
+
+    def __init__(
+        self, server: postgres.Server, ledger: Ledger, workspace: Workspace, folder: Path, people: int
+    ) -> None:
+        self.ledger, self.workspace, self.folder = ledger, workspace, folder
+        self.database = Database(server, people)
+        self.database.store.batch_rows = 2
+        self.migration: Migration = declare(folder)
+
+    def run(self, id: str, *, undoes: str | None = None, **options: Any) -> Run:
+        """A run; `undoes` makes it a rollback."""
+        asked = {"max_reject_share": 1, **options}
+        made = run_of(self.migration, self.ledger, self.workspace, lambda _: self.database.store, id, **asked)
+        if undoes is None:
+            return made
+        return replace(made, dag_id="small_rollback", undoes=undoes, options=replace(made.options, partitions=None))
+
+    def begin(self, id: str, *, to: str = "plan_gate", **options: Any) -> Run:
+        """A run from its preflight up to a step."""
+        run = self.run(id, **options)
+        preflight(run) if run.undoes is None else rollback_preflight.preflight(run)
+        do(run, last=to)
+        return run.chosen()
+
+    def proven(self, id: str, **options: Any) -> dict[str, Any]:
+        """A whole run; its report."""
+        walk(self.run(id, **options))
+        facts: dict[str, Any] = self.workspace.run(id).read_json("report.json")
+        return facts
+
+    def status(self, id: str) -> str:
+        """Where a run stands."""
+        return str((self.ledger.run(id) or {})["status"])
+
+    def fail(self, run: Run, *tasks: str) -> None:
+        """The run ends as failed: the workers of these tasks were lost."""
+        report(run.chosen(), tasks or ["lost"])
+        assert self.status(run.id) == "failed"
+
+
+def do(run: Run, first: str | None = None, last: str | None = None) -> None:
+    """The steps from `first` to `last`, as tasks would do them, each with the run as it finds it; "clear a task" is to do
+    it again."""
+    every = steps(run.migration) if run.undoes is None else rollback_steps(run.migration)
+    ids = [step.id for step in every]
+    begin, end = 0 if first is None else ids.index(first), len(ids) - 1 if last is None else ids.index(last)
+    for step in every[begin : end + 1]:
+        if not skipped(step, run.chosen()) and not (step.id == "approve" and run.options.approval):
+            for part in range(parts(step, run.chosen())):
+                carry_out(step, run.chosen(), part)
