@@ -18,7 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from . import approval, duck, tables_there, target_checks, units
+from . import approval, duck, tables_there, units
 from .model import Phase, Target
 from .names import BEFORE, VERB
 from .plan_files import ADD, REMOVE, WRITTEN, plan_schema, planned
@@ -39,8 +39,6 @@ def create_tables(run: Run) -> dict[str, bool]:
     with run.ledger.step(run.id, "create_tables", "0"), run.holding():
         approval.check_age(run)
         approval.require(run, "create_tables")
-        for target in run.migration.targets:  # all of them, before anything is made
-            target_checks.refuse_other(run, target)
         for target in run.migration.targets:
             store = run.store_of(target.table)
             made[target.id] = store.create(target.table)
@@ -71,8 +69,6 @@ def apply(run: Run, phase: Phase, partition: int) -> dict[str, Any]:
     store = run.store_of(target.table)
     with run.ledger.step(run.id, f"apply/{phase.id}", str(partition)), run.holding() as check:
         approval.require(run, "apply", phase.id)
-        for output in phase.outputs:
-            target_checks.refuse_other(run, run.migration.target(output.target))
         done, plan = run.ledger.written(run.id, phase.id, partition), run.ledger.present_plan(run.id)
         pace = Pace(run.options.write_rate and run.options.write_rate / PARALLEL_PARTITIONS)
 

@@ -78,8 +78,8 @@ def gated(run: Run) -> str:
 
 def require(run: Run, step: str, phase: str | None = None) -> None:
     """Raise `ApprovalError` unless this step may write: the plan in the workspace is the one that passed its gate and was
-    approved, every step before this one was done with it, the targets are the tables that it was made for; and
-    `StatusError` unless the run is running."""
+    approved, and every step before this one was done with it; `SourceError` unless the targets are the tables that it was
+    made for; `StatusError` unless the run is running."""
     row = run.ledger.run(run.id) or {}
     order.refuse_ended(run, row["status"])
     found = run.ledger.approvals.of(run.id)

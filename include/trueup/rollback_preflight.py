@@ -80,6 +80,9 @@ def _look_at(run: Run, target: Target) -> Description:
 def _added(run: Run, target: Target) -> bool:
     """Whether the run that is undone was to add rows to the target."""
     undone = undone_run(run)
+    row = run.ledger.run(undone.id) or {}
+    if row["plan_sha256"] is None or earlier.kept(undone.folder, row["attempt"]):
+        return True  # by one of several plans: it may have been
     names = {output.name for output in run.migration.outputs(target.id)}
     plans = undone.folder.manifests("plan", undone.partitions)
     return any(plan.facts[name][ADD] for plan in plans for name in names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from .errors import ApprovalError
+from .errors import SourceError
 from .model import Target
 from .run import Run
 from .stores import Description
@@ -25,7 +25,7 @@ def tables(run: Run) -> dict[str, str]:
 
 
 def check(run: Run, *, may_be_made: bool = False) -> None:
-    """Raise `ApprovalError` if a target is not the table that the run's plan was made for, nor made by this run since;
+    """Raise `SourceError` if a target is not the table that the run's plan was made for, nor made by this run since;
     `may_be_made`: it may be there though it was not, since an earlier try of making it was broken off."""
     planned = (run.folder.read_json("run.json") or {}).get("tables")
     if planned is None:
@@ -36,9 +36,10 @@ def check(run: Run, *, may_be_made: bool = False) -> None:
         made = was.endswith(f"#{ABSENT}") and (created.get(id) == now or (may_be_made and _place(now) == _place(was)))
         if now != was and not made:
             table = run.migration.target(id).table.name
-            raise ApprovalError(
-                f"the plan of run {run.id} is for table {table!r} as {was}, and what is there now is {now}: somebody made it, "
-                "made it anew, or changed where the connection leads; nothing is written: trigger the DAG again for a new plan"
+            raise SourceError(
+                f"the plan of run {run.id} is for table {table!r} as {was}, and what is there is {now}: it was renamed, dropped "
+                "or made anew since the plan was made, or the connection leads elsewhere. Nothing is written to it: bring it "
+                "back, or trigger a new run, which plans anew"
             )
 
 

@@ -104,25 +104,6 @@ def warnings(run: Run, phase: Phase, partition: int) -> list[str]:
     ]
 
 
-def refuse_other(run: Run, target: Target, made: bool = False) -> None:
-    """Raise `SourceError` if the table is not the one that preflight saw: renamed, dropped, or made anew since. `made`:
-    this run has made it."""
-    about = run.folder.read_json("run.json")
-    if "targets" not in about or made:
-        return
-    was = (about["targets"].get(target.id) or {}).get("identity")
-    present = target.id in about["targets_present"]
-    if not present or was is None:
-        return
-    found = run.store_of(target.table).describe(target.table)
-    if found is None or found.identity != was:
-        now = "is not there any more" if found is None else "is another table than it was"
-        raise SourceError(
-            f"table {target.table.name!r} (target {target.id!r}) {now}: it was renamed, dropped or made anew since the plan"
-            " was made. Nothing is written to it: bring it back, or trigger a new run, which plans anew"
-        )
-
-
 def altered(run: Run, phase: Phase, found: list[dict[str, Any]]) -> list[str]:
     """In which columns rows differ from the plan, and the triggers of the table that may have made it so."""
     said = []
