@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from include.trueup import duck
 from include.trueup.model import Migration, Table
-from include.trueup.names import EXTRA, KEY, SOURCE_KEY
+from include.trueup.names import EXTRA, KEY, MISTYPED, SOURCE_KEY, WITHOUT_NULLS
 from include.trueup.stores import arrow_schema
 from include.trueup.stores.dynamodb.items import Item, Layout, canonical_text
 
@@ -94,7 +94,10 @@ def items(table: Table, rows: pa.Table) -> list[Item]:
 
 def _relate(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table, where: str = "true") -> None:
     connection.register("_given", table)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {duck.identifier(name)} AS SELECT * FROM _given WHERE {where}")
+    seen = f"* REPLACE ({WITHOUT_NULLS}({MISTYPED}) AS {MISTYPED})" if MISTYPED in table.column_names else "*"
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {duck.identifier(name)} AS SELECT {seen} FROM _given WHERE {where}"
+    )
     connection.unregister("_given")
 
 
