@@ -55,6 +55,7 @@ def connect(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         "temp_directory": str(scratch),
         "TimeZone": "UTC",
         "autoinstall_known_extensions": "false",
+        "python_enable_replacements": "false",  # a relation that is missing is no variable of ours
         "partitioned_write_flush_threshold": "20000",
     }
     connection = duckdb.connect(config=config)
@@ -146,7 +147,7 @@ def parquet(files: Sequence[Path], schema: pa.Schema | None) -> str:
     Raises `ArtifactError` for a file of other columns or types."""
     selects: dict[str, list[str]] = {}
     for file in files:
-        selects.setdefault("*" if schema is None else _columns(file, schema), []).append(_path(file))
+        selects.setdefault("*" if schema is None else _columns(file, schema), []).append(path(file))
     return " UNION ALL ".join(
         f"SELECT {columns} FROM read_parquet([{', '.join(paths)}], hive_partitioning = false, union_by_name = false)"
         for columns, paths in selects.items()
@@ -177,7 +178,7 @@ def _columns(file: Path, schema: pa.Schema) -> str:
     return ", ".join(columns)
 
 
-def _path(file: Path) -> str:
+def path(file: Path) -> str:
     """SQL: exactly this file, though its path has characters that stand for others."""
     return literal("".join(f"[{c}]" if c in "[*?" else c for c in str(file)))
 

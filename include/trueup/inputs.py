@@ -11,7 +11,8 @@ import pyarrow as pa
 from duckdb.func import SPECIAL
 
 from . import duck
-from .model import Type
+from .errors import DeclarationError
+from .model import Derived, Source, Type
 from .names import EXTRA, KEY, own
 from .run import Run, Window
 from .snapshot import relate_source
@@ -37,7 +38,8 @@ def relate(connection: duckdb.DuckDBPyConnection, run: Run, partition: int, scra
     migration = run.migration
     manifests = run.folder.manifests("snapshot", run.segments)
     for source in migration.sources:
-        relate_source(connection, run, source, manifests, partition, scratch)
+        relate_source(connection, run, source, manifests, partition, scratch, name=as_read(source))
+        _show(connection, source)
     if migration.shared:
         (shared,) = run.folder.manifests("look_ups", 1)
         for artifact in shared.files:
@@ -53,16 +55,26 @@ def relate(connection: duckdb.DuckDBPyConnection, run: Run, partition: int, scra
     for derived in migration.derived:
         columns = ", ".join(cast(c, t) for c, t in derived.columns.items())
         query = derived.query.read_text(encoding="utf-8").rstrip().rstrip(";")
-        own = ""
+        only = ""
         if derived.partition_by is not None:
-            own = f" WHERE {duck.partition(derived.partition_by, run.partitions)} = {partition}"
+            only = f" WHERE {duck.partition(derived.partition_by, run.partitions)} = {partition}"
         connection.execute(
-            f"CREATE TEMP TABLE {duck.identifier(derived.id)} AS "
-            f"SELECT {columns}, {key_text(derived.key)} AS {KEY} FROM ({query}\n){own}"
+            f"CREATE TEMP TABLE {as_read(derived)} AS "
+            f"SELECT {columns}, {key_text(derived.key)} AS {KEY} FROM ({query}\n){only}"
         )
+        _show(connection, derived)
     for target in migration.targets:
         columns = ", ".join(f"{duck.identifier(c)} {SQL[t]}" for c, t in target.table.columns.items())
         connection.execute(f"CREATE TEMP TABLE {duck.identifier(target.id)} ({columns}, {EXTRA} VARCHAR)")
+
+
+def as_read(driver: Source | Derived) -> str:
+    """The relation of what was read, by which the engine counts, whatever a script makes of the one of that id."""
+    return own(f"of_{driver.id}")
+
+
+def _show(connection: duckdb.DuckDBPyConnection, driver: Source | Derived) -> None:
+    connection.execute(f"CREATE TEMP VIEW {duck.identifier(driver.id)} AS FROM {as_read(driver)}")
 
 
 def _relate_given(connection: duckdb.DuckDBPyConnection, run: Run) -> None:
@@ -79,7 +91,13 @@ def _relate_given(connection: duckdb.DuckDBPyConnection, run: Run) -> None:
         connection.unregister(own("given"))
     for name, function in run.migration.functions.items():
         texts: list[Any] = ["VARCHAR"] * len(inspect.signature(function).parameters)
-        connection.create_function(name, function, texts, "VARCHAR", null_handling=SPECIAL)
+        try:
+            connection.create_function(name, function, texts, "VARCHAR", null_handling=SPECIAL)
+        except duckdb.CatalogException as error:
+            raise DeclarationError(
+                f"migration {run.migration.id!r}: function {name!r} is one of DuckDB's or Trueup's already; "
+                "give it another name"
+            ) from error
 
 
 def _define_window(connection: duckdb.DuckDBPyConnection, window: Window | None) -> None:

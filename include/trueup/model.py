@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from .errors import DeclarationError
-from .names import check_id
+from .names import check_columns, check_id, check_relations
 from .relations import Derived, Source, Target
 from .table import Index, Table, Type
 
@@ -194,13 +194,13 @@ class Migration:
             raise DeclarationError(
                 f"migration {self.id!r}: settings must name the same settings for each of legacy, dual and new"
             )
-        declared: tuple[Source | Derived | Target, ...] = (*self.sources, *self.derived, *self.targets)
-        names = [each.id for each in declared]
-        names += [*self.shared, *self.constants]
-        if twice := {n for n in names if names.count(n) > 1}:
-            raise DeclarationError(
-                f"migration {self.id!r}: {sorted(twice)} named twice among sources, derived, targets, shared and constants"
-            )
+        check_relations(f"migration {self.id!r}", self._relations())
+        if self.statements:
+            told = {f"{when}_{target.id}" for target in self.targets for when in ("before", "after")} | {"left_alone"}
+            check_relations(f"statements of migration {self.id!r}", (s.id for s in self.sources), told)
+        for name, rows in self.constants.items():
+            for row in rows[:1]:
+                check_columns(f"constant {name!r}", row, reserved=())
         if not self.phases:
             raise DeclarationError(f"migration {self.id!r} has no phase")
         if len({p.id for p in self.phases}) != len(self.phases):
@@ -212,6 +212,11 @@ class Migration:
                 )
         for phase in self.phases:
             self._check_phase(phase)
+
+    def _relations(self) -> list[str]:
+        """The names of everything that a transform sees by a name of its author's."""
+        declared: tuple[Source | Derived | Target, ...] = (*self.sources, *self.derived, *self.targets)
+        return [*(each.id for each in declared), *self.shared, *self.constants]
 
     def _drivers(self) -> dict[str, Source | Derived]:
         every: tuple[Source | Derived, ...] = (*self.sources, *self.derived)

@@ -7,6 +7,8 @@ which no declaration may use, and an author's column is only ever read through s
 from __future__ import annotations
 
 import re
+import string
+from collections.abc import Iterable
 
 from .errors import DeclarationError
 
@@ -61,6 +63,10 @@ WROTE, EXPECTED, FOUND, NOW, ASKED = own("w"), own("e"), own("f"), own("n"), own
 MADE, UNWRITABLE_ROW = own("m"), own("u")
 """Aliases of a row that a transform makes, and of one that its store could not hold."""
 
+RELATIONS = ("rows", "rows_also", "findings", "figures", "params", "undeclared")
+"""The relations of a transform that are no declaration's: what it makes, and what it is told."""
+
+_CASE = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _ID = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
 
 
@@ -68,3 +74,37 @@ def check_id(kind: str, value: str) -> None:
     """Raise `DeclarationError` where `value` may not be the id of a `kind` of declaration."""
     if not _ID.match(value):
         raise DeclarationError(f"{kind} id {value!r}: use lower-case letters, digits and _, starting with a letter")
+
+
+def fold(name: str) -> str:
+    """What DuckDB takes a name for: two names with the same are one to it. Letters beyond ASCII keep their case."""
+    return name.translate(_CASE)
+
+
+def check_columns(what: str, columns: Iterable[str], reserved: Iterable[str] = RESERVED) -> None:
+    """Raise `DeclarationError` where the columns of `what` could not be told from the engine's own, or from each other."""
+    seen: dict[str, str] = {}
+    for column in columns:
+        if fold(column) in reserved:
+            raise DeclarationError(f"{what}: column name {column!r} is reserved by Trueup")
+        if fold(column).startswith(PREFIX):
+            raise DeclarationError(f"{what}: column name {column!r} begins with {PREFIX}, which is reserved by Trueup")
+        other = seen.setdefault(fold(column), column)
+        if other != column:
+            raise DeclarationError(
+                f"{what}: the columns {other!r} and {column!r} differ by case only, and DuckDB, where rows are compared, "
+                "cannot tell them apart. Declare one of them; read the other under another name, such as through a view"
+            )
+
+
+def check_relations(what: str, names: Iterable[str], reserved: Iterable[str] = RELATIONS) -> None:
+    """Raise `DeclarationError` where a relation of a transform has the name of another, or one of the engine's own."""
+    seen: set[str] = set()
+    for name in names:
+        if fold(name) in reserved or fold(name).startswith(PREFIX):
+            raise DeclarationError(f"{what}: {name!r} is the name of a relation of Trueup's own; give it another id")
+        if fold(name) in seen:
+            raise DeclarationError(
+                f"{what}: {name!r} is named twice among sources, derived, targets, shared and constants"
+            )
+        seen.add(fold(name))

@@ -14,6 +14,7 @@ from typing import Any
 from . import base, earlier, reuse, tables_there, target_checks
 from .errors import SourceError
 from .model import Source, Table, Target
+from .names import fold
 from .run import MAX_PARTS, Mode, Options, Run
 from .snapshot import READERS
 from .stores import Description
@@ -79,6 +80,7 @@ def look_at_source(run: Run, source: Source) -> Description:
         )
     what = f"table {table.name!r} (source {source.id!r}, connection {table.connection!r})"
     _refuse(what, found)
+    _refuse_twins(what, table, found)
     if found.key != table.key and not found.identified:
         raise SourceError(_no_key(what, found, table))
     return found
@@ -90,6 +92,18 @@ def _refuse(what: str, found: Description) -> None:
         raise SourceError(f"{what} is not what is declared: {'; '.join(found.misfits)}. Nothing was read or written.")
     if found.obstacles:
         raise SourceError(f"{what} cannot be read whole: {'; '.join(found.obstacles)}.")
+
+
+def _refuse_twins(what: str, table: Table, found: Description) -> None:
+    """Raise `SourceError` where a column that is not declared has a declared one's name but for its case."""
+    declared = {fold(column): column for column in table.columns}
+    for column in found.undeclared:
+        if twin := declared.get(fold(column)):
+            raise SourceError(
+                f"{what} has the column {column!r} beside the declared {twin!r}: they differ by case only, and a transform "
+                f"that names one of them would get the other. Declare a view of the table, in which {column!r} has another "
+                "name or is left out"
+            )
 
 
 def _no_key(what: str, found: Description, table: Table) -> str:

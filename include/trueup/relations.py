@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .errors import DeclarationError
-from .names import check_id
+from .names import KEY, check_columns, check_id
 from .table import Table, Type
 
 
@@ -69,6 +69,7 @@ class Derived:
 
     def __post_init__(self) -> None:
         check_id("derived", self.id)
+        check_columns(f"derived {self.id!r}", self.columns, reserved=(KEY,))
         for column in (*self.key, *(self.partition_by or ()), *((self.window,) if self.window else ())):
             if column not in self.columns:
                 raise DeclarationError(f"derived {self.id!r}: {column!r} is not among its columns")

@@ -182,12 +182,18 @@ def look_ups(run: Run) -> dict[str, int]:
 
 
 def relate_source(
-    connection: Any, run: Run, source: Source, manifests: list[Manifest], partition: int | None, scratch: Path
+    connection: Any,
+    run: Run,
+    source: Source,
+    manifests: list[Manifest],
+    partition: int | None,
+    scratch: Path,
+    name: str | None = None,
 ) -> None:
-    """Make the source's rows of a partition (None: all; look-ups always all) a relation of its id."""
+    """Make the source's rows of a partition (None: all; look-ups always all) a relation of its id, or of that name."""
     part = WHOLE if source.partition_by is None else partition
     files = files_of(run, manifests, f"snapshot/{source.id}", part, scratch)
-    relate_rows(connection, source.id, files, source_schema(source.table))
+    relate_rows(connection, name or source.id, files, source_schema(source.table))
 
 
 def relate_rows(connection: Any, name: str, files: Sequence[Path], schema: pa.Schema) -> None:

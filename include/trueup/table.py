@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from .errors import DeclarationError
-from .names import RESERVED
+from .names import check_columns
 
 
 class Type(StrEnum):
@@ -88,9 +88,7 @@ class Table:
     def __post_init__(self) -> None:
         if not self.key:
             raise DeclarationError(f"table {self.name!r} declares no key")
-        for column in self.columns:
-            if column in RESERVED:
-                raise DeclarationError(f"table {self.name!r}: column name {column!r} is reserved by Trueup")
+        check_columns(f"table {self.name!r}", self.columns)
         for column in (*self.key, *(c for index in self.indexes for c in index.key), *self.required, *self.added):
             if column not in self.columns:
                 raise DeclarationError(

@@ -16,7 +16,7 @@ import duckdb
 from . import duck
 from .casting import refuse_lossy, strict_json, whole
 from .errors import DeclarationError
-from .inputs import SQL, relate
+from .inputs import SQL, as_read, relate
 from .model import Derived, Output, Phase, Source, Target, Type
 from .names import EXTRA, FOUND, IN_WINDOW, IS, KEY, MADE, MISTYPED, ROW_ID, SOURCE_KEY, UNWRITABLE_ROW, own
 from .run import Run
@@ -26,6 +26,10 @@ from .workspace import Artifact, Manifest
 
 FINDINGS = {"_source": "VARCHAR", "key": "VARCHAR", "severity": "VARCHAR", "code": "VARCHAR", "message": "VARCHAR"}
 _FINDINGS, _FATES, _WANTED = own("findings"), own("fates"), own("wanted")
+_SETTINGS = (
+    *("TimeZone", "Calendar", "default_collation", "default_null_order", "default_order", "integer_division"),
+    *("ieee_floating_point_ops", "scalar_subquery_error_on_multiple_rows", "search_path", "schema"),
+)
 OUTSIDE_WINDOW = "outside_window"
 """Skipping rule: the row is not of the run's window."""
 UNWRITABLE = "unwritable"
@@ -57,8 +61,10 @@ def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> 
     for name in ("rows", "rows_also", "findings", "figures"):
         _drop(connection, name)
     try:
+        before = _settings(connection)
         for script in phase.scripts:
             connection.execute(script.read_text(encoding="utf-8"))
+        _refuse_settings(connection, phase, before)
         for output in phase.outputs:
             _collect(connection, run.migration.target(output.target), output)
         columns = ", ".join(f"CAST({duck.identifier(c)} AS {t}) AS {duck.identifier(c)}" for c, t in FINDINGS.items())
@@ -91,18 +97,39 @@ def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> 
 
 def _figures(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """What the script counts beside rows, by name; nothing where it has no such view."""
-    if not connection.execute("SELECT 1 FROM information_schema.tables WHERE table_name = 'figures'").fetchall():
+    if not _found(connection, "figures"):
         return {}
     found = connection.execute("SELECT name, CAST(sum(value) AS BIGINT) FROM figures GROUP BY name ORDER BY name")
     return {name: value or 0 for name, value in found.fetchall()}
 
 
-def _drop(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+def _found(connection: duckdb.DuckDBPyConnection, name: str) -> list[tuple[str, str]]:
+    """The relations of that name, in any case and schema: whether it is a view, and its whole name in SQL."""
     found = connection.execute(
-        "SELECT table_type FROM information_schema.tables WHERE table_name = ?", [name]
+        "SELECT table_type, table_catalog, table_schema, table_name FROM information_schema.tables WHERE lower(table_name) = ?",
+        [name],
     ).fetchall()
-    if found:
-        connection.execute(f"DROP {'VIEW' if found[0][0] == 'VIEW' else 'TABLE'} {duck.identifier(name)}")
+    return [("VIEW" if type_ == "VIEW" else "TABLE", ".".join(map(duck.identifier, parts))) for type_, *parts in found]
+
+
+def _drop(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    for kind, whole_name in _found(connection, name):
+        connection.execute(f"DROP {kind} {whole_name}")
+
+
+def _settings(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """The settings that decide what a value, or a name, is."""
+    query = f"SELECT name, value FROM duckdb_settings() WHERE list_contains({[*_SETTINGS]}, name)"
+    return dict(connection.execute(query).fetchall())
+
+
+def _refuse_settings(connection: duckdb.DuckDBPyConnection, phase: Phase, before: dict[str, str]) -> None:
+    now = _settings(connection)
+    if changed := sorted(name for name in now if now[name] != before[name]):
+        raise DeclarationError(
+            f"phase {phase.id!r}: its script changes the setting {', '.join(changed)}, by which keys and values are compared; "
+            "leave it, and say in the query what is meant (AT TIME ZONE, COLLATE, NULLS FIRST, a schema's name)"
+        )
 
 
 def _canonical(column: str, type_: Type, made: str) -> str:
@@ -180,7 +207,7 @@ def _mark_window(connection: duckdb.DuckDBPyConnection, driver: Source | Derived
         if driver.columns[driver.window] is Type.TEXT:
             column = f"iso_instant({column})"
         where = f"WHERE in_window({column})"
-    query = f"SELECT {KEY} FROM {duck.identifier(driver.id)} {where}"
+    query = f"SELECT {KEY} FROM {as_read(driver)} {where}"
     connection.execute(f"CREATE OR REPLACE TEMP VIEW {_WANTED} AS {query}")
 
 
@@ -194,7 +221,7 @@ def _account(connection: duckdb.DuckDBPyConnection, phase: Phase, driver: Source
         f"SELECT DISTINCT {SOURCE_KEY}, severity, CASE severity WHEN 'skip' THEN code ELSE '' END FROM {_FINDINGS} "
         "WHERE severity IN ('reject', 'keep', 'skip')"
     )
-    total = duck.count(connection, f"SELECT count(*) FROM {duck.identifier(driver.id)}")
+    total = duck.count(connection, f"SELECT count(*) FROM {as_read(driver)}")
     wanted = duck.count(connection, f"SELECT count(*) FROM {_WANTED}")
     none = duck.count(
         connection, f"SELECT count(*) FROM {_WANTED} ANTI JOIN {_FATES} ON {_WANTED}.{KEY} = {_FATES}.{SOURCE_KEY}"
@@ -205,7 +232,7 @@ def _account(connection: duckdb.DuckDBPyConnection, phase: Phase, driver: Source
     )
     strangers = duck.count(
         connection,
-        f"SELECT count(*) FROM {_FATES} ANTI JOIN {duck.identifier(driver.id)} {IS} ON {_FATES}.{SOURCE_KEY} = {IS}.{KEY}",
+        f"SELECT count(*) FROM {_FATES} ANTI JOIN {as_read(driver)} {IS} ON {_FATES}.{SOURCE_KEY} = {IS}.{KEY}",
     )
     fates = connection.execute(
         f"SELECT fate, rule, count(*) FROM {_FATES} SEMI JOIN {_WANTED} ON {_FATES}.{SOURCE_KEY} = {_WANTED}.{KEY} "
@@ -236,7 +263,7 @@ def _publish(
         copy_partitions(connection, made, target.placed_by, run.partitions, folder)
         artifacts += publish_partitions(run.folder, folder, f"should/{output.name}", f"t{partition:03}")
     driver = run.migration.driver(phase)
-    source = strict_json(duck.identifier(driver.id), driver.columns)
+    source = strict_json(as_read(driver), driver.columns)
     wanted = f"{SOURCE_KEY} IN (SELECT {KEY} FROM {_WANTED})"
     queries = {
         "findings": f"SELECT DISTINCT ON (key, severity, code) key, severity, code, message FROM {_FINDINGS} "

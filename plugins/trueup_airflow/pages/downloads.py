@@ -67,7 +67,8 @@ def rejects_csv(asked: Asked) -> Response:
     return _table(
         asked.id,
         "rejects.jsonl",
-        f"read_json({{path}}, format = 'newline_delimited', columns = {columns}, maximum_object_size = {LONGEST})",
+        f"read_json({{path}}, format = 'newline_delimited', columns = {columns}, hive_partitioning = false, "
+        f"maximum_object_size = {LONGEST})",
         ("phase", "table", "key", "code", "message", "row"),
     )
 
@@ -91,7 +92,7 @@ def _table(id: str, name: File, reader: str | None, columns: tuple[str, ...]) ->
         scratch = Path(stack.enter_context(TemporaryDirectory(prefix="trueup-page-")))
         path = local(id, name, scratch)
         made = scratch / "made.csv"
-        source = csv(path) if reader is None else reader.replace("{path}", duck.literal(str(path)))
+        source = csv(path) if reader is None else reader.replace("{path}", duck.path(path))
         shown = ", ".join(f"{_harmless(c)} AS {duck.identifier(c)}" for c in columns)
         with duck.connect(scratch) as connection:
             connection.execute(f"COPY (SELECT {shown} FROM {source}) TO {duck.literal(str(made))} (FORMAT csv, HEADER)")

@@ -112,6 +112,7 @@ def csv(path: Path) -> str:
     """SQL: findings.csv as the engine writes it, every value as text, nothing guessed."""
     columns = ", ".join(f"{duck.literal(c)}: 'VARCHAR'" for c in COLUMNS)
     return (
-        f"read_csv({duck.literal(str(path))}, auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"', "
+        f"read_csv({duck.path(path)}, hive_partitioning = false, auto_detect = false, header = true, delim = ',', "
+        f"quote = '\"', escape = '\"', "
         f"columns = {{{columns}}}, max_line_size = {LONGEST}, buffer_size = {2 * LONGEST}, parallel = false)"
     )
