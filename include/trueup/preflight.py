@@ -58,7 +58,7 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
             log.info("the sources are read as run %s has read them, after this run's window closed", taken[0])
         run.ledger.choose(run.id, options.to_json())
         # the size of a batch is fixed here, once: batches are known by their number, whoever writes them
-        batch_rows = {t.id: run.store_of(t.table).batch_rows for t in run.migration.targets}
+        batch_rows = {t.id: target_checks.batch_rows(run, t, looked[t.id]) for t in run.migration.targets}
         about: dict[str, Any] = {"options": options.to_json(), "targets_present": [*targets], "batch_rows": batch_rows}
         undeclared = {id: found.undeclared for id, found in sources.items()}
         about["expected_rows"] = {id: found.expected_rows for id, found in sources.items()}

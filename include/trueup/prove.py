@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from . import budgets, duck, examples, gate, left_alone, plan_hash, statements, target_checks
+from . import budgets, duck, examples, gate, left_alone, plan_checks, plan_hash, statements, target_checks
 from .casting import in_suites
 from .counts import phase_counts
 from .errors import GateError
@@ -50,6 +50,8 @@ def plan_gate(run: Run) -> dict[str, Any]:
         _export(run)
         examples.write(run)
         counts = gate.evaluate(count_suite, [_count_frame(phases)], gate="counts", key="phase")
+        if wrong := plan_checks.refusals(run):
+            counts = replace(counts, passed=False, errors=[*counts.errors, *wrong])
         if run.undoes is None:
             results = [_suite(run, phase, *each) for phase in run.migration.phases for each in phase.suites]
             whole = gate.evaluate(run.migration.suite, [_count_frame(phases)], gate="whole", key="phase")

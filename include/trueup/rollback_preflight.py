@@ -53,7 +53,7 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
         about = {
             "options": options.to_json(),
             "targets_present": [t.id for t in run.migration.targets],
-            "batch_rows": {t.id: run.store_of(t.table).batch_rows for t in run.migration.targets},
+            "batch_rows": {t.id: target_checks.batch_rows(run, t, looked[t.id]) for t in run.migration.targets},
             "undoes": run.undoes,
             "snapshot_of": None,
             "targets": target_checks.facts(looked),

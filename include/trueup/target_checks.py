@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from .run import Extra, Mode, Run
 from .stores import Description
 
 Facts = dict[str, Any]
+TOGETHER_ROWS = 100_000
+"""How many rows that refer to each other are written in one transaction."""
 TRIGGERS, SETS = "target_has_triggers", "target_sets"
 """Codes of the warnings about what a target does by itself."""
 
@@ -79,6 +82,21 @@ def kept(run: Run, target: Target) -> Facts:
     """What was kept of a target; empty for one that was not there, and for runs of the first release."""
     found: Facts = (run.folder.read_json("run.json").get("targets") or {}).get(target.id) or {}
     return found
+
+
+def batch_rows(run: Run, target: Target, found: Description | None) -> int:
+    """How many rows of a target go into one transaction. Rows of a table that refers to itself go together, as far as
+    memory allows: which of them has to be there first, only all of them together can say."""
+    usual = run.store_of(target.table).batch_rows
+    script = target.table.create_sql
+    if found is not None:
+        refers = any(reference.own for reference in found.references)
+    elif script is not None:
+        name = re.escape(target.table.name.rpartition(".")[2].strip('"'))
+        refers = re.search(rf'REFERENCES\s+(\S+\.)?"?{name}\b', script.read_text(encoding="utf-8"), re.I) is not None
+    else:
+        refers = False
+    return max(usual, TOGETHER_ROWS) if refers else usual
 
 
 def warnings(run: Run, phase: Phase, partition: int) -> list[str]:

@@ -1,0 +1,108 @@
+"""What would go wrong when a plan is applied or taken back stops the plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from include.embedded import postgres
+from include.trueup import target_checks
+from include.trueup.errors import GateError
+from include.trueup.ledger import Ledger
+from include.trueup.model import Migration, Table, Type
+from include.trueup.steps import walk
+from include.trueup.workspace import Workspace
+from tests.engines import run_of
+from tests.small import Database, declare, declare_in_place
+
+STAFF = {"id": Type.INTEGER, "boss": Type.INTEGER}
+NONE = (
+    "CREATE OR REPLACE VIEW findings AS SELECT NULL AS _source, NULL AS key, '' AS severity, '' AS code, '' AS message"
+)
+
+
+@pytest.fixture
+def database(postgres_server: postgres.Server) -> Database:
+    return Database(postgres_server, 4)
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
+def test_a_value_that_could_not_be_put_back_stops_the_plan(
+    database: Database, ledger: Ledger, workspace: Workspace, tmp_path: Path, value: str
+) -> None:
+    database.sql(f"UPDATE people SET amount = '{value}' WHERE id = 'p02'")
+    before = database.sql("SELECT * FROM people ORDER BY id")
+    run = run_of(declare_in_place(tmp_path), ledger, workspace, lambda _: database.store)
+    with pytest.raises(
+        GateError, match=r"irreversible: 1 rows of people.*'p02'.*amount.*put|irreversible: 1 rows of people"
+    ):
+        walk(run)
+    after = database.sql("SELECT * FROM people ORDER BY id")
+    assert [str(row) for row in after] == [str(row) for row in before]
+
+
+def staff(folder: Path) -> Migration:
+    migration = declare(folder)
+    (folder / "rows.sql").write_text(
+        f"CREATE OR REPLACE VIEW rows AS SELECT id, boss, id AS _source FROM people; {NONE} WHERE false"
+    )
+    (source,), (target,) = migration.sources, migration.targets
+    columns = Table(name="staff", connection="c", key=("id",), columns=STAFF)
+    return replace(
+        migration,
+        sources=(replace(source, table=columns, window=None),),
+        targets=(replace(target, table=replace(columns, name="persons")),),
+    )
+
+
+@pytest.fixture
+def circle(database: Database) -> Database:
+    """Rows of which the first and the last but one refer to each other."""
+    boss = "CASE WHEN n = 1 THEN 3999 WHEN n = 3999 THEN 1 END"
+    database.sql(
+        "CREATE TABLE staff (id bigint PRIMARY KEY, boss bigint)",
+        f"INSERT INTO staff SELECT n, {boss} FROM generate_series(1, 4000) n",
+        "CREATE TABLE persons (id bigint PRIMARY KEY, boss bigint CONSTRAINT has_boss REFERENCES persons)",
+    )
+    return database
+
+
+def test_rows_that_refer_to_each_other_are_written_and_taken_back(
+    circle: Database, ledger: Ledger, workspace: Workspace, tmp_path: Path
+) -> None:
+    run = run_of(staff(tmp_path), ledger, workspace, lambda _: circle.store)
+    assert walk(run)["status"] == "passed"
+    same = "SELECT count(*) FROM staff s JOIN persons p USING (id) WHERE s.boss IS NOT DISTINCT FROM p.boss"
+    assert circle.sql(same) == [(4000,)]
+    back = replace(
+        run, id="back", dag_id="small_rollback", undoes=run.id, options=replace(run.options, partitions=None)
+    )
+    assert walk(back)["status"] == "passed"
+    assert circle.sql("SELECT count(*) FROM persons") == [(0,)]
+
+
+def test_too_many_of_them_stop_the_plan_and_are_told_how_to_go_on(
+    circle: Database, ledger: Ledger, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(target_checks, "TOGETHER_ROWS", 2_000)
+    monkeypatch.setattr(circle.store, "batch_rows", 2_000)
+    migration = staff(tmp_path)
+    with pytest.raises(
+        GateError, match=r"2 rows of persons refer by foreign key has_boss.*DROP CONSTRAINT IF EXISTS has_boss"
+    ):
+        walk(run_of(migration, ledger, workspace, lambda _: circle.store))
+    assert circle.sql("SELECT count(*) FROM persons") == [(0,)]
+    (tmp_path / "before.sql").write_text("ALTER TABLE persons DROP CONSTRAINT IF EXISTS has_boss")
+    (tmp_path / "after.sql").write_text(
+        "ALTER TABLE persons ADD CONSTRAINT has_boss FOREIGN KEY (boss) REFERENCES persons"
+    )
+    (target,), (phase,) = migration.targets, migration.phases
+    followed = replace(
+        migration,
+        targets=(replace(target, before=tmp_path / "before.sql"),),
+        phases=(replace(phase, after=(tmp_path / "after.sql",)),),
+    )
+    assert walk(run_of(followed, ledger, workspace, lambda _: circle.store, "run-2"))["status"] == "passed"
+    assert circle.sql("SELECT count(*) FROM persons") == [(4000,)]
