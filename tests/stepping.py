@@ -6,8 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from include.embedded import postgres
 from include.trueup import rollback_preflight
+from include.trueup.errors import StoreUnavailableError
 from include.trueup.ledger import Ledger
 from include.trueup.model import Migration
 from include.trueup.preflight import preflight
@@ -72,3 +75,21 @@ def do(run: Run, first: str | None = None, last: str | None = None) -> None:
         if not skipped(step, run.chosen()) and not (step.id == "approve" and run.options.approval):
             for part in range(parts(step, run.chosen())):
                 carry_out(step, run.chosen(), part)
+
+
+def broken_off(small: Stepped, run: Run, monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
+    """Apply, until the store is gone after so many batches."""
+    store, calls = small.database.store, [0]
+
+    def add(*args: Any) -> Any:
+        calls[0] += 1
+        if calls[0] > batches:
+            raise StoreUnavailableError("gone")
+        return type(store).add(store, *args)
+
+    store.writers = 1
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "add", add)
+        with pytest.raises(StoreUnavailableError):
+            do(run, "apply", "apply")
+    small.fail(run, "copy.apply")

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -36,15 +37,16 @@ PROGRESS_SECONDS = 10
 def create_tables(run: Run) -> dict[str, bool]:
     """Make the targets that are not there yet, and the others ready; whether each was made, by target."""
     made = {}
-    with run.ledger.step(run.id, "create_tables", "0"), run.holding():
+    with run.ledger.step(run.id, "create_tables", "0") as tries:
         approval.check_age(run)
         approval.require(run, "create_tables")
-        for target in run.migration.targets:
-            store = run.store_of(target.table)
-            made[target.id] = store.create(target.table)
-            tables_there.enter_created(run, target)
-            if target.before is not None:
-                store.script(target.before.read_text(encoding="utf-8"))
+        with run.writing("create_tables", "0", tries) as (writing, _):
+            for target in run.migration.targets:
+                store = writing.store_of(target.table)
+                made[target.id] = store.create(target.table)
+                tables_there.enter_created(run, target)
+                if target.before is not None:
+                    store.script(target.before.read_text(encoding="utf-8"))
     return made
 
 
@@ -52,10 +54,12 @@ def finish(run: Run, phase: Phase) -> None:
     """Run what the phase declares to be done once it has passed its gate."""
     if not phase.after:
         return
-    with run.ledger.step(run.id, f"finish/{phase.id}", "0"), run.holding():
+    with run.ledger.step(run.id, f"finish/{phase.id}", "0") as tries:
         approval.require(run, "finish", phase.id)
-        for script in phase.after:
-            run.store_of(run.migration.target(phase.target).table).script(script.read_text(encoding="utf-8"))
+        with run.writing(f"finish/{phase.id}", "0", tries) as (writing, _):
+            for script in phase.after:
+                store = writing.store_of(run.migration.target(phase.target).table)
+                store.script(script.read_text(encoding="utf-8"))
 
 
 def apply(run: Run, phase: Phase, partition: int) -> dict[str, Any]:
@@ -67,21 +71,23 @@ def apply(run: Run, phase: Phase, partition: int) -> dict[str, Any]:
     """
     target = run.migration.target(phase.target)
     store = run.store_of(target.table)
-    with run.ledger.step(run.id, f"apply/{phase.id}", str(partition)), run.holding() as check:
+    step, part = f"apply/{phase.id}", str(partition)
+    with run.ledger.step(run.id, step, part) as tries, ExitStack() as held:
         approval.require(run, "apply", phase.id)
+        writing, fence = held.enter_context(run.writing(step, part, tries))
         done, plan = run.ledger.written(run.id, phase.id, partition), run.ledger.present_plan(run.id)
         pace = Pace(run.options.write_rate and run.options.write_rate / PARALLEL_PARTITIONS)
 
         def write(number: int, rows: int, send: Callable[[], dict[str, Outcome]]) -> int:
             pace.wait(rows)
-            check()
+            fence.check()
             # the phase's own output last: a walk that is tried again looks for that
             for output, outcome in reversed(send().items()):
                 all_rows = outcome.written + len(outcome.conflicts) + len(outcome.refused)
                 run.ledger.wrote(run.id, output, partition, number, all_rows, outcome, plan)
             return rows
 
-        found = batches(run, phase, partition) if phase.also is None else units.batches(run, phase, partition)
+        found = batches(writing, phase, partition) if phase.also is None else units.batches(writing, phase, partition)
         pending = (batch for batch in found if batch[0] not in done)
         _walk(pending, write, store.writers, f"{phase.id}, partition {partition}")
     applied = [run.ledger.applied(run.id, o.name, partition).get(o.name, {}) for o in phase.outputs]

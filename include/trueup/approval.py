@@ -20,6 +20,8 @@ def ask(run: Run) -> dict[str, Any]:
     with run.ledger.step(run.id, "approve", "0"):
         sha256 = gated(run)
         run.ledger.asked(run.id, sha256)
+        made = (run.ledger.run(run.id) or {})["planned_at"]
+        run.ledger.leases.wait(run.id, made + timedelta(hours=run.options.plan_max_age))
         return dict(run.folder.read_json("plan.json"))
 
 

@@ -61,7 +61,11 @@ class StoreRejectedError(TerminalError):
 
 
 class TargetHeldError(TerminalError):
-    """Another run is writing to the same target."""
+    """Another run is writing to the same target, or waits to. `held_by`: its id, where it is known."""
+
+    def __init__(self, message: str, held_by: str | None = None) -> None:
+        super().__init__(message)
+        self.held_by = held_by
 
 
 class StatusError(TerminalError):

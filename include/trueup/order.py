@@ -11,7 +11,7 @@ from typing import Any
 from .earlier import begun_to_write
 from .errors import ApprovalError, ArtifactError, StatusError
 from .ledger import Status, refuse_other
-from .run import Run
+from .run import Mode, Run
 from .steps import Step, parts, rollback_steps, skipped, steps
 
 _READS = ("snapshot", "look_ups", "transform", "plan")
@@ -34,7 +34,8 @@ def enter(run: Run, step: Step) -> None:
         raise StatusError(
             f"run {run.id} has begun to write its plan, so the step {step.id!r} is not done again under it; {_AFRESH}"
         )
-    if found["status"] == Status.FAILED:
+    # in mode apply, it has to take its leases again first (`Leases.enter`)
+    if found["status"] == Status.FAILED and run.options.mode is not Mode.APPLY:
         run.ledger.move(run.id, Status.RUNNING, f"the task {step.id} was cleared")
 
 

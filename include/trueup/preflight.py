@@ -44,7 +44,7 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
     )
     with run.ledger.step(run.id, "preflight", "0"):
         if run.options.mode is Mode.APPLY:
-            run.ledger.hold(run.id, [run.identity(t) for t in run.migration.targets], holder=run.holder)
+            run.ledger.leases.take(run.id, run.held_targets, run.holder)
         sources = {source.id: look_at_source(run, source) for source in run.migration.sources}
         looked = {target.id: look_at_target(run, target) for target in run.migration.targets}
         targets = {id: found for id, found in looked.items() if found is not None}

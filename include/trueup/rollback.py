@@ -186,12 +186,13 @@ def _findings(run: Run, phase: Phase, output: Output) -> str:
 
 def prepare(run: Run) -> None:
     """Make the targets ready to hold what they held before (`Target.undo`). Raises `ApprovalError`."""
-    with run.ledger.step(run.id, "prepare", "0"), run.holding():
+    with run.ledger.step(run.id, "prepare", "0") as tries:
         approval.check_age(run)
         approval.require(run, "prepare")
-        for target in run.migration.targets:
-            if target.undo is not None:
-                run.store_of(target.table).script(target.undo.read_text(encoding="utf-8"))
+        with run.writing("prepare", "0", tries) as (writing, _):
+            for target in run.migration.targets:
+                if target.undo is not None:
+                    writing.store_of(target.table).script(target.undo.read_text(encoding="utf-8"))
 
 
 def settle(run: Run) -> None:

@@ -42,7 +42,7 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
         found = _refuse(run, found)
         run = replace(run, undoes=found["run_id"])
         if run.options.mode is Mode.APPLY:
-            run.ledger.hold(run.id, [run.identity(t) for t in run.migration.targets], holder=run.holder)
+            run.ledger.leases.take(run.id, run.held_targets, run.holder)
         _check_over(run)
         _check_plan(run, found)
         looked = {target.id: _look_at(run, target) for target in run.migration.targets}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -17,9 +17,9 @@ import duckdb
 from . import duck
 from .errors import ArtifactError, OptionsError
 from .holding import holding
-from .ledger import Ledger
+from .ledger import Ledger, Part
 from .model import Migration, Phase, Source, Table, Target
-from .stores import Store
+from .stores import Fence, Store
 from .workspace import RunFolder, Workspace
 
 MAX_PARTS = 256
@@ -250,6 +250,22 @@ class Run:
         """A connection to DuckDB for a step: to the database that steps share, else to one that spills to `scratch`."""
         return duck.connect(scratch) if self.database is None else duck.connect_to(self.database)
 
-    def holding(self) -> AbstractContextManager[Callable[[], None]]:
-        """Hold every target while the block runs (`holding.holding`)."""
-        return holding(self.ledger, self.id, [self.identity(t) for t in self.migration.targets], self.holder)
+    def holding(self) -> AbstractContextManager[Fence]:
+        """Keep the run's place on every target while the block runs (`holding.holding`)."""
+        return holding(self.ledger, self.id, self.held_targets, self.holder)
+
+    @property
+    def held_targets(self) -> list[str]:
+        """What the run's leases are on."""
+        return [self.identity(target) for target in self.migration.targets]
+
+    @contextmanager
+    def writing(self, step: str, part: str, tries: int) -> Iterator[tuple[Run, Fence]]:
+        """Have the right to write to every target while the block runs, as this try of a part of a step: the run, whose
+        stores ask for it before each request, and the fence that they ask. Raises `TargetHeldError` or `StatusError` where
+        the run may not write now."""
+        this = Part(step=step, part=part, tries=tries)
+        with holding(self.ledger, self.id, self.held_targets, self.holder, right=True, part=this) as fence:
+            stores = {target.table.connection for target in self.migration.targets}
+            fenced = {connection: self.store(connection).fenced(fence) for connection in stores}
+            yield replace(self, store=lambda connection: fenced.get(connection) or self.store(connection)), fence

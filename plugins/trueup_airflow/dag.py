@@ -157,7 +157,7 @@ def _build(
             context = get_current_context()
             run = current(first=True)
             try:
-                chosen = begin(run, triggered_by(context))
+                chosen = _begun(begin, run, context)
             except TargetHeldError as held:
                 if context["dag_run"].run_type != "backfill":
                     raise
@@ -190,6 +190,34 @@ def _build(
         last >> report >> verdict
 
     return build()
+
+
+def _begun(begin: Preflight, run: Run, context: Any) -> Options:
+    """The preflight; once more where what was in its way is over."""
+    try:
+        return begin(run, triggered_by(context))
+    except TargetHeldError as held:
+        if not _gave_up(run, held, context):
+            raise
+        return begin(run, triggered_by(context))
+
+
+def _gave_up(run: Run, held: TargetHeldError, context: Any) -> bool:
+    """Whether the run that holds a target waits for nobody any more: somebody ended it in Airflow, where no task of it is
+    left to say so. Its place is given up then."""
+    found = run.ledger.run(held.held_by) if held.held_by else None
+    if found is None or found["airflow_run_id"] is None:
+        return False
+    states = {"dag_id": found["dag_id"], "run_id": found["airflow_run_id"]}
+    try:
+        state = str(context["ti"].get_dagrun_state(**states))
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is not known that the run is over
+        log.info("whether Airflow's run %s of %s goes on is not known: %s", states["run_id"], states["dag_id"], error)
+        return False
+    if state not in ("success", "failed"):
+        return False
+    run.ledger.leases.give_up(found["run_id"], f"Airflow's run is over ({state}), and run {run.id} needs its target")
+    return True
 
 
 def _report(run: Run, failed: Sequence[str]) -> dict[str, Any]:

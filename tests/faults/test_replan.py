@@ -10,33 +10,14 @@ import pytest
 from include.embedded import postgres
 from include.trueup.errors import StatusError, StoreUnavailableError
 from include.trueup.ledger import Ledger
-from include.trueup.run import Run
 from include.trueup.steps import walk
 from include.trueup.workspace import Workspace
-from tests.stepping import Stepped, do
+from tests.stepping import Stepped, broken_off, do
 
 
 @pytest.fixture
 def small(postgres_server: postgres.Server, ledger: Ledger, workspace: Workspace, tmp_path: Path) -> Stepped:
     return Stepped(postgres_server, ledger, workspace, tmp_path, people=8)
-
-
-def broken_off(small: Stepped, run: Run, monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
-    """Apply, until the store is gone after so many batches."""
-    store, calls = small.database.store, [0]
-
-    def add(*args: Any) -> Any:
-        calls[0] += 1
-        if calls[0] > batches:
-            raise StoreUnavailableError("gone")
-        return type(store).add(store, *args)
-
-    store.writers = 1
-    with monkeypatch.context() as patch:
-        patch.setattr(store, "add", add)
-        with pytest.raises(StoreUnavailableError):
-            do(run, "apply", "apply")
-    small.fail(run, "copy.apply")
 
 
 def test_conflicts_of_the_first_plan_are_no_conflicts_of_the_second(small: Stepped) -> None:

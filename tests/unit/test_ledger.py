@@ -15,9 +15,9 @@ import sqlalchemy as sa
 
 from include.embedded import postgres
 from include.trueup.errors import StatusError, StoreUnavailableError, TargetHeldError
-from include.trueup.ledger import HOLD_SECONDS, Ledger, Status, this_process
+from include.trueup.ledger import LEASE_SECONDS, Ledger, Status, this_process
 from include.trueup.ledger.status import TRANSITIONS
-from include.trueup.ledger.tables import holds
+from include.trueup.ledger.tables import leases
 from include.trueup.stores import Conflict, Outcome
 from tests.postgres_tables import new_database
 
@@ -110,39 +110,39 @@ def test_a_batch_counts_once_however_often_it_is_entered(ledger: Ledger) -> None
 def test_the_second_run_is_refused_and_told_who_holds_the_target(ledger: Ledger) -> None:
     begin(ledger, "first")
     begin(ledger, "second")
-    ledger.hold("first", ["a", "b"])
+    ledger.leases.take("first", ["a", "b"])
     with pytest.raises(
         TargetHeldError, match=r"run first holds b since .* run second wrote nothing.*expire \(in \d+ s"
     ):
-        ledger.hold("second", ["b", "c"])
-    ledger.hold("first", ["a"])
-    ledger.hold("second", ["c"])
-    ledger.release("first")
-    ledger.hold("second", ["a", "b"])
+        ledger.leases.take("second", ["b", "c"])
+    ledger.leases.take("first", ["a"])
+    ledger.leases.take("second", ["c"])
+    ledger.leases.release("first")
+    ledger.leases.take("second", ["a", "b"])
 
 
 def _expire(ledger: Ledger) -> None:
     with ledger._engine.begin() as connection:
-        connection.execute(holds.update().values(expires_at=datetime.now(UTC) - timedelta(seconds=1)))
+        connection.execute(leases.update().values(expires_at=datetime.now(UTC) - timedelta(seconds=1)))
 
 
 def test_an_expired_hold_is_taken_over_and_its_run_interrupted(ledger: Ledger) -> None:
     begin(ledger, "first")
     begin(ledger, "second")
-    ledger.hold("first", ["a"])
+    ledger.leases.take("first", ["a"])
     _expire(ledger)
-    ledger.hold("second", ["a"])
+    ledger.leases.take("second", ["a"])
     assert (ledger.run("first") or {})["status"] == Status.INTERRUPTED
     with pytest.raises(TargetHeldError, match="run second holds a"):
-        ledger.hold("first", ["a"])
+        ledger.leases.take("first", ["a"])
 
 
 def test_a_hold_lasts_hold_seconds(ledger: Ledger) -> None:
     begin(ledger, "r")
-    ledger.hold("r", ["a"])
+    ledger.leases.take("r", ["a"])
     with ledger._engine.begin() as connection:
-        left = connection.execute(sa.select(holds.c.expires_at - sa.func.clock_timestamp())).scalar_one()
-    assert HOLD_SECONDS - 5 < left.total_seconds() <= HOLD_SECONDS
+        left = connection.execute(sa.select(leases.c.expires_at - sa.func.clock_timestamp())).scalar_one()
+    assert LEASE_SECONDS - 5 < left.total_seconds() <= LEASE_SECONDS
 
 
 def test_the_hold_of_a_run_whose_process_was_killed_is_free_at_once(ledger: Ledger) -> None:
@@ -152,28 +152,28 @@ def test_the_hold_of_a_run_whose_process_was_killed_is_free_at_once(ledger: Ledg
     me = this_process()
     host = me.rsplit("/", 2)[0]
     holder = f"{host}/{child.pid}/{psutil.Process(child.pid).create_time():.2f}"
-    ledger.hold("first", ["a"], holder=holder)
+    ledger.leases.take("first", ["a"], holder=holder)
     with pytest.raises(TargetHeldError):
-        ledger.hold("second", ["a"])
+        ledger.leases.take("second", ["a"])
     child.kill()
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # a zombie: dead, though its parent has not looked yet
-    ledger.hold("second", ["a"])
+    ledger.leases.take("second", ["a"])
     child.wait()
-    ledger.hold("second", ["a"])
+    ledger.leases.take("second", ["a"])
 
 
 def test_a_hold_by_a_process_of_another_machine_is_respected(ledger: Ledger) -> None:
     begin(ledger, "first")
     begin(ledger, "second")
-    ledger.hold("first", ["a"], holder="elsewhere/1/1.00")
+    ledger.leases.take("first", ["a"], holder="elsewhere/1/1.00")
     with pytest.raises(TargetHeldError):
-        ledger.hold("second", ["a"])
+        ledger.leases.take("second", ["a"])
 
 
 def _race(uri: str, run_id: str, start: object, won: object) -> None:
     start.wait()  # type: ignore[attr-defined]
     try:
-        Ledger(uri).hold(run_id, ["a", "b"])
+        Ledger(uri).leases.take(run_id, ["a", "b"])
         won.put(run_id)  # type: ignore[attr-defined]
     except TargetHeldError:
         won.put(None)  # type: ignore[attr-defined]

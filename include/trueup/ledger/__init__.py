@@ -1,28 +1,27 @@
-"""The ledger: what happened, in PostgreSQL. Runs, their status, steps, written batches, and holds on targets."""
+"""The ledger: what happened, in PostgreSQL. Runs, their status, steps, written batches, and leases on targets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from ..errors import StatusError, StoreRejectedError, StoreUnavailableError, TargetHeldError
+from ..errors import StatusError, StoreRejectedError, StoreUnavailableError
 from .batches import Batches, Planned
 from .decisions import Approvals, Switches
-from .holders import is_dead, refusal, this_process
+from .holders import this_process
+from .leases import LEASE_SECONDS, Leases, Part
 from .status import TRANSITIONS, Status, SwitchState
 from .steps import Steps
-from .tables import SCHEMA, holds, metadata, plans, runs, transitions
+from .tables import SCHEMA, metadata, plans, runs, transitions
 
-__all__ = ["HOLD_SECONDS", "Ledger", "Planned", "Status", "SwitchState", "refuse_other", "this_process"]
+__all__ = ["LEASE_SECONDS", "Ledger", "Part", "Planned", "Status", "SwitchState", "refuse_other", "this_process"]
 
-HOLD_SECONDS = 60
-"""A hold that nobody renews for this long has expired."""
 _UPGRADE_LOCK = 7_416_830_201
 
 
@@ -37,6 +36,7 @@ class Ledger(Steps, Batches):
         self._engine = sa.create_engine(url, pool_size=4, pool_pre_ping=True, pool_recycle=300)
         self.approvals = Approvals(self._begin)
         self.switches = Switches(self._begin)
+        self.leases = Leases(self._begin, self._move)
         self._ensured = False
 
     @contextmanager
@@ -144,7 +144,9 @@ class Ledger(Steps, Batches):
         if status is not Status.ROLLED_BACK:  # that is another run's doing, long after this one ended
             values["ended_at"] = None if status is Status.RUNNING else sa.func.clock_timestamp()
         connection.execute(runs.update().where(runs.c.run_id == run_id).values(**values))
-        connection.execute(transitions.insert().values(run_id=run_id, from_status=was, to_status=status, reason=reason))
+        if was != status:
+            values = {"from_status": was, "to_status": status, "reason": reason}
+            connection.execute(transitions.insert().values(run_id=run_id, **values))
 
     def run(self, run_id: str) -> dict[str, Any] | None:
         """The run's row, or None."""
@@ -200,38 +202,6 @@ class Ledger(Steps, Batches):
         """Note the hash of the plan that a person is being asked about."""
         with self._begin() as connection:
             connection.execute(runs.update().where(runs.c.run_id == run_id).values(asked_sha256=sha256))
-
-    # ── holds ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def hold(self, run_id: str, targets: Sequence[str], *, holder: str | None = None) -> None:
-        """Take or renew the run's hold on its targets, all or none.
-
-        `holder` names the process that is the whole run, if there is one (`this_process`): a hold whose process has
-        died on this machine is free at once; any other is free after `HOLD_SECONDS` without renewal. Raises
-        `TargetHeldError`, saying which run holds what and until when.
-        """
-        with self._begin() as connection:
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK + 1})
-            now = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
-            query = sa.select(holds).where(holds.c.target.in_(list(targets)), holds.c.run_id != run_id)
-            for other in connection.execute(query).mappings().all():
-                if other["expires_at"] > now and not is_dead(other["holder"]):
-                    raise TargetHeldError(refusal(run_id, dict(other), now))
-                status = connection.execute(sa.select(runs.c.status).where(runs.c.run_id == other["run_id"])).scalar()
-                if status == Status.RUNNING:
-                    self._move(
-                        connection, other["run_id"], Status.INTERRUPTED, f"run {run_id} took over its expired hold"
-                    )
-                connection.execute(holds.delete().where(holds.c.target == other["target"]))
-            for target in targets:
-                values = {"run_id": run_id, "holder": holder, "expires_at": now + timedelta(seconds=HOLD_SECONDS)}
-                new = insert(holds).values(target=target, **values)
-                connection.execute(new.on_conflict_do_update(index_elements=["target"], set_=values))
-
-    def release(self, run_id: str) -> None:
-        """Give up every hold of the run."""
-        with self._begin() as connection:
-            connection.execute(holds.delete().where(holds.c.run_id == run_id))
 
 
 def refuse_other(row: Mapping[str, Any], dag_id: str, airflow_run_id: str | None) -> None:

@@ -2,34 +2,61 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import socket
 from datetime import datetime
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import psutil
 
 
-def refusal(run_id: str, hold: dict[str, Any], now: datetime) -> str:
-    """What the run is told where another's `hold` (its row) is in its way."""
-    seconds = int((hold["expires_at"] - now).total_seconds()) + 1
+def refusal(run_id: str, lease: dict[str, Any], now: datetime) -> str:
+    """What the run is told where another's `lease` (its row) is in its way."""
+    seconds = int((lease["expires_at"] - now).total_seconds()) + 1
+    held = f"run {lease['run_id']} holds {lease['target']} since {lease['taken_at']:%Y-%m-%d %H:%M:%S %Z}"
+    if lease["waits"]:
+        return (
+            f"{held}, and waits for a person to approve its plan, at the latest until {lease['expires_at']:%Y-%m-%d %H:%M %Z}, "
+            f"so run {run_id} wrote nothing; approve or reject that plan, or end that run, then trigger this DAG again"
+        )
     return (
-        f"run {hold['run_id']} holds {hold['target']} since {hold['since']:%Y-%m-%d %H:%M:%S %Z}, so run {run_id} wrote nothing; "
-        f"wait for it to end, or, if it is dead, for its hold to expire (in {seconds} s unless it renews it)"
+        f"{held}, so run {run_id} wrote nothing; "
+        f"wait for it to end, or, if it is dead, for its hold to expire (in {max(seconds, 0)} s unless it renews it)"
     )
+
+
+@cache
+def _machine() -> str:
+    """A name of this machine since it was started, and of what may see the same processes: other containers of one host,
+    and clones of one image, have others."""
+    said = [socket.gethostname()]
+    for file in ("/etc/machine-id", "/proc/sys/kernel/random/boot_id"):
+        try:
+            said.append(Path(file).read_text(encoding="ascii").strip())
+        except OSError:
+            said.append(f"{psutil.boot_time():.0f}")
+    try:
+        said.append(os.readlink("/proc/self/ns/pid"))
+    except OSError:
+        said.append("")
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()[:32]
 
 
 def this_process() -> str:
     """A name of this process that no other process on any machine has or will have."""
     me = psutil.Process()
-    return f"{socket.gethostname()}/{me.pid}/{me.create_time():.2f}"
+    return f"{_machine()}/{me.pid}/{me.create_time():.2f}"
 
 
 def is_dead(holder: str | None) -> bool:
-    """Whether the process is known to have ended. A process of another machine is not known to."""
+    """Whether the process is known to have ended. A process of another machine or container is not known to."""
     if holder is None:
         return False
-    host, pid, created = holder.rsplit("/", 2)
-    if host != socket.gethostname():
+    machine, pid, created = holder.rsplit("/", 2)
+    if machine != _machine():
         return False
     try:
         process = psutil.Process(int(pid))

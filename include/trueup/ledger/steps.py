@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from .holders import is_dead, this_process
+from .leases import LEASE_SECONDS
 from .tables import runs, steps
+
+log = logging.getLogger(__name__)
+WRITING = ("apply", "create_tables", "prepare", "finish/")
+"""What the names of the steps begin with that write."""
 
 
 class Steps:
@@ -23,19 +32,27 @@ class Steps:
         """Note when a part of a step starts and ends, and the error that it ends with; gives the number of the try, which
         is higher at every try. What an older try ends with is not noted once a newer one has begun."""
         key = {"run_id": run_id, "step": step, "part": part}
-        of_run = {name: _of_run(run_id, name) for name in ("attempt", "plan_sha256")}
+        of_run: dict[str, Any] = {name: _of_run(run_id, name) for name in ("attempt", "plan_sha256")}
         with self._begin() as connection:
+            of_run["holder"] = this_process()
             new = insert(steps).values(**key, **of_run)
             again = {
                 **{name: new.excluded[name] for name in of_run},
                 "tries": steps.c.tries + 1,
                 "started_at": sa.func.clock_timestamp(),
                 "ended_at": None,
+                "renewed_at": None,
                 "error": None,
                 "error_class": None,
             }
             begun = new.on_conflict_do_update(index_elements=list(key), set_=again).returning(steps.c.tries)
+            query = sa.select(steps.c.holder, steps.c.ended_at, steps.c.renewed_at, steps.c.started_at)
+            older = connection.execute(
+                query.where(*(steps.c[k] == v for k, v in key.items())).with_for_update()
+            ).first()
             number: int = connection.execute(begun).scalar_one()
+        if older is not None and older.ended_at is None and step.startswith(WRITING):
+            self._outlive(older.holder, older.renewed_at or older.started_at)
         this = sa.and_(steps.c.tries == number, *(steps.c[k] == v for k, v in key.items()))
         end: dict[str, Any] = {"ended_at": sa.func.clock_timestamp()}
         try:
@@ -47,8 +64,20 @@ class Steps:
             raise
         with self._begin() as connection:
             # a plan's gate is of the plan that it has just entered
-            plan = {"plan_sha256": of_run["plan_sha256"]} if step == "plan_gate" else {}
+            plan = {"plan_sha256": _of_run(run_id, "plan_sha256")} if step == "plan_gate" else {}
             connection.execute(steps.update().where(this).values(**end, **plan))
+
+    def _outlive(self, holder: str | None, renewed_at: datetime) -> None:
+        """Wait until an older try of a part that writes, of which it is not known that it has ended, has no right to write
+        any more: its process is dead, or its lease is over."""
+        while not is_dead(holder):
+            with self._begin() as connection:
+                now = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+            left = LEASE_SECONDS - (now - renewed_at).total_seconds()
+            if left <= 0:
+                return
+            log.info("an older try of this task may still be writing; it is waited for, %.0f s at the most", left)
+            time.sleep(min(left, 1.0))
 
     def steps(self, run_id: str, *, ever: bool = False) -> list[dict[str, Any]]:
         """Every part of every step since the run last began, in the order they started; `ever`: also parts that were done

@@ -64,6 +64,9 @@ steps = sa.Table(
     sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
     # the plan that the run had when this part was last begun; null: it had none yet
     sa.Column("plan_sha256", sa.Text),
+    # the process that was doing it, and when it last said so (parts that write)
+    sa.Column("holder", sa.Text),
+    sa.Column("renewed_at", sa.DateTime(timezone=True)),
     sa.Column("tries", sa.Integer, nullable=False, server_default="1"),
     sa.Column("started_at", sa.DateTime(timezone=True), nullable=False, server_default=_now),
     sa.Column("ended_at", sa.DateTime(timezone=True)),
@@ -89,14 +92,24 @@ batches = sa.Table(
     sa.Column("at", sa.DateTime(timezone=True), nullable=False, server_default=_now),
 )
 
-holds = sa.Table(
-    "holds",
+leases = sa.Table(
+    "leases",
     metadata,
-    sa.Column("target", sa.Text, primary_key=True),
+    sa.Column("epoch", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("target", sa.Text, nullable=False),
     sa.Column("run_id", sa.ForeignKey(runs.c.run_id), nullable=False),
     sa.Column("holder", sa.Text),
-    sa.Column("since", sa.DateTime(timezone=True), nullable=False, server_default=_now),
+    # for a person
+    sa.Column("waits", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("taken_at", sa.DateTime(timezone=True), nullable=False, server_default=_now),
+    # when it first might write; null: it has its place only
+    sa.Column("right_at", sa.DateTime(timezone=True)),
     sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+    # null: it is the target's present one
+    sa.Column("ended_at", sa.DateTime(timezone=True)),
+    sa.Column("ended_by", sa.Text),
+    sa.Index("leases_one_a_target", "target", unique=True, postgresql_where=sa.text("ended_at IS NULL")),
+    sa.Index("leases_of_a_run", "run_id"),
 )
 
 approvals = sa.Table(

@@ -75,7 +75,7 @@ def settled(run: Reported) -> dict[str, Any] | None:
         return None
     if (written.get("plan") or {}).get("sha256") != entered["plan_sha256"]:
         return None
-    run.ledger.release(run.id)
+    run.ledger.leases.release(run.id)
     return dict(written["verdict"])
 
 
@@ -89,7 +89,7 @@ def publish(run: Reported, facts: dict[str, Any]) -> dict[str, Any]:
     run.folder.write("report.md", render.markdown(facts))
     run.folder.write("report.json", json.dumps(facts, indent=1, default=str))  # last: `settled` looks for it
     if entered:
-        run.ledger.release(run.id)
+        run.ledger.leases.release(run.id)
     return dict(facts["verdict"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 
 from ..errors import GateError, StoreRejectedError, TrueupError
 from ..holding import holding
+from ..ledger import Part
 from . import describe, gates
 from .history import Step
 from .preflight import heads_of, targets, where
@@ -26,7 +28,10 @@ def apply(run: SchemaRun) -> dict[str, int]:
     Raises `GateError`, `TargetHeldError`, `StoreUnavailableError` (a lock that is not free, say) and `StoreRejectedError`;
     each says which database is where."""
     done = dict.fromkeys(run.histories, 0)
-    with run.ledger.step(run.id, "apply", "0"), holding(run.ledger, run.id, targets(run), run.holder) as check:
+    with ExitStack() as held:
+        tries = held.enter_context(run.ledger.step(run.id, "apply", "0"))
+        this = Part(step="apply", part="0", tries=tries)
+        fence = held.enter_context(holding(run.ledger, run.id, targets(run), run.holder, right=True, part=this))
         try:
             first: gates.Looked | None = _looked(run, START)
             for hop in run.start["hops"]:
@@ -36,7 +41,7 @@ def apply(run: SchemaRun) -> dict[str, int]:
                 before = _looked(run, f"schema/before-phase-{hop}.json", first)
                 for database in run.histories:
                     with run.ledger.step(run.id, f"apply/{hop}", database):
-                        done[database] += _to_phase(run, database, hop, check)
+                        done[database] += _to_phase(run, database, hop, fence.check)
                 _gate(run, hop, before)
                 first = None
         except TrueupError as error:

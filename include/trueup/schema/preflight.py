@@ -33,7 +33,7 @@ def preflight(run: SchemaRun, triggered_by: str | None = None) -> list[str]:
                 f"target_phase is {target}; the phases of {run.migration.id} are 0 to {run.migration.last_phase}"
             )
         if run.options.mode is Mode.APPLY:
-            run.ledger.hold(run.id, targets(run), holder=run.holder)
+            run.ledger.leases.take(run.id, targets(run), run.holder)
         heads = {database: heads_of(run, database) for database in run.histories}
         phase = phase_of(run, heads)
         if phase is None and not run.options.realign:

@@ -7,7 +7,7 @@ column of them is equal, so that comparing is a matter of DuckDB, not of the sto
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -168,6 +168,18 @@ REFUSED_ELSEWHERE = "a row that is written in one transaction with it was refuse
 """Reason of a refusal: the row itself could have been written."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Fence:
+    """The right to write, of one part of a step, at one of its tries. `check` raises once it is lost, or may be: it is asked
+    before each request that writes. `epochs`: by target (`Store.identity`), the number of the lease that it is by, higher
+    at every taking; `part` names the part, and `tries` is higher at every try of it."""
+
+    check: Callable[[], None]
+    epochs: Mapping[str, int]
+    part: str
+    tries: int
+
+
 class Store(Protocol):
     """One connection's tables. Instances are safe to use from several threads at once.
 
@@ -187,6 +199,10 @@ class Store(Protocol):
     def reading(self) -> AbstractContextManager[Store]:
         """The store to read with. Where the store can (`one_state`), all tables that are read with it in the block,
         by several threads too, are in the state that they had at the beginning of the block."""
+
+    def fenced(self, fence: Fence) -> Store:
+        """The same store, whose requests ask the fence first; what was begun by an older lease or try is ended, where the
+        store can do that. Raises `TargetHeldError` where it could and may not."""
 
     def identity(self, table: Table) -> str:
         """A name of the table that is the same from every worker and free of secrets: what a hold is taken on."""

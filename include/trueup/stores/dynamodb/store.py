@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -17,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ...errors import StoreRejectedError
 from ...model import Table
-from .. import Advanced, Conflict, Description, Outcome, Refused, Share, key_text
+from .. import Advanced, Conflict, Description, Fence, Outcome, Refused, Share, key_text
 from . import limits, tables
 from .items import Item, Layout, canonical_item, canonical_text, without_nulls
 from .pages import Pages
@@ -49,6 +50,16 @@ class DynamoDBStore:
         """The boto3 client that the store was made with."""
         self._wire = Wire(client)
         self._writer = Writer(self._wire, connections=self._wire.connections)
+
+    def fenced(self, fence: Fence) -> DynamoDBStore:
+        """The same store, that asks the fence before each request. DynamoDB knows no sessions that could be ended: what one
+        request may do that is under way, or stopped between the question and the sending, is not held up."""
+        same = copy(self)
+        same._wire = copy(self._wire)
+        same._wire.check = fence.check
+        same._writer = copy(self._writer)
+        same._writer.wire = same._wire
+        return same
 
     def identity(self, table: Table) -> str:
         """Endpoint, region and name of the table."""

@@ -27,6 +27,8 @@ Name = tuple[str, str]
 def _session(address: Address, *, doing: str) -> Iterator[psycopg.Connection]:
     """A connection without a transaction: for what PostgreSQL does in none. The settings are those of the session."""
     try:
+        if address.fence is not None:
+            address.fence.check()
         with psycopg.connect(address.conninfo, autocommit=True, cursor_factory=psycopg.RawCursor) as connection:
             for name, text in {**SETTINGS, **_ALONE}.items():
                 connection.execute("SELECT set_config($1, $2, false)", [name, text])

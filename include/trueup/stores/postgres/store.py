@@ -14,8 +14,8 @@ import pyarrow as pa
 from ...errors import StoreRejectedError
 from ...model import Table, Type
 from ...names import ROW_ID
-from .. import Advanced, Description, Outcome, Share
-from . import catalog, creating, reading, sequences, together, writing
+from .. import Advanced, Description, Fence, Outcome, Share
+from . import catalog, creating, fencing, reading, sequences, together, writing
 from .effects import effects_of
 from .failures import translated
 from .session import Address, held_snapshot, script_session, session
@@ -52,6 +52,14 @@ class PostgresStore:
     ) -> None:
         self._address = Address.of(uri, lock_timeout=lock_timeout, patience=patience)
         self._snapshot = snapshot
+
+    def fenced(self, fence: Fence) -> PostgresStore:
+        """The same store, whose transactions hold locks by which a newer lease or try ends them, and ask the fence when
+        they have these and before they commit. Sessions of older leases and tries are ended now."""
+        fencing.end_older(self._address, fence)
+        same = copy(self)
+        same._address = replace(self._address, fence=fence)
+        return same
 
     def identity(self, table: Table) -> str:
         """`postgres://host:port/database/schema.table` (host: a folder for a Unix socket), without user or password."""

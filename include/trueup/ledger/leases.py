@@ -1,0 +1,194 @@
+"""Leases on targets: which run has its place there, and which the right to write.
+
+A run takes its *place* at its preflight, and the *right* with its first step that writes. Each taking has an *epoch* of its
+own, higher than all before it, and what a run writes it writes under the epochs that it had when the step began: once
+another run has taken a target, or this one has begun again, these are over and are never taken again unseen.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..errors import StatusError, TargetHeldError
+from .holders import is_dead, refusal
+from .status import Status
+from .tables import leases, runs, steps
+
+LEASE_SECONDS = float(os.environ.get("TRUEUP_LEASE_SECONDS") or 60)
+"""A lease that nobody renews for this long has expired."""
+_LOCK = 7_416_830_202
+Begin = Callable[[], AbstractContextManager[sa.Connection]]
+Move = Callable[[sa.Connection, str, Status, str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A part of a step, at one of its tries."""
+
+    step: str
+    part: str
+    tries: int
+
+
+class Leases:
+    """The part of the ledger that has the leases. `move` changes a run's status in an open transaction."""
+
+    def __init__(self, begin: Begin, move: Move) -> None:
+        self._begin = begin
+        self._move = move
+
+    def take(self, run_id: str, targets: Sequence[str], holder: str | None = None) -> dict[str, int]:
+        """Take the run's place on its targets, all or none; the epochs, by target. A run that has it takes it anew.
+
+        `holder` names the process that is the whole run, if there is one (`this_process`): a lease whose process has died
+        on this machine is free at once; any other is free after `LEASE_SECONDS` without renewal. Raises `TargetHeldError`,
+        saying which run holds what and until when.
+        """
+        with self._begin() as connection:
+            now = _lock(connection)
+            for row in _current(connection, targets):
+                if row["run_id"] != run_id:
+                    self._take_from(connection, run_id, row, now)
+                _end(connection, row["epoch"], run_id)
+            return {target: _new(connection, run_id, target, holder, now) for target in targets}
+
+    def _take_from(self, connection: sa.Connection, run_id: str, other: Mapping[str, Any], now: datetime) -> None:
+        if other["expires_at"] > now and not is_dead(other["holder"]):
+            raise TargetHeldError(refusal(run_id, dict(other), now), held_by=other["run_id"])
+        if _status(connection, other["run_id"]) == Status.RUNNING:
+            reason = f"run {run_id} took over its expired hold"
+            self._move(connection, other["run_id"], Status.INTERRUPTED, reason)
+
+    def enter(
+        self, run_id: str, targets: Sequence[str], holder: str | None = None, *, right: bool = False
+    ) -> dict[str, int]:
+        """The epochs under which a step of the run does its work, by target, renewed; `right`: it means to write.
+
+        A run that failed has given up its leases; it takes them again here, and is running, if it finds nothing newer.
+        Raises `StatusError` for a run that has ended, or where another run has written to a target since this one took its
+        place; `TargetHeldError` where one has its place there.
+        """
+        with self._begin() as connection:
+            now = _lock(connection)
+            status = _status(connection, run_id)
+            if status not in (Status.RUNNING, Status.FAILED):
+                raise StatusError(_ended(run_id, status))
+            mine: dict[str, int] = {}
+            for row in _current(connection, targets):
+                if row["run_id"] != run_id:
+                    if _status(connection, row["run_id"]) == Status.RUNNING:
+                        raise TargetHeldError(refusal(run_id, dict(row), now), held_by=row["run_id"])
+                    _end(connection, row["epoch"], run_id)
+                else:
+                    mine[row["target"]] = row["epoch"]
+            for target in targets:
+                if target not in mine:
+                    _refuse_newer(connection, run_id, target)
+                    mine[target] = _new(connection, run_id, target, holder, now)
+            if status == Status.FAILED:
+                self._move(connection, run_id, Status.RUNNING, "a task was cleared; no other run has written since")
+            values: dict[str, Any] = {"expires_at": now + timedelta(seconds=LEASE_SECONDS), "holder": holder}
+            if right:
+                values["right_at"] = sa.func.coalesce(leases.c.right_at, now)
+            connection.execute(leases.update().where(leases.c.epoch.in_(mine.values())).values(**values))
+            return mine
+
+    def renew(self, run_id: str, epochs: Mapping[str, int], part: Part | None = None) -> None:
+        """Renew the leases of these epochs. Raises `TargetHeldError` unless all of them are the run's still, it is running,
+        and the part is at no newer try."""
+        until = sa.func.clock_timestamp() + timedelta(seconds=LEASE_SECONDS)
+        running = sa.exists().where(runs.c.run_id == run_id, runs.c.status == Status.RUNNING)
+        where = [leases.c.epoch.in_(epochs.values()), leases.c.ended_at.is_(None), running]
+        if part is not None:
+            this = (steps.c.step == part.step, steps.c.part == part.part, steps.c.tries == part.tries)
+            where.append(sa.exists().where(steps.c.run_id == run_id, *this))
+        with self._begin() as connection:
+            done = connection.execute(leases.update().where(*where).values(expires_at=until)).rowcount
+            if part is not None and done == len(epochs):
+                mine = (steps.c.run_id == run_id, steps.c.step == part.step, steps.c.part == part.part)
+                connection.execute(steps.update().where(*mine).values(renewed_at=sa.func.clock_timestamp()))
+        if done != len(epochs):
+            raise TargetHeldError(
+                f"run {run_id} has lost its right to write to {', '.join(sorted(epochs))}: another run, or a newer try of "
+                "this task, has taken it; what was written stays, and nothing more is written"
+            )
+
+    def wait(self, run_id: str, until: datetime) -> None:
+        """Keep the run's place until then, since a person is being asked."""
+        mine = (leases.c.run_id == run_id, leases.c.ended_at.is_(None))
+        with self._begin() as connection:
+            connection.execute(leases.update().where(*mine).values(expires_at=until, holder=None, waits=True))
+
+    def release(self, run_id: str) -> None:
+        """Give up every lease of the run."""
+        mine = (leases.c.run_id == run_id, leases.c.ended_at.is_(None))
+        ended = {"ended_at": sa.func.clock_timestamp(), "ended_by": run_id}
+        with self._begin() as connection:
+            connection.execute(leases.update().where(*mine).values(**ended))
+
+    def give_up(self, run_id: str, reason: str) -> None:
+        """End a run that is known to be over, and its leases."""
+        with self._begin() as connection:
+            _lock(connection)
+            if _status(connection, run_id) == Status.RUNNING:
+                self._move(connection, run_id, Status.INTERRUPTED, reason)
+        self.release(run_id)
+
+
+def _lock(connection: sa.Connection) -> datetime:
+    """No other run takes a lease until the transaction ends; the time now."""
+    connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    now: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+    return now
+
+
+def _current(connection: sa.Connection, targets: Sequence[str]) -> list[dict[str, Any]]:
+    query = sa.select(leases).where(leases.c.target.in_(list(targets)), leases.c.ended_at.is_(None))
+    return [dict(row) for row in connection.execute(query.order_by(leases.c.target)).mappings()]
+
+
+def _status(connection: sa.Connection, run_id: str) -> str | None:
+    return connection.execute(sa.select(runs.c.status).where(runs.c.run_id == run_id)).scalar()
+
+
+def _new(connection: sa.Connection, run_id: str, target: str, holder: str | None, now: datetime) -> int:
+    until = now + timedelta(seconds=LEASE_SECONDS)
+    values = {"target": target, "run_id": run_id, "holder": holder, "taken_at": now, "expires_at": until}
+    return int(connection.execute(leases.insert().values(**values).returning(leases.c.epoch)).scalar_one())
+
+
+def _end(connection: sa.Connection, epoch: int, by: str) -> None:
+    ended = {"ended_at": sa.func.clock_timestamp(), "ended_by": by}
+    connection.execute(leases.update().where(leases.c.epoch == epoch).values(**ended))
+
+
+def _refuse_newer(connection: sa.Connection, run_id: str, target: str) -> None:
+    mine = sa.select(sa.func.coalesce(sa.func.max(leases.c.epoch), 0)).where(
+        leases.c.run_id == run_id, leases.c.target == target
+    )
+    newer = sa.select(leases.c.run_id, leases.c.right_at).where(
+        leases.c.target == target,
+        leases.c.epoch > mine.scalar_subquery(),
+        leases.c.run_id != run_id,
+        leases.c.right_at.is_not(None),
+    )
+    found = connection.execute(newer.order_by(leases.c.epoch.desc()).limit(1)).first()
+    if found is not None:
+        at = f"{found.right_at:%Y-%m-%d %H:%M:%S %Z}"
+        raise StatusError(
+            f"run {found.run_id} has written to {target} ({at}) since the plan of run {run_id} was made, so nothing of that "
+            "plan is written any more: trigger a new run"
+        )
+
+
+def _ended(run_id: str, status: str | None) -> str:
+    if status == Status.INTERRUPTED:
+        return f"another run took over the targets of run {run_id}, so its plan is not written: trigger a new run"
+    return f"run {run_id} is {status}: it has ended, and nothing more of it is written; trigger a new run"
