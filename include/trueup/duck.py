@@ -20,7 +20,9 @@ from .names import PREFIX, own
 MEMORY = "TRUEUP_DUCKDB_MEMORY"
 """Environment variable: what one step may hold in memory before it spills to the scratch folder."""
 
-MEMORY_DEFAULT = "400MB"
+MEMORY_MB, WIDE, COLUMN_MB = 400, 150, 2
+"""Where the setting is not made: so many megabytes, and of a table of more than `WIDE` columns so many more for each
+further one, since DuckDB holds a block of every column in every join at once, however few the rows."""
 
 
 @cache
@@ -44,13 +46,18 @@ def _dynamodb_fault(text: str | None, nested: bool) -> str | None:
     return text_fault(text, nested)
 
 
+def memory(columns: int) -> str:
+    """What a step may hold in memory over tables of at most so many columns."""
+    return os.environ.get(MEMORY) or f"{MEMORY_MB + COLUMN_MB * max(0, columns - WIDE)}MB"
+
+
 @contextmanager
-def connect(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect(scratch: Path, columns: int = 0) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with the engine's macros and the functions `canonical_json`, `dynamodb_bytes` and `dynamodb_fault`
     (`stores/dynamodb/sizes.py`), in UTC, to a database of its own that spills to `scratch`, with no access to extensions
-    from the network."""
+    from the network. `columns`: how many the widest table of the step has, if it is wide."""
     config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": os.environ.get(MEMORY, MEMORY_DEFAULT),
+        "memory_limit": memory(columns),
         "threads": "2",
         "temp_directory": str(scratch),
         "TimeZone": "UTC",
@@ -80,7 +87,7 @@ def _bounds() -> Iterator[None]:
         yield
     except duckdb.OutOfMemoryException as error:
         raise MemoryLimitError(
-            f"a step needs more memory than it may hold ({os.environ.get(MEMORY, MEMORY_DEFAULT)}): {error}. Set the"
+            f"a step needs more memory than it may hold: {error}. Set the"
             f" environment variable {MEMORY} to more (1GB), or ask for more partitions, so that each is smaller."
         ) from error
 

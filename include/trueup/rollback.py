@@ -40,6 +40,8 @@ from .snapshot import before_files, files_of, source_schema
 from .stores import arrow_schema
 from .workspace import Manifest
 
+DECIDED = own("d")
+"""Alias of a row's verb, once it is decided."""
 TOUCHED_SINCE = "touched_since"
 """Code of the warning about a row that is kept because somebody touched it since the run that is undone."""
 
@@ -157,8 +159,10 @@ def _verb(run: Run, phase: Phase, output: Output) -> str:
 def _planned(run: Run, phase: Phase, output: Output) -> str:
     """SQL: the reverse plan of an output. The new row of what is not put back is the row that is, or was written."""
     target = run.migration.target(output.target)
-    verb, owned = unit_verb(phase, _verb(run, phase, output), WROTE), _put_back(target)
-    decided = own("decided")
+    owned = _put_back(target)
+    # by a join: packed into structs, every column of a row would take the room of all of them
+    verbs = f"SELECT {WROTE}.{KEY}, {unit_verb(phase, _verb(run, phase, output), WROTE)} AS {VERB} {_rows(output)}"
+    decided = f"{DECIDED}.{VERB}"
     columns = []
     for field in arrow_schema(target.table):
         name = duck.identifier(field.name)
@@ -168,7 +172,7 @@ def _planned(run: Run, phase: Phase, output: Output) -> str:
     before = f"CASE WHEN {IS}.{KEY} IS NOT NULL THEN {struct(target, IS)} END"
     return (
         f"SELECT {decided} AS {VERB}, {WROTE}.{KEY}, {WROTE}.{SOURCE_KEY}, {', '.join(columns)}, {before} AS {BEFORE} "
-        f"FROM (SELECT {WROTE}, {IS}, {verb} AS {decided} {_rows(output)})"
+        f"{_rows(output)} JOIN ({verbs}) {DECIDED} ON {WROTE}.{KEY} = {DECIDED}.{KEY}"
     )
 
 

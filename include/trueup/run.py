@@ -246,9 +246,15 @@ class Run:
         """What a hold on the target is taken on."""
         return self.store_of(target.table).identity(target.table)
 
+    @property
+    def widest(self) -> int:
+        """How many columns the widest of the migration's tables has."""
+        tables = (each.table for each in (*self.migration.sources, *self.migration.targets))
+        return max(len(table.columns) for table in tables)
+
     def connect(self, scratch: Path) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """A connection to DuckDB for a step: to the database that steps share, else to one that spills to `scratch`."""
-        return duck.connect(scratch) if self.database is None else duck.connect_to(self.database)
+        return duck.connect(scratch, self.widest) if self.database is None else duck.connect_to(self.database)
 
     def holding(self) -> AbstractContextManager[Fence]:
         """Keep the run's place on every target while the block runs (`holding.holding`)."""

@@ -264,7 +264,7 @@ def walk(
 
     forward = run.undoes is None
     preflight = forward_preflight.preflight if forward else rollback_preflight.preflight
-    with run.workspace.scratch() as scratch, duck.connect(scratch) as database:
+    with run.workspace.scratch() as scratch, duck.connect(scratch, run.widest) as database:
         run = replace(run, database=database)
         try:
             preflight(run, triggered_by)
