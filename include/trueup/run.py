@@ -249,7 +249,7 @@ class Run:
     @property
     def widest(self) -> int:
         """How many columns the widest of the migration's tables has."""
-        tables = (each.table for each in (*self.migration.sources, *self.migration.targets))
+        tables = [*(s.table for s in self.migration.sources), *(t.table for t in self.migration.targets)]
         return max(len(table.columns) for table in tables)
 
     def connect(self, scratch: Path) -> AbstractContextManager[duckdb.DuckDBPyConnection]:

@@ -15,7 +15,7 @@ from tests.copying import declare_copy
 from tests.engines import run_of
 from tests.postgres_tables import new_database, run_sql
 
-COLUMNS = 400
+COLUMNS = 320
 
 
 def test_a_wide_table_is_changed_and_put_back_within_a_steps_memory(
