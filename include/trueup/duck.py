@@ -87,7 +87,7 @@ def _bounds() -> Iterator[None]:
         yield
     except duckdb.OutOfMemoryException as error:
         raise MemoryLimitError(
-            f"a step needs more memory than it may hold: {error}. Set the"
+            f"a step needs more memory than it may hold: {str(error).splitlines()[0]}. Set the"
             f" environment variable {MEMORY} to more (1GB), or ask for more partitions, so that each is smaller."
         ) from error
 
