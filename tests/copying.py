@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from great_expectations.expectations import Expectation
 
 
+_NO_FINDINGS = "SELECT NULL AS _source, NULL AS key, '' AS severity, '' AS code, '' AS message WHERE false"
+
+
 def _suite() -> list[Expectation]:
     import great_expectations.expectations as gxe
 
@@ -39,22 +42,24 @@ def declare_copy(
     source: str = "old",
     target: str = "new",
     into: Mapping[str, Type] | None = None,
+    into_key: Sequence[str] | None = None,
     create: str | None = None,
     select: str | None = None,
+    findings: str | None = None,
 ) -> Migration:
     """The migration, its scripts in the folder. `into`: the target's columns where they are not the source's; `create`:
-    the SQL that makes it, else it is made from the declaration; `select`: the target's columns and `_source` in SQL."""
+    the SQL that makes it, else it is made from the declaration; `select`: the target's columns and `_source` in SQL;
+    `findings`: the query for them, none unless given."""
     names = ", ".join(f'"{name}"' for name in (into or columns))
     (folder / "copy.sql").write_text(
         f"CREATE OR REPLACE VIEW rows AS SELECT {select or f'{names}, _key AS _source'} FROM source; "
-        "CREATE OR REPLACE VIEW findings AS SELECT NULL AS _source, NULL AS key, '' AS severity, '' AS code, "
-        "'' AS message WHERE false"
+        f"CREATE OR REPLACE VIEW findings AS {findings or _NO_FINDINGS}"
     )
     script = None
     if create is not None:
         (script := folder / "create.sql").write_text(create)
     read = Table(name=source, connection="c", key=tuple(key), columns=columns)
-    written = Table(name=target, connection="c", key=tuple(key), columns=into or columns, create_sql=script)
+    written = Table(name=target, connection="c", key=tuple(into_key or key), columns=into or columns, create_sql=script)
     phase = Phase(
         id="copy", title="Copy", source="source", target="target", transform=folder / "copy.sql", suite=_suite,
         allow_empty=True,

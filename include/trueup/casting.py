@@ -1,14 +1,17 @@
 """From what a transform gives to the type that the target declares, and nothing lost on the way unseen: DuckDB's own casts
-drop a date's time, a time's zone, digits of a text, and take `1e400` for infinity."""
+drop a date's time, a time's zone, digits of a text, round a fraction to a whole number, and take `1e400` for infinity.
+Numbers and JSON, which a transform may write in any notation, are brought into canonical form; a value that has none is
+null, and its row has a fault, which makes a reject of the source row."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import duck
+from . import duck, forms
 from .errors import DeclarationError
-from .inputs import cast
+from .inputs import SQL, cast
 from .model import Target, Type
+from .names import EXTRA, MISTYPED, own
 
 _LOSES: dict[Type, tuple[str, str]] = {
     Type.DATE: ("TIMESTAMP", "its time of day: CAST it to DATE in the transform, if that is meant"),
@@ -31,6 +34,42 @@ _KNOWN = {
     Type.TIMESTAMP: ("TIMESTAMPTZ '0001-01-01 00:00:00+00'", "TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'"),
 }
 """The first and last that Python and pandas know."""
+_WHOLE = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"})
+"""DuckDB's types whose every value is an INTEGER."""
+_NO_FORM = duck.literal(forms.NO_FORM)
+_WHY = f"substr({{}}, {len(forms.NO_FORM) + 1})"
+
+
+def columns(target: Target, made: Mapping[str, str], dynamodb: bool) -> tuple[str, str, str]:
+    """SQL over what a transform gives, of the types `made`: the values of `target`'s columns, `_extra` and `_mistyped`
+    (an inner and an outer select list), and the fault of a row, null where it has none. `dynamodb`: JSON is DynamoDB's."""
+    inner, outer, faults = [], [], []
+    types = {**target.table.columns, EXTRA: Type.JSON, MISTYPED: Type.JSON}
+    for name, type_ in types.items():
+        column, given = duck.identifier(name), made.get(name)
+        outer.append(column)
+        if given is None:
+            inner.append(f"CAST(NULL AS {SQL[type_]}) AS {column}")
+        elif type_ in (Type.NUMBER, Type.JSON):
+            form = forms.NUMBER if type_ is Type.NUMBER else (forms.DYNAMODB_JSON if dynamodb else forms.ANY_JSON)
+            inner.append(f"{form}(CAST({column} AS VARCHAR)) AS {column}")
+            outer[-1] = f"CASE WHEN NOT starts_with({column}, {_NO_FORM}) THEN {column} END AS {column}"
+            faults.append(_fault(name, f"starts_with({column}, {_NO_FORM})", _WHY.format(column)))
+        elif type_ is Type.INTEGER and given not in _WHOLE:
+            raw = own(f"text_{len(inner)}")
+            inner.append(f"{forms.NUMBER}(CAST({column} AS VARCHAR)) AS {raw}")
+            value = f"CASE WHEN regexp_full_match({raw}, '-?[0-9]+') THEN TRY_CAST({raw} AS BIGINT) END"
+            outer[-1] = f"{value} AS {column}"
+            no_form = f"starts_with({raw}, {_NO_FORM})"
+            why = f"CASE WHEN {no_form} THEN {_WHY.format(raw)} ELSE {raw} || ' is no whole number of 64 bits' END"
+            faults.append(_fault(name, f"{raw} IS NOT NULL AND ({value}) IS NULL", why))
+        else:
+            inner.append(whole(name, type_, given))
+    return ", ".join(inner), ", ".join(outer), f"coalesce({', '.join([*faults, 'CAST(NULL AS VARCHAR)'])})"
+
+
+def _fault(name: str, condition: str, said: str) -> str:
+    return f"CASE WHEN {condition} THEN {duck.literal(f'column {name!r}: ')} || {said} END"
 
 
 def refuse_lossy(target: Target, view: str, made: Mapping[str, str]) -> None:

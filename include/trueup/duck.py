@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 from duckdb.func import ARROW, SPECIAL
 
+from . import forms
 from .canonical import canonical_column
 from .errors import ArtifactError, MemoryLimitError
 from .names import PREFIX, own
@@ -71,6 +72,7 @@ def connect(scratch: Path, columns: int = 0) -> Iterator[duckdb.DuckDBPyConnecti
         connection.create_function(
             "canonical_json", _canonical_json, ["VARCHAR"], "VARCHAR", type=ARROW, null_handling=SPECIAL
         )
+        forms.register(connection)
         document: list[Any] = ["VARCHAR", "BOOLEAN"]
         connection.create_function("dynamodb_bytes", _dynamodb_bytes, document, "BIGINT", null_handling=SPECIAL)
         connection.create_function("dynamodb_fault", _dynamodb_fault, document, "VARCHAR", null_handling=SPECIAL)

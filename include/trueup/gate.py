@@ -188,6 +188,14 @@ def count_suite() -> list[Expectation]:
     return gate_suites.counts()
 
 
+def value_suite() -> list[Expectation]:
+    """On a frame of one row per source and column (source, column, undeclared, unread): rows that have an attribute
+    which nobody accounts for, and values of a joined source that nobody reads (critical)."""
+    from . import gate_suites
+
+    return gate_suites.values()
+
+
 def budget_suite(limits: Mapping[str, float]) -> list[Expectation]:
     """On a frame of one row (`budgets.FIGURES`): no figure is above the limit that is given for it, by the option's name
     (critical)."""

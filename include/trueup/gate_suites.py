@@ -97,6 +97,14 @@ def counts() -> list[Expectation]:
     ]
 
 
+def values() -> list[Expectation]:
+    """See `gate.value_suite`."""
+    return [
+        _zero("values.undeclared", "undeclared", "No row has an attribute that nobody declares, carries or ignores"),
+        _zero("values.unread", "unread", "No value is read as null since it is not of its declared type"),
+    ]
+
+
 def statements() -> list[Expectation]:
     """See `gate.statement_suite`."""
     return [

@@ -51,6 +51,8 @@ PART = own("part")
 """Column that a row's partition is written by; not in any file."""
 ROW_ID = own("row_id")
 """Column of every row that a transform makes: its number."""
+FAULT = own("fault")
+"""Column of every such row: why a value of it has no canonical form; null where each has one."""
 UNIT = own("unit")
 """Column of every row that is written in a transaction with others: the number of that unit."""
 MADE_BY = own("made_by")

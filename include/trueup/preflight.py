@@ -11,8 +11,8 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from . import base, earlier, reuse, tables_there, target_checks
-from .errors import SourceError
+from . import base, earlier, reuse, tables_there, target_checks, unread
+from .errors import OptionsError, SourceError
 from .model import Source, Table, Target
 from .names import fold
 from .run import MAX_PARTS, Mode, Options, Run
@@ -45,6 +45,7 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
     with run.ledger.step(run.id, "preflight", "0"):
         if run.options.mode is Mode.APPLY:
             run.ledger.leases.take(run.id, run.held_targets, run.holder)
+        _check_ignored(run)
         sources = {source.id: look_at_source(run, source) for source in run.migration.sources}
         looked = {target.id: look_at_target(run, target) for target in run.migration.targets}
         targets = {id: found for id, found in looked.items() if found is not None}
@@ -69,6 +70,16 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
     return options
 
 
+def _check_ignored(run: Run) -> None:
+    """Raise `OptionsError` where `ignore_columns` names no source: a name that is spelled wrongly leaves nothing out."""
+    known = {name for s in run.migration.sources for name in (s.table.name, s.id)}
+    if wrong := [text for text in run.options.ignore_columns if not any(text.startswith(f"{k}.") for k in known)]:
+        raise OptionsError(
+            f"ignore_columns: {', '.join(map(repr, wrong))} begins with no source's table; write table.column, with a table of"
+            f" {', '.join(sorted({s.table.name for s in run.migration.sources}))}"
+        )
+
+
 def look_at_source(run: Run, source: Source) -> Description:
     """The source's table as it is. Raises `SourceError` where it is not there, or is not what is declared."""
     table = source.table
@@ -83,6 +94,11 @@ def look_at_source(run: Run, source: Source) -> Description:
     _refuse_twins(what, table, found)
     if found.key != table.key and not found.identified:
         raise SourceError(_no_key(what, found, table))
+    if left := unread.undeclared(run.migration, source, run.options, found.undeclared):
+        raise SourceError(
+            f"{what} has {len(left)} columns that nobody accounts for: {', '.join(map(repr, left))}. Their values would be"
+            f" lost. {unread.ways_out(source, left)}. Nothing was read or written."
+        )
     return found
 
 

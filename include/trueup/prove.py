@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from . import budgets, duck, examples, gate, left_alone, plan_checks, plan_hash, statements, target_checks
+from . import budgets, duck, examples, gate, left_alone, plan_checks, plan_hash, statements, target_checks, unread
 from .casting import in_suites
 from .counts import phase_counts
 from .errors import GateError
@@ -52,16 +52,21 @@ def plan_gate(run: Run) -> dict[str, Any]:
         counts = gate.evaluate(count_suite, [_count_frame(phases)], gate="counts", key="phase")
         if wrong := plan_checks.refusals(run):
             counts = replace(counts, passed=False, errors=[*counts.errors, *wrong])
+        words: dict[str, str] = {}
         if run.undoes is None:
             results = [_suite(run, phase, *each) for phase in run.migration.phases for each in phase.suites]
             whole = gate.evaluate(run.migration.suite, [_count_frame(phases)], gate="whole", key="phase")
             results += [counts, whole]
+            if (beside := unread.judge(run)) is not None:
+                results.append(beside[0])
+                words |= beside[1]
         else:
             results = [counts]
         spent = budgets.judge(run, phases, checked)
         if spent is not None:
             results.append(spent[0])
-        _judge(run, "plan", results, spent[1] if spent else None)
+            words |= spent[1]
+        _judge(run, "plan", results, words)
     verbs = {verb: sum(p["rows"][verb] for p in phases) for verb in (*VERBS, "extra")}
     return {**verbs, "rejected": sum(p["rejected"] for p in phases), "sha256": sha256}
 

@@ -21,15 +21,23 @@ class Source:
     `partition_by`: the columns whose hash decides a row's partition, in the order of `Migration.partition_by`;
     None makes it a look-up that every partition sees whole. `window`: the column (ISO 8601 text, TIMESTAMP,
     or DATE and DATETIME, which count as UTC) that a date window filters on; None where rows of this source are never windowed.
+
+    A column of the table that is not declared must be accounted for: `ignores` are those that the migration leaves out,
+    by name; `carries_extra` says that the transform carries them (`_extra`; a script that looks at `_extra` counts as
+    carrying it without). Look-ups are exempt, and in place the columns that are not owned.
     """
 
     id: str
     table: Table
     partition_by: tuple[str, ...] | None
     window: str | None = None
+    ignores: tuple[str, ...] = ()
+    carries_extra: bool = False
 
     def __post_init__(self) -> None:
         check_id("source", self.id)
+        if both := sorted({*self.ignores} & {*self.table.columns}):
+            raise DeclarationError(f"source {self.id!r}: {both} are declared and ignored; one of the two is meant")
         for column in (*(self.partition_by or ()), *((self.window,) if self.window else ())):
             if column not in self.table.columns:
                 raise DeclarationError(f"source {self.id!r}: {column!r} is not a column of {self.table.name!r}")

@@ -89,6 +89,7 @@ class Options:
     may be deleted or emptied with it (ON DELETE CASCADE, SET NULL, SET DEFAULT).
     `snapshot_max_age`: hours for which runs with a window, if they say the same, may share
     one snapshot of the sources; 0: each reads for itself. `params`: what was chosen of `Migration.params`, by id.
+    `ignore_columns`: undeclared columns of sources to leave out, each as `table.column`.
     Raises `OptionsError` for values out of bounds.
     """
 
@@ -111,6 +112,7 @@ class Options:
     cascade_to: tuple[str, ...] = ()
     snapshot_max_age: float = 0
     params: Mapping[str, Any] = field(default_factory=dict)
+    ignore_columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("partitions", "segments"):
@@ -139,9 +141,9 @@ class Options:
         """The opposite of `to_json`."""
         window = values["window"] and Window.parse(values["window"]["start"], values["window"]["end"])
         extra = Extra(values.get("extra", Extra.REPORT))  # runs that are older than the option have none
-        cascade_to = tuple(values.get("cascade_to", ()))
-        given = {"mode": Mode(values["mode"]), "extra": extra, "window": window, "cascade_to": cascade_to}
-        return cls(**{**values, **given})
+        given = {"mode": Mode(values["mode"]), "extra": extra, "window": window}
+        names = {name: tuple(values.get(name, ())) for name in ("cascade_to", "ignore_columns")}
+        return cls(**{**values, **given, **names})
 
 
 MAX_ID = 150

@@ -13,15 +13,16 @@ from typing import Any
 
 import duckdb
 
-from . import duck
-from .casting import refuse_lossy, strict_json, whole
+from . import duck, windows
+from .casting import columns, refuse_lossy, strict_json
 from .errors import DeclarationError
-from .inputs import SQL, as_read, relate
-from .model import Derived, Output, Phase, Source, Target, Type
-from .names import EXTRA, FOUND, IN_WINDOW, IS, KEY, MADE, MISTYPED, ROW_ID, SOURCE_KEY, UNWRITABLE_ROW, own
+from .inputs import as_read, relate
+from .model import Derived, Output, Phase, Source, Target
+from .names import EXTRA, FAULT, FOUND, IN_WINDOW, IS, KEY, MADE, MISTYPED, ROW_ID, SOURCE_KEY, UNWRITABLE_ROW, own
 from .run import Run
 from .snapshot import copy_partitions, publish_partitions
 from .stores import arrow_schema, key_text
+from .unread import BESIDE, UNREAD, UNREADABLE_VALUE, look_beside, reject_unread
 from .workspace import Artifact, Manifest
 
 FINDINGS = {"_source": "VARCHAR", "key": "VARCHAR", "severity": "VARCHAR", "code": "VARCHAR", "message": "VARCHAR"}
@@ -44,6 +45,7 @@ def transform(run: Run, partition: int) -> dict[str, dict[str, Any]]:
         # a database of its own: what an author's script makes there, temporary or not, no other part may see
         with duck.connect(scratch, run.widest) as connection:
             relate(connection, run, partition, scratch)
+            facts |= look_beside(connection, run, partition)
             for phase in run.migration.phases:
                 facts[phase.id] = run_phase(connection, run, phase)
                 files += _publish(connection, run, phase, partition, scratch)
@@ -66,7 +68,7 @@ def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> 
             connection.execute(script.read_text(encoding="utf-8"))
         _refuse_settings(connection, phase, before)
         for output in phase.outputs:
-            _collect(connection, run.migration.target(output.target), output)
+            _collect(connection, run, output)
         columns = ", ".join(f"CAST({duck.identifier(c)} AS {t}) AS {duck.identifier(c)}" for c, t in FINDINGS.items())
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {_FINDINGS} AS SELECT {columns} FROM findings")
     except duckdb.OutOfMemoryException:
@@ -75,17 +77,12 @@ def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> 
         raise DeclarationError(
             f"phase {phase.id!r}: {' and '.join(s.name for s in phase.scripts)} does not run: {error}"
         ) from error
-    unknown = connection.execute(
-        f"SELECT DISTINCT severity FROM {_FINDINGS} WHERE severity IS NULL OR severity NOT IN ('reject', 'warning', 'keep', 'skip')"
-    ).fetchall()
-    if unknown:
-        raise DeclarationError(
-            f"phase {phase.id!r}: findings of severity {[s for (s,) in unknown]}; use reject, warning, keep, skip"
-        )
-    for output in phase.outputs:
-        _reject_unwritable(connection, run, phase, output)
+    _judge_findings(connection, phase)
+    _quarantine(connection, run, phase)
     _check_together(connection, run, phase)
-    _mark_window(connection, driver)
+    windows.mark(connection, driver, _WANTED)
+    if run.options.window is not None:
+        windows.tell_unreadable(connection, driver, _FINDINGS)
     for output in phase.outputs:
         if phase is run.migration.phases[-1]:
             break  # nobody looks at them any more
@@ -93,6 +90,25 @@ def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> 
         into = duck.identifier(output.target)
         connection.execute(f"INSERT INTO {into} SELECT {columns}, {EXTRA} FROM {own(output.view)}")
     return _account(connection, phase, driver) | {"figures": _figures(connection)}
+
+
+def _judge_findings(connection: duckdb.DuckDBPyConnection, phase: Phase) -> None:
+    unknown = connection.execute(
+        f"SELECT DISTINCT severity FROM {_FINDINGS} WHERE severity IS NULL OR severity NOT IN ('reject', 'warning', 'keep', 'skip')"
+    ).fetchall()
+    if unknown:
+        raise DeclarationError(
+            f"phase {phase.id!r}: findings of severity {[s for (s,) in unknown]}; use reject, warning, keep, skip"
+        )
+
+
+def _quarantine(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> None:
+    """The rejects that the engine makes itself: of values that nobody reads, or that cannot be read or written."""
+    reject_unread(connection, run, phase, _FINDINGS)
+    for code in (UNREAD, UNREADABLE_VALUE):
+        _leave_out(connection, phase, code)
+    for output in phase.outputs:
+        _reject_unwritable(connection, run, phase, output)
 
 
 def _figures(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
@@ -132,16 +148,10 @@ def _refuse_settings(connection: duckdb.DuckDBPyConnection, phase: Phase, before
         )
 
 
-def _canonical(column: str, type_: Type, made: str) -> str:
-    """The column of its type; JSON, which a transform may write in any notation, in canonical form."""
-    if type_ is Type.JSON:
-        return f"canonical_json(CAST({duck.identifier(column)} AS VARCHAR)) AS {duck.identifier(column)}"
-    return whole(column, type_, made)
-
-
-def _collect(connection: duckdb.DuckDBPyConnection, target: Target, output: Output) -> None:
-    """Take the view's rows into a table of the engine's own: every column of the target, of its type, `_source`, and a
-    row number."""
+def _collect(connection: duckdb.DuckDBPyConnection, run: Run, output: Output) -> None:
+    """Take the view's rows into a table of the engine's own: every column of the target, of its type and in canonical form,
+    `_source`, a row number, and its fault, where a value has no such form."""
+    target = run.migration.target(output.target)
     made = {row[0]: row[1] for row in connection.execute(f"DESCRIBE {output.view}").fetchall()}
     needed = {*target.table.columns} if target.owned is None else {*target.owned, *target.placed_by, *target.table.key}
     if missing := {*needed, SOURCE_KEY} - {*made}:
@@ -153,15 +163,11 @@ def _collect(connection: duckdb.DuckDBPyConnection, target: Target, output: Outp
             f"target {target.id!r}: the transform's {output.view} have columns {sorted(unknown)} that it does not declare"
         )
     refuse_lossy(target, output.view, made)
-    columns = ", ".join(
-        _canonical(c, t, made[c]) if c in made else f"CAST(NULL AS {SQL[t]}) AS {duck.identifier(c)}"
-        for c, t in target.table.columns.items()
-    )
-    extra, mistyped = (name if name in made else "NULL" for name in (EXTRA, MISTYPED))
+    values, in_form, fault = columns(target, made, run.store_of(target.table).kind == "dynamodb")
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {own(output.view)} AS SELECT {columns}, CAST({extra} AS VARCHAR) AS {EXTRA}, "
-        f"CAST({mistyped} AS VARCHAR) AS {MISTYPED}, CAST({SOURCE_KEY} AS VARCHAR) AS {SOURCE_KEY}, "
-        f"row_number() OVER () AS {ROW_ID} FROM {output.view}"
+        f"CREATE OR REPLACE TEMP TABLE {own(output.view)} AS SELECT {in_form}, {SOURCE_KEY}, "
+        f"row_number() OVER () AS {ROW_ID}, {fault} AS {FAULT} "
+        f"FROM (SELECT {values}, CAST({SOURCE_KEY} AS VARCHAR) AS {SOURCE_KEY} FROM {output.view})"
     )
 
 
@@ -183,8 +189,16 @@ def _check_together(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phas
 
 
 def _reject_unwritable(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, output: Output) -> None:
-    target = run.migration.target(output.target)
-    query = run.store_of(target.table).unwritable(target.table, own(output.view))
+    """Reject the source rows of rows that have a fault, or that the store could not hold."""
+    target, rows = run.migration.target(output.target), own(output.view)
+    faulty = f"SELECT {ROW_ID}, {FAULT} AS message FROM {rows} WHERE {FAULT} IS NOT NULL"
+    _reject_rows(connection, phase, output, target, faulty)
+    _reject_rows(connection, phase, output, target, run.store_of(target.table).unwritable(target.table, rows))
+
+
+def _reject_rows(
+    connection: duckdb.DuckDBPyConnection, phase: Phase, output: Output, target: Target, query: str
+) -> None:
     key, table = key_text(target.table.key, MADE), target.table.name.replace("'", "''")
     connection.execute(
         f"INSERT INTO {_FINDINGS} SELECT {MADE}.{SOURCE_KEY}, {MADE}.{SOURCE_KEY}, 'reject', '{UNWRITABLE}', any_value("
@@ -192,23 +206,15 @@ def _reject_unwritable(connection: duckdb.DuckDBPyConnection, run: Run, phase: P
         f"FROM ({query}) {UNWRITABLE_ROW} JOIN {own(output.view)} {MADE} ON {UNWRITABLE_ROW}.{ROW_ID} = {MADE}.{ROW_ID} "
         f"GROUP BY {MADE}.{SOURCE_KEY}"
     )
-    # a source row is written whole or not at all; and what is rejected is not also warned about
-    rejected = f"(SELECT {SOURCE_KEY} FROM {_FINDINGS} WHERE code = '{UNWRITABLE}')"
+    _leave_out(connection, phase, UNWRITABLE)
+
+
+def _leave_out(connection: duckdb.DuckDBPyConnection, phase: Phase, code: str) -> None:
+    """A source row is written whole or not at all; and what is rejected is not also warned about."""
+    rejected = f"(SELECT {SOURCE_KEY} FROM {_FINDINGS} WHERE code = {duck.literal(code)})"
     for each in phase.outputs:
         connection.execute(f"DELETE FROM {own(each.view)} WHERE {SOURCE_KEY} IN {rejected}")
     connection.execute(f"DELETE FROM {_FINDINGS} WHERE severity <> 'reject' AND {SOURCE_KEY} IN {rejected}")
-
-
-def _mark_window(connection: duckdb.DuckDBPyConnection, driver: Source | Derived) -> None:
-    """The view `_WANTED`: the keys of the source rows that this run is about."""
-    where = ""
-    if driver.window is not None:
-        column = duck.identifier(driver.window)
-        if driver.columns[driver.window] is Type.TEXT:
-            column = f"iso_instant({column})"
-        where = f"WHERE in_window({column})"
-    query = f"SELECT {KEY} FROM {as_read(driver)} {where}"
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW {_WANTED} AS {query}")
 
 
 def _account(connection: duckdb.DuckDBPyConnection, phase: Phase, driver: Source | Derived) -> dict[str, Any]:
@@ -265,9 +271,12 @@ def _publish(
     driver = run.migration.driver(phase)
     source = strict_json(as_read(driver), driver.columns)
     wanted = f"{SOURCE_KEY} IN (SELECT {KEY} FROM {_WANTED})"
+    listed = f"{wanted} AND severity IN ('reject', 'warning') OR code = '{windows.UNREADABLE_WINDOW}'"
+    beside = f" UNION ALL SELECT NULL, * FROM {BESIDE}" if phase is run.migration.phases[0] else ""
     queries = {
-        "findings": f"SELECT DISTINCT ON (key, severity, code) key, severity, code, message FROM {_FINDINGS} "
-        f"WHERE {wanted} AND severity IN ('reject', 'warning') ORDER BY severity, code, key, {SOURCE_KEY}",
+        "findings": f"SELECT DISTINCT ON (key, severity, code) key, severity, code, message FROM ("
+        f"SELECT {SOURCE_KEY}, key, severity, code, message FROM {_FINDINGS} WHERE {listed}{beside}) "
+        f"ORDER BY severity, code, key, {SOURCE_KEY}",
         "rejects": f"SELECT {IS}.{KEY} AS key, {FOUND}.code, {FOUND}.message, to_json({IS}) AS row FROM {source} {IS} "
         f"JOIN (SELECT DISTINCT ON ({SOURCE_KEY}) * FROM {_FINDINGS} "
         f"WHERE severity = 'reject' AND {wanted} ORDER BY {SOURCE_KEY}, code) {FOUND} "

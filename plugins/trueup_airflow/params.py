@@ -101,6 +101,14 @@ def params() -> dict[str, Param]:
             "closed and is not older than this. 0: each run reads for itself.",
             section="Window",
         ),
+        "ignore_columns": Param(
+            None,
+            type=["null", "string", "array"],
+            title="Columns to leave out",
+            description="Columns of source tables that the migration does not declare, each as table.column, with commas "
+            "between them. Any other undeclared column stops the run, since its values would be lost.",
+            section="Gate",
+        ),
         "max_reject_share": Param(
             0.05,
             type="number",
@@ -258,6 +266,12 @@ def _declared(param: declaration.Param) -> Param:
     return Param(param.default, **schema)
 
 
+def _names(given: str | list[str] | None) -> tuple[str, ...]:
+    """Names from a list, or from a text with commas between them."""
+    listed = given.split(",") if isinstance(given, str) else given or []
+    return tuple(name.strip() for name in listed if name.strip())
+
+
 def options(params: dict[str, Any], migration: declaration.Migration, dag_run: Any) -> Options:
     """The options of a run of the migration. A run of a backfill is of its data interval, any other of whole tables,
     whatever interval Airflow gives it, unless its params name a window. Raises `OptionsError` for what the form cannot
@@ -269,6 +283,7 @@ def options(params: dict[str, Any], migration: declaration.Migration, dag_run: A
     values["extra"] = Extra(params["extra"])
     values["cascade_to"] = tuple(params.get("cascade_to") or ())
     values["params"] = {param.id: params[param.id] for param in migration.params}
+    values["ignore_columns"] = _names(params["ignore_columns"])
     window = Window.parse(params["window_start"], params["window_end"])
     if dag_run.run_type == "backfill":
         values["snapshot_max_age"] = params["snapshot_max_age"]

@@ -50,7 +50,7 @@ def test_an_error_in_a_stream_of_rows_keeps_its_class(
 
 def test_what_needs_too_much_memory_names_the_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(duck.MEMORY, "10MB")
-    with pytest.raises(MemoryLimitError, match=r"10MB.*TRUEUP_DUCKDB_MEMORY"), duck.connect(tmp_path) as connection:
+    with pytest.raises(MemoryLimitError, match="TRUEUP_DUCKDB_MEMORY"), duck.connect(tmp_path) as connection:
         connection.execute("SELECT list(i) FROM range(5000000) t(i)").fetchall()
 
 
