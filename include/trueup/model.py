@@ -91,6 +91,11 @@ class Phase:
     It may define a third, `figures` (`name`, `value`, a whole number): what else the plan is to say, such as what it
     will cost; summed over all partitions.
 
+    Every source's relation has `_key` (its key as text), `_extra` (JSON: columns that are not declared) and `_mistyped`
+    (JSON: values that do not fit the declared type, which are null in their column). Such a value must be read: carried
+    in `_extra` or `_mistyped` of `rows`, taken by its name, or told of in a finding; else the row is a reject of the
+    engine's own, `unread_value`.
+
     Every source row must appear in `rows`, or have one of reject, keep and skip in `findings`; the engine counts, and a
     row that does neither, or both, fails the gate. The macro `in_window(instant)` says whether the run is about an
     instant; without a window it is about every row.

@@ -4,8 +4,8 @@ the proof, which is about rows as they were planned, would not see it.
 
 So the engine looks, and what it means by *read* is this. Of a source row that becomes rows, a value in `_mistyped` is
 read where a row has it (by its name in `_extra` or `_mistyped`, or `_mistyped` whole in a column); where the script looks
-at `_mistyped` and takes it by its name (`json_extract(_mistyped, '$.born')`) or gives a finding of that source row; and
-where it stays as it is, in place, in a column that is not owned. Any other makes the source row a reject, `unread_value`;
+at `_mistyped` and takes it by its name (`json_extract(_mistyped, '$.born')`) or gives a finding of that source row;
+and, in place, where it stays as it is in a column that is not owned, or a row replaces it by another. Any other makes the source row a reject, `unread_value`;
 a value that could not be read at all makes it `unreadable_value` whatever the script does. Of a source whose rows no
 phase accounts for, and of a look-up, the values are read where a script that names the source looks at `_mistyped`; any
 other row is a warning, and, but for look-ups, fails the plan's gate. A column that nobody declares is read where
@@ -114,14 +114,14 @@ def reject_unread(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase,
     }
     names = ", ".join(map(duck.literal, sorted(read))) or "NULL"
     rows = " UNION ALL ".join(
-        f"SELECT {SOURCE_KEY}, {EXTRA} AS extra, {MISTYPED} AS odd, [{_texts(run.migration.target(o.target))}] AS texts "
-        f"FROM {own(o.view)}"
+        f"SELECT {SOURCE_KEY}, {EXTRA} AS extra, {MISTYPED} AS odd, [{_texts(run.migration.target(o.target))}] AS texts, "
+        f"[{_given(target if target is not None and target.id == o.target else None)}] AS given FROM {own(o.view)}"
         for o in phase.outputs
     )
     said = f" ANTI JOIN {findings} f ON f.{SOURCE_KEY} = v.key" if looks else ""
     carries = (
         "list_contains(coalesce(json_keys(r.extra), []), v.name) OR list_contains(coalesce(json_keys(r.odd), []), v.name)"
-        " OR len(list_filter(r.texts, lambda t: contains(t, v.whole))) > 0"
+        " OR list_contains(r.given, v.name) OR len(list_filter(r.texts, lambda t: contains(t, v.whole))) > 0"
     )
     table = duck.literal(driver.name)
     types = "CASE v.name " + " ".join(
@@ -145,6 +145,13 @@ def _texts(target: Target) -> str:
     """The columns of text and JSON, in which a script may put `_mistyped` whole."""
     names = [duck.identifier(n) for n, t in target.table.columns.items() if t in (Type.TEXT, Type.JSON)]
     return ", ".join(names) or "CAST(NULL AS VARCHAR)"
+
+
+def _given(target: Target | None) -> str:
+    """The names of the owned columns for which a row in place has a value: what was there is what it is to replace."""
+    names = () if target is None else target.owned or ()
+    given = [f"CASE WHEN {duck.identifier(n)} IS NOT NULL THEN {duck.literal(n)} END" for n in names]
+    return ", ".join(given) or "CAST(NULL AS VARCHAR)"
 
 
 def _has(connection: duckdb.DuckDBPyConnection, source: Source) -> bool:
