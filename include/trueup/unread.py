@@ -4,13 +4,13 @@ the proof, which is about rows as they were planned, would not see it.
 
 So the engine looks, and what it means by *read* is this. Of a source row that becomes rows, a value in `_mistyped` is
 read where a row has it (by its name in `_extra` or `_mistyped`, or `_mistyped` whole in a column); where the script looks
-at `_mistyped` and takes it by its name (`json_extract(_mistyped, '$.born')`) or gives a finding of that source row;
-and, in place, where it stays as it is in a column that is not owned, or a row replaces it by another. Any other makes the source row a reject, `unread_value`;
-a value that could not be read at all makes it `unreadable_value` whatever the script does. Of a source whose rows no
-phase accounts for, and of a look-up, the values are read where a script that names the source looks at `_mistyped`; any
-other row is a warning, and, but for look-ups, fails the plan's gate. A column that nobody declares is read where
-`Source.carries_extra` says so or a script that names the source looks at `_extra`; and it may be left out by name
-(`Source.ignores`, the param `ignore_columns`).
+at `_mistyped` and takes it by its name (`json_extract(_mistyped, '$.born')`) or gives a finding of that source row; and,
+in place, where it stays as it is in a column that is not owned, or a row replaces it by another. Any other makes the
+source row a reject, `unread_value`; a value that could not be read at all makes it `unreadable_value` whatever the script
+does. Of a source whose rows no phase accounts for, and of a look-up, the values are read where a script that names the
+source looks at `_mistyped`; any other row is a warning, and, but for look-ups, fails the plan's gate. A column that nobody
+declares is read where `Source.carries_extra` says so or a script that names the source looks at `_extra`; and it may be
+left out by name (`Source.ignores`, the param `ignore_columns`).
 """
 
 from __future__ import annotations
