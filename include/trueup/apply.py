@@ -40,9 +40,9 @@ def create_tables(run: Run) -> dict[str, bool]:
     with run.ledger.step(run.id, "create_tables", "0") as tries:
         approval.check_age(run)
         approval.require(run, "create_tables")
-        with run.writing("create_tables", "0", tries) as (writing, _):
+        with run.writing("create_tables", "0", tries):
             for target in run.migration.targets:
-                store = writing.store_of(target.table)
+                store = run.store_of(target.table)
                 made[target.id] = store.create(target.table)
                 tables_there.enter_created(run, target)
                 if target.before is not None:
@@ -56,9 +56,9 @@ def finish(run: Run, phase: Phase) -> None:
         return
     with run.ledger.step(run.id, f"finish/{phase.id}", "0") as tries:
         approval.require(run, "finish", phase.id)
-        with run.writing(f"finish/{phase.id}", "0", tries) as (writing, _):
+        with run.writing(f"finish/{phase.id}", "0", tries):
             for script in phase.after:
-                store = writing.store_of(run.migration.target(phase.target).table)
+                store = run.store_of(run.migration.target(phase.target).table)
                 store.script(script.read_text(encoding="utf-8"))
 
 
@@ -74,7 +74,7 @@ def apply(run: Run, phase: Phase, partition: int) -> dict[str, Any]:
     step, part = f"apply/{phase.id}", str(partition)
     with run.ledger.step(run.id, step, part) as tries, ExitStack() as held:
         approval.require(run, "apply", phase.id)
-        writing, fence = held.enter_context(run.writing(step, part, tries))
+        fence = held.enter_context(run.writing(step, part, tries))
         done, plan = run.ledger.written(run.id, phase.id, partition), run.ledger.present_plan(run.id)
         pace = Pace(run.options.write_rate and run.options.write_rate / PARALLEL_PARTITIONS)
 
@@ -82,12 +82,14 @@ def apply(run: Run, phase: Phase, partition: int) -> dict[str, Any]:
             pace.wait(rows)
             fence.check()
             # the phase's own output last: a walk that is tried again looks for that
-            for output, outcome in reversed(send().items()):
+            with fence.active():  # this thread is one of several that write
+                outcomes = send()
+            for output, outcome in reversed(outcomes.items()):
                 all_rows = outcome.written + len(outcome.conflicts) + len(outcome.refused)
                 run.ledger.wrote(run.id, output, partition, number, all_rows, outcome, plan)
             return rows
 
-        found = batches(writing, phase, partition) if phase.also is None else units.batches(writing, phase, partition)
+        found = batches(run, phase, partition) if phase.also is None else units.batches(run, phase, partition)
         pending = (batch for batch in found if batch[0] not in done)
         _walk(pending, write, store.writers, f"{phase.id}, partition {partition}")
     applied = [run.ledger.applied(run.id, o.name, partition).get(o.name, {}) for o in phase.outputs]

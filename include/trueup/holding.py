@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from .errors import StoreUnavailableError, TargetHeldError, TransientError
-from .ledger import LEASE_SECONDS, Ledger, Part
+from .ledger import Ledger, Part, lease_seconds
 from .stores import Fence
 
 log = logging.getLogger(__name__)
@@ -46,13 +46,13 @@ def holding(
 
     Gives a fence, to be asked before each request that writes: it raises once the right to write is lost, or can no longer
     be known to be there. Raises `TargetHeldError` or `StatusError` where the run may not hold them now."""
-    begun = Elapsed()
+    begun, lasts = Elapsed(), lease_seconds()
     epochs = ledger.leases.enter(run_id, targets, holder, right=right)
     stop = threading.Event()
     renewed, lost = [begun], list[TargetHeldError]()
 
     def renew() -> None:
-        while not stop.wait(LEASE_SECONDS / 6):
+        while not stop.wait(lasts / 6):
             try:
                 asked = Elapsed()  # before the question: the answer may be long in coming
                 ledger.leases.renew(run_id, epochs, part)
@@ -66,9 +66,9 @@ def holding(
     def check() -> None:
         if lost:
             raise lost[0]
-        if renewed[0].seconds() > LEASE_SECONDS:
+        if renewed[0].seconds() > lasts:
             raise StoreUnavailableError(
-                f"run {run_id} could not renew its lease for {LEASE_SECONDS:g} s, so it stopped writing; what is written is kept"
+                f"run {run_id} could not renew its lease for {lasts:g} s, so it stopped writing; what is written is kept"
             )
 
     thread = threading.Thread(target=renew, name="trueup-lease", daemon=True)

@@ -193,10 +193,10 @@ def prepare(run: Run) -> None:
     with run.ledger.step(run.id, "prepare", "0") as tries:
         approval.check_age(run)
         approval.require(run, "prepare")
-        with run.writing("prepare", "0", tries) as (writing, _):
+        with run.writing("prepare", "0", tries):
             for target in run.migration.targets:
                 if target.undo is not None:
-                    writing.store_of(target.table).script(target.undo.read_text(encoding="utf-8"))
+                    run.store_of(target.table).script(target.undo.read_text(encoding="utf-8"))
 
 
 def settle(run: Run) -> None:

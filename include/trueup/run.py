@@ -268,12 +268,12 @@ class Run:
         return [self.identity(target) for target in self.migration.targets]
 
     @contextmanager
-    def writing(self, step: str, part: str, tries: int) -> Iterator[tuple[Run, Fence]]:
-        """Have the right to write to every target while the block runs, as this try of a part of a step: the run, whose
-        stores ask for it before each request, and the fence that they ask. Raises `TargetHeldError` or `StatusError` where
-        the run may not write now."""
+    def writing(self, step: str, part: str, tries: int) -> Iterator[Fence]:
+        """Have the right to write to every target while the block runs, as this try of a part of a step: the fence, which is
+        active in this thread. Raises `TargetHeldError` or `StatusError` where the run may not write now."""
         this = Part(step=step, part=part, tries=tries)
         with holding(self.ledger, self.id, self.held_targets, self.holder, right=True, part=this) as fence:
-            stores = {target.table.connection for target in self.migration.targets}
-            fenced = {connection: self.store(connection).fenced(fence) for connection in stores}
-            yield replace(self, store=lambda connection: fenced.get(connection) or self.store(connection)), fence
+            for connection in sorted({target.table.connection for target in self.migration.targets}):
+                self.store(connection).end_older(fence)
+            with fence.active():
+                yield fence

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from include.embedded import postgres
 from include.trueup.errors import StatusError, StoreUnavailableError, TargetHeldError
-from include.trueup.ledger import LEASE_SECONDS, Ledger, Status, this_process
+from include.trueup.ledger import Ledger, Status, lease_seconds, this_process
 from include.trueup.ledger.status import TRANSITIONS
 from include.trueup.ledger.tables import leases
 from include.trueup.stores import Conflict, Outcome
@@ -142,7 +142,7 @@ def test_a_hold_lasts_hold_seconds(ledger: Ledger) -> None:
     ledger.leases.take("r", ["a"])
     with ledger._engine.begin() as connection:
         left = connection.execute(sa.select(leases.c.expires_at - sa.func.clock_timestamp())).scalar_one()
-    assert LEASE_SECONDS - 5 < left.total_seconds() <= LEASE_SECONDS
+    assert lease_seconds() - 5 < left.total_seconds() <= lease_seconds()
 
 
 def test_the_hold_of_a_run_whose_process_was_killed_is_free_at_once(ledger: Ledger) -> None:

@@ -15,12 +15,12 @@ from ..errors import StatusError, StoreRejectedError, StoreUnavailableError
 from .batches import Batches, Planned
 from .decisions import Approvals, Switches
 from .holders import this_process
-from .leases import LEASE_SECONDS, Leases, Part
+from .leases import Leases, Part, lease_seconds
 from .status import TRANSITIONS, Status, SwitchState
 from .steps import Steps
 from .tables import SCHEMA, metadata, plans, runs, transitions
 
-__all__ = ["LEASE_SECONDS", "Ledger", "Part", "Planned", "Status", "SwitchState", "refuse_other", "this_process"]
+__all__ = ["Ledger", "Part", "Planned", "Status", "SwitchState", "lease_seconds", "refuse_other", "this_process"]
 
 _UPGRADE_LOCK = 7_416_830_201
 

@@ -16,16 +16,28 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..errors import StatusError, TargetHeldError
+from ..errors import OptionsError, StatusError, TargetHeldError
 from .holders import is_dead, refusal
 from .status import Status
 from .tables import leases, runs, steps
 
-LEASE_SECONDS = float(os.environ.get("TRUEUP_LEASE_SECONDS") or 60)
-"""A lease that nobody renews for this long has expired."""
+LEASE = "TRUEUP_LEASE_SECONDS"
+"""Environment variable: a lease that nobody renews for so long has expired. The same for every worker."""
 _LOCK = 7_416_830_202
 Begin = Callable[[], AbstractContextManager[sa.Connection]]
 Move = Callable[[sa.Connection, str, Status, str], None]
+
+
+def lease_seconds() -> float:
+    """How long a lease lasts that nobody renews. Raises `OptionsError` for a setting that is no number above 0."""
+    given = os.environ.get(LEASE) or "60"
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise OptionsError(f"{LEASE} is {given!r}; it must be a number of seconds above 0")
+    return seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +60,7 @@ class Leases:
         """Take the run's place on its targets, all or none; the epochs, by target. A run that has it takes it anew.
 
         `holder` names the process that is the whole run, if there is one (`this_process`): a lease whose process has died
-        on this machine is free at once; any other is free after `LEASE_SECONDS` without renewal. Raises `TargetHeldError`,
+        on this machine is free at once; any other is free after `lease_seconds` without renewal. Raises `TargetHeldError`,
         saying which run holds what and until when.
         """
         with self._begin() as connection:
@@ -94,7 +106,7 @@ class Leases:
                     mine[target] = _new(connection, run_id, target, holder, now)
             if status == Status.FAILED:
                 self._move(connection, run_id, Status.RUNNING, "a task was cleared; no other run has written since")
-            values: dict[str, Any] = {"expires_at": now + timedelta(seconds=LEASE_SECONDS), "holder": holder}
+            values: dict[str, Any] = {"expires_at": now + timedelta(seconds=lease_seconds()), "holder": holder}
             if right:
                 values["right_at"] = sa.func.coalesce(leases.c.right_at, now)
             connection.execute(leases.update().where(leases.c.epoch.in_(mine.values())).values(**values))
@@ -103,7 +115,7 @@ class Leases:
     def renew(self, run_id: str, epochs: Mapping[str, int], part: Part | None = None) -> None:
         """Renew the leases of these epochs. Raises `TargetHeldError` unless all of them are the run's still, it is running,
         and the part is at no newer try."""
-        until = sa.func.clock_timestamp() + timedelta(seconds=LEASE_SECONDS)
+        until = sa.func.clock_timestamp() + timedelta(seconds=lease_seconds())
         running = sa.exists().where(runs.c.run_id == run_id, runs.c.status == Status.RUNNING)
         where = [leases.c.epoch.in_(epochs.values()), leases.c.ended_at.is_(None), running]
         if part is not None:
@@ -159,7 +171,7 @@ def _status(connection: sa.Connection, run_id: str) -> str | None:
 
 
 def _new(connection: sa.Connection, run_id: str, target: str, holder: str | None, now: datetime) -> int:
-    until = now + timedelta(seconds=LEASE_SECONDS)
+    until = now + timedelta(seconds=lease_seconds())
     values = {"target": target, "run_id": run_id, "holder": holder, "taken_at": now, "expires_at": until}
     return int(connection.execute(leases.insert().values(**values).returning(leases.c.epoch)).scalar_one())
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from .holders import is_dead, this_process
-from .leases import LEASE_SECONDS
+from .leases import lease_seconds
 from .tables import runs, steps
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class Steps:
         while not is_dead(holder):
             with self._begin() as connection:
                 now = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
-            left = LEASE_SECONDS - (now - renewed_at).total_seconds()
+            left = lease_seconds() - (now - renewed_at).total_seconds()
             if left <= 0:
                 return
             log.info("an older try of this task may still be writing; it is waited for, %.0f s at the most", left)

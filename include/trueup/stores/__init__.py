@@ -8,7 +8,8 @@ column of them is equal, so that comparing is a matter of DuckDB, not of the sto
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -179,6 +180,29 @@ class Fence:
     part: str
     tries: int
 
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """While the block runs, every request that a store sends from this thread, or for it, asks this fence first."""
+        before = _present.set(self)
+        try:
+            yield
+        finally:
+            _present.reset(before)
+
+
+_present: ContextVar[Fence | None] = ContextVar("fence", default=None)
+
+
+def present_fence() -> Fence | None:
+    """The fence that is active where a store is called."""
+    return _present.get()
+
+
+def ask_fence() -> None:
+    """Ask it, if there is one; what it raises is raised."""
+    if (fence := _present.get()) is not None:
+        fence.check()
+
 
 class Store(Protocol):
     """One connection's tables. Instances are safe to use from several threads at once.
@@ -200,9 +224,9 @@ class Store(Protocol):
         """The store to read with. Where the store can (`one_state`), all tables that are read with it in the block,
         by several threads too, are in the state that they had at the beginning of the block."""
 
-    def fenced(self, fence: Fence) -> Store:
-        """The same store, whose requests ask the fence first; what was begun by an older lease or try is ended, where the
-        store can do that. Raises `TargetHeldError` where it could and may not."""
+    def end_older(self, fence: Fence) -> None:
+        """End what was begun by an older lease or try, where the store can do that. Raises `TargetHeldError` where it could
+        and may not. Every request that writes asks the fence that is active (`ask_fence`)."""
 
     def identity(self, table: Table) -> str:
         """A name of the table that is the same from every worker and free of secrets: what a hold is taken on."""

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -51,15 +50,9 @@ class DynamoDBStore:
         self._wire = Wire(client)
         self._writer = Writer(self._wire, connections=self._wire.connections)
 
-    def fenced(self, fence: Fence) -> DynamoDBStore:
-        """The same store, that asks the fence before each request. DynamoDB knows no sessions that could be ended: what one
-        request may do that is under way, or stopped between the question and the sending, is not held up."""
-        same = copy(self)
-        same._wire = copy(self._wire)
-        same._wire.check = fence.check
-        same._writer = copy(self._writer)
-        same._writer.wire = same._wire
-        return same
+    def end_older(self, fence: Fence) -> None:
+        """Nothing: DynamoDB knows no sessions that could be ended. What one request may do that is under way, or stopped
+        between the question and the sending, is not held up."""
 
     def identity(self, table: Table) -> str:
         """Endpoint, region and name of the table."""

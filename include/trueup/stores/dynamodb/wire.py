@@ -27,7 +27,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as UnreachableError
 
 from ...errors import StoreRejectedError, StoreUnavailableError
-from .. import Outcome
+from .. import Outcome, ask_fence
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -101,8 +101,6 @@ class Wire:
         self._session = inside._endpoint.http_session
         self._url = client.meta.endpoint_url.rstrip("/") + "/"
         self._region = client.meta.region_name
-        self.check: Callable[[], None] = lambda: None
-        """Asked before each request is sent; what it raises is raised."""
         self.attempts: int = max(MIN_ATTEMPTS, (inside.meta.config.retries or {}).get("total_max_attempts", 0))
         """How often a request is sent at most."""
         self.connections: int = inside.meta.config.max_pool_connections
@@ -138,7 +136,7 @@ class Wire:
         backoff = Backoff(attempts or self.attempts)
         while True:
             said = ""
-            self.check()
+            ask_fence()
             try:
                 status, content, checksum = self._send(operation, body)
             except (NoCredentialsError, PartialCredentialsError) as error:

@@ -13,6 +13,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from functools import lru_cache
 from secrets import randbits, token_bytes, token_hex
 from typing import Any, TypeVar
@@ -236,7 +237,10 @@ class Writer:
     def each(self, jobs: list[Job], outcome: Outcome, write: Callable[[Job, Outcome], Result]) -> list[Result]:
         """The results of `write` on each job, several at once. When one raises, the others are over before it does."""
         counts = [Outcome() for _ in jobs]
-        futures = [self._pool.submit(write, job, counted) for job, counted in zip(jobs, counts, strict=True)]
+        futures = [
+            self._pool.submit(copy_context().run, write, job, counted)
+            for job, counted in zip(jobs, counts, strict=True)
+        ]
         _, unfinished = wait(futures, return_when=FIRST_EXCEPTION)
         for future in unfinished:
             future.cancel()

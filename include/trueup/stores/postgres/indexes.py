@@ -9,6 +9,7 @@ import psycopg
 from psycopg import sql
 
 from ...model import Index, Table
+from .. import ask_fence
 from .catalog import QUERY, Shape, schema_and_name, shape_of
 from .failures import translated
 from .session import SETTINGS, Address
@@ -27,8 +28,7 @@ Name = tuple[str, str]
 def _session(address: Address, *, doing: str) -> Iterator[psycopg.Connection]:
     """A connection without a transaction: for what PostgreSQL does in none. The settings are those of the session."""
     try:
-        if address.fence is not None:
-            address.fence.check()
+        ask_fence()
         with psycopg.connect(address.conninfo, autocommit=True, cursor_factory=psycopg.RawCursor) as connection:
             for name, text in {**SETTINGS, **_ALONE}.items():
                 connection.execute("SELECT set_config($1, $2, false)", [name, text])

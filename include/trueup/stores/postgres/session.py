@@ -27,7 +27,7 @@ from tenacity import (
 )
 
 from ...errors import StoreRejectedError, StoreUnavailableError
-from .. import Fence
+from .. import present_fence
 from .failures import translated
 from .locks import locked
 
@@ -88,7 +88,6 @@ class Address:
     place: str
     lock_timeout: float
     patience: float
-    fence: Fence | None = None
     _drivers: threading.local = field(default_factory=threading.local, repr=False, compare=False)
 
     @classmethod
@@ -234,7 +233,7 @@ def session(address: Address, *, doing: str, read_only: bool = False, snapshot: 
             opened.fetch(address.settings())
             if read_only:
                 opened.fetch(_BYTES_AS_THEY_ARE)
-            check = locked(None if read_only else address.fence, opened.fetch)
+            check = locked(None if read_only else present_fence(), opened.fetch)
             yield opened
             check()
             opened.execute("COMMIT")  # without it, closing the connection rolls back
@@ -260,7 +259,7 @@ def script_session(address: Address, *, doing: str) -> Iterator[psycopg.Connecti
         with psycopg.connect(address.conninfo, cursor_factory=psycopg.RawCursor) as connection:
             connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED  # whatever the role's default is
             connection.execute(address.settings())
-            check = locked(address.fence, connection.execute)
+            check = locked(present_fence(), connection.execute)
             yield connection
             check()
     except psycopg.Error as error:

@@ -53,13 +53,10 @@ class PostgresStore:
         self._address = Address.of(uri, lock_timeout=lock_timeout, patience=patience)
         self._snapshot = snapshot
 
-    def fenced(self, fence: Fence) -> PostgresStore:
-        """The same store, whose transactions hold locks by which a newer lease or try ends them, and ask the fence when
-        they have these and before they commit. Sessions of older leases and tries are ended now."""
+    def end_older(self, fence: Fence) -> None:
+        """End the sessions of older leases and tries. A transaction that writes holds locks by which it is found, asks the
+        fence when it has them, and again before it commits."""
         fencing.end_older(self._address, fence)
-        same = copy(self)
-        same._address = replace(self._address, fence=fence)
-        return same
 
     def identity(self, table: Table) -> str:
         """`postgres://host:port/database/schema.table` (host: a folder for a Unix socket), without user or password."""
