@@ -146,7 +146,7 @@ def look_at_target(run: Run, target: Target) -> Description | None:
     if found.key != table.key:
         has = f"the primary key {', '.join(map(repr, found.key))}" if found.key else "no primary key"
         raise SourceError(f"{what} has {has}, but {', '.join(map(repr, table.key))} is declared")
-    target_checks.refuse_unwritable(run, what, found)
+    target_checks.refuse_unwritable(run, what, target, found)
     return found
 
 

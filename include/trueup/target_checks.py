@@ -21,12 +21,22 @@ TRIGGERS, SETS = "target_has_triggers", "target_sets"
 """Codes of the warnings about what a target does by itself."""
 
 
-def refuse_unwritable(run: Run, what: str, found: Description) -> None:
-    """Raise `SourceError` for a target that the run could not write, or from which it would remove more than its rows."""
+def refuse_unwritable(run: Run, what: str, target: Target, found: Description) -> None:
+    """Raise `SourceError` for a target that the run could not write, or from which it would remove more than its rows.
+
+    Where the migration owns columns only it may never add a row, so what only stands in the way of adding is left to the
+    store, which refuses such a row by name."""
     if run.options.mode is not Mode.APPLY:
         return
-    if found.unwritable:
-        raise SourceError(f"{what} cannot be written: {'; '.join(found.unwritable)}. Nothing was written.")
+    written = target.table.columns if target.owned is None else target.owned
+    wrong = [*found.unwritable, *(found.unaddable if target.owned is None else ())]
+    wrong += [
+        f"column {name!r} is GENERATED, so it cannot be written: leave it out of the columns, or name it in Target.sets"
+        for name in found.generated
+        if name in written
+    ]
+    if wrong:
+        raise SourceError(f"{what} cannot be written: {'; '.join(wrong)}. Nothing was written.")
     if found.differences and run.undoes is None:
         raise SourceError(f"{what} is not what is declared: {'; '.join(found.differences)}. Nothing was written.")
     if run.undoes is None and run.options.extra is Extra.REMOVE and run.options.window is None:

@@ -77,7 +77,8 @@ class Description:
     counted, or estimated from a sample, at a time it knows; None where it never did.
 
     Of a target besides: `identity` tells the table from another that has its name later. `unwritable` says in words why
-    rows cannot be written to it, `irremovable` why none can be removed, and what to do. `sets` are columns that the table
+    rows cannot be written to it, `unaddable` why none can be added, `irremovable` why none can be removed, and what to do.
+    `generated` are declared columns that nobody can write. `sets` are columns that the table
     fills by itself and that are not compared, by name with why (`Table.sets`). `triggers` are what it does besides.
     `unique` are unique indexes that can be judged from the rows alone. `references` are foreign keys that point at it."""
 
@@ -93,7 +94,9 @@ class Description:
     expected_rows: int | None = None
     identity: str | None = None
     unwritable: tuple[str, ...] = ()
+    unaddable: tuple[str, ...] = ()
     irremovable: tuple[str, ...] = ()
+    generated: tuple[str, ...] = ()
     sets: Mapping[str, str] = field(default_factory=dict)
     triggers: tuple[str, ...] = ()
     unique: tuple[Unique, ...] = ()

@@ -37,6 +37,10 @@ def described(shape: Shape, effects: Effects, table: Table) -> Description:
         shape.describe(table),
         identity=str(shape.oid),
         unwritable=tuple(_unwritable(shape, effects, table)),
+        unaddable=tuple(_unaddable(shape, table)),
+        generated=tuple(
+            name for name in table.columns if name in shape.columns and shape.columns[name].sets == "generated"
+        ),
         irremovable=tuple(_rights(shape, effects, ("DELETE",))),
         sets=sets | dict.fromkeys(set(table.sets) & {*shape.columns}, _WHY[""]),
         triggers=tuple(map(str, effects.triggers)),
@@ -76,9 +80,9 @@ def _unwritable_columns(shape: Shape, table: Table) -> Iterator[str]:
     for name in table.sets:
         if name not in shape.columns:
             yield f"Target.sets names {name!r}, and there is no such column"
-    for name in table.columns:
-        if (column := shape.columns.get(name)) is not None and column.sets == "generated":
-            yield f"column {name!r} is GENERATED, so it cannot be written: leave it out of the columns, or name it in Target.sets"
+
+
+def _unaddable(shape: Shape, table: Table) -> Iterator[str]:
     for column in shape.undeclared(table):
         if column.not_null and not column.sets and column.name not in table.sets:
             yield (
