@@ -192,11 +192,13 @@ def test_a_missing_index_is_made_and_an_invalid_one_made_anew(
     assert database.sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'by_name'::regclass") == [(True,)]
 
 
-def test_sequences_are_advanced_and_it_is_stated(runs: Runs, database: Database, migration: Migration) -> None:
+@pytest.mark.parametrize("id", ["bigint GENERATED ALWAYS AS IDENTITY", "int DEFAULT nextval('persons_id_seq')"])
+def test_sequences_are_advanced_and_it_is_stated(runs: Runs, database: Database, migration: Migration, id: str) -> None:
     database.sql(
+        *(["CREATE SEQUENCE persons_id_seq"] if "nextval" in id else []),
         "CREATE TABLE numbers (id bigint PRIMARY KEY, v text)",
         "INSERT INTO numbers SELECT n, 'v' FROM generate_series(1, 5) n",
-        "CREATE TABLE persons (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, v text)",
+        f"CREATE TABLE persons (id {id} PRIMARY KEY, v text)",
     )
     columns = {"id": Type.INTEGER, "v": Type.TEXT}
     (source,), (target,), (phase,) = migration.sources, migration.targets, migration.phases

@@ -42,15 +42,24 @@ SELECT json_build_object(
         JOIN pg_catalog.pg_namespace n ON n.oid = child.relnamespace
         WHERE k.contype = 'f' AND k.confrelid = $1::oid AND k.conparentid = 0
     ), '[]'),
+    -- of columns of numbers: those that the column owns, and those that its default takes values from without owning them
     'sequences', coalesce((
         SELECT json_agg(json_build_object(
             'column', a.attname, 'name', s.oid::regclass::text, 'may', has_sequence_privilege(s.oid, 'UPDATE')
-        ) ORDER BY a.attnum)
-        FROM pg_catalog.pg_depend d
-        JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
-        JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-        WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
-            AND d.refobjid = $1::oid AND d.deptype IN ('a', 'i')
+        ) ORDER BY a.attnum, s.oid)
+        FROM (
+            SELECT d.objid AS sequence, d.refobjsubid AS attnum FROM pg_catalog.pg_depend d
+            WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
+                AND d.refobjid = $1::oid AND d.deptype IN ('a', 'i')
+            UNION
+            SELECT d.refobjid, f.adnum FROM pg_catalog.pg_attrdef f
+            JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid = f.oid
+                AND d.refclassid = 'pg_catalog.pg_class'::regclass
+            WHERE f.adrelid = $1::oid AND pg_catalog.pg_get_expr(f.adbin, f.adrelid) ~ '^nextval\(''[^'']*''::regclass\)$'
+        ) used
+        JOIN pg_catalog.pg_class s ON s.oid = used.sequence AND s.relkind = 'S'
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = $1::oid AND a.attnum = used.attnum
+            AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype)
     ), '[]'),
     'may', json_build_object(
         'SELECT', has_any_column_privilege($1::oid, 'SELECT'),
