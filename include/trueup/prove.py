@@ -135,6 +135,8 @@ def phase_gate(run: Run, phase: Phase) -> list[dict[str, Any]]:
         if not looked and not (phase.allow_empty or run.options.window is not None or run.undoes is not None):
             errors = [*result.errors, "no row was compared, so nothing is proven"]
             result = replace(result, passed=False, errors=errors)
+        if emptied := _emptied(run, found):
+            result = replace(result, passed=False, errors=[*result.errors, *emptied])
         if any(p["missing"] or p["different"] for p in found):
             result = replace(
                 result, errors=[*result.errors, *refusals(run, phase), *target_checks.altered(run, phase, found)]
@@ -143,6 +145,24 @@ def phase_gate(run: Run, phase: Phase) -> list[dict[str, Any]]:
         results = [result, *budgets.judge_left_alone(run, phase, so_far)]
         _judge(run, f"phase-{phase.id}", results, left_alone.words(so_far))
     return [{name: value for name, value in p.items() if name != "examples"} for p in found]
+
+
+def _emptied(run: Run, found: list[dict[str, Any]]) -> list[str]:
+    """Which targets lost more of the rows that the plan keeps than may be removed (`Options.max_remove_share`, and one row at
+    the least): that is no longer an application at work. Of a rollback, rows that are gone were touched since."""
+    most = run.options.max_remove_share
+    return [
+        f"{p['gone']:,} of the {p['to_keep']:,} rows of {p['target_table']} that were there when the plan was made, and that it "
+        f"keeps, are gone, such as {', '.join(_gone(p))}: somebody deleted them since, or the table was emptied or made "
+        "anew. Find out what it was; then trigger the DAG again, which adds them again "
+        f"(as many may go: max_remove_share, which is {most:g})"
+        for p in found
+        if run.undoes is None and p["gone"] > max(1, most * p["to_keep"])
+    ]
+
+
+def _gone(found: Mapping[str, Any]) -> list[str]:
+    return [e["key"] for e in found["examples"] if e["kind"] == "moved_on" and e["found"] is None][:3]
 
 
 def refusals(run: Run, phase: Phase) -> list[str]:

@@ -51,7 +51,7 @@ KINDS = ("missing", "different", "unverified", "left_alone", "moved_on", "extra"
 """What may be said of a row that is not as planned, the worst first."""
 AGAIN = ("missing", "different")
 """The kinds that are read again before they are believed."""
-ALONE, REASON = own("alone"), own("reason")
+ALONE, REASON, OF_PLAN = own("alone"), own("reason"), own("of_plan")
 
 
 def verify(run: Run, phase: Phase, partition: int) -> dict[str, dict[str, Any]]:
@@ -60,7 +60,8 @@ def verify(run: Run, phase: Phase, partition: int) -> dict[str, dict[str, Any]]:
     row with what it was before.
 
     By output: compared (rows that were expected to be as planned, and read), missing, different, unverified, left_alone,
-    moved_on, extra (rows of the target that no plan knows), and reread (rows that were looked at again). The rows in
+    moved_on, extra (rows of the target that no plan knows), reread (rows that were looked at again), to_keep (rows that the
+    plan keeps as they were) and gone (how many of these moved on by being absent). The rows in
     question go to `proof/<output>/…`: kind, key, planned and found (as JSON), reason (why it was not written, if that is
     known), hash (of the row found, as `base.row_hash`), written (whether this run added or changed it).
     """
@@ -82,6 +83,12 @@ def _verify(run: Run, phase: Phase, output: Output, partition: int, scratch: Pat
         connection.execute(_suspects(run, target))
         reread = duck.count(connection, f"SELECT count(*) FROM suspects WHERE kind IN {AGAIN}")
         unverified = _read_again(connection, run, target)
+        to_keep = duck.count(connection, f"SELECT count(*) FROM expected WHERE {VERB} = '{KEEP}' AND {OF_PLAN}")
+        gone = duck.count(
+            connection,
+            f"SELECT count(*) FROM suspects s JOIN expected {EXPECTED} ON {EXPECTED}.{KEY} = s.key AND {EXPECTED}.{OF_PLAN} "
+            "WHERE s.kind = 'moved_on' AND s.found IS NULL",
+        )
         local = scratch / f"proof-{output.name}.parquet"
         duck.write(connection, "SELECT * FROM suspects ORDER BY kind, key", local)
         kinds = dict(connection.execute("SELECT kind, count(*) FROM suspects GROUP BY 1").fetchall())
@@ -97,7 +104,14 @@ def _verify(run: Run, phase: Phase, output: Output, partition: int, scratch: Pat
         if example["kind"] in ("missing", "different") and (why := refused.get(example["key"])):
             example["constraint"] = why["constraint"]
     artifact = run.folder.publish(local, f"proof/{output.name}/p{partition:03}.parquet", sum(kinds.values()))
-    return artifact, {"compared": compared, **counts, "reread": reread, "examples": shown}
+    return artifact, {
+        "compared": compared,
+        **counts,
+        "reread": reread,
+        "to_keep": to_keep,
+        "gone": gone,
+        "examples": shown,
+    }
 
 
 def _relate(
@@ -110,8 +124,8 @@ def _relate(
     scratch: Path,
 ) -> None:
     """`expected`: what the plans so far say, and the rows that are to stay as they are, where `GONE` marks those that are
-    to be absent, and `ALONE` those that were left alone; `known`: every key that any plan accounts for; `found`: what was
-    read back."""
+    to be absent, `ALONE` those that were left alone, and `OF_PLAN` those that a plan has; `known`: every
+    key that any plan accounts for; `found`: what was read back."""
     columns = ", ".join(duck.identifier(f.name) for f in arrow_schema(target.table))
     so_far = _so_far(run, phase, target)
     plans = [run.folder.fetch(planned(run, o.name, partition), scratch) for o in so_far]
@@ -120,10 +134,10 @@ def _relate(
     duck.relation(connection, own("rest"), rest, source_schema(target.table))
     stays = ""
     if target.owned is not None:
-        stays = f" UNION ALL SELECT {KEY}, {columns}, '{KEEP}', false, false, NULL FROM {own('rest')}"
+        stays = f" UNION ALL SELECT {KEY}, {columns}, '{KEEP}', false, false, NULL, false FROM {own('rest')}"
     connection.execute(
         f"CREATE TEMP VIEW expected AS SELECT {KEY}, {columns}, {VERB}, {TO_BE_GONE} AS {GONE}, "
-        f"{VERB} = '{DRIFT}' OR coalesce({own('conflict')}, false) AS {ALONE}, {REASON} "
+        f"{VERB} = '{DRIFT}' OR coalesce({own('conflict')}, false) AS {ALONE}, {REASON}, true AS {OF_PLAN} "
         f"FROM ({duck.parquet(plans, plan_schema(target))}) "
         f"LEFT JOIN {own('not_written')} ON {KEY} = {own('of')}{stays}"
     )
@@ -257,7 +271,7 @@ def proof(run: Run, phase: Phase) -> list[dict[str, Any]] | None:
     manifests = run.folder.manifests(f"verify/{phase.id}")
     if len(manifests) != run.partitions:
         return None
-    names = ("compared", *KINDS, "reread")
+    names = ("compared", *KINDS, "reread", "to_keep", "gone")
     found = []
     for output in phase.outputs:
         facts = [m.facts[output.name] for m in manifests]

@@ -150,6 +150,18 @@ def test_rows_that_the_plan_did_not_mean_to_write_may_move_on(runs: Runs) -> Non
     assert listed == {"p01", "p02"}
 
 
+@pytest.mark.parametrize("emptied", ["TRUNCATE persons", "ALTER TABLE persons RENAME TO old"])
+def test_a_target_that_was_emptied_since_the_plan_is_not_proven(runs: Runs, emptied: str) -> None:
+    runs(max_remove_share=0.05)
+    anew = ["CREATE TABLE persons (LIKE people INCLUDING ALL)"] if "RENAME" in emptied else []
+    report = runs.fails(emptied, *anew, max_remove_share=0.05)
+    said = "8 of the 8 rows of persons that were there when the plan was made, and that it keeps, are gone, such as p00, p01"
+    assert said in report["run"]["failed"]["error"]
+    report = runs(max_remove_share=0.05)
+    assert verdict(report) == ("passed", "proven", 0, 0)
+    assert runs.database.persons() == runs.database.should()
+
+
 def test_a_row_that_the_plan_wrote_and_that_is_otherwise_fails(runs: Runs) -> None:
     report = runs.fails("UPDATE persons SET amount = 99 WHERE id = 'p01'")
     assert proof(report)["different"] == 1
