@@ -81,10 +81,16 @@ def _last_plan(run: Run, row: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def relate(
-    connection: duckdb.DuckDBPyConnection, run: Run, target: Target, partition: int, scratch: Path
+    connection: duckdb.DuckDBPyConnection,
+    run: Run,
+    target: Target,
+    partition: int | None,
+    scratch: Path,
+    only: str = "true",
 ) -> bool | None:
-    """Make `base_<target>` a relation of one partition: `_key`, `hash`, `place`, `added`, and `there`, whether a row is
-    known to have been there; and `known_<target>` of its keys: `_key`, `hashes`, `added`, `there`.
+    """Make `base_<target>` a relation of one partition (None: of all), of rows of which `only` (SQL) holds: `_key`, `hash`,
+    `place`, `added`, and `there`, whether a row is known to have been there; and `known_<target>` of its keys: `_key`,
+    `hashes`, `added`, `there`.
 
     Whether it could be read; None where there is no previous run. A base that is missing or changed is told in the log
     and read as empty: nothing is made up in its place."""
@@ -100,9 +106,10 @@ def relate(
     duck.relation(connection, _BASE, files, _SCHEMA)
     there = "there = 'seen'" + (" OR there = 'planned'" if about and about["proven"] else "")
     name, keys = duck.identifier(f"base_{target.id}"), duck.identifier(f"known_{target.id}")
+    here = "true" if partition is None else f"place % {run.partitions} = {partition}"
     connection.execute(
         f"CREATE TEMP TABLE {name} AS SELECT {KEY}, hash, place, added, {there} AS there FROM {_BASE} "
-        f"WHERE place % {run.partitions} = {partition}"
+        f"WHERE {here} AND {only}"
     )
     if about is not None and found:
         _relate_read_back(connection, run, about, target, scratch)
@@ -138,9 +145,9 @@ def _relate_read_back(
                         )
 
 
-def _files(run: Run, about: dict[str, Any], target: Target, partition: int, scratch: Path) -> list[Path]:
+def _files(run: Run, about: dict[str, Any], target: Target, partition: int | None, scratch: Path) -> list[Path]:
     folder, count = run.workspace.run(about["run"]), about["partitions"]
-    wanted = [partition] if count == run.partitions else range(count)
+    wanted = range(count) if partition is None or count != run.partitions else [partition]
     paths = [path(target, number) for number in wanted]
     if (attempt := about.get("attempt")) is not None:
         (kept,) = [k for k in earlier.kept(folder, attempt + 1) if k.attempt == attempt]

@@ -147,7 +147,7 @@ def _words(run: Run, option: str, figures: dict[str, float], phases: list[dict[s
 
 def _rejects(run: Run) -> list[str]:
     """The codes of the rejects, with how many of which phase, and the first key of each."""
-    manifests = run.folder.manifests("transform", run.partitions)
+    manifests = [*run.folder.manifests("transform", run.partitions), *run.folder.manifests("plan", run.partitions)]
     said = []
     with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
         for phase in run.migration.phases:

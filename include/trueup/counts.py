@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from . import duck
+from . import duck, not_unique
 from .model import Migration, Phase, Target
 from .names import KEY, SOURCE_KEY, VERB, own
 from .plan_files import DRIFT, VERBS, WRITTEN, plan_schema
@@ -39,6 +39,7 @@ def phase_counts(run: Run) -> list[dict[str, Any]]:
         for phase in run.migration.phases:
             facts = [m.facts[phase.id] for m in made]
             total = {n: sum(f[n] for f in facts) for n in ("source_rows", "rejected", "kept", "unaccounted")}
+            total["rejected"] += sum(m.facts.get(not_unique.entry(phase), 0) for m in plans)
             written, kept, conflicts, drifted, refused = _fates(connection, run, phase, plans, scratch)
             skipped: dict[str, int] = {CONFLICT: conflicts, DRIFT: drifted, MISSING: refused}
             for fact in facts:

@@ -31,7 +31,7 @@ def write(run: Run) -> None:
     `rejected`) at most `ROWS` rows: `key`, `row` {column: text, no nulls}; where there is a row before, `before` and
     the `changed` columns; of what is rejected, `code` and `message`. Raises `ArtifactError` if the plan is not whole."""
     plans = run.folder.manifests("plan", run.partitions)
-    made = run.folder.manifests("transform")
+    made = [*run.folder.manifests("transform"), *plans]
     entries: list[dict[str, Any]] = []
     with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
 

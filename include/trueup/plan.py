@@ -15,18 +15,15 @@ from typing import Any
 
 import duckdb
 
-from . import base, duck, estimates, plan_hash, target_checks
+from . import base, duck, estimates, not_unique, plan_hash, target_checks
 from .errors import DeclarationError
 from .model import Output, Phase, Target
-from .names import BEFORE, EXTRA, IN_WINDOW, IS, KEY, KNOWN, MISTYPED, PLANNED, SHOULD, SOURCE_KEY, VERB, WITHOUT_NULLS
+from .names import BEFORE, IN_WINDOW, IS, KEY, KNOWN, PLANNED, SHOULD, SOURCE_KEY, VERB, own
 from .plan_files import (
     ADD,
-    CHANGE,
     DRIFT,
-    KEEP,
     REMOVE,
     Made,
-    differ,
     relate_drifted,
     said,
     should_schema,
@@ -36,9 +33,10 @@ from .plan_files import (
     write_plan,
     write_rest,
 )
-from .run import Extra, Mode, Run
+from .run import Mode, Run
 from .snapshot import before_files, files_of, source_schema
 from .stores import arrow_schema
+from .verbs import changed, keys_of, leaving, relate_leaving, rows_of, value_of, verb_of
 from .workspace import Manifest
 
 DELETED_SINCE = "deleted_since"
@@ -55,19 +53,21 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
     targets = run.migration.targets
     with run.ledger.step(run.id, "plan", str(partition)), run.workspace.scratch() as scratch:
         with run.connect(scratch) as connection:
+            # a row of a phase that has rejects is planned unless its source row is one
+            rejects = not_unique.relate(connection, run, scratch)
             for target in targets:
-                relate(connection, run, target, partition, scratch)
+                relate(connection, run, target, partition, scratch, rejects)
                 _check_unique(connection, run, target)
                 checked[target.id] = base.relate(connection, run, target, partition, scratch)
-                _relate_leaving(connection, run, target)
+                relate_leaving(connection, run, target)
             for phase in run.migration.phases:
-                verbs = {o.name: _verb(run, phase, o, checked) for o in phase.outputs}
+                verbs = {o.name: verb_of(run, phase, o, checked) for o in phase.outputs}
                 alone = (
-                    f"SELECT {SHOULD}.{SOURCE_KEY} {_rows(o)} AND {verbs[o.name]} = '{DRIFT}'" for o in phase.outputs
+                    f"SELECT {SHOULD}.{SOURCE_KEY} {rows_of(o)} AND {verbs[o.name]} = '{DRIFT}'" for o in phase.outputs
                 )
                 relate_drifted(connection, phase, " UNION ".join(alone))
                 for output in phase.outputs:
-                    rows, verb = _rows(output), verbs[output.name]
+                    rows, verb = rows_of(output), verbs[output.name]
                     query = _planned(run, phase, output, rows, unit_verb(phase, verb, SHOULD))
                     file, facts[output.name] = write_plan(
                         connection, run.migration.target(output.target), output, query, partition, scratch
@@ -83,14 +83,16 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
                     made += write_findings(connection, phase, output, findings, partition, scratch)
             for target in targets:
                 # where the migration owns columns only, a row outside the window stays as it is, and that is proven too
-                accounted = _keys(run, target, "" if target.owned is None else f" WHERE {IN_WINDOW}")
-                accounted += f" UNION ALL SELECT {KEY} FROM {_leaving(target)}"
+                accounted = keys_of(run, target, "" if target.owned is None else f" WHERE {IN_WINDOW}")
+                accounted += f" UNION ALL SELECT {KEY} FROM {leaving(target)}"
                 rest = write_rest(connection, target, accounted, partition, scratch)
                 extra = rest.rows if target.owned is None else 0
                 facts[f"rest/{target.id}"] = {"rest": rest.rows, "extra": extra, "owned": _added(connection, target)}
                 made.append(rest)
                 if run.options.mode is Mode.APPLY:
                     made.append(_base(connection, run, target, partition, checked[target.id], scratch))
+            rejected, counts = not_unique.write(connection, run, rejects, partition, scratch)
+            made, facts = [*made, *rejected], facts | counts
         told = [found for found in checked.values() if found is not None]
         facts["drift_checked"] = all(told) if told else None
         files = [each.publish(run) for each in made]
@@ -98,12 +100,23 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
     return facts
 
 
-def relate(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, partition: int, scratch: Path) -> None:
-    """Make what should be (`should_<output>`, each) and what is (`is_<target>`) relations of one partition."""
+def relate(
+    connection: duckdb.DuckDBPyConnection, run: Run, target: Target, partition: int, scratch: Path, rejects: set[str]
+) -> None:
+    """Make what should be (`should_<output>`, each) and what is (`is_<target>`) relations of one partition. What the plan
+    itself rejects, of phases that have `rejects`, is as what lies outside the window: the run is not about it."""
     made = run.folder.manifests("transform", run.partitions)
-    for output in run.migration.outputs(target.id):
+    for phase, output in ((p, o) for p in run.migration.phases for o in p.outputs if o.target == target.id):
         files = files_of(run, made, f"should/{output.name}", partition, scratch)
-        duck.relation(connection, f"should_{output.name}", files, should_schema(target))
+        if phase.id not in rejects:
+            duck.relation(connection, f"should_{output.name}", files, should_schema(target))
+            continue
+        duck.relation(connection, every := own(f"every_{output.name}"), files, should_schema(target))
+        rejected = f"(SELECT source FROM {not_unique.REJECTED} WHERE phase = {duck.literal(phase.id)})"
+        connection.execute(
+            f"CREATE TEMP VIEW {duck.identifier(f'should_{output.name}')} AS SELECT * REPLACE "
+            f"({IN_WINDOW} AND {SOURCE_KEY} NOT IN {rejected} AS {IN_WINDOW}) FROM {duck.identifier(every)}"
+        )
     files = before_files(run, run.folder.manifests("snapshot", run.segments), target, partition, scratch)
     duck.relation(connection, f"is_{target.id}", files, source_schema(target.table))
 
@@ -115,63 +128,17 @@ def _added(connection: duckdb.DuckDBPyConnection, target: Target) -> int:
     return duck.count(connection, f"SELECT count(*) FROM {known} WHERE added AND {KEY} IN ({keys})")
 
 
-def _leaving(target: Target) -> str:
-    return duck.identifier(f"leaving_{target.id}")
-
-
-def _relate_leaving(connection: duckdb.DuckDBPyConnection, run: Run, target: Target) -> None:
-    """`leaving_<target>`: rows to be removed: nothing accounts for them, Trueup added them, and nobody changed them."""
-    options, known = run.options, duck.identifier(f"known_{target.id}")
-    asked = options.extra is Extra.REMOVE and options.window is None and options.mode is not Mode.VERIFY
-    wanted = f"{KNOWN}.added AND {base.is_ours(target, IS, KNOWN)}" if asked and target.owned is None else "false"
-    connection.execute(
-        f"CREATE TEMP TABLE {_leaving(target)} AS SELECT {IS}.* FROM {duck.identifier(f'is_{target.id}')} {IS} "
-        f"JOIN {known} {KNOWN} ON {IS}.{KEY} = {KNOWN}.{KEY} "
-        f"ANTI JOIN ({_keys(run, target)}) {SHOULD} ON {IS}.{KEY} = {SHOULD}.{KEY} WHERE {wanted}"
-    )
-
-
-def _rows(output: Output) -> str:
-    """SQL: FROM what should be (`SHOULD`), with what is (`IS`) and what is known of it (`KNOWN`), null where there is
-    none."""
-    should = duck.identifier(f"should_{output.name}")
-    others = (
-        f"LEFT JOIN {duck.identifier(f'{name}_{output.target}')} {alias} ON {SHOULD}.{KEY} = {alias}.{KEY}"
-        for name, alias in (("is", IS), ("known", KNOWN))
-    )
-    return f"FROM {should} {SHOULD} {' '.join(others)} WHERE {SHOULD}.{IN_WINDOW}"
-
-
-def _changed(target: Target, phase: Phase) -> str:
-    compared = [f.name for f in arrow_schema(target.table)] if target.owned is None else target.owned
-    if phase.keeps_existing:  # columns that the transform knows nothing of say nothing about its result
-        compared = [name for name in compared if name != EXTRA]
-    return differ(target, compared, SHOULD, IS)
-
-
-def _verb(run: Run, phase: Phase, output: Output, checked: dict[str, bool | None]) -> str:
-    """SQL: the verb of a row of `_rows`, looked at alone."""
-    target = run.migration.target(output.target)
-    tells_drift = checked[target.id] is True and not phase.keeps_existing and not run.options.overwrite_drift
-    differing = f"'{KEEP if phase.keeps_existing else CHANGE}'"
-    if tells_drift:
-        differing = f"CASE WHEN {base.is_ours(target, IS, KNOWN)} THEN '{CHANGE}' ELSE '{DRIFT}' END"
-    return (
-        f"CASE WHEN {IS}.{KEY} IS NULL THEN '{ADD}' WHEN {_changed(target, phase)} THEN {differing} ELSE '{KEEP}' END"
-    )
-
-
 def _planned(run: Run, phase: Phase, output: Output, rows: str, verb: str) -> str:
     """SQL: the plan of an output."""
     target = run.migration.target(output.target)
     names = [f.name for f in arrow_schema(target.table)]
-    columns = ", ".join(_value(target, phase, name) for name in names)
+    columns = ", ".join(value_of(target, phase, name) for name in names)
     before = f"CASE WHEN {IS}.{KEY} IS NOT NULL THEN {struct(target, IS)} END"
     query = f"SELECT {verb} AS {VERB}, {SHOULD}.{KEY}, {SHOULD}.{SOURCE_KEY}, {columns}, {before} AS {BEFORE} {rows}"
     if output == run.migration.outputs(target.id)[0]:
         removed = ", ".join(f"{IS}.{duck.identifier(name)}" for name in names)
         query += f" UNION ALL SELECT '{REMOVE}', {IS}.{KEY}, NULL, {removed}, {struct(target, IS)}"
-        query += f" FROM {_leaving(target)} {IS}"
+        query += f" FROM {leaving(target)} {IS}"
     return query
 
 
@@ -203,34 +170,14 @@ def _findings(
         words = "'was there and is gone: somebody deleted it; it is added again'"
         found.append(said(target, PLANNED, DELETED_SINCE, words, those))
     if phase.keeps_existing:
-        kept = f"{rows} AND {IS}.{KEY} IS NOT NULL AND {_changed(target, phase)}"
+        kept = f"{rows} AND {IS}.{KEY} IS NOT NULL AND {changed(target, phase)}"
         words = "'exists and is not what the source gives; it is kept'"
         found.append(said(target, SHOULD, phase.keeps_existing, words, kept))
     return found
 
 
-def _value(target: Target, phase: Phase, column: str) -> str:
-    """What the new row has in this column: of a row that exists, what is not to be changed stays."""
-    name = duck.identifier(column)
-    if column == MISTYPED and target.owned is not None and not phase.keeps_existing:
-        # a value of another type than declared goes where the migration gives that column a value of its own
-        given = ", ".join(
-            f"CASE WHEN {SHOULD}.{duck.identifier(c)} IS NOT NULL THEN {duck.literal(c)} END" for c in target.owned
-        )
-        left = f"CASE WHEN {IS}.{name} IS NOT NULL THEN canonical_json(json_without({WITHOUT_NULLS}({IS}.{name}), [{given}])) END"
-        return f"CASE WHEN {IS}.{KEY} IS NULL THEN {SHOULD}.{name} ELSE {left} END AS {name}"
-    if phase.keeps_existing or (target.owned is not None and column not in target.owned):
-        return f"CASE WHEN {IS}.{KEY} IS NULL THEN {SHOULD}.{name} ELSE {IS}.{name} END AS {name}"
-    return f"{SHOULD}.{name}"
-
-
-def _keys(run: Run, target: Target, where: str = "") -> str:
-    names = [f"should_{output.name}" for output in run.migration.outputs(target.id)]
-    return " UNION ALL ".join(f"SELECT {KEY} FROM {duck.identifier(name)}{where}" for name in names)
-
-
 def _check_unique(connection: duckdb.DuckDBPyConnection, run: Run, target: Target) -> None:
-    twice = f"SELECT {KEY}, count(*) AS n FROM ({_keys(run, target)}) GROUP BY {KEY} HAVING n > 1"
+    twice = f"SELECT {KEY}, count(*) AS n FROM ({keys_of(run, target)}) GROUP BY {KEY} HAVING n > 1"
     rows = duck.count(connection, f"SELECT sum(n - 1) FROM ({twice})")
     if rows:
         ((key, _),) = connection.execute(f"{twice} ORDER BY {KEY} LIMIT 1").fetchall()

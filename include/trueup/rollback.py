@@ -8,12 +8,13 @@ gate, apply, prove and report it are the same.
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 
-from . import approval, duck, plan_hash, written
+from . import approval, duck, plan_hash, tables_there, written
 from .errors import ArtifactError
 from .ledger import Status
 from .model import Output, Phase, Target
@@ -38,6 +39,7 @@ from .plan_files import (
 from .run import Run
 from .snapshot import before_files, files_of, source_schema
 from .stores import arrow_schema
+from .target_checks import added_differs
 from .workspace import Manifest
 
 DECIDED = own("d")
@@ -143,7 +145,8 @@ def _verb(run: Run, phase: Phase, output: Output) -> str:
     target = run.migration.target(output.target)
     names = [f.name for f in arrow_schema(target.table)]
     # of columns that the transform knows nothing of, a phase that keeps rows has not said what they should be
-    added = differ(target, [n for n in names if n != EXTRA] if phase.keeps_existing else names, WROTE, IS)
+    declared = [name for name in names if name != EXTRA]
+    added = differ(target, declared, WROTE, IS) if phase.keeps_existing else added_differs(run, target, WROTE, IS)
     owned = _put_back(target)
     before = f"{WROTE}.{BEFORE}"
     changed, as_before = differ(target, owned, WROTE, IS), f"NOT {differ(target, owned, before, IS)}"
@@ -204,6 +207,7 @@ def settle(run: Run) -> None:
     undone = undone_run(run).id
     with run.ledger.step(run.id, "settle", "0"):
         approval.require(run, "settle")
+        run.folder.write(tables_there.LEFT, json.dumps(tables_there.left(run, undone_run(run))))
         found = run.ledger.run(undone) or {}
         if found["status"] != Status.ROLLED_BACK:
             run.ledger.move(undone, Status.ROLLED_BACK, f"run {run.id} rolled it back and proved it")

@@ -11,6 +11,8 @@ from .stores import Description
 
 ABSENT = "absent"
 _CREATED = "created.json"
+LEFT = "left.json"
+"""File of a rollback: what the run made beside rows, and the rollback leaves."""
 
 
 def name_of(run: Run, target: Target, found: Description | None) -> str:
@@ -48,6 +50,26 @@ def enter_created(run: Run, target: Target) -> None:
     created = run.folder.read_json(_CREATED) or {}
     found = run.store_of(target.table).describe(target.table)
     run.folder.write(_CREATED, json.dumps({**created, target.id: name_of(run, target, found)}, indent=1))
+
+
+def left(run: Run, undone: Run) -> list[str]:
+    """What the undone run made of its targets beside rows, and what is there still, in words: tables and indexes."""
+    said = []
+    about = undone.folder.read_json("run.json") or {}
+    created = undone.folder.read_json(_CREATED) or {}
+    for target in run.migration.targets:
+        found = run.store_of(target.table).describe(target.table)
+        was = (about.get("tables") or {}).get(target.id, "")
+        if found is None or created.get(target.id) != name_of(run, target, found):
+            continue
+        if was.endswith(f"#{ABSENT}"):
+            said.append(f"table {target.table.name}")
+            continue
+        before = ((about.get("targets") or {}).get(target.id) or {}).get("indexes")
+        declared = {index.name for index in target.table.indexes}
+        made = [name for name in found.indexes if name in declared and before is not None and name not in before]
+        said += [f"index {name} of {target.table.name}" for name in made]
+    return said
 
 
 def _place(name: str) -> str:

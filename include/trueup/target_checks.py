@@ -11,8 +11,10 @@ from typing import Any
 from . import duck
 from .errors import SourceError
 from .model import Phase, Target
+from .names import EXTRA
+from .plan_files import differ, differs
 from .run import Extra, Mode, Run
-from .stores import Description
+from .stores import Description, arrow_schema
 
 Facts = dict[str, Any]
 TOGETHER_ROWS = 100_000
@@ -77,8 +79,10 @@ def facts(found: Mapping[str, Description]) -> dict[str, Facts]:
     return {
         id: {
             "identity": each.identity,
+            "indexes": list(each.indexes),
             "sets": dict(each.sets),
             "triggers": list(each.triggers),
+            "fills": list(each.fills),
             "unique": [{"name": u.name, "columns": u.columns, "nulls_equal": u.nulls_equal} for u in each.unique],
             "refers_to_itself": [
                 {"name": r.constraint, "columns": r.columns, "refers_to": r.refers_to} for r in each.references if r.own
@@ -92,6 +96,18 @@ def kept(run: Run, target: Target) -> Facts:
     """What was kept of a target; empty for one that was not there, and for runs of the first release."""
     found: Facts = (run.folder.read_json("run.json").get("targets") or {}).get(target.id) or {}
     return found
+
+
+def added_differs(run: Run, target: Target, one: str, other: str) -> str:
+    """SQL: whether two rows differ, of which one is planned to be added: but for undeclared columns that the table itself
+    gives values in such a row (`Description.fills`)."""
+    fills = kept(run, target).get("fills") or []
+    if not fills:
+        return differs(target, one, other)
+    names = ", ".join(map(duck.literal, fills))
+    extras = (f"json_without({row}.{EXTRA}, [{names}])" for row in (one, other))
+    declared = [field.name for field in arrow_schema(target.table) if field.name != EXTRA]
+    return f"({differ(target, declared, one, other)} OR {' IS DISTINCT FROM '.join(extras)})"
 
 
 def batch_rows(run: Run, target: Target, found: Description | None) -> int:

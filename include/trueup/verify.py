@@ -38,6 +38,7 @@ from .plan_files import (
 from .run import Run
 from .snapshot import files_of, source_schema
 from .stores import arrow_schema, key_text
+from .target_checks import added_differs
 from .workspace import Artifact, Manifest
 
 log = logging.getLogger(__name__)
@@ -178,11 +179,14 @@ def _kind(run: Run, target: Target, row: str) -> str:
     absent, gone = f"{row}.{KEY} IS NULL", f"{e}.{GONE}"
     # what a rollback finds gone was touched since, as what it finds changed; but what it puts back has to be there
     touched = "false" if run.undoes is None else f"{e}.{VERB} IN ('{DRIFT}', '{CHANGE}')"
+    differ_now = (
+        f"CASE WHEN {e}.{VERB} = '{ADD}' THEN {added_differs(run, target, e, row)} ELSE {differs(target, e, row)} END"
+    )
     not_owned = "false" if target.owned is None else f"{e}.{VERB} = '{CHANGE}' AND NOT {_owned_differ(target, e, row)}"
     return f"""CASE
         WHEN {e}.{ALONE} THEN CASE WHEN {absent} AND NOT {gone} AND NOT {touched} THEN 'missing' ELSE 'left_alone' END
         WHEN {gone} AND {absent} THEN NULL
-        WHEN NOT {gone} AND NOT {absent} AND NOT {differs(target, e, row)} THEN NULL
+        WHEN NOT {gone} AND NOT {absent} AND NOT {differ_now} THEN NULL
         WHEN {e}.{VERB} = '{KEEP}' THEN 'moved_on'
         WHEN {absent} THEN 'missing'
         WHEN {not_owned} THEN 'moved_on'

@@ -15,6 +15,7 @@ from .names import BEFORE, GONE, KEY, SOURCE_KEY, VERB, own
 from .plan_files import ADD, CHANGE, REMOVE, WRITTEN, Made, differ, plan_schema, planned
 from .run import Run
 from .stores import arrow_schema
+from .target_checks import added_differs
 
 _FIRST, _THEN = own("first"), own("then")
 """Aliases of a row by a plan, and of the same row by the one after it."""
@@ -45,7 +46,7 @@ def wrote(
     query = ""
     for number, (file, under) in enumerate(plans):
         one = _by_one_plan(connection, undone, target, output, partition, file, under, number)
-        query = one if number == 0 else _one_after_the_other(target, query, one)
+        query = one if number == 0 else _one_after_the_other(undone, target, query, one)
     # what one source row makes of two targets is one unit; any other row is a unit, and is counted, of its own
     itself = f"{duck.literal(output.name)} || ' ' || {KEY}"
     source = f"coalesce({SOURCE_KEY}, {itself})" if phase.also else KEY
@@ -91,14 +92,16 @@ def _columns(target: Target) -> str:
     return ", ".join(duck.identifier(field.name) for field in arrow_schema(target.table))
 
 
-def _one_after_the_other(target: Target, first: str, then: str) -> str:
+def _one_after_the_other(undone: Run, target: Target, first: str, then: str) -> str:
     """SQL: what two plans, one after the other, made of each row. Where the second plan found the row as the first meant to
     leave it, the row was before as the first one found it; where it did not, the first one was never applied to it."""
     a, b = _FIRST, _THEN
     names = [field.name for field in arrow_schema(target.table)]
+    found = f"{b}.{BEFORE}"
     as_left = (
         f"CASE WHEN {a}.{VERB} = '{REMOVE}' THEN {b}.{BEFORE} IS NULL "
-        f"ELSE {b}.{BEFORE} IS NOT NULL AND NOT {differ(target, names, f'{b}.{BEFORE}', a)} END"
+        f"WHEN {a}.{VERB} = '{ADD}' THEN {b}.{BEFORE} IS NOT NULL AND NOT {added_differs(undone, target, found, a)} "
+        f"ELSE {b}.{BEFORE} IS NOT NULL AND NOT {differ(target, names, found, a)} END"
     )
     by_first = f"{b}.{KEY} IS NULL OR ({a}.{KEY} IS NOT NULL AND {as_left})"
     before = f"CASE WHEN {by_first} THEN {a}.{BEFORE} ELSE {b}.{BEFORE} END"

@@ -250,3 +250,37 @@ def test_a_row_that_others_refer_to_is_kept_by_a_rollback(runs: Runs, database: 
     (kept,) = back.ledger.conflicts(back.id)
     assert kept["key"] == "p01"
     assert "orders" in kept["reason"]
+
+
+def test_rows_added_in_place_are_as_the_table_fills_them(runs: Runs, database: Database, migration: Migration) -> None:
+    database.sql(
+        PERSONS.format(", made_at timestamptz DEFAULT clock_timestamp(), place text DEFAULT 'here', note text")
+    )
+    database.sql("INSERT INTO persons (id, name, amount, note) VALUES ('p00', 'other', 0, 'mine')")
+    owned = with_target(migration, owned=("name",))
+    first, second = runs(owned), runs(owned)
+    assert walk(first)["proof"] == "proven"
+    assert verbs(first) == {"add": 5, "change": 1}
+    assert walk(second)["proof"] == "proven"
+    assert verbs(second) == {"keep": 6}
+    assert walk(runs(owned, undoes=first.id))["proof"] == "proven"
+    assert database.sql("SELECT id, name, place, note FROM persons") == [("p00", "other", "here", "mine")]
+
+
+def test_what_a_run_made_beside_rows_is_told_by_its_rollback(
+    runs: Runs, database: Database, migration: Migration
+) -> None:
+    made = runs(migration)
+    walk(made)
+    walk(back := runs(migration, undoes=made.id))
+    report = back.folder.read_json("report.json")
+    assert report is not None
+    assert report["left"] == ["table persons"]
+    assert f"What run {made.id} made besides is left as it is: table persons." in report["verdict"]["headline"]
+    table = replace(migration.targets[0].table, indexes=(Index(name="by_name", key=("name",)),))
+    indexed = with_target(migration, table=table)
+    walk(again := runs(indexed))
+    walk(back := runs(indexed, undoes=again.id))
+    report = back.folder.read_json("report.json")
+    assert report is not None
+    assert report["left"] == ["index by_name of persons"]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from .. import duck, left_alone, rollback
+from .. import duck, left_alone, rollback, tables_there
 from ..counts import phase_counts
 from ..errors import ArtifactError
 from ..ledger import Ledger, Status, refuse_other
@@ -136,6 +136,7 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
         "timings": timings(steps),
         "artifacts": artifacts(run.folder),
         "undone": undone,
+        "left": run.folder.read_json(tables_there.LEFT) or [],
         "undo": {"how": verdict.undo(run, applied)},
     }
 

@@ -9,6 +9,7 @@ from .. import left_alone, order
 from ..ledger import Status
 from ..plan_files import VERBS, WRITTEN
 from ..run import Mode, Run
+from ..tables_there import LEFT
 
 PROVEN, WITH_EXCEPTIONS, NOT_PROVEN = "proven", "proven_with_exceptions", "not_proven"
 """What a verdict says of the proof."""
@@ -224,7 +225,9 @@ def _rolled_back(run: Run, undone: dict[str, int], compared: int) -> dict[str, s
         f"Rolled back: {undone['deleted']:,} rows deleted, {undone['put_back']:,} put back, {undone['kept']:,} kept because "
         f"they were touched since. Every one of {compared:,} rows was read back and found as planned."
     )
-    then = f"Nothing more of run {run.undoes} is there"
+    if left := run.folder.read_json(LEFT):
+        headline += f" What run {run.undoes} made besides is left as it is: {', '.join(left)}."
+    then = f"No row that run {run.undoes} wrote is there any more"
     if undone["kept"]:
         then = "Look through the findings: they name the rows that were touched since and are kept"
     return {"status": "passed", "headline": headline, "next": f"{then}. To migrate again, trigger {run.migration.id}."}

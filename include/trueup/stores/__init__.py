@@ -80,6 +80,7 @@ class Description:
     rows cannot be written to it, `unaddable` why none can be added, `irremovable` why none can be removed, and what to do.
     `generated` are declared columns that nobody can write. `sets` are columns that the table
     fills by itself and that are not compared, by name with why (`Table.sets`). `triggers` are what it does besides.
+    `fills` are undeclared columns that are compared, and that the table itself gives values in rows that are added.
     `unique` are unique indexes that can be judged from the rows alone. `references` are foreign keys that point at it."""
 
     name: str
@@ -99,6 +100,7 @@ class Description:
     generated: tuple[str, ...] = ()
     sets: Mapping[str, str] = field(default_factory=dict)
     triggers: tuple[str, ...] = ()
+    fills: tuple[str, ...] = ()
     unique: tuple[Unique, ...] = ()
     references: tuple[Reference, ...] = ()
 
