@@ -57,7 +57,7 @@ def rejects(run: Run) -> list[str]:
 
 
 def counts(run: Run) -> dict[str, int]:
-    (phase,) = run.folder.read_json("plan.json")["phases"]  # type: ignore[index]
+    (phase,) = run.folder.read_json("plan.json")["phases"]
     assert phase["unaccounted"] == 0
     return {name: phase[name] for name in ("written", "kept", "rejected")} | {
         verb: n for verb, n in phase["rows"].items() if n
@@ -69,7 +69,7 @@ def test_a_clashing_group_is_rejected_whole(runs: Runs, database: Database) -> N
     stopped = runs(max_reject_share=0.5, partitions=3)
     with pytest.raises(GateError, match=r"7 of 8 source rows are rejected \(87.5%\): not_unique 7"):
         walk(stopped)
-    (found,) = [f for f in stopped.folder.read_json("report.json")["findings"] if f["code"] == "not_unique"]  # type: ignore[index]
+    (found,) = [f for f in stopped.folder.read_json("report.json")["findings"] if f["code"] == "not_unique"]
     assert (found["severity"], found["count"]) == ("reject", 7)
     message = "row p00 of persons is not unique by by_name (name): 7 rows would have the same there, such as p07"
     assert found["examples"][0]["message"] == message
@@ -88,7 +88,7 @@ def test_the_plan_is_named_alike_whatever_its_partitions(runs: Runs, database: D
     plans = []
     for partitions in (1, 3):
         walk(run := runs(partitions=partitions, mode="plan"))
-        plans.append((run.folder.read_json("plan.json")["sha256"], rejects(run)))  # type: ignore[index]
+        plans.append((run.folder.read_json("plan.json")["sha256"], rejects(run)))
     assert plans[0] == plans[1]
 
 
