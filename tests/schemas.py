@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import itertools
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from include.embedded import postgres
+from include.trueup.approval import approve, ask
 from include.trueup.ledger import Ledger
 from include.trueup.run import Mode
 from include.trueup.schema import AlembicHistory, SchemaMigration, SchemaPhase
+from include.trueup.schema.apply import apply, gate
+from include.trueup.schema.plan import SCHEMAS, make
+from include.trueup.schema.preflight import preflight
+from include.trueup.schema.report import report
 from include.trueup.schema.run import SchemaOptions, SchemaRun
+from include.trueup.schema.verbs import backup, lint, rehearsal
 from include.trueup.workspace import Workspace
 from tests.postgres_tables import new_database
 
@@ -45,6 +52,39 @@ class Databases:
             workspace=self._workspace,
             uri=self.uris.__getitem__,
         )
+
+
+def answered(run: SchemaRun, by: str = "ada") -> dict[str, Any]:
+    """The whole run, whose plan a person approves as it was shown; the verdict."""
+    run = replace(run, options=replace(run.options, approval=True))
+    try:
+        ready(run, by)
+        apply(run)
+        gate(run)
+    except Exception:
+        report(run)
+        raise
+    return report(run)
+
+
+def planned(run: SchemaRun) -> dict[str, Any]:
+    """Everything up to the plan, which is given."""
+    databases = preflight(run)
+    lint(run)
+    for database in databases:
+        rehearsal(run, database)
+    return make(run)
+
+
+def ready(run: SchemaRun, by: str = "ada") -> None:
+    """Everything before apply; a person approves where the run asks."""
+    planned(run)
+    if SCHEMAS.asks(run):
+        approve(run, by, shown_sha256=ask(run, SCHEMAS)["sha256"], plans=SCHEMAS)
+    else:
+        approve(run, plans=SCHEMAS)
+    for database in run.histories:
+        backup(run, database)
 
 
 def anything() -> list[Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import order, tables_there
 from .errors import ApprovalError
@@ -12,41 +14,67 @@ from .ledger.decisions import Decision
 from .plan_hash import files_hash, plan_hash
 from .run import Run
 
+if TYPE_CHECKING:
+    from .schema.run import SchemaRun
 
-def ask(run: Run) -> dict[str, Any]:
+
+@dataclass(frozen=True, kw_only=True)
+class Plans:
+    """How the plans of runs on rows, or on schemas, are looked at. `gated`: the hash of the run's plan as it is now, if it
+    is the one that was judged; `shown`: the file that says what a person is shown; `asks`: whether anybody is to be asked;
+    `unasked`: the decision where nobody is, given the hash."""
+
+    gated: Callable[[Any], str]
+    shown: str
+    asks: Callable[[Any], bool]
+    unasked: Callable[[Any, str], Decision]
+
+
+def ask(run: Run | SchemaRun, plans: Plans | None = None) -> dict[str, Any]:
     """The plan that somebody is to be asked about (plan.json); that it is being shown is entered in the ledger.
 
     Raises `ApprovalError` for one that did not pass its gate, that is not the one that did, or that is too old."""
+    plans = plans or ROWS
     with run.ledger.step(run.id, "approve", "0"):
-        sha256 = gated(run)
+        sha256 = plans.gated(run)
         run.ledger.asked(run.id, sha256)
         made = (run.ledger.run(run.id) or {})["planned_at"]
         run.ledger.leases.wait(run.id, made + timedelta(hours=run.options.plan_max_age))
-        return dict(run.folder.read_json("plan.json"))
+        return dict(run.folder.read_json(plans.shown))
 
 
-def approved_already(run: Run) -> dict[str, Any] | None:
+def approved_already(run: Run | SchemaRun, plans: Plans | None = None) -> dict[str, Any] | None:
     """The approval of the plan that the run has now, where a person gave it before the plan was made again."""
     with run.ledger.step(run.id, "approve", "0"):
-        found = run.ledger.approvals.of(run.id, gated(run))
+        found = run.ledger.approvals.of(run.id, (plans or ROWS).gated(run))
         return found if found is not None and found["decision"] == "approved" else None
 
 
-def approve(run: Run, by: str | None = None, comment: str | None = None, *, shown_sha256: str | None = None) -> str:
+def approve(
+    run: Run | SchemaRun,
+    by: str | None = None,
+    comment: str | None = None,
+    *,
+    shown_sha256: str | None = None,
+    plans: Plans | None = None,
+) -> str:
     """Enter a person's approval of the plan that was shown (None: the one last asked about); of a run that asks for none,
     that it was waived. The plan's hash.
 
     Raises `ApprovalError` where the run's plan is not the one that was shown, did not pass its gate, or is too old."""
+    plans = plans or ROWS
     with run.ledger.step(run.id, "approve", "0"):
-        sha256 = gated(run)
-        if run.options.approval:
+        sha256 = plans.gated(run)
+        decision: Decision = "approved"
+        if plans.asks(run):
             _refuse_unseen(run, shown_sha256, sha256)
-        decision: Decision = "approved" if run.options.approval else "waived"
+        else:
+            decision = plans.unasked(run, sha256)
         run.ledger.approvals.decide(run.id, sha256, decision, by=by, comment=comment)
     return sha256
 
 
-def _refuse_unseen(run: Run, shown: str | None, sha256: str) -> None:
+def _refuse_unseen(run: Run | SchemaRun, shown: str | None, sha256: str) -> None:
     asked = (run.ledger.run(run.id) or {}).get("asked_sha256")
     for what, said in (("shown", shown or asked), ("last asked about", asked)):
         if said != sha256:
@@ -57,10 +85,13 @@ def _refuse_unseen(run: Run, shown: str | None, sha256: str) -> None:
             )
 
 
-def reject(run: Run, by: str | None, comment: str | None) -> None:
-    """Enter a person's rejection of the run's plan, and raise it as an `ApprovalError`."""
+def reject(run: Run | SchemaRun, by: str | None, comment: str | None) -> None:
+    """Enter a person's rejection of the plan that the run asked about, and raise it as an `ApprovalError`."""
     with run.ledger.step(run.id, "approve", "0"):
-        run.ledger.approvals.decide(run.id, plan_hash(run), "rejected", by=by, comment=comment)
+        row = run.ledger.run(run.id) or {}
+        # of a run that asked before the ledger noted what about: of the plan that it has
+        sha256 = row.get("asked_sha256") or row.get("plan_sha256") or ""
+        run.ledger.approvals.decide(run.id, sha256, "rejected", by=by, comment=comment)
         said = f": {comment}" if comment else ""
         raise ApprovalError(f"{by or 'somebody'} rejected the plan{said}; nothing was written")
 
@@ -122,7 +153,7 @@ def _same(run: Run, row: dict[str, Any]) -> str:
     return sha256
 
 
-def check_age(run: Run) -> None:
+def check_age(run: Run | SchemaRun) -> None:
     """Raise `ApprovalError` if the plan is older than the run allows."""
     made = (run.ledger.run(run.id) or {}).get("planned_at")
     if made is None:
@@ -133,3 +164,7 @@ def check_age(run: Run) -> None:
             f"the plan of run {run.id} was made {made:%Y-%m-%d %H:%M} UTC, more than {run.options.plan_max_age:g} hours ago, "
             "and the tables may have moved on; nothing is written: trigger the DAG again for a new plan"
         )
+
+
+ROWS = Plans(gated=gated, shown="plan.json", asks=lambda run: bool(run.options.approval), unasked=lambda *_: "waived")
+"""Of runs on rows."""

@@ -6,13 +6,16 @@ Airflow knows that, too, but lets people clear a task, or mark it as done, in an
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .earlier import begun_to_write
 from .errors import ApprovalError, ArtifactError, StatusError
 from .ledger import Status, refuse_other
 from .run import Mode, Run
 from .steps import Step, parts, rollback_steps, skipped, steps
+
+if TYPE_CHECKING:
+    from .schema.run import SchemaRun
 
 _READS = ("snapshot", "look_ups", "transform", "plan")
 """The steps that a plan is made in."""
@@ -39,7 +42,7 @@ def enter(run: Run, step: Step) -> None:
         run.ledger.move(run.id, Status.RUNNING, f"the task {step.id} was cleared")
 
 
-def refuse_ended(run: Run, status: str) -> None:
+def refuse_ended(run: Run | SchemaRun, status: str) -> None:
     """Raise `StatusError` for a run that has ended for good, or that another one interrupted."""
     if status == Status.INTERRUPTED:
         raise StatusError(

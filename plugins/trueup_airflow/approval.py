@@ -15,7 +15,7 @@ from include.trueup.steps import APPROVE, step_of
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from include.trueup.run import Run
+    from include.trueup.approval import Plans
 
 log = logging.getLogger(__name__)
 
@@ -80,16 +80,33 @@ class Approval(ApprovalOperator):
 
 
 class PlanApproval(Approval):
-    """Asks for the approval of a run's plan, where the run wants one."""
+    """Asks for the approval of a run's plan, where the run wants one. What differs for other runs than those on rows is
+    for the subclass: `plans`, `begin`, `told`."""
 
-    def __init__(self, *, current: Callable[[], Run], tab: str, **kwargs: Any) -> None:
+    def __init__(self, *, current: Callable[[], Any], tab: str, **kwargs: Any) -> None:
         super().__init__(subject="Approve the plan of {{ dag_run.dag_id }}, run {{ dag_run.run_id }}?", **kwargs)
         self._current = current
         self._tab = tab
 
+    def plans(self) -> Plans:
+        """How the run's plan is looked at."""
+        from include.trueup.approval import ROWS
+
+        return ROWS
+
+    def begin(self, run: Any) -> None:
+        """Before anything else: whether the run may take this step at all."""
+        from include.trueup import order
+
+        order.enter(run, step_of(run, APPROVE))
+
+    def told(self, run: Any, plan: dict[str, Any], page: str) -> str:
+        """The plan in numbers, as Markdown."""
+        undoes = f"It undoes run `{run.undoes}`.\n\n" if run.undoes else ""
+        return undoes + question(plan, page, run.options.plan_max_age)
+
     def execute(self, context: Context) -> Any:
         """Ask, in mode apply; not again about a plan that was approved before and is made again as it was."""
-        from include.trueup import order
         from include.trueup.approval import approved_already
         from include.trueup.run import Mode
 
@@ -98,8 +115,8 @@ class PlanApproval(Approval):
             raise AirflowSkipException("mode plan: nothing is written, so there is nothing to approve")
         if run.options.mode is Mode.VERIFY:
             return None
-        order.enter(run, step_of(run, APPROVE))
-        if run.options.approval and (before := approved_already(run)) is not None:
+        self.begin(run)
+        if self.plans().asks(run) and (before := approved_already(run, self.plans())) is not None:
             log.info("approved by %s, at %s", before["decided_by"], before["decided_at"])
             return {"plan_sha256": before["plan_sha256"], "by": before["decided_by"]}
         return super().execute(context)
@@ -109,19 +126,18 @@ class PlanApproval(Approval):
         from include.trueup.approval import ask
 
         run = self._current()
-        if not run.options.approval:
+        if not self.plans().asks(run):
             return None
-        page = f"{run_page(context)}/plugin/{self._tab}"
-        undoes = f"It undoes run `{run.undoes}`.\n\n" if run.undoes else ""
-        plan = ask(run)
+        plan = ask(run, self.plans())
         self.show(plan["sha256"])
-        return undoes + question(plan, page, run.options.plan_max_age)
+        return self.told(run, plan, f"{run_page(context)}/plugin/{self._tab}")
 
     def approved(self, by: str | None, comment: str | None, shown: str | None) -> Any:
         """Enter the approval of the plan that was shown; its hash."""
         from include.trueup.approval import approve
 
-        return {"plan_sha256": approve(self._current(), by, comment, shown_sha256=shown), "by": by}
+        sha256 = approve(self._current(), by, comment, shown_sha256=shown, plans=self.plans())
+        return {"plan_sha256": sha256, "by": by}
 
     def rejected(self, by: str | None, comment: str | None) -> None:
         """Enter the rejection. Raises `ApprovalError`."""

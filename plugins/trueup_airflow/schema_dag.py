@@ -16,10 +16,14 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG, Param, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
+from include.trueup.steps import APPROVE
+
 from . import connections
 from .current import HOLDER, ledger_id
-from .dag import RETRIES
+from .dag import RETRIES, TAB
 from .ending import ending
+from .params import params as shared
+from .schema_approval import SchemaApproval
 
 if TYPE_CHECKING:
     from include.trueup.schema.model import SchemaMigration
@@ -73,13 +77,6 @@ def build_schema_dag(migration: SchemaMigration) -> DAG:
 
             return rehearsal(current_run(migration), database)
 
-        @task
-        def approve() -> list[str]:
-            """See that what going down drops is approved."""
-            from include.trueup.schema.verbs import approve
-
-            return approve(current_run(migration))
-
         @task(map_index_template="{{ task.op_kwargs['database'] }}")
         def backup(database: str) -> dict[str, int]:
             """Copy the rows of every table that will be changed or dropped."""
@@ -105,7 +102,8 @@ def build_schema_dag(migration: SchemaMigration) -> DAG:
         rehearsed = rehearse.expand(database=databases)
         saved = backup.expand(database=databases)
         report, verdict = ending(partial(current_run, migration), _report)
-        databases >> lint() >> rehearsed >> approve() >> saved >> apply() >> gate() >> report >> verdict
+        approve = SchemaApproval(task_id=APPROVE, current=partial(current_run, migration), tab=TAB)
+        databases >> lint() >> rehearsed >> approve >> saved >> apply() >> gate() >> report >> verdict
 
     return build()
 
@@ -131,11 +129,15 @@ def params(migration: SchemaMigration) -> dict[str, Param]:
         "mode": Param(
             "apply", enum=list(MODES), values_display=MODES, title="Mode", description="How far the run goes."
         ),
+        "approval": shared()["approval"],
+        "plan_max_age": shared()["plan_max_age"],
         "approve_down": Param(
-            False,
-            type="boolean",
-            title="Going down is approved",
-            description="Going down drops tables and columns with their rows. Without this, such a run is refused and names them.",
+            None,
+            type=["null", "string"],
+            pattern="^[0-9a-f]{64}$",
+            title="The plan that may go down, where nobody is asked",
+            description="Going down drops tables and columns with their rows. Without approval by a person such a run is refused, "
+            "with the rows and the plan's hash; this names that hash, once they have been read.",
             section="Going down",
         ),
         "realign": Param(
@@ -156,7 +158,9 @@ def options(params: dict[str, Any]) -> SchemaOptions:
     return SchemaOptions(
         target_phase=params["target_phase"],
         mode=Mode(params["mode"]),
+        approval=params["approval"],
         approve_down=params["approve_down"],
+        plan_max_age=params["plan_max_age"],
         realign=params["realign"],
     )
 

@@ -10,23 +10,26 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
-from include.trueup.errors import DeclarationError, GateError, SourceError, StoreRejectedError, StoreUnavailableError
+from include.trueup.errors import (
+    DeclarationError,
+    GateError,
+    SourceError,
+    StatusError,
+    StoreRejectedError,
+    StoreUnavailableError,
+)
 from include.trueup.ledger import Ledger
 from include.trueup.run import Mode
-from include.trueup.schema import clone, describe
+from include.trueup.schema import clone, describe, gates, order
 from include.trueup.schema.apply import apply
 from include.trueup.schema.history import History
 from include.trueup.schema.lint import lint
 from include.trueup.schema.preflight import preflight
 from include.trueup.schema.rehearse import rehearse
-from include.trueup.schema.run import SchemaRun
-from include.trueup.schema.verbs import approve, backup
-from include.trueup.schema.verbs import lint as lint_run
-from include.trueup.schema.verbs import rehearsal as rehearse_run
 from include.trueup.schema.walk import walk
 from include.trueup.workspace import Workspace
 from tests.postgres_tables import new_database, run_sql
-from tests.schemas import Databases, history, migration_of, revision
+from tests.schemas import Databases, answered, history, migration_of, ready, revision
 
 BASE = revision(
     "CREATE TABLE thing (id int PRIMARY KEY, name text); INSERT INTO thing VALUES (1, 'a'), (2, 'b')",
@@ -213,17 +216,6 @@ def two(tmp_path: Path, postgres_server: postgres.Server, ledger: Ledger, worksp
     return made
 
 
-def ready(run: SchemaRun) -> None:
-    """Everything before apply."""
-    databases = preflight(run)
-    lint_run(run)
-    for database in databases:
-        rehearse_run(run, database)
-    approve(run)
-    for database in databases:
-        backup(run, database)
-
-
 def test_a_lock_that_is_kept_stops_between_the_databases_and_the_same_run_goes_on(two: Databases) -> None:
     run = two.run(1)
     ready(run)
@@ -240,13 +232,32 @@ def test_a_lock_that_is_kept_stops_between_the_databases_and_the_same_run_goes_o
 def test_rows_written_since_the_backup_stop_what_would_drop_them(
     two: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    walk(two.run(1))
-    run = two.run(0, approve_down=True)
+    answered(two.run(1))
+    run = two.run(0, approval=True)
     ready(run)
-    run_sql(two.uri("one"), "INSERT INTO other VALUES (1)")
-    with pytest.raises(StoreRejectedError, match="written since the backup: table other holds 1 rows, and held 0"):
-        apply(run)
+    own, done = gates.look, threading.Event()
+
+    def meddle(run: Any) -> Any:
+        if not done.is_set():  # after the plan was compared, before the revision's transaction
+            done.set()
+            run_sql(two.uri("one"), "INSERT INTO other VALUES (1)")
+        return own(run)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(gates, "look", meddle)
+        with pytest.raises(StoreRejectedError, match="written since the backup: table other holds 1 rows, and held 0"):
+            apply(run)
     assert run_sql(two.uri("one"), "SELECT count(*)::int FROM other") == [(1,)]
+    # what was begun is not planned, nor backed up, again
+    for again in (preflight, lambda r: doing_again(r, "lint"), lambda r: doing_again(r, "backup")):
+        with pytest.raises(StatusError, match="has begun to change the databases"):
+            again(run)
+
+
+def doing_again(run: Any, step: str) -> None:
+    """Begin a step of the run again, as its cleared task does."""
+    with order.doing(run, step, "0"):
+        pytest.fail("it was let in")
 
 
 def test_a_gate_sees_what_a_phase_must_not_have_changed(two: Databases, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,11 @@ from include.embedded import postgres
 from include.embedded.settings import postgres_connection
 from include.migrations.platform_schema import sample
 from include.migrations.platform_schema.migration import migration
+from include.trueup.errors import OptionsError
 from include.trueup.stores.postgres import PostgresStore
+from tests.dags.people import answering
 from tests.postgres_tables import new_database, run_sql
+from trueup_airflow.run import _check as check
 
 FILE = Path(__file__).parent.parent.parent / "dags" / "platform_schema.py"
 
@@ -36,7 +39,7 @@ def run(dag_bag: Any, **conf: Any) -> Any:
     from airflow.dag_processing.dagbag import DagBag
 
     (dag,) = DagBag(str(FILE)).dags.values()
-    return dag.test(run_conf=conf)
+    return dag.test(run_conf={"approval": False, **conf})
 
 
 def report(folder: Path) -> dict[str, Any]:
@@ -67,10 +70,41 @@ def test_a_run_to_phase_3(dag_bag: Any, uris: dict[str, str], tmp_path: Path) ->
     assert run_sql(uris["socrates_specs_postgres"], "SELECT version_num FROM alembic_version") == [("specs_0003",)]
 
 
+def test_a_person_is_asked_with_what_would_run_and_what_would_go(
+    dag_bag: Any, uris: dict[str, str], tmp_path: Path
+) -> None:
+    with answering("platform_schema", "Approve", "read it") as asked:
+        dag_run = run(dag_bag, target_phase=1, approval=True)
+    assert dag_run.state == "success"
+    (question,) = asked
+    told = report(tmp_path)
+    assert "CREATE TABLE user_rules" in question["body"]
+    assert told["schema"]["sha256"] in question["body"]
+    assert (told["approval"]["decision"], told["approval"]["by"]) == ("approved", "user")
+    assert told["approval"]["plan_sha256"] == told["schema"]["sha256"]
+
+    with answering("platform_schema", "Reject", "not today") as asked:
+        dag_run = run(dag_bag, target_phase=0, approval=True)
+    assert "Goes: table user_rules (0 rows)" in asked[0]["body"]
+    assert dag_run.state == "failed"
+    assert states(dag_run)["approve"] == {"failed"}
+    assert run_sql(uris["socrates_specs_postgres"], "SELECT version_num FROM alembic_version") == [("specs_0001",)]
+
+
+def test_where_nobody_is_asked_down_is_refused_and_a_box_is_no_approval(dag_bag: Any) -> None:
+    dag = dag_bag.dags["platform_schema"]
+    params = dag.params
+    assert params["approval"] is True
+    with pytest.raises(OptionsError, match="CONF does not fit"):
+        check(dag, {"approve_down": True})
+    check(dag, {"approve_down": "0" * 64})
+
+
 def test_mode_plan_skips_what_changes_and_passes(dag_bag: Any, uris: dict[str, str], tmp_path: Path) -> None:
     dag_run = run(dag_bag, target_phase=1, mode="plan")
     assert dag_run.state == "success"
-    assert states(dag_run)["apply"] == {"skipped"}
+    assert states(dag_run)["apply"] == states(dag_run)["approve"] == {"skipped"}
+    assert len(report(tmp_path)["schema"]["sha256"]) == 64
     assert states(dag_run)["rehearse"] == {"success"}
     assert report(tmp_path)["run"]["status"] == "planned"
     assert run_sql(uris["socrates_specs_postgres"], "SELECT version_num FROM alembic_version") == [("specs_0000",)]

@@ -20,7 +20,7 @@ from include.trueup.schema.walk import walk
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.workspace import Workspace
 from tests.postgres_tables import run_sql
-from tests.schemas import Databases
+from tests.schemas import Databases, answered
 
 CONTRACT = {
     0: ({"users"}, {"projects", "specifications"}),
@@ -87,7 +87,7 @@ def test_up_and_down_through_every_phase(databases: Databases) -> None:
         schemas[phase] = text(databases)
     assert run_sql(databases.uri("specs"), EMBEDDING) == [("vector(384)",)]
     for phase in range(5, -1, -1):
-        assert walk(databases.run(phase, approve_down=True))["status"] == "passed"
+        assert answered(databases.run(phase))["status"] == "passed"
         assert tables(databases) == as_contracted(phase)
         assert phase == 0 or text(databases) == schemas[phase]
     assert run_sql(databases.uri("specs"), EXTENSION) == [(0,)]
@@ -132,12 +132,17 @@ def test_going_down_without_approval_names_what_would_go(databases: Databases) -
         f"INSERT INTO teams (name, owner_id) SELECT 'team ' || n, '{user}' FROM generate_series(1, 7) n",
     )
     schema = text(databases)
-    with pytest.raises(GateError, match=r"auth: table teams \(7 rows\).*specs: table project_shares \(0 rows\)"):
-        walk(databases.run(5))
+    refused = databases.run(5)
+    with pytest.raises(
+        GateError, match=r"auth: table teams \(7 rows\).*specs: table project_shares \(0 rows\).*[0-9a-f]{64}"
+    ):
+        walk(refused)
     assert text(databases) == schema
 
-    run = databases.run(5, approve_down=True)
+    named = report(refused)["schema"]["sha256"]  # type: ignore[index]
+    run = databases.run(5, approve_down=named)
     assert walk(run)["status"] == "passed"
+    assert report(run)["approval"]["decision"] == "approved"  # type: ignore[index]
     assert tables(databases) == as_contracted(5)
     saved = gzip.decompress(Path(run.folder.location("backup/auth/teams.copy.gz")).read_bytes()).decode()
     columns = json.loads(Path(run.folder.location("backup/auth/teams.columns.json")).read_text())
@@ -164,7 +169,7 @@ def test_databases_out_of_step_are_refused_by_name_and_realigned_when_asked(data
     assert "auth is at phase 6" in report(out)["verdict"]["headline"]  # type: ignore[index]
     with pytest.raises(GateError, match=r"auth: table teams \(0 rows\)"):
         walk(databases.run(3, realign=True))
-    assert walk(databases.run(3, realign=True, approve_down=True))["status"] == "passed"
+    assert answered(databases.run(3, realign=True))["status"] == "passed"
     assert tables(databases) == as_contracted(3)
 
 

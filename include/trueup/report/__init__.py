@@ -73,7 +73,7 @@ def settled(run: Reported) -> dict[str, Any] | None:
     written = run.folder.read_json("report.json")
     if written is None or written["run"]["status"] != Status.PROVEN:
         return None
-    if (written.get("plan") or {}).get("sha256") != entered["plan_sha256"]:
+    if (written.get("plan") or written.get("schema") or {}).get("sha256") != entered["plan_sha256"]:
         return None
     run.ledger.leases.release(run.id)
     return dict(written["verdict"])
@@ -132,7 +132,7 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
         "exceptions": exceptions,
         "statements": run.folder.read_json(ANSWERS) or [],
         "findings": _findings(run),
-        "approval": _approval(run),
+        "approval": approval(run),
         "timings": timings(steps),
         "artifacts": artifacts(run.folder),
         "undone": undone,
@@ -146,7 +146,7 @@ def moment(at: datetime | None) -> str | None:
     return None if at is None else at.astimezone(UTC).isoformat(timespec="seconds")
 
 
-def _approval(run: Run) -> dict[str, Any] | None:
+def approval(run: Reported) -> dict[str, Any] | None:
     """Who decided on which plan, when, and with what comment; None if nobody has."""
     found = run.ledger.approvals.of(run.id)
     if found is None:

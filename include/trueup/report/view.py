@@ -34,7 +34,7 @@ OPTIONS = {
     "overwrite_drift": "Rows that others changed are overwritten",
     "extra": "Rows that the source no longer gives",
     "target_phase": "Phase to come to",
-    "approve_down": "Going down is approved",
+    "approve_down": "The plan that may go down, where nobody is asked",
     "realign": "Databases may be out of step",
 }
 NO_LIMIT = {
@@ -76,7 +76,7 @@ def view(facts: Facts) -> dict[str, Any]:
         "exceptions": _exceptions(facts),
         "statements": statements,
         "findings": findings_view(facts.get("findings") or []),
-        "approval": _approval(facts.get("approval"), part["plan"].get("sha256")),
+        "approval": _approval(facts.get("approval"), (part["plan"] or facts.get("schema") or {}).get("sha256")),
         "timings": _timings(facts.get("timings") or []),
         "artifacts": _artifacts(facts.get("artifacts") or []),
         "undo": part["undo"].get("how"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from contextlib import ExitStack
 from functools import partial
@@ -9,29 +10,30 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..errors import GateError, StoreRejectedError, TrueupError
+from ..errors import ApprovalError, GateError, StoreRejectedError, TrueupError
 from ..holding import holding
 from ..ledger import Part
-from . import describe, gates
+from . import describe, gates, order, plan
 from .history import Step
 from .preflight import heads_of, targets, where
-from .run import SchemaRun
+from .run import PROGRESS, START, SchemaRun
 
 log = logging.getLogger(__name__)
-START = "schema/start.json"
 
 
 def apply(run: SchemaRun) -> dict[str, int]:
     """Run what is left of the run's revisions, each in a transaction of its own, with a gate after each phase; revisions
     run, by database. Run again after a failure, it goes on where the databases are.
 
-    Raises `GateError`, `TargetHeldError`, `StoreUnavailableError` (a lock that is not free, say) and `StoreRejectedError`;
-    each says which database is where."""
+    Raises `ApprovalError` unless what would run now is what was approved; `GateError`, `TargetHeldError`,
+    `StoreUnavailableError` (a lock that is not free, say) and `StoreRejectedError`; each says which database is where."""
+    order.enter(run, "apply")
     done = dict.fromkeys(run.histories, 0)
     with ExitStack() as held:
         tries = held.enter_context(run.ledger.step(run.id, "apply", "0"))
         this = Part(step="apply", part="0", tries=tries)
         fence = held.enter_context(holding(run.ledger, run.id, targets(run), run.holder, right=True, part=this))
+        plan.require(run, "apply")
         try:
             first: gates.Looked | None = _looked(run, START)
             for hop in run.start["hops"]:
@@ -67,15 +69,33 @@ def _looked(run: SchemaRun, path: str, known: gates.Looked | None = None) -> gat
 
 
 def _to_phase(run: SchemaRun, database: str, hop: int, check: Any) -> int:
-    history = run.histories[database]
-    steps = history.steps(heads_of(run, database), hop)
-    for step in steps:
+    history, every = run.histories[database], run.steps(database)
+    heads = heads_of(run, database)
+    begun = plan.ran(run, database, heads)
+    steps = history.steps(heads, hop)
+    if begun is None or every[begun : begun + len(steps)] != steps:
+        raise ApprovalError(
+            f"{database} is at revision {', '.join(heads) or 'none'}, where this run did not bring it, so nothing more is run"
+        )
+    for number, step in enumerate(steps, begun + 1):
         check()
+        run.folder.write(PROGRESS, json.dumps({**(run.folder.read_json(PROGRESS) or {}), database: number}))
         doing = f"run {step.name}"
         with describe.connected(run.uri_of(database), doing, lock_timeout=run.migration.lock_timeout) as connection:
-            history.run(connection, step, partial(_same_as_backup, run, connection, step))
+            history.run(connection, step, partial(_first, run, connection, step, sorted(heads)))
+        heads = history.after(heads, step)
         log.info("%s: done", step.name)
     return len(steps)
+
+
+def _first(run: SchemaRun, connection: sa.Connection, step: Step, heads: list[str]) -> None:
+    """In the revision's transaction, before it: the database is where the plan has it, and holds what was backed up."""
+    now = run.histories[step.database].heads(connection)
+    if sorted(now) != heads:
+        raise StoreRejectedError(
+            f"{step.name} was not run, for somebody else has brought the database to revision {', '.join(now) or 'none'}"
+        )
+    _same_as_backup(run, connection, step)
 
 
 def _same_as_backup(run: SchemaRun, connection: sa.Connection, step: Step) -> None:
@@ -113,7 +133,8 @@ def _gate(run: SchemaRun, hop: int, before: gates.Looked) -> None:
 
 def gate(run: SchemaRun) -> dict[str, int]:
     """Judge the whole run, from databases that are read again; the tables that were compared, by database."""
-    with run.ledger.step(run.id, "gate", "0"):
+    with order.doing(run, "gate", "0"):
+        order.require(run, "gate")
         before, after = _looked(run, START), gates.look(run)
         at = {d: history.standing(heads_of(run, d)) for d, history in run.histories.items()}
         gates.whole_gate(run, before, after, at)

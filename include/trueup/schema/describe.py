@@ -157,6 +157,34 @@ def lost(before: Schema, after: Schema) -> list[Object]:
     return sorted(k for k in gone if k[0] == "table" or ("table", before[k].table or "") in after)
 
 
+def identity(connection: sa.Connection) -> str:
+    """Which database of which server this is, as the server says: a database that is dropped and made again is another.
+    Where the server does not tell its own number, it is known by its address."""
+    name, oid, may = connection.exec_driver_sql(
+        "SELECT current_database(), (SELECT oid::bigint FROM pg_database WHERE datname = current_database()), "
+        "has_function_privilege('pg_control_system()', 'EXECUTE')"
+    ).one()
+    of_server = (
+        "system_identifier::text FROM pg_control_system()"
+        if may
+        else "concat(inet_server_addr(), ':', inet_server_port())"
+    )
+    server = connection.exec_driver_sql(f"SELECT {of_server}").scalar_one()
+    return f"postgres:{server}/{oid}/{name}"
+
+
+def held(connection: sa.Connection, described: Schema, kind: str, name: str) -> int:
+    """How many rows a table has, or how many values a column (`table.column`); none where it is not there."""
+    if (kind, name) not in described:
+        return 0
+    table, counted = (name, "*") if kind == "table" else (described[kind, name].table or "", name)
+    if kind == "column":
+        counted = quoted(name.removeprefix(f"{table}."))
+    return int(
+        connection.exec_driver_sql(f"SELECT count({counted}) FROM {qualified(table)}".replace("%", "%%")).scalar_one()
+    )
+
+
 def quoted(name: str) -> str:
     """The name as a quoted SQL identifier."""
     return '"' + name.replace('"', '""') + '"'

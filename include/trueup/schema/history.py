@@ -155,11 +155,17 @@ class History:
         context = MigrationContext.configure(connection, opts={"version_table": self.declared.version_table})
         return tuple(sorted(context.get_current_heads()))
 
-    def run(self, connection: sa.Connection, step: Step, first: Callable[[], None] | None = None) -> None:
+    def run(
+        self,
+        connection: sa.Connection,
+        step: Step,
+        first: Callable[[], None] | None = None,
+        last: Callable[[], None] | None = None,
+    ) -> None:
         """Run one revision on the connection, in a transaction of its own (with the parts that it wants outside of one).
-        `first` is called before it, in that transaction."""
+        `first` is called before it, in that transaction, and `last` after it."""
         connection.rollback()  # what was read before is over: Alembic leaves a transaction that it finds open to others
-        with self._environment(self._one(step, first)) as environment:
+        with self._environment(self._one(step, first, last)) as environment:
             environment.configure(
                 connection=connection, version_table=self.declared.version_table, transaction_per_migration=True
             )
@@ -199,18 +205,20 @@ class History:
             if r in done and not any(n in done for n in self._nexts(self._directory.get_revision(r)))
         )
 
-    def _one(self, step: Step, first: Callable[[], None] | None = None) -> Any:
+    def _one(self, step: Step, first: Callable[[], None] | None = None, last: Callable[[], None] | None = None) -> Any:
         revisions, script = self._directory.revision_map, self._directory.get_revision(step.revision)
         make = MigrationStep.upgrade_from_script if step.up else MigrationStep.downgrade_from_script
         made: Any = make(revisions, script)
-        if first is not None:
-            own = made.migration_fn
+        own = made.migration_fn
 
-            def after_first(**given: Any) -> None:
+        def between(**given: Any) -> None:
+            if first is not None:
                 first()
-                own(**given)
+            own(**given)
+            if last is not None:
+                last()
 
-            made.migration_fn = after_first
+        made.migration_fn = between
         return lambda *_: [made]
 
     def _environment(self, fn: Any, **options: Any) -> EnvironmentContext:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from ..errors import OptionsError, SourceError
+from ..errors import OptionsError, SourceError, StatusError
 from ..run import Mode
 from . import describe
 from .history import NOWHERE
-from .run import SchemaRun
+from .run import PROGRESS, START, SchemaRun
 
 
 def preflight(run: SchemaRun, triggered_by: str | None = None) -> list[str]:
@@ -18,6 +18,7 @@ def preflight(run: SchemaRun, triggered_by: str | None = None) -> list[str]:
     `OptionsError` for a target that is no phase; `TargetHeldError`, `StatusError`.
     """
     run.ledger.upgrade()
+    refuse_begun(run, "preflight")
     run.ledger.begin(
         run.id,
         migration_id=run.migration.id,
@@ -44,6 +45,16 @@ def preflight(run: SchemaRun, triggered_by: str | None = None) -> list[str]:
         about = {"options": run.options.to_json(), "heads": heads, "phase": phase, "hops": _hops(phase, target)}
         run.folder.write("run.json", json.dumps(about, indent=1))
     return list(run.histories)
+
+
+def refuse_begun(run: SchemaRun, step: str) -> None:
+    """Raise `StatusError` once the run has begun to change the databases: what lies in its folder, the backup above all, is
+    of the databases as they were before."""
+    if any(run.folder.read_json(path) is not None for path in (START, PROGRESS)):
+        raise StatusError(
+            f"run {run.id} has begun to change the databases, so the step {step!r} is not done again, and its plan and backup "
+            "stay as they are: clear the task that failed, or trigger the DAG again"
+        )
 
 
 def targets(run: SchemaRun) -> list[str]:

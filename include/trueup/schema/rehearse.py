@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -24,6 +25,17 @@ from .history import History, Step
 Holding = dict[str, describe.Rows]
 log = logging.getLogger(__name__)
 
+_TABLES = sa.text(
+    "SELECT CAST(c.oid AS bigint), concat(nullif(n.nspname, 'public') || '.', c.relname) FROM pg_class c "
+    "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_|^information_schema$'"
+)
+_LOCKS = sa.text(
+    "SELECT CAST(relation AS bigint), mode FROM pg_locks WHERE pid = pg_backend_pid() AND relation IS NOT NULL"
+)
+_STRENGTH = (
+    "none", "AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock", "ShareLock",
+    "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock",
+)  # fmt: skip
 SHOWN = 12
 """Lines of a difference that are told."""
 
@@ -32,7 +44,8 @@ SHOWN = 12
 class Rehearsed:
     """What a rehearsal found. `problems`: why the run may not go on. `touched`: tables that the run would change or
     drop. `lost`: what would be gone, `table x` or `column x.y`, and how many rows (values) of the real database's go
-    with it. `notes`: what could not be rehearsed."""
+    with it. `measured`: of each step `revision`, `up`, `seconds`, `locked` (the tables that were there before, and the
+    strongest lock that it held on each at its end) and `lost`. `notes`: what could not be rehearsed."""
 
     database: str
     cloned_by: str = ""
@@ -42,6 +55,7 @@ class Rehearsed:
     notes: list[str] = field(default_factory=list)
     touched: list[str] = field(default_factory=list)
     lost: dict[str, int] = field(default_factory=dict)
+    measured: list[dict[str, Any]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
@@ -71,9 +85,9 @@ def rehearse(history: History, uri: str, steps: list[Step], clone: str, lock_tim
             found.touched += [
                 t for t in describe.touched(before, here) if ("table", t) in start and t not in found.touched
             ]
-            for kind, name in describe.lost(before, here):
-                if (kind, name) in start:
-                    found.lost[f"{kind} {name}"] = _held(rows, kind, name)
+            lost = [key for key in describe.lost(before, here) if key in start]
+            found.lost |= {f"{kind} {name}": _held(rows, kind, name) for kind, name in lost}
+            found.measured[-1]["lost"] = [f"{kind} {name}" for kind, name in lost]
     log.info("%s: %s steps rehearsed, %s problems", found.database, found.steps, len(found.problems))
     return found
 
@@ -121,7 +135,7 @@ class _Stage:
         """One revision: there, with sample rows in, back, and there again; the schema it leads to."""
         self._sample(step)
         before, was = self.look()
-        self._run(step)
+        self._run(step, measure=True)
         after, now = self.look()
         if not step.breaking:
             self._same_rows(step, _kept(was, before, after), now)
@@ -143,9 +157,28 @@ class _Stage:
             self._same_rows(step, _kept(was, before, after), now)
         return after
 
-    def _run(self, step: Step) -> None:
+    def _run(self, step: Step, *, measure: bool = False) -> None:
         with self._open(step.name) as connection:
-            self._history.run(connection, step)
+            if not measure:
+                self._history.run(connection, step)
+                return
+            tables: dict[int, str] = {}
+            locked: dict[str, str] = {}
+            own = self._history.declared.version_table
+
+            def first() -> None:
+                tables.update({oid: name for oid, name in connection.execute(_TABLES) if name != own})
+
+            def last() -> None:
+                for oid, mode in connection.execute(_LOCKS):
+                    name = tables.get(oid)
+                    if name is not None and _STRENGTH.index(mode) > _STRENGTH.index(locked.get(name, _STRENGTH[0])):
+                        locked[name] = mode
+
+            began = time.monotonic()
+            self._history.run(connection, step, first, last)
+            about = {"revision": step.revision, "up": step.up, "seconds": round(time.monotonic() - began, 2)}
+            self._found.measured.append({**about, "locked": dict(sorted(locked.items())), "lost": []})
 
     def _sample(self, step: Step) -> None:
         with self._open(f"{step.name}: sample rows") as connection:

@@ -8,12 +8,12 @@ from typing import Any
 
 from ..errors import TrueupError
 from ..ledger import Status
-from ..report import artifacts, moment, publish, settled, timings
+from ..report import approval, artifacts, moment, publish, settled, timings
 from ..report.verdict import NEXT, NOT_PROVEN, PROVEN, unfinished
 from ..run import Mode
+from .plan import PLAN, going
 from .preflight import heads_of, where
 from .run import SchemaRun
-from .verbs import going
 
 FORMAT = 1
 _NEXT = {
@@ -63,7 +63,7 @@ def collect(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
         "gates": _gates(run),
         "proof": [],
         "findings": [],
-        "approval": None,
+        "approval": approval(run),
         "schema": about,
         "timings": timings(steps),
         "artifacts": artifacts(run.folder),
@@ -76,6 +76,7 @@ def _schema(run: SchemaRun) -> dict[str, Any]:
     start = run.folder.read_json("run.json")
     if start is None:
         return {
+            "sha256": None,
             "target_phase": run.options.target_phase,
             "from_phase": None,
             "where": _where(run),
@@ -96,6 +97,7 @@ def _schema(run: SchemaRun) -> dict[str, Any]:
             }
             steps.append({**says, "way": way, "findings": mine})
     return {
+        "sha256": (run.folder.read_json(PLAN) or {}).get("sha256"),
         "target_phase": run.options.target_phase,
         "from_phase": start["phase"],
         "where": _where(run),
@@ -133,12 +135,12 @@ def _verdict(run: SchemaRun, status: Status, failed: dict[str, str] | None, abou
     revisions = f"{len(steps)} revision{'s' if len(steps) > 1 else ''}"
     if status is Status.PLANNED:
         down = (
-            f" Going down drops {'; '.join(about['going'])}: set approve_down if that is meant."
+            f" It drops {'; '.join(about['going'])}: that wants a person's approval, or approve_down with the plan's hash."
             if about["going"]
             else ""
         )
         way = f"from phase {about['from_phase']} to phase {target}"
-        headline = f"Planned, nothing changed: {revisions} {way}, linted and rehearsed on clones.{down}"
+        headline = f"Planned, nothing changed: {revisions} {way}, linted and rehearsed on clones; the plan is {about['sha256']}.{down}"
         return {
             "status": "passed",
             "headline": headline,

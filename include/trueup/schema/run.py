@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -14,15 +15,25 @@ from ..workspace import RunFolder, Workspace
 from .history import History, Step
 from .model import SchemaMigration
 
+START = "schema/start.json"
+"""The databases as they were when the run began to change them."""
+PROGRESS = "schema/progress.json"
+"""By database, how many of its steps the run has begun."""
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class SchemaOptions:
-    """What a run was asked to do. `approve_down`: somebody has approved that what going down drops is gone. `realign`:
-    databases that are not at one phase are brought to the target each on its own way. Raises `OptionsError`."""
+    """What a run was asked to do. `approval`: a person must approve the plan before anything is changed. `approve_down`:
+    where nobody is asked, the hash of the plan that may go down, as a refused run named it. `plan_max_age`: hours after
+    which a plan may no longer be approved or begun. `realign`: databases that are not at one phase are brought to the
+    target each on its own way. Raises `OptionsError`."""
 
     target_phase: int
     mode: Mode = Mode.APPLY
-    approve_down: bool = False
+    approval: bool = False
+    approve_down: str | None = None
+    plan_max_age: float = 24
     realign: bool = False
 
     def __post_init__(self) -> None:
@@ -30,6 +41,14 @@ class SchemaOptions:
             raise OptionsError("a schema migration has the modes plan and apply")
         if self.target_phase < 0:
             raise OptionsError(f"target_phase is {self.target_phase}; the first phase is 0")
+        if self.plan_max_age <= 0:
+            raise OptionsError(f"plan_max_age is {self.plan_max_age} hours; it must be above 0")
+        named: object = self.approve_down  # the form, or whoever calls, may give anything
+        if named is not None and not (isinstance(named, str) and _SHA256.fullmatch(named)):
+            raise OptionsError(
+                f"approve_down is {named!r}; it must be the hash of the plan (64 hexadecimal digits) that a run which was "
+                "refused, or one in mode plan, named: what goes has to be seen before it is approved"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
@@ -37,8 +56,11 @@ class SchemaOptions:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> SchemaOptions:
-        """The opposite of `to_json`."""
-        return cls(**{**values, "mode": Mode(values["mode"])})
+        """The opposite of `to_json`; of a run of the first release, whose `approve_down` named no plan, too."""
+        named = values.get("approve_down")
+        return cls(
+            **{**values, "mode": Mode(values["mode"]), "approve_down": None if isinstance(named, bool) else named}
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,11 +102,14 @@ class SchemaRun:
         return dict(found)
 
     def steps(self, database: str) -> list[Step]:
-        """Every step of a database, from where preflight found it to the target, in order."""
-        heads = tuple(self.start["heads"][database])
-        return self.histories[database].steps(heads, self.options.target_phase)
+        """Every step of a database, from where preflight found it to the target, in the order they run."""
+        return self.steps_from(database, self.start["heads"][database])
 
-    @property
-    def goes_down(self) -> bool:
-        """Whether any step goes down."""
-        return any(not step.up for database in self.histories for step in self.steps(database))
+    def steps_from(self, database: str, heads: Sequence[str]) -> list[Step]:
+        """The same, from those heads."""
+        history, steps = self.histories[database], list[Step]()
+        for hop in self.start["hops"]:
+            for step in history.steps(tuple(heads), hop):
+                steps.append(step)
+                heads = history.after(heads, step)
+        return steps

@@ -1,4 +1,4 @@
-"""The verbs before anything changes: lint, rehearse, approve, back up."""
+"""The verbs before anything changes: lint, rehearse, back up."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..errors import GateError
-from ..run import Mode
+from ..plan_hash import hash_of
 from ..workspace import Manifest
-from . import describe, rehearse
+from . import describe, order, plan, rehearse
 from . import lint as linter
 from .run import SchemaRun
 
@@ -21,18 +21,24 @@ def lint(run: SchemaRun) -> dict[str, int]:
     """Lint every revision that the run would run; publish its SQL, and what was found; findings by level.
 
     Raises `GateError` for what the revision does not excuse, and for what could not be linted."""
-    with run.ledger.step(run.id, "lint", "0"):
-        start, files, refused = run.start, [], []
+    with order.doing(run, "lint", "0"):
+        start, files, refused, covers = run.start, [], [], {}
         found: list[dict[str, Any]] = []
         for database, history in run.histories.items():
-            linted = linter.lint(history, tuple(start["heads"][database]), run.steps(database))
+            heads = tuple(start["heads"][database])
+            linted = linter.lint(history, heads, run.steps(database))
+            with describe.connected(run.uri_of(database), f"look at {database}") as connection:
+                covered = plan.cover(describe.identity(connection), heads, [(one.step, one.sql) for one in linted])
+            covers[database] = hash_of(covered)
             for number, one in enumerate(linted):
                 way = "up" if one.step.up else "down"
                 files.append(run.folder.write(f"lint/{database}/{number:02}-{one.step.revision}-{way}.sql", one.sql))
                 about = {"database": database, "revision": one.step.revision, "way": way}
                 found += [{**about, **finding.to_json()} for finding in one.findings]
             refused += linter.refusals(linted)
-        run.folder.seal(Manifest(step="lint", part="0", files=tuple(files), facts={"findings": found}))
+        run.folder.seal(
+            Manifest(step="lint", part="0", files=tuple(files), facts={"findings": found, "covers": covers})
+        )
         if refused:
             raise GateError(
                 f"the lint refuses {len(refused)} of what the run would do, so nothing was changed. {' | '.join(refused[:10])}"
@@ -44,12 +50,13 @@ def rehearsal(run: SchemaRun, database: str) -> dict[str, Any]:
     """Rehearse the run's steps on a clone of one database, and publish what was found; counts.
 
     Raises `GateError` with the problems; `StoreUnavailableError` when the database cannot be cloned now."""
-    with run.ledger.step(run.id, "rehearse", database):
+    with order.doing(run, "rehearse", database):
+        covers = hash_of(plan.covered(run, database))
         clone = f"trueup_{run.migration.id[:20]}_{database[:20]}_{_short(run.id)}"
         found = rehearse.rehearse(
             run.histories[database], run.uri_of(database), run.steps(database), clone, run.migration.lock_timeout
         )
-        run.folder.seal(Manifest(step="rehearse", part=database, facts=found.to_json()))
+        run.folder.seal(Manifest(step="rehearse", part=database, facts={**found.to_json(), "covers": covers}))
         if found.problems:
             raise GateError(
                 f"the rehearsal on a clone of {database} failed, so nothing was changed. {' | '.join(found.problems[:10])}"
@@ -66,32 +73,13 @@ def _short(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
-def approve(run: SchemaRun) -> list[str]:
-    """What would be gone, in words: nothing, or it is approved. Raises `GateError` where it is not (mode apply)."""
-    with run.ledger.step(run.id, "approve", "0"):
-        lost = going(run)
-        if lost and run.options.mode is Mode.APPLY and not run.options.approve_down:
-            raise GateError(
-                f"going to phase {run.options.target_phase} drops what may be in use, and nobody has approved that: {'; '.join(lost)}. "
-                "Nothing was changed. To go on, start a run with approve_down set; what goes is backed up first"
-            )
-    return lost
-
-
-def going(run: SchemaRun) -> list[str]:
-    """What the run drops, as its rehearsals found: tables with their rows, columns with their values."""
-    said = []
-    for manifest in run.folder.manifests("rehearse"):
-        for what, count in manifest.facts["lost"].items():
-            unit = "rows" if what.startswith("table ") else "values"
-            said.append(f"{manifest.part}: {what} ({count:,} {unit})")
-    return said
-
-
 def backup(run: SchemaRun, database: str) -> dict[str, int]:
     """Copy every row of every table that the run changes or drops to `backup/<database>/<table>.copy.gz` (PostgreSQL's COPY
-    text format, columns as in `<table>.columns.json`), as one snapshot sees them; rows, by table."""
-    with run.ledger.step(run.id, "backup", database):
+    text format, columns as in `<table>.columns.json`), as one snapshot sees them; rows, by table.
+
+    Raises `ApprovalError` unless the plan as it is now is approved."""
+    with order.doing(run, "backup", database):
+        plan.require(run, "backup")
         (rehearsed,) = [m for m in run.folder.manifests("rehearse", len(run.histories)) if m.part == database]
         wanted: list[str] = rehearsed.facts["touched"]
         files, rows, states = [], {}, {}

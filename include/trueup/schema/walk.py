@@ -1,15 +1,17 @@
-"""The whole run in one process: the order of the verbs, without Airflow."""
+"""The whole run in one process, where nobody is asked: the order of the verbs, without Airflow."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from ..approval import approve
 from ..run import Mode
 from .apply import apply, gate
+from .plan import SCHEMAS, make
 from .preflight import preflight
 from .report import report
 from .run import SchemaRun
-from .verbs import approve, backup, lint, rehearsal
+from .verbs import backup, lint, rehearsal
 
 
 def walk(run: SchemaRun, *, triggered_by: str | None = None) -> dict[str, Any]:
@@ -19,8 +21,9 @@ def walk(run: SchemaRun, *, triggered_by: str | None = None) -> dict[str, Any]:
         lint(run)
         for database in databases:
             rehearsal(run, database)
-        approve(run)
+        make(run)
         if run.options.mode is Mode.APPLY:
+            approve(run, triggered_by, plans=SCHEMAS)
             for database in databases:
                 backup(run, database)
             apply(run)

@@ -1,0 +1,87 @@
+"""The question that a run on schemas asks a person: each revision with its SQL, lint, locks and time, and what goes."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from .approval import PlanApproval
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from include.trueup.approval import Plans
+
+SQL_LENGTH = 20_000
+"""Most characters of a revision's SQL that the question has; the run's folder has it whole."""
+
+
+class SchemaApproval(PlanApproval):
+    """Makes the plan of a run on schemas, and asks for its approval."""
+
+    def plans(self) -> Plans:
+        """How the run's plan is looked at."""
+        from include.trueup.schema.plan import SCHEMAS
+
+        return SCHEMAS
+
+    def begin(self, run: Any) -> None:
+        """Make the plan, whose hash is what is asked about."""
+        from include.trueup.schema.plan import make
+
+        make(run)
+
+    def execute(self, context: Context) -> Any:
+        """Ask, in mode apply; in mode plan there is a plan, and nobody is asked."""
+        run = self._current()
+        if run.options.mode == "plan":
+            self.begin(run)
+        return super().execute(context)
+
+    def told(self, run: Any, plan: dict[str, Any], page: str) -> str:
+        """The plan, revision by revision."""
+        return question(plan, page, run.options.plan_max_age)
+
+
+def question(plan: dict[str, Any], page: str, max_age: float) -> str:
+    """A plan of revisions as the UI asks about it, as Markdown."""
+    start = "databases that are not at one phase" if plan["from_phase"] is None else f"phase {plan['from_phase']}"
+    parts = [f"From {start} to **phase {plan['target_phase']}**."]
+    for database, about in plan["databases"].items():
+        at = ", ".join(about["heads"]) or "none"
+        parts.append(f"## {database}\n\n`{about['identity']}`, at revision {at}; {len(about['steps']) or 'no'} to run.")
+        parts += [_revision(step) for step in about["steps"]]
+    return "\n\n".join(parts) + (
+        f"\n\nLint and rehearsal: [the tab Migration of this run]({page}).\n\nPlan `{plan['sha256']}`, made "
+        f"{plan['created_at']}; what you approve is exactly this plan, and it may be approved for {max_age:g} hours."
+    )
+
+
+def _revision(step: dict[str, Any]) -> str:
+    from include.trueup.schema.plan import words
+
+    lint = [f"- Lint, {f['level']}: {f['rule']}, line {f['line']}: {_line(f['message'])}" for f in step["findings"]]
+    locked = ", ".join(f"{table} ({mode})" for table, mode in step["locked"].items())
+    lines = [
+        f"### Revision {step['revision']} {'up' if step['up'] else 'down'}: {_line(step['title'])} (phase {step['phase']})\n",
+        *([f"- **Goes: {'; '.join(words(step['goes']))}**; it is backed up first"] if step["goes"] else []),
+        *(lint or ["- Lint: nothing"]),
+        f"- Rehearsed in {step['seconds']:g} s; locks on tables that were there: {locked or 'none'}",
+        *(f"- It says {n}: {_line(step[n])}" for n in ("breaking", "locks", "irreversible") if step[n]),
+    ]
+    return "\n".join([*lines, "", _code(step["sql"])])
+
+
+def _code(sql: str) -> str:
+    """The SQL as a block that nothing in it ends."""
+    fence = "`" * (max((len(ticks) for ticks in re.findall("`+", sql)), default=0) + 3)
+    cut = (
+        ""
+        if len(sql) <= SQL_LENGTH
+        else f"\n\n**{len(sql) - SQL_LENGTH:,} more characters: read them in the run's folder, lint/.**"
+    )
+    return f"{fence}sql\n{sql[:SQL_LENGTH].strip()}\n{fence}{cut}"
+
+
+def _line(text: str) -> str:
+    return " ".join(str(text).split())
