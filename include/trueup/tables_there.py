@@ -18,7 +18,8 @@ LEFT = "left.json"
 def name_of(run: Run, target: Target, found: Description | None) -> str:
     """The target's table as its server names it, `found` as it is described: where it lies, and which of all tables that
     ever lay there it is; or that none is there."""
-    return f"{run.identity(target)}#{ABSENT if found is None else found.identity or 'there'}"
+    place, server = run.identity(target), run.store_of(target.table).server()
+    return f"{place}{f' ({server})' if server else ''}#{ABSENT if found is None else found.identity or 'there'}"
 
 
 def tables(run: Run) -> dict[str, str]:

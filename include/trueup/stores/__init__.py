@@ -234,7 +234,11 @@ class Store(Protocol):
         and may not. Every request that writes asks the fence that is active (`ask_fence`)."""
 
     def identity(self, table: Table) -> str:
-        """A name of the table that is the same from every worker and free of secrets: what a hold is taken on."""
+        """Where the table is or is to be, by the server's own word, whatever the address is spelled like, and free of
+        secrets: what a lease is taken on. The same before and after the table is made."""
+
+    def server(self) -> str:
+        """Which server answers now, where one that is a copy of another may do so; in its own words."""
 
     def describe(self, table: Table) -> Description | None:
         """The table as it is, or None if there is none."""

@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ...errors import StoreRejectedError
 from ...model import Table
 from .. import Advanced, Conflict, Description, Fence, Outcome, Refused, Share, key_text
-from . import limits, tables
+from . import limits, place, tables
 from .items import Item, Layout, canonical_item, canonical_text, without_nulls
 from .pages import Pages
 from .settle import Left, settle
@@ -55,8 +55,12 @@ class DynamoDBStore:
         between the question and the sending, is not held up."""
 
     def identity(self, table: Table) -> str:
-        """Endpoint, region and name of the table."""
-        return f"dynamodb://{self._wire.endpoint}/{table.name}"
+        """Account, region and name of the table, as DynamoDB says itself."""
+        return place.place_of(self._wire, table)
+
+    def server(self) -> str:
+        """Nothing: there is one service in a region."""
+        return ""
 
     def describe(self, table: Table) -> Description | None:
         """The table as it is, or None. `estimated_rows` is up to six hours old."""

@@ -117,6 +117,7 @@ def _description(table: Table, found: dict[str, Any]) -> Description:
         indexes=tuple(sorted(indexes)),
         estimated_rows=found.get("ItemCount"),
         differences=tuple(differences),
+        identity=found.get("TableId") or f"{found.get('TableArn')} {found.get('CreationDateTime')}",
     )
 
 

@@ -15,7 +15,7 @@ from ...errors import StoreRejectedError
 from ...model import Table, Type
 from ...names import ROW_ID
 from .. import Advanced, Description, Fence, Outcome, Share
-from . import catalog, creating, fencing, reading, sequences, together, writing
+from . import catalog, creating, fencing, place, reading, sequences, together, writing
 from .effects import effects_of
 from .failures import translated
 from .session import Address, held_snapshot, script_session, session
@@ -59,8 +59,13 @@ class PostgresStore:
         fencing.end_older(self._address, fence)
 
     def identity(self, table: Table) -> str:
-        """`postgres://host:port/database/schema.table` (host: a folder for a Unix socket), without user or password."""
-        return f"postgres://{self._address.place}/{catalog.full_name(table)}"
+        """`postgres://<system identifier>/<database>/<schema>.<table>`, as the server says itself."""
+        database, _ = self._address.insist(lambda: place.database_of(self._address))
+        return f"{database}/{catalog.full_name(table)}"
+
+    def server(self) -> str:
+        """The server's timeline and address, as it says itself."""
+        return self._address.insist(lambda: place.server_of(self._address))[0]
 
     @contextmanager
     def export_snapshot(self) -> Iterator[str]:
