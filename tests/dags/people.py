@@ -28,8 +28,11 @@ def client(role: str | None) -> Any:
 
 
 @contextmanager
-def answering(dag_id: str, choice: str, comment: str | None = None) -> Iterator[list[dict[str, Any]]]:
-    """While the block runs, the next question of the DAG is answered; gives the questions as they were asked."""
+def answering(
+    dag_id: str, choice: str, comment: str | None = None, **more: str | None
+) -> Iterator[list[dict[str, Any]]]:
+    """While the block runs, the next question of the DAG is answered, with more fields of its form if given; gives the
+    questions as they were asked."""
     asked: list[dict[str, Any]] = []
     stop = threading.Event()
 
@@ -41,7 +44,7 @@ def answering(dag_id: str, choice: str, comment: str | None = None) -> Iterator[
                 asked.append(detail)
                 ti = detail["task_instance"]
                 path = f"/api/v2/dags/{dag_id}/dagRuns/{ti['dag_run_id']}/taskInstances/{ti['task_id']}/-1/hitlDetails"
-                body = {"chosen_options": [choice], "params_input": {"comment": comment}}
+                body = {"chosen_options": [choice], "params_input": {"comment": comment, **more}}
                 assert who.patch(path, json=body).status_code == 200
                 return
 

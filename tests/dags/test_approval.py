@@ -71,3 +71,17 @@ def test_mode_plan_asks_nobody(endpoint: str, tmp_path: Path) -> None:
     assert dag_run.state == "success"
     assert states(dag_run)["approve"] == {"skipped"}
     assert report(tmp_path)["approval"] is None
+
+
+def test_an_answer_to_another_plan_than_was_asked_about_is_refused(endpoint: str, tmp_path: Path) -> None:
+    another = "0" * 64
+    with answering("kpi_linking", "Approve", plan_sha256=another) as asked:
+        dag_run = run("kpi_linking", approval=True)
+    assert dag_run.state == "failed"
+    facts = report(tmp_path)
+    shown = facts["plan"]["sha256"]
+    assert asked[0]["params"]["plan_sha256"]["value"] == shown
+    said = facts["run"]["failed"]["error"]
+    assert shown in said
+    assert another in said
+    assert LINKS not in store_at(endpoint).client.list_tables()["TableNames"]
