@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import psutil
 import pyarrow as pa
 from duckdb.func import ARROW, SPECIAL
 
@@ -52,13 +53,21 @@ def memory(columns: int) -> str:
     return os.environ.get(MEMORY) or f"{MEMORY_MB + COLUMN_MB * max(0, columns - WIDE)}MB"
 
 
+def more_memory() -> str | None:
+    """What a step may hold that has come to the end of `memory`: half of what the machine has left. None where the
+    setting is made, or where that would not be more."""
+    left = psutil.virtual_memory().available // 2 >> 20
+    return None if os.environ.get(MEMORY) or left < 2 * MEMORY_MB else f"{left}MB"
+
+
 @contextmanager
-def connect(scratch: Path, columns: int = 0) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect(scratch: Path, columns: int = 0, limit: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with the engine's macros and the functions `canonical_json`, `dynamodb_bytes` and `dynamodb_fault`
     (`stores/dynamodb/sizes.py`), in UTC, to a database of its own that spills to `scratch`, with no access to extensions
-    from the network. `columns`: how many the widest table of the step has, if it is wide."""
+    from the network. `columns`: how many the widest table of the step has, if it is wide; `limit`: what it may hold, where that is not
+    `memory`."""
     config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": memory(columns),
+        "memory_limit": limit or memory(columns),
         "threads": "2",
         "temp_directory": str(scratch),
         "TimeZone": "UTC",

@@ -178,7 +178,8 @@ class Run:
     store behind a connection id; `options` has its partitions and segments chosen. `holder` names this process where it
     is the whole run (`ledger.this_process`). `undoes` makes it a rollback: the run whose writes it takes back; before
     preflight also Airflow's name of that run, or `LAST`. `database` is one that steps of the run share (`duck.connect`),
-    where one process does several; None: each opens its own."""
+    where one process does several; None: each opens its own. `memory` is what a step may hold that came to the end of what
+    it usually may."""
 
     id: str
     dag_id: str
@@ -191,6 +192,7 @@ class Run:
     holder: str | None = None
     undoes: str | None = None
     database: duckdb.DuckDBPyConnection | None = None
+    memory: str | None = None
 
     def chosen(self) -> Run:
         """The run with what its preflight chose; itself, if it has not been through it."""
@@ -256,7 +258,11 @@ class Run:
 
     def connect(self, scratch: Path) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """A connection to DuckDB for a step: to the database that steps share, else to one that spills to `scratch`."""
-        return duck.connect(scratch, self.widest) if self.database is None else duck.connect_to(self.database)
+        return self.connect_alone(scratch) if self.database is None else duck.connect_to(self.database)
+
+    def connect_alone(self, scratch: Path) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """A connection to a database of its own, whatever steps share."""
+        return duck.connect(scratch, self.widest, self.memory)
 
     def holding(self) -> AbstractContextManager[Fence]:
         """Keep the run's place on every target while the block runs (`holding.holding`)."""

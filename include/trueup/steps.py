@@ -5,6 +5,7 @@ Imports nothing heavy, so that a DAG file may.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .model import Migration, Phase
     from .run import Run
 
+log = logging.getLogger(__name__)
 Over = Literal["run", "segment", "partition"]
 APPROVE = "approve"
 """The step that waits for a person, where the run asks for one."""
@@ -235,13 +237,23 @@ def skipped(step: Step, run: Run) -> bool:
 def carry_out(step: Step, run: Run, part: int) -> Any:
     """Do a part of the step, if the run may still do it (`order.enter`). In mode apply the run's hold on its targets is
     taken or renewed all the while, so that no other run writes between this one's plan and its last proof; steps that
-    write do so themselves. Raises `TargetHeldError` once another run has them."""
-    from . import order
+    write do so themselves. Raises `TargetHeldError` once another run has them.
+
+    A step that comes to the end of its memory, over rows of megabytes, is done again with half of what the machine has
+    left: every step may be done again."""
+    from . import duck, order
+    from .errors import MemoryLimitError
     from .run import Mode
 
     order.enter(run, step)
     with run.holding() if run.options.mode is Mode.APPLY and not step.writes else nullcontext():
-        return step.do(run, part)
+        try:
+            return step.do(run, part)
+        except MemoryLimitError as error:
+            if (more := duck.more_memory()) is None:
+                raise
+            log.warning("step %s is done again, with %s of memory: %s", step.id, more, error)
+            return step.do(replace(run, database=None, memory=more), part)
 
 
 def parts(step: Step, run: Run) -> int:

@@ -43,7 +43,7 @@ def transform(run: Run, partition: int) -> dict[str, dict[str, Any]]:
     with run.ledger.step(run.id, "transform", str(partition)), run.workspace.scratch() as scratch:
         files: list[Artifact] = []
         # a database of its own: what an author's script makes there, temporary or not, no other part may see
-        with duck.connect(scratch, run.widest) as connection:
+        with run.connect_alone(scratch) as connection:
             relate(connection, run, partition, scratch)
             facts |= look_beside(connection, run, partition)
             for phase in run.migration.phases:
