@@ -135,8 +135,8 @@ def phase_gate(run: Run, phase: Phase) -> list[dict[str, Any]]:
         if not looked and not (phase.allow_empty or run.options.window is not None or run.undoes is not None):
             errors = [*result.errors, "no row was compared, so nothing is proven"]
             result = replace(result, passed=False, errors=errors)
-        if emptied := _emptied(run, found):
-            result = replace(result, passed=False, errors=[*result.errors, *emptied])
+        if wrong := [*_emptied(run, found), *target_checks.set_off(run, phase, found)]:
+            result = replace(result, passed=False, errors=[*result.errors, *wrong])
         if any(p["missing"] or p["different"] for p in found):
             result = replace(
                 result, errors=[*result.errors, *refusals(run, phase), *target_checks.altered(run, phase, found)]

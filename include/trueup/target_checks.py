@@ -166,3 +166,22 @@ def altered(run: Run, phase: Phase, found: list[dict[str, Any]]) -> list[str]:
             why = f"; it has {', '.join(does)}: name in Target.sets the columns that they set" if does else ""
             said.append(f"rows of {target.table.name} differ from the plan in column {listed}{why}")
     return said
+
+
+def set_off(run: Run, phase: Phase, found: list[dict[str, Any]]) -> list[str]:
+    """Rows that the plan does not mean to write and that changed while this run wrote to a table whose triggers fire after a
+    row is written: they may be the triggers' doing, and so this run's. As many as may be left alone are let through."""
+    said = []
+    for output, proof_of in zip(phase.outputs, found, strict=True):
+        target = run.migration.target(output.target)
+        after = [each for each in kept(run, target).get("triggers") or [] if "(AFTER " in each]
+        wrote = any(run.ledger.applied(run.id, o.name) for o in run.migration.outputs(target.id))
+        moved, most = proof_of["moved_on"], run.max_left_alone
+        if after and wrote and most is not None and moved > most:
+            keys = ", ".join([e["key"] for e in proof_of["examples"] if e["kind"] == "moved_on"][:3])
+            said.append(
+                f"{moved:,} rows of {target.table.name} that the plan does not mean to write have changed while the run wrote, "
+                f"such as {keys}, and the table has {', '.join(after)}: it may be what the run set off. See what the trigger does "
+                f"to other rows; if an application changed them, allow as many with max_left_alone (it is {most})"
+            )
+    return said

@@ -106,6 +106,22 @@ def test_what_a_trigger_sets_is_named_and_may_be_declared(runs: Runs, database: 
     assert database.sql("SELECT DISTINCT seen_at::date::text FROM persons") == [("2030-01-01",)]
 
 
+def test_rows_that_a_trigger_changes_elsewhere_are_not_called_somebody_elses(
+    runs: Runs, database: Database, migration: Migration
+) -> None:
+    assert walk(runs(migration))["proof"] == "proven"
+    database.sql(
+        "CREATE FUNCTION empties() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF pg_trigger_depth() < 2 THEN "
+        "UPDATE persons SET name = NULL WHERE id <> NEW.id; END IF; RETURN NULL; END'",
+        "CREATE TRIGGER elsewhere AFTER UPDATE ON persons FOR EACH ROW EXECUTE FUNCTION empties()",
+        "UPDATE people SET amount = 70 WHERE id = 'p01'",
+    )
+    with pytest.raises(
+        GateError, match=r"5 rows of persons .* have changed while the run wrote, such as p00.*elsewhere"
+    ):
+        walk(runs(migration))
+
+
 @pytest.mark.parametrize(
     ("made", "message"),
     [
