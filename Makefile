@@ -70,7 +70,7 @@ test-all:
 	@$(MAKE) test-slow
 
 browser: $(READY)
-	@exec $(PY) -m pytest --timeout=1200 tests/browser
+	@exec $(PY) -m pytest --timeout=1800 tests/browser
 
 lint: $(READY)
 	@$(PY) -m ruff check .

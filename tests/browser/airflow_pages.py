@@ -18,7 +18,7 @@ from include.embedded.settings import connection_variable
 
 ACTION_MS = 40_000
 """How long a page may take to show what a person waits for."""
-RUN_SECONDS = 420
+RUN_SECONDS = 900
 """How long a run may take until it is over, or waits for somebody."""
 
 
