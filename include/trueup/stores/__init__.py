@@ -16,7 +16,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from ..model import Table, Type
-from ..names import EXTRA, MISTYPED, ROW_ID
+from ..names import EXTRA, MISTYPED
 
 ARROW: dict[Type, pa.DataType] = {
     Type.TEXT: pa.string(),
@@ -295,11 +295,6 @@ class Store(Protocol):
     def unwritable(self, table: Table, rows: str) -> str:
         """A DuckDB query over the relation named `rows` (canonical form): (`names.ROW_ID`, `message`) of each row that
         this store could not hold (too large, empty key, …), by the relation's column of that name."""
-
-
-def limits_none(rows: str) -> str:
-    """`unwritable` for a store without limits of its own."""
-    return f"SELECT {ROW_ID}, '' AS message FROM {rows} WHERE false"
 
 
 def key_text(keys: Sequence[str], row: str = "") -> str:
