@@ -8,10 +8,15 @@ from pathlib import Path
 import pytest
 import yaml
 
+from include.migrations.kpi_linking.migration import migration
+from include.trueup.ledger.tables import metadata
+from include.trueup.steps import rollback_steps, steps
+
 ROOT = Path(__file__).parent.parent.parent
 DECISIONS = ROOT / "docs" / "decisions"
 PARTS = ("**Context.**", "**Decision.**", "**Consequence.**", "**A change violates this when**")
 LISTED = re.compile(r"^\| \[(\d+)\]\(([^)]+)\) \| (.+?) \| (.+?) \| (.+?) \|$", re.M)
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 FOLDERS = ("include", "plugins", "dags", "tests", "bench", "docs", "bin", "docker", ".ci")
 DOCS = sorted(p for p in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("include/migrations/*/README.md")))
 
@@ -43,3 +48,23 @@ def test_the_hooks_before_a_commit_are_the_lint_of_ci() -> None:
     (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
     hooks = [re.sub(r"^\.venv/bin/python -m | --force-exclude$", "", hook["entry"]) for hook in repository["hooks"]]
     assert hooks == ran
+
+
+def _section(title: str) -> str:
+    return ARCHITECTURE.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def test_the_architecture_names_files_that_are_there() -> None:
+    engine = ROOT / "include" / "trueup"
+    named = re.findall(r"`([\w/]+\.(?:py|sql)|[\w/]+/)`", _section("The rooms of the engine"))
+    assert len(named) > 50
+    assert [name for name in named if not (engine / name).exists() and not (ROOT / name).exists()] == []
+
+
+def test_the_architecture_has_every_step_every_file_of_a_run_and_every_table_of_the_ledger() -> None:
+    ids = {f"<phase>.{s.id}" if s.phase else s.id for s in (*steps(migration), *rollback_steps(migration))}
+    assert {id for id in ids if f"`{id}`" not in _section("The steps")} == set()
+    runs = ROOT / "tests/fixtures/first_release/workspace/runs"
+    left = {path.name for run in runs.iterdir() for path in run.iterdir()}
+    assert {name for name in left if f"`{name}" not in _section("The run's folder")} == set()
+    assert {t.name for t in metadata.tables.values() if f"| `{t.name}` |" not in _section("The ledger")} == set()

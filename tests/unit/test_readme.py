@@ -1,4 +1,4 @@
-"""What the README says is so: its commands, params, tasks, files and code exist."""
+"""What the README and its pages say is so: commands, params, tasks, files and code exist."""
 
 from __future__ import annotations
 
@@ -12,19 +12,33 @@ ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def section(title: str) -> str:
-    return README.split(f"\n## {title}\n")[1].split("\n## ")[0]
+def section(title: str, text: str = README) -> str:
+    return text.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def rows(text: str, title: str) -> set[str]:
+    """What the first column of a section's tables names."""
+    cells = (row.split("|")[0] for row in section(title, text).split("\n|")[3:])
+    return {name for cell in cells for name in re.findall(r"`([a-z_]+)`", cell)}
+
+
+def declared(file: str) -> list[str]:
+    return re.findall(r'^        "([a-z_]+)": (?:Param\(|shared\()', file, re.M)
 
 
 def test_every_param_is_described_and_no_other() -> None:
-    declared = set(
-        re.findall(r'^        "([a-z_]+)": Param\(', (ROOT / "plugins/trueup_airflow/params.py").read_text(), re.M)
-    )
-    described = set(
-        re.findall(r"`([a-z_]+)`", " ".join(row.split("|")[0] for row in section("Params").split("\n|")[3:]))
-    )
-    assert len(declared) > 5
-    assert described == declared
+    page = (ROOT / "docs/params.md").read_text(encoding="utf-8")
+    plugin = ROOT / "plugins/trueup_airflow"
+    forward, backward = (plugin / "params.py").read_text().split("\ndef rollback_params")
+    shared = re.findall(r'"([a-z_]+)"', backward.split("for name in (")[1].split(")")[0])
+    params = {
+        "A migration": declared(forward),
+        "A rollback": [*declared(backward), *shared],
+        "A cutover": declared((plugin / "cutover.py").read_text()),
+        "Schemas": declared((plugin / "schema_dag.py").read_text()),
+    }
+    assert len(params["A migration"]) > 5
+    assert {title: rows(page, title) for title in params} == {title: {*names} for title, names in params.items()}
 
 
 def test_every_task_is_described_and_no_other() -> None:
