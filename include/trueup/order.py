@@ -68,7 +68,7 @@ def require(run: Run, step: str, phase: str | None = None) -> None:
 def left_out(run: Run) -> dict[str, str] | None:
     """The first step of the run that was not done for its present plan, in all its parts, and why; None if all were."""
     for name, missing in _left_out(run):
-        return {"step": name, "error": f"the step was not done, though the run went on: {missing}"}
+        return {"step": name, "error": f"the step {name} was not done, though the run went on: {missing}"}
     return None
 
 

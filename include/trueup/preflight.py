@@ -97,7 +97,7 @@ def look_at_source(run: Run, source: Source) -> Description:
     if left := unread.undeclared(run.migration, source, run.options, found.undeclared):
         raise SourceError(
             f"{what} has {len(left)} columns that nobody accounts for: {', '.join(map(repr, left))}. Their values would be"
-            f" lost. {unread.ways_out(source, left)}. Nothing was read or written."
+            f" lost. {unread.ways_out(source, left)}"
         )
     return found
 
@@ -105,9 +105,9 @@ def look_at_source(run: Run, source: Source) -> Description:
 def _refuse(what: str, found: Description) -> None:
     """Raise `SourceError` for a table whose columns do not fit, or that cannot be read whole."""
     if found.misfits:
-        raise SourceError(f"{what} is not what is declared: {'; '.join(found.misfits)}. Nothing was read or written.")
+        raise SourceError(f"{what} is not what is declared: {'; '.join(found.misfits)}")
     if found.obstacles:
-        raise SourceError(f"{what} cannot be read whole: {'; '.join(found.obstacles)}.")
+        raise SourceError(f"{what} cannot be read whole: {'; '.join(found.obstacles)}")
 
 
 def _refuse_twins(what: str, table: Table, found: Description) -> None:
@@ -140,7 +140,7 @@ def look_at_target(run: Run, target: Target) -> Description | None:
     found = run.store_of(table).describe(table)
     if found is None:
         if run.options.mode is Mode.APPLY and run.undoes is None and (wrong := run.store_of(table).uncreatable(table)):
-            raise SourceError(f"{what} is not there and cannot be made: {'; '.join(wrong)}. Nothing was written.")
+            raise SourceError(f"{what} is not there and cannot be made: {'; '.join(wrong)}")
         return None
     _refuse(what, found)
     if found.key != table.key:

@@ -11,7 +11,19 @@ from typing import Any
 
 import pandas as pd
 
-from . import budgets, duck, examples, gate, left_alone, plan_checks, plan_hash, statements, target_checks, unread
+from . import (
+    astray,
+    budgets,
+    duck,
+    examples,
+    gate,
+    left_alone,
+    plan_checks,
+    plan_hash,
+    statements,
+    target_checks,
+    unread,
+)
 from .casting import in_suites
 from .counts import phase_counts
 from .errors import GateError
@@ -52,7 +64,7 @@ def plan_gate(run: Run) -> dict[str, Any]:
         counts = gate.evaluate(count_suite, [_count_frame(phases)], gate="counts", key="phase")
         if wrong := plan_checks.refusals(run):
             counts = replace(counts, passed=False, errors=[*counts.errors, *wrong])
-        words: dict[str, str] = {}
+        words = astray.words(run, phases)
         if run.undoes is None:
             results = [_suite(run, phase, *each) for phase in run.migration.phases for each in phase.suites]
             whole = gate.evaluate(run.migration.suite, [_count_frame(phases)], gate="whole", key="phase")
@@ -200,7 +212,7 @@ def validate(run: Run) -> dict[str, Any]:
             results.append(whole)
             if answers := [*statements.answer(run), *statements.advance(run)]:
                 results.append(gate.evaluate(statement_suite, [pd.DataFrame(answers)], gate="statements", key="title"))
-        _judge(run, "validate", results, left_alone.words(proofs))
+        _judge(run, "validate", results, left_alone.words(proofs) | astray.words(run, phases))
     return {name: sum(p[name] for p in left_alone.last(proofs)) for name in ("compared", *KINDS)}
 
 
@@ -216,13 +228,20 @@ def _judge(run: Run, name: str, results: list[GateResult], words: Mapping[str, s
         where = f"{result.gate} of {result.phase}" if result.phase else result.gate
         critical = [e for e in result.expectations if not e.passed and e.severity == "critical"]
         broken = [
-            f"{e.rule}: {words[e.rule]}"
-            if e.rule in words
-            else f"{e.rule} ({e.description})" + (f": {e.unexpected:,} rows" if e.unexpected else "")
+            f"{e.rule}: {words[e.rule]}" if e.rule in words else f"{e.rule} ({e.description}){_rows(e)}"
             for e in critical
         ]
-        said.append(f"{where}: {'; '.join([*result.errors, *broken])}")
-    raise GateError(f"the {name} gate of run {run.id} did not pass, so nothing after it runs. {' | '.join(said)}")
+        said.append(f"{where}: {'; '.join(dict.fromkeys([*result.errors, *broken]))}")
+    raise GateError(f"the {name} gate did not pass, so nothing after it runs: {' | '.join(said)}")
+
+
+def _rows(broken: gate.Expected) -> str:
+    """How many rows broke an expectation, and which, in words."""
+    if not broken.unexpected:
+        return f": found {broken.observed}" if broken.observed is not None else ""
+    keys = ", ".join(dict.fromkeys(e[KEY] for e in broken.examples if KEY in e).keys() if broken.examples else ())
+    rows = f"{broken.unexpected:,} row{'s' if broken.unexpected != 1 else ''}"
+    return f": {rows}, such as {keys}" if keys else f": {rows}"
 
 
 def _count_frame(phases: list[dict[str, Any]]) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from . import duck
+from . import duck, large
 from .errors import ArtifactError, OptionsError
 from .holding import holding
 from .ledger import Ledger, Part
@@ -256,13 +256,21 @@ class Run:
         tables = [*(s.table for s in self.migration.sources), *(t.table for t in self.migration.targets)]
         return max(len(table.columns) for table in tables)
 
-    def connect(self, scratch: Path) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+    @contextmanager
+    def connect(self, scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection to DuckDB for a step: to the database that steps share, else to one that spills to `scratch`."""
-        return self.connect_alone(scratch) if self.database is None else duck.connect_to(self.database)
+        if self.database is None:
+            with self.connect_alone(scratch) as connection:
+                yield connection
+        else:
+            with large.named_of(self), duck.connect_to(self.database) as connection:
+                yield connection
 
-    def connect_alone(self, scratch: Path) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+    @contextmanager
+    def connect_alone(self, scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection to a database of its own, whatever steps share."""
-        return duck.connect(scratch, self.widest, self.memory)
+        with large.named_of(self), duck.connect(scratch, self.widest, self.memory) as connection:
+            yield connection
 
     def holding(self) -> AbstractContextManager[Fence]:
         """Keep the run's place on every target while the block runs (`holding.holding`)."""

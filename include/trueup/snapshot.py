@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from . import duck, reuse
+from . import duck, large, reuse
 from .model import Phase, Source, Table, Target
 from .names import KEY, MISTYPED, PART, WITHOUT_NULLS, own
 from .run import Run
@@ -99,8 +99,10 @@ def read_back(run: Run, phase: Phase, segment: int) -> int:
 def _read(run: Run, store: Store, read: _Read, segment: int, scratch: Path, step: str) -> list[Artifact]:
     folder = scratch / f"{read.id}-{segment}"
     (spill := scratch / f"{read.id}-{segment}.spill").mkdir()
-    with duck.own_errors() as watched, run.connect(spill) as connection:
-        batches = watched(_logged(store.read(read.table, segment, run.segments), read, segment))
+    largest = large.reading(read.table)
+    with large.named(largest), duck.own_errors() as watched, run.connect(spill) as connection:
+        rows_read = largest.watch(store.read(read.table, segment, run.segments))
+        batches = watched(_logged(rows_read, read, segment))
         reader = pa.RecordBatchReader.from_batches(arrow_schema(read.table), batches)
         connection.register(_READ, reader)
         rows = f"SELECT *, {key_text(read.table.key)} AS {KEY} FROM {_READ}"

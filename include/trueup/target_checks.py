@@ -38,9 +38,9 @@ def refuse_unwritable(run: Run, what: str, target: Target, found: Description) -
         if name in written
     ]
     if wrong:
-        raise SourceError(f"{what} cannot be written: {'; '.join(wrong)}. Nothing was written.")
+        raise SourceError(f"{what} cannot be written: {'; '.join(wrong)}")
     if found.differences and run.undoes is None:
-        raise SourceError(f"{what} is not what is declared: {'; '.join(found.differences)}. Nothing was written.")
+        raise SourceError(f"{what} is not what is declared: {'; '.join(found.differences)}")
     if run.undoes is None and run.options.extra is Extra.REMOVE and run.options.window is None:
         refuse_irremovable(run, what, found)
 
@@ -50,9 +50,7 @@ def refuse_irremovable(run: Run, what: str, found: Description) -> None:
 
     Foreign keys of the migration's own targets are let through: a row that is referred to is left alone then."""
     if found.irremovable:
-        raise SourceError(
-            f"{what}: no row can be removed from it: {'; '.join(found.irremovable)}. Nothing was written."
-        )
+        raise SourceError(f"{what}: no row can be removed from it: {'; '.join(found.irremovable)}")
     ours = {_plain(target.table.name) for target in run.migration.targets}
     taking = [
         reference
@@ -65,7 +63,7 @@ def refuse_irremovable(run: Run, what: str, found: Description) -> None:
         said = "; ".join(f"{r.name} (ON DELETE {r.takes_along})" for r in taking)
         raise SourceError(
             f"{what}: rows of other tables would be deleted or emptied along with the rows that are removed, by {said}."
-            " Nothing was written. Make it NO ACTION for the time, so that rows which are referred to are kept; or, if"
+            " Make it NO ACTION for the time, so that rows which are referred to are kept; or, if"
             f" those are to go too, name it in cascade_to: {', '.join(r.name for r in taking)}"
         )
 

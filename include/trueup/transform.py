@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from . import duck, windows
+from . import astray, duck, windows
 from .casting import columns, refuse_lossy, strict_json
 from .errors import DeclarationError
 from .inputs import as_read, relate
@@ -245,12 +245,15 @@ def _account(connection: duckdb.DuckDBPyConnection, phase: Phase, driver: Source
         "GROUP BY ALL"
     ).fetchall()
     count = {(fate, rule): n for fate, rule, n in fates}
+    astray_rows = none + several + strangers
+    said = astray.said(connection, _WANTED, _FATES, as_read(driver)) if astray_rows else []
     return {
         "source_rows": total,
         "skipped": {OUTSIDE_WINDOW: total - wanted} | {rule: n for (fate, rule), n in count.items() if fate == "skip"},
         "rejected": count.get(("reject", ""), 0),
         "kept": count.get(("keep", ""), 0),
-        "unaccounted": none + several + strangers,
+        "unaccounted": astray_rows,
+        **({astray.FACT: said} if said else {}),
     }
 
 

@@ -43,6 +43,26 @@ def test_a_value_that_could_not_be_put_back_stops_the_plan(
     assert [str(row) for row in after] == [str(row) for row in before]
 
 
+def test_source_rows_that_the_transform_forgets_or_takes_twice_are_named(
+    database: Database, ledger: Ledger, workspace: Workspace, tmp_path: Path
+) -> None:
+    migration = declare(tmp_path)
+    (tmp_path / "rows.sql").write_text(
+        "CREATE OR REPLACE VIEW rows AS SELECT * EXCLUDE (_key, _extra, _mistyped), CASE id WHEN 'p03' THEN 'x9' ELSE id END AS "
+        "_source FROM people WHERE id <> 'p01'; CREATE OR REPLACE VIEW findings AS SELECT id AS _source, id AS key, "
+        "'reject' AS severity, 'code' AS code, '' AS message FROM people WHERE id = 'p02'"
+    )
+    run = run_of(migration, ledger, workspace, lambda _: database.store)
+    with pytest.raises(GateError) as raised:
+        walk(run)
+    for said in (
+        "4 of 4 source rows of people (phase copy) are not accounted for once and once only, such as: p01 is neither in rows",
+        "p03 is neither in rows nor in findings; p02 is accounted for more than once",
+    ):
+        assert said in str(raised.value)
+    assert "1 rows" not in str(raised.value)
+
+
 def staff(folder: Path) -> Migration:
     migration = declare(folder)
     (folder / "rows.sql").write_text(

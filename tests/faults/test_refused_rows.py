@@ -22,6 +22,9 @@ SKIP = (
 RAISE = SKIP.replace("RETURN NULL", "RAISE EXCEPTION ''not above 5''")
 TRIGGER = "CREATE TRIGGER keeps_out BEFORE INSERT ON persons FOR EACH ROW EXECUTE FUNCTION skip()"
 ONE_ABOVE = "CREATE UNIQUE INDEX one_above ON persons ((amount > 5)) WHERE amount = 6 OR amount = 7"
+PARTITIONED = (
+    "CREATE TABLE persons (id text PRIMARY KEY, name text, amount numeric, seen_at timestamptz) PARTITION BY RANGE (id)"
+)
 LIKE = "CREATE TABLE persons (LIKE people INCLUDING ALL)"
 
 
@@ -42,13 +45,18 @@ def run(database: Database, ledger: Ledger, workspace: Workspace, tmp_path: Path
         ((LIKE, RAISE, TRIGGER), "trigger keeps_out"),
         ((LIKE, "ALTER TABLE persons ADD CONSTRAINT at_most_five CHECK (amount <= 5)"), "at_most_five"),
         ((LIKE, ONE_ABOVE, "INSERT INTO persons VALUES ('other', '', 6)"), "one_above"),
+        ((PARTITIONED, "CREATE TABLE part PARTITION OF persons FOR VALUES FROM ('p00') TO ('p06')"), None),
     ],
 )
 def test_a_row_that_is_refused_is_missing(
-    run: Run, database: Database, statements: tuple[str, ...], constraint: str
+    run: Run, database: Database, statements: tuple[str, ...], constraint: str | None
 ) -> None:
     database.sql(*statements)
-    with pytest.raises(GateError, match=f"2 planned rows of persons were refused by {constraint}"):
+    by = (
+        constraint
+        or r"the server, the first, 'p06': no partition .* contains \(id\) = \(p06\).*Make the partition of persons"
+    )
+    with pytest.raises(GateError, match=f"2 planned rows of persons were refused by {by}"):
         walk(run)
     database.sql("DELETE FROM persons WHERE id = 'other'")
     should = {id: row for id, row in database.should().items() if id not in ("p06", "p07")}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
-from include.trueup.errors import GateError, SourceError
+from include.trueup.errors import GateError, SourceError, StoreRejectedError
 from include.trueup.ledger import Ledger
 from include.trueup.model import Index, Migration, Type
 from include.trueup.run import Extra, Mode, Run
@@ -138,9 +138,14 @@ def test_what_cannot_be_written_is_refused_at_preflight(
     table = replace(migration.targets[0].table, indexes=(Index(name="by_name", key=("name",)),))
     database.sql(*made.split("; "))
     seen: list[Step] = []
-    with pytest.raises(SourceError, match=f"(?s){message}.*Nothing was written"):
-        walk(runs(with_target(migration, table=table)), seen=seen.append)
+    run = runs(with_target(migration, table=table))
+    with pytest.raises(SourceError, match=message) as raised:
+        walk(run, seen=seen.append)
     assert seen == []
+    verdict = run.folder.read_json("report.json")["verdict"]
+    headline = verdict["headline"]
+    assert headline.startswith(str(raised.value).replace("table", "Table", 1)[:400])  # what happened comes first
+    assert f"{headline} {verdict['next']}".lower().count("nothing was") == 1
 
 
 def test_a_role_that_may_not_write_is_refused_by_name(
@@ -150,7 +155,6 @@ def test_a_role_that_may_not_write_is_refused_by_name(
         "DROP ROLE IF EXISTS reader_only",
         "CREATE ROLE reader_only LOGIN",
         "GRANT SELECT ON people TO reader_only",
-        "ALTER ROLE reader_only SET default_transaction_read_only = on",
         "ALTER ROLE reader_only SET lock_timeout = '1ms'",
     )
     name = database.sql("SELECT current_database()")[0][0]
@@ -167,6 +171,31 @@ def test_a_role_that_may_not_write_is_refused_by_name(
     with pytest.raises(SourceError, match="GRANT DELETE ON"):
         walk(runs(migration, store, extra=Extra.REMOVE))
     del postgres_server
+
+
+def test_a_default_that_only_reads_is_not_overridden(runs: Runs, database: Database, migration: Migration) -> None:
+    name = database.sql("SELECT current_database()")[0][0]
+    only_reads = f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'
+    said = "default_transaction_read_only is on, set for the database.*-c default_transaction_read_only=off"
+
+    def freeze(step: Step) -> None:
+        if step.id == "apply":
+            database.sql(only_reads)
+
+    run = runs(migration)
+    with pytest.raises(StoreRejectedError, match="default_transaction_read_only"):  # turned on while the run wrote
+        walk(run, seen=freeze)
+    thaw = "SET default_transaction_read_only = off"
+    with pytest.raises(SourceError, match=f"'persons' .*{said}"):
+        walk(runs(migration))
+    assert walk(runs(migration, mode=Mode.PLAN))["status"] == "passed"
+    database.sql(thaw, "DROP TABLE persons")
+    with pytest.raises(SourceError, match=f"'persons' .*is not there and cannot be made: {said}"):
+        walk(runs(migration))
+    # said of this connection alone, it is meant
+    knowing = PostgresStore(f"{database.uri}&options=-c%20default_transaction_read_only%3Doff", patience=0.5)
+    assert walk(runs(migration, knowing))["proof"] == "proven"
+    assert database.persons() == database.should()
 
 
 @pytest.mark.parametrize(

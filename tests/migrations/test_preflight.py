@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -193,9 +194,9 @@ def test_what_has_no_key_of_its_own_is_read_whole_or_refused_by_name(here: Here,
     assert here.run(migration, segments=3)["verdict"]["status"] == "passed"
     assert here.sql("SELECT count(*) FROM old JOIN new USING (id, n)") == [(9,)]
     here.sql(again, *(["REFRESH MATERIALIZED VIEW old"] if kind.startswith("MAT") else []))
-    with pytest.raises(
-        SourceError, match=r"old has 1 keys \(id\) that are null or that several rows have, such as \(1?\)"
-    ):
+    several = "old has 1 keys (id) that several rows have, such as (1): declare"
+    null = "old has 1 rows whose key (id) is null, such as (null): declare"
+    with pytest.raises(SourceError, match=re.escape(several if kind == "children" else null)):
         here.run(migration, segments=3)
 
 
@@ -252,6 +253,7 @@ def test_settings_of_the_database_neither_end_nor_change_a_run(here: Here, tmp_p
         "DateStyle": "'German, DMY'",
         "TimeZone": "'Asia/Kolkata'",
         "client_encoding": "'LATIN1'",
+        "quote_all_identifiers": "on",
     }
     here.sql(
         "CREATE TABLE old (id bigint PRIMARY KEY, at timestamptz, day date, t text)",

@@ -14,7 +14,7 @@ from include.trueup import duck
 from include.trueup.errors import MemoryLimitError, StoreRejectedError, StoreUnavailableError, TrueupError
 from include.trueup.ledger import Ledger
 from include.trueup.model import Table
-from include.trueup.steps import walk
+from include.trueup.steps import Step, walk
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.workspace import Workspace
 from tests.engines import run_of
@@ -52,6 +52,32 @@ def test_what_needs_too_much_memory_names_the_setting(tmp_path: Path, monkeypatc
     monkeypatch.setenv(duck.MEMORY, "10MB")
     with pytest.raises(MemoryLimitError, match="TRUEUP_DUCKDB_MEMORY"), duck.connect(tmp_path) as connection:
         connection.execute("SELECT list(i) FROM range(5000000) t(i)").fetchall()
+
+
+@pytest.mark.parametrize("where", ["snapshot", "transform"])
+def test_what_needs_too_much_memory_names_the_row(
+    postgres_server: postgres.Server,
+    ledger: Ledger,
+    workspace: Workspace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+) -> None:
+    database = Database(postgres_server, 3)
+    database.sql("UPDATE people SET name = repeat(id, 4000000) WHERE id <> 'p00'")
+    run = run_of(declare(tmp_path), ledger, workspace, lambda _: database.store)
+
+    def short_of_memory(step: Step) -> None:
+        if step.id == where:
+            monkeypatch.setenv(duck.MEMORY, "25MB")
+
+    if where == "snapshot":
+        monkeypatch.setenv(duck.MEMORY, "25MB")
+    said = "The largest value, of 12,000,000 bytes, is in column 'name' of row p01 of people; 2 values have more than 4 MiB."
+    with pytest.raises(MemoryLimitError, match=f"TRUEUP_DUCKDB_MEMORY.*{said}"):
+        walk(run, seen=short_of_memory)
+    verdict = run.folder.read_json("report.json")["verdict"]
+    assert said in verdict["headline"]
 
 
 def test_an_error_of_duckdb_alone_stays_its_own() -> None:

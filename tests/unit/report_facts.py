@@ -7,6 +7,8 @@ from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from include.trueup.report.text import sentence
+
 Facts = dict[str, Any]
 START = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
 PLAN = hashlib.sha256(b"plan").hexdigest()
@@ -193,7 +195,7 @@ def findings() -> list[Facts]:
 def failed(facts: Facts, step: str, error: str, next_: str, kept: str) -> Facts:
     """The same facts, of a run that failed at a step."""
     facts["run"] |= {"status": "failed", "failed": {"step": step, "error": error, "next": next_}}
-    facts["verdict"] = {"status": "failed", "headline": f"Failed at {step}. {kept}", "next": next_}
+    facts["verdict"] = {"status": "failed", "headline": f"{sentence(error)} {kept}", "next": next_}
     return facts
 
 

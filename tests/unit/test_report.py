@@ -12,6 +12,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from include.trueup.report import text
+from include.trueup.report.checks import count_checks
 from include.trueup.report.render import html, markdown
 from include.trueup.report.view import view
 
@@ -113,8 +114,12 @@ def test_the_verdict_comes_first(run: Callable[[], Facts], word: str) -> None:
 def test_a_failed_run_says_where_why_and_what_next_at_the_top(run: Callable[[], Facts]) -> None:
     failed, seen = run()["run"]["failed"], page(run)
     top = seen.text[: seen.text.index("What was asked")]
-    for name, label in (("step", "Failed at"), ("error", "Why"), ("next", "What to do next")):
+    for name, label in (("step", "Failed at"), ("next", "What to do next")):
         assert f"{label} {squeezed(failed[name])}" in top
+    assert top.count(squeezed(failed["error"])[1:]) == 1  # in the headline; again, as Why, only where that has it cut
+    facts, long = run(), f"{failed['error']} {'and more ' * 100}"
+    facts["run"]["failed"]["error"], facts["verdict"]["headline"] = long, text.sentence(long)
+    assert f"Why {squeezed(long)}" in Page(html(facts)).text
 
 
 def test_a_passed_verdict_over_failed_parts_is_a_contradiction_and_not_passed() -> None:
@@ -192,6 +197,19 @@ def test_gates_tell_every_expectation_in_words() -> None:
     assert said.count("The column “tenant” does not exist.") == 1
     opened = [d for d in seen.tags("details") if "open" in d]
     assert len(opened) == 1
+
+
+def test_checks_are_counted_and_what_was_not_judged_is_failed() -> None:
+    facts = report_facts.failed_at_gate()
+    shown = sum(len(gate["expectations"]) for gate in facts["gates"])
+    assert count_checks(facts["gates"], []) == {"total": shown, "passed": shown - 3, "failed": 3}  # K2, K8; K1 warns
+    empty = report_facts.gate("rows", "links", 0, []) | {"passed": False, "errors": ["the suite is empty"]}
+    said = [{"title": "Same?", "answer": "NO", "holds": False}, {"title": "Rows", "answer": 7, "holds": True}]
+    assert count_checks([empty], said, unanswered=2) == {"total": 5, "passed": 1, "failed": 4}
+    words = f"{shown - 3} of {shown} checks passed"
+    assert words in page(report_facts.failed_at_gate).sections["gates"]
+    assert words in markdown(facts)
+    assert "3 of 4 checks passed" in html(facts | {"checks": {"total": 4, "passed": 3, "failed": 1}})
 
 
 def test_a_warning_is_told_in_a_gate_that_passed() -> None:
@@ -293,6 +311,19 @@ def test_foreign_text_is_isolated_from_the_direction_of_its_surroundings() -> No
         assert before.rfind("<bdi>") > before.rfind("</bdi>") or before.rfind("<title>") > before.rfind("</title>")
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("table 'old' has no key", "Table 'old' has no key."),
+        ("table 'old'\nhas no key. Declare one?", "Table 'old' has no key. Declare one?"),
+        ("localhost:5432/x: could not read", "localhost:5432/x: could not read."),
+        ("x" * 700, f"{'x' * 600} …"),
+    ],
+)
+def test_an_error_begins_a_headline_as_a_sentence(error: str, said: str) -> None:
+    assert text.sentence(error) == said
+
+
 # Markdown
 
 
@@ -315,7 +346,8 @@ def test_markdown_says_the_same(run: Callable[[], Facts]) -> None:
     if facts["plan"] and run is not report_facts.hostile:
         assert "| readings | 324,500 | " in said
     if facts["run"]["failed"]:
-        assert text.shown(facts["run"]["failed"]["error"], 600).replace("`", "ˋ") in said
+        error = facts["run"]["failed"]["error"]
+        assert text.shown(error, 600).replace("`", "ˋ") in said or text.markdown(text.sentence(error), 600) in said
 
 
 def test_markdown_of_hostile_text_is_only_text() -> None:

@@ -17,11 +17,12 @@ from ..errors import ArtifactError
 from ..ledger import Ledger, Status, refuse_other
 from ..model import Phase
 from ..plan_files import FINDINGS
-from ..run import Run
+from ..run import Mode, Run
 from ..statements import ANSWERS
 from ..verify import proof
 from ..workspace import RunFolder
 from . import render, verdict
+from .checks import count_checks
 
 FORMAT = 1
 EXAMPLES = 5
@@ -108,6 +109,9 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
     order = [o.name for p in run.phases for o in p.outputs]
     undone = rollback.outcome(run) if run.undoes is not None else None
     total, exceptions = left_alone.exceptions(run) if plan is not None else (0, [])
+    answers = run.folder.read_json(ANSWERS) or []
+    proving = run.options.mode is not Mode.PLAN and run.undoes is None
+    unanswered = len(run.migration.statements) if proving and not answers else 0
     return {
         "format": FORMAT,
         "migration": {"id": run.migration.id, "title": run.migration.title, "owner": run.migration.owner},
@@ -128,9 +132,10 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
         "plan": plan,
         "applied": [{"phase": phase, **applied[phase]} for phase in order if phase in applied],
         "gates": gates,
+        "checks": count_checks(gates, answers, unanswered),
         "proof": proofs,
         "exceptions": exceptions,
-        "statements": run.folder.read_json(ANSWERS) or [],
+        "statements": answers,
         "findings": _findings(run),
         "approval": approval(run),
         "timings": timings(steps),

@@ -65,7 +65,13 @@ def markdown(facts: Facts) -> str:
         _findings(seen),
     ]
     counts = _schema(seen["schema"]) if seen["schema"] else _counts(seen)
-    parts = [_head(seen), counts, _gates(seen["gates"]), *([] if seen["schema"] else about_rows), _tail(seen)]
+    parts = [
+        _head(seen),
+        counts,
+        _gates(seen["gates"], seen["checks"]),
+        *([] if seen["schema"] else about_rows),
+        _tail(seen),
+    ]
     return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
 
 
@@ -75,7 +81,8 @@ def _head(seen: dict[str, Any]) -> list[str]:
     lines += [f"**{md(verdict['headline'], 600)}**", ""]
     if verdict["failed"]:
         lines += [f"- Failed at: {text.markdown_code(verdict['failed']['step'])}"]
-        lines += [f"- Why: {text.markdown_code(verdict['failed']['error'], 600)}"]
+        if verdict["failed"]["error"]:
+            lines += [f"- Why: {text.markdown_code(verdict['failed']['error'], 600)}"]
     lines += [f"- Next: {md(verdict['next'], 600)}"] if verdict["next"] else []
     if verdict["doubts"]:
         lines += [f"- ⚠️ This report contradicts itself: {md('; '.join(verdict['doubts']), 600)}"]
@@ -112,7 +119,7 @@ def _schema(schema: dict[str, Any]) -> list[str]:
     return lines + [f"- goes: {md(what)}" for what in schema["going"][:PROOFS]]
 
 
-def _gates(gates: list[dict[str, Any]]) -> list[str]:
+def _gates(gates: list[dict[str, Any]], checks: dict[str, Any]) -> list[str]:
     if not gates:
         return ["**Gates:** none was reached."]
     broken = [
@@ -125,7 +132,10 @@ def _gates(gates: list[dict[str, Any]]) -> list[str]:
         ]
     ]
     held = sum(gate["passed"] for gate in gates)
-    lines = [f"**Gates:** {held} of {len(gates)} passed, with {sum(g['warnings'] for g in gates):,} warnings."]
+    warnings = sum(g["warnings"] for g in gates)
+    lines = [
+        f"**Gates:** {held} of {len(gates)} passed, with {warnings:,} warnings; {checks['words'] or 'no check was made'}."
+    ]
     lines += [f"- ✗ {md(name)}: {md(said)}" for name, said in broken[:GATES]]
     return lines + _more(broken, GATES)
 

@@ -11,6 +11,8 @@ from markupsafe import Markup
 
 CUT = 300
 """Longest piece of foreign text that is shown, in characters."""
+ERROR = 600
+"""Most characters of an error that a headline has."""
 
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]()#!|~]|(?<=www)\.|:(?=//)|^[-+=>]|^\d+(?=[.)])")
@@ -111,3 +113,19 @@ def time(value: Any) -> Markup:
     if at is None:
         return html(value)
     return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), moment(value))
+
+
+def sentence(error: str) -> str:
+    """The error as the beginning of a headline: a sentence, cut where it is long."""
+    text = " ".join(error.split())
+    text = text if len(text) <= ERROR else f"{text[:ERROR].rsplit(' ', 1)[0]} …"
+    first = text.split(" ", 1)[0]
+    if first.isalpha() and first.islower() and len(first) < 20:  # a word, and not the name of a host or a column
+        text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "…", "!", "?")) else f"{text}."
+
+
+def untold(error: str, headline: str) -> str | None:
+    """The error, where the headline does not have the whole of it."""
+    said = sentence(error)
+    return None if headline.startswith(said) and not said.endswith("…") else error

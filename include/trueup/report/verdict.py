@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,11 +11,11 @@ from ..ledger import Status
 from ..plan_files import VERBS, WRITTEN
 from ..run import Mode, Run
 from ..tables_there import LEFT
+from .text import sentence
 
 PROVEN, WITH_EXCEPTIONS, NOT_PROVEN = "proven", "proven_with_exceptions", "not_proven"
 """What a verdict says of the proof."""
-ERROR = 600
-"""Most characters of an error that a headline has."""
+_SAYS_NOTHING = re.compile(r"\bnothing (was|is)( read or)? written\b", re.I)
 NEXT = {
     "TargetHeldError": "Wait until the other run has ended (or, if it is dead, until its hold has expired), then trigger this DAG again.",
     "StoreUnavailableError": "The work done so far is kept. When the store answers again, clear the failed task in Airflow, or trigger "
@@ -24,15 +25,16 @@ NEXT = {
     "again: what is written already will be found and kept.",
     "MemoryLimitError": "What is written is kept. Do what the message says, then clear the failed task in Airflow.",
     "UnreadableValueError": "Mend the transform or the value that the message names, then trigger the DAG again.",
-    "SourceError": "Nothing was written. Check the connection (endpoint, region, database) and the table that the message names.",
+    "SourceError": "Do what the message says of the table; where it says nothing, check the connection (endpoint, region, database). Then "
+    "trigger the DAG again.",
     "GateError": "Read the gates below, and mend what they name (the source rows, the transform, or the target); then trigger "
     "the DAG again.",
     "ArtifactError": "The workspace is not complete or was changed. Trigger the DAG again: it begins with a new snapshot.",
-    "ApprovalError": "Nothing was written. Read the plan and what was said of it; when that is settled, trigger the DAG again: it makes "
+    "ApprovalError": "Read the plan and what was said of it; when that is settled, trigger the DAG again: it makes "
     "a new plan.",
-    "StatusError": "Nothing was written. Do what the message says, then trigger this DAG again.",
-    "OptionsError": "Nothing was written. Trigger this DAG again with what the message asks for.",
-    "DeclarationError": "The migration's code needs mending; nothing was written by the step that failed.",
+    "StatusError": "Do what the message says, then trigger this DAG again.",
+    "OptionsError": "Trigger this DAG again with what the message asks for.",
+    "DeclarationError": "Mend the migration's code where the message says, deploy it, then trigger the DAG again.",
 }
 OF_RULE = {
     "budget.share": "Mend the rejected source rows (rejects.jsonl has them whole) or the transform, or, if the rejects are "
@@ -95,13 +97,11 @@ def unfinished(
             return {"step": name, "error": step["error"], "next": advice.get(step["error_class"], GENERAL)}
     for step in steps:
         if step["ended_at"] is None:
-            return {"step": step["step"], "error": "the step's worker ended before the step did", "next": GENERAL}
+            error = f"the worker of the step {step['step']} ended before the step did"
+            return {"step": step["step"], "error": error, "next": GENERAL}
     if failed_tasks:
-        return {
-            "step": failed_tasks[0],
-            "error": "the task failed before or after its step's work; its log in Airflow says why",
-            "next": GENERAL,
-        }
+        error = f"the task {failed_tasks[0]} failed before or after its step's work; its log in Airflow says why"
+        return {"step": failed_tasks[0], "error": error, "next": GENERAL}
     if last not in {s["step"] for s in steps}:
         return {"step": last, "error": f"the run ended before its last step, {last}", "next": GENERAL}
     return None
@@ -151,9 +151,7 @@ def _said(
 ) -> dict[str, str]:
     written = sum(a["written"] for a in applied.values())
     if failed is not None:
-        kept = f"{written:,} rows were written before and are kept." if written else "Nothing was written."
-        headline = f"Failed at {failed['step']}: {_cut(failed['error'])} {kept}"
-        return {"status": "failed", "headline": headline, "next": failed["next"]}
+        return {"status": "failed", "headline": _of_failed(failed["error"], written), "next": failed["next"]}
     phases = (plan or {}).get("phases", [])
     total = {verb: sum(p["rows"][verb] for p in phases) for verb in (*VERBS, "extra")}
     rejected = sum(p["rejected"] for p in phases)
@@ -176,7 +174,7 @@ def _said(
     compared = _last_compared(proofs)
     proven = f"Proven with {exceptions:,} exception{'s' if exceptions > 1 else ''}" if exceptions else "Proven"
     if undone is not None:
-        return _rolled_back(run, undone, compared)
+        return _rolled_back(run, undone, compared, proven)
     if run.options.mode is Mode.VERIFY:
         headline = f"{proven}: every one of {compared:,} rows is as it should be{aside}."
     elif not written:
@@ -199,11 +197,12 @@ def _said(
     return {"status": "passed", "headline": headline, "next": then}
 
 
-def _cut(error: str) -> str:
-    """The error as a part of a headline, ended like a sentence."""
-    text = " ".join(error.split())
-    text = text if len(text) <= ERROR else f"{text[:ERROR].rsplit(' ', 1)[0]} …"
-    return text if text.endswith((".", "…")) else f"{text}."
+def _of_failed(error: str, written: int) -> str:
+    """What happened, and what of it stays."""
+    happened = sentence(error)
+    if written:
+        return f"{happened} {written:,} row{'s were' if written > 1 else ' was'} written before and {'are' if written > 1 else 'is'} kept."
+    return happened if _SAYS_NOTHING.search(happened) else f"{happened} Nothing was written."
 
 
 def _left_alone(run: Run, drift: int, checked: bool | None) -> str:
@@ -220,10 +219,10 @@ def _left_alone(run: Run, drift: int, checked: bool | None) -> str:
     return said
 
 
-def _rolled_back(run: Run, undone: dict[str, int], compared: int) -> dict[str, str]:
+def _rolled_back(run: Run, undone: dict[str, int], compared: int, proven: str) -> dict[str, str]:
     headline = (
         f"Rolled back: {undone['deleted']:,} rows deleted, {undone['put_back']:,} put back, {undone['kept']:,} kept because "
-        f"they were touched since. Every one of {compared:,} rows was read back and found as planned."
+        f"they were touched since. {proven}: every one of {compared:,} rows was read back and found as planned."
     )
     if left := run.folder.read_json(LEFT):
         headline += f" What run {run.undoes} made besides is left as it is: {', '.join(left)}."

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..plan_files import VERBS
+from .checks import count_checks
 from .checks_view import Facts, findings_view, gate_view, proof_view
 from .schema_view import schema_view
-from .text import instant
+from .text import instant, untold
 
 MODES = {
     "plan": "Plan only: find out what would be written, and write nothing",
@@ -72,6 +73,7 @@ def view(facts: Facts) -> dict[str, Any]:
         },
         "targets": [_target(phase, applied.get(phase["phase"])) for phase in counted],
         "gates": gates,
+        "checks": _checks(facts),
         "proofs": proofs,
         "exceptions": _exceptions(facts),
         "statements": statements,
@@ -109,9 +111,21 @@ def _verdict(
         "word": "Failed" if not passed else "Passed with exceptions" if exceptions else "Passed",
         "headline": verdict.get("headline") or "The run left no verdict, so it does not count as passed.",
         "next": verdict.get("next"),
-        "failed": {name: failed.get(name) for name in ("step", "error", "next")} if failed else None,
+        "failed": _failed(failed, str(verdict.get("headline"))) if failed else None,
         "doubts": doubts if said_passed else [],
     }
+
+
+def _failed(failed: Facts, headline: str) -> dict[str, Any]:
+    """step, error (None where the headline has it whole), next."""
+    return {**{n: failed.get(n) for n in ("step", "next")}, "error": untold(str(failed.get("error")), headline)}
+
+
+def _checks(facts: Facts) -> dict[str, Any]:
+    """total, passed, failed, and the same in words. A report of the first release does not count them itself."""
+    counted = facts.get("checks") or count_checks(facts.get("gates") or [], facts.get("statements") or [])
+    words = f"{counted['passed']:,} of {counted['total']:,} checks passed"
+    return {**counted, "words": words if counted["total"] else None}
 
 
 def _exceptions(facts: Facts) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from typing import Any
 from ..errors import TrueupError
 from ..ledger import Status
 from ..report import approval, artifacts, moment, publish, settled, timings
+from ..report.checks import count_checks
+from ..report.text import sentence
 from ..report.verdict import NEXT, NOT_PROVEN, PROVEN, unfinished
 from ..run import Mode
 from .plan import PLAN, going
@@ -20,7 +22,7 @@ _NEXT = {
     **NEXT,
     "GateError": "Nothing goes on after a gate that did not pass. Mend what the message names (the revision, or the database), then "
     "trigger the DAG again: it goes on from where the databases are.",
-    "SourceError": "Nothing was changed. Check where the databases are, and the code that is deployed.",
+    "SourceError": "Check where the databases are, and the code that is deployed.",
 }
 
 
@@ -36,7 +38,7 @@ def collect(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
     last = "approve" if run.options.mode is Mode.PLAN else "gate"
     failed = unfinished(steps, failed_tasks, last, _NEXT)
     status = Status.FAILED if failed else Status.PLANNED if run.options.mode is Mode.PLAN else Status.PROVEN
-    about = _schema(run)
+    about, gates = _schema(run), _gates(run)
     return {
         "format": FORMAT,
         "migration": {"id": run.migration.id, "title": run.migration.title, "owner": run.migration.owner},
@@ -60,7 +62,8 @@ def collect(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
         },
         "plan": None,
         "applied": [],
-        "gates": _gates(run),
+        "gates": gates,
+        "checks": count_checks(gates, []),
         "proof": [],
         "findings": [],
         "approval": approval(run),
@@ -126,7 +129,7 @@ def _verdict(run: SchemaRun, status: Status, failed: dict[str, str] | None, abou
     if failed is not None:
         return {
             "status": "failed",
-            "headline": f"Failed at {failed['step']}: {about['where']}.",
+            "headline": f"{sentence(failed['error'])} Where the databases are: {about['where']}.",
             "next": failed["next"],
         }
     if not steps:

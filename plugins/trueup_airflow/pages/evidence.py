@@ -8,6 +8,7 @@ from typing import Any
 
 from include.trueup import examples
 from include.trueup.report.checks_view import differences
+from include.trueup.report.text import untold
 
 from .. import connections
 from . import findings
@@ -81,6 +82,9 @@ def report(id: str) -> dict[str, Any] | None:
         return None
     run = facts.get("run") or {}
     about = {name: run.get(name) for name in ("mode", "options", "window", "failed", "triggered_by")}
+    if failed := about["failed"]:  # what the headline says already is not said again
+        headline = str((facts.get("verdict") or {}).get("headline"))
+        about["failed"] = {**failed, "error": untold(str(failed.get("error")), headline)}
     rest = {name: facts.get(name) for name in ("verdict", "statements", "schema", "undo")}
     counted = [{n: f.get(n) for n in ("severity", "code", "phase", "count")} for f in facts.get("findings") or []]
     return cut({**about, **rest, "findings": counted})

@@ -220,7 +220,7 @@ def require_writable(session: Session, table: Table) -> Shape:
     if differences := shape.differences(indexes_apart):
         raise StoreRejectedError(
             f"{session.place}: table {table.name} is not what is declared: {'; '.join(differences)}."
-            " Correct the declaration or the table; nothing was written."
+            " Correct the declaration or the table."
         )
     return shape
 

@@ -64,6 +64,8 @@ class Effects:
     may: Mapping[str, bool] = field(default_factory=dict)
     """Which rights our role has: SELECT, INSERT, UPDATE, DELETE on the table, TEMP on the database."""
     database: str = ""
+    read_only: str | None = None
+    """By what `default_transaction_read_only` is on (`pg_settings.source`); None where it is off."""
 
     def droppers(self, event: str) -> str | None:
         """What may have made a row of the event disappear without a word, by name; None if there is nothing."""
@@ -106,4 +108,5 @@ def effects_of(session: Session, oid: int) -> Effects:
         sequences=tuple(Sequence(**one) for one in found["sequences"]),
         may=found["may"],
         database=found["database"],
+        read_only=found["read_only"],
     )

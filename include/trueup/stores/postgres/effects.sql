@@ -68,5 +68,9 @@ SELECT json_build_object(
         'DELETE', has_table_privilege($1::oid, 'DELETE'),
         'TEMP', has_database_privilege(current_database(), 'TEMP')
     ),
+    -- what set default_transaction_read_only on, where something did
+    'read_only', (
+        SELECT source FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only' AND setting = 'on'
+    ),
     'database', current_database()
 )::text AS effects

@@ -23,6 +23,7 @@ _REFUSED = re.compile(
     r"|(role|database) \".*\" does not exist|permission denied for database|certificate|SSL|invalid .*(option|value)"
 )
 _FUNCTION = re.compile(r"PL/\w+ function (\S+?)\(")
+_NO_PARTITION = re.compile(r"no partition of relation \"(.*)\" found for row")
 _DRIVER_PREFIX = re.compile(r"^([A-Z_]+: )?(\[libpq\] )?")
 _ADVICE = {
     "22": "A planned value does not fit its column: mend the transform, or reject such rows in it.",
@@ -31,7 +32,7 @@ _ADVICE = {
     "23505": "Two rows have the same value in a unique index: mend the transform, or reject one of them in it.",
     "23": "A planned row breaks a constraint of the table: mend the transform, or reject such rows in it.",
     "25006": "Either the server is a standby (give the connection the primary's address), or default_transaction_read_only"
-    " is on for the role or the database: ask who set it.",
+    " is on for the role or the database: somebody means nothing to be written; ask who set it.",
     "28": "Check user and password of the connection.",
     "3D000": "Check the database name of the connection.",
     "42501": "Grant the connection's role the right to do this.",
@@ -53,10 +54,15 @@ def translated(
     if sqlstate == "42501" and "row-level security" in said:
         subject = "Connect as a role that is not subject to the policies (BYPASSRLS): they would hide rows."
         return StoreRejectedError(f"{place}: could not {doing}: {said}{_code(sqlstate)}. {subject}")
-    return StoreRejectedError(f"{place}: could not {doing}: {said}{_code(sqlstate)}. {_advice(sqlstate)}")
+    return StoreRejectedError(f"{place}: could not {doing}: {said}{_code(sqlstate)}. {_advice(sqlstate, said)}")
 
 
-def _advice(sqlstate: str) -> str:
+def _advice(sqlstate: str, said: str) -> str:
+    if partitioned := _NO_PARTITION.search(said):
+        return (
+            f"Make the partition of {partitioned[1]} that takes such rows (CREATE TABLE … PARTITION OF {partitioned[1]} …), or a"
+            " DEFAULT one, or reject them in the transform."
+        )
     known = next((_ADVICE[code] for code in (sqlstate, sqlstate[:2]) if code in _ADVICE), None)
     return known or (
         "Appendix A of PostgreSQL's manual explains the SQLSTATE." if sqlstate else "Check the connection."
@@ -103,7 +109,7 @@ def refusal(error: adbc.Error) -> tuple[str, str | None] | None:
         name = f"function {function[1]}"
     if name is None and _POLICY in said:
         name = "row-level security"
-    return f"{said}{_code(sqlstate)}. {_advice(sqlstate)}", name
+    return f"{said}{_code(sqlstate)}. {_advice(sqlstate, said)}", name
 
 
 def _transient(error: adbc.Error | psycopg.Error | OSError, sqlstate: str, said: str) -> bool:
@@ -124,8 +130,8 @@ def _said(error: adbc.Error | psycopg.Error | OSError) -> str:
     if isinstance(error, psycopg.Error):
         primary, detail = error.diag.message_primary, error.diag.message_detail
     said = _text(primary) if primary else _DRIVER_PREFIX.sub("", str(error))
-    # The detail of a broken constraint names the key; other details may hold a whole row.
-    if detail and _text(detail).startswith("Key "):
+    # The detail of a broken constraint or a missing partition names the key; other details may hold a whole row.
+    if detail and _text(detail).startswith(("Key ", "Partition key ")):
         said = f"{said} {_text(detail)}"
     return " ".join(said.split()).rstrip(".?")
 

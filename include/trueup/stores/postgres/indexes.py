@@ -15,7 +15,7 @@ from .failures import translated
 from .session import SETTINGS, Address
 
 # Outside of a transaction: it waits for those of others to end, which takes as long as they take.
-_ALONE = {"lock_timeout": "10min", "default_transaction_read_only": "off"}
+_ALONE = {"lock_timeout": "10min"}
 _PARTITIONS = """
     SELECT n.nspname, c.relname, c.relkind = 'p'
     FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid

@@ -66,18 +66,32 @@ def nothing_of(address: Address, table: Table) -> None:
 
 def _refuse_doubles(opened: Session, table: Table, shape: Shape) -> None:
     """Raise `SourceError` where two rows have the same key, or one has none: nothing in the database keeps them apart."""
-    key = sql.SQL(", ").join(shape.columns[name].sql for name in table.key)
-    null = sql.SQL(" OR ").join(sql.SQL("{} IS NULL").format(shape.columns[name].sql) for name in table.key)
+    columns_ = [shape.columns[name].sql for name in table.key]
     query = sql.SQL(
-        "SELECT count(*) AS keys, sum(n)::int8 AS found, bool_or(n IS NULL) AS none, (array_agg(k))[1] AS example FROM ("
-        "SELECT ROW({key})::text AS k, CASE WHEN NOT ({null}) THEN count(*) END AS n FROM {name} AS t GROUP BY {key}"
+        "SELECT coalesce(sum(n) FILTER (WHERE empty), 0)::int8 AS empty, min(k) FILTER (WHERE empty) AS such,"
+        " count(*) FILTER (WHERE NOT empty) AS twice, min(k) FILTER (WHERE NOT empty) AS as_well FROM ("
+        "SELECT concat_ws(', ', {texts}) AS k, {null} AS empty, count(*) AS n FROM {name} AS t GROUP BY {key}"
         " HAVING count(*) > 1 OR {null}) doubles"
-    ).format(key=key, null=null, name=sql.Identifier(shape.schema, shape.name))
+    ).format(
+        texts=sql.SQL(", ").join(sql.SQL("coalesce({}::text, 'null')").format(one) for one in columns_),
+        null=sql.SQL("({})").format(sql.SQL(" OR ").join(sql.SQL("{} IS NULL").format(one) for one in columns_)),
+        key=sql.SQL(", ").join(columns_),
+        name=sql.Identifier(shape.schema, shape.name),
+    )
     found = opened.fetch(query).to_pylist()[0]
-    if found["keys"]:
+    key = ", ".join(table.key)
+    said = [
+        *([f"{found['empty']:,} rows whose key ({key}) is null, such as ({found['such']})"] if found["empty"] else []),
+        *(
+            [f"{found['twice']:,} keys ({key}) that several rows have, such as ({found['as_well']})"]
+            if found["twice"]
+            else []
+        ),
+    ]
+    if said:
         raise SourceError(
-            f"{opened.place}: {table.name} has {found['keys']} keys ({', '.join(table.key)}) that are null or that several"
-            f" rows have, such as {found['example']}: declare columns that tell its rows apart, or mend the rows."
+            f"{opened.place}: {table.name} has {' and '.join(said)}: declare columns that tell its rows apart, or mend the"
+            " rows."
         )
 
 

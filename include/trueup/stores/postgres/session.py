@@ -28,6 +28,7 @@ from tenacity import (
 
 from ...errors import StoreRejectedError, StoreUnavailableError
 from .. import present_fence
+from .driver import driver
 from .failures import translated
 from .locks import locked
 
@@ -58,6 +59,7 @@ SETTINGS = {
     "array_nulls": "on",
     "transform_null_equals": "off",
     "standard_conforming_strings": "on",
+    "quote_all_identifiers": "off",
     "lc_monetary": "C",
 }
 # Servers before 17 know no such setting.
@@ -110,7 +112,7 @@ class Address:
         """The driver, which holds no connection. It reads the whole catalog when it is made (30 ms and more), and no two
         threads may use it at once: each thread makes its own, once."""
         if not hasattr(self._drivers, "database"):
-            self._drivers.database = adbc_driver_postgresql.connect(self.conninfo)
+            self._drivers.database = driver(self.conninfo, self.place)
         made: adbc.AdbcDatabase = self._drivers.database
         return made
 
@@ -222,7 +224,7 @@ def session(address: Address, *, doing: str, read_only: bool = False, snapshot: 
     begin = (
         "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
         if read_only
-        else "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE"
+        else "BEGIN ISOLATION LEVEL READ COMMITTED"  # READ WRITE would go against a default that somebody set on purpose
     )
     try:
         with adbc.AdbcConnection(address.database()) as connection:
@@ -247,7 +249,7 @@ def _import(opened: Session, snapshot: str) -> None:
     except (adbc.ProgrammingError, adbc.OperationalError) as error:
         raise SnapshotGoneError(
             f"{opened.place}: snapshot {snapshot} is not held open any more: the server was restarted or another took its"
-            " place, or the connection that held it was ended. Nothing was written; run the step again, which reads every"
+            " place, or the connection that held it was ended. Run the step again, which reads every"
             " segment anew, under a new snapshot."
         ) from error
 

@@ -16,6 +16,12 @@ from .session import Session
 MOST_COLUMNS = 790
 """A changed row is staged twice over, as it was and as it is to be, and no table of PostgreSQL has 1,600 columns."""
 _NO_TEMP = "role {!r} may not make temporary tables, which rows are staged in"
+_SET_BY = {
+    "database": "for the database",
+    "user": "for the role",
+    "database user": "for the role in this database",
+    "client": "in the options of the connection",
+}
 _WHY = {
     "generated": "GENERATED",
     "identity": "GENERATED AS IDENTITY",
@@ -63,6 +69,8 @@ def _unwritable(shape: Shape, effects: Effects, table: Table) -> Iterator[str]:
         )
     if rules := [name for name, event in effects.rules if event in (INSERT, UPDATE)]:
         yield f"rule {', '.join(rules)} rewrites what is inserted or updated: drop it, or write the table that it leads to"
+    if effects.read_only is not None:
+        yield _reads_only(effects.read_only, shape.role)
     yield from _unwritable_columns(shape, table)
     yield from _rights(shape, effects, ("SELECT", "INSERT", "UPDATE"))
     if not effects.may.get("TEMP", True):
@@ -75,6 +83,16 @@ def _unwritable(shape: Shape, effects: Effects, table: Table) -> Iterator[str]:
                 f"role {shape.role!r} may not advance the sequence of column {sequence.column!r}: GRANT UPDATE ON SEQUENCE"
                 f" {sequence.name} TO {sql.Identifier(shape.role).as_string(None)}"
             )
+
+
+def _reads_only(set_by: str, role: str) -> str:
+    """That the server's default is to write nothing, which somebody meant, and how to say that Trueup may."""
+    named = sql.Identifier(role).as_string(None)
+    return (
+        f"default_transaction_read_only is on, set {_SET_BY.get(set_by, 'in the configuration of the server')}: somebody meant"
+        " that nothing is written here. If Trueup may all the same, say so where only Trueup is concerned: in the options of"
+        f" its connection (-c default_transaction_read_only=off), or ALTER ROLE {named} SET default_transaction_read_only = off"
+    )
 
 
 def _unwritable_columns(shape: Shape, table: Table) -> Iterator[str]:
@@ -106,13 +124,17 @@ def why_uncreatable(session: Session, table: Table) -> tuple[str, ...]:
         "SELECT current_user::text AS role, current_database()::text AS database,"
         " (SELECT has_schema_privilege(oid, 'CREATE') FROM pg_catalog.pg_namespace WHERE nspname = {}) AS may,"
         " has_database_privilege(current_database(), 'CREATE') AS may_schema,"
-        " has_database_privilege(current_database(), 'TEMP') AS may_stage, pg_is_in_recovery() AS standby"
+        " has_database_privilege(current_database(), 'TEMP') AS may_stage, pg_is_in_recovery() AS standby,"
+        " (SELECT source FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only' AND setting = 'on')"
+        " AS read_only"
     )
     (found,) = session.fetch(asked.format(schema)).to_pylist()
     role, database = (sql.Identifier(found[name]).as_string(None) for name in ("role", "database"))
     said = []
     if found["standby"]:
         said.append("the server is a standby, which only reads: give the connection the primary's address")
+    if found["read_only"] is not None:
+        said.append(_reads_only(found["read_only"], found["role"]))
     if found["may"] is False:
         named = sql.Identifier(schema).as_string(None)
         said.append(

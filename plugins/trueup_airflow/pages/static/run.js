@@ -44,10 +44,10 @@ function verdict(run) {
   if (!found || !run.ended) return null;
   const passed = found.status === "passed" && run.state !== "failed";
   const undone = run.state === "rolled back";
-  return h("div", { class: `verdict ${undone ? "undone" : passed ? "passed" : "failed"}`, "data-testid": "verdict" }, icon(undone ? "skip" : passed ? "good" : "bad"),
+  return h("div", { class: `verdict ${undone ? "undone" : passed ? "passed" : "failed"}`, "data-testid": "verdict" }, icon(undone ? "skip" : !passed ? "bad" : found.exceptions ? "warn" : "good"),
     h("div", null, undone && h("p", { class: "headline" }, "Rolled back: what this run wrote was undone. What follows is of the time before."),
       h("p", { class: undone ? null : "headline" }, value(found.headline)), found.next && !undone && h("p", { class: "soft" }, value(found.next)),
-      run.report.failed && h("p", null, h("b", null, value(run.report.failed.step)), " ", value(run.report.failed.error))));
+      run.report.failed && h("p", null, "Failed at ", h("b", null, value(run.report.failed.step)), run.report.failed.error && [": ", value(run.report.failed.error)])));
 }
 
 function waits(run) {

@@ -1,0 +1,34 @@
+"""The driver that moves rows, made for one database."""
+
+from __future__ import annotations
+
+import adbc_driver_manager as adbc
+import adbc_driver_postgresql
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from ...errors import StoreRejectedError
+
+
+def driver(conninfo: str, place: str) -> adbc.AdbcDatabase:
+    """The driver for the database of that conninfo; `place` is for messages.
+
+    It knows types by the names of their functions, as they come unquoted. Where a role or a database has
+    quote_all_identifiers on, it is set off in the options of the connection. Raises `StoreRejectedError` where that has no
+    options, as behind some poolers, and the driver's own errors."""
+    try:
+        with psycopg.connect(conninfo) as connection:
+            quoted = connection.execute("SELECT current_setting('quote_all_identifiers')::bool").fetchone()
+    except psycopg.Error:  # the driver meets the same, and says so
+        quoted = None
+    if quoted is None or not quoted[0]:
+        return adbc_driver_postgresql.connect(conninfo)
+    options = f"{conninfo_to_dict(conninfo).get('options') or ''} -c quote_all_identifiers=off".strip()
+    try:
+        return adbc_driver_postgresql.connect(make_conninfo(conninfo, options=options))
+    except adbc.Error as error:
+        raise StoreRejectedError(
+            f"{place}: quote_all_identifiers is on for the role or the database, with which types are not known by their"
+            " names, and the connection takes no options to set it off (a pooler, it seems). Set it off for its role: ALTER"
+            " ROLE … SET quote_all_identifiers = off"
+        ) from error
