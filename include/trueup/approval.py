@@ -71,6 +71,7 @@ def approve(
         else:
             decision = plans.unasked(run, sha256)
         run.ledger.approvals.decide(run.id, sha256, decision, by=by, comment=comment)
+        run.ledger.leases.answered(run.id)
     return sha256
 
 

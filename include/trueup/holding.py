@@ -79,6 +79,7 @@ def holding(
             epochs=epochs,
             part=f"{run_id} {part.step} {part.part}" if part else "",
             tries=part.tries if part else 0,
+            lasts=lasts,
         )
     finally:
         stop.set()

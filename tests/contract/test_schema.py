@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import threading
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,16 +19,19 @@ from include.trueup.errors import (
     StatusError,
     StoreRejectedError,
     StoreUnavailableError,
+    TargetHeldError,
 )
 from include.trueup.ledger import Ledger
+from include.trueup.model import Table, Type
 from include.trueup.run import Mode
 from include.trueup.schema import clone, describe, gates, order
 from include.trueup.schema.apply import apply
 from include.trueup.schema.history import History
 from include.trueup.schema.lint import lint
-from include.trueup.schema.preflight import preflight
+from include.trueup.schema.preflight import preflight, targets
 from include.trueup.schema.rehearse import rehearse
 from include.trueup.schema.walk import walk
+from include.trueup.stores.postgres import PostgresStore
 from include.trueup.workspace import Workspace
 from tests.postgres_tables import new_database, run_sql
 from tests.schemas import Databases, answered, history, migration_of, ready, revision
@@ -266,8 +271,8 @@ def test_a_gate_sees_what_a_phase_must_not_have_changed(two: Databases, monkeypa
     done = threading.Event()
     own = History.run
 
-    def meddle(self: History, connection: Any, step: Any, first: Any = None) -> None:
-        own(self, connection, step, first)
+    def meddle(self: History, *given: Any) -> None:
+        own(self, *given)
         if not done.is_set():
             done.set()
             run_sql(two.uri("two"), "ALTER TABLE thing DROP COLUMN name")
@@ -275,3 +280,43 @@ def test_a_gate_sees_what_a_phase_must_not_have_changed(two: Databases, monkeypa
     monkeypatch.setattr(History, "run", meddle)
     with pytest.raises(GateError, match=r"schema.kept"):
         apply(run)
+
+
+def test_a_revision_in_which_the_right_to_write_is_lost_leaves_nothing(
+    two: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = two.run(1)
+    ready(run)
+    asked: list[int] = []
+
+    def check() -> None:
+        asked.append(1)
+        if len(asked) == 2:  # when it has run, before its commit
+            raise TargetHeldError("another run has taken it")
+
+    monkeypatch.setattr(
+        "include.trueup.schema.apply.holding", lambda *_, **__: nullcontext(SimpleNamespace(check=check))
+    )
+    with pytest.raises(TargetHeldError, match=r"has taken it.*one is at phase 0 .*two is at phase 0"):
+        apply(run)
+    assert run_sql(two.uri("one"), "SELECT to_regclass('other')::text") == [(None,)]
+
+
+def test_a_revision_that_is_stopped_in_its_transaction_is_ended_by_the_server(uri: str) -> None:
+    run_sql(uri, "CREATE TABLE thing (id int)")
+
+    def stopped() -> None:
+        with describe.connected(uri, "run r1", idle=0.1) as connection:
+            connection.exec_driver_sql("ALTER TABLE thing ADD note text")
+            run_sql(uri, "INSERT INTO thing VALUES (1)")  # an application, which has to wait until then
+            connection.exec_driver_sql("SELECT 1")
+
+    with pytest.raises(StoreUnavailableError, match=r"could not run r1: .*stood still in the transaction"):
+        stopped()
+    assert run_sql(uri, "SELECT * FROM thing") == [(1,)]
+
+
+def test_a_database_has_one_name_in_all_leases_whatever_its_address(two: Databases) -> None:
+    declared = Table(name="thing", connection="c", key=("id",), columns={"id": Type.INTEGER})
+    places = [f"{PostgresStore(two.uri(id)).identity(declared).rpartition('/')[0]}#schema" for id in ("one", "two")]
+    assert targets(two.run(0)) == places

@@ -1,8 +1,10 @@
 """Apply of a run in a process of its own, to be stopped and resumed:
-`python -m tests.faults.stop_walk <scripts> <database> <ledger> <workspace> [<endpoint>]`. It says what it writes."""
+`python -m tests.faults.stop_walk <scripts> <database> <ledger> <workspace> [<endpoint>]`. It says what it writes, and goes
+on behind `MOST` rows, between the question whether it may write and the writing, only when it is told to."""
 
 from __future__ import annotations
 
+import itertools
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +20,8 @@ from include.trueup.workspace import Workspace
 from tests.engines import run_of, store_at
 from tests.small import declare
 from tests.stepping import do
+
+MOST = 20
 
 
 def migration_of(scripts: Path, *, dynamodb: bool) -> Migration:
@@ -49,9 +53,11 @@ if __name__ == "__main__":
         Path(scripts), uri, Ledger(ledger_uri), Workspace(folder), "a", endpoint[0] if endpoint else None
     ).chosen()
     store = run.store_of(run.migration.targets[0].table)
-    real = store.add
+    real, calls = store.add, itertools.count()
 
     def add(*args: Any) -> Any:
+        if next(calls) == MOST:
+            sys.stdin.readline()
         outcome = real(*args)
         print("wrote", flush=True)
         return outcome

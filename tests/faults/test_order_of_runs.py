@@ -110,6 +110,20 @@ def test_runs_that_wait_for_a_person_keep_their_places(small: Stepped) -> None:
     assert small.database.persons() == small.database.should()
 
 
+def test_a_run_keeps_its_place_though_its_plan_is_made_again_while_it_waits(small: Stepped) -> None:
+    run = small.begin("d1", approval=True)
+    approval.ask(run)
+    do(run, "snapshot", "plan_gate")
+    later(small, 3600)
+    with pytest.raises(TargetHeldError, match=r"run d1 holds .* waits for a person"):
+        small.begin("d2")
+    approval.approve(run, "ada")
+    do(run, "create_tables", "create_tables")
+    later(small, 100)
+    small.proven("d2")
+    assert small.status("d1") == "interrupted"
+
+
 def test_a_run_that_waits_longer_than_its_plan_is_good_for_gives_way(small: Stepped) -> None:
     first = small.begin("d1", approval=True)
     shown = approval.ask(first)["sha256"]

@@ -58,12 +58,14 @@ class Stopped:
         given = [str(self.scripts), self.database.uri, self.ledger_uri, self.workspace.uri]
         child = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.stop_walk", *given, *([self.endpoint] if self.endpoint else [])],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         assert child.stdout is not None
+        assert child.stdin is not None
         try:
             for _ in range(after):
                 assert child.stdout.readline() == "wrote\n"
@@ -72,6 +74,7 @@ class Stopped:
             yield child
         finally:
             child.send_signal(signal.SIGCONT)
+            child.stdin.close()
             self.said = child.stdout.read()
             child.wait(60)
 

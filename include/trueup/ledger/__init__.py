@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,18 +11,20 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from ..errors import StatusError, StoreRejectedError, StoreUnavailableError
+from ..errors import StatusError
+from . import sessions
 from .batches import Batches, Planned
 from .decisions import Approvals, Switches
 from .holders import this_process
 from .leases import Leases, Part, lease_seconds
 from .status import TRANSITIONS, Status, SwitchState
 from .steps import Steps
-from .tables import SCHEMA, metadata, plans, runs, transitions
+from .tables import SCHEMA, UPGRADE_LOCK, metadata, plans, runs, transitions
 
 __all__ = ["Ledger", "Part", "Planned", "Status", "SwitchState", "lease_seconds", "refuse_other", "this_process"]
 
-_UPGRADE_LOCK = 7_416_830_201
+_UPGRADE_SECONDS = 10.0
+"""How long a transaction that makes tables may be idle at the least, since Alembic reads its scripts in it."""
 
 
 class Ledger(Steps, Batches):
@@ -32,27 +34,14 @@ class Ledger(Steps, Batches):
     """
 
     def __init__(self, url: str | sa.URL) -> None:
-        url = sa.make_url(url).set(drivername="postgresql+psycopg")
-        self._engine = sa.create_engine(url, pool_size=4, pool_pre_ping=True, pool_recycle=300)
+        self._engine = sessions.engine(url)
         self.approvals = Approvals(self._begin)
         self.switches = Switches(self._begin)
         self.leases = Leases(self._begin, self._move)
         self._ensured = False
 
-    @contextmanager
-    def _begin(self) -> Iterator[sa.Connection]:
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
-            raise StoreUnavailableError(
-                f"the ledger (connection trueup_ledger) did not answer: {error.orig}; what is written stays written, try again"
-            ) from None
-        except sa.exc.ProgrammingError as error:
-            raise StoreRejectedError(
-                f"the ledger (connection trueup_ledger) refused a statement: {error.orig}; "
-                "its schema is made at the preflight of a run: has one run against this database, and may its user create tables?"
-            ) from None
+    def _begin(self) -> AbstractContextManager[sa.Connection]:
+        return sessions.transaction(self._engine)
 
     def close(self) -> None:
         """Give back the database connections."""
@@ -65,8 +54,8 @@ class Ledger(Steps, Batches):
 
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "alembic"))
-        with self._begin() as connection:
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
+        with sessions.transaction(self._engine, _UPGRADE_SECONDS) as connection:
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
             connection.execute(sa.schema.CreateSchema(SCHEMA, if_not_exists=True))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")

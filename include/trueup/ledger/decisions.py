@@ -11,12 +11,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from ..errors import StatusError
 from .status import TURNS, SwitchState
-from .tables import approvals, runs, turns
+from .tables import TURN_LOCK, approvals, runs, turns
 
 Begin = Callable[[], AbstractContextManager[sa.Connection]]
 Decision = Literal["approved", "rejected", "waived"]
 """`waived`: whoever started the run asked for no approval."""
-_TURN_LOCK = 7_416_830_203
 
 
 class Approvals:
@@ -79,7 +78,7 @@ class Switches:
 
         Raises `StatusError` where `TURNS` has no such way."""
         with self._begin() as connection:
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _TURN_LOCK})
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": TURN_LOCK})
             if connection.execute(sa.select(turns.c.id).where(turns.c.run_id == run_id)).first():
                 return
             was = self._state(connection, migration_id)

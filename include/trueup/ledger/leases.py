@@ -19,11 +19,10 @@ import sqlalchemy as sa
 from ..errors import OptionsError, StatusError, TargetHeldError
 from .holders import is_dead, refusal
 from .status import Status
-from .tables import leases, runs, steps
+from .tables import LEASE_LOCK, leases, runs, steps
 
 LEASE = "TRUEUP_LEASE_SECONDS"
 """Environment variable: a lease that nobody renews for so long has expired. The same for every worker."""
-_LOCK = 7_416_830_202
 Begin = Callable[[], AbstractContextManager[sa.Connection]]
 Move = Callable[[sa.Connection, str, Status, str], None]
 
@@ -106,23 +105,22 @@ class Leases:
                     mine[target] = _new(connection, run_id, target, holder, now)
             if status == Status.FAILED:
                 self._move(connection, run_id, Status.RUNNING, "a task was cleared; no other run has written since")
-            values: dict[str, Any] = {"expires_at": now + timedelta(seconds=lease_seconds()), "holder": holder}
+            values: dict[str, Any] = {"expires_at": _renewed(), "holder": holder}
             if right:
-                values["right_at"] = sa.func.coalesce(leases.c.right_at, now)
+                values |= {"right_at": sa.func.coalesce(leases.c.right_at, now), "waits": False}
             connection.execute(leases.update().where(leases.c.epoch.in_(mine.values())).values(**values))
             return mine
 
     def renew(self, run_id: str, epochs: Mapping[str, int], part: Part | None = None) -> None:
         """Renew the leases of these epochs. Raises `TargetHeldError` unless all of them are the run's still, it is running,
         and the part is at no newer try."""
-        until = sa.func.clock_timestamp() + timedelta(seconds=lease_seconds())
         running = sa.exists().where(runs.c.run_id == run_id, runs.c.status == Status.RUNNING)
         where = [leases.c.epoch.in_(epochs.values()), leases.c.ended_at.is_(None), running]
         if part is not None:
             this = (steps.c.step == part.step, steps.c.part == part.part, steps.c.tries == part.tries)
             where.append(sa.exists().where(steps.c.run_id == run_id, *this))
         with self._begin() as connection:
-            done = connection.execute(leases.update().where(*where).values(expires_at=until)).rowcount
+            done = connection.execute(leases.update().where(*where).values(expires_at=_renewed())).rowcount
             if part is not None and done == len(epochs):
                 mine = (steps.c.run_id == run_id, steps.c.step == part.step, steps.c.part == part.part)
                 connection.execute(steps.update().where(*mine).values(renewed_at=sa.func.clock_timestamp()))
@@ -137,6 +135,12 @@ class Leases:
         mine = (leases.c.run_id == run_id, leases.c.ended_at.is_(None))
         with self._begin() as connection:
             connection.execute(leases.update().where(*mine).values(expires_at=until, holder=None, waits=True))
+
+    def answered(self, run_id: str) -> None:
+        """The person has answered: from the next renewal on, the run's leases last as long as any other."""
+        mine = (leases.c.run_id == run_id, leases.c.ended_at.is_(None))
+        with self._begin() as connection:
+            connection.execute(leases.update().where(*mine).values(waits=False))
 
     def release(self, run_id: str) -> None:
         """Give up every lease of the run."""
@@ -154,9 +158,16 @@ class Leases:
         self.release(run_id)
 
 
+def _renewed() -> sa.ColumnElement[Any]:
+    """Until when a lease is that is renewed now: one that waits for a person, whose earlier steps are done again meanwhile,
+    no shorter than it was."""
+    until = sa.func.clock_timestamp() + timedelta(seconds=lease_seconds())
+    return sa.case((leases.c.waits, sa.func.greatest(leases.c.expires_at, until)), else_=until)
+
+
 def _lock(connection: sa.Connection) -> datetime:
     """No other run takes a lease until the transaction ends; the time now."""
-    connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": LEASE_LOCK})
     now: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
     return now
 

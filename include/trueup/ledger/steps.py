@@ -33,8 +33,8 @@ class Steps:
         is higher at every try. What an older try ends with is not noted once a newer one has begun."""
         key = {"run_id": run_id, "step": step, "part": part}
         of_run: dict[str, Any] = {name: _of_run(run_id, name) for name in ("attempt", "plan_sha256")}
+        of_run["holder"] = this_process()
         with self._begin() as connection:
-            of_run["holder"] = this_process()
             new = insert(steps).values(**key, **of_run)
             again = {
                 **{name: new.excluded[name] for name in of_run},

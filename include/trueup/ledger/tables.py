@@ -6,6 +6,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 SCHEMA = "trueup"
+LOCKS = UPGRADE_LOCK, LEASE_LOCK, TURN_LOCK = 7_416_830_201, 7_416_830_202, 7_416_830_203
+"""Advisory locks: of making the tables, of taking leases, of turning switches."""
 metadata = sa.MetaData(schema=SCHEMA)
 _now = sa.func.clock_timestamp()
 

@@ -12,13 +12,15 @@ import sqlalchemy as sa
 
 from ..errors import ApprovalError, GateError, StoreRejectedError, TrueupError
 from ..holding import holding
-from ..ledger import Part
+from ..ledger import Part, lease_seconds
 from . import describe, gates, order, plan
 from .history import Step
 from .preflight import heads_of, targets, where
 from .run import PROGRESS, START, SchemaRun
 
 log = logging.getLogger(__name__)
+SHORTEST_IDLE_SECONDS = 10.0
+"""A revision's code may do other things for so long between two statements, however short the lease is."""
 
 
 def apply(run: SchemaRun) -> dict[str, int]:
@@ -81,8 +83,11 @@ def _to_phase(run: SchemaRun, database: str, hop: int, check: Any) -> int:
         check()
         run.folder.write(PROGRESS, json.dumps({**(run.folder.read_json(PROGRESS) or {}), database: number}))
         doing = f"run {step.name}"
-        with describe.connected(run.uri_of(database), doing, lock_timeout=run.migration.lock_timeout) as connection:
-            history.run(connection, step, partial(_first, run, connection, step, sorted(heads)))
+        # ended by the server, where this process is stopped in it, before another run may take its lease
+        idle = max(SHORTEST_IDLE_SECONDS, lease_seconds() / 2)
+        waits = run.migration.lock_timeout
+        with describe.connected(run.uri_of(database), doing, lock_timeout=waits, idle=idle) as connection:
+            history.run(connection, step, partial(_first, run, connection, step, sorted(heads)), check)
         heads = history.after(heads, step)
         log.info("%s: done", step.name)
     return len(steps)

@@ -13,7 +13,9 @@ import sqlalchemy as sa
 from ..errors import StoreRejectedError, StoreUnavailableError
 from ..ledger.tables import SCHEMA as LEDGER_SCHEMA
 
-_TRANSIENT = ("08", "40", "53", "55P03", "57P")
+_TRANSIENT = ("08", "25P03", "40", "53", "55P03", "57P")
+IDLE_SECONDS = 600.0
+"""How long a transaction may stand still that only reads, and so is in the way of nothing but other revisions."""
 _SETTINGS = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET extra_float_digits = 1; SET bytea_output = 'hex'"
 
 _KEYS = sa.text(
@@ -52,15 +54,20 @@ class Rows:
 
 
 @contextmanager
-def connected(uri: str, doing: str, *, lock_timeout: float = 5.0, autocommit: bool = False) -> Iterator[sa.Connection]:
+def connected(
+    uri: str, doing: str, *, lock_timeout: float = 5.0, idle: float = IDLE_SECONDS, autocommit: bool = False
+) -> Iterator[sa.Connection]:
     """A connection of its own to the database at that libpq URI, closed afterwards. Statements wait `lock_timeout`
-    seconds for a lock. Raises `StoreUnavailableError` or `StoreRejectedError` for errors of PostgreSQL in the block."""
+    seconds for a lock; a transaction in which nothing is done for `idle` seconds is ended by the server. Raises
+    `StoreUnavailableError` or `StoreRejectedError` for errors of PostgreSQL in the block."""
     url = sa.make_url(uri).set(drivername="postgresql+psycopg")
     level: Any = "AUTOCOMMIT" if autocommit else "READ COMMITTED"
     engine = sa.create_engine(url, poolclass=sa.NullPool, isolation_level=level)
     try:
         with engine.connect() as connection:
-            connection.exec_driver_sql(f"{_SETTINGS}; SET lock_timeout = '{int(lock_timeout * 1000)}ms'")
+            patience = {"lock_timeout": lock_timeout, "idle_in_transaction_session_timeout": idle}
+            said = "; ".join(f"SET {name} = '{int(seconds * 1000)}ms'" for name, seconds in patience.items())
+            connection.exec_driver_sql(f"{_SETTINGS}; {said}")
             connection.commit()
             yield connection
     except sa.exc.DBAPIError as error:
@@ -80,6 +87,7 @@ def translated(error: sa.exc.DBAPIError, place: str, doing: str) -> StoreUnavail
     said = str(error.orig).splitlines()[0] if str(error.orig) else type(error.orig).__name__
     if state.startswith(_TRANSIENT) or (not state and isinstance(error, sa.exc.OperationalError)):
         advice = " Somebody keeps a lock that it needs." if state == "55P03" else ""
+        advice = " This process stood still in the transaction, which kept its locks." if state == "25P03" else advice
         return StoreUnavailableError(
             f"{place}: could not {doing}: {said} (SQLSTATE {state or 'none'}).{advice} Nothing of it is kept; try again."
         )
@@ -160,17 +168,28 @@ def lost(before: Schema, after: Schema) -> list[Object]:
 def identity(connection: sa.Connection) -> str:
     """Which database of which server this is, as the server says: a database that is dropped and made again is another.
     Where the server does not tell its own number, it is known by its address."""
-    name, oid, may = connection.exec_driver_sql(
-        "SELECT current_database(), (SELECT oid::bigint FROM pg_database WHERE datname = current_database()), "
-        "has_function_privilege('pg_control_system()', 'EXECUTE')"
-    ).one()
-    of_server = (
-        "system_identifier::text FROM pg_control_system()"
-        if may
-        else "concat(inet_server_addr(), ':', inet_server_port())"
-    )
-    server = connection.exec_driver_sql(f"SELECT {of_server}").scalar_one()
-    return f"postgres:{server}/{oid}/{name}"
+    oid = "SELECT oid::bigint FROM pg_database WHERE datname = current_database()"
+    address = "concat(inet_server_addr(), ':', inet_server_port())"
+    name, number, at = connection.exec_driver_sql(f"SELECT current_database(), ({oid}), {address}").one()
+    return f"postgres:{_server(connection) or at}/{number}/{name}"
+
+
+def place_as_leased(uri: str) -> str:
+    """`postgres://<system identifier>/<database>`: a database as the leases of runs on rows have it, by whatever address it is
+    reached. Where the role may not ask for the identifier, the address as it is spelled is in its place."""
+    with connected(uri, "ask the server which one it is") as connection:
+        server = _server(connection)
+        name = connection.exec_driver_sql("SELECT current_database()").scalar_one()
+    return f"postgres://{place_of(uri)}" if server is None else f"postgres://{server}/{name}"
+
+
+def _server(connection: sa.Connection) -> str | None:
+    """The server's number, if it tells it."""
+    may = "SELECT has_function_privilege('pg_control_system()', 'EXECUTE')"
+    if not connection.exec_driver_sql(may).scalar_one():
+        return None
+    number = "SELECT system_identifier::text FROM pg_control_system()"
+    return str(connection.exec_driver_sql(number).scalar_one())
 
 
 def held(connection: sa.Connection, described: Schema, kind: str, name: str) -> int:

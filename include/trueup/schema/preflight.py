@@ -58,8 +58,8 @@ def refuse_begun(run: SchemaRun, step: str) -> None:
 
 
 def targets(run: SchemaRun) -> list[str]:
-    """What the run's hold is taken on: each database, without secrets."""
-    return [f"postgres://{describe.place_of(run.uri_of(database))}#schema" for database in run.histories]
+    """What the run's leases are on: each database, as its server names it."""
+    return [f"{describe.place_as_leased(run.uri_of(database))}#schema" for database in run.histories]
 
 
 def heads_of(run: SchemaRun, database: str) -> tuple[str, ...]:

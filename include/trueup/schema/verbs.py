@@ -16,6 +16,9 @@ from . import describe, order, plan, rehearse
 from . import lint as linter
 from .run import SchemaRun
 
+UPLOAD_SECONDS = 3600.0
+"""How long one table's backup may take to be published, in a transaction that only reads."""
+
 
 def lint(run: SchemaRun) -> dict[str, int]:
     """Lint every revision that the run would run; publish its SQL, and what was found; findings by level.
@@ -84,7 +87,7 @@ def backup(run: SchemaRun, database: str) -> dict[str, int]:
         wanted: list[str] = rehearsed.facts["touched"]
         files, rows, states = [], {}, {}
         with (
-            describe.connected(run.uri_of(database), f"back up {database}") as connection,
+            describe.connected(run.uri_of(database), f"back up {database}", idle=UPLOAD_SECONDS) as connection,
             run.workspace.scratch() as scratch,
         ):
             connection.execution_options(isolation_level="REPEATABLE READ")

@@ -178,12 +178,14 @@ REFUSED_ELSEWHERE = "a row that is written in one transaction with it was refuse
 class Fence:
     """The right to write, of one part of a step, at one of its tries. `check` raises once it is lost, or may be: it is asked
     before each request that writes. `epochs`: by target (`Store.identity`), the number of the lease that it is by, higher
-    at every taking; `part` names the part, and `tries` is higher at every try of it."""
+    at every taking; `part` names the part, and `tries` is higher at every try of it. `lasts`: seconds that the lease lasts
+    once nobody renews it."""
 
     check: Callable[[], None]
     epochs: Mapping[str, int]
     part: str
     tries: int
+    lasts: float
 
     @contextmanager
     def active(self) -> Iterator[None]:

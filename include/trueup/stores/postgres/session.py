@@ -27,7 +27,7 @@ from tenacity import (
 )
 
 from ...errors import StoreRejectedError, StoreUnavailableError
-from .. import present_fence
+from .. import Fence, present_fence
 from .driver import driver
 from .failures import translated
 from .locks import locked
@@ -62,6 +62,7 @@ SETTINGS = {
     "quote_all_identifiers": "off",
     "lc_monetary": "C",
 }
+SHORTEST_IDLE_SECONDS = 10.0  # however short a lease is
 # Servers before 17 know no such setting.
 _NO_TRANSACTION_TIMEOUT = sql.SQL(
     "CASE WHEN current_setting('server_version_num')::int4 >= 170000"
@@ -116,9 +117,12 @@ class Address:
         made: adbc.AdbcDatabase = self._drivers.database
         return made
 
-    def settings(self) -> sql.Composed:
+    def settings(self, fence: Fence | None = None) -> sql.Composed:
         """The statement that makes the settings of one transaction. Not of the session: a pooler may share that."""
         values = {**SETTINGS, "lock_timeout": f"{int(self.lock_timeout * 1000)}ms"}
+        if fence is not None:
+            # what a stopped writer has begun is over before its lease, and locks no row of an application for longer
+            values["idle_in_transaction_session_timeout"] = f"{max(SHORTEST_IDLE_SECONDS, fence.lasts / 2):.0f}s"
         calls = (sql.SQL("set_config({}, {}, true)").format(name, text) for name, text in values.items())
         return sql.SQL("SELECT {}").format(sql.SQL(", ").join([*calls, _NO_TRANSACTION_TIMEOUT]))
 
@@ -232,10 +236,11 @@ def session(address: Address, *, doing: str, read_only: bool = False, snapshot: 
             opened.execute(begin)
             if snapshot is not None:
                 _import(opened, snapshot)
-            opened.fetch(address.settings())
+            fence = None if read_only else present_fence()
+            opened.fetch(address.settings(fence))
             if read_only:
                 opened.fetch(_BYTES_AS_THEY_ARE)
-            check = locked(None if read_only else present_fence(), opened.fetch)
+            check = locked(fence, opened.fetch)
             yield opened
             check()
             opened.execute("COMMIT")  # without it, closing the connection rolls back
@@ -260,8 +265,9 @@ def script_session(address: Address, *, doing: str) -> Iterator[psycopg.Connecti
     try:
         with psycopg.connect(address.conninfo, cursor_factory=psycopg.RawCursor) as connection:
             connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED  # whatever the role's default is
-            connection.execute(address.settings())
-            check = locked(present_fence(), connection.execute)
+            fence = present_fence()
+            connection.execute(address.settings(fence))
+            check = locked(fence, connection.execute)
             yield connection
             check()
     except psycopg.Error as error:
@@ -279,10 +285,8 @@ def held_snapshot(address: Address, *, seconds: int) -> Iterator[str]:
             try:
                 connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
                 connection.execute(address.settings())
-                limit = f"{seconds}s"
-                row = connection.execute(
-                    "SELECT pg_export_snapshot(), set_config('idle_in_transaction_session_timeout', %s, true)", [limit]
-                ).fetchone()
+                query = "SELECT pg_export_snapshot(), set_config('idle_in_transaction_session_timeout', %s, true)"
+                row = connection.execute(query, [f"{seconds}s"]).fetchone()
             except BaseException:
                 connection.close()
                 raise

@@ -1,0 +1,132 @@
+"""Transactions of the ledger, in which nobody who stands still holds up the others.
+
+A process that was stopped (a machine suspended, a worker paused) in the midst of a transaction keeps its locks. So the
+server ends a session that is idle in one for half of a lease, which is before any lease of that process expires; and
+whoever waits for a lock for longer than that gives up, and says who keeps it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..errors import OptionsError, StoreRejectedError, StoreUnavailableError, TrueupError
+from .leases import lease_seconds
+from .tables import LOCKS, SCHEMA
+
+_DEFAULTS = {
+    "connect_timeout": 10,
+    # A server that is gone without a word is noticed in a minute, not after the two hours of the operating system.
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
+_SHORTEST = 1.0
+"""Seconds that a transaction may always be idle: a process that is merely slow is not ended."""
+_CONNECTION = "the ledger (connection trueup_ledger)"
+# of the transaction, not of the session: a pooler may share that
+_SETTINGS = sa.text(
+    "SELECT set_config('idle_in_transaction_session_timeout', :idle, true), set_config('lock_timeout', :lock, true)"
+)
+_STOOD_STILL = ("25P03", "25P04")
+"""SQLSTATEs of sessions that the server ended, since their transaction was idle, or open, for too long."""
+_LOCKED = "55P03"
+# whoever waits for a lock keeps some, too, and is not the one to look for
+_KEEPS = sa.text(f"""
+    SELECT l.pid, a.usename::text, a.application_name, host(a.client_addr), a.state,
+        extract(epoch FROM clock_timestamp() - a.xact_start)::bigint
+    FROM (
+        SELECT pid, bool_or(mode <> 'AccessShareLock') AS writes FROM pg_locks
+        WHERE granted AND pid <> pg_backend_pid()
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            AND (relation IN (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = '{SCHEMA}')
+                OR (locktype = 'advisory' AND objsubid = 1 AND (classid::bigint << 32) | objid::bigint IN ({", ".join(map(str, LOCKS))})))
+        GROUP BY pid
+    ) l LEFT JOIN pg_stat_activity a USING (pid)
+    WHERE NOT EXISTS (SELECT FROM pg_locks w WHERE w.pid = l.pid AND NOT w.granted)
+    ORDER BY l.writes DESC, a.xact_start NULLS LAST LIMIT 1
+""")
+
+
+def engine(url: str | sa.URL) -> sa.Engine:
+    """A pool of sessions at a SQLAlchemy URL of PostgreSQL; each says which process it is of."""
+    made = sa.create_engine(
+        sa.make_url(url).set(drivername="postgresql+psycopg"), pool_size=4, pool_pre_ping=True, pool_recycle=300
+    )
+
+    @sa.event.listens_for(made, "do_connect")
+    def named(_: Any, __: Any, ___: Any, given: dict[str, Any]) -> None:
+        known = {**_DEFAULTS, "fallback_application_name": f"trueup-ledger {os.getpid()} {socket.gethostname()}"[:63]}
+        given.update({name: text for name, text in known.items() if name not in given})
+
+    return made
+
+
+def _idle_seconds(at_least: float) -> float:
+    """How long a transaction may be idle: half of a lease, so that what a stopped process has begun is over before another
+    run may take its lease."""
+    try:
+        return max(at_least, lease_seconds() / 2)
+    except OptionsError:  # it is said where a lease is taken; the ledger is read and reports are written all the same
+        return max(at_least, 30.0)
+
+
+@contextmanager
+def transaction(engine: sa.Engine, at_least: float | None = None) -> Iterator[sa.Connection]:
+    """A transaction, which may be idle for half of a lease, and for `at_least` so many seconds; it waits for a lock for half
+    as long again, and so outlasts another that is idle. Raises `StoreUnavailableError` or `StoreRejectedError`."""
+    idle = _idle_seconds(_SHORTEST if at_least is None else at_least)
+    try:
+        with engine.begin() as connection:
+            connection.execute(_SETTINGS, {"idle": f"{idle * 1000:.0f}ms", "lock": f"{idle * 1500:.0f}ms"})
+            yield connection
+    except sa.exc.TimeoutError as error:  # of the pool
+        raise StoreUnavailableError(f"{_CONNECTION} has no session free: {error}; try again") from None
+    except sa.exc.DBAPIError as error:
+        raise _translated(engine, error, idle) from None
+
+
+def _translated(engine: sa.Engine, error: sa.exc.DBAPIError, idle: float) -> TrueupError | sa.exc.DBAPIError:
+    state = getattr(error.orig, "sqlstate", None)
+    if state == _LOCKED:
+        return StoreUnavailableError(
+            f"{_CONNECTION} is locked: {idle * 1.5:g} s were waited for a lock. {_who(engine)} What is written stays, try again"
+        )
+    if state in _STOOD_STILL:
+        return StoreUnavailableError(
+            f"{_CONNECTION} ended a transaction of this process, which stood still in it for more than {idle:g} s and kept "
+            "others waiting (it was stopped, or the machine suspended). Nothing of it is kept; what is written stays, try again"
+        )
+    if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) or error.connection_invalidated:
+        return StoreUnavailableError(
+            f"{_CONNECTION} did not answer: {error.orig}; what is written stays written, try again"
+        )
+    if isinstance(error, sa.exc.ProgrammingError):
+        return StoreRejectedError(
+            f"{_CONNECTION} refused a statement: {error.orig}; "
+            "its schema is made at the preflight of a run: has one run against this database, and may its user create tables?"
+        )
+    return error
+
+
+def _who(engine: sa.Engine) -> str:
+    """Who keeps a lock of the ledger, and what to do."""
+    try:
+        with engine.connect() as connection:
+            found = connection.execute(_KEEPS).first()
+    except sa.exc.SQLAlchemyError as error:
+        return f"Who keeps it could not be found out: {str(error).splitlines()[0]}."
+    if found is None:
+        return "Whoever kept it is gone by now."
+    pid, role, application, host, state, seconds = found
+    at = f", from {host}" if host else ""
+    since = "" if seconds is None else f", its transaction open for {seconds} s"
+    return (
+        f"The session with process id {pid} (role {role}, application {application!r}{at}, {state}{since}) keeps locks in it: "
+        f"let that go on or end, or end the session (SELECT pg_terminate_backend({pid}))."
+    )
