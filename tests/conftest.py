@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from include.embedded import postgres
+from include.trueup import verify
 from include.trueup.ledger import Ledger
 from include.trueup.workspace import Workspace
 from tests.harness import forgetful_server, new_database
+from tests.samples import Samples
 
 _FIRST = ("e2e", "dags", "api", "pages", "migrations", "faults", "contract", "unit")
 """The folders, those whose tests take longest first. With two workers each begins with one half, and who is done takes
@@ -36,6 +38,14 @@ def seldom_collected() -> Iterator[None]:
     gc.unfreeze()  # libraries tell of what is never let go of
 
 
+@pytest.fixture(autouse=True, scope="session")
+def soon_again() -> Iterator[None]:
+    """Rows that seem wrong are looked at again as often as ever, but at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verify, "REREAD_AFTER", tuple(pause / 100 for pause in verify.REREAD_AFTER))
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[postgres.Server]:
     """A PostgreSQL server for the whole session."""
@@ -52,6 +62,12 @@ def ledger_template(postgres_server: postgres.Server) -> str:
     made.upgrade()
     made.close()
     return name
+
+
+@pytest.fixture(scope="session")
+def samples(postgres_server: postgres.Server, tmp_path_factory: pytest.TempPathFactory) -> Samples:
+    """Copies of the migrations' samples."""
+    return Samples(postgres_server, tmp_path_factory.mktemp("samples"))
 
 
 @pytest.fixture

@@ -91,12 +91,16 @@ def ministack(port: int, state_dir: Path | None, log: Path | None = None) -> Eng
     return _start("ministack", [sys.executable, "-m", guard.__name__], port, environment, log)
 
 
-def dynoxide(port: int, binary: Path, log: Path | None = None) -> Engine:
-    """Start dynoxide, in memory, and wait until it answers; `binary` comes from `find_dynoxide`.
+def dynoxide(port: int, binary: Path, log: Path | None = None, file: Path | None = None) -> Engine:
+    """Start dynoxide and wait until it answers; `binary` comes from `find_dynoxide`. `file`: where tables are kept; None
+    keeps them in memory only.
 
     Raises `StoreUnavailableError` if the port is taken or the process does not answer in 30 s.
     """
-    return _start("dynoxide", [str(binary), "--host", _HOST, "--port", str(port)], port, _plain_environment(), log)
+    command = [str(binary), "--host", _HOST, "--port", str(port)]
+    if file is not None:
+        command += ["--db-path", str(file)]
+    return _start("dynoxide", command, port, _plain_environment(), log)
 
 
 def find_dynoxide(home: Path) -> Path | None:

@@ -6,7 +6,7 @@ Imports nothing heavy, so that a DAG file may.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -276,8 +276,14 @@ def walk(
 
     forward = run.undoes is None
     preflight = forward_preflight.preflight if forward else rollback_preflight.preflight
-    with run.workspace.scratch() as scratch, duck.connect(scratch, run.widest) as database:
+    with (
+        run.workspace.scratch() as scratch,
+        duck.connect(scratch, run.widest) as database,
+        ThreadPoolExecutor(at_once) as pool,
+    ):
         run = replace(run, database=database)
+        # one by one, in this thread: each thread has to make Great Expectations ready for itself
+        each: Callable[..., Iterator[Any]] = map if at_once == 1 else pool.map
         try:
             preflight(run, triggered_by)
             run = run.chosen()
@@ -286,8 +292,7 @@ def walk(
                     continue
                 if seen:
                     seen(step)
-                with ThreadPoolExecutor(at_once) as pool:
-                    list(pool.map(partial(carry_out, step, run), range(parts(step, run))))
+                list(each(partial(carry_out, step, run), range(parts(step, run))))
         except Exception:
             report(run)
             raise

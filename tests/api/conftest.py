@@ -24,8 +24,9 @@ from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.workspace import Workspace
 from tests.dags.conftest import airflow_database, connections
-from tests.engines import fastest_engine, run_of, store_at
+from tests.engines import run_of, store_at
 from tests.postgres_tables import new_database
+from tests.samples import Samples
 
 from .described import Described
 
@@ -91,11 +92,9 @@ def connect_postgres(monkeypatch: pytest.MonkeyPatch, postgres_server: postgres.
 
 
 @pytest.fixture(scope="session")
-def results_uri(postgres_server: postgres.Server) -> str:
+def results_uri(samples: Samples) -> str:
     """The sample of scoring_results, the unified table made, and in it the one row that the sample has there."""
-    uri = new_database(postgres_server)
-    results_sample.fill(lambda _: PostgresStore(uri))
-    return uri
+    return samples.database(results_sample)
 
 
 @pytest.fixture
@@ -106,12 +105,12 @@ def results(results_uri: str, connect_postgres: Connect, viewer: Any) -> str:
 
 
 @pytest.fixture(scope="session")
-def surveys_uri(postgres_server: postgres.Server, tmp_path_factory: pytest.TempPathFactory) -> str:
+def surveys_uri(
+    postgres_server: postgres.Server, ledger_template: str, samples: Samples, tmp_path_factory: pytest.TempPathFactory
+) -> str:
     """The sample of scoring_models, stamped, and scored again under 1.1.0."""
-    uri, ledger_uri = new_database(postgres_server), new_database(postgres_server)
-    models_sample.fill(lambda _: PostgresStore(uri))
-    ledger = Ledger(ledger_uri)
-    ledger.upgrade()
+    uri = samples.database(models_sample)
+    ledger = Ledger(new_database(postgres_server, like=ledger_template))
     workspace = Workspace(str(tmp_path_factory.mktemp("workspace")))
     walk(run_of(scoring_models, ledger, workspace, lambda _: PostgresStore(uri), params={"rescore_to": "1.1.0"}))
     ledger.close()
@@ -126,12 +125,10 @@ def surveys(surveys_uri: str, connect_postgres: Connect, viewer: Any) -> str:
 
 
 @pytest.fixture(scope="session")
-def checkins_engine() -> Iterator[tuple[str, DynamoDBStore]]:
+def checkins_engine(samples: Samples) -> Iterator[tuple[str, DynamoDBStore]]:
     """A DynamoDB with the sample of checkins: its endpoint, and a store on it."""
-    with fastest_engine() as engine:
-        store = store_at(engine.endpoint)
-        checkins_sample.fill(lambda _: store)
-        yield engine.endpoint, store
+    with samples.engine(checkins_sample) as engine:
+        yield engine.endpoint, store_at(engine.endpoint)
 
 
 @pytest.fixture

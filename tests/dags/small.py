@@ -6,21 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from include.migrations.kpi_linking import sample
-from tests.engines import fastest_engine, store_at
+from tests.samples import Samples, tiny
 
 ROOT = Path(__file__).parent.parent.parent
 
 
 @contextmanager
-def small_engine() -> Iterator[str]:
+def small_engine(samples: Samples) -> Iterator[str]:
     """The endpoint of an engine whose legacy tables hold the first rows of the sample."""
-    few = {table: rows[:60] for table, rows in sample.rows().items()}
-    with fastest_engine() as engine:
-        with patch.object(sample, "rows", lambda: few):
-            sample.fill(lambda _: store_at(engine.endpoint))
+    with samples.engine(sample, tiny) as engine:
         yield engine.endpoint
 
 

@@ -10,19 +10,18 @@ from typing import Any
 import pytest
 
 from include.migrations.kpi_linking import sample
-from tests.engines import fastest_engine, few_rows, items, store_at
+from tests.engines import fastest_engine, items, store_at
 from tests.faults.proxy import READS, Proxy, read_only
 from tests.migrations.kpi_linking_oracle import by_id, expected
+from tests.samples import Samples, few
 
 ROOT = Path(__file__).parent.parent.parent
 LINKS, DATA = "purposepath-kpi-links", "purposepath-kpi-data"
 
 
 @pytest.fixture
-def endpoint() -> Iterator[str]:
-    with fastest_engine() as engine:
-        with few_rows():
-            sample.fill(lambda _: store_at(engine.endpoint))
+def endpoint(samples: Samples) -> Iterator[str]:
+    with samples.engine(sample, few) as engine:
         yield engine.endpoint
 
 

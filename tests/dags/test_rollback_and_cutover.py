@@ -12,13 +12,14 @@ import pytest
 from tests.dags.people import answering
 from tests.dags.small import run, small_engine, states
 from tests.engines import items, store_at
+from tests.samples import Samples
 
 TARGETS = ("purposepath-kpi-links", "purposepath-kpi-data")
 
 
 @pytest.fixture
-def endpoint(connections: Any, airflow_database: None) -> Iterator[str]:
-    with small_engine() as endpoint:
+def endpoint(samples: Samples, connections: Any, airflow_database: None) -> Iterator[str]:
+    with small_engine(samples) as endpoint:
         connections("kpi_dynamodb", endpoint)
         yield endpoint
 

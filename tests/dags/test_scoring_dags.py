@@ -12,16 +12,16 @@ from include.embedded import postgres
 from include.embedded.settings import postgres_connection
 from include.migrations.scoring_results import sample
 from include.trueup.stores.postgres import PostgresStore
-from tests.postgres_tables import new_database, run_sql
+from tests.postgres_tables import run_sql
+from tests.samples import Samples
 
 
 @pytest.fixture
 def scoring(
-    postgres_server: postgres.Server, connections: Any, monkeypatch: pytest.MonkeyPatch
+    postgres_server: postgres.Server, samples: Samples, connections: Any, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[str, PostgresStore]:
     """The sample behind the connection scoring_postgres."""
-    uri = new_database(postgres_server)
-    sample.fill(lambda _: PostgresStore(uri))
+    uri = samples.database(sample)
     database = uri.split("?")[0].rsplit("/", 1)[1]
     monkeypatch.setenv("AIRFLOW_CONN_SCORING_POSTGRES", postgres_connection(postgres_server.socket_dir, database))
     return uri, PostgresStore(uri)

@@ -8,7 +8,8 @@ import pytest
 
 from include.migrations.kpi_linking import sample
 from include.trueup.stores.dynamodb import DynamoDBStore
-from tests.engines import fastest_engine, few_rows, store_at
+from tests.engines import fastest_engine, store_at
+from tests.samples import Samples, few
 
 
 @pytest.fixture
@@ -19,15 +20,14 @@ def empty_kpi_store() -> Iterator[DynamoDBStore]:
 
 
 @pytest.fixture
-def kpi_store(empty_kpi_store: DynamoDBStore) -> DynamoDBStore:
+def kpi_store(samples: Samples) -> Iterator[DynamoDBStore]:
     """A DynamoDB with the six legacy tables, filled with a small sample that has every dirty case."""
-    with few_rows():
-        sample.fill(lambda _: empty_kpi_store)
-    return empty_kpi_store
+    with samples.engine(sample, few) as engine:
+        yield store_at(engine.endpoint)
 
 
 @pytest.fixture
-def whole_kpi_store(empty_kpi_store: DynamoDBStore) -> DynamoDBStore:
+def whole_kpi_store(samples: Samples) -> Iterator[DynamoDBStore]:
     """The same, with the whole sample."""
-    sample.fill(lambda _: empty_kpi_store)
-    return empty_kpi_store
+    with samples.engine(sample) as engine:
+        yield store_at(engine.endpoint)

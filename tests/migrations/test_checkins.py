@@ -21,19 +21,18 @@ from include.trueup.run import Mode, Window
 from include.trueup.steps import parts, steps, walk
 from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.workspace import Workspace
-from tests.engines import Item, fastest_engine, items, run_of, store_at
+from tests.engines import Item, items, run_of, store_at
 from tests.migrations.checkins_oracle import Expected, by_id, expected
+from tests.samples import Samples
 
 ASSIGNMENTS, RESPONSES = "check-in-assignments", "form-responses"
 
 
 @pytest.fixture
-def store() -> Iterator[DynamoDBStore]:
+def store(samples: Samples) -> Iterator[DynamoDBStore]:
     """A DynamoDB with the sample."""
-    with fastest_engine() as engine:
-        made = store_at(engine.endpoint)
-        sample.fill(lambda _: made)
-        yield made
+    with samples.engine(sample) as engine:
+        yield store_at(engine.endpoint)
 
 
 def oracle(store: DynamoDBStore) -> Expected:

@@ -14,16 +14,15 @@ from include.trueup.ledger import Ledger
 from include.trueup.steps import walk
 from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.workspace import Workspace
-from tests.engines import fastest_engine, items, run_of, store_at
+from tests.engines import items, run_of, store_at
+from tests.samples import Samples
 
 
 @pytest.fixture
-def store() -> Iterator[DynamoDBStore]:
+def store(samples: Samples) -> Iterator[DynamoDBStore]:
     """A DynamoDB with the sample."""
-    with fastest_engine() as engine:
-        made = store_at(engine.endpoint)
-        sample.fill(lambda _: made)
-        yield made
+    with samples.engine(sample) as engine:
+        yield store_at(engine.endpoint)
 
 
 def test_both_ways_give_the_same_once_the_migration_has_run(

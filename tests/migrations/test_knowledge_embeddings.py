@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from include.embedded import postgres
 from include.migrations.knowledge_embeddings import embed, minilm, sample
 from include.migrations.knowledge_embeddings.migration import migration
 from include.trueup.errors import DeclarationError
@@ -19,17 +18,16 @@ from include.trueup.steps import walk
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.workspace import Workspace
 from tests.engines import run_of
-from tests.postgres_tables import new_database, run_sql
+from tests.postgres_tables import run_sql
+from tests.samples import Samples
 
 OTHERS = "SELECT id, user_id, filename, content, uploaded_at FROM knowledge_base_documents ORDER BY id"
 
 
 @pytest.fixture
-def uri(postgres_server: postgres.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def uri(samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("TRUEUP_HOME", str(tmp_path / "home"))
-    made = new_database(postgres_server)
-    sample.fill(lambda _: PostgresStore(made))
-    return made
+    return samples.database(sample)
 
 
 def run(uri: str, ledger: Ledger, workspace: Workspace, id: str) -> dict[str, Any]:

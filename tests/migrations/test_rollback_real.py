@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from include.embedded import postgres
 from include.migrations.checkins import migration as checkins
 from include.migrations.checkins import sample as checkins_sample
 from include.migrations.knowledge_embeddings import migration as knowledge_embeddings
@@ -28,8 +27,8 @@ from include.trueup.steps import walk
 from include.trueup.stores import Store
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.workspace import Workspace
-from tests.engines import fastest_engine, few_rows, run_of, store_at
-from tests.postgres_tables import new_database
+from tests.engines import run_of, store_at
+from tests.samples import Samples, few
 
 pytestmark = pytest.mark.timeout(600)  # three whole runs each
 
@@ -43,11 +42,12 @@ CASES: dict[str, tuple[Any, Any, bool]] = {
 
 
 @contextmanager
-def _store(server: postgres.Server, in_postgres: bool) -> Iterator[Store]:
+def _store(samples: Samples, sample: Any, in_postgres: bool) -> Iterator[Store]:
+    """A store with the sample."""
     if in_postgres:
-        yield PostgresStore(new_database(server))
+        yield PostgresStore(samples.database(sample))
         return
-    with fastest_engine() as engine:
+    with samples.engine(sample, few) as engine:
         yield store_at(engine.endpoint)
 
 
@@ -61,7 +61,7 @@ def _rows(store: Store, table: Table) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("id", CASES)
 def test_back_to_exactly_what_was_there(
-    postgres_server: postgres.Server,
+    samples: Samples,
     ledger: Ledger,
     workspace: Workspace,
     tmp_path: Path,
@@ -71,10 +71,8 @@ def test_back_to_exactly_what_was_there(
     monkeypatch.setenv("TRUEUP_HOME", str(tmp_path / "home"))  # where vectors are remembered
     module, sample, in_postgres = CASES[id]
     migration: Migration = module.migration
-    with _store(postgres_server, in_postgres) as store:
+    with _store(samples, sample, in_postgres) as store:
         found: Callable[[str], Store] = lambda _: store  # noqa: E731
-        with few_rows():
-            sample.fill(found)
         before = {t.id: _rows(store, t.table) for t in migration.targets}
         walk(run_of(migration, ledger, workspace, found, "there", partitions=1, segments=1))
         there = {t.id: _rows(store, t.table) for t in migration.targets}

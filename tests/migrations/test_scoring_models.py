@@ -10,7 +10,6 @@ from itertools import pairwise
 
 import pytest
 
-from include.embedded import postgres
 from include.migrations.scoring_models import sample
 from include.migrations.scoring_models.migration import migration
 from include.trueup.errors import GateError
@@ -20,7 +19,8 @@ from include.trueup.steps import Step, walk
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.workspace import Workspace
 from tests.engines import run_of
-from tests.postgres_tables import new_database, run_sql
+from tests.postgres_tables import run_sql
+from tests.samples import Samples
 
 from .scoring_models_oracle import Row, band, mismatch, read, rescored, stamp
 
@@ -31,11 +31,9 @@ CONTENT = ORIGINAL.replace(", xmin::text", "") + " ORDER BY id"
 
 
 @pytest.fixture
-def uri(postgres_server: postgres.Server) -> str:
+def uri(samples: Samples) -> str:
     """A database with the sample."""
-    made = new_database(postgres_server)
-    sample.fill(lambda _: PostgresStore(made))
-    return made
+    return samples.database(sample)
 
 
 @pytest.fixture

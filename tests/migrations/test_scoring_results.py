@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from include.embedded import postgres
 from include.migrations.scoring_results import sample
 from include.migrations.scoring_results.migration import migration
 from include.trueup.errors import GateError
@@ -19,17 +18,16 @@ from include.trueup.steps import walk
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.workspace import Workspace
 from tests.engines import run_of
-from tests.postgres_tables import new_database, run_sql
+from tests.postgres_tables import run_sql
+from tests.samples import Samples
 
 from .scoring_results_oracle import Expected, Row, expected, tables
 
 
 @pytest.fixture
-def uri(postgres_server: postgres.Server) -> str:
+def uri(samples: Samples) -> str:
     """A database with the sample."""
-    made = new_database(postgres_server)
-    sample.fill(lambda _: PostgresStore(made))
-    return made
+    return samples.database(sample)
 
 
 @pytest.fixture
@@ -87,12 +85,9 @@ def test_the_whole_migration_and_a_second_run_that_finds_nothing(
 
 
 def test_the_table_is_made_as_the_contract_says(
-    postgres_server: postgres.Server, ledger: Ledger, workspace: Workspace
+    uri: str, store: PostgresStore, ledger: Ledger, workspace: Workspace
 ) -> None:
-    uri = new_database(postgres_server)
-    sample.fill(lambda _: PostgresStore(uri))
     run_sql(uri, "DROP TABLE scoring_results")
-    store = PostgresStore(uri)
     walk(run_of(migration, ledger, workspace, lambda _: store))
     constraints = run_sql(
         uri, "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'scoring_results'::regclass"

@@ -26,6 +26,7 @@ from include.migrations.scoring_results.shadow import compare
 from include.trueup.errors import SourceError
 from include.trueup.stores.postgres import PostgresStore
 from tests.postgres_tables import new_database, run_sql
+from tests.samples import Samples
 
 from .scoring_results_oracle import expected, tables
 
@@ -33,11 +34,9 @@ Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def sample_uri(postgres_server: postgres.Server) -> str:
+def sample_uri(samples: Samples) -> str:
     """One database for the tests that undo what they do."""
-    made = new_database(postgres_server)
-    sample.fill(lambda _: PostgresStore(made))
-    return made
+    return samples.database(sample)
 
 
 @pytest.fixture
@@ -151,10 +150,9 @@ def test_reads_are_unified_first_then_legacy_then_not_found(
     assert get_results(connection, there, "legacy_first") == legacy_payload(connection, there)
 
 
-def test_the_shadow_finds_what_differs_and_nothing_else(postgres_server: postgres.Server) -> None:
-    uri = new_database(postgres_server)
+def test_the_shadow_finds_what_differs_and_nothing_else(samples: Samples) -> None:
+    uri = samples.database(sample)
     store = PostgresStore(uri)
-    sample.fill(lambda _: store)
     run_sql(uri, "DELETE FROM scoring_results")
     found = tables(uri)
     with psycopg.connect(uri) as connection:

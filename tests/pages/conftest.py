@@ -20,8 +20,9 @@ from include.trueup.run import run_id
 from include.trueup.steps import walk
 from include.trueup.workspace import Workspace
 from tests.dags.conftest import airflow_database, connections, dag_bag
-from tests.engines import fastest_engine, run_of, store_at
+from tests.engines import run_of, store_at
 from tests.postgres_tables import new_database
+from tests.samples import Samples
 
 __all__ = ["airflow_database", "connections", "dag_bag"]
 
@@ -95,16 +96,15 @@ def signed_in(application: Any) -> Client:
 
 
 @pytest.fixture(scope="session")
-def evidence(postgres_server: postgres.Server, tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+def evidence(postgres_server: postgres.Server, samples: Samples, tmp_path_factory: pytest.TempPathFactory) -> Evidence:
     """A run of kpi_linking over the sample, with a row that wants to be markup."""
     uri = new_database(postgres_server)
     ledger = Ledger(uri)
     ledger.upgrade()
     workspace = Workspace(str(tmp_path_factory.mktemp("pages")))
     id = run_id("kpi_linking", RUN)
-    with fastest_engine() as engine:
+    with samples.engine(sample) as engine:
         store = store_at(engine.endpoint)
-        sample.fill(lambda _: store)
         hostile = {"id": HOSTILE.replace("\0", ""), "tenant_id": "t", "kpi_id": "no such KPI", "label": "x" * 5000}
         hostile |= {"milestone_date": "2025-01-01", "created_by": "u", "created_at": "2025-01-01T00:00:00Z"}
         item = {name: {"S": text} for name, text in hostile.items()} | {"target_value": {"N": "1"}}

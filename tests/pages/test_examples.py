@@ -11,15 +11,15 @@ from include.trueup.ledger import Ledger
 from include.trueup.run import Mode
 from include.trueup.steps import walk
 from include.trueup.workspace import Workspace
-from tests.engines import fastest_engine, run_of, store_at
+from tests.engines import run_of, store_at
+from tests.samples import Samples
 
 LONG = "<b>" + "x" * 5_000
 
 
-def test_examples_are_rows_of_the_plan(ledger: Ledger, workspace: Workspace) -> None:
-    with fastest_engine() as engine:
+def test_examples_are_rows_of_the_plan(ledger: Ledger, workspace: Workspace, samples: Samples) -> None:
+    with samples.engine(sample) as engine:
         store = store_at(engine.endpoint)
-        sample.fill(lambda _: store)
         scan = store.client.scan(TableName="check-in-assignments", ConsistentRead=True)["Items"]
         for item in scan:  # whatever becomes of it, its note is too long
             store.client.put_item(TableName="check-in-assignments", Item={**item, "note": {"S": LONG}})

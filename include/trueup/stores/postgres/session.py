@@ -6,10 +6,11 @@ is no pool whose connections a restart, a fork or another thread could have spoi
 
 from __future__ import annotations
 
-import threading
+import os
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -91,7 +92,7 @@ class Address:
     place: str
     lock_timeout: float
     patience: float
-    _drivers: threading.local = field(default_factory=threading.local, repr=False, compare=False)
+    _idle: deque[tuple[int, adbc.AdbcDatabase]] = field(default_factory=deque, repr=False, compare=False)
 
     @classmethod
     def of(cls, uri: str, *, lock_timeout: float, patience: float) -> Address:
@@ -109,13 +110,21 @@ class Address:
         whole = conninfo.make_conninfo(**{**_DEFAULTS, **given, "client_encoding": "UTF8"})
         return cls(whole, place, lock_timeout, patience)
 
-    def database(self) -> adbc.AdbcDatabase:
-        """The driver, which holds no connection. It reads the whole catalog when it is made (30 ms and more), and no two
-        threads may use it at once: each thread makes its own, once."""
-        if not hasattr(self._drivers, "database"):
-            self._drivers.database = driver(self.conninfo, self.place)
-        made: adbc.AdbcDatabase = self._drivers.database
-        return made
+    @contextmanager
+    def database(self) -> Iterator[adbc.AdbcDatabase]:
+        """The driver, for this block alone: no two threads may use one at once. It holds no connection, but reads the whole
+        catalog when it is made (30 ms and more), so it is kept for the next block, unless an error ended this one."""
+        made = self._kept() or driver(self.conninfo, self.place)
+        yield made
+        self._idle.append((os.getpid(), made))
+
+    def _kept(self) -> adbc.AdbcDatabase | None:
+        with suppress(IndexError):
+            while True:
+                process, made = self._idle.pop()
+                if process == os.getpid():  # what was made before a fork belongs to the parent
+                    return made
+        return None
 
     def settings(self, fence: Fence | None = None) -> sql.Composed:
         """The statement that makes the settings of one transaction. Not of the session: a pooler may share that."""
@@ -231,7 +240,7 @@ def session(address: Address, *, doing: str, read_only: bool = False, snapshot: 
         else "BEGIN ISOLATION LEVEL READ COMMITTED"  # READ WRITE would go against a default that somebody set on purpose
     )
     try:
-        with adbc.AdbcConnection(address.database()) as connection:
+        with address.database() as database, adbc.AdbcConnection(database) as connection:
             opened = Session(address.place, connection)
             opened.execute(begin)
             if snapshot is not None:
