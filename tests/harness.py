@@ -38,7 +38,10 @@ _names = itertools.count()
 def new_database(server: postgres.Server, like: str | None = None) -> str:
     """The URI of an empty database, or of a copy of the database `like`, which nobody may be connected to."""
     name = f"store_{next(_names)}"
-    made = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(like or "template1"))
+    # by files: in a server that saves nothing that takes half as long as by its log
+    made = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
+        sql.Identifier(name), sql.Identifier(like or "template1")
+    )
     with psycopg.connect(server.uri(), autocommit=True) as connection:
         connection.execute(made)
     return server.uri(name)

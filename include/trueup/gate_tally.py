@@ -28,6 +28,7 @@ EXAMPLES = 20
 CUT = 200
 """Longest text of a value in an example, in characters."""
 
+_FEW = 10
 _POSITION = "trueup_position"
 _BY_ROW = (ColumnMapExpectation, ColumnPairMapExpectation, MulticolumnMapExpectation)
 _UNIQUE = (gxe.ExpectColumnValuesToBeUnique, gxe.ExpectCompoundColumnsToBeUnique)
@@ -74,6 +75,7 @@ class Judge:
     takes as long as ten frames of few rows."""
 
     def __init__(self) -> None:
+        self._kept = 0
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = ProgressBarsConfig(globally=False)
         asset = context.data_sources.add_pandas("frames").add_dataframe_asset("rows")
@@ -87,6 +89,7 @@ class Judge:
         `frame` has the index 0, 1, 2, …; a result's index list then holds row numbers."""
         if not tallies:
             return {}
+        self._kept = len(frame)
         suite = ExpectationSuite(name="gate", expectations=[tally.expectation for tally in tallies])
         outcome = self._rows.get_batch({"dataframe": frame}).validate(
             suite,
@@ -99,7 +102,10 @@ class Judge:
         return {_position(result): result for result in outcome.results}
 
     def forget(self) -> None:
-        """Let go of the last frame."""
+        """Let go of the last frame, unless it is as small as the one that would take its place."""
+        if self._kept <= _FEW:
+            return
+        self._kept = 0
         self._rows.get_batch({"dataframe": pd.DataFrame()})
 
 

@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
 import adbc_driver_manager as adbc
 import adbc_driver_postgresql
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ...errors import StoreRejectedError
+
+
+class Drivers:
+    """The drivers of one database. One holds no connection, but reads the whole catalog when it is made, which takes 30 ms
+    and more; and no two threads may use one at once. So each block borrows one that no other has."""
+
+    def __init__(self) -> None:
+        self._idle: deque[tuple[int, adbc.AdbcDatabase]] = deque()
+
+    @contextmanager
+    def lent(self, conninfo: str, place: str) -> Iterator[adbc.AdbcDatabase]:
+        """A driver for this block alone. It is kept for the next one, unless an error ends this one."""
+        made = self._kept() or driver(conninfo, place)
+        yield made
+        self._idle.append((os.getpid(), made))
+
+    def _kept(self) -> adbc.AdbcDatabase | None:
+        with suppress(IndexError):
+            while True:
+                process, made = self._idle.pop()
+                if process == os.getpid():  # what was made before a fork belongs to the parent
+                    return made
+        return None
 
 
 def driver(conninfo: str, place: str) -> adbc.AdbcDatabase:

@@ -18,6 +18,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from math import nan
 
+import adbc_driver_manager as adbc
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,6 +31,7 @@ from ...names import EXTRA, MISTYPED
 from .. import ARROW, arrow_schema
 from . import catalog, columns
 from .catalog import Shape
+from .failures import translated
 from .session import Address, Session, session
 
 STRIPE_BLOCKS = 256
@@ -57,11 +59,12 @@ def segment_of(
                         yield _canonical(table, batch)
 
 
-def nothing_of(address: Address, table: Table) -> None:
+def nothing_of(opened: Session, table: Table, shape: Shape) -> None:
     """Ask for the table's rows and take none. Raises `StoreRejectedError` where the server would not give them."""
-    with session(address, doing=f"read table {table.name}", read_only=True) as opened:
-        shape = catalog.require(opened, table)
+    try:
         opened.fetch(sql.SQL("{} LIMIT 0").format(_select(table, shape)))
+    except adbc.Error as error:
+        raise translated(error, place=opened.place, doing=f"read table {table.name}") from error
 
 
 def _refuse_doubles(opened: Session, table: Table, shape: Shape) -> None:

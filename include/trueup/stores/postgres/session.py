@@ -6,11 +6,9 @@ is no pool whose connections a restart, a fork or another thread could have spoi
 
 from __future__ import annotations
 
-import os
 import time
-from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -29,7 +27,7 @@ from tenacity import (
 
 from ...errors import StoreRejectedError, StoreUnavailableError
 from .. import Fence, present_fence
-from .driver import driver
+from .driver import Drivers
 from .failures import translated
 from .locks import locked
 
@@ -92,7 +90,7 @@ class Address:
     place: str
     lock_timeout: float
     patience: float
-    _idle: deque[tuple[int, adbc.AdbcDatabase]] = field(default_factory=deque, repr=False, compare=False)
+    _drivers: Drivers = field(default_factory=Drivers, repr=False, compare=False)
 
     @classmethod
     def of(cls, uri: str, *, lock_timeout: float, patience: float) -> Address:
@@ -110,21 +108,9 @@ class Address:
         whole = conninfo.make_conninfo(**{**_DEFAULTS, **given, "client_encoding": "UTF8"})
         return cls(whole, place, lock_timeout, patience)
 
-    @contextmanager
-    def database(self) -> Iterator[adbc.AdbcDatabase]:
-        """The driver, for this block alone: no two threads may use one at once. It holds no connection, but reads the whole
-        catalog when it is made (30 ms and more), so it is kept for the next block, unless an error ended this one."""
-        made = self._kept() or driver(self.conninfo, self.place)
-        yield made
-        self._idle.append((os.getpid(), made))
-
-    def _kept(self) -> adbc.AdbcDatabase | None:
-        with suppress(IndexError):
-            while True:
-                process, made = self._idle.pop()
-                if process == os.getpid():  # what was made before a fork belongs to the parent
-                    return made
-        return None
+    def database(self) -> AbstractContextManager[adbc.AdbcDatabase]:
+        """The driver, for a block."""
+        return self._drivers.lent(self.conninfo, self.place)
 
     def settings(self, fence: Fence | None = None) -> sql.Composed:
         """The statement that makes the settings of one transaction. Not of the session: a pooler may share that."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from copy import copy
@@ -23,6 +24,7 @@ from .writable import described, why_uncreatable
 from .writing import Left
 
 _SNAPSHOT_SECONDS = 24 * 3600
+_SAME_SECONDS = 1.0
 # An even number of backslashes before it: the escape itself, not text about it.
 _EARLIEST = {
     Type.DATE: "DATE '4714-11-24 (BC)'",
@@ -52,6 +54,7 @@ class PostgresStore:
     ) -> None:
         self._address = Address.of(uri, lock_timeout=lock_timeout, patience=patience)
         self._snapshot = snapshot
+        self._database: tuple[str, float] | None = None
 
     def end_older(self, fence: Fence) -> None:
         """End the sessions of older leases and tries. A transaction that writes holds locks by which it is found, asks the
@@ -59,9 +62,12 @@ class PostgresStore:
         fencing.end_older(self._address, fence)
 
     def identity(self, table: Table) -> str:
-        """`postgres://<system identifier>/<database>/<schema>.<table>`, as the server says itself."""
-        database, _ = self._address.insist(lambda: place.database_of(self._address))
-        return f"{database}/{catalog.full_name(table)}"
+        """`postgres://<system identifier>/<database>/<schema>.<table>`, as the server says itself; of several tables that
+        are asked for within a second, it is asked once."""
+        asked = time.monotonic()
+        if self._database is None or asked - self._database[1] > _SAME_SECONDS:
+            self._database = self._address.insist(lambda: place.database_of(self._address))[0], asked
+        return f"{self._database[0]}/{catalog.full_name(table)}"
 
     def server(self) -> str:
         """The server's timeline and address, as it says itself."""
@@ -103,16 +109,18 @@ class PostgresStore:
         def look() -> Description | None:
             with session(self._address, doing=f"describe table {table.name}", read_only=True) as opened:
                 shape = catalog.find(opened, table)
-                return None if shape is None else described(shape, effects_of(opened, shape.oid), table)
+                if shape is None:
+                    return None
+                found = described(shape, effects_of(opened, shape.oid), table)
+                if found.misfits or found.obstacles:
+                    return found
+                try:  # what only the server can tell: rights, policies below a view, a view that is not filled
+                    reading.nothing_of(opened, table, shape)
+                except StoreRejectedError as error:
+                    return replace(found, obstacles=(str(error).removesuffix("."),))
+                return found
 
-        found, _ = self._address.insist(look)
-        if found is None or found.misfits or found.obstacles:
-            return found
-        try:  # what only the server can tell: rights, policies below a view, a view that is not filled
-            self._address.insist(partial(reading.nothing_of, self._address, table))
-        except StoreRejectedError as error:
-            return replace(found, obstacles=(str(error).removesuffix("."),))
-        return found
+        return self._address.insist(look)[0]
 
     def uncreatable(self, table: Table) -> tuple[str, ...]:
         """In words, why a table that is not there could not be made and written."""
