@@ -115,9 +115,9 @@ def test_an_exported_snapshot_sees_nothing_that_is_written_later(wide: Table, ur
         assert sorted((row["id"], row["n"]) for row in found) == [(i, str(i)) for i in range(1, ROWS + 1)]
         assert seen.get(wide, rows(wide, {"id": 1}, {"id": 2000}, {"id": ROWS + 1})).num_rows == 2
     assert len(read(store, wide, SEGMENTS)) == ROWS + 4900
-    with pytest.raises(StoreUnavailableError, match=r"not held open any more.*run the step again"):
+    with pytest.raises(StoreUnavailableError, match=r"not held open any more.*Run the step again"):
         list(seen.read(wide, 0, SEGMENTS))
-    with pytest.raises(StoreUnavailableError, match=r"not held open any more.*run the step again"):
+    with pytest.raises(StoreUnavailableError, match=r"not held open any more.*Run the step again"):
         seen.get(wide, rows(wide, {"id": 1}))
 
 
