@@ -52,24 +52,25 @@ def last(proofs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list({p["target_table"]: p for p in proofs}.values())
 
 
-def words(proofs: list[dict[str, Any]]) -> dict[str, str]:
-    """What is wrong by these proofs, by the rule that it breaks: how many rows of which table, such as which, and why."""
+def words(proofs: list[dict[str, Any]], told: str = "") -> dict[str, str]:
+    """What is wrong by these proofs, by the rule that it breaks: how many rows of which table, such as which, and why, but
+    for reasons that are `told` already."""
     said = {}
     for kind in ("missing", "different", "unverified", "left_alone"):
-        each = [_said(kind, proof) for proof in last(proofs) if proof[kind]]
+        each = [_said(kind, proof, told) for proof in last(proofs) if proof[kind]]
         if each:
             rule = "budget.left_alone" if kind == "left_alone" else f"proof.{kind}"
             said[rule] = "; ".join(each)
     return said
 
 
-def _said(kind: str, proof: dict[str, Any]) -> str:
+def _said(kind: str, proof: dict[str, Any], told: str) -> str:
     examples = [e for e in proof["examples"] if e["kind"] == kind]
     keys = ", ".join(str(e["key"]) for e in examples[:EXAMPLES])
     rows, table = f"{proof[kind]:,}", proof["target_table"]
     total = sum(proof[name] for name in ("compared", "unverified", "left_alone"))
     of = f"{rows} of {total:,} planned rows of {table}"
-    because = _because(examples)
+    because = _because(examples, told)
     if kind == "missing":
         return f"{of} are missing, such as {keys}{because}. Mend what keeps them out, and run again"
     if kind == "unverified":
@@ -85,8 +86,9 @@ def _said(kind: str, proof: dict[str, Any]) -> str:
     )
 
 
-def _because(examples: list[dict[str, Any]]) -> str:
-    reasons = list(dict.fromkeys(e["reason"] for e in examples if e.get("reason")))
+def _because(examples: list[dict[str, Any]], told: str) -> str:
+    every = dict.fromkeys(e["reason"] for e in examples if e.get("reason"))
+    reasons = [reason for reason in every if (reason.partition(": ")[2] or reason)[:200] not in told]
     return f" ({'; '.join(reasons[:EXAMPLES])})" if reasons else ""
 
 

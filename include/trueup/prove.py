@@ -16,6 +16,7 @@ from . import (
     budgets,
     duck,
     examples,
+    faults,
     gate,
     left_alone,
     plan_checks,
@@ -155,7 +156,7 @@ def phase_gate(run: Run, phase: Phase) -> list[dict[str, Any]]:
             )
         so_far = [p for each in run.phases[: run.phases.index(phase) + 1] for p in proof(run, each) or []]
         results = [result, *budgets.judge_left_alone(run, phase, so_far)]
-        _judge(run, f"phase-{phase.id}", results, left_alone.words(so_far))
+        _judge(run, f"phase-{phase.id}", results, left_alone.words(so_far, told=" ".join(result.errors)))
     return [{name: value for name, value in p.items() if name != "examples"} for p in found]
 
 
@@ -218,30 +219,11 @@ def validate(run: Run) -> dict[str, Any]:
 
 def _judge(run: Run, name: str, results: list[GateResult], words: Mapping[str, str] | None = None) -> None:
     """Publish the results; raise `GateError` if any is not passed, with `words` (by rule) for what broke it."""
-    words = words or {}
     run.folder.write(f"gates/{name}.json", json.dumps([r.to_json() for r in results], indent=1))
-    failed = [r for r in results if not r.passed]
-    if not failed:
-        return
-    said = []
-    for result in failed:
-        where = f"{result.gate} of {result.phase}" if result.phase else result.gate
-        critical = [e for e in result.expectations if not e.passed and e.severity == "critical"]
-        broken = [
-            f"{e.rule}: {words[e.rule]}" if e.rule in words else f"{e.rule} ({e.description}){_rows(e)}"
-            for e in critical
-        ]
-        said.append(f"{where}: {'; '.join(dict.fromkeys([*result.errors, *broken]))}")
-    raise GateError(f"the {name} gate did not pass, so nothing after it runs: {' | '.join(said)}")
-
-
-def _rows(broken: gate.Expected) -> str:
-    """How many rows broke an expectation, and which, in words."""
-    if not broken.unexpected:
-        return f": found {broken.observed}" if broken.observed is not None else ""
-    keys = ", ".join(dict.fromkeys(e[KEY] for e in broken.examples if KEY in e).keys() if broken.examples else ())
-    rows = f"{broken.unexpected:,} row{'s' if broken.unexpected != 1 else ''}"
-    return f": {rows}, such as {keys}" if keys else f": {rows}"
+    if not all(result.passed for result in results):
+        raise GateError(
+            f"{faults.in_words(results, words or {})}. So the {name} gate did not pass, and nothing after it runs"
+        )
 
 
 def _count_frame(phases: list[dict[str, Any]]) -> pd.DataFrame:

@@ -25,8 +25,7 @@ NEXT = {
     "again: what is written already will be found and kept.",
     "MemoryLimitError": "What is written is kept. Do what the message says, then clear the failed task in Airflow.",
     "UnreadableValueError": "Mend the transform or the value that the message names, then trigger the DAG again.",
-    "SourceError": "Do what the message says of the table; where it says nothing, check the connection (endpoint, region, database). Then "
-    "trigger the DAG again.",
+    "SourceError": "Do what the message says, then trigger the DAG again.",
     "GateError": "Read the gates below, and mend what they name (the source rows, the transform, or the target); then trigger "
     "the DAG again.",
     "ArtifactError": "The workspace is not complete or was changed. Trigger the DAG again: it begins with a new snapshot.",

@@ -96,7 +96,7 @@ def judge(run: SchemaRun, name: str, results: list[GateResult]) -> None:
         if not result.passed:
             said.append(f"{result.gate}: {'; '.join([*result.errors, *broken])}")
     if said:
-        raise GateError(f"the {name} gate did not pass, so nothing after it runs: {' | '.join(said)}")
+        raise GateError(f"{' | '.join(said)}. So the {name} gate did not pass, and nothing after it runs")
 
 
 def _changes(before: Looked, after: Looked) -> pd.DataFrame:
