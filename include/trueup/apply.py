@@ -19,7 +19,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from . import approval, duck, tables_there, units
+from . import approval, duck, set_off, tables_there, units
 from .model import Phase, Target
 from .names import BEFORE, VERB
 from .plan_files import ADD, REMOVE, WRITTEN, plan_schema, planned
@@ -76,14 +76,16 @@ def apply(run: Run, phase: Phase, partition: int) -> dict[str, Any]:
         approval.require(run, "apply", phase.id)
         fence = held.enter_context(run.writing(step, part, tries))
         done, plan = run.ledger.written(run.id, phase.id, partition), run.ledger.present_plan(run.id)
+        watch = set_off.watch(run, target.table.connection)
         pace = Pace(run.options.write_rate and run.options.write_rate / PARALLEL_PARTITIONS)
 
         def write(number: int, rows: int, send: Callable[[], dict[str, Outcome]]) -> int:
             pace.wait(rows)
             fence.check()
             # the phase's own output last: a walk that is tried again looks for that
-            with fence.active():  # this thread is one of several that write
+            with fence.active(), watch.active():  # this thread is one of several that write
                 outcomes = send()
+            outcomes = {name: set_off.settled(run, name, outcome) for name, outcome in outcomes.items()}
             for output, outcome in reversed(outcomes.items()):
                 all_rows = outcome.written + len(outcome.conflicts) + len(outcome.refused)
                 run.ledger.wrote(run.id, output, partition, number, all_rows, outcome, plan)

@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from . import duck, earlier
+from . import duck, earlier, set_off
 from .errors import ArtifactError
 from .ledger import Status
 from .model import Target
@@ -30,7 +30,7 @@ from .stores import arrow_schema
 
 log = logging.getLogger(__name__)
 
-_BASE, _COVERED, _READ_BACK = own("base"), own("covered"), own("read_back")
+_BASE, _COVERED, _READ_BACK, _SET_OFF = own("base"), own("covered"), own("read_back"), own("set_off")
 
 _SCHEMA = pa.schema(
     {KEY: pa.string(), "hash": pa.string(), "place": pa.uint64(), "added": pa.bool_(), "there": pa.string()}
@@ -128,9 +128,14 @@ def _relate_read_back(
     connection: duckdb.DuckDBPyConnection, run: Run, about: dict[str, Any], target: Target, scratch: Path
 ) -> None:
     """The table `_READ_BACK` (key, hash): rows that the previous run wrote, and that it then found otherwise than planned, as
-    when a trigger changes what is written. What a run wrote is its own, though its proof failed: nobody else's work."""
+    when a trigger changes what is written, and what its writing set off, which is known also of a run that was killed
+    before it read anything back. What a run wrote is its own, though its proof failed: nobody else's work."""
     folder = run.workspace.run(about["run"])
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {_READ_BACK} (key VARCHAR, hash VARCHAR)")
+    set_off.relate(connection, _SET_OFF, folder, target, scratch)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {_READ_BACK} AS SELECT DISTINCT {KEY} AS key, {row_hash(target, PLANNED)} AS hash "
+        f"FROM {_SET_OFF} {PLANNED} WHERE {KEY} IS NOT NULL"
+    )
     for phase in run.migration.phases:
         of_target = tuple(f"proof/{output.name}/" for output in phase.outputs if output.target == target.id)
         for manifest in folder.manifests(f"verify/{phase.id}"):
@@ -163,13 +168,28 @@ def path(target: Target, partition: int) -> str:
     return f"base/{target.id}/p{partition:03}.parquet"
 
 
-def row_hash(target: Target, row: str) -> str:
-    """SQL: the hash of what the migration writes of a row in canonical form: of each value's length, `:`, and the value;
-    of null, `:` alone, since `concat` leaves nulls out."""
-    names = target.owned or [field.name for field in arrow_schema(target.table)]
+def row_hash(target: Target, row: str, *, whole: bool = False) -> str:
+    """SQL: the hash of what the migration writes of a row in canonical form (`whole`: of all of it): of each value's
+    length, `:`, and the value; of null, `:` alone, since `concat` leaves nulls out."""
+    names = (not whole and target.owned) or [field.name for field in arrow_schema(target.table)]
     values = ((name, f"{row}.{duck.identifier(name)}") for name in names)
     texts = (f"CAST({compared(target, name, value)} AS VARCHAR)" for name, value in values)
     return f"md5(concat({', '.join(f'strlen({text}), chr(58), {text}' for text in texts)}))"
+
+
+def relate_became(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, scratch: Path) -> None:
+    """The table `became_<target>` (key, hash): rows that the run wrote, as what that set off left them."""
+    set_off.relate(connection, _SET_OFF, run.folder, target, scratch)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {duck.identifier(f'became_{target.id}')} AS SELECT DISTINCT {KEY} AS key, "
+        f"{row_hash(target, PLANNED, whole=True)} AS hash FROM {_SET_OFF} {PLANNED} WHERE {KEY} IS NOT NULL"
+    )
+
+
+def became(target: Target, key: str, row: str) -> str:
+    """SQL: whether a row with that key is as the run of `relate_became` left it otherwise than planned."""
+    forms = f"SELECT (key, hash) FROM {duck.identifier(f'became_{target.id}')}"
+    return f"coalesce(({key}, {row_hash(target, row, whole=True)}) IN ({forms}), false)"
 
 
 def is_ours(target: Target, row: str, known: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from . import duck, gate, left_alone
+from . import duck, gate, irremovable, left_alone
 from .counts import CONFLICT, MISSING
 from .gate import BUDGETS, GateResult, budget_suite
 from .model import Phase
@@ -81,7 +81,7 @@ def _figures(run: Run, phases: list[dict[str, Any]], drift_checked: bool | None)
         "removed": removed,
         "removed_share": removed / max(_owned(run), 1),
         "skipped_share": max(skipped, default=0.0),
-        "left_alone": sum(p["rows"][DRIFT] for p in phases),
+        "left_alone": sum(p["rows"][DRIFT] for p in phases) + irremovable.total(run)[0],
         "baseline_lost": int(drift_checked is False),
     }
 
@@ -133,10 +133,17 @@ def _words(run: Run, option: str, figures: dict[str, float], phases: list[dict[s
     if option == "max_left_alone":
         who = "touched since the run that is undone" if run.undoes else "changed by somebody else"
         then = "Mend them" if run.undoes else "Mend them, let the run overwrite them (overwrite_drift)"
-        return (
-            f"{figures['left_alone']:,} rows were {who}, and would be left alone (drift): {_planned_so(run, DRIFT)}. "
-            f"{then}, or allow as many with {option} (it is {run.max_left_alone})"
-        )
+        drifted, (stuck, which) = sum(p["rows"][DRIFT] for p in phases), irremovable.total(run)
+        said = []
+        if drifted:
+            said.append(
+                f"{drifted:,} rows were {who}, and would be left alone (drift): {_planned_so(run, DRIFT)}. {then}"
+            )
+        if stuck:
+            said.append(
+                f"{stuck:,} rows cannot be removed, and would be left alone: {which}. Remove them by hand first"
+            )
+        return f"{'. '.join(said)}, or allow as many with {option} (it is {run.max_left_alone})"
     lost = (run.folder.read_json("run.json") or {}).get("base") or {}
     return (
         f"what earlier runs wrote is not known, since the baseline that run {lost.get('run')} left in the workspace is missing or "

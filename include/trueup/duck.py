@@ -48,6 +48,12 @@ def _dynamodb_fault(text: str | None, nested: bool) -> str | None:
     return text_fault(text, nested)
 
 
+def _postgres_json_fault(text: str | None) -> bool:
+    from .stores.postgres.limits import json_fault
+
+    return text is not None and json_fault(text)
+
+
 def memory(columns: int) -> str:
     """What a step may hold in memory over tables of at most so many columns."""
     return os.environ.get(MEMORY) or f"{MEMORY_MB + COLUMN_MB * max(0, columns - WIDE)}MB"
@@ -62,8 +68,8 @@ def more_memory() -> str | None:
 
 @contextmanager
 def connect(scratch: Path, columns: int = 0, limit: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with the engine's macros and the functions `canonical_json`, `dynamodb_bytes` and `dynamodb_fault`
-    (`stores/dynamodb/sizes.py`), in UTC, to a database of its own that spills to `scratch`, with no access to extensions
+    """A connection with the engine's macros and the functions `canonical_json`, `dynamodb_bytes`, `dynamodb_fault`
+    and `postgres_json_fault` (of the stores), in UTC, to a database of its own that spills to `scratch`, with no access to extensions
     from the network. `columns`: how many the widest table of the step has, if it is wide; `limit`: what it may hold, where that is not
     `memory`."""
     config: dict[str, str | bool | int | float | list[str]] = {
@@ -85,6 +91,9 @@ def connect(scratch: Path, columns: int = 0, limit: str | None = None) -> Iterat
         document: list[Any] = ["VARCHAR", "BOOLEAN"]
         connection.create_function("dynamodb_bytes", _dynamodb_bytes, document, "BIGINT", null_handling=SPECIAL)
         connection.create_function("dynamodb_fault", _dynamodb_fault, document, "VARCHAR", null_handling=SPECIAL)
+        connection.create_function(
+            "postgres_json_fault", _postgres_json_fault, ["VARCHAR"], "BOOLEAN", null_handling=SPECIAL
+        )
         with _bounds():
             yield connection
     finally:

@@ -5,7 +5,7 @@ runs are known to have written (`base.py`). Rows to be removed are those that ea
 longer gives, where the run is to remove them; their `_source` is null, and they are planned with the first output that
 writes the target. Rows of the target that nothing accounts for go to `rest/<target>/…`: of a table that is the
 migration's they are extra; of one where it owns columns only, they stay as they are. Pure: reads the workspace, writes
-the workspace, touches no store.
+the workspace, and asks a store only whether what is to be removed could be (`irremovable.py`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from . import base, duck, estimates, not_unique, plan_hash, target_checks
+from . import base, duck, estimates, irremovable, not_unique, plan_hash, target_checks
 from .errors import DeclarationError
 from .model import Output, Phase, Target
 from .names import BEFORE, IN_WINDOW, IS, KEY, KNOWN, PLANNED, SHOULD, SOURCE_KEY, VERB, own
@@ -77,6 +77,8 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
                     target = run.migration.target(output.target)
                     facts[plan_hash.entry(output.name)] = plan_hash.digest(connection, target, planned)
                     findings = _findings(run, phase, output, rows, facts[output.name], checked[output.target])
+                    looked = irremovable.look(connection, run, target, output, facts[output.name])
+                    facts[irremovable.entry(output)], findings = looked[0], [*findings, *looked[1]]
                     if output == phase.outputs[0]:
                         findings = [*findings, *estimates.far(run, phase, partition)]
                         findings += target_checks.warnings(run, phase, partition)

@@ -1,8 +1,9 @@
-"""What would go wrong when a plan is applied or taken back, found in the plan: rows that could not be put back, and rows
-that refer to each other over several transactions."""
+"""What would go wrong when a plan is applied or taken back, found in the plan: rows that could not be put back, rows that
+refer to each other over several transactions, and unique values that one row hands on to another."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -10,10 +11,11 @@ import duckdb
 from . import duck, target_checks
 from .model import Output, Phase, Target
 from .names import BEFORE, EXTRA, KEY, MISTYPED, VERB, own
-from .plan_files import ADD, CHANGE, REMOVE, plan_schema, planned
+from .plan_files import ADD, CHANGE, REMOVE, WRITTEN, plan_schema, planned
 from .run import Run
 
-_ROW, _BATCH, _FROM, _TO = own("row"), own("batch"), own("from"), own("to")
+_ROW, _BATCH, _FROM, _TO, _PHASE = own("row"), own("batch"), own("from"), own("to"), own("phase")
+_EXAMPLES = 3
 
 
 def refusals(run: Run) -> list[str]:
@@ -30,6 +32,9 @@ def refusals(run: Run) -> list[str]:
                 if run.undoes is None:
                     said += _irreversible(connection, output, target, parts)
                 said += _circular(connection, run, phase, target, parts)
+        for target in run.migration.targets:
+            for index in target_checks.kept(run, target).get("unique") or []:
+                said += _handed_on(connection, run, target, index, scratch)
     return said
 
 
@@ -94,3 +99,47 @@ def _over_batches(
         " Phase.after"
         for key, other, count in rows
     ]
+
+
+def _handed_on(
+    connection: duckdb.DuckDBPyConnection, run: Run, target: Target, index: dict[str, Any], scratch: Path
+) -> list[str]:
+    """Rows that are to have what another row has in a unique index until the plan changes or removes that one, in the same
+    phase or a later one. The server judges row by row, so it would refuse them, unless it meets them in a lucky order."""
+    script = target.before if run.undoes is None else target.undo
+    columns, table, name = index["columns"], target.table.name, index["name"]
+    away = script is not None and name in script.read_text(encoding="utf-8")
+    if away or not {*columns} <= {*target.table.columns}:
+        return []
+    new = [f"{duck.identifier(c)} AS {own(f'new_{n}')}" for n, c in enumerate(columns)]
+    was = [f"{BEFORE}.{duck.identifier(c)} AS {own(f'was_{n}')}" for n, c in enumerate(columns)]
+    pairs = [(own(f"new_{n}"), own(f"was_{n}")) for n in range(len(columns))]
+    stays = " AND ".join(f"{one} IS NOT DISTINCT FROM {other}" for one, other in pairs)
+    parts = []
+    for number, phase in enumerate(run.phases):
+        for output in (o for o in phase.outputs if o.target == target.id):
+            files = [run.folder.fetch(planned(run, output.name, n), scratch) for n in range(run.partitions)]
+            rows = duck.parquet(files, plan_schema(target))
+            those = f"SELECT {KEY}, {VERB}, {', '.join([*new, *was])} FROM ({rows}) WHERE {VERB} IN {WRITTEN}"
+            parts.append(f"SELECT *, {number} AS {_PHASE} FROM ({those}) WHERE {VERB} <> '{CHANGE}' OR NOT ({stays})")
+    a, b = own("a"), own("b")
+    same = " AND ".join(
+        f"{a}.{one} {'IS NOT DISTINCT FROM' if index['nulls_equal'] else '='} {b}.{other}" for one, other in pairs
+    )
+    rows_of = connection.execute(
+        f"WITH every AS ({' UNION ALL '.join(parts)}) SELECT {a}.{KEY}, min({b}.{KEY}), min({b}.{VERB}), count(*) OVER () "
+        f"FROM every {a} JOIN every {b} ON {same} WHERE {a}.{VERB} <> '{REMOVE}' AND {b}.{VERB} <> '{ADD}' "
+        f"AND {a}.{KEY} <> {b}.{KEY} AND {a}.{_PHASE} <= {b}.{_PHASE} GROUP BY {a}.{KEY} ORDER BY {a}.{KEY} LIMIT {_EXAMPLES}"
+    ).fetchall()
+    if not rows_of:
+        return []
+    verbs = {CHANGE: "changes", REMOVE: "removes"}
+    shown = ", ".join(f"{key!r} (as {other!r}, which it {verbs[verb]})" for key, other, verb, _ in rows_of)
+    where = "Target.before, and make it again in one of Phase.after" if run.undoes is None else "Target.undo"
+    said = (
+        f"{rows_of[0][3]:,} rows of {table} are to have in unique index {name} ({', '.join(columns)}) what another row still"
+        f" has when they are written, such as {shown}: the table would refuse them. Drop the index for the time in a script"
+        f" of {where} (ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}, or DROP INDEX IF EXISTS {name}); or write in two"
+        " runs, of which the first frees those values"
+    )
+    return [said]

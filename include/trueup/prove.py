@@ -32,8 +32,8 @@ from .gate import GateResult, count_suite, proof_suite, statement_suite
 from .model import Output, Phase, SuiteFactory
 from .names import KEY, SOURCE_KEY, VERB
 from .plan_files import FINDINGS, REJECTS, REMOVE, VERBS, plan_schema, planned
+from .proofs import KINDS, proof
 from .run import Run
-from .verify import KINDS, proof
 from .workspace import Artifact
 
 _VERB_IN_SUITES = "_verb"
@@ -148,7 +148,7 @@ def phase_gate(run: Run, phase: Phase) -> list[dict[str, Any]]:
         if not looked and not (phase.allow_empty or run.options.window is not None or run.undoes is not None):
             errors = [*result.errors, "no row was compared, so nothing is proven"]
             result = replace(result, passed=False, errors=errors)
-        if wrong := [*_emptied(run, found), *target_checks.set_off(run, phase, found)]:
+        if wrong := _emptied(run, found):
             result = replace(result, passed=False, errors=[*result.errors, *wrong])
         if any(p["missing"] or p["different"] for p in found):
             result = replace(

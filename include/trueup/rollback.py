@@ -1,7 +1,8 @@
 """Roll back: the plan of a run, read backwards.
 
 What run R wrote is taken from R's own plan, and compared with the targets as they are: a row that R added is removed, a
-row that R changed or removed is put back as it was, each only if it still is as R left it. What somebody touched since
+row that R changed or removed is put back as it was, each only if it still is as R left it: as R planned it, or as what R's
+writing set off made of it (`set_off.py`). What somebody touched since
 is `drift`: it is kept, and listed. The reverse plan is a plan like any other (`plan_files.py`), so that the steps that
 gate, apply, prove and report it are the same.
 """
@@ -14,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from . import approval, duck, plan_hash, tables_there, written
+from . import approval, base, duck, irremovable, plan_hash, tables_there, written
 from .errors import ArtifactError
 from .ledger import Status
 from .model import Output, Phase, Target
@@ -90,6 +91,7 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
     and by target those that are `rest`: rows that it did not write."""
     facts: dict[str, Any] = {"drift_checked": None}
     made: list[Made] = []
+    undone = undone_run(run)
     with run.ledger.step(run.id, "plan", str(partition)), run.workspace.scratch() as scratch:
         wrote = run.folder.manifests("transform", run.partitions)
         snapshot = run.folder.manifests("snapshot", run.segments)
@@ -97,6 +99,7 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
             for target in run.migration.targets:
                 files = before_files(run, snapshot, target, partition, scratch)
                 duck.relation(connection, f"is_{target.id}", files, source_schema(target.table))
+                base.relate_became(connection, undone, target, scratch)
             for phase in run.phases:
                 for output in phase.outputs:
                     path = f"wrote/{output.name}/p{partition:03}.parquet"
@@ -116,8 +119,11 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
                     made.append(file)
                     target, planned_now = run.migration.target(output.target), duck.identifier(f"plan_{output.name}")
                     facts[plan_hash.entry(output.name)] = plan_hash.digest(connection, target, planned_now)
-                    findings = _findings(run, phase, output)
-                    made += write_findings(connection, phase, output, [findings], partition, scratch)
+                    facts[irremovable.entry(output)], stuck = irremovable.look(
+                        connection, run, target, output, facts[output.name]
+                    )
+                    findings = [_findings(run, phase, output), *stuck]
+                    made += write_findings(connection, phase, output, findings, partition, scratch)
             for target in run.migration.targets:
                 outputs = run.migration.outputs(target.id)
                 accounted = (f"SELECT {KEY} FROM {duck.identifier(f'wrote_{output.name}')}" for output in outputs)
@@ -151,10 +157,11 @@ def _verb(run: Run, phase: Phase, output: Output) -> str:
     before = f"{WROTE}.{BEFORE}"
     changed, as_before = differ(target, owned, WROTE, IS), f"NOT {differ(target, owned, before, IS)}"
     gone = f"{IS}.{KEY} IS NULL"
+    other = f"NOT {base.became(target, f'{WROTE}.{KEY}', IS)}"
     return f"""CASE {WROTE}.{VERB}
-        WHEN '{ADD}' THEN CASE WHEN {gone} THEN '{KEEP}' WHEN {added} THEN '{DRIFT}' ELSE '{REMOVE}' END
+        WHEN '{ADD}' THEN CASE WHEN {gone} THEN '{KEEP}' WHEN {added} AND {other} THEN '{DRIFT}' ELSE '{REMOVE}' END
         WHEN '{CHANGE}' THEN CASE WHEN {gone} THEN '{DRIFT}' WHEN {as_before} THEN '{KEEP}'
-            WHEN {changed} THEN '{DRIFT}' ELSE '{CHANGE}' END
+            WHEN {changed} AND {other} THEN '{DRIFT}' ELSE '{CHANGE}' END
         ELSE CASE WHEN {gone} THEN '{ADD}' WHEN {differ(target, names, before, IS)} THEN '{DRIFT}' ELSE '{KEEP}' END
     END"""
 

@@ -14,7 +14,7 @@ from .model import Phase, Target
 from .names import EXTRA
 from .plan_files import differ, differs
 from .run import Extra, Mode, Run
-from .stores import Description, arrow_schema
+from .stores import Description, Limits, arrow_schema
 
 Facts = dict[str, Any]
 TOGETHER_ROWS = 100_000
@@ -51,7 +51,7 @@ def refuse_irremovable(run: Run, what: str, found: Description) -> None:
     Foreign keys of the migration's own targets are let through: a row that is referred to is left alone then."""
     if found.irremovable:
         raise SourceError(f"{what}: no row can be removed from it: {'; '.join(found.irremovable)}")
-    ours = {_plain(target.table.name) for target in run.migration.targets}
+    ours = {plain_name(target.table.name) for target in run.migration.targets}
     taking = [
         reference
         for reference in found.references
@@ -68,7 +68,8 @@ def refuse_irremovable(run: Run, what: str, found: Description) -> None:
         )
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """A table's name with its schema."""
     return name if "." in name else f"public.{name}"
 
 
@@ -81,7 +82,9 @@ def facts(found: Mapping[str, Description]) -> dict[str, Facts]:
             "sets": dict(each.sets),
             "triggers": list(each.triggers),
             "fills": list(each.fills),
+            "limits": {"columns": dict(each.limits.columns), "not_null": list(each.limits.not_null)},
             "unique": [{"name": u.name, "columns": u.columns, "nulls_equal": u.nulls_equal} for u in each.unique],
+            "references": [{"name": r.name, "table": r.table} for r in each.references],
             "refers_to_itself": [
                 {"name": r.constraint, "columns": r.columns, "refers_to": r.refers_to} for r in each.references if r.own
             ],
@@ -94,6 +97,17 @@ def kept(run: Run, target: Target) -> Facts:
     """What was kept of a target; empty for one that was not there, and for runs of the first release."""
     found: Facts = (run.folder.read_json("run.json").get("targets") or {}).get(target.id) or {}
     return found
+
+
+def limits(run: Run, target: Target) -> Limits:
+    """What the target's columns can hold, as far as a transform gives their values: nothing is known of a table that was
+    not there."""
+    found = kept(run, target).get("limits") or {"columns": {}, "not_null": []}
+    names = target.table.columns if target.owned is None else target.owned
+    return Limits(
+        columns={name: type_ for name, type_ in found["columns"].items() if name in names},
+        not_null=tuple(name for name in found["not_null"] if name in names),
+    )
 
 
 def added_differs(run: Run, target: Target, one: str, other: str) -> str:
@@ -166,20 +180,6 @@ def altered(run: Run, phase: Phase, found: list[dict[str, Any]]) -> list[str]:
     return said
 
 
-def set_off(run: Run, phase: Phase, found: list[dict[str, Any]]) -> list[str]:
-    """Rows that the plan does not mean to write and that changed while this run wrote to a table whose triggers fire after a
-    row is written: they may be the triggers' doing, and so this run's. As many as may be left alone are let through."""
-    said = []
-    for output, proof_of in zip(phase.outputs, found, strict=True):
-        target = run.migration.target(output.target)
-        after = [each for each in kept(run, target).get("triggers") or [] if "(AFTER " in each]
-        wrote = any(run.ledger.applied(run.id, o.name) for o in run.migration.outputs(target.id))
-        moved, most = proof_of["moved_on"], run.max_left_alone
-        if after and wrote and most is not None and moved > most:
-            keys = ", ".join([e["key"] for e in proof_of["examples"] if e["kind"] == "moved_on"][:3])
-            said.append(
-                f"{moved:,} rows of {target.table.name} that the plan does not mean to write have changed while the run wrote, "
-                f"such as {keys}, and the table has {', '.join(after)}: it may be what the run set off. See what the trigger does "
-                f"to other rows; if an application changed them, allow as many with max_left_alone (it is {most})"
-            )
-    return said
+def all_triggers(run: Run) -> list[str]:
+    """The triggers of the run's targets, with the table."""
+    return [f"{each} of {t.table.name}" for t in run.migration.targets for each in kept(run, t).get("triggers") or []]

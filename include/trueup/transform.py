@@ -22,6 +22,7 @@ from .names import EXTRA, FAULT, FOUND, IN_WINDOW, IS, KEY, MADE, MISTYPED, ROW_
 from .run import Run
 from .snapshot import copy_partitions, publish_partitions
 from .stores import arrow_schema, key_text
+from .target_checks import limits
 from .unread import BESIDE, UNREAD, UNREADABLE_VALUE, look_beside, reject_unread
 from .workspace import Artifact, Manifest
 
@@ -193,7 +194,13 @@ def _reject_unwritable(connection: duckdb.DuckDBPyConnection, run: Run, phase: P
     target, rows = run.migration.target(output.target), own(output.view)
     faulty = f"SELECT {ROW_ID}, {FAULT} AS message FROM {rows} WHERE {FAULT} IS NOT NULL"
     _reject_rows(connection, phase, output, target, faulty)
-    _reject_rows(connection, phase, output, target, run.store_of(target.table).unwritable(target.table, rows))
+    _reject_rows(
+        connection,
+        phase,
+        output,
+        target,
+        run.store_of(target.table).unwritable(target.table, rows, limits(run, target)),
+    )
 
 
 def _reject_rows(

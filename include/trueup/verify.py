@@ -3,8 +3,9 @@
 Proven is about the rows that should be, not about those that were tried: a planned row that is absent is `missing`,
 whatever the reason. A row that is there and was left alone, since somebody else changed it, is `left_alone`: an
 exception. A row that the plan did not mean to write, or of which only columns that the migration does not own changed,
-has `moved_on`, and is neither. A row that is missing or different is read again, backing off, before it is believed;
-what could not be read is `unverified`, and never a success.
+has `moved_on`, and is neither; but what the run's own writing has set off (`set_off.py`) is different, or missing. A row
+that is missing or different is read again, backing off, before it is believed; what could not be read is `unverified`,
+and never a success.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from . import duck
+from . import duck, set_off, target_checks
 from .base import row_hash
 from .errors import StoreUnavailableError
 from .model import Output, Phase, Target
@@ -35,6 +36,7 @@ from .plan_files import (
     should_schema,
     struct,
 )
+from .proofs import EXAMPLES, KINDS
 from .run import Run
 from .snapshot import files_of, source_schema
 from .stores import arrow_schema, key_text
@@ -47,12 +49,10 @@ REREAD_AFTER = (0.25, 0.5, 1.0)
 """Seconds before each further look at rows that seem wrong."""
 REREAD_ROWS = 5_000
 """Rows that are read again at once."""
-EXAMPLES = 20
-KINDS = ("missing", "different", "unverified", "left_alone", "moved_on", "extra")
-"""What may be said of a row that is not as planned, the worst first."""
 AGAIN = ("missing", "different")
 """The kinds that are read again before they are believed."""
 ALONE, REASON, OF_PLAN = own("alone"), own("reason"), own("of_plan")
+OURS, OURS_IF_GONE = own("ours"), own("ours_if_gone")
 
 
 def verify(run: Run, phase: Phase, partition: int) -> dict[str, dict[str, Any]]:
@@ -136,12 +136,13 @@ def _relate(
     stays = ""
     if target.owned is not None:
         stays = f" UNION ALL SELECT {KEY}, {columns}, '{KEEP}', false, false, NULL, false FROM {own('rest')}"
-    connection.execute(
-        f"CREATE TEMP VIEW expected AS SELECT {KEY}, {columns}, {VERB}, {TO_BE_GONE} AS {GONE}, "
+    planned_rows = (
+        f"SELECT {KEY}, {columns}, {VERB}, {TO_BE_GONE} AS {GONE}, "
         f"{VERB} = '{DRIFT}' OR coalesce({own('conflict')}, false) AS {ALONE}, {REASON}, true AS {OF_PLAN} "
         f"FROM ({duck.parquet(plans, plan_schema(target))}) "
         f"LEFT JOIN {own('not_written')} ON {KEY} = {own('of')}{stays}"
     )
+    connection.execute(f"CREATE TEMP VIEW expected AS {_marked(connection, run, target, planned_rows, scratch)}")
     made = run.folder.manifests("transform", run.partitions)
     every = run.migration.outputs(target.id)
     should = [file for o in every for file in files_of(run, made, f"should/{o.name}", partition, scratch)]
@@ -154,6 +155,27 @@ def _relate(
     back = run.folder.manifests(f"read_back/{phase.id}", run.segments)
     files = files_of(run, back, f"read_back/{output.name}", partition, scratch)
     duck.relation(connection, "found", files, source_schema(target.table))
+
+
+def _marked(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, rows: str, scratch: Path) -> str:
+    """SQL: the expected rows, with `OURS`: whether one that is otherwise than expected is so by what the run's own writing
+    set off. Where that deleted rows, any that is gone is taken for one of them."""
+    attempt = (run.ledger.run(run.id) or {}).get("attempt", 1)
+    name = own("set_off")
+    if not set_off.relate(connection, name, run.folder, target, scratch, attempt):
+        return f"SELECT *, false AS {OURS}, false AS {OURS_IF_GONE} FROM ({rows})"
+    gone = duck.count(connection, f"SELECT count(*) FROM {name} WHERE {set_off.DELETED} <> 0") > 0
+    by = ", ".join(target_checks.all_triggers(run)) or "a foreign key"
+    said = duck.literal(f"this run's own writing has set that off, by {by}")
+    # a row that a trigger has touched, and left as it is expected, is nobody's work
+    ours = (
+        f"{KEY} IN (SELECT {NOW}.{KEY} FROM {name} {NOW} JOIN ({rows}) {EXPECTED} ON {NOW}.{KEY} = {EXPECTED}.{KEY} "
+        f"WHERE {differs(target, NOW, EXPECTED)})"
+    )
+    return (
+        f"SELECT * REPLACE (coalesce({REASON}, CASE WHEN {OURS} OR ({OURS_IF_GONE} AND {VERB} = '{KEEP}') THEN {said} END) "
+        f"AS {REASON}) FROM (SELECT *, {ours} AS {OURS}, {str(gone).lower()} AS {OURS_IF_GONE} FROM ({rows}))"
+    )
 
 
 def _so_far(run: Run, phase: Phase, target: Target) -> list[Output]:
@@ -187,9 +209,9 @@ def _kind(run: Run, target: Target, row: str) -> str:
         WHEN {e}.{ALONE} THEN CASE WHEN {absent} AND NOT {gone} AND NOT {touched} THEN 'missing' ELSE 'left_alone' END
         WHEN {gone} AND {absent} THEN NULL
         WHEN NOT {gone} AND NOT {absent} AND NOT {differ_now} THEN NULL
-        WHEN {e}.{VERB} = '{KEEP}' THEN 'moved_on'
+        WHEN {absent} AND {e}.{VERB} = '{KEEP}' AND NOT {e}.{OURS_IF_GONE} THEN 'moved_on'
         WHEN {absent} THEN 'missing'
-        WHEN {not_owned} THEN 'moved_on'
+        WHEN ({e}.{VERB} = '{KEEP}' OR {not_owned}) AND NOT {e}.{OURS} THEN 'moved_on'
         ELSE 'different' END"""
 
 
@@ -268,28 +290,3 @@ def _read_again(connection: duckdb.DuckDBPyConnection, run: Run, target: Target)
         f"UPDATE suspects SET kind = 'unverified' WHERE kind IN {AGAIN} AND key IN (FROM {own('unread')})"
     )
     return len(unread)
-
-
-def proof(run: Run, phase: Phase) -> list[dict[str, Any]] | None:
-    """What verifying the phase gave over all partitions, one dict an output; None if it has not been verified whole."""
-    manifests = run.folder.manifests(f"verify/{phase.id}")
-    if len(manifests) != run.partitions:
-        return None
-    names = ("compared", *KINDS, "reread", "to_keep", "gone")
-    found = []
-    for output in phase.outputs:
-        facts = [m.facts[output.name] for m in manifests]
-        total: dict[str, Any] = {name: sum(fact.get(name, 0) for fact in facts) for name in names}
-        about = {"phase": phase.id, "target_table": run.migration.target(output.target).table.name}
-        passed = not (total["missing"] or total["different"] or total["unverified"])
-        shown = _shown([e for fact in facts for e in fact["examples"]])
-        found.append({**about, **total, "passed": passed, "examples": shown})
-    return found
-
-
-def _shown(examples: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A few of the examples, of each kind as many, the worst kind first."""
-    kinds = [kind for kind in KINDS if any(e["kind"] == kind for e in examples)]
-    each = EXAMPLES // max(len(kinds), 1)
-    by_key = sorted(examples, key=lambda e: str(e["key"]))
-    return [e for kind in kinds for e in [e for e in by_key if e["kind"] == kind][:each]]

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from . import duck, earlier
+from . import base, duck, earlier
 from .errors import ArtifactError
 from .ledger import Planned
 from .model import Output, Phase, Target
@@ -43,6 +43,7 @@ def wrote(
         plans.append((file, Planned(attempt=row["attempt"], sha256=row["plan_sha256"])))
     if not plans:
         raise ArtifactError(f"run {undone.id} left no plan in the workspace, so it cannot be read backwards")
+    base.relate_became(connection, undone, target, scratch)
     query = ""
     for number, (file, under) in enumerate(plans):
         one = _by_one_plan(connection, undone, target, output, partition, file, under, number)
@@ -103,6 +104,7 @@ def _one_after_the_other(undone: Run, target: Target, first: str, then: str) -> 
         f"WHEN {a}.{VERB} = '{ADD}' THEN {b}.{BEFORE} IS NOT NULL AND NOT {added_differs(undone, target, found, a)} "
         f"ELSE {b}.{BEFORE} IS NOT NULL AND NOT {differ(target, names, found, a)} END"
     )
+    as_left = f"({as_left} OR {b}.{BEFORE} IS NOT NULL AND {base.became(target, f'{b}.{KEY}', found)})"
     by_first = f"{b}.{KEY} IS NULL OR ({a}.{KEY} IS NOT NULL AND {as_left})"
     before = f"CASE WHEN {by_first} THEN {a}.{BEFORE} ELSE {b}.{BEFORE} END"
     newest = ", ".join(

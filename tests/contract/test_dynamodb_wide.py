@@ -140,6 +140,7 @@ def test_a_row_is_removed_on_the_condition_of_all_its_attributes_or_not_at_all(d
     for attributes, removed in ((150, True), (151, False)):
         rows = arrow(table, [undeclared(attributes)])
         assert dynamodb.store.add(table, rows).written == 1
+        assert dynamodb.store.stuck(table, rows) == ({} if removed else {"1": settle.TOO_WIDE})
         outcome: Outcome = dynamodb.store.remove(table, rows)
         assert [conflict.reason for conflict in outcome.conflicts] == ([] if removed else [settle.TOO_WIDE])
         assert (stored(dynamodb, table) == {}) is removed

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 import traceback
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -14,6 +15,7 @@ import pytest
 from psycopg import conninfo
 
 from include.embedded import postgres
+from include.trueup import duck
 from include.trueup.errors import StoreRejectedError
 from include.trueup.model import Type
 from include.trueup.rows import canonical_json
@@ -243,8 +245,9 @@ def test_a_value_that_would_be_stored_as_another_is_refused(
     assert run_sql(uri, "SELECT * FROM t") == [(1, None)]
 
 
-def test_what_postgres_cannot_hold_is_found_before_it_is_written(store: PostgresStore, uri: str) -> None:
-    declared = table("t", {"id": Type.TEXT, "k": Type.TEXT, "doc": Type.JSON}, key=["id", "k"])
+def test_what_postgres_cannot_hold_is_found_before_it_is_written(store: PostgresStore, tmp_path: Path) -> None:
+    declared = table("t", {"id": Type.TEXT, "k": Type.TEXT, "doc": Type.JSON, "n": Type.NUMBER}, key=["id", "k"])
+    small = f"0.{'0' * 16_382}1"
     store.create(declared)
     given: list[dict[str, Any]] = [
         {"id": "fine", "k": "", "doc": '{"a":"\\\\u0000"}'},
@@ -252,16 +255,24 @@ def test_what_postgres_cannot_hold_is_found_before_it_is_written(store: Postgres
         {"id": "json", "k": "x", "doc": '["\\u0000"]'},
         {"id": "json", "k": "y", "doc": '"\\\\\\u0000"'},
         {"id": "null", "k": None},
+        {"id": "fine", "k": "long", "doc": f'[{small},"{small}9",{"9" * 131_072}]', "n": f"-{small}"},
+        {"id": "long", "k": "1", "doc": f'{{"a":[{small}9]}}'},
+        {"id": "long", "k": "2", "doc": "1" + "0" * 131_072},
+        {"id": "long", "k": "3", "n": f"{small}9"},
     ]
     planned = rows(declared, *given).append_column("__trueup_row_id", [list(range(len(given)))])
-    with duckdb.connect() as connection:
+    with duck.connect(tmp_path) as connection:
         connection.register("planned", planned)
         found = dict(connection.execute(store.unwritable(declared, "planned")).fetchall())
+    long = "has a number of more than 131,072 digits before its point, or 16,383 behind it"
     assert found == {
         1: "id has the character NUL",
         2: "doc has the character NUL",
         3: "doc has the character NUL",
         4: "key column k is null",
+        6: f"doc {long}",
+        7: f"doc {long}",
+        8: f"n {long}",
     }
     for i, row in enumerate(given):  # and PostgreSQL agrees, row by row
         if i in found:

@@ -12,7 +12,7 @@ from include.trueup import target_checks
 from include.trueup.errors import GateError
 from include.trueup.ledger import Ledger
 from include.trueup.model import Migration, Table, Type
-from include.trueup.steps import walk
+from include.trueup.steps import Step, walk
 from include.trueup.workspace import Workspace
 from tests.engines import run_of
 from tests.small import Database, declare, declare_in_place
@@ -61,6 +61,48 @@ def test_source_rows_that_the_transform_forgets_or_takes_twice_are_named(
     ):
         assert said in str(raised.value)
     assert "1 rows" not in str(raised.value)
+
+
+def test_a_value_in_place_that_has_no_canonical_form_and_is_not_owned_stays(
+    database: Database, ledger: Ledger, workspace: Workspace, tmp_path: Path
+) -> None:
+    database.sql("UPDATE people SET seen_at = 'infinity' WHERE id = 'p02'", "UPDATE people SET amount = -1")
+    run = run_of(declare_in_place(tmp_path), ledger, workspace, lambda _: database.store)
+
+    def meddle(step: Step) -> None:
+        if step.id == "apply":  # so that the batch is written in parts, and looked at again
+            database.sql("UPDATE people SET amount = 6 WHERE id = 'p01'")
+
+    assert walk(run, seen=meddle)["proof"] == "proven"
+    rows = database.sql("SELECT id, amount::int, seen_at = 'infinity' FROM people ORDER BY id")
+    assert rows == [(f"p0{n}", 6, n == 2) for n in range(4)]
+    assert run.ledger.conflicts(run.id) == []
+
+
+FITS = "id varchar(3), name varchar(6), amount numeric(3, 1), seen_at timestamptz, PRIMARY KEY (id)"
+
+
+def test_values_that_a_column_cannot_hold_are_rejects_of_the_plan(
+    database: Database, ledger: Ledger, workspace: Workspace, tmp_path: Path
+) -> None:
+    database.sql(
+        f"CREATE TABLE persons ({FITS})",
+        "UPDATE people SET name = 'name 22' WHERE id = 'p00'",
+        "UPDATE people SET amount = 100 WHERE id = 'p01'",
+        "UPDATE people SET amount = -1.25 WHERE id = 'p02'",
+        "UPDATE people SET amount = -99.9 WHERE id = 'p03'",
+    )
+    run = run_of(declare(tmp_path), ledger, workspace, lambda _: database.store, max_reject_share=1)
+    assert walk(run)["proof"] == "proven"
+    assert [*database.persons()] == ["p03"]
+    (found,) = [f for f in run.folder.read_json("report.json")["findings"] if f["code"] == "unwritable"]
+    said = "".join(e["message"] for e in found["examples"])
+    for words in (
+        "name (character varying(6)) cannot hold it: it has more than 6 characters",
+        "amount (numeric(3,1)) cannot hold it: it has more than 2 digits before the point",
+        "amount (numeric(3,1)) cannot hold it: it has more than 1 digits behind the point",
+    ):
+        assert words in said
 
 
 def staff(folder: Path) -> Migration:

@@ -106,22 +106,6 @@ def test_what_a_trigger_sets_is_named_and_may_be_declared(runs: Runs, database: 
     assert database.sql("SELECT DISTINCT seen_at::date::text FROM persons") == [("2030-01-01",)]
 
 
-def test_rows_that_a_trigger_changes_elsewhere_are_not_called_somebody_elses(
-    runs: Runs, database: Database, migration: Migration
-) -> None:
-    assert walk(runs(migration))["proof"] == "proven"
-    database.sql(
-        "CREATE FUNCTION empties() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF pg_trigger_depth() < 2 THEN "
-        "UPDATE persons SET name = NULL WHERE id <> NEW.id; END IF; RETURN NULL; END'",
-        "CREATE TRIGGER elsewhere AFTER UPDATE ON persons FOR EACH ROW EXECUTE FUNCTION empties()",
-        "UPDATE people SET amount = 70 WHERE id = 'p01'",
-    )
-    with pytest.raises(
-        GateError, match=r"5 rows of persons .* have changed while the run wrote, such as p00.*elsewhere"
-    ):
-        walk(runs(migration))
-
-
 @pytest.mark.parametrize(
     ("made", "message"),
     [
@@ -285,16 +269,24 @@ def test_a_rollback_takes_no_row_of_the_application_along(
     assert database.sql("SELECT count(person) FROM orders") == [(0,)]
 
 
-def test_a_row_that_others_refer_to_is_kept_by_a_rollback(runs: Runs, database: Database, migration: Migration) -> None:
+def test_a_row_that_others_refer_to_is_found_at_plan_and_kept_by_a_rollback(
+    runs: Runs, database: Database, migration: Migration
+) -> None:
     first = runs(migration)
     walk(first)
     database.sql("CREATE TABLE orders (person text REFERENCES persons)", "INSERT INTO orders VALUES ('p01')")
+    said = r"1 rows cannot be removed, .*: 1 of persons, such as p01 \(rows of public.orders refer to it \(orders_person_fkey\)\)"
+    with pytest.raises(GateError, match=said):
+        walk(runs(migration, undoes=first.id, max_left_alone=0))
+    assert len(database.persons()) == 6
     back = runs(migration, undoes=first.id)
-    assert walk(back)["status"] == "passed"
+    assert walk(back)["proof"] == "proven_with_exceptions"
     assert [*database.persons()] == ["p01"]
     (kept,) = back.ledger.conflicts(back.id)
     assert kept["key"] == "p01"
     assert "orders" in kept["reason"]
+    (found,) = [f for f in back.folder.read_json("report.json")["findings"] if f["code"] == "irremovable"]
+    assert found["examples"][0]["message"].startswith("row p01 of persons cannot be removed, and is left alone")
 
 
 def test_rows_added_in_place_are_as_the_table_fills_them(runs: Runs, database: Database, migration: Migration) -> None:

@@ -147,18 +147,43 @@ def test_what_is_removed_or_changed_is_not_in_the_way(runs: Runs, database: Data
         "UPDATE people SET name = 'other' WHERE id = 'p05'",
         "INSERT INTO people VALUES ('p09', 'name 5')",
     )
-    run = runs(extra=Extra.REMOVE, max_remove_share=1, mode="plan")
-    assert walk(run)["status"] == "passed"
-    assert counts(run) == {"written": 3, "kept": 5, "rejected": 0, "add": 1, "change": 2, "remove": 1, "keep": 5}
+    run = runs(extra=Extra.REMOVE, max_remove_share=1)
+    before = database.persons()
+    with pytest.raises(
+        GateError,
+        match=r"2 rows of persons are to have in unique index by_name \(name\) what another row still has .* such as "
+        r"'p06' \(as 'p07', which it removes\), 'p09' \(as 'p05', which it changes\).*Target.before",
+    ):
+        walk(run)
+    assert rejects(run) == []
+    assert database.persons() == before  # found before anything is written
 
 
-def test_names_that_swap_are_no_rejects_but_the_server_judges_row_by_row(runs: Runs, database: Database) -> None:
+def test_names_that_swap_stop_the_plan_unless_the_index_is_dropped_for_the_time(
+    runs: Runs, database: Database, migration: Migration, tmp_path: Path
+) -> None:
     database.sql(PERSONS, BY_NAME)
     walk(runs())
     database.sql("UPDATE people SET name = CASE id WHEN 'p00' THEN 'name 1' ELSE 'name 0' END WHERE id < 'p02'")
-    with pytest.raises(GateError, match="2 planned rows of persons were refused by by_name"):
-        walk(run := runs())
+    with pytest.raises(GateError, match=r"2 rows of persons .* by_name .*'p00' \(as 'p01', which it changes\)"):
+        walk(run := runs(partitions=2))
     assert rejects(run) == []
+    assert database.persons()["p00"][0] == "NAME 0"
+    (tmp_path / "drop.sql").write_text("DROP INDEX IF EXISTS by_name")
+    (tmp_path / "make.sql").write_text(BY_NAME)
+    (target,), (phase,) = migration.targets, migration.phases
+    without = replace(
+        migration,
+        targets=(replace(target, before=tmp_path / "drop.sql", undo=tmp_path / "drop.sql"),),
+        phases=(replace(phase, after=(tmp_path / "make.sql",)),),
+    )
+    run = runs(without, partitions=2)
+    assert walk(run)["proof"] == "proven"
+    assert database.persons() == database.should()
+    back = replace(run, id="back", dag_id="small_rollback", undoes=run.id)
+    with pytest.raises(GateError, match=r"by_name .*Target\.undo"):
+        walk(replace(back, migration=migration))
+    assert walk(replace(back, id="back-2"))["proof"] == "proven"
     assert database.persons()["p00"][0] == "NAME 0"
 
 

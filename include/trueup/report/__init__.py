@@ -17,9 +17,9 @@ from ..errors import ArtifactError
 from ..ledger import Ledger, Status, refuse_other
 from ..model import Phase
 from ..plan_files import FINDINGS
+from ..proofs import proof
 from ..run import Mode, Run
 from ..statements import ANSWERS
-from ..verify import proof
 from ..workspace import RunFolder
 from . import render, verdict
 from .checks import count_checks

@@ -17,6 +17,10 @@ import pyarrow as pa
 
 from ..model import Table, Type
 from ..names import EXTRA, MISTYPED
+from .constraints import Limits as Limits
+from .constraints import Reference as Reference
+from .constraints import Unique as Unique
+from .keys import key_text as key_text
 
 ARROW: dict[Type, pa.DataType] = {
     Type.TEXT: pa.string(),
@@ -39,34 +43,6 @@ def arrow_schema(table: Table) -> pa.Schema:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unique:
-    """A unique index over declared columns, besides the primary key. `nulls_equal`: two rows with null are not apart."""
-
-    name: str
-    columns: tuple[str, ...]
-    nulls_equal: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reference:
-    """A foreign key that points at a table: `constraint` of `table`, whose `columns` refer to the columns `refers_to`.
-    `takes_along`: what the deletion of a row does to those that refer to it (CASCADE, SET NULL, SET DEFAULT), empty where
-    it is refused. `own`: the table refers to itself."""
-
-    constraint: str
-    table: str
-    columns: tuple[str, ...]
-    refers_to: tuple[str, ...]
-    takes_along: str
-    own: bool
-
-    @property
-    def name(self) -> str:
-        """Table and constraint."""
-        return f"{self.table}.{self.constraint}"
-
-
-@dataclass(frozen=True, kw_only=True)
 class Description:
     """A table as the store has it. `estimated_rows` is the store's own estimate (DynamoDB: up to six hours old), or
     None where it has none. `differences` says in words where key or indexes are not as declared.
@@ -81,7 +57,8 @@ class Description:
     `generated` are declared columns that nobody can write. `sets` are columns that the table
     fills by itself and that are not compared, by name with why (`Table.sets`). `triggers` are what it does besides.
     `fills` are undeclared columns that are compared, and that the table itself gives values in rows that are added.
-    `unique` are unique indexes that can be judged from the rows alone. `references` are foreign keys that point at it."""
+    `unique` are unique indexes that can be judged from the rows alone. `references` are foreign keys that point at it,
+    `limits` what its columns can hold."""
 
     name: str
     key: tuple[str, ...]
@@ -103,6 +80,7 @@ class Description:
     fills: tuple[str, ...] = ()
     unique: tuple[Unique, ...] = ()
     references: tuple[Reference, ...] = ()
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -282,6 +260,10 @@ class Store(Protocol):
         conflict, also where they would go with it; but for foreign keys that `cascade_to` names (`Reference.name`).
         Idempotent."""
 
+    def stuck(self, table: Table, rows: pa.Table, *, cascade_to: Sequence[str] = ()) -> dict[str, str]:
+        """Which of the rows `remove` would leave alone though nobody changes them, by key (its text): why, in words. Foreign
+        keys that are named are not looked at. Nothing is written."""
+
     def uncreatable(self, table: Table) -> tuple[str, ...]:
         """In words, why a table that is not there could not be made and written, and what to do; nothing where it can,
         or where only trying tells."""
@@ -294,15 +276,7 @@ class Store(Protocol):
         """Run a script of the store's own language (PostgreSQL: SQL, in one transaction, giving up on a lock that is
         not free soon). Raises `StoreRejectedError` where the store has none."""
 
-    def unwritable(self, table: Table, rows: str) -> str:
+    def unwritable(self, table: Table, rows: str, limits: Limits = ...) -> str:
         """A DuckDB query over the relation named `rows` (canonical form): (`names.ROW_ID`, `message`) of each row that
-        this store could not hold (too large, empty key, …), by the relation's column of that name."""
-
-
-def key_text(keys: Sequence[str], row: str = "") -> str:
-    """SQL for the text form of a key: the value itself, or a JSON array for a composite key; `row` is the row's alias
-    where there are others beside it."""
-    quoted = [f'{row and f"{row}."}"{k.replace(chr(34), chr(34) * 2)}"' for k in keys]
-    if len(quoted) == 1:
-        return f"CAST({quoted[0]} AS VARCHAR)"
-    return f"CAST(to_json([{', '.join(f'CAST({q} AS VARCHAR)' for q in quoted)}]) AS VARCHAR)"
+        this store, or a table of these limits in it, could not hold (too large, empty key, …), by the relation's column of
+        that name."""

@@ -17,11 +17,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ...errors import StoreRejectedError
 from ...model import Table
-from .. import Advanced, Conflict, Description, Fence, Outcome, Refused, Share, key_text
-from . import limits, place, tables
+from .. import Advanced, Conflict, Description, Fence, Limits, Outcome, Refused, Share, key_text
+from . import place, tables
+from .expressions import removal
 from .items import Item, Layout, canonical_item, canonical_text, without_nulls
+from .limits import unwritable as sizes_unwritable
 from .pages import Pages
-from .settle import Left, settle
+from .settle import TOO_WIDE, Left, settle
 from .together import Row, settle_together
 from .wire import Wire, translated
 from .writes import Writer, key_bytes
@@ -149,6 +151,18 @@ class DynamoDBStore:
         """Nothing: whether a table may be made is known when it is."""
         return ()
 
+    def stuck(
+        self,
+        table: Table,
+        rows: pa.Table,
+        *,
+        cascade_to: Sequence[str] = (),  # noqa: ARG002 - nothing refers to rows
+    ) -> dict[str, str]:
+        """Rows of more attributes than one condition holds."""
+        items = Layout(table).encode(rows, nulls=True)
+        wide = [n for n, item in enumerate(items) if removal(table, item, by_leaf=False) is None]
+        return dict.fromkeys(_key_texts(table, rows, wide).values(), TOO_WIDE)
+
     def advance(self, table: Table) -> list[Advanced]:  # noqa: ARG002
         """Nothing: there are no sequences."""
         return []
@@ -183,10 +197,10 @@ class DynamoDBStore:
         """DynamoDB has no scripts: raises `StoreRejectedError`."""
         raise StoreRejectedError(f"DynamoDB runs no scripts; it was given one that begins {text[:80]!r}")
 
-    def unwritable(self, table: Table, rows: str) -> str:
+    def unwritable(self, table: Table, rows: str, limits: Limits | None = None) -> str:  # noqa: ARG002 - its own are known
         """A DuckDB query for the rows that DynamoDB would refuse: keys, sizes, numbers."""
         Layout(table)
-        return limits.unwritable(table, rows)
+        return sizes_unwritable(table, rows)
 
 
 def client(

@@ -39,7 +39,7 @@ class Shape:
     """A table, view or foreign table. `stored`: its rows lie in one file of its own, where a row is found by its place
     (`ctid`). `estimated_rows` is the planner's, negative where there is none. `kind` is `relkind`; `policies`: row
     security hides rows from `role`, which is ours; `elsewhere`: it is a foreign table, or has one among its parts;
-    `in_recovery`: the server is a standby."""
+    `in_recovery`: the server is a standby; `acts`: what is written to it may change other rows, by triggers or the like."""
 
     schema: str
     name: str
@@ -50,6 +50,7 @@ class Shape:
     policies: bool
     elsewhere: bool
     in_recovery: bool
+    acts: bool
     stored: bool
     estimated_rows: float
     columns: dict[str, Column]
@@ -239,6 +240,7 @@ def shape_of(table: Table, answer: str) -> Shape:
         policies=found["policies"],
         elsewhere=found["elsewhere"],
         in_recovery=found["in_recovery"],
+        acts=found["acts"],
         stored=found["stored"],
         estimated_rows=found["estimated_rows"],
         columns={one["name"]: Column(**one) for one in found["columns"]},

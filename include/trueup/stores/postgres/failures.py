@@ -29,7 +29,8 @@ _ADVICE = {
     "22": "A planned value does not fit its column: mend the transform, or reject such rows in it.",
     "23502": "Fill that column in the transform, or give it a default in the database.",
     "23503": "Write the rows that are referred to in an earlier phase, or reject such rows in the transform.",
-    "23505": "Two rows have the same value in a unique index: mend the transform, or reject one of them in it.",
+    "23505": "Another row has the same value in a unique index, or still has it: mend the transform, reject one of the two in"
+    " it, or free the value in an earlier run.",
     "23": "A planned row breaks a constraint of the table: mend the transform, or reject such rows in it.",
     "25006": "Either the server is a standby (give the connection the primary's address), or default_transaction_read_only"
     " is on for the role or the database: somebody means nothing to be written; ask who set it.",

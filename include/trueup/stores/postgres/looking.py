@@ -56,11 +56,18 @@ def differing(
     names: Sequence[str],
     wanted: Collection[int],
     as_before: Sequence[sql.Composable] = (),
+    unchanged: Collection[str] = (),
 ) -> pa.Table:
     """Of the staged rows of these numbers, `r` of those that the table does not hold as planned: what it holds (`found`,
-    null if nothing), whether under exactly that key (`here`), and whether that is as before (`before`)."""
+    null if nothing), whether under exactly that key (`here`), and whether that is as before (`before`). Columns that are
+    `unchanged` are staged as they were read, which is null for a value that has no canonical form."""
     staged = dict(zip(table.columns, names, strict=True))
-    same = {name: columns.same(shape.columns[name], staged[name]) for name in table.columns}
+    same = {
+        name: columns.same_as_read(type_, shape.columns[name], staged[name])
+        if name in unchanged
+        else columns.same(shape.columns[name], staged[name])
+        for name, type_ in table.columns.items()
+    }
     return opened.fetch(
         sql.SQL(
             "SELECT s.r, CASE WHEN {key} IS NOT NULL THEN to_jsonb(t) END::text AS found,"

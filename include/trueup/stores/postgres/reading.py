@@ -99,24 +99,45 @@ def _refuse_doubles(opened: Session, table: Table, shape: Shape) -> None:
 
 
 def by_keys(address: Address, table: Table, keys: pa.Table, snapshot: str | None) -> pa.Table:
-    """The rows with these keys. The keys go as one array for each key column, so that nothing is written anywhere."""
+    """The rows with these keys."""
+    with session(address, doing=f"read rows of table {table.name}", read_only=True, snapshot=snapshot) as opened:
+        return by_keys_in(opened, table, keys)
+
+
+def by_keys_in(opened: Session, table: Table, keys: pa.Table) -> pa.Table:
+    """The same in a transaction that is open."""
+    return those(opened, table, catalog.require(opened, table), keys, sql.SQL("true"))
+
+
+def having_keys(table: Table, shape: Shape, keys: pa.Table) -> tuple[sql.Composable, pa.RecordBatch]:
+    """What joins the table `t` to these keys, and its parameters: the keys go as one array for each key column, so that
+    nothing is written anywhere."""
     distinct = keys.select(list(table.key)).group_by(list(table.key)).aggregate([])
     texts = [_key_texts(distinct[name], table.columns[name]) for name in table.key]
     parameters = pa.RecordBatch.from_arrays(
         [pa.array([column.to_pylist()], pa.list_(pa.string())) for column in texts], list(table.key)
     )
-    with session(address, doing=f"read rows of table {table.name}", read_only=True, snapshot=snapshot) as opened:
-        shape = catalog.require(opened, table)
-        names = [sql.Identifier(f"k{i}") for i in range(len(table.key))]
-        arrays = sql.SQL(", ").join(sql.SQL(f"${i + 1}::text[]") for i in range(len(names)))
-        matches = [
-            sql.SQL("{} = {}::{}").format(column.sql, sql.SQL("k.{}").format(name), sql.SQL(column.cast))
-            for name, column in zip(names, (shape.columns[name] for name in table.key), strict=True)
-        ]
-        query = sql.SQL("{} JOIN unnest({}) k({}) ON {}").format(
-            _select(table, shape), arrays, sql.SQL(", ").join(names), sql.SQL(" AND ").join(matches)
-        )
-        found = opened.fetch(query, parameters)
+    names = [sql.Identifier(f"k{i}") for i in range(len(table.key))]
+    arrays = sql.SQL(", ").join(sql.SQL(f"${i + 1}::text[]") for i in range(len(names)))
+    matches = [
+        sql.SQL("{} = {}::{}").format(column.sql, sql.SQL("k.{}").format(name), sql.SQL(column.cast))
+        for name, column in zip(names, (shape.columns[name] for name in table.key), strict=True)
+    ]
+    join = sql.SQL("JOIN unnest({}) k({}) ON {}")
+    return join.format(arrays, sql.SQL(", ").join(names), sql.SQL(" AND ").join(matches)), parameters
+
+
+def those(opened: Session, table: Table, shape: Shape, keys: pa.Table, condition: sql.Composable) -> pa.Table:
+    """The rows with these keys of which a condition on `t` holds."""
+    join, parameters = having_keys(table, shape, keys)
+    found = opened.fetch(sql.SQL("{} {} WHERE {}").format(_select(table, shape), join, condition), parameters)
+    return pa.Table.from_batches([_canonical(table, batch) for batch in found.to_batches()], arrow_schema(table))
+
+
+def where_in(opened: Session, table: Table, condition: sql.Composable) -> pa.Table:
+    """The rows of which a condition on `t` holds, in a transaction that is open."""
+    shape = catalog.require(opened, table)
+    found = opened.fetch(sql.SQL("{} WHERE {}").format(_select(table, shape), condition))
     return pa.Table.from_batches([_canonical(table, batch) for batch in found.to_batches()], arrow_schema(table))
 
 

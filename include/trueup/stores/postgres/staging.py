@@ -12,8 +12,8 @@ from ...model import Table, Type
 from . import columns
 from .session import Session
 
-_NAME = "trueup_stage"
-FROM_STAGE = sql.SQL("pg_temp.{} AS s").format(sql.Identifier(_NAME))
+NAME = "trueup_stage"
+FROM_STAGE = sql.SQL("pg_temp.{} AS s").format(sql.Identifier(NAME))
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def of_rows(table: Table, rows: pa.Table, names: Sequence[str]) -> list[Staged]:
 
 def stage(opened: Session, staged: Sequence[Staged]) -> None:
     """Make the staging table of the open transaction anew, of these columns and `r`, the number of the row."""
-    name = sql.Identifier(_NAME)
+    name = sql.Identifier(NAME)
     opened.execute(sql.SQL("DROP TABLE IF EXISTS pg_temp.{}").format(name))
     number = pa.chunked_array([pa.array(range(len(staged[0].values)), pa.int64())])
     staged = [Staged("r", Type.INTEGER, number), *staged]
@@ -44,5 +44,5 @@ def stage(opened: Session, staged: Sequence[Staged]) -> None:
     opened.execute(
         sql.SQL("CREATE TEMP TABLE {} ({}) WITH (toast_tuple_target = 8160) ON COMMIT DROP").format(name, definitions)
     )
-    opened.fill(_NAME, pa.table({column.name: column.values for column in staged}))
+    opened.fill(NAME, pa.table({column.name: column.values for column in staged}))
     opened.execute(sql.SQL("ANALYZE pg_temp.{} (r)").format(name))

@@ -13,25 +13,18 @@ import psycopg
 import pyarrow as pa
 
 from ...errors import StoreRejectedError
-from ...model import Table, Type
-from ...names import ROW_ID
-from .. import Advanced, Description, Fence, Outcome, Share
-from . import catalog, creating, fencing, place, reading, sequences, together, writing
+from ...model import Table
+from .. import Advanced, Description, Fence, Limits, Outcome, Share
+from . import catalog, creating, fencing, place, reading, referring, sequences, together, writing
 from .effects import effects_of
 from .failures import translated
+from .limits import unwritable
 from .session import Address, held_snapshot, script_session, session
 from .writable import described, why_uncreatable
 from .writing import Left
 
 _SNAPSHOT_SECONDS = 24 * 3600
 _SAME_SECONDS = 1.0
-# An even number of backslashes before it: the escape itself, not text about it.
-_EARLIEST = {
-    Type.DATE: "DATE '4714-11-24 (BC)'",
-    Type.DATETIME: "TIMESTAMP '4714-11-24 (BC) 00:00:00'",
-    Type.TIMESTAMP: "TIMESTAMPTZ '4714-11-24 (BC) 00:00:00+00'",
-}
-_NUL_ESCAPE = r"(^|[^\\])(\\\\)*\\u0000"
 
 
 class PostgresStore:
@@ -193,6 +186,10 @@ class PostgresStore:
         also where they would go with it, but for foreign keys named in `cascade_to` (`Reference.name`)."""
         return self._written(rows, lambda: writing.remove(self._address, table, rows, cascade_to=cascade_to))
 
+    def stuck(self, table: Table, rows: pa.Table, *, cascade_to: Sequence[str] = ()) -> dict[str, str]:
+        """Rows that other rows refer to, by foreign keys that `cascade_to` does not name."""
+        return self._address.insist(lambda: referring.stuck(self._address, table, rows, cascade_to))[0]
+
     def script(self, text: str) -> None:
         """Run an SQL script of one or more statements in one transaction. It may be run again where the connection
         broke, so it must be safe to run twice. `StoreUnavailableError` when somebody keeps a lock that it needs."""
@@ -203,29 +200,10 @@ class PostgresStore:
 
         self._address.insist(run)
 
-    def unwritable(self, table: Table, rows: str) -> str:
-        """A DuckDB query for rows that PostgreSQL cannot hold: no key, null where it may not be, or the
-        character NUL in text or JSON."""
-        checks = [(f"{_quoted(key)} IS NULL", f"key column {key} is null") for key in table.key]
-        checks += [
-            (f"{_quoted(name)} IS NULL", f"column {name} is null, which it may not be") for name in table.required
-        ]
-        for name, type_ in table.columns.items():
-            column = _quoted(name)
-            if type_ is Type.TEXT:
-                checks.append((f"contains({column}, chr(0))", f"{name} has the character NUL"))
-            if type_ in _EARLIEST:
-                last = f"OR {column} > DATE '5874897-12-31'" if type_ is Type.DATE else ""
-                beyond = f"isinf({column}) OR {column} < {_EARLIEST[type_]} {last}"
-                checks.append((beyond, f"{name} is infinite, or beyond the years that PostgreSQL holds"))
-            if type_ is Type.JSON:
-                escape = f"contains({column}, '\\u0000') AND regexp_matches({column}, '{_NUL_ESCAPE}')"
-                checks.append((escape, f"{name} has the character NUL"))
-        cases = " ".join(f"WHEN {condition} THEN {_literal(message)}" for condition, message in checks)
-        return (
-            f"SELECT {ROW_ID}, message FROM (SELECT {ROW_ID}, CASE {cases} END AS message FROM {rows})"
-            " WHERE message IS NOT NULL"
-        )
+    def unwritable(self, table: Table, rows: str, limits: Limits = Limits()) -> str:  # noqa: B008 - it never changes
+        """A DuckDB query for rows that PostgreSQL cannot hold: no key, null where it may not be, the character NUL, numbers
+        and texts that are too long."""
+        return unwritable(table, rows, limits)
 
     def _written(self, rows: pa.Table, write: Callable[[], Left]) -> Outcome:
         if not rows.num_rows:
@@ -244,11 +222,3 @@ def _at(store: PostgresStore, snapshot: str) -> PostgresStore:
     same = copy(store)
     same._snapshot = snapshot
     return same
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

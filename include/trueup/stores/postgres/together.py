@@ -20,6 +20,7 @@ from .failures import refusal
 from .halving import CHECK
 from .looking import keys_of
 from .session import Address, Session, session
+from .set_off import Watching
 from .writing import Left, add_in, change_in, remove_in
 
 
@@ -54,9 +55,10 @@ def _attempt(address: Address, shares: Sequence[Share]) -> list[Left]:
     share = shares[0]
     try:
         with session(address, doing=f"write rows of {names}") as opened:
+            watching = Watching(opened)
             try:
                 for each, share in zip(left, shares, strict=True):
-                    _write_share(opened, share, each)
+                    _write_share(opened, share, each, watching)
                 opened.execute(CHECK)
             except adbc.Error as error:
                 if (found := refusal(error)) is None:
@@ -66,23 +68,25 @@ def _attempt(address: Address, shares: Sequence[Share]) -> list[Left]:
                 left[[*shares].index(share)].refused += [Refused(key=k, reason=reason, constraint=name) for k in keys]
             if any(left):
                 raise _TakenBackError
+            watching.tell()
     except _TakenBackError:
         pass
     return left
 
 
-def _write_share(opened: Session, share: Share, left: Left) -> None:
+def _write_share(opened: Session, share: Share, left: Left, watching: Watching) -> None:
     gone = pa.array(share.gone, pa.bool_())
     absent = share.before[share.table.key[0]].is_null()
     new = pc.and_not(absent, gone)
     there = pc.and_not(pc.invert(absent), gone)
     if any(share.gone):
         removed = share.before.filter(gone)
-        left += remove_in(opened, share.table, removed, alone=False, cascade_to=share.cascade_to)
+        left += remove_in(opened, share.table, removed, watching, alone=False, cascade_to=share.cascade_to)
     if pc.any(new).as_py():
-        left += add_in(opened, share.table, share.rows.filter(new), alone=False)
+        left += add_in(opened, share.table, share.rows.filter(new), watching, alone=False)
     if pc.any(there).as_py():
-        left += change_in(opened, share.table, share.rows.filter(there), share.before.filter(there), alone=False)
+        changed, before = share.rows.filter(there), share.before.filter(there)
+        left += change_in(opened, share.table, changed, before, watching, alone=False)
 
 
 def _of_units(share: Share, units: Sequence[int]) -> Share:

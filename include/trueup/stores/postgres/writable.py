@@ -8,7 +8,7 @@ from dataclasses import replace
 from psycopg import sql
 
 from ...model import Table
-from .. import Description, Unique
+from .. import Description, Limits, Unique
 from .catalog import Shape, schema_and_name
 from .effects import INSERT, UPDATE, Effects
 from .session import Session
@@ -53,6 +53,10 @@ def described(shape: Shape, effects: Effects, table: Table) -> Description:
         fills=tuple(column.name for column in shape.extras(table) if column.sets),
         unique=tuple(unique),
         references=effects.references,
+        limits=Limits(
+            columns={name: shape.columns[name].exact for name in table.columns if name in shape.columns},
+            not_null=tuple(name for name in table.columns if name in shape.columns and shape.columns[name].not_null),
+        ),
     )
 
 

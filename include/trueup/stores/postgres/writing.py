@@ -19,13 +19,15 @@ from psycopg import sql
 from ...errors import StoreRejectedError
 from ...model import Table, Type
 from ...names import EXTRA, MISTYPED
-from .. import Conflict, Refused, arrow_schema
+from .. import Conflict, Refused
 from . import catalog, columns
 from .catalog import Shape
 from .effects import DELETE, INSERT, UPDATE, effects_of
+from .given import aligned, differ, in_key_order, only_declared
 from .halving import Written, at_once, in_parts
 from .looking import REFERENCED, altered, differing, every, key_matches, listed, name_of, referred_to, sorted_out
 from .session import Address, Session, session
+from .set_off import Watching
 from .staging import FROM_STAGE, Staged, of_rows, stage
 
 _ALL = sql.SQL("true")
@@ -54,14 +56,22 @@ class Left:
 def add(address: Address, table: Table, rows: pa.Table) -> Left:
     """Insert rows that must not be there yet. Returns those that are, with other content, and those that are refused."""
     with session(address, doing=f"add rows to table {table.name}") as opened:
-        return add_in(opened, table, rows)
+        return _watched(opened, lambda watching: add_in(opened, table, rows, watching))
 
 
-def add_in(opened: Session, table: Table, rows: pa.Table, *, alone: bool = True) -> Left:
+def _watched(opened: Session, write: Callable[[Watching], Left]) -> Left:
+    watching = Watching(opened)
+    left = write(watching)
+    watching.tell()
+    return left
+
+
+def add_in(opened: Session, table: Table, rows: pa.Table, watching: Watching, *, alone: bool = True) -> Left:
     """`add` in a transaction that is open. Not `alone` in it, what is refused is the server's error."""
-    rows = _in_key_order(table, rows)
-    _only_declared(opened.place, table, rows[EXTRA].is_valid(), rows[MISTYPED].is_valid())
+    rows = in_key_order(table, rows)
+    only_declared(opened.place, table, rows)
     shape = catalog.require_writable(opened, table)
+    watching.begin(shape)
     stored = [shape.columns[name] for name in table.columns]
     names = [f"n{i}" for i in range(len(stored))]
     stage(opened, of_rows(table, rows, names))
@@ -93,6 +103,7 @@ def add_in(opened: Session, table: Table, rows: pa.Table, *, alone: bool = True)
         return wrote.format(statement(part), keys, FROM_STAGE, match)
 
     done = _written(opened, rows.num_rows, statement, numbered, unfit, alone=alone)
+    watching.wrote(table, INSERT, rows, done)
     if done is None:
         return Left()
     rest = [r for r in range(rows.num_rows) if r not in done.rows and r not in done.refused]
@@ -105,24 +116,22 @@ def change(address: Address, table: Table, rows: pa.Table, before: pa.Table) -> 
     """Update rows that are as before, in the columns that differ. Returns those that are neither old nor new, and those
     that are refused."""
     with session(address, doing=f"change rows of table {table.name}") as opened:
-        return change_in(opened, table, rows, before)
+        return _watched(opened, lambda watching: change_in(opened, table, rows, before, watching))
 
 
-def change_in(opened: Session, table: Table, rows: pa.Table, before: pa.Table, *, alone: bool = True) -> Left:
+def change_in(
+    opened: Session, table: Table, rows: pa.Table, before: pa.Table, watching: Watching, *, alone: bool = True
+) -> Left:
     """`change` in a transaction that is open. Not `alone` in it, what is refused is the server's error."""
     order = pc.sort_indices(rows, [(name, "ascending") for name in table.key])
-    rows, before = _aligned(table, rows.take(order)), _aligned(table, before.take(order))
-    _only_declared(
-        opened.place,
-        table,
-        pc.and_(rows[EXTRA].is_valid(), _differs(rows[EXTRA], before[EXTRA])),
-        rows[MISTYPED].is_valid(),
-    )
-    if any(pc.any(_differs(rows[name], before[name])).as_py() for name in table.key):
+    rows, before = aligned(table, rows.take(order)), aligned(table, before.take(order))
+    only_declared(opened.place, table, rows, before)
+    if any(pc.any(differ(rows[name], before[name])).as_py() for name in table.key):
         raise StoreRejectedError(f"table {table.name}: the rows to change and their before-images have different keys.")
     shape = catalog.require_writable(opened, table)
+    watching.begin(shape)
     stored = [shape.columns[name] for name in table.columns]
-    changed = [i for i, name in enumerate(table.columns) if pc.any(_differs(rows[name], before[name])).as_py()]
+    changed = [i for i, name in enumerate(table.columns) if pc.any(differ(rows[name], before[name])).as_py()]
     new_names = [f"n{i}" if i in changed else f"b{i}" for i in range(len(stored))]
     staged = of_rows(table, before, [f"b{i}" for i in range(len(stored))])
     columns_of = list(table.columns)
@@ -150,10 +159,12 @@ def change_in(opened: Session, table: Table, rows: pa.Table, before: pa.Table, *
     done: Written | None = Written()
     if changed:
         done = _written(opened, rows.num_rows, statement, _returning(statement), unfit, alone=alone)
+    watching.wrote(table, UPDATE, rows, done)
     if done is None:
         return Left()
     rest = [r for r in range(rows.num_rows) if r not in done.rows and r not in done.refused]
-    left = differing(opened, table, shape, new_names, rest, as_before)
+    unchanged = [name for i, name in enumerate(table.columns) if i not in changed]
+    left = differing(opened, table, shape, new_names, rest, as_before, unchanged)
     words = "the row has changed since it was planned"
     return Left(*sorted_out(opened, table, shape, rows, new_names, done, left, UPDATE, words))
 
@@ -166,15 +177,22 @@ def remove(address: Address, table: Table, rows: pa.Table, *, cascade_to: Sequen
     """Delete rows that are as given, undeclared columns included. Returns those that are there with other content, and
     those that are refused."""
     with session(address, doing=f"remove rows from table {table.name}") as opened:
-        return remove_in(opened, table, rows, cascade_to=cascade_to)
+        return _watched(opened, lambda watching: remove_in(opened, table, rows, watching, cascade_to=cascade_to))
 
 
 def remove_in(
-    opened: Session, table: Table, rows: pa.Table, *, alone: bool = True, cascade_to: Sequence[str] = ()
+    opened: Session,
+    table: Table,
+    rows: pa.Table,
+    watching: Watching,
+    *,
+    alone: bool = True,
+    cascade_to: Sequence[str] = (),
 ) -> Left:
     """`remove` in a transaction that is open. Not `alone` in it, what is refused is the server's error."""
-    rows = _in_key_order(table, rows)
+    rows = in_key_order(table, rows)
     shape = catalog.require_writable(opened, table)
+    watching.begin(shape)
     names = [f"b{i}" for i in range(len(table.columns))]
     staged = of_rows(table, rows, names)
     as_given = _as_read(table, shape, rows, staged)
@@ -195,6 +213,7 @@ def remove_in(
         return delete.format(name_of(shape), FROM_STAGE, key, every([still, *free, part]))
 
     done = _written(opened, rows.num_rows, statement, _returning(statement), lambda _: {}, alone=alone)
+    watching.wrote(table, DELETE, rows, done)
     if done is None:
         return Left()
     by = [sql.SQL("WHEN {} THEN {}").format(condition, sql.Literal(one.name)) for one, condition in referred]
@@ -243,24 +262,6 @@ def _written(
     return done
 
 
-def _aligned(table: Table, rows: pa.Table) -> pa.Table:
-    schema = arrow_schema(table)
-    return rows.select(schema.names).cast(schema)
-
-
-def _in_key_order(table: Table, rows: pa.Table) -> pa.Table:
-    return _aligned(table, rows).sort_by([(name, "ascending") for name in table.key])
-
-
-def _only_declared(place: str, table: Table, extra: pa.ChunkedArray, mistyped: pa.ChunkedArray) -> None:
-    for name, held in ((EXTRA, extra), (MISTYPED, mistyped)):
-        if pc.any(held).as_py():
-            raise StoreRejectedError(
-                f"{place}: table {table.name} has no place for what {pc.sum(held).as_py()} planned rows hold in"
-                f" {name}. Declare a column for it, or leave it out in the transform."
-            )
-
-
 def _as_read(table: Table, shape: Shape, rows: pa.Table, staged: list[Staged]) -> list[sql.Composable]:
     """The conditions that the table's row is the one that was read; stages `_mistyped` where any row has it."""
     stored = [(type_, shape.columns[name], f"b{i}") for i, (name, type_) in enumerate(table.columns.items())]
@@ -269,16 +270,3 @@ def _as_read(table: Table, shape: Shape, rows: pa.Table, staged: list[Staged]) -
     staged.append(Staged("odd", Type.JSON, rows[MISTYPED]))
     odd = sql.SQL("{} IS NOT DISTINCT FROM s.odd::jsonb").format(columns.mistyped(table, shape.columns))
     return [odd, *(columns.same_as_read(*one) for one in stored)]
-
-
-def _differs(new: pa.ChunkedArray, old: pa.ChunkedArray) -> pa.ChunkedArray:
-    new, old = _by_bits(new), _by_bits(old)
-    either_null = pc.not_equal(pc.is_null(new), pc.is_null(old))
-    return pc.fill_null(pc.not_equal(new, old), either_null)
-
-
-def _by_bits(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Floats by their bits: -0.0 is not 0.0, NaN equals NaN, of which there is one."""
-    if not pa.types.is_floating(values.type):
-        return values
-    return pa.chunked_array([chunk.view(pa.int64()) for chunk in values.chunks], pa.int64())

@@ -1,0 +1,206 @@
+"""What a run's own writing sets off in its target is the run's own work: never somebody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.embedded import postgres
+from include.trueup.errors import GateError, TrueupError
+from include.trueup.ledger import Ledger
+from include.trueup.model import Migration
+from include.trueup.preflight import preflight
+from include.trueup.run import Run
+from include.trueup.steps import Step, walk
+from include.trueup.workspace import Workspace
+from tests.engines import run_of
+from tests.small import Database, declare, declare_in_place
+from tests.stepping import do
+
+Runs = Callable[..., Run]
+
+
+@pytest.fixture
+def database(postgres_server: postgres.Server) -> Database:
+    found = Database(postgres_server, 6)
+    found.sql("CREATE TABLE persons (LIKE people INCLUDING ALL)")
+    return found
+
+
+@pytest.fixture
+def migration(tmp_path: Path) -> Migration:
+    return declare(tmp_path)
+
+
+@pytest.fixture
+def runs(database: Database, ledger: Ledger, workspace: Workspace, migration: Migration) -> Runs:
+    count = iter(range(1, 100))
+
+    def make(of: Migration | None = None, undoes: str | None = None, **options: Any) -> Run:
+        asked = {"max_remove_share": 1, **options}
+        run = run_of(of or migration, ledger, workspace, lambda _: database.store, f"run-{next(count)}", **asked)
+        return run if undoes is None else replace(run, dag_id="small_rollback", undoes=undoes)
+
+    return make
+
+
+def does(database: Database, body: str, when: str = "BEFORE UPDATE", each: str = "ROW", table: str = "persons") -> None:
+    """Give the table a trigger `elsewhere` that does this when others than itself write to it."""
+    quoted = body.replace("'", "''")
+    database.sql(
+        f"CREATE FUNCTION elsewhere() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF pg_trigger_depth() < 2 THEN {quoted} "
+        "END IF; RETURN NEW; END'",
+        f"CREATE TRIGGER elsewhere {when} ON {table} FOR EACH {each} EXECUTE FUNCTION elsewhere()",
+    )
+
+
+def proof(run: Run) -> dict[str, int]:
+    (found,) = run.folder.read_json("report.json")["proof"]
+    return {n: found[n] for n in ("missing", "different", "left_alone", "moved_on") if found[n]}
+
+
+IN_A_BLOCK = "BEGIN UPDATE persons SET name = NULL WHERE id = 'p05'; EXCEPTION WHEN division_by_zero THEN NULL; END;"
+
+
+@pytest.mark.parametrize(
+    ("body", "when", "each", "kind", "rows", "theirs"),
+    [
+        ("UPDATE persons SET name = NULL WHERE id <> NEW.id;", "BEFORE UPDATE", "ROW", "different", 5, 0),
+        # one row, in a subtransaction of the trigger's own; another row is changed by an application meanwhile
+        (IN_A_BLOCK, "BEFORE UPDATE", "ROW", "different", 1, 1),
+        ("UPDATE persons SET name = NULL WHERE id = 'p05';", "AFTER UPDATE", "STATEMENT", "different", 1, 1),
+        ("DELETE FROM persons WHERE id = 'p05';", "BEFORE UPDATE", "ROW", "missing", 1, 1),
+    ],
+)
+def test_other_rows_that_a_trigger_changes_have_not_moved_on(
+    runs: Runs, database: Database, body: str, when: str, each: str, kind: str, rows: int, theirs: int
+) -> None:
+    walk(runs())
+    does(database, body, when, each)
+    database.sql("UPDATE people SET amount = 70 WHERE id = 'p01'")
+
+    def meddle(step: Step) -> None:
+        if step.id == "read_back" and theirs:
+            database.sql("ALTER TABLE persons DISABLE TRIGGER USER", "UPDATE persons SET amount = 9 WHERE id = 'p02'")
+
+    with pytest.raises(GateError, match=r"own writing has set that off, by trigger elsewhere"):
+        walk(run := runs(), seen=meddle)
+    assert proof(run) == {kind: rows} | ({"moved_on": theirs} if theirs else {})
+    database.sql("DROP TRIGGER elsewhere ON persons", "UPDATE persons SET amount = 2 WHERE id = 'p02'")
+    if rows == 5:
+        assert walk(again := runs())["proof"] == "proven"  # its own, so planned again, and not drift
+        assert again.folder.read_json("plan.json")["phases"][0]["rows"]["change"] == rows
+        assert database.persons() == database.should()
+
+
+@pytest.mark.parametrize(
+    "body", ["INSERT INTO log VALUES (NEW.id);", "UPDATE persons SET name = name WHERE id <> NEW.id;"]
+)
+def test_a_trigger_that_changes_nothing_of_other_rows_makes_nobodys_work_the_runs(
+    runs: Runs, database: Database, body: str
+) -> None:
+    walk(runs())
+    database.sql("CREATE TABLE log (id text)")
+    does(database, body, "AFTER UPDATE")
+    database.sql("UPDATE people SET amount = 70 WHERE id = 'p01'")
+
+    def meddle(step: Step) -> None:
+        if step.id == "read_back":
+            database.sql("ALTER TABLE persons DISABLE TRIGGER USER", "UPDATE persons SET amount = 9 WHERE id = 'p02'")
+            database.sql("DELETE FROM persons WHERE id = 'p03'")
+
+    assert walk(run := runs(), seen=meddle)["proof"] == "proven"
+    assert proof(run) == {"moved_on": 2}
+    assert bool(run.workspace.folders(f"runs/{run.id}/set_off")) == ("UPDATE" in body)
+
+
+ADDS = "NEW.amount := NEW.amount + 1000;"
+
+
+class KilledError(Exception):
+    """In place of a kill."""
+
+
+@pytest.mark.parametrize("entered", [True, False])
+def test_what_a_killed_run_wrote_and_a_trigger_altered_is_its_own(
+    runs: Runs, database: Database, monkeypatch: pytest.MonkeyPatch, entered: bool
+) -> None:
+    walk(runs())
+    does(database, ADDS)
+    database.sql("UPDATE people SET name = 'new' WHERE id = 'p03'")
+    run = runs()
+
+    def kill(step: Step) -> None:
+        if step.id == "read_back":
+            raise KilledError
+
+    def killed(*_: Any) -> None:
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        if not entered:  # between the commit and its entry in the ledger
+            patch.setattr(run.ledger, "wrote", killed)
+        with pytest.raises(KilledError):
+            walk(run, seen=kill)
+    with pytest.raises(GateError):
+        walk(after := runs())
+    rows = after.folder.read_json("plan.json")["phases"][0]["rows"]
+    assert (rows["change"], rows["drift"]) == (1, 0)
+    database.sql("DROP TRIGGER elsewhere ON persons")
+    assert walk(runs())["proof"] == "proven"
+    assert database.persons() == database.should()
+
+
+def test_a_batch_that_is_tried_again_meets_its_own_rows_and_no_conflict(
+    runs: Runs, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    does(database, ADDS, "BEFORE INSERT")
+    run = runs()
+    preflight(run)
+    do(run, last="create_tables")
+
+    def killed(*_: Any) -> None:
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run.ledger, "wrote", killed)
+        with pytest.raises(KilledError):
+            do(run, "apply", "apply")
+    do(run, "apply", "apply")
+    assert run.ledger.conflicts(run.id) == []
+    assert run.ledger.applied(run.id)["copy"]["written"] == 6
+    with pytest.raises(GateError, match="6 of 6 planned rows of persons are not as they were written"):
+        do(run, "read_back")
+
+
+def test_a_rollback_takes_back_what_a_trigger_altered(runs: Runs, database: Database) -> None:
+    does(database, ADDS, "BEFORE INSERT OR UPDATE")
+    database.sql("DELETE FROM people WHERE id = 'p05'")
+    with pytest.raises(TrueupError):
+        walk(first := runs())
+    database.sql("UPDATE persons SET amount = 1 WHERE id = 'p00'")  # somebody else
+    assert walk(runs(undoes=first.id))["proof"] == "proven_with_exceptions"
+    assert [*database.persons()] == ["p00"]
+
+
+def test_a_rollback_puts_back_what_a_trigger_altered(runs: Runs, database: Database) -> None:
+    walk(runs())
+    before = database.persons()
+    does(database, ADDS)
+    database.sql("UPDATE people SET name = 'new' WHERE id < 'p03'")
+    with pytest.raises(TrueupError):
+        walk(second := runs())
+    database.sql("DROP TRIGGER elsewhere ON persons")
+    assert walk(runs(undoes=second.id))["proof"] == "proven"
+    assert database.persons() == before
+
+
+def test_columns_in_place_that_a_trigger_sets_have_not_moved_on(runs: Runs, database: Database, tmp_path: Path) -> None:
+    does(database, "NEW.seen_at := timestamptz '2030-01-01 00:00Z';", table="people")
+    with pytest.raises(GateError, match=r"6 of 6 .*in seen_at .*trigger elsewhere"):
+        walk(run := runs(declare_in_place(tmp_path)))
+    assert proof(run) == {"different": 6}
