@@ -165,7 +165,7 @@ def _marked(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, row
     if not set_off.relate(connection, name, run.folder, target, scratch, attempt):
         return f"SELECT *, false AS {OURS}, false AS {OURS_IF_GONE} FROM ({rows})"
     gone = duck.count(connection, f"SELECT count(*) FROM {name} WHERE {set_off.DELETED} <> 0") > 0
-    by = ", ".join(target_checks.all_triggers(run)) or "a foreign key"
+    by = ", ".join(target_checks.all_triggers(run)) or "a trigger or a foreign key"
     said = duck.literal(f"this run's own writing has set that off, by {by}")
     # a row that a trigger has touched, and left as it is expected, is nobody's work
     ours = (

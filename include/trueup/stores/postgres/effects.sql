@@ -10,8 +10,14 @@ SELECT json_build_object(
             'on_delete', t.tgtype & 8 <> 0,
             'on_update', t.tgtype & 16 <> 0
         ) ORDER BY t.tgname)
-        FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
-        WHERE t.tgrelid = $1::oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
+        FROM (
+            -- of partitions those of their own, of several with one name the first
+            SELECT DISTINCT ON (one.tgname) one.*
+            FROM (SELECT $1::oid AS oid UNION SELECT relid::oid FROM pg_partition_tree($1::oid::regclass)) part
+            JOIN pg_catalog.pg_trigger one ON one.tgrelid = part.oid
+            WHERE NOT one.tgisinternal AND one.tgenabled IN ('O', 'A')
+            ORDER BY one.tgname, one.tgrelid <> $1::oid, one.tgrelid
+        ) t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
     ), '[]'),
     'rules', coalesce((
         SELECT json_agg(json_build_object('name', r.rulename, 'event', r.ev_type) ORDER BY r.rulename)
