@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from include.trueup.errors import GateError
 from include.trueup.ledger import Ledger
 from include.trueup.model import Table, Type
 from include.trueup.run import LAST, Extra
@@ -85,6 +86,10 @@ def test_a_row_whose_160_attributes_all_change_is_brought_up_to_date(copies: Cop
     assert verbs(report) == {"change": 1, "keep": 2}
     copies.run(undoes=LAST)
     assert copies.held("new")["k1"]["a159"] == {"S": "xa159"}
+    with pytest.raises(GateError, match=r"3 rows cannot be removed, .*: 3 of new, such as k1 \(it has more attributes than"):
+        copies.run(undoes=LAST, max_left_alone=0)
+    report = copies.run(undoes=LAST)
+    assert (report["verdict"]["proof"], len(copies.held("new"))) == ("proven_with_exceptions", 3)
 
 
 def test_a_row_that_fits_as_dynamodb_counts_arrives(copies: Copies) -> None:
