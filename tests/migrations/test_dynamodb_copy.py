@@ -86,7 +86,9 @@ def test_a_row_whose_160_attributes_all_change_is_brought_up_to_date(copies: Cop
     assert verbs(report) == {"change": 1, "keep": 2}
     copies.run(undoes=LAST)
     assert copies.held("new")["k1"]["a159"] == {"S": "xa159"}
-    with pytest.raises(GateError, match=r"3 rows cannot be removed, .*: 3 of new, such as k1 \(it has more attributes than"):
+    with pytest.raises(
+        GateError, match=r"3 rows cannot be removed, .*: 3 of new, such as k1 \(it has more attributes than"
+    ):
         copies.run(undoes=LAST, max_left_alone=0)
     report = copies.run(undoes=LAST)
     assert (report["verdict"]["proof"], len(copies.held("new"))) == ("proven_with_exceptions", 3)

@@ -238,6 +238,6 @@ def test_too_many_rejects_fail_the_gate_with_nothing_written(
     uri: str, store: PostgresStore, ledger: Ledger, workspace: Workspace
 ) -> None:
     before = unified(uri)
-    with pytest.raises(GateError, match="budget"):
+    with pytest.raises(GateError, match="raise max_rejects"):
         walk(run_of(migration, ledger, workspace, lambda _: store, max_rejects=3))
     assert unified(uri) == before
