@@ -65,9 +65,11 @@ def ledger_template(postgres_server: postgres.Server) -> str:
 
 
 @pytest.fixture(scope="session")
-def samples(postgres_server: postgres.Server, tmp_path_factory: pytest.TempPathFactory) -> Samples:
+def samples(
+    postgres_server: postgres.Server, ledger_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Samples:
     """Copies of the migrations' samples."""
-    return Samples(postgres_server, tmp_path_factory.mktemp("samples"))
+    return Samples(postgres_server, ledger_template, tmp_path_factory.mktemp("samples"))
 
 
 @pytest.fixture

@@ -5,15 +5,20 @@ from __future__ import annotations
 import itertools
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from include.embedded import dynamodb, postgres
 from include.migrations.kpi_linking import sample as kpi_sample
+from include.trueup.ledger import Ledger
+from include.trueup.model import Migration
+from include.trueup.steps import walk
 from include.trueup.stores.postgres import PostgresStore
-from tests.harness import HOME, fastest_engine, few_rows, new_database, store_at
+from include.trueup.workspace import Workspace
+from tests.harness import HOME, fastest_engine, few_rows, new_database, run_of, store_at
 
 Size = Callable[[], AbstractContextManager[Any]]
 """What is in force while a sample is filled: `whole`, `few`, `tiny`."""
@@ -28,13 +33,24 @@ def tiny() -> Iterator[None]:
         yield
 
 
+@dataclass(frozen=True, kw_only=True)
+class Migrated:
+    """What a first run of a migration over its sample has left; its id is `first`. `uri` is a PostgreSQL database's."""
+
+    store: Any
+    uri: str = ""
+    ledger: Ledger
+    workspace: Workspace
+
+
 class Samples:
     """The session's samples. `sample` is the module of that name of a migration, of one with a single connection."""
 
-    def __init__(self, server: postgres.Server, folder: Path) -> None:
-        self._server, self._folder = server, folder
+    def __init__(self, server: postgres.Server, ledger: str, folder: Path) -> None:
+        self._server, self._ledger, self._folder = server, ledger, folder
         self._databases: dict[str, str] = {}
         self._engines: dict[tuple[str, Size], Path] = {}
+        self._migrated: dict[tuple[str, Size], tuple[str, Path, str | Path]] = {}
         self._numbers = itertools.count()
 
     def database(self, sample: Any) -> str:
@@ -42,7 +58,7 @@ class Samples:
         if sample.__name__ not in self._databases:
             uri = new_database(self._server)
             sample.fill(lambda _: PostgresStore(uri))
-            self._databases[sample.__name__] = uri.split("?")[0].rsplit("/", 1)[1]
+            self._databases[sample.__name__] = _name(uri)
         return new_database(self._server, like=self._databases[sample.__name__])
 
     @contextmanager
@@ -59,16 +75,78 @@ class Samples:
             with dynamodb.dynoxide(dynamodb.free_port(), binary, file=filled / "db") as engine:
                 _fill(sample, size, engine)
             self._engines[sample.__name__, size] = filled
-        mine = self._new_folder()
-        shutil.copytree(self._engines[sample.__name__, size], mine, dirs_exist_ok=True)
-        with dynamodb.dynoxide(dynamodb.free_port(), binary, file=mine / "db") as engine:
+        with self._engine_on(self._copied(self._engines[sample.__name__, size])) as engine:
             yield engine
-        shutil.rmtree(mine)
+
+    @contextmanager
+    def migrated(self, migration: Migration, sample: Any, size: Size = whole) -> Iterator[Migrated]:
+        """Store, ledger and workspace after a first run, in one part, for this block alone."""
+        with ExitStack() as opened:
+            if (migration.id, size) not in self._migrated:
+                made = self._migrate(migration, sample, size, opened)
+                if isinstance(made, Migrated):
+                    yield made
+                    return
+                self._migrated[migration.id, size] = made
+            ledger_name, folder, kept = self._migrated[migration.id, size]
+            store: Any
+            uri = ""
+            if isinstance(kept, str):
+                store = PostgresStore(uri := new_database(self._server, like=kept))
+            else:
+                store = store_at(opened.enter_context(self._engine_on(self._copied(kept))).endpoint)
+            ledger = Ledger(new_database(self._server, like=ledger_name))
+            opened.callback(ledger.close)
+            yield Migrated(store=store, uri=uri, ledger=ledger, workspace=Workspace(str(self._copied(folder))))
+
+    def _migrate(
+        self, migration: Migration, sample: Any, size: Size, opened: ExitStack
+    ) -> Migrated | tuple[str, Path, str | Path]:
+        """Names and places of ledger, workspace and store after the first run; or these themselves, for as long as `opened`
+        is, where the engine keeps no file."""
+        ledger_uri, folder = new_database(self._server, like=self._ledger), self._new_folder()
+        ledger = Ledger(ledger_uri)
+        opened.callback(ledger.close)
+
+        def first(store: Any) -> Migrated:
+            there = Migrated(store=store, ledger=ledger, workspace=Workspace(str(folder)))
+            assert walk(run_of(migration, ledger, there.workspace, lambda _: store, "first"))["status"] == "passed"
+            return there
+
+        if all(target.table.connection.endswith("postgres") for target in migration.targets):
+            uri = self.database(sample)
+            first(PostgresStore(uri))
+            ledger.close()
+            return _name(ledger_uri), folder, _name(uri)
+        if dynamodb.find_dynoxide(HOME) is None:
+            return first(store_at(opened.enter_context(self.engine(sample, size)).endpoint))
+        with self.engine(sample, size):
+            pass  # so that it is filled
+        kept = self._copied(self._engines[sample.__name__, size])
+        with self._engine_on(kept) as engine:
+            first(store_at(engine.endpoint))
+        ledger.close()
+        return _name(ledger_uri), folder, kept
+
+    @contextmanager
+    def _engine_on(self, folder: Path) -> Iterator[dynamodb.Engine]:
+        binary = dynamodb.find_dynoxide(HOME)
+        assert binary is not None
+        with dynamodb.dynoxide(dynamodb.free_port(), binary, file=folder / "db") as engine:
+            yield engine
+
+    def _copied(self, folder: Path) -> Path:
+        return shutil.copytree(folder, self._new_folder(), dirs_exist_ok=True)
 
     def _new_folder(self) -> Path:
         made = self._folder / str(next(self._numbers))
         made.mkdir()
         return made
+
+
+def _name(uri: str) -> str:
+    """The name of the database of that URI."""
+    return uri.split("?")[0].rsplit("/", 1)[1]
 
 
 def _fill(sample: Any, size: Size, engine: dynamodb.Engine) -> None:

@@ -18,6 +18,7 @@ from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.workspace import Workspace
 from tests.engines import Item, items, run_of
 from tests.migrations.kpi_linking_oracle import by_id, expected
+from tests.samples import Samples, few
 
 LINKS, DATA = "purposepath-kpi-links", "purposepath-kpi-data"
 
@@ -105,10 +106,12 @@ def test_mode_plan_writes_nothing_and_says_what_it_would(
     assert (ledger.run("run") or {})["status"] == "planned"
 
 
-def test_mode_verify_proves_a_right_target_and_names_every_defect(
-    kpi_store: DynamoDBStore, ledger: Ledger, workspace: Workspace
-) -> None:
-    walk(run_of(migration, ledger, workspace, lambda _: kpi_store, "apply"))
+def test_mode_verify_proves_a_right_target_and_names_every_defect(samples: Samples) -> None:
+    with samples.migrated(migration, sample, few) as there:
+        proves_and_names_every_defect(there.store, there.ledger, there.workspace)
+
+
+def proves_and_names_every_defect(kpi_store: DynamoDBStore, ledger: Ledger, workspace: Workspace) -> None:
     verify = run_of(migration, ledger, workspace, lambda _: kpi_store, "right", mode=Mode.VERIFY)
     assert walk(verify)["headline"].startswith("Proven")
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,35 +19,32 @@ from include.migrations.scoring_models import migration as scoring_models
 from include.migrations.scoring_models import sample as scoring_models_sample
 from include.migrations.scoring_results import migration as scoring_results
 from include.migrations.scoring_results import sample as scoring_results_sample
-from include.trueup.ledger import Ledger
 from include.trueup.model import Migration, Table
 from include.trueup.run import LAST
 from include.trueup.steps import walk
 from include.trueup.stores import Store
 from include.trueup.stores.postgres import PostgresStore
-from include.trueup.workspace import Workspace
 from tests.engines import run_of, store_at
-from tests.samples import Samples, few
+from tests.samples import Samples, Size, few, whole
 
 pytestmark = pytest.mark.timeout(600)  # three whole runs each
 
-CASES: dict[str, tuple[Any, Any, bool]] = {
-    "kpi_linking": (kpi_linking, kpi_linking_sample, False),
-    "checkins": (checkins, checkins_sample, False),
-    "scoring_results": (scoring_results, scoring_results_sample, True),
-    "scoring_models": (scoring_models, scoring_models_sample, True),
-    "knowledge_embeddings": (knowledge_embeddings, knowledge_embeddings_sample, True),
+CASES: dict[str, tuple[Any, Any, Size | None]] = {
+    "kpi_linking": (kpi_linking, kpi_linking_sample, few),
+    "checkins": (checkins, checkins_sample, whole),
+    "scoring_results": (scoring_results, scoring_results_sample, None),
+    "scoring_models": (scoring_models, scoring_models_sample, None),
+    "knowledge_embeddings": (knowledge_embeddings, knowledge_embeddings_sample, None),
 }
+"""Where the sample is, and of what size if it is one of DynamoDB."""
 
 
-@contextmanager
-def _store(samples: Samples, sample: Any, in_postgres: bool) -> Iterator[Store]:
-    """A store with the sample."""
-    if in_postgres:
-        yield PostgresStore(samples.database(sample))
-        return
-    with samples.engine(sample, few) as engine:
-        yield store_at(engine.endpoint)
+def _before(samples: Samples, migration: Migration, sample: Any, size: Size | None) -> dict[str, Any]:
+    """The rows of each target as the sample has them."""
+    if size is None:
+        return {t.id: _rows(PostgresStore(samples.database(sample)), t.table) for t in migration.targets}
+    with samples.engine(sample, size) as engine:
+        return {t.id: _rows(store_at(engine.endpoint), t.table) for t in migration.targets}
 
 
 def _rows(store: Store, table: Table) -> list[dict[str, Any]]:
@@ -61,20 +57,15 @@ def _rows(store: Store, table: Table) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("id", CASES)
 def test_back_to_exactly_what_was_there(
-    samples: Samples,
-    ledger: Ledger,
-    workspace: Workspace,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    id: str,
+    samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, id: str
 ) -> None:
     monkeypatch.setenv("TRUEUP_HOME", str(tmp_path / "home"))  # where vectors are remembered
-    module, sample, in_postgres = CASES[id]
+    module, sample, size = CASES[id]
     migration: Migration = module.migration
-    with _store(samples, sample, in_postgres) as store:
+    before = _before(samples, migration, sample, size)
+    with samples.migrated(migration, sample, size or whole) as first:
+        store, ledger, workspace = first.store, first.ledger, first.workspace
         found: Callable[[str], Store] = lambda _: store  # noqa: E731
-        before = {t.id: _rows(store, t.table) for t in migration.targets}
-        walk(run_of(migration, ledger, workspace, found, "there", partitions=1, segments=1))
         there = {t.id: _rows(store, t.table) for t in migration.targets}
         assert there != before
         back = run_of(migration, ledger, workspace, found, "back", segments=1)
@@ -82,7 +73,7 @@ def test_back_to_exactly_what_was_there(
         assert verdict["headline"].startswith("Rolled back")
         assert " 0 kept because they were touched since" in verdict["headline"]
         assert {t.id: _rows(store, t.table) for t in migration.targets} == before
-        assert (ledger.run("there") or {})["status"] == "rolled_back"
+        assert (ledger.run("first") or {})["status"] == "rolled_back"
         # and forward again: nothing looks as if somebody else had written it
         again = run_of(migration, ledger, workspace, found, "again", partitions=1, segments=1)
         walk(again)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -20,7 +21,7 @@ from include.trueup.stores.postgres import PostgresStore
 from include.trueup.workspace import Workspace
 from tests.engines import run_of
 from tests.postgres_tables import run_sql
-from tests.samples import Samples
+from tests.samples import Migrated, Samples
 
 from .scoring_models_oracle import Row, band, mismatch, read, rescored, stamp
 
@@ -39,6 +40,13 @@ def uri(samples: Samples) -> str:
 @pytest.fixture
 def store(uri: str) -> PostgresStore:
     return PostgresStore(uri)
+
+
+@pytest.fixture
+def stamped(samples: Samples) -> Iterator[Migrated]:
+    """The sample after a first run."""
+    with samples.migrated(migration, sample) as there:
+        yield there
 
 
 def findings(workspace: Workspace, run: str) -> set[tuple[str, str]]:
@@ -101,10 +109,8 @@ def test_stamps_what_was_in_force_and_changes_nothing_else(
     assert findings(workspace, "second") == oracle
 
 
-def test_the_column_becomes_not_null_once_every_response_has_a_version(
-    uri: str, store: PostgresStore, ledger: Ledger, workspace: Workspace
-) -> None:
-    walk(run_of(migration, ledger, workspace, lambda _: store, "first"))
+def test_the_column_becomes_not_null_once_every_response_has_a_version(stamped: Migrated) -> None:
+    uri, store, ledger, workspace = stamped.uri, stamped.store, stamped.ledger, stamped.workspace
     assert nullable(uri)
     run_sql(uri, "DELETE FROM survey_responses WHERE scoring_model_version IS NULL")
     walk(run_of(migration, ledger, workspace, lambda _: store, "second"))
@@ -126,11 +132,9 @@ def test_the_column_becomes_not_null_once_every_response_has_a_version(
 
 
 @pytest.mark.parametrize("to", ["1.0.0", "1.1.0", "2.0.0"])
-def test_scores_again_beside_the_original(
-    to: str, uri: str, store: PostgresStore, ledger: Ledger, workspace: Workspace
-) -> None:
+def test_scores_again_beside_the_original(to: str, stamped: Migrated) -> None:
+    uri, store, ledger, workspace = stamped.uri, stamped.store, stamped.ledger, stamped.workspace
     responses, wanted, _ = oracle_of(uri)
-    walk(run_of(migration, ledger, workspace, lambda _: store, "first"))
     run = run_of(migration, ledger, workspace, lambda _: store, "again", params={"rescore_to": to})
     assert walk(run)["status"] == "passed"
     assert {r["id"]: r for r in read(uri, CONTENT)} == responses
@@ -154,6 +158,8 @@ def test_scores_again_beside_the_original(
     under = {r["response_id"]: r for r in read(uri, f"SELECT * FROM response_scores_under('{to}')")}
     assert set(under) == set(scores) | {id for id, v in wanted.items() if v == to}
     assert all(r["scoring_model_version"] == to for r in under.values())
+    if to != "1.1.0":
+        return  # that it finds nothing to do when it is done again is no matter of the version
     third = run_of(migration, ledger, workspace, lambda _: store, "third", params={"rescore_to": to})
     assert walk(third)["headline"].startswith("Nothing to")
 
@@ -169,10 +175,8 @@ def test_one_version_s_scores_stay_when_another_s_are_written(
     assert dict(run_sql(uri, "SELECT scoring_model_version, count(*) FROM response_scores GROUP BY 1")) == counts
 
 
-def test_a_stored_definition_that_differs_is_an_error_and_nothing_is_written(
-    uri: str, store: PostgresStore, ledger: Ledger, workspace: Workspace
-) -> None:
-    walk(run_of(migration, ledger, workspace, lambda _: store, "first"))
+def test_a_stored_definition_that_differs_is_an_error_and_nothing_is_written(stamped: Migrated) -> None:
+    uri, store, ledger, workspace = stamped.uri, stamped.store, stamped.ledger, stamped.workspace
     run_sql(
         uri,
         "UPDATE scoring_model_versions SET definition = jsonb_set(definition, '{bands,0,minimum}', '70')"

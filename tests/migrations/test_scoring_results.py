@@ -219,10 +219,12 @@ def test_what_is_read_is_of_one_moment_though_somebody_writes(
     assert unified(uri)[id] == oracle.rows[id]
 
 
-def test_mode_verify_names_a_payload_that_was_changed_deep_inside(
-    uri: str, store: PostgresStore, ledger: Ledger, workspace: Workspace
-) -> None:
-    walk(run_of(migration, ledger, workspace, lambda _: store, "apply"))
+def test_mode_verify_names_a_payload_that_was_changed_deep_inside(samples: Samples) -> None:
+    with samples.migrated(migration, sample) as there:
+        names_a_changed_payload(there.uri, there.store, there.ledger, there.workspace)
+
+
+def names_a_changed_payload(uri: str, store: PostgresStore, ledger: Ledger, workspace: Workspace) -> None:
     id = sample.rows()["assessment_sessions"][1]["id"]
     run_sql(
         uri,
