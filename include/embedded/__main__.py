@@ -8,6 +8,7 @@ import sys
 import time
 from types import FrameType
 
+from .. import project
 from ..trueup.errors import OptionsError, TrueupError
 from . import connections, in_process, stack
 from .demo import Demo
@@ -45,7 +46,7 @@ def main(arguments: list[str]) -> int:
 def up(home: Home) -> int:
     """Start the stack, with the connections of all migrations, and leave it running."""
     needed: set[str] = set()
-    for migration_id in connections.migration_ids():
+    for migration_id in project.migration_ids():
         try:
             needed |= connections.needed(migration_id)
         except Exception as error:  # noqa: BLE001 - whatever its module raises: a broken migration breaks only itself
@@ -67,7 +68,7 @@ def down(home: Home) -> int:
 def run_demo(home: Home, chosen: str) -> int:
     """Run the demo of one migration, or of all. At a terminal the stack then stays up until Ctrl-C; a stack that was up
     before stays up anyway."""
-    demo = Demo.of(connections.migration_ids() if chosen == "all" else [chosen])
+    demo = Demo.of(project.migration_ids() if chosen == "all" else [chosen])
     for conn_id in sorted(demo.conn_ids - connections.not_given(demo.conn_ids, os.environ)):
         say(f"{connection_variable(conn_id)} is set, but the demo uses an embedded store in its place.")
     running = stack.start(home, os.environ, demo.conn_ids, say)

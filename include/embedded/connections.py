@@ -6,33 +6,15 @@ connection has a database of its own, `<name>`, in the one server; the DynamoDB 
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
-from .. import migrations
-from ..trueup.errors import DeclarationError, OptionsError
-from ..trueup.model import Migration
-from ..trueup.schema import SchemaMigration
+from ..project import load_migration, migration_ids
+from ..trueup.errors import OptionsError
 from .servers import Servers
 from .settings import connection_variable, dynamodb_connection, postgres_connection
 
 LEDGER = "trueup_ledger"
 _DYNAMODB, _POSTGRES = "_dynamodb", "_postgres"
-
-
-def migration_ids() -> list[str]:
-    """The ids of all migrations of this project: the folders of include/migrations with a migration.py."""
-    return sorted(file.parent.name for path in migrations.__path__ for file in Path(path).glob("*/migration.py"))
-
-
-def load_migration(migration_id: str) -> Migration | SchemaMigration:
-    """The declaration of that migration. Raises `DeclarationError` if its module declares none, or more than one."""
-    module = importlib.import_module(f"{migrations.__name__}.{migration_id}.migration")
-    found = [value for value in vars(module).values() if isinstance(value, Migration | SchemaMigration)]
-    if len(found) != 1:
-        raise DeclarationError(f"{module.__name__} declares {len(found)} migrations; declare exactly one")
-    return found[0]
 
 
 def needed(dag_id: str) -> frozenset[str]:

@@ -12,13 +12,14 @@ from graphlib import TopologicalSorter
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from .. import migrations
+from .. import migrations, project
+from ..console import outcome
+from ..console.progress import Instance, Progress
 from ..trueup.errors import OptionsError, StoreUnavailableError
 from ..trueup.model import Migration
-from . import connections, outcome, stack
+from . import connections, stack
 from .airflow_api import AirflowApi
 from .home import Home
-from .progress import Instance, Progress
 from .settings import connection_variable
 from .stack import Say, Stack
 
@@ -69,8 +70,8 @@ class Demo:
 
 
 def _sample_of(migration_id: str) -> Any:
-    if migration_id not in connections.migration_ids():
-        known = ", ".join(connections.migration_ids()) or "none"
+    if migration_id not in project.migration_ids():
+        known = ", ".join(project.migration_ids()) or "none"
         raise OptionsError(f"there is no migration {migration_id!r}; this project has: {known}")
     name = f"{migrations.__name__}.{migration_id}.sample"
     if find_spec(name) is None:
@@ -97,7 +98,7 @@ def _run(running: Stack, dag_id: str, say: Say) -> bool:
     api = running.api
     _wait_until_parsed(api, dag_id)
     # whoever typed `make demo` wants to see it done; the form in the UI asks for approval
-    asks = isinstance(connections.load_migration(dag_id), Migration)
+    asks = isinstance(project.load_migration(dag_id), Migration)
     run_id = api.trigger(dag_id, {"approval": False} if asks else {})
     say(f"\n{dag_id}: {running.url}/dags/{dag_id}/runs/{run_id}")
     began = time.monotonic()

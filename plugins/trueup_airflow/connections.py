@@ -24,7 +24,12 @@ WORKSPACE_URI = "TRUEUP_WORKSPACE"
 
 @cache
 def store(conn_id: str) -> Store:
-    """The store behind a connection: type `aws` is DynamoDB, `postgres` is PostgreSQL.
+    """The store behind a connection, made once in this process. Raises as `open_store` does."""
+    return open_store(conn_id)
+
+
+def open_store(conn_id: str) -> Store:
+    """The store behind a connection, as it is now: type `aws` is DynamoDB, `postgres` is PostgreSQL.
 
     Raises `OptionsError` for another type, and Airflow's own error for a connection that does not exist.
     """

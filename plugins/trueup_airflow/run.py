@@ -17,9 +17,9 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any, TextIO
 
-from include.embedded import outcome
-from include.embedded.connections import migration_ids
-from include.embedded.progress import Instance, Progress
+from include.console import outcome
+from include.console.progress import Instance, Progress
+from include.project import migration_ids
 from include.trueup.errors import OptionsError
 from include.trueup.ledger import this_process
 

@@ -44,25 +44,27 @@ def application(airflow_database: None) -> Any:
     return cached_app(apps="core")
 
 
-@pytest.fixture(scope="session")
-def signed_in(application: Any) -> Client:
-    """A client by name and role: `signed_in("vera", "viewer")`; without a name, anonymous; without a role, one who has
-    no right. Its answers are compared with the description."""
+def client_of(application: Any, name: str | None = None, role: str | None = None) -> Any:
+    """A client of an application: anonymous without a name, one who has no right without a role."""
     from airflow.api_fastapi.app import get_auth_manager
     from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
     from fastapi.testclient import TestClient
 
-    def client(name: str | None = None, role: str | None = None) -> Any:
-        made = TestClient(application, raise_server_exceptions=False)
-        if name:
-            token = get_auth_manager().generate_jwt(SimpleAuthManagerUser(username=name, role=role))
-            made.headers["Authorization"] = f"Bearer {token}"
-        return made
+    made = TestClient(application, raise_server_exceptions=False)
+    if name:
+        token = get_auth_manager().generate_jwt(SimpleAuthManagerUser(username=name, role=role))
+        made.headers["Authorization"] = f"Bearer {token}"
+    return made
 
-    described = Described(client("admin", "admin").get("/trueup/api/openapi.json").json())
+
+@pytest.fixture(scope="session")
+def signed_in(application: Any) -> Client:
+    """A client by name and role: `signed_in("vera", "viewer")`; without a name, anonymous; without a role, one who has
+    no right. Its answers are compared with the description."""
+    described = Described(client_of(application, "admin", "admin").get("/trueup/api/openapi.json").json())
 
     def watched(name: str | None = None, role: str | None = None) -> Any:
-        made = client(name, role)
+        made = client_of(application, name, role)
         made.event_hooks = {"response": [described.check]}
         return made
 

@@ -176,7 +176,7 @@ def test_a_database_that_is_down_is_503_and_says_nothing_of_where_it_is(
 def test_what_nobody_foresaw_is_500_without_its_words(
     viewer: Any, results: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("trueup_airflow.api.v1.results_of", lambda _: 1 / 0)
+    monkeypatch.setattr("include.migrations.scoring_results.routes.results_of", lambda *_: 1 / 0)
     answer = viewer.get(f"{V1}/{session()}")
     assert answer.status_code == 500
     assert "deprecation" in answer.headers

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from include import project
 from include.embedded import connections, stack
 from include.embedded.home import PROJECT, Home
 from include.migrations.kpi_linking import sample
@@ -66,7 +67,7 @@ def _given() -> Mapping[str, str]:
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """The stack of a home of its own, every connection of every migration embedded, the sample of kpi_linking filled."""
-    every = frozenset().union(*(connections.needed(migration_id) for migration_id in connections.migration_ids()))
+    every = frozenset().union(*(connections.needed(migration_id) for migration_id in project.migration_ids()))
     with _home() as home:
         running = stack.start(home, _given(), every, print)
         variables = stack.embedded_connections(home, _given(), every)

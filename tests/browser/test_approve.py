@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from include.embedded import outcome
+from include.console import outcome
 from include.trueup.run import run_id as ledger_id
 from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.workspace import Workspace

@@ -6,7 +6,7 @@ import time
 from datetime import date
 from typing import Any
 
-from include.embedded import outcome
+from include.console import outcome
 from include.trueup.workspace import Workspace
 
 from .airflow_pages import RUN_SECONDS, AirflowPages, Server

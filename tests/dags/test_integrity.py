@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = sorted((ROOT / "dags").glob("*.py"))
-HEAVY = ("duckdb", "pyarrow", "pandas", "boto3", "great_expectations", "sqlalchemy", "numpy")
+HEAVY = ("fastapi", "duckdb", "pyarrow", "pandas", "boto3", "great_expectations", "sqlalchemy", "numpy")
 
 
 def test_every_file_parses_to_a_dag_of_its_name(dag_bag: Any) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from include.project import migration_ids
+
 ROOT = Path(__file__).parent.parent.parent
 VERBS = {
     "preflight",
@@ -88,6 +90,18 @@ def test_a_migration_knows_no_other() -> None:
     for folder in (p for p in (ROOT / "include/migrations").iterdir() if (p / "migration.py").is_file()):
         others = [f"include.migrations.{p.name}" for p in folder.parent.iterdir() if p.is_dir() and p != folder]
         assert offenders(f"include/migrations/{folder.name}", *others, "include.embedded") == []
+
+
+def test_the_plugin_knows_no_migration_by_name_and_no_embedded_store() -> None:
+    assert offenders("plugins", "include.migrations", "include.embedded") == []
+
+
+def test_a_web_framework_is_for_routes_alone() -> None:
+    found = offenders("include", "fastapi", "starlette", "include.routes", "pydantic")
+    own = ("include/routes.py", "include/migrations/")
+    assert [each for each in found if not each.startswith(own)] == []
+    declarations = {f"include/migrations/{name}/migration.py" for name in migration_ids()}
+    assert not declarations & {each.split()[0] for each in found}  # DAG files are parsed again and again
 
 
 def test_a_dag_file_imports_its_migration_and_the_builder_only() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from include.embedded.connections import migration_ids
 from include.embedded.demo import Demo
+from include.project import migration_ids
 from include.trueup.errors import OptionsError
 
 

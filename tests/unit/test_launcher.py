@@ -17,10 +17,10 @@ from typing import Any
 import psutil
 import pytest
 
+from include.console.progress import Instance, Progress
 from include.embedded import connections, daemons, ports, postgres
 from include.embedded.daemons import Daemon
 from include.embedded.home import PROJECT, Home
-from include.embedded.progress import Instance, Progress
 from include.embedded.record import Record
 from include.embedded.servers import Servers
 from include.trueup.errors import OptionsError

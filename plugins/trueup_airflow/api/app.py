@@ -7,12 +7,15 @@ from typing import Any
 from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from . import deprecation, v1, v2
-from .answers import documented
-from .problems import Problem, handle_problems, unexpected
+from include.routes import Problem, documented
+
+from . import deprecation, stores
+from .mount import mount
+from .problems import handle_problems, unexpected
 
 _DESCRIPTION = """What Trueup's migrations moved, for the services that read it. Version 1 is deprecated: it works until its Sunset.
 
@@ -26,11 +29,11 @@ _HEADERS = {
 
 
 class Answers:
-    """Gives every answer its headers, those of version 1 also where they are errors; an unforeseen error becomes a
-    problem here, inside, so that it has them too."""
+    """Gives every answer its headers, those of version 1 also where they are errors, and warns of calls of version 1;
+    an unforeseen error becomes a problem here, inside, so that it has them too. `superseded`: see `deprecation`."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, superseded: tuple[str, ...] = ()) -> None:
+        self.app, self.superseded = app, superseded
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An ASGI application."""
@@ -39,7 +42,7 @@ class Answers:
             return
         base = scope.get("root_path", "")
         path = scope["path"].removeprefix(base)
-        more = {**_HEADERS, **(deprecation.headers(base, path) if path.startswith("/v1/") else {})}
+        more = {**_HEADERS, **(deprecation.headers(base, path, self.superseded) if deprecation.is_old(path) else {})}
         begun = False
 
         async def with_headers(message: Message) -> None:
@@ -47,6 +50,8 @@ class Answers:
             if message["type"] == "http.response.start":
                 begun = True
                 MutableHeaders(scope=message).update(more)
+                if message["status"] != 422:  # the route was not reached
+                    deprecation.warn_of_noted(scope)
             await send(message)
 
         try:
@@ -62,10 +67,12 @@ def build() -> FastAPI:
     """The application. Its description is for those who are signed in; there are no pages of documentation, since these
     load scripts from elsewhere."""
     app = FastAPI(title="Trueup", version="2", openapi_url=None, docs_url=None, redoc_url=None)
-    app.add_middleware(Answers)
+    app.state.stores = stores.STORES
     handle_problems(app)
-    app.include_router(v1.router)
-    app.include_router(v2.router)
+    mount(app)
+    app.add_middleware(
+        Answers, superseded=deprecation.superseded(route.path for route in app.routes if isinstance(route, APIRoute))
+    )
 
     @app.get(
         "/openapi.json", responses=documented(401, 403, 405, 500), operation_id="get_openapi", tags=["description"]

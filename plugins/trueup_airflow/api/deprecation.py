@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from email.utils import format_datetime
 from typing import Any
 from urllib.parse import quote
+
+from starlette.types import Scope
 
 from include.trueup.rows import json_text
 
@@ -23,13 +25,28 @@ MAX_CLIENTS = 10_000
 """How many clients are remembered at most; beyond that, those that were seen longest ago may be warned of again."""
 
 
-def headers(base: str, path: str) -> dict[str, str]:
+def is_old(path: str) -> bool:
+    """Whether the path is one of version 1."""
+    return path.startswith("/v1/")
+
+
+def superseded(paths: Iterable[str]) -> tuple[str, ...]:
+    """Of the paths of all routes, those of version 1 that version 2 has too, each up to its first parameter."""
+    there = {str(path) for path in paths}
+    return tuple(sorted({path.split("{")[0] for path in there if is_old(path) and _newer(path) in there}))
+
+
+def headers(base: str, path: str, superseded: tuple[str, ...]) -> dict[str, str]:
     """The headers of an answer to `path` of version 1 (`/v1/…`, unquoted) of the API at `base`: Deprecation (RFC 9745),
-    Sunset (RFC 8594) and, for results, Link to the successor."""
+    Sunset (RFC 8594) and, for what is superseded, Link to the successor."""
     said = {"Deprecation": f"@{int(DEPRECATED.timestamp())}", "Sunset": format_datetime(SUNSET, usegmt=True)}
-    if path.startswith("/v1/results/"):
-        said["Link"] = f'<{quote(base + path.replace("/v1/", "/v2/", 1))}>; rel="successor-version"'
+    if path.startswith(superseded):
+        said["Link"] = f'<{quote(base + _newer(path))}>; rel="successor-version"'
     return said
+
+
+def _newer(path: str) -> str:
+    return path.replace("/v1/", "/v2/", 1)
 
 
 class Once:
@@ -71,3 +88,17 @@ def warn(client: str, asked: str, **more: Any) -> None:
             **more,
         }
         log.warning("%s", json_text(said))
+
+
+_NOTED = "trueup_deprecated_call"
+
+
+def note(scope: Scope, client: str, asked: str) -> None:
+    """Note with the request that this client asks for what is deprecated."""
+    scope[_NOTED] = (client, asked)
+
+
+def warn_of_noted(scope: Scope) -> None:
+    """Warn of what was noted with the request, if anything was."""
+    if noted := scope.get(_NOTED):
+        warn(*noted)

@@ -10,43 +10,18 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from include.migrations.scoring_results.serving import ResultsNotFound
+from include.routes import MEDIA_TYPE, ProblemError
 from include.trueup.errors import StoreRejectedError, StoreUnavailableError
 from include.trueup.rows import json_text
 
 log = logging.getLogger(__name__)
 
-MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 10
 _NAMED = "urn:problem-type:trueup:"
 _MISSING = ("42P01", "42883")  # PostgreSQL: there is no such table or view; no such function
 _CANCELLED = "57014"
-
-
-class Problem(BaseModel):
-    """A problem as RFC 9457 has it. Further members depend on the type: `errors` (what is wrong with the request) and
-    `known_versions` (of scoring models)."""
-
-    model_config = ConfigDict(extra="allow")
-
-    type: str = Field(
-        "about:blank", description="What kind of problem it is; about:blank where the status says it all."
-    )
-    title: str = Field(description="The kind of problem, in words that do not change from case to case.")
-    status: int = Field(description="The HTTP status.", ge=400, le=599)
-    detail: str = Field(description="This case of it, and what to do about it.")
-    instance: str = Field(description="The path that was asked for.")
-
-
-class ProblemError(Exception):
-    """A problem that a handler finds. `kind` ends its type, `more` are its further members."""
-
-    def __init__(self, status: int, kind: str, title: str, detail: str, **more: Any) -> None:
-        super().__init__(detail)
-        self.status, self.kind, self.title, self.detail, self.more = status, kind, title, detail, more
 
 
 def problem(
@@ -76,7 +51,6 @@ def handle_problems(app: FastAPI) -> None:
     app.exception_handler(HTTPException)(_refused)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(ProblemError)(_found)
-    app.exception_handler(ResultsNotFound)(_no_results)
     app.exception_handler(StoreUnavailableError)(_unavailable)
     app.exception_handler(StoreRejectedError)(_rejected)
 
@@ -104,10 +78,6 @@ async def _invalid(request: Request, error: RequestValidationError) -> Response:
 
 async def _found(request: Request, error: ProblemError) -> Response:
     return problem(request, error.status, error.detail, kind=error.kind, title=error.title, **error.more)
-
-
-async def _no_results(request: Request, error: ResultsNotFound) -> Response:
-    return problem(request, 404, str(error), kind="no-results", title="The session has no results")
 
 
 async def _unavailable(request: Request, error: StoreUnavailableError) -> Response:

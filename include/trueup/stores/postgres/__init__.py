@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from psycopg import Connection
+
 from .store import PostgresStore
 
-__all__ = ["PostgresStore"]
+__all__ = ["Connection", "PostgresStore"]

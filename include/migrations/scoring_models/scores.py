@@ -8,13 +8,13 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from include.migrations.scoring_models.versions import VERSIONS
+from include.routes import ProblemError
 from include.trueup.rows import json_text, json_value
 
-from .problems import ProblemError
+from .versions import VERSIONS
 
 if TYPE_CHECKING:
-    import psycopg
+    from include.trueup.stores.postgres import Connection
 
 AS_RECORDED = "as_recorded"
 MAX_LIMIT = 1_000
@@ -39,9 +39,7 @@ def known() -> str:
     return ", ".join(each.version for each in VERSIONS)
 
 
-def page(
-    connection: psycopg.Connection, model: str, survey_id: UUID | None, limit: int, cursor: str | None
-) -> dict[str, Any]:
+def page(connection: Connection, model: str, survey_id: UUID | None, limit: int, cursor: str | None) -> dict[str, Any]:
     """A page: model, scores, next_cursor. Raises `ProblemError` for an unknown model or a cursor of another list."""
     if model != AS_RECORDED and model not in (each.version for each in VERSIONS):
         versions = [each.version for each in VERSIONS]

@@ -1,0 +1,69 @@
+"""What the services read of scores: each response's, under any version of the scoring model."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+
+from include.routes import ASK, Instant, Number, StoresDep, answer, documented, read
+
+from . import scores
+
+router = APIRouter()
+
+
+class Score(BaseModel):
+    """A response's score under one version of the scoring model, which it names."""
+
+    response_id: UUID
+    survey_id: UUID | None
+    submitted_at: Instant | None
+    scoring_model_version: str | None = Field(description="Null only for a response from before the first model.")
+    index_score: Number | None
+    band: str | None
+    dimension_scores: Any
+
+
+class Scores(BaseModel):
+    """A page of scores, by response_id."""
+
+    model: str = Field(description="The version that was asked for, or as_recorded.")
+    scores: list[Score]
+    next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null on the last.")
+
+
+Model = Annotated[
+    str,
+    Query(description=f"A version of the scoring model ({scores.known()}), or {scores.AS_RECORDED}.", max_length=100),
+]
+SurveyId = Annotated[UUID | None, Query(description="Only responses of this survey.")]
+Limit = Annotated[int, Query(description="Scores a page.", ge=1, le=scores.MAX_LIMIT)]
+Cursor = Annotated[
+    str | None,
+    Query(description="next_cursor of the page before, with the same model and survey_id.", max_length=500),
+]
+
+
+@router.get(
+    "/v2/scores",
+    response_model=Scores,
+    responses=documented(*ASK),
+    tags=["scores"],
+    operation_id="get_scores_v2",
+)
+@read
+def get_scores(
+    stores: StoresDep,
+    model: Model = scores.AS_RECORDED,
+    survey_id: SurveyId = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """Each response's score under a version of the scoring model: as it was recorded under that version, or as it was
+    scored again. Without a version, or with as_recorded, each under the version that it was recorded under."""
+    with stores.postgres("survey_postgres") as connection:
+        return answer(scores.page(connection, model, survey_id, limit, cursor))

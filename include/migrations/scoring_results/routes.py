@@ -1,0 +1,171 @@
+"""What the services read of scoring results: a session's, as one payload and, in version 1, as the legacy tables have it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from include.routes import (
+    DEPRECATION_HEADERS,
+    FIND,
+    Instant,
+    Number,
+    Open,
+    ProblemError,
+    Stores,
+    StoresDep,
+    answer,
+    documented,
+    read,
+)
+
+from .migration import migration
+from .serving import ResultsNotFound, get_results, read_from
+
+router = APIRouter()
+
+
+class SessionRow(Open):
+    """An assessment session."""
+
+    id: UUID
+    status: str | None
+    started_at: Instant | None
+    completed_at: Instant | None
+
+
+class Profile(Open):
+    """Every column of the session's row in `profiles` but its timestamps."""
+
+    session_id: UUID
+    type_code: str | None
+    confidence: Number | None
+    base_func: str | None
+    creative_func: str | None
+    overlay: str | None
+    results_version: str
+
+
+class TypeScore(BaseModel):
+    """How well a type fits."""
+
+    type_code: str
+    fit: Number | None
+    share: Number | None
+    rank: int | None
+
+
+class FunctionScore(BaseModel):
+    """How strong a function is."""
+
+    func_code: str
+    strength: Number | None
+    dimension: int | None
+
+
+class State(BaseModel):
+    """The state that was found beside the scores."""
+
+    overlay_band: str | None
+    effective_confidence: Number | None
+    blocks: Any
+
+
+class TypeRow(TypeScore):
+    """A row of `scoring_results_types`."""
+
+    session_id: UUID
+
+
+class FunctionRow(FunctionScore):
+    """A row of `scoring_results_functions`."""
+
+    session_id: UUID
+
+
+class StateRow(State):
+    """The row of `scoring_results_state`."""
+
+    session_id: UUID
+
+
+class ExplodedResults(BaseModel):
+    """The results of a session as version 1 has them: a row, or rows, of each of five tables."""
+
+    session: SessionRow
+    profile: Profile
+    types: list[TypeRow] = Field(description="By rank, then type_code.")
+    functions: list[FunctionRow] = Field(description="By func_code.")
+    state: StateRow | None
+
+
+class NoState(BaseModel):
+    """No state was found."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class UnifiedResults(BaseModel):
+    """The results of a session: the payload of its row in `scoring_results`."""
+
+    version: str = Field(description="The scoring version.")
+    results_version: str
+    profile: Profile
+    types: list[TypeScore] = Field(description="By rank, then type_code.")
+    functions: list[FunctionScore] = Field(description="By func_code.")
+    state: State | NoState
+    session: SessionRow
+
+
+@router.get(
+    "/v1/results/{session_id}",
+    response_model=ExplodedResults,
+    responses=documented(*FIND, headers=DEPRECATION_HEADERS),
+    tags=["results"],
+    operation_id="get_results_v1",
+)
+@read
+def get_results_exploded(session_id: UUID, stores: StoresDep) -> Response:
+    """The results of a session as rows of five tables. Deprecated: use /v2/results/{session_id}."""
+    return answer(exploded(results_of(session_id, stores)))
+
+
+@router.get(
+    "/v2/results/{session_id}",
+    response_model=UnifiedResults,
+    responses=documented(*FIND),
+    tags=["results"],
+    operation_id="get_results_v2",
+)
+@read
+def get_results_unified(session_id: UUID, stores: StoresDep) -> Response:
+    """The results of a session as one payload."""
+    return answer(results_of(session_id, stores))
+
+
+def results_of(session_id: UUID, stores: Stores) -> dict[str, Any]:
+    """The payload, read as the switch says. Raises `ProblemError` (404) where the session has no results,
+    `StoreUnavailableError`, `StoreRejectedError`."""
+    way = read_from(stores.settings(migration))
+    with stores.postgres("scoring_postgres") as connection:
+        try:
+            return get_results(connection, session_id, way)
+        except ResultsNotFound as error:
+            raise ProblemError(404, "no-results", "The session has no results", str(error)) from error
+
+
+def exploded(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """The rows that the legacy tables have of a payload; of `profiles`, all but the timestamps, which it has not."""
+    key = {"session_id": payload["session"]["id"]}
+    return {
+        "session": payload["session"],
+        "profile": payload["profile"],
+        "types": [{**key, **row} for row in payload["types"]],
+        "functions": [{**key, **row} for row in payload["functions"]],
+        "state": {**key, **payload["state"]} if payload["state"] else None,
+    }

@@ -1,0 +1,86 @@
+"""Puts the routes that migrations bring into the application, each behind the check that it asks for.
+
+A route that says neither that it reads nor that it writes is not mounted, nor is any other that breaks the rules: the
+log names it. A migration whose routes cannot be loaded has none; the others are served.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Set
+from typing import Any
+
+from airflow.api_fastapi.core_api.security import GetUserDep
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
+
+from include import project
+from include.routes import Access, access
+
+from . import deprecation
+from .access import checks
+
+log = logging.getLogger(__name__)
+
+_READING = {"GET", "HEAD"}
+
+
+def mount(app: FastAPI) -> None:
+    """Mount the routes of all migrations that have a routes.py, in the order of the migrations' ids."""
+    for migration_id in project.with_routes():
+        try:
+            routes = list(project.load_routes(migration_id).router.routes)
+        except Exception:
+            log.exception("none of the routes of %s is mounted: its routes.py cannot be loaded", migration_id)
+            continue
+        for route in routes:
+            _mount(app, migration_id, route)
+
+
+def _mount(app: FastAPI, migration_id: str, route: BaseRoute) -> None:
+    if not isinstance(route, APIRoute):
+        log.error("%r of %s is not mounted: it is no route of a FastAPI router", route, migration_id)
+        return
+    said = access(route.endpoint)
+    taken = {each for there in app.routes if isinstance(there, APIRoute) for each in _addresses(there)}
+    if said is None or (wrong := _wrong(route, said, taken)):
+        reason = "it says neither @read nor @write" if said is None else wrong
+        methods = ", ".join(sorted(route.methods))
+        log.error("%s %s of %s (%s) is not mounted: %s", methods, route.path, migration_id, route.name, reason)
+        return
+    dependencies = checks(said, migration_id)
+    old = deprecation.is_old(route.path)
+    if old:
+        dependencies.append(Depends(_noted(route.path)))
+    alone = APIRouter()
+    alone.routes.append(route)
+    app.include_router(alone, dependencies=dependencies, deprecated=old or None)
+
+
+def _wrong(route: APIRoute, said: Access, taken: Set[tuple[str, str]]) -> str | None:
+    """Why the route is not mounted; None if it is."""
+    if not route.path.startswith(("/v1/", "/v2/")):
+        return "its address begins with neither /v1/ nor /v2/"
+    if said is Access.READ and (more := route.methods - _READING):
+        return f"it says @read, and answers {', '.join(sorted(more))}"
+    if _addresses(route) & taken:
+        return "another route has that address"
+    return None
+
+
+def _addresses(route: APIRoute) -> set[tuple[str, str]]:
+    """What the route answers: methods and path, whatever the path's parameters are called."""
+    path = re.sub(r"\{\w+", "{", route.path)
+    return {(method, path) for method in route.methods}
+
+
+def _noted(path: str) -> Any:
+    """The dependency of a deprecated route that notes who called it."""
+    asked = path.split("/{")[0].removeprefix("/")
+
+    def noted(request: Request, user: GetUserDep) -> None:
+        deprecation.note(request.scope, str(user.get_name()), asked)
+
+    return noted
