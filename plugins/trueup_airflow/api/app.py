@@ -7,7 +7,6 @@ from typing import Any
 from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -69,10 +68,7 @@ def build() -> FastAPI:
     app = FastAPI(title="Trueup", version="2", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.stores = stores.STORES
     handle_problems(app)
-    mount(app)
-    app.add_middleware(
-        Answers, superseded=deprecation.superseded(route.path for route in app.routes if isinstance(route, APIRoute))
-    )
+    app.add_middleware(Answers, superseded=deprecation.superseded(mount(app)))
 
     @app.get(
         "/openapi.json", responses=documented(401, 403, 405, 500), operation_id="get_openapi", tags=["description"]

@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 _READING = {"GET", "HEAD"}
 
 
-def mount(app: FastAPI) -> None:
-    """Mount the routes of all migrations that have a routes.py, in the order of the migrations' ids."""
+def mount(app: FastAPI) -> list[str]:
+    """Mount the routes of all migrations that have a routes.py, in the order of the migrations' ids; gives the paths."""
     for migration_id in project.with_routes():
         try:
             routes = list(project.load_routes(migration_id).router.routes)
@@ -37,6 +37,7 @@ def mount(app: FastAPI) -> None:
             continue
         for route in routes:
             _mount(app, migration_id, route)
+    return [route.path for route in _routes(app)]
 
 
 def _mount(app: FastAPI, migration_id: str, route: BaseRoute) -> None:
@@ -44,9 +45,8 @@ def _mount(app: FastAPI, migration_id: str, route: BaseRoute) -> None:
         log.error("%r of %s is not mounted: it is no route of a FastAPI router", route, migration_id)
         return
     said = access(route.endpoint)
-    taken = {each for there in app.routes if isinstance(there, APIRoute) for each in _addresses(there)}
-    if said is None or (wrong := _wrong(route, said, taken)):
-        reason = "it says neither @read nor @write" if said is None else wrong
+    reason = _refusal(route, said, {each for there in _routes(app) for each in _addresses(there)})
+    if said is None or reason:
         methods = ", ".join(sorted(route.methods))
         log.error("%s %s of %s (%s) is not mounted: %s", methods, route.path, migration_id, route.name, reason)
         return
@@ -59,8 +59,10 @@ def _mount(app: FastAPI, migration_id: str, route: BaseRoute) -> None:
     app.include_router(alone, dependencies=dependencies, deprecated=old or None)
 
 
-def _wrong(route: APIRoute, said: Access, taken: Set[tuple[str, str]]) -> str | None:
+def _refusal(route: APIRoute, said: Access | None, taken: Set[tuple[str, str]]) -> str | None:
     """Why the route is not mounted; None if it is."""
+    if said is None:
+        return "it says neither @read nor @write"
     if not route.path.startswith(("/v1/", "/v2/")):
         return "its address begins with neither /v1/ nor /v2/"
     if said is Access.READ and (more := route.methods - _READING):
@@ -68,6 +70,10 @@ def _wrong(route: APIRoute, said: Access, taken: Set[tuple[str, str]]) -> str | 
     if _addresses(route) & taken:
         return "another route has that address"
     return None
+
+
+def _routes(app: FastAPI) -> list[APIRoute]:
+    return [route for route in app.routes if isinstance(route, APIRoute)]
 
 
 def _addresses(route: APIRoute) -> set[tuple[str, str]]:
