@@ -133,16 +133,15 @@ def _relate(
     connection.register(own("not_written"), _not_written(run, so_far, partition))
     rest = files_of(run, run.folder.manifests("plan", run.partitions), f"rest/{target.id}", partition, scratch)
     duck.relation(connection, own("rest"), rest, source_schema(target.table))
-    stays = ""
-    if target.owned is not None:
-        stays = f" UNION ALL SELECT {KEY}, {columns}, '{KEEP}', false, false, NULL, false FROM {own('rest')}"
     planned_rows = (
         f"SELECT {KEY}, {columns}, {VERB}, {TO_BE_GONE} AS {GONE}, "
         f"{VERB} = '{DRIFT}' OR coalesce({own('conflict')}, false) AS {ALONE}, {REASON}, true AS {OF_PLAN} "
         f"FROM ({duck.parquet(plans, plan_schema(target))}) "
-        f"LEFT JOIN {own('not_written')} ON {KEY} = {own('of')}{stays}"
+        f"LEFT JOIN {own('not_written')} ON {KEY} = {own('of')}"
     )
-    connection.execute(f"CREATE TEMP VIEW expected AS {_marked(connection, run, target, planned_rows, scratch)}")
+    others = f"SELECT {KEY}, {columns}, '{KEEP}', false, false, NULL, false FROM {own('rest')}"
+    expected = _marked(connection, run, target, planned_rows, others, scratch)
+    connection.execute(f"CREATE TEMP VIEW expected AS {expected}")
     made = run.folder.manifests("transform", run.partitions)
     every = run.migration.outputs(target.id)
     should = [file for o in every for file in files_of(run, made, f"should/{o.name}", partition, scratch)]
@@ -157,24 +156,30 @@ def _relate(
     duck.relation(connection, "found", files, source_schema(target.table))
 
 
-def _marked(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, rows: str, scratch: Path) -> str:
+def _marked(
+    connection: duckdb.DuckDBPyConnection, run: Run, target: Target, planned_rows: str, others: str, scratch: Path
+) -> str:
     """SQL: the expected rows, with `OURS`: whether one that is otherwise than expected is so by what the run's own writing
-    set off. Where that deleted rows, any that is gone is taken for one of them."""
+    set off. Where that deleted rows, any that is gone is taken for one of them. Of a table that is the migration's, other
+    rows are expected to stay only as far as the run's own writing goes."""
     attempt = (run.ledger.run(run.id) or {}).get("attempt", 1)
     name = own("set_off")
+    every = f"{planned_rows} UNION ALL {others}"
     if not set_off.relate(connection, name, run.folder, target, scratch, attempt):
+        rows = planned_rows if target.owned is None else every
         return f"SELECT *, false AS {OURS}, false AS {OURS_IF_GONE} FROM ({rows})"
     gone = duck.count(connection, f"SELECT count(*) FROM {name} WHERE {set_off.DELETED} <> 0") > 0
     by = ", ".join(target_checks.all_triggers(run)) or "a trigger or a foreign key"
     said = duck.literal(f"this run's own writing has set that off, by {by}")
     # a row that a trigger has touched, and left as it is expected, is nobody's work
     ours = (
-        f"{KEY} IN (SELECT {NOW}.{KEY} FROM {name} {NOW} JOIN ({rows}) {EXPECTED} ON {NOW}.{KEY} = {EXPECTED}.{KEY} "
+        f"{KEY} IN (SELECT {NOW}.{KEY} FROM {name} {NOW} JOIN ({every}) {EXPECTED} ON {NOW}.{KEY} = {EXPECTED}.{KEY} "
         f"WHERE {differs(target, NOW, EXPECTED)})"
     )
+    only = f" WHERE {OF_PLAN} OR {OURS} OR {OURS_IF_GONE}" if target.owned is None else ""
     return (
         f"SELECT * REPLACE (coalesce({REASON}, CASE WHEN {OURS} OR ({OURS_IF_GONE} AND {VERB} = '{KEEP}') THEN {said} END) "
-        f"AS {REASON}) FROM (SELECT *, {ours} AS {OURS}, {str(gone).lower()} AS {OURS_IF_GONE} FROM ({rows}))"
+        f"AS {REASON}) FROM (SELECT *, {ours} AS {OURS}, {str(gone).lower()} AS {OURS_IF_GONE} FROM ({every})){only}"
     )
 
 

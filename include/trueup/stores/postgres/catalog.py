@@ -39,7 +39,8 @@ class Shape:
     """A table, view or foreign table. `stored`: its rows lie in one file of its own, where a row is found by its place
     (`ctid`). `estimated_rows` is the planner's, negative where there is none. `kind` is `relkind`; `policies`: row
     security hides rows from `role`, which is ours; `elsewhere`: it is a foreign table, or has one among its parts;
-    `in_recovery`: the server is a standby; `acts`: what is written to it may change other rows, by triggers or the like."""
+    `in_recovery`: the server is a standby; `acts`: what of it may change more than what
+    is written: `triggers`, `references` (only other rows), or nothing."""
 
     schema: str
     name: str
@@ -50,7 +51,7 @@ class Shape:
     policies: bool
     elsewhere: bool
     in_recovery: bool
-    acts: bool
+    acts: str
     stored: bool
     estimated_rows: float
     columns: dict[str, Column]

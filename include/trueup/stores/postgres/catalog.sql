@@ -15,8 +15,8 @@ SELECT json_build_object(
         )
         SELECT FROM part JOIN pg_catalog.pg_class one ON one.oid = part.oid WHERE one.relkind = 'f'
     ),
-    -- whether what is written to it may change other rows: by a trigger, a rule, or a foreign key that takes rows along
-    'acts', EXISTS (
+    -- what may change more than what is written: triggers and rules, or only foreign keys that take rows along
+    'acts', CASE WHEN EXISTS (
         WITH RECURSIVE part AS (
             SELECT c.oid
             UNION ALL
@@ -26,10 +26,10 @@ SELECT json_build_object(
         WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
     ) OR EXISTS (
         SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type IN ('2', '3', '4')
-    ) OR EXISTS (
+    ) THEN 'triggers' WHEN EXISTS (
         SELECT FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.confrelid = c.oid
             AND (k.confupdtype IN ('c', 'n', 'd') OR k.confdeltype IN ('c', 'n', 'd'))
-    ),
+    ) THEN 'references' ELSE '' END,
     'stored', c.relkind = 'r' AND coalesce(method.amname = 'heap', false) AND NOT c.relhassubclass,
     'estimated_rows', CASE -- before 14, a table that was never analysed had 0
         WHEN c.reltuples = 0 AND c.relpages = 0 AND current_setting('server_version_num')::int4 < 140000 THEN -1

@@ -57,11 +57,15 @@ class Watching:
         self._opened = opened
         self._before: dict[str, tuple[Table, int, Counts]] = {}
         self._wrote: dict[str, _Wrote] = {}
+        self._alters = False
 
     def begin(self, shape: Shape) -> None:
         """Before the first statement that writes to a table; nothing where that does nothing by itself."""
         watch = present_watch()
-        if watch is None or self._before or not shape.acts:
+        if watch is None or not shape.acts:
+            return
+        self._alters |= shape.acts == "triggers"
+        if self._before:
             return
         for table in watch.tables:
             found = catalog.find(self._opened, table)
@@ -103,6 +107,8 @@ class Watching:
 
     def _look_at(self, table: Table, wrote: _Wrote) -> pa.Table:
         """The rows that were written, as they are now."""
+        if not self._alters:
+            return _none(table)
         keys = [rows.select(list(table.key)) for rows in (*wrote.added, *wrote.changed)]
         found = [reading.by_keys_in(self._opened, table, each) for each in keys if each.num_rows]
         return pa.concat_tables(found) if found else _none(table)
