@@ -5,11 +5,12 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from include.embedded import postgres
-from include.trueup import verify
+from include.trueup import gate, verify
 from include.trueup.ledger import Ledger
 from include.trueup.workspace import Workspace
 from tests.harness import forgetful_server, new_database
@@ -36,6 +37,35 @@ def seldom_collected() -> Iterator[None]:
     gc.set_threshold(50_000, 20, 100)
     yield
     gc.unfreeze()  # libraries tell of what is never let go of
+
+
+@pytest.fixture(autouse=True, scope="session")
+def configured_once() -> Iterator[None]:
+    """Great Expectations makes the configuration of an expectation anew at each of its fifty looks at it, which is a third
+    of what a gate takes: here the one that it made for the same object is given again."""
+    judge, ready = gate._judge, list[bool]()
+
+    def remembering() -> Any:
+        if not ready:
+            from great_expectations.expectations.expectation import Expectation
+
+            made: dict[int, tuple[Expectation, Any]] = {}
+            real = vars(Expectation)["configuration"].fget
+
+            def configuration(self: Expectation) -> Any:
+                if made.get(id(self), (None,))[0] is not self:
+                    if len(made) > 1_000:
+                        made.clear()
+                    made[id(self)] = self, real(self)
+                return made[id(self)][1]
+
+            patch.setattr(Expectation, "configuration", property(configuration))
+            ready.append(True)
+        return judge()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gate, "_judge", remembering)
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

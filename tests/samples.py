@@ -9,10 +9,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from include.embedded import dynamodb, postgres
-from include.migrations.kpi_linking import sample as kpi_sample
 from include.trueup.ledger import Ledger
 from include.trueup.model import Migration
 from include.trueup.steps import walk
@@ -21,16 +19,8 @@ from include.trueup.workspace import Workspace
 from tests.harness import HOME, fastest_engine, few_rows, new_database, run_of, store_at
 
 Size = Callable[[], AbstractContextManager[Any]]
-"""What is in force while a sample is filled: `whole`, `few`, `tiny`."""
+"""What is in force while a sample is filled: `whole`, or `few` rows."""
 whole, few = nullcontext, few_rows
-
-
-@contextmanager
-def tiny() -> Iterator[None]:
-    """While the block runs, the sample of kpi_linking is its first rows."""
-    first = {table: rows[:60] for table, rows in kpi_sample.rows().items()}
-    with patch.object(kpi_sample, "rows", lambda: first):
-        yield
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,32 +1,42 @@
-"""A small sample of kpi_linking, for runs of its DAGs that are not about the rows."""
+"""A sample that one phase migrates, that of scoring_results, for runs of its DAGs that are not about the rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from include.migrations.kpi_linking import sample
-from tests.samples import Samples, tiny
+import pytest
+
+from include.embedded import postgres
+from include.embedded.settings import postgres_connection
+from include.migrations.scoring_results import sample
+from tests.postgres_tables import run_sql
+from tests.samples import Samples
 
 ROOT = Path(__file__).parent.parent.parent
+DAG = "scoring_results"
 
 
-@contextmanager
-def small_engine(samples: Samples) -> Iterator[str]:
-    """The endpoint of an engine whose legacy tables hold the first rows of the sample."""
-    with samples.engine(sample, tiny) as engine:
-        yield engine.endpoint
+def database(samples: Samples, server: postgres.Server, environment: pytest.MonkeyPatch) -> str:
+    """The URI of a database with the sample, which Airflow's connection leads to."""
+    uri = samples.database(sample)
+    name = uri.split("?")[0].rsplit("/", 1)[1]
+    environment.setenv("AIRFLOW_CONN_SCORING_POSTGRES", postgres_connection(server.socket_dir, name))
+    return uri
+
+
+def target(uri: str) -> list[tuple[Any, ...]]:
+    """The rows of the target, some of which the sample has there."""
+    return run_sql(uri, "SELECT * FROM scoring_results ORDER BY session_id")
 
 
 def run(dag_id: str, **conf: Any) -> Any:
-    """One run of a DAG of kpi_linking in this process. dag.test() leaves the conf of one run in the DAG's params, so
+    """One run of a DAG of scoring_results in this process. dag.test() leaves the conf of one run in the DAG's params, so
     every run gets a DAG of its own."""
     from airflow.dag_processing.dagbag import DagBag
 
-    dag = DagBag(str(ROOT / "dags" / "kpi_linking.py")).dags[dag_id]
-    if dag_id == "kpi_linking":
+    dag = DagBag(str(ROOT / "dags" / f"{DAG}.py")).dags[dag_id]
+    if dag_id == DAG:
         conf = {"partitions": 1, "segments": 1, "max_reject_share": 1, **conf}
     return dag.test(run_conf=conf)
 

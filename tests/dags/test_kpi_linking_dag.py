@@ -30,7 +30,7 @@ def run(dag_bag: Any, **conf: Any) -> Any:
 
     # dag.test() leaves the conf of one run in the DAG's params: every run gets a DAG of its own
     dag = DagBag(str(ROOT / "dags" / "kpi_linking.py")).dags["kpi_linking"]
-    return dag.test(run_conf={"approval": False, "partitions": 2, "segments": 2, "max_reject_share": 0.5, **conf})
+    return dag.test(run_conf={"approval": False, "partitions": 1, "segments": 1, "max_reject_share": 0.5, **conf})
 
 
 def states(dag_run: Any) -> dict[str, set[str]]:
@@ -62,7 +62,7 @@ def test_a_run_from_dirty_sample_to_proven_target(
     dag_bag: Any, connections: Any, endpoint: str, tmp_path: Path
 ) -> None:
     connections("kpi_dynamodb", endpoint)
-    dag_run = run(dag_bag)
+    dag_run = run(dag_bag, partitions=2, segments=2)
     assert dag_run.state == "success"
     store = store_at(endpoint)
     oracle = expected({table: items(store, table) for table in sample.TABLES})

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from include.embedded import postgres
 from tests.dags.people import answering
-from tests.dags.small import run, small_engine, states
-from tests.engines import items, store_at
+from tests.dags.small import DAG, database, run, states, target
 from tests.samples import Samples
-
-TARGETS = ("purposepath-kpi-links", "purposepath-kpi-data")
 
 
 @pytest.fixture
-def endpoint(samples: Samples, connections: Any, airflow_database: None) -> Iterator[str]:
-    with small_engine(samples) as endpoint:
-        connections("kpi_dynamodb", endpoint)
-        yield endpoint
+def uri(
+    samples: Samples,
+    postgres_server: postgres.Server,
+    connections: Any,
+    airflow_database: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> str:
+    return database(samples, postgres_server, monkeypatch)
 
 
 def facts(folder: Path, dag_id: str) -> list[dict[str, Any]]:
@@ -29,51 +30,47 @@ def facts(folder: Path, dag_id: str) -> list[dict[str, Any]]:
     return sorted(found, key=lambda report: report["run"]["started_at"])
 
 
-def test_undo_and_do_again_and_cut_over(endpoint: str, tmp_path: Path) -> None:
+def test_undo_and_do_again_and_cut_over(uri: str, tmp_path: Path) -> None:
     from trueup_airflow import connections
 
-    assert run("kpi_linking_cutover", approval=False).state == "failed", "nothing is proven yet"
-    assert run("kpi_linking", approval=False).state == "success"
-    store = store_at(endpoint)
-    written = {table: len(items(store, table)) for table in TARGETS}
-    assert all(written.values())
+    before = target(uri)
+    assert run(f"{DAG}_cutover", approval=False).state == "failed", "nothing is proven yet"
+    assert run(DAG, approval=False).state == "success"
+    written = target(uri)
+    assert len(written) > len(before)
 
-    with answering("kpi_linking_rollback", "Approve", "wrong month") as asked:
-        undone = run("kpi_linking_rollback")
+    with answering(f"{DAG}_rollback", "Approve", "wrong month") as asked:
+        undone = run(f"{DAG}_rollback")
     assert undone.state == "success"
-    assert f"{written[TARGETS[0]]:,}" in asked[0]["body"]
-    assert "It undoes run `kpi_linking--" in asked[0]["body"]
-    assert [items(store, table) for table in TARGETS] == [[], []]
-    (report,) = facts(tmp_path, "kpi_linking_rollback")
+    assert f"{len(written) - len(before):,}" in asked[0]["body"]
+    assert f"It undoes run `{DAG}--" in asked[0]["body"]
+    assert target(uri) == before
+    (report,) = facts(tmp_path, f"{DAG}_rollback")
     assert report["verdict"]["headline"].startswith("Rolled back")
     assert report["approval"]["comment"] == "wrong month"
     ledger = connections.ledger()
-    assert {r["status"] for r in ledger.runs("kpi_linking") if not r["undoes"]} == {"rolled_back"}
-    assert run("kpi_linking_cutover", approval=False).state == "failed", "a rollback is no proof"
-    assert run("kpi_linking_rollback", approval=False).state == "failed", "there is nothing left to undo"
+    assert {r["status"] for r in ledger.runs(DAG) if not r["undoes"]} == {"rolled_back"}
+    assert run(f"{DAG}_cutover", approval=False).state == "failed", "a rollback is no proof"
+    assert run(f"{DAG}_rollback", approval=False).state == "failed", "there is nothing left to undo"
 
-    assert run("kpi_linking", approval=False).state == "success"
-    assert {table: len(items(store, table)) for table in TARGETS} == written
-    with answering("kpi_linking_cutover", "Approve", "seen by two") as asked:
-        assert run("kpi_linking_cutover", why="the report is clean").state == "success"
+    assert run(DAG, approval=False).state == "success"
+    assert target(uri) == written
+    with answering(f"{DAG}_cutover", "Approve", "seen by two") as asked:
+        assert run(f"{DAG}_cutover", why="the report is clean").state == "success"
     assert "legacy → dual" in asked[0]["body"]
-    (turn,) = ledger.switches.turns("kpi_linking")
+    (turn,) = ledger.switches.turns(DAG)
     assert (turn["from_state"], turn["to_state"], turn["turned_by"]) == ("legacy", "dual", "user")
     assert turn["why"] == "the report is clean. seen by two"
-    assert turn["proof_run_id"].startswith("kpi_linking--")
+    assert turn["proof_run_id"].startswith(f"{DAG}--")
 
-    with answering("kpi_linking_cutover", "Reject"):
-        refused = run("kpi_linking_cutover", to="new")
+    with answering(f"{DAG}_cutover", "Reject"):
+        refused = run(f"{DAG}_cutover", to="new")
     assert refused.state == "failed"
     assert states(refused)["turn"] == {"upstream_failed"}
-    assert ledger.switches.state("kpi_linking") == "dual"
+    assert ledger.switches.state(DAG) == "dual"
 
-    assert run("kpi_linking_cutover", to="new", approval=False).state == "success"
-    assert run("kpi_linking_rollback", approval=False).state == "failed", "the application relies on the new rows"
-    assert run("kpi_linking_cutover", to="legacy", approval=False).state == "failed", "one step at a time"
-    assert run("kpi_linking_cutover", to="dual", approval=False, proof_max_age=0.000001).state == "success", (
-        "the way back"
-    )
-    assert run("kpi_linking_cutover", to="new", approval=False, proof_max_age=0.000001).state == "failed", (
-        "too old a proof"
-    )
+    assert run(f"{DAG}_cutover", to="new", approval=False).state == "success"
+    assert run(f"{DAG}_rollback", approval=False).state == "failed", "the application relies on the new rows"
+    assert run(f"{DAG}_cutover", to="legacy", approval=False).state == "failed", "one step at a time"
+    assert run(f"{DAG}_cutover", to="dual", approval=False, proof_max_age=0.000001).state == "success", "the way back"
+    assert run(f"{DAG}_cutover", to="new", approval=False, proof_max_age=0.000001).state == "failed", "too old a proof"
