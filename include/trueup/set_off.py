@@ -82,9 +82,11 @@ def relate(
     base, files = f"runs/{folder.run_id}/{FOLDER}", []
     for part in folder.workspace.folders(base):
         number, of = part.split("/")
-        for file in (
-            folder.workspace.names(f"{base}/{part}") if of == target.id and attempt in (None, int(number)) else ()
-        ):
+        if of != target.id or attempt not in (None, int(number)):
+            continue
+        for file in folder.workspace.names(f"{base}/{part}"):
+            if not file.endswith(".parquet"):
+                continue  # what was being published when the process was killed
             local = folder.workspace.fetch(f"{base}/{part}/{file}", scratch)
             if hashlib.sha256(local.read_bytes()).hexdigest() != file.removesuffix(".parquet"):
                 place = folder.location(f"{FOLDER}/{part}/{file}")
