@@ -95,9 +95,9 @@ def store_at(endpoint: str, **config: Any) -> DynamoDBStore:
 
 
 @contextmanager
-def few_rows() -> Iterator[None]:
-    """While the block runs, the sample of kpi_linking has a fifth of its ordinary rows, and all of its dirt."""
-    with patch.object(sample, "KPIS_PER_BLOCK", 150), patch.object(sample, "PEOPLE_PER_BLOCK", 60):
+def few_rows(kpis: int = 40) -> Iterator[None]:
+    """While the block runs, the sample of kpi_linking has a few of its ordinary rows, and all of its dirt."""
+    with patch.object(sample, "KPIS_PER_BLOCK", kpis), patch.object(sample, "PEOPLE_PER_BLOCK", kpis // 2):
         yield
 
 

@@ -39,7 +39,7 @@ def migration_of(migration_id: str) -> Migration:
 
 
 def fill(migration_id: str, store: DynamoDBStore) -> None:
-    with few_rows():
+    with few_rows(150):  # so that there is time to be killed in
         import_module(f"include.migrations.{migration_id}.sample").fill(lambda _: store)
 
 

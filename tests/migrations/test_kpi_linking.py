@@ -174,7 +174,7 @@ def test_too_many_rejects_fail_the_gate_with_nothing_written(
     kpi_store: DynamoDBStore, ledger: Ledger, workspace: Workspace
 ) -> None:
     run = run_of(migration, ledger, workspace, lambda _: kpi_store, max_rejects=3)
-    with pytest.raises(GateError, match="budget"):
+    with pytest.raises(GateError, match="raise max_rejects"):
         walk(run)
     assert kpi_store.describe(migration.target("kpi_links").table) is None
     report = run.folder.read_json("report.json")

@@ -36,7 +36,7 @@ def findings(report: dict[str, Any]) -> dict[tuple[str, str], int]:
 def test_a_value_in_mistyped_that_nobody_looks_at_is_its_rows_reject(here: Here, tmp_path: Path) -> None:
     here.sql(*NANS)
     migration = declare_copy(tmp_path, COLUMNS)
-    with pytest.raises(GateError, match="budget"):
+    with pytest.raises(GateError, match="raise max_reject_share"):
         here.run(migration, max_reject_share=0.05)
     assert here.sql("SELECT to_regclass('new')") == [(None,)]
     report = here.run(migration, max_reject_share=0.2)
