@@ -88,7 +88,7 @@ def _said(kind: str, proof: dict[str, Any], told: str) -> str:
 
 def _because(examples: list[dict[str, Any]], told: str) -> str:
     every = dict.fromkeys(e["reason"] for e in examples if e.get("reason"))
-    reasons = [reason for reason in every if (reason.partition(": ")[2] or reason)[:200] not in told]
+    reasons = [reason for reason in every if not told or reason.partition(": ")[0] not in told]
     return f" ({'; '.join(reasons[:EXAMPLES])})" if reasons else ""
 
 

@@ -78,7 +78,7 @@ def markdown(facts: Facts) -> str:
 def _head(seen: dict[str, Any]) -> list[str]:
     verdict, run = seen["verdict"], seen["run"]
     lines = [f"## {'✅' if verdict['passed'] else '❌'} {verdict['word']}: {md(seen['migration']['title'])}", ""]
-    lines += [f"**{md(verdict['headline'], 600)}**", ""]
+    lines += [f"**{md(verdict['headline'], 1000)}**", ""]
     if verdict["failed"]:
         lines += [f"- Failed at: {text.markdown_code(verdict['failed']['step'])}"]
         if verdict["failed"]["error"]:
@@ -99,7 +99,7 @@ def _counts(seen: dict[str, Any]) -> list[str]:
     written = "written" if seen["counts"]["done"] else "to write"
     lines = [f"| Phase | Source rows | = {written} | + kept | + rejected | + skipped | adds up |"]
     lines += ["|:--|--:|--:|--:|--:|--:|:--|"]
-    for c in [*phases[:PHASES], {**total, "phase": f"all {len(phases)} phases"}]:
+    for c in [*phases[:PHASES], *([{**total, "phase": f"all {len(phases)} phases"}] if len(phases) > 1 else [])]:
         numbers = " | ".join(f"{c[n]:,}" for n in ("source_rows", "written", "kept", "rejected", "skipped"))
         verdict = "✓" if c["adds_up"] else f"✗ {c['off']}"
         lines.append(f"| {md(c['phase'])} | {numbers} | {verdict} |")
@@ -186,7 +186,8 @@ def _tail(seen: dict[str, Any]) -> list[str]:
     lines, approval = [], seen["approval"]
     if approval:
         which = "this plan" if approval["this_plan"] else "another plan than this run's"
-        lines.append(f"- Approval: {md(approval['decision'])} by {md(approval['by'])}, of {which}")
+        by = f" by {md(approval['by'])}" if approval["by"] else ", since the run asked for none"
+        lines.append(f"- Approval: {md(approval['decision'])}{by}, of {which}")
     if seen["plan"]:
         lines.append(f"- Plan: SHA-256 {text.markdown_code(seen['plan']['sha256'])}")
     return lines + ([f"- Undo: {md(seen['undo'], 600)}"] if seen["undo"] else [])

@@ -129,3 +129,13 @@ def untold(error: str, headline: str) -> str | None:
     """The error, where the headline does not have the whole of it."""
     said = sentence(error)
     return None if headline.startswith(said) and not said.endswith("…") else error
+
+
+def rows(number: int, what: str = "row") -> str:
+    """`1 row`, `2,000 rows`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def were(number: int) -> str:
+    """`was` of one, `were` of more."""
+    return "was" if number == 1 else "were"

@@ -11,7 +11,7 @@ from ..ledger import Status
 from ..plan_files import VERBS, WRITTEN
 from ..run import Mode, Run
 from ..tables_there import LEFT
-from .text import sentence
+from .text import rows, sentence, were
 
 PROVEN, WITH_EXCEPTIONS, NOT_PROVEN = "proven", "proven_with_exceptions", "not_proven"
 """What a verdict says of the proof."""
@@ -133,7 +133,8 @@ def verdict(
     said = _said(run, status, failed, plan, proofs, applied, exceptions, undone)
     if moved_on and failed is None:
         said["headline"] += (
-            f" {moved_on:,} rows that were not to be written were changed by somebody else since the plan was made (moved on)."
+            f" {rows(moved_on)} that {were(moved_on)} not to be written {were(moved_on)} changed by somebody else since the plan was "
+            "made (moved on)."
         )
     return {**said, "proof": proof, "exceptions": exceptions, "moved_on": moved_on}
 
@@ -154,7 +155,7 @@ def _said(
     phases = (plan or {}).get("phases", [])
     total = {verb: sum(p["rows"][verb] for p in phases) for verb in (*VERBS, "extra")}
     rejected = sum(p["rejected"] for p in phases)
-    aside = f"; {rejected:,} source rows are in quarantine" if rejected else ""
+    aside = f"; {rows(rejected, 'source row')} {'is' if rejected == 1 else 'are'} in quarantine" if rejected else ""
     alone = _left_alone(run, total["drift"], (plan or {}).get("drift_checked"))
     if status is Status.PLANNED:
         if not any(total[verb] for verb in (*WRITTEN, "drift")):
@@ -162,7 +163,7 @@ def _said(
         else:
             removed = f"{total['remove']:,} to remove, " if total["remove"] else ""
             verbs = (
-                f"{total['add']:,} rows to add, {total['change']:,} to change, {removed}{total['keep']:,} as they are"
+                f"{rows(total['add'])} to add, {total['change']:,} to change, {removed}{total['keep']:,} as they are"
             )
             headline = f"Planned, nothing written: {verbs}{aside}."
         return {
@@ -175,23 +176,21 @@ def _said(
     if undone is not None:
         return _rolled_back(run, undone, compared, proven)
     if run.options.mode is Mode.VERIFY:
-        headline = f"{proven}: every one of {compared:,} rows is as it should be{aside}."
+        headline = f"{proven}: every one of {rows(compared)} is as it should be{aside}."
     elif not written:
         headline = f"Nothing to add: all {compared:,} rows were there already, and every one is proven{aside}."
         if exceptions:
             headline = f"{proven}: nothing to add, {compared:,} rows were there already as they should be{aside}."
     else:
         headline = (
-            f"{proven}: {written:,} rows written, every one of {compared:,} rows read back and found as planned{aside}."
+            f"{proven}: {rows(written)} written, every one of {rows(compared)} read back and found as planned{aside}."
         )
         if total["remove"]:
             headline += f" {total['remove']:,} of them were removed, since the source no longer gives them."
     headline += alone
     conflicts = sum(a["conflicts"] for a in applied.values())
     if conflicts:
-        headline += (
-            f" {conflicts:,} rows had been changed by somebody else since the plan and were left alone (conflict)."
-        )
+        headline += f" {rows(conflicts)} had been changed by somebody else since the plan and {were(conflicts)} left alone (conflict)."
     then = "Look through the findings; a run with mode verify proves it again at any time."
     return {"status": "passed", "headline": headline, "next": then}
 
@@ -200,17 +199,15 @@ def _of_failed(error: str, written: int) -> str:
     """What happened, and what of it stays."""
     happened = sentence(error)
     if written:
-        return f"{happened} {written:,} row{'s were' if written > 1 else ' was'} written before and {'are' if written > 1 else 'is'} kept."
+        return f"{happened} {rows(written)} {were(written)} written before and {'is' if written == 1 else 'are'} kept."
     return happened if _SAYS_NOTHING.search(happened) else f"{happened} Nothing was written."
 
 
 def _left_alone(run: Run, drift: int, checked: bool | None) -> str:
     said = ""
     if drift:
-        who = (
-            "touched since and are kept" if run.undoes else "changed by somebody else since and are left alone (drift)"
-        )
-        said = f" {drift:,} rows were {who}."
+        who = "touched since, and kept" if run.undoes else "changed by somebody else since, and left alone (drift)"
+        said = f" {rows(drift)} {were(drift)} {who}."
     if checked is False:
         said += (
             " What others changed since the last run could not be told: what that run left in the workspace is gone."
@@ -220,8 +217,8 @@ def _left_alone(run: Run, drift: int, checked: bool | None) -> str:
 
 def _rolled_back(run: Run, undone: dict[str, int], compared: int, proven: str) -> dict[str, str]:
     headline = (
-        f"Rolled back: {undone['deleted']:,} rows deleted, {undone['put_back']:,} put back, {undone['kept']:,} kept because "
-        f"they were touched since. {proven}: every one of {compared:,} rows was read back and found as planned."
+        f"Rolled back: {rows(undone['deleted'])} deleted, {undone['put_back']:,} put back, {undone['kept']:,} kept because "
+        f"they were touched since. {proven}: every one of {rows(compared)} was read back and found as planned."
     )
     if left := run.folder.read_json(LEFT):
         headline += f" What run {run.undoes} made besides is left as it is: {', '.join(left)}."

@@ -6,6 +6,7 @@ good that does not say so.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..plan_files import VERBS
@@ -34,6 +35,10 @@ OPTIONS = {
     "plan_max_age": "Hours for which the plan may be used",
     "overwrite_drift": "Rows that others changed are overwritten",
     "extra": "Rows that the source no longer gives",
+    "cascade_to": "Foreign keys that may take rows along",
+    "ignore_columns": "Source columns left out by name",
+    "snapshot_max_age": "Hours for which runs share a snapshot",
+    "params": "The migration's own params",
     "target_phase": "Phase to come to",
     "approve_down": "The plan that may go down, where nobody is asked",
     "realign": "Databases may be out of step",
@@ -62,7 +67,7 @@ def view(facts: Facts) -> dict[str, Any]:
         "migration": {name: part["migration"].get(name) for name in ("id", "title", "owner")},
         "run": _run(part["run"]),
         "verdict": verdict,
-        "figures": _figures(part["run"].get("mode"), counted, applied, proofs),
+        "figures": _figures(part["run"], counted, applied, proofs),
         "plan": {name: part["plan"].get(name) for name in ("sha256", "created_at", "drift_checked")}
         if part["plan"]
         else None,
@@ -158,18 +163,27 @@ def _run(run: Facts) -> dict[str, Any]:
 def _option(name: str, value: Any) -> str:
     if value is None:
         return NO_LIMIT.get(name, "not given")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_option('', each)}" for key, each in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "none"
     if name.endswith("_share") and isinstance(value, int | float):
         return f"{value * 100:g} %"
-    return f"{value:,}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 
 def _figures(
-    mode: str | None, counted: list[dict[str, Any]], applied: Facts, proofs: list[dict[str, Any]]
+    run: Facts, counted: list[dict[str, Any]], applied: Facts, proofs: list[dict[str, Any]]
 ) -> list[tuple[str, int]]:
     """The few numbers that a reader wants first."""
+    mode, undoes = run.get("mode"), run.get("undoes")
     figures: list[tuple[str, int]] = []
     if counted:
-        figures.append(("source rows", sum(c["source_rows"] for c in counted)))
+        figures.append(
+            ("rows that the other run wrote" if undoes else "source rows", sum(c["source_rows"] for c in counted))
+        )
     if mode == "plan" and counted:
         figures += [
             (words, sum(c["rows"][verb] for c in counted))
@@ -191,7 +205,7 @@ def _figures(
                 sum({p["target_table"]: p["compared"] - p["missing"] - p["different"] for p in proofs}.values()),
             )
         )
-    if counted:
+    if counted and not undoes:
         figures.append(("source rows rejected", sum(c["rejected"] for c in counted)))
     return figures
 
