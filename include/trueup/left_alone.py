@@ -52,9 +52,9 @@ def last(proofs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list({p["target_table"]: p for p in proofs}.values())
 
 
-def words(proofs: list[dict[str, Any]], told: str = "") -> dict[str, str]:
-    """What is wrong by these proofs, by the rule that it breaks: how many rows of which table, such as which, and why, but
-    for reasons that are `told` already."""
+def words(proofs: list[dict[str, Any]], told: bool = False) -> dict[str, str]:
+    """What is wrong by these proofs, by the rule that it breaks: how many rows of which table, such as which, and why,
+    unless the reasons are `told` already."""
     said = {}
     for kind in ("missing", "different", "unverified", "left_alone"):
         each = [_said(kind, proof, told) for proof in last(proofs) if proof[kind]]
@@ -64,13 +64,13 @@ def words(proofs: list[dict[str, Any]], told: str = "") -> dict[str, str]:
     return said
 
 
-def _said(kind: str, proof: dict[str, Any], told: str) -> str:
+def _said(kind: str, proof: dict[str, Any], told: bool) -> str:
     examples = [e for e in proof["examples"] if e["kind"] == kind]
     keys = ", ".join(str(e["key"]) for e in examples[:EXAMPLES])
     rows, table = f"{proof[kind]:,}", proof["target_table"]
     total = sum(proof[name] for name in ("compared", "unverified", "left_alone"))
     of = f"{rows} of {total:,} planned rows of {table}"
-    because = _because(examples, told)
+    because = "" if told and kind != "left_alone" else _because(examples)
     if kind == "missing":
         return f"{of} are missing, such as {keys}{because}. Mend what keeps them out, and run again"
     if kind == "unverified":
@@ -86,9 +86,8 @@ def _said(kind: str, proof: dict[str, Any], told: str) -> str:
     )
 
 
-def _because(examples: list[dict[str, Any]], told: str) -> str:
-    every = dict.fromkeys(e["reason"] for e in examples if e.get("reason"))
-    reasons = [reason for reason in every if not told or reason.partition(": ")[0] not in told]
+def _because(examples: list[dict[str, Any]]) -> str:
+    reasons = list(dict.fromkeys(e["reason"] for e in examples if e.get("reason")))
     return f" ({'; '.join(reasons[:EXAMPLES])})" if reasons else ""
 
 

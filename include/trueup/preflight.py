@@ -145,7 +145,8 @@ def look_at_target(run: Run, target: Target) -> Description | None:
     _refuse(what, found)
     if found.key != table.key:
         has = f"the primary key {', '.join(map(repr, found.key))}" if found.key else "no primary key"
-        raise SourceError(f"{what} has {has}, but {', '.join(map(repr, table.key))} is declared")
+        besides = f"; {'; '.join(found.unwritable)}" if run.options.mode is Mode.APPLY and found.unwritable else ""
+        raise SourceError(f"{what} has {has}, but {', '.join(map(repr, table.key))} is declared{besides}")
     target_checks.refuse_unwritable(run, what, target, found)
     return found
 

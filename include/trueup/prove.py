@@ -150,13 +150,12 @@ def phase_gate(run: Run, phase: Phase) -> list[dict[str, Any]]:
             result = replace(result, passed=False, errors=errors)
         if wrong := _emptied(run, found):
             result = replace(result, passed=False, errors=[*result.errors, *wrong])
+        refused = refusals(run, phase) if any(p["missing"] or p["different"] for p in found) else []
         if any(p["missing"] or p["different"] for p in found):
-            result = replace(
-                result, errors=[*result.errors, *refusals(run, phase), *target_checks.altered(run, phase, found)]
-            )
+            result = replace(result, errors=[*result.errors, *refused, *target_checks.altered(run, phase, found)])
         so_far = [p for each in run.phases[: run.phases.index(phase) + 1] for p in proof(run, each) or []]
         results = [result, *budgets.judge_left_alone(run, phase, so_far)]
-        _judge(run, f"phase-{phase.id}", results, left_alone.words(so_far, told=" ".join(result.errors)))
+        _judge(run, f"phase-{phase.id}", results, left_alone.words(so_far, told=bool(refused)))
     return [{name: value for name, value in p.items() if name != "examples"} for p in found]
 
 
