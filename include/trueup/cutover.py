@@ -9,9 +9,9 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from .errors import ProofError
+from .errors import ApprovalError, ProofError
 from .ledger import Ledger, Status, SwitchState
-from .ledger.decisions import refuse_turn
+from .ledger.decisions import refuse_second_turn, refuse_turn
 from .workspace import Workspace
 
 _ORDER = (SwitchState.LEGACY, SwitchState.DUAL, SwitchState.NEW)
@@ -19,8 +19,12 @@ NEXT = "next"
 """In place of a state: the one after the present one."""
 
 
-def aim(ledger: Ledger, migration_id: str, to: str) -> SwitchState:
-    """The state that `to` names. Raises `StatusError` where the switch may not be turned there from where it is."""
+def aim(ledger: Ledger, migration_id: str, to: str, run_id: str) -> SwitchState:
+    """The state that `to` names. Raises `StatusError` where the switch may not be turned there from where it is, or where
+    this run has turned it already."""
+    for turned in ledger.switches.turns(migration_id):
+        if turned["run_id"] == run_id:
+            refuse_second_turn(migration_id, run_id, turned["to_state"], None)
     was = ledger.switches.state(migration_id)
     state = _ORDER[min(_ORDER.index(was) + 1, 2)] if to == NEXT else SwitchState(to)
     refuse_turn(migration_id, was, state)
@@ -106,6 +110,20 @@ def _refusal(migration_id: str, why: str) -> ProofError:
         f"the switch of {migration_id} is not turned: {why}. "
         f"Trigger {migration_id} over whole tables (mode verify, or apply), and cut over when it is proven"
     )
+
+
+def told(checked: dict[str, Any]) -> str:
+    """What a person is asked about: from which state to which, on which proof."""
+    return f"{checked['from']} → {checked['to']}, on the proof of {checked['proof_run_id'] or 'no run'}"
+
+
+def refuse_unseen(asked: str | None, checked: dict[str, Any]) -> None:
+    """Raise `ApprovalError` where a person was asked about another turn (None: nobody was asked)."""
+    if asked is not None and asked != told(checked):
+        raise ApprovalError(
+            f"the turn that was approved is {asked}, and the one that would be done now is {told(checked)}, so nothing is "
+            "turned: clear the task approve, which asks about the turn as it is now"
+        )
 
 
 def turn(

@@ -50,7 +50,8 @@ def refuse_ended(run: Run | SchemaRun, status: str) -> None:
             f"nothing more is written: {_AFRESH}"
         )
     if status in (Status.PROVEN, Status.ROLLED_BACK, Status.PLANNED):
-        raise StatusError(f"run {run.id} is {status}: it has ended, and none of its steps is done again; {_AFRESH}")
+        how = _AFRESH if status == Status.PLANNED else "trigger the DAG again, which makes a new plan"
+        raise StatusError(f"run {run.id} is {status}: it has ended, and none of its steps is done again; {how}")
 
 
 def require(run: Run, step: str, phase: str | None = None) -> None:

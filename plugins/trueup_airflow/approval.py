@@ -95,10 +95,12 @@ class PlanApproval(Approval):
         return ROWS
 
     def begin(self, run: Any) -> None:
-        """Before anything else: whether the run may take this step at all."""
+        """Before anything else: whether the run may take this step at all, and has its place while it waits; one that failed
+        has given that up."""
         from include.trueup import order
 
         order.enter(run, step_of(run, APPROVE))
+        run.ledger.leases.enter(run.id, run.held_targets, run.holder)
 
     def told(self, run: Any, plan: dict[str, Any], page: str) -> str:
         """The plan in numbers, as Markdown."""

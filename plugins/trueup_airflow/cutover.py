@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+ASKED = "asked"
+"""The XCom of the task approve that says what was asked."""
 STATES = {
     "next": "One step on: legacy → dual → new",
     "dual": "Dual: both shapes are written and can be read",
@@ -59,7 +61,7 @@ def build_cutover(migration: Migration) -> DAG:
 
             ledger, asked = connections.ledger(), get_current_context()["params"]
             ledger.upgrade()
-            to = cutover.aim(ledger, migration.id, asked["to"])
+            to = cutover.aim(ledger, migration.id, asked["to"], _id())
             return _checked(migration, to, asked["proof_max_age"])
 
         @task
@@ -67,10 +69,9 @@ def build_cutover(migration: Migration) -> DAG:
             """Check once more, turn the switch, and enter it in the journal."""
             from include.trueup import cutover
             from include.trueup.ledger import SwitchState
-            from include.trueup.run import run_id
 
-            context = get_current_context()
-            id = run_id(context["dag_run"].dag_id, context["dag_run"].run_id)
+            context, id = get_current_context(), _id()
+            cutover.refuse_unseen(context["ti"].xcom_pull(task_ids=APPROVE, key=ASKED), checked)
             ledger, workspace = connections.ledger(), connections.workspace()
             if id not in {turned["run_id"] for turned in ledger.switches.turns(migration.id)}:
                 # a turn or a run may have come between, while it waited for approval
@@ -86,6 +87,14 @@ def build_cutover(migration: Migration) -> DAG:
         checked >> decision >> turned
 
     return build()
+
+
+def _id() -> str:
+    """The current run's id in the ledger."""
+    from include.trueup.run import run_id
+
+    dag_run = get_current_context()["dag_run"]
+    return run_id(dag_run.dag_id, dag_run.run_id)
 
 
 def _checked(migration: Migration, to: Any, proof_max_age: float) -> dict[str, Any]:
@@ -104,10 +113,18 @@ class CutoverApproval(Approval):
         self._migration_id = migration_id
 
     def question(self, context: Context) -> str | None:
-        """What would be turned, and on what proof."""
+        """What would be turned, and on what proof. Raises `ApprovalError` where no preflight has said it."""
+        from include.trueup import cutover
+
+        checked = context["ti"].xcom_pull(task_ids="preflight")
+        if checked is None:
+            raise ApprovalError(
+                "the task preflight has not said what would be turned: a task that is marked as done in Airflow was not done "
+                "here; clear it, or trigger the DAG again"
+            )
         if not context["params"]["approval"]:
             return None
-        checked = context["ti"].xcom_pull(task_ids="preflight")
+        context["ti"].xcom_push(key=ASKED, value=cutover.told(checked))
         proof = "It is the way back, and needs no proof."
         if checked["proof_run_id"]:
             proof = (

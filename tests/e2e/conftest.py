@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -28,29 +29,30 @@ def home() -> Iterator[Home]:
         stack.stop(made)
 
 
+def launched(home: Home, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+    """A command of the launcher (`up`) as a process; keywords are further environment variables."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "TRUEUP_"))}
+    environment |= {
+        "TRUEUP_HOME": str(home.root),
+        "TRUEUP_DAGS_FOLDER": str(Path(__file__).parent / "stub_dags"),
+        "PYTHONPATH": f"{PROJECT}:{PROJECT / 'plugins'}",
+        **variables,
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "include.embedded", *arguments],
+        cwd=PROJECT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
 @pytest.fixture
 def launch(home: Home) -> Command:
-    """Start a command of the launcher (`launch("up")`) as a process; keywords are further environment variables."""
-
-    def start(*arguments: str, **variables: str) -> subprocess.Popen[str]:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "TRUEUP_"))}
-        environment |= {
-            "TRUEUP_HOME": str(home.root),
-            "TRUEUP_DAGS_FOLDER": str(Path(__file__).parent / "stub_dags"),
-            "PYTHONPATH": f"{PROJECT}:{PROJECT / 'plugins'}",
-            **variables,
-        }
-        return subprocess.Popen(
-            [sys.executable, "-m", "include.embedded", *arguments],
-            cwd=PROJECT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    return start
+    """Start a command of the launcher (`launch("up")`) in the home."""
+    return partial(launched, home)
 
 
 @pytest.fixture

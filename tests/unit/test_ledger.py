@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ import sqlalchemy as sa
 
 from include.embedded import postgres
 from include.trueup.errors import StatusError, StoreUnavailableError, TargetHeldError
-from include.trueup.ledger import Ledger, Status, lease_seconds, this_process
+from include.trueup.ledger import Ledger, Status, holders, lease_seconds, this_process
 from include.trueup.ledger.status import TRANSITIONS
 from include.trueup.ledger.tables import leases
 from include.trueup.stores import Conflict, Outcome
@@ -168,6 +169,23 @@ def test_a_hold_by_a_process_of_another_machine_is_respected(ledger: Ledger) -> 
     ledger.leases.take("first", ["a"], holder="elsewhere/1/1.00")
     with pytest.raises(TargetHeldError):
         ledger.leases.take("second", ["a"])
+
+
+def test_a_hold_by_a_process_of_another_container_of_this_host_is_respected(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the host's name and kernel, but other processes are seen from there: nobody here knows that it is dead."""
+    begin(ledger, "first")
+    begin(ledger, "second")
+    read = os.readlink
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "readlink", lambda path: "pid:[1]" if path == "/proc/self/ns/pid" else read(path))
+        machine = holders._machine.__wrapped__()
+    assert machine != this_process().rsplit("/", 2)[0]
+    for holder in (f"{machine}/999999/1.00", f"{socket.gethostname()}/999999/1.00"):  # that of the first release, too
+        ledger.leases.take("first", ["a"], holder=holder)
+        with pytest.raises(TargetHeldError):
+            ledger.leases.take("second", ["a"])
 
 
 def _race(uri: str, run_id: str, start: object, won: object) -> None:

@@ -76,10 +76,12 @@ class Switches:
     ) -> None:
         """Turn the switch and enter it in the journal; the same run's turn, tried again, is entered once.
 
-        Raises `StatusError` where `TURNS` has no such way."""
+        Raises `StatusError` where `TURNS` has no such way, or where the run has turned the switch to another state."""
         with self._begin() as connection:
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": TURN_LOCK})
-            if connection.execute(sa.select(turns.c.id).where(turns.c.run_id == run_id)).first():
+            done = connection.execute(sa.select(turns.c.to_state).where(turns.c.run_id == run_id)).scalar()
+            if done is not None:
+                refuse_second_turn(migration_id, run_id, done, to)
                 return
             was = self._state(connection, migration_id)
             refuse_turn(migration_id, was, to)
@@ -87,6 +89,15 @@ class Switches:
             connection.execute(
                 turns.insert().values(migration_id=migration_id, run_id=run_id, proof_run_id=proof_run_id, **values)
             )
+
+
+def refuse_second_turn(migration_id: str, run_id: str, done: str, to: SwitchState | None) -> None:
+    """Raise `StatusError` where a run that has turned the switch to `done` is to turn it to another state (None: any)."""
+    if to != done:
+        raise StatusError(
+            f"run {run_id} has turned the switch of {migration_id} to {done}, and turns it once: to turn it further, or back, "
+            f"trigger {migration_id}_cutover again"
+        )
 
 
 def refuse_turn(migration_id: str, was: SwitchState, to: SwitchState) -> None:
