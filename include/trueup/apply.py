@@ -121,7 +121,7 @@ def batches(run: Run, phase: Phase, partition: int) -> Iterator[Batch]:
     batches under the same numbers at every call."""
     target = run.migration.target(phase.target)
     artifact = planned(run, phase.id, partition)
-    size = run.folder.read_json("run.json")["batch_rows"][phase.target]
+    size = run.files.start.batch_rows[phase.target]
     with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
         plan = duck.parquet([run.folder.fetch(artifact, scratch)], plan_schema(target))
         number = 0

@@ -25,7 +25,7 @@ from .ledger import Status
 from .model import Target
 from .names import BEFORE, KEY, KNOWN, PLACE, PLANNED, VERB, own
 from .plan_files import compared
-from .run import Mode, Run
+from .run import Baseline, Mode, Run
 from .stores import arrow_schema
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ _SCHEMA = pa.schema(
 )
 
 
-def previous(run: Run) -> dict[str, Any] | None:
+def previous(run: Run) -> Baseline | None:
     """The plan whose base this run plans from: its run's id, its `partitions`, the `attempt` of the run that it is of where
     that run has begun again since (else None), and whether the run is `proven`; None if there is none, or in mode verify,
     where every difference counts whoever made it.
@@ -56,15 +56,14 @@ def previous(run: Run) -> dict[str, Any] | None:
         for plan in [_last_plan(run, row)]
         if plan is not None
     ]
-    chosen: dict[str, Any] | None = None
+    chosen: Baseline | None = None
     for plan, row in sorted(known, key=lambda each: each[0]["at"], reverse=True):
         if plan["attempt"] is None and not earlier.begun_to_apply(run.ledger, row["run_id"]):
             continue
         if row["status"] != Status.ROLLED_BACK and chosen is not None:
             break
         proven = row["status"] == Status.PROVEN and plan["attempt"] is None
-        about = {name: plan[name] for name in ("partitions", "attempt")}
-        chosen = {"run": row["run_id"], "proven": proven, **about}
+        chosen = Baseline(run=row["run_id"], partitions=plan["partitions"], attempt=plan["attempt"], proven=proven)
         if row["status"] != Status.ROLLED_BACK:
             break
     return chosen
@@ -94,25 +93,25 @@ def relate(
 
     Whether it could be read; None where there is no previous run. A base that is missing or changed is told in the log
     and read as empty: nothing is made up in its place."""
-    about = run.folder.read_json("run.json")["base"]
+    baseline = run.files.start.baseline
     files: list[Path] = []
     found: bool | None = None
-    if about is not None:
+    if baseline is not None:
         try:
-            files, found = _files(run, about, target, partition, scratch), True
+            files, found = _files(run, baseline, target, partition, scratch), True
         except ArtifactError as error:
             log.warning("what others changed in %s cannot be told: %s", target.table.name, error)
             found = False
     duck.relation(connection, _BASE, files, _SCHEMA)
-    there = "there = 'seen'" + (" OR there = 'planned'" if about and about["proven"] else "")
+    there = "there = 'seen'" + (" OR there = 'planned'" if baseline and baseline.proven else "")
     name, keys = duck.identifier(f"base_{target.id}"), duck.identifier(f"known_{target.id}")
     here = "true" if partition is None else f"place % {run.partitions} = {partition}"
     connection.execute(
         f"CREATE TEMP TABLE {name} AS SELECT {KEY}, hash, place, added, {there} AS there FROM {_BASE} "
         f"WHERE {here} AND {only}"
     )
-    if about is not None and found:
-        _relate_read_back(connection, run, about, target, scratch)
+    if baseline is not None and found:
+        _relate_read_back(connection, run, baseline, target, scratch)
         connection.execute(
             f"INSERT INTO {name} SELECT b.{KEY}, p.hash, any_value(b.place), bool_or(b.added), true FROM {name} b "
             f"JOIN {_READ_BACK} p ON b.{KEY} = p.key GROUP BY b.{KEY}, p.hash"
@@ -125,12 +124,12 @@ def relate(
 
 
 def _relate_read_back(
-    connection: duckdb.DuckDBPyConnection, run: Run, about: dict[str, Any], target: Target, scratch: Path
+    connection: duckdb.DuckDBPyConnection, run: Run, baseline: Baseline, target: Target, scratch: Path
 ) -> None:
     """The table `_READ_BACK` (key, hash): rows that the previous run wrote, and that it then found otherwise than planned, as
     when a trigger changes what is written, and what its writing set off, which is known also of a run that was killed
     before it read anything back. What a run wrote is its own, though its proof failed: nobody else's work."""
-    folder = run.workspace.run(about["run"])
+    folder = run.workspace.run(baseline.run)
     set_off.relate(connection, _SET_OFF, folder, target, scratch)
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {_READ_BACK} AS SELECT DISTINCT {KEY} AS key, {row_hash(target, PLANNED)} AS hash "
@@ -150,16 +149,16 @@ def _relate_read_back(
                         )
 
 
-def _files(run: Run, about: dict[str, Any], target: Target, partition: int | None, scratch: Path) -> list[Path]:
-    folder, count = run.workspace.run(about["run"]), about["partitions"]
+def _files(run: Run, baseline: Baseline, target: Target, partition: int | None, scratch: Path) -> list[Path]:
+    folder, count = run.workspace.run(baseline.run), baseline.partitions
     wanted = range(count) if partition is None or count != run.partitions else [partition]
     paths = [path(target, number) for number in wanted]
-    if (attempt := about.get("attempt")) is not None:
+    if (attempt := baseline.attempt) is not None:
         (kept,) = [k for k in earlier.kept(folder, attempt + 1) if k.attempt == attempt]
         return [kept.fetch(folder, each, scratch) for each in paths]
     there = {file.path: file for m in folder.manifests("plan", count) for file in m.files}
     if missing := [each for each in paths if each not in there]:
-        raise ArtifactError(f"run {about['run']} left no {missing[0]}")
+        raise ArtifactError(f"run {baseline.run} left no {missing[0]}")
     return [folder.fetch(there[each], scratch) for each in paths]
 
 

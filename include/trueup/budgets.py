@@ -144,10 +144,10 @@ def _words(run: Run, option: str, figures: dict[str, float], phases: list[dict[s
                 f"{stuck:,} rows cannot be removed, and would be left alone: {which}. Remove them by hand first"
             )
         return f"{'. '.join(said)}, or allow as many with {option} (it is {run.max_left_alone})"
-    lost = (run.folder.read_json("run.json") or {}).get("base") or {}
+    lost = run.files.start.baseline
     return (
-        f"what earlier runs wrote is not known, since the baseline that run {lost.get('run')} left in the workspace is missing or "
-        "was changed: a row that somebody else changed could not be told from one that the source changed, and would be "
+        f"what earlier runs wrote is not known, since the baseline that run {lost.run if lost else None} left in the workspace is "
+        "missing or was changed: a row that somebody else changed could not be told from one that the source changed, and would be "
         "overwritten. Bring the files below its base/ back, or accept that with allow_lost_baseline"
     )
 

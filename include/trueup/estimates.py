@@ -17,7 +17,7 @@ def far(run: Run, phase: Phase, partition: int) -> list[str]:
     sources that it is the first to account for; the first phase has those that none accounts for."""
     if partition != 0:
         return []
-    expected = run.folder.read_json("run.json").get("expected_rows") or {}  # runs of the first release have none
+    expected = run.files.start.expected_rows
     manifests = run.folder.manifests("snapshot", run.segments)
     found = []
     for source in run.migration.sources:

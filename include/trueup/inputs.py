@@ -46,7 +46,7 @@ def relate(connection: duckdb.DuckDBPyConnection, run: Run, partition: int, scra
             files = [run.folder.fetch(artifact, scratch)]
             duck.relation(connection, Path(artifact.path).stem, files, None)
     _relate_given(connection, run)
-    undeclared = run.folder.read_json("run.json")["undeclared"]
+    undeclared = run.files.start.undeclared
     named = [(source, name) for source, names in undeclared.items() for name in names]
     connection.execute("CREATE TEMP TABLE undeclared (source VARCHAR, name VARCHAR)")
     if named:

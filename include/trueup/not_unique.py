@@ -14,7 +14,6 @@ indexed columns; whole are read only the rows that share a value with another, b
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
@@ -25,6 +24,7 @@ from .names import FOUND, IN_WINDOW, IS, KEY, SHOULD, SOURCE_KEY, VERB, own
 from .plan_files import ADD, CHANGE, DRIFT, Made, relate_drifted, should_schema, unit_verb
 from .run import Run
 from .snapshot import before_files, files_of, source_schema
+from .stores import Unique
 from .target_checks import kept
 from .verbs import keys_of, leaving, relate_leaving, rows_of, value_of, verb_of
 
@@ -35,8 +35,6 @@ REJECTED = own("rejected")
 _FOUND, _ALL, _STATE, _SAME = own("not_unique"), own("all"), own("state"), own("same")
 _WRITTEN, _THERE, _PHASE, _SOURCE = own("written"), own("is_there"), own("phase"), own("source")
 _ROWS, _FIRST, _LAST = own("rows"), own("first"), own("last")
-Index = dict[str, Any]
-"""Of `run.json`: name, columns, nulls_equal."""
 
 
 def entry(phase: Phase) -> str:
@@ -90,14 +88,13 @@ def write(
     return files, counts
 
 
-def _indexes(run: Run, target: Target) -> list[Index]:
+def _indexes(run: Run, target: Target) -> list[Unique]:
     """The unique indexes of the target whose columns are all declared."""
-    found = kept(run, target).get("unique") or []
-    return [index for index in found if {*index["columns"]} <= {*target.table.columns}]
+    return [index for index in kept(run, target).unique if {*index.columns} <= {*target.table.columns}]
 
 
 def _rejected(
-    connection: duckdb.DuckDBPyConnection, run: Run, judged: dict[str, list[Index]], phases: list[Phase], scratch: Path
+    connection: duckdb.DuckDBPyConnection, run: Run, judged: dict[str, list[Unique]], phases: list[Phase], scratch: Path
 ) -> list[tuple[str, str, str]]:
     """Phase, source and message of what is rejected, in order."""
     concerned = [t for t in run.migration.targets if any(o.target == t.id for p in phases for o in p.outputs)]
@@ -144,12 +141,12 @@ def _relate_all(connection: duckdb.DuckDBPyConnection, run: Run, target: Target,
     duck.relation(connection, f"{_ALL}_is_{target.id}", files, source_schema(target.table))
 
 
-def _meet(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, index: Index) -> None:
+def _meet(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, index: Unique) -> None:
     """Add to `_meeting` the keys of rows that have, before or after, the values that another has, before or after."""
-    columns = [duck.identifier(name) for name in index["columns"]]
+    columns = [duck.identifier(name) for name in index.columns]
     names = [f"is_{target.id}", *(f"should_{output.name}" for output in run.migration.outputs(target.id))]
     every = " UNION ALL ".join(f"SELECT {KEY}, {', '.join(columns)} FROM {_all(name)}" for name in names)
-    apart = "" if index["nulls_equal"] else " WHERE " + " AND ".join(f"{c} IS NOT NULL" for c in columns)
+    apart = "" if index.nulls_equal else " WHERE " + " AND ".join(f"{c} IS NOT NULL" for c in columns)
     same = " AND ".join(f"{IS}.{c} IS NOT DISTINCT FROM {_SAME}.{c}" for c in columns)
     connection.execute(
         f"INSERT INTO {_meeting(target)} SELECT DISTINCT {IS}.{KEY} FROM ({every}) {IS} SEMI JOIN (SELECT {', '.join(columns)} "
@@ -177,12 +174,12 @@ def _relate_state(
     connection: duckdb.DuckDBPyConnection,
     run: Run,
     target: Target,
-    indexes: list[Index],
+    indexes: list[Unique],
     checked: dict[str, bool | None],
 ) -> None:
     """`_state`: of each row that meets others its key, phase and source, whether it is written, whether it is there, and
     the indexed columns, each as it will be and (`_was`) as it is."""
-    names = sorted({name for index in indexes for name in index["columns"]})
+    names = sorted({name for index in indexes for name in index.columns})
     parts = []
     for phase, output in ((p, o) for p in run.migration.phases for o in p.outputs if o.target == target.id):
         _relate_drifted(connection, run, phase, checked)
@@ -227,7 +224,7 @@ def _was(name: str) -> str:
 
 
 def _until_none(
-    connection: duckdb.DuckDBPyConnection, run: Run, judged: dict[str, list[Index]]
+    connection: duckdb.DuckDBPyConnection, run: Run, judged: dict[str, list[Unique]]
 ) -> list[tuple[str, str, str]]:
     """Reject what is not unique, all indexes at once; and again, with what is rejected as it was, until none is left."""
     connection.execute(
@@ -245,10 +242,10 @@ def _until_none(
     ).fetchall()
 
 
-def _clashing(target: Target, index: Index, turn: int, place: int) -> str:
+def _clashing(target: Target, index: Unique, turn: int, place: int) -> str:
     """SQL: the rows to be written that would have the indexed values of another, but for what was rejected in turns
     before: that stays as it was, and is absent if it was."""
-    columns = [(duck.identifier(name), _was(name)) for name in index["columns"]]
+    columns = [(duck.identifier(name), _was(name)) for name in index.columns]
     out = f"({IS}.{_PHASE}, {IS}.{_SOURCE}) IN (SELECT (phase, source) FROM {_FOUND} WHERE turn < {turn})"
     out = f"coalesce({out}, false)"
     values = ", ".join(f"CASE WHEN {_WRITTEN} THEN {new} ELSE {was} END AS {new}" for new, was in columns)
@@ -257,9 +254,9 @@ def _clashing(target: Target, index: Index, turn: int, place: int) -> str:
         f"FROM {_state(target)} {IS}) WHERE {_WRITTEN} OR {_THERE}"
     )
     names = ", ".join(new for new, _ in columns)
-    apart = "" if index["nulls_equal"] else " WHERE " + " AND ".join(f"{new} IS NOT NULL" for new, _ in columns)
+    apart = "" if index.nulls_equal else " WHERE " + " AND ".join(f"{new} IS NOT NULL" for new, _ in columns)
     same = " AND ".join(f"{IS}.{new} IS NOT DISTINCT FROM {_SAME}.{new}" for new, _ in columns)
-    said = duck.literal(f" of {target.table.name} is not unique by {index['name']} ({', '.join(index['columns'])}): ")
+    said = duck.literal(f" of {target.table.name} is not unique by {index.name} ({', '.join(index.columns)}): ")
     return (
         f"SELECT {turn}, {IS}.{_PHASE}, {IS}.{_SOURCE}, {place}, {IS}.{KEY}, 'row ' || {IS}.{KEY} || {said} || {_ROWS} || ' rows would "
         f"have the same there, such as ' || CASE WHEN {_FIRST} = {IS}.{KEY} THEN {_LAST} ELSE {_FIRST} END FROM ({state}) {IS} "

@@ -3,8 +3,8 @@ refer to each other over several transactions, and unique values that one row ha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
@@ -12,7 +12,8 @@ from . import duck, target_checks
 from .model import Output, Phase, Target
 from .names import BEFORE, EXTRA, KEY, MISTYPED, VERB, own
 from .plan_files import ADD, CHANGE, REMOVE, WRITTEN, plan_schema, planned
-from .run import Run
+from .run import Run, SelfReference
+from .stores import Unique
 
 _ROW, _BATCH, _FROM, _TO, _PHASE = own("row"), own("batch"), own("from"), own("to"), own("phase")
 _EXAMPLES = 3
@@ -33,7 +34,7 @@ def refusals(run: Run) -> list[str]:
                     said += _irreversible(connection, output, target, parts)
                 said += _circular(connection, run, phase, target, parts)
         for target in run.migration.targets:
-            for index in target_checks.kept(run, target).get("unique") or []:
+            for index in target_checks.kept(run, target).unique:
                 said += _handed_on(connection, run, target, index, scratch)
     return said
 
@@ -62,26 +63,26 @@ def _circular(
 ) -> list[str]:
     """Rows that refer to rows of the same table which are added in another transaction."""
     before = target.before.read_text(encoding="utf-8") if target.before is not None else ""
-    size = run.folder.read_json("run.json")["batch_rows"][target.id]
+    size = run.files.start.batch_rows[target.id]
     said = []
-    for reference in target_checks.kept(run, target).get("refers_to_itself") or []:
-        known = {*reference["columns"], *reference["refers_to"]} <= {*target.table.columns}
-        if run.undoes is not None or phase.also is not None or not known or reference["name"] in before:
+    for reference in target_checks.kept(run, target).refers_to_itself:
+        known = {*reference.columns, *reference.refers_to} <= {*target.table.columns}
+        if run.undoes is not None or phase.also is not None or not known or reference.name in before:
             continue
         said += _over_batches(connection, target, reference, parts, size)
     return said
 
 
 def _over_batches(
-    connection: duckdb.DuckDBPyConnection, target: Target, reference: dict[str, Any], parts: list[str], size: int
+    connection: duckdb.DuckDBPyConnection, target: Target, reference: SelfReference, parts: list[str], size: int
 ) -> list[str]:
-    def text(columns: list[str]) -> str:
+    def text(columns: Sequence[str]) -> str:
         values = ", ".join(f"CAST({duck.identifier(c)} AS VARCHAR)" for c in columns)
         null = " OR ".join(f"{duck.identifier(c)} IS NULL" for c in columns)
         return f"CASE WHEN NOT ({null}) THEN to_json([{values}]) END"
 
     numbered = " UNION ALL ".join(
-        f"SELECT {KEY}, {VERB}, {text(reference['columns'])} AS {_FROM}, {text(reference['refers_to'])} AS {_TO}, "
+        f"SELECT {KEY}, {VERB}, {text(reference.columns)} AS {_FROM}, {text(reference.refers_to)} AS {_TO}, "
         f"'{number} ' || CASE WHEN {VERB} = '{ADD}' THEN CAST((row_number() OVER (PARTITION BY {VERB} ORDER BY {KEY}) - 1) "
         f"// {size} AS VARCHAR) ELSE '' END AS {_BATCH} FROM ({part}) WHERE {VERB} IN ('{ADD}', '{CHANGE}')"
         for number, part in enumerate(parts)
@@ -91,7 +92,7 @@ def _over_batches(
         f"WITH rows AS ({numbered}) SELECT {a}.{KEY}, {b}.{KEY}, count(*) OVER () FROM rows {a} JOIN rows {b} "
         f"ON {a}.{_FROM} = {b}.{_TO} WHERE {b}.{VERB} = '{ADD}' AND {a}.{_BATCH} <> {b}.{_BATCH} ORDER BY 1 LIMIT 1"
     ).fetchall()
-    table, name = target.table.name, reference["name"]
+    table, name = target.table.name, reference.name
     return [
         f"{count:,} rows of {table} refer by foreign key {name} to rows of the same table that are added in another"
         f" transaction, the first, {key!r}, to {other!r}: they could not be written in this order. Drop the constraint in a"
@@ -102,12 +103,12 @@ def _over_batches(
 
 
 def _handed_on(
-    connection: duckdb.DuckDBPyConnection, run: Run, target: Target, index: dict[str, Any], scratch: Path
+    connection: duckdb.DuckDBPyConnection, run: Run, target: Target, index: Unique, scratch: Path
 ) -> list[str]:
     """Rows that are to have what another row has in a unique index until the plan changes or removes that one, in the same
     phase or a later one. The server judges row by row, so it would refuse them, unless it meets them in a lucky order."""
     script = target.before if run.undoes is None else target.undo
-    columns, table, name = index["columns"], target.table.name, index["name"]
+    columns, table, name = index.columns, target.table.name, index.name
     away = script is not None and name in script.read_text(encoding="utf-8")
     if away or not {*columns} <= {*target.table.columns}:
         return []
@@ -124,7 +125,7 @@ def _handed_on(
             parts.append(f"SELECT *, {number} AS {_PHASE} FROM ({those}) WHERE {VERB} <> '{CHANGE}' OR NOT ({stays})")
     a, b = own("a"), own("b")
     same = " AND ".join(
-        f"{a}.{one} {'IS NOT DISTINCT FROM' if index['nulls_equal'] else '='} {b}.{other}" for one, other in pairs
+        f"{a}.{one} {'IS NOT DISTINCT FROM' if index.nulls_equal else '='} {b}.{other}" for one, other in pairs
     )
     rows_of = connection.execute(
         f"WITH every AS ({' UNION ALL '.join(parts)}) SELECT {a}.{KEY}, min({b}.{KEY}), min({b}.{VERB}), count(*) OVER () "

@@ -91,7 +91,7 @@ def covered(run: Run, manifests: list[Manifest] | None = None) -> dict[str, Any]
     return {
         "format": FORMAT,
         "migration": migration.id,
-        "tables": (run.folder.read_json("run.json") or {}).get("tables"),
+        "tables": begun.tables if (begun := run.files.begun) else None,
         "columns": {
             o.name: [f"{field.name} {field.type}" for field in arrow_schema(migration.target(o.target).table)]
             for o in outputs

@@ -6,16 +6,14 @@ a store.
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import replace
-from typing import Any
 
 from . import base, earlier, reuse, tables_there, target_checks, unread
 from .errors import OptionsError, SourceError
 from .model import Source, Table, Target
 from .names import fold
-from .run import MAX_PARTS, Mode, Options, Run
+from .run import MAX_PARTS, Mode, Options, Run, Start
 from .snapshot import READERS
 from .stores import Description
 
@@ -32,7 +30,7 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
     Raises `SourceError` for a missing or different source or a target of another shape, `TargetHeldError`, `StatusError`.
     """
     run.ledger.upgrade()
-    before = run.folder.read_json("run.json")
+    before = run.files.begun
     earlier.set_aside(run)
     run.ledger.begin(
         run.id,
@@ -53,20 +51,25 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
         estimate = sum(found.estimated_rows or 0 for found in (*sources.values(), *targets.values()))
         options = _sized(run, estimate, unknown=None in rows)
         if before is not None:  # what it wrote under an earlier plan is found by the same partitions
-            options = replace(options, partitions=run.options.partitions or before["options"]["partitions"])
+            options = replace(options, partitions=run.options.partitions or before.row_options.partitions)
         if taken := reuse.earlier(run):
             options = replace(options, partitions=taken[1].partitions, segments=taken[1].segments)
             log.info("the sources are read as run %s has read them, after this run's window closed", taken[0])
         run.ledger.choose(run.id, options.to_json())
         # the size of a batch is fixed here, once: batches are known by their number, whoever writes them
         batch_rows = {t.id: target_checks.batch_rows(run, t, looked[t.id]) for t in run.migration.targets}
-        about: dict[str, Any] = {"options": options.to_json(), "targets_present": [*targets], "batch_rows": batch_rows}
-        undeclared = {id: found.undeclared for id, found in sources.items()}
-        about["expected_rows"] = {id: found.expected_rows for id, found in sources.items()}
-        about |= {"undeclared": undeclared, "undoes": None, "base": base.previous(run)}
-        about["tables"] = {t.id: tables_there.name_of(run, t, looked[t.id]) for t in run.migration.targets}
-        about |= {"snapshot_of": taken[0] if taken else None, "targets": target_checks.facts(targets)}
-        run.folder.write("run.json", json.dumps(about, indent=1))
+        start = Start(
+            options=options,
+            targets_present=tuple(targets),
+            batch_rows=batch_rows,
+            undeclared={id: found.undeclared for id, found in sources.items()},
+            expected_rows={id: found.expected_rows for id, found in sources.items()},
+            baseline=base.previous(run),
+            snapshot_of=taken[0] if taken else None,
+            tables={t.id: tables_there.name_of(run, t, looked[t.id]) for t in run.migration.targets},
+            targets=target_checks.facts(targets),
+        )
+        run.files.write_start(start)
     return options
 
 

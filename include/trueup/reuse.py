@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from .run import Options, Run
+from .run import Files, Options, Run
 from .workspace import Artifact, Manifest
 
 
@@ -23,10 +23,10 @@ def earlier(run: Run) -> tuple[str, Options] | None:
         begun = other["started_at"]
         if datetime.now(UTC) - begun > limit:
             return None
-        about = run.workspace.run(other["run_id"]).read_json("run.json")
-        if other["run_id"] == run.id or other["undoes"] or about is None or about.get("snapshot_of"):
+        start = Files(run.workspace.run(other["run_id"])).begun
+        if other["run_id"] == run.id or other["undoes"] or start is None or start.snapshot_of:
             continue
-        options = Options.from_json(about["options"])
+        options = start.row_options
         asked = (run.options.partitions, options.partitions), (run.options.segments, options.segments)
         if (
             begun >= window.end
@@ -41,7 +41,7 @@ def earlier(run: Run) -> tuple[str, Options] | None:
 def sources(run: Run, segment: int) -> tuple[tuple[Artifact, ...], dict[str, Any]]:
     """The files of every source in one segment of the snapshot that the run uses, as files of the run that has them,
     and their rows, by source."""
-    id = run.folder.read_json("run.json")["snapshot_of"]
+    id = run.files.start.snapshot_of or run.id
     ids = {source.id for source in run.migration.sources}
     manifest: Manifest = run.workspace.run(id).manifests("snapshot", run.segments)[segment]
     files = (replace(f, run=id) for f in manifest.files if f.path.split("/")[1] in ids)

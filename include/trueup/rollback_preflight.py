@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +12,7 @@ from .model import Target
 from .plan_files import ADD
 from .preflight import look_at_target
 from .rollback import undone_run
-from .run import LAST, Mode, Options, Run, former_run_id, run_id
+from .run import LAST, Mode, Options, Run, Start, former_run_id, run_id
 from .stores import Description
 
 Row = dict[str, Any]
@@ -50,16 +49,15 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
         partitions, segments = undone_run(run).partitions, run.options.segments or had.get("segments") or 1
         options = replace(run.options, partitions=partitions, segments=segments)
         run.ledger.choose(run.id, options.to_json())
-        about = {
-            "options": options.to_json(),
-            "targets_present": [t.id for t in run.migration.targets],
-            "batch_rows": {t.id: target_checks.batch_rows(run, t, looked[t.id]) for t in run.migration.targets},
-            "undoes": run.undoes,
-            "snapshot_of": None,
-            "targets": target_checks.facts(looked),
-            "tables": {t.id: tables_there.name_of(run, t, looked[t.id]) for t in run.migration.targets},
-        }
-        run.folder.write("run.json", json.dumps(about, indent=1))
+        start = Start(
+            options=options,
+            undoes=run.undoes,
+            targets_present=tuple(t.id for t in run.migration.targets),
+            batch_rows={t.id: target_checks.batch_rows(run, t, looked[t.id]) for t in run.migration.targets},
+            tables={t.id: tables_there.name_of(run, t, looked[t.id]) for t in run.migration.targets},
+            targets=target_checks.facts(looked),
+        )
+        run.files.write_start(start)
     return options
 
 

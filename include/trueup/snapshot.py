@@ -48,8 +48,8 @@ def snapshot(run: Run, segment: int) -> dict[str, int]:
 
     What lies in a store that can show all of it in one state is read whole with segment 0, in as many slices: rows that
     belong together are then of one moment, though somebody writes meanwhile."""
-    about = run.folder.read_json("run.json")
-    present, taken = about["targets_present"], about.get("snapshot_of")
+    start = run.files.start
+    present, taken = start.targets_present, start.snapshot_of
     sources = run.migration.sources if run.undoes is None and taken is None else ()
     reads = [_Read(id=s.id, table=s.table, partition_by=s.partition_by) for s in sources]
     targets = (t for t in run.migration.targets if t.id in present and run.read_with(t) is None)

@@ -6,7 +6,7 @@ import json
 
 from .errors import SourceError
 from .model import Target
-from .run import Run
+from .run import Run, TargetFacts
 from .stores import Description
 
 ABSENT = "absent"
@@ -30,7 +30,7 @@ def tables(run: Run) -> dict[str, str]:
 def check(run: Run, *, may_be_made: bool = False) -> None:
     """Raise `SourceError` if a target is not the table that the run's plan was made for, nor made by this run since;
     `may_be_made`: it may be there though it was not, since an earlier try of making it was broken off."""
-    planned = (run.folder.read_json("run.json") or {}).get("tables")
+    planned = begun.tables if (begun := run.files.begun) else None
     if planned is None:
         return  # a run of the first release: it has no plan that may still be applied
     created = run.folder.read_json(_CREATED) or {}
@@ -56,17 +56,17 @@ def enter_created(run: Run, target: Target) -> None:
 def left(run: Run, undone: Run) -> list[str]:
     """What the undone run made of its targets beside rows, and what is there still, in words: tables and indexes."""
     said = []
-    about = undone.folder.read_json("run.json") or {}
+    start = undone.files.begun
     created = undone.folder.read_json(_CREATED) or {}
     for target in run.migration.targets:
         found = run.store_of(target.table).describe(target.table)
-        was = (about.get("tables") or {}).get(target.id, "")
+        was = ((start and start.tables) or {}).get(target.id, "")
         if found is None or created.get(target.id) != name_of(run, target, found):
             continue
         if was.endswith(f"#{ABSENT}"):
             said.append(f"table {target.table.name}")
             continue
-        before = ((about.get("targets") or {}).get(target.id) or {}).get("indexes")
+        before = start.targets.get(target.id, TargetFacts()).indexes if start else None
         declared = {index.name for index in target.table.indexes}
         made = [name for name in found.indexes if name in declared and before is not None and name not in before]
         said += [f"index {name} of {target.table.name}" for name in made]

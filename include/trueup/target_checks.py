@@ -13,10 +13,9 @@ from .errors import SourceError
 from .model import Phase, Target
 from .names import EXTRA
 from .plan_files import differ, differs
-from .run import Extra, Mode, Run
+from .run import Extra, Mode, Run, SelfReference, TargetFacts
 from .stores import Description, Limits, arrow_schema
 
-Facts = dict[str, Any]
 TOGETHER_ROWS = 100_000
 """How many rows that refer to each other are written in one transaction."""
 TRIGGERS, SETS = "target_has_triggers", "target_sets"
@@ -73,30 +72,29 @@ def plain_name(name: str) -> str:
     return name if "." in name else f"public.{name}"
 
 
-def facts(found: Mapping[str, Description]) -> dict[str, Facts]:
+def facts(found: Mapping[str, Description]) -> dict[str, TargetFacts]:
     """What is kept of the targets that are there, by id."""
     return {
-        id: {
-            "identity": each.identity,
-            "indexes": list(each.indexes),
-            "sets": dict(each.sets),
-            "triggers": list(each.triggers),
-            "fills": list(each.fills),
-            "limits": {"columns": dict(each.limits.columns), "not_null": list(each.limits.not_null)},
-            "unique": [{"name": u.name, "columns": u.columns, "nulls_equal": u.nulls_equal} for u in each.unique],
-            "references": [{"name": r.name, "table": r.table} for r in each.references],
-            "refers_to_itself": [
-                {"name": r.constraint, "columns": r.columns, "refers_to": r.refers_to} for r in each.references if r.own
-            ],
-        }
+        id: TargetFacts(
+            identity=each.identity,
+            indexes=each.indexes,
+            sets=each.sets,
+            triggers=each.triggers,
+            fills=each.fills,
+            unique=each.unique,
+            refers_to_itself=tuple(
+                SelfReference(name=r.constraint, columns=r.columns, refers_to=r.refers_to)
+                for r in each.references
+                if r.own
+            ),
+        )
         for id, each in found.items()
     }
 
 
-def kept(run: Run, target: Target) -> Facts:
+def kept(run: Run, target: Target) -> TargetFacts:
     """What was kept of a target; empty for one that was not there, and for runs of the first release."""
-    found: Facts = (run.folder.read_json("run.json").get("targets") or {}).get(target.id) or {}
-    return found
+    return run.files.start.targets.get(target.id) or TargetFacts()
 
 
 def limits(run: Run, target: Target) -> Limits:
@@ -113,7 +111,7 @@ def limits(run: Run, target: Target) -> Limits:
 def added_differs(run: Run, target: Target, one: str, other: str) -> str:
     """SQL: whether two rows differ, of which one is planned to be added: but for undeclared columns that the table itself
     gives values in such a row (`Description.fills`)."""
-    fills = kept(run, target).get("fills") or []
+    fills = kept(run, target).fills
     if not fills:
         return differs(target, one, other)
     names = ", ".join(map(duck.literal, fills))
@@ -145,12 +143,12 @@ def warnings(run: Run, phase: Phase, partition: int) -> list[str]:
     before = {output.target for each in earlier for output in each.outputs}
     found = []
     for target in {o.target: run.migration.target(o.target) for o in phase.outputs if o.target not in before}.values():
-        about, name = kept(run, target), target.table.name
-        if about.get("triggers"):
-            said = f"{name} has {', '.join(about['triggers'])}: what they make of a row that is written is compared with the plan"
+        known, name = kept(run, target), target.table.name
+        if known.triggers:
+            said = f"{name} has {', '.join(known.triggers)}: what they make of a row that is written is compared with the plan"
             found.append((name, TRIGGERS, f"{said}, but for the columns that Target.sets names"))
-        if about.get("sets"):
-            listed = ", ".join(f"{column} ({why})" for column, why in sorted(about["sets"].items()))
+        if known.sets:
+            listed = ", ".join(f"{column} ({why})" for column, why in sorted(known.sets.items()))
             found.append(
                 (name, SETS, f"{name} fills columns by itself, which are not written, compared or put back: {listed}")
             )
@@ -174,12 +172,26 @@ def altered(run: Run, phase: Phase, found: list[dict[str, Any]]) -> list[str]:
                         columns.setdefault(name, example["key"])
         if columns:
             listed = ", ".join(f"{name!r} (row {key!r})" for name, key in sorted(columns.items()))
-            does = kept(run, target).get("triggers") or []
+            does = kept(run, target).triggers
             why = f"; it has {', '.join(does)}: name in Target.sets the columns that they set" if does else ""
             said.append(f"rows of {target.table.name} differ from the plan in column {listed}{why}")
     return said
 
 
-def all_triggers(run: Run) -> list[str]:
-    """The triggers of the run's targets, with the table."""
-    return [f"{each} of {t.table.name}" for t in run.migration.targets for each in kept(run, t).get("triggers") or []]
+def set_off(run: Run, phase: Phase, found: list[dict[str, Any]]) -> list[str]:
+    """Rows that the plan does not mean to write and that changed while this run wrote to a table whose triggers fire after a
+    row is written: they may be the triggers' doing, and so this run's. As many as may be left alone are let through."""
+    said = []
+    for output, proof_of in zip(phase.outputs, found, strict=True):
+        target = run.migration.target(output.target)
+        after = [each for each in kept(run, target).triggers if "(AFTER " in each]
+        wrote = any(run.ledger.applied(run.id, o.name) for o in run.migration.outputs(target.id))
+        moved, most = proof_of["moved_on"], run.max_left_alone
+        if after and wrote and most is not None and moved > most:
+            keys = ", ".join([e["key"] for e in proof_of["examples"] if e["kind"] == "moved_on"][:3])
+            said.append(
+                f"{moved:,} rows of {target.table.name} that the plan does not mean to write have changed while the run wrote, "
+                f"such as {keys}, and the table has {', '.join(after)}: it may be what the run set off. See what the trigger does "
+                f"to other rows; if an application changed them, allow as many with max_left_alone (it is {most})"
+            )
+    return said

@@ -23,7 +23,7 @@ Batch = tuple[int, int, partial[dict[str, Outcome]]]
 def batches(run: Run, phase: Phase, partition: int) -> Iterator[Batch]:
     """The batches of a partition's plan, in the order of source keys: of each source row of which there is something to
     add, to change or to remove, that; the same batches under the same numbers at every call."""
-    sizes = run.folder.read_json("run.json")["batch_rows"]
+    sizes = run.files.start.batch_rows
     size = max(1, min(sizes[output.target] for output in phase.outputs) // len(phase.outputs))
     with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
         for output in phase.outputs:

@@ -215,9 +215,13 @@ class RunFolder:
             local.write_bytes(content.encode() if isinstance(content, str) else content)
             return self.publish(local, path)
 
+    def read(self, path: str) -> bytes | None:
+        """The content of a small published file, or None if there is none."""
+        return self.workspace.read(f"{self._base}/{path}")
+
     def read_json(self, path: str) -> Any:
         """A published JSON file, or None if there is none."""
-        content = self.workspace.read(f"{self._base}/{path}")
+        content = self.read(path)
         return None if content is None else json.loads(content)
 
     def seal(self, manifest: Manifest) -> None:

@@ -26,8 +26,9 @@ from .params import params as shared
 from .schema_approval import SchemaApproval
 
 if TYPE_CHECKING:
+    from include.trueup.run import SchemaOptions
     from include.trueup.schema.model import SchemaMigration
-    from include.trueup.schema.run import SchemaOptions, SchemaRun
+    from include.trueup.schema.run import SchemaRun
 
 log = logging.getLogger(__name__)
 
@@ -152,8 +153,7 @@ def params(migration: SchemaMigration) -> dict[str, Param]:
 
 def options(params: dict[str, Any]) -> SchemaOptions:
     """The run's options. Raises `OptionsError` for what the form cannot check."""
-    from include.trueup.run import Mode
-    from include.trueup.schema.run import SchemaOptions
+    from include.trueup.run import Mode, SchemaOptions
 
     return SchemaOptions(
         target_phase=params["target_phase"],

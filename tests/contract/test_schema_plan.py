@@ -15,13 +15,13 @@ from include.embedded import postgres
 from include.trueup.approval import approve, ask
 from include.trueup.errors import ApprovalError, ArtifactError, GateError, OptionsError, StatusError
 from include.trueup.ledger import Ledger, Status
-from include.trueup.run import Mode
+from include.trueup.run import Mode, SchemaOptions
 from include.trueup.schema import describe, verbs
 from include.trueup.schema.apply import apply, gate
 from include.trueup.schema.plan import SCHEMAS, make
 from include.trueup.schema.preflight import heads_of, preflight
 from include.trueup.schema.report import report
-from include.trueup.schema.run import SchemaOptions, SchemaRun
+from include.trueup.schema.run import SchemaRun
 from include.trueup.schema.walk import walk
 from include.trueup.workspace import Workspace
 from tests.postgres_tables import run_sql

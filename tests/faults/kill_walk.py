@@ -10,7 +10,6 @@ from importlib import import_module
 
 from include.trueup.ledger import Ledger
 from include.trueup.preflight import preflight
-from include.trueup.run import Options
 from include.trueup.steps import parts, steps
 from include.trueup.workspace import Workspace
 from tests.engines import run_of, store_at
@@ -21,10 +20,7 @@ if __name__ == "__main__":
     store = store_at(endpoint)
     store.batch_rows = 50  # many batches, so that there is much to be killed between
     run = run_of(migration, Ledger(ledger_uri), Workspace(folder), lambda _: store, partitions=3, segments=2)
-    if first == "preflight":
-        run = replace(run, options=preflight(run))
-    else:
-        run = replace(run, options=Options.from_json(run.folder.read_json("run.json")["options"]))
+    run = replace(run, options=preflight(run)) if first == "preflight" else run.chosen()
     todo = steps(migration)
     names = ["/".join(filter(None, (s.phase.id if s.phase else "", s.id))) for s in todo]
     start = 0 if first == "preflight" else names.index(first)

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from include.embedded import postgres
 from include.trueup.ledger import Ledger
 from include.trueup.model import Migration
 from include.trueup.report import report
-from include.trueup.run import Options
 from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.workspace import Workspace
 from tests.engines import fastest_engine, few_rows, items, run_of, store_at
@@ -59,7 +57,7 @@ def outcome(migration_id: str, store: DynamoDBStore, ledger: Ledger, folder: str
     """All that may not depend on having been killed: tables, ledger counts, report less times, tries and hashes."""
     migration = migration_of(migration_id)
     run = run_of(migration, ledger, Workspace(folder), lambda _: store)
-    run = replace(run, options=Options.from_json(run.folder.read_json("run.json")["options"]))
+    run = run.chosen()
     report(run)
     facts = run.folder.read_json("report.json")
     applied = [{k: a[k] for k in ("phase", "batches", "rows", "written", "conflicts")} for a in facts["applied"]]

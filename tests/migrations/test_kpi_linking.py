@@ -158,7 +158,7 @@ def test_day_by_day_equals_one_full_run(kpi_store: DynamoDBStore, ledger: Ledger
         }
         run = run_of(migration, ledger, workspace, lambda _: kpi_store, f"w{number}", **chosen)
         assert walk(run)["status"] == "passed"
-        read_by.append(run.folder.read_json("run.json")["snapshot_of"])
+        read_by.append(run.files.start.snapshot_of)
     # a window that has not closed yet is not shown whole by a snapshot
     assert read_by == [None, "w0", None]
     full = run_of(migration, ledger, workspace, lambda _: kpi_store, "full", mode=Mode.PLAN)

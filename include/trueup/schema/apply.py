@@ -38,7 +38,7 @@ def apply(run: SchemaRun) -> dict[str, int]:
         plan.require(run, "apply")
         try:
             first: gates.Looked | None = _looked(run, START)
-            for hop in run.start["hops"]:
+            for hop in run.files.start.hops:
                 if gates.passed(run, hop):  # by an interrupted try of this run
                     first = None
                     continue
@@ -130,7 +130,7 @@ def _gate(run: SchemaRun, hop: int, before: gates.Looked) -> None:
     for database, history in run.histories.items():
         if hop not in history.standing(heads_of(run, database)):
             raise GateError(f"{database} did not come to phase {hop}")
-    start = run.start["phase"]
+    start = run.files.start.phase
     if start is None:  # out of step before: there is no single phase to judge
         return
     gates.phase_gate(run, hop, before, after, up=run.options.target_phase > start)

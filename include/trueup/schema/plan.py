@@ -42,7 +42,7 @@ def covered(run: SchemaRun, database: str) -> dict[str, Any]:
     with describe.connected(run.uri_of(database), f"look at {database}") as connection:
         identity, heads = describe.identity(connection), history.heads(connection)
     if ran(run, database, heads) is not None:
-        heads = tuple(run.start["heads"][database])
+        heads = run.files.start.heads[database]
     steps, at = [], heads
     for step in run.steps_from(database, heads):
         steps.append((step, history.sql(step, at)))
@@ -55,7 +55,7 @@ def ran(run: SchemaRun, database: str, heads: Sequence[str]) -> int | None:
     brought it there. The run notes each step before it begins it, so that it may be one less than was noted."""
     noted = (run.folder.read_json(PROGRESS) or {}).get(database, 0)
     history, steps = run.histories[database], run.steps(database)
-    at: Sequence[str] = tuple(run.start["heads"][database])
+    at: Sequence[str] = run.files.start.heads[database]
     found = None
     for number in range(noted + 1):
         if number >= noted - 1 and sorted(at) == sorted(heads):
@@ -110,7 +110,7 @@ def make(run: SchemaRun) -> dict[str, Any]:
         plan = {
             "sha256": sha256,
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "from_phase": run.start["phase"],
+            "from_phase": run.files.start.phase,
             "target_phase": run.options.target_phase,
             "databases": databases,
         }

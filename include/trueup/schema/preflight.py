@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from ..errors import OptionsError, SourceError, StatusError
-from ..run import Mode
+from ..run import Mode, Start
 from . import describe
 from .history import NOWHERE
 from .run import PROGRESS, START, SchemaRun
@@ -42,8 +40,7 @@ def preflight(run: SchemaRun, triggered_by: str | None = None) -> list[str]:
                 f"the databases of {run.migration.id} are not at one phase: {where(run, heads)}. Nothing was changed. Clear the failed "
                 "task of the run that left them so, or start a run with realign set, which brings each to the target on its own way"
             )
-        about = {"options": run.options.to_json(), "heads": heads, "phase": phase, "hops": _hops(phase, target)}
-        run.folder.write("run.json", json.dumps(about, indent=1))
+        run.files.write_start(Start(options=run.options, heads=heads, phase=phase, hops=_hops(phase, target)))
     return list(run.histories)
 
 
@@ -85,8 +82,8 @@ def where(run: SchemaRun, heads: dict[str, tuple[str, ...]]) -> str:
     return ", ".join(said)
 
 
-def _hops(phase: int | None, target: int) -> list[int]:
+def _hops(phase: int | None, target: int) -> tuple[int, ...]:
     """The phases that all databases come to, one after the other."""
     if phase is None:
-        return [target]
-    return list(range(phase + 1, target + 1)) if target > phase else list(range(phase - 1, target - 1, -1))
+        return (target,)
+    return tuple(range(phase + 1, target + 1) if target > phase else range(phase - 1, target - 1, -1))

@@ -76,7 +76,7 @@ def collect(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
 
 def _schema(run: SchemaRun) -> dict[str, Any]:
     """What was to be done to the schemas, what was found before it, and where the databases are."""
-    start = run.folder.read_json("run.json")
+    start = run.files.begun
     if start is None:
         return {
             "sha256": None,
@@ -102,7 +102,7 @@ def _schema(run: SchemaRun) -> dict[str, Any]:
     return {
         "sha256": (run.folder.read_json(PLAN) or {}).get("sha256"),
         "target_phase": run.options.target_phase,
-        "from_phase": start["phase"],
+        "from_phase": start.phase,
         "where": _where(run),
         "steps": sorted(steps, key=lambda s: s["phase"] if s["way"] == "up" else -s["phase"]),
         "rehearsals": [m.facts for m in run.folder.manifests("rehearse")],
@@ -119,7 +119,7 @@ def _where(run: SchemaRun) -> str:
 
 
 def _gates(run: SchemaRun) -> list[dict[str, Any]]:
-    hops = (run.folder.read_json("run.json") or {"hops": []})["hops"]
+    hops = begun.hops if (begun := run.files.begun) else ()
     names = [*(f"phase-{hop}" for hop in hops), "whole"]
     return [gate for name in names for gate in run.folder.read_json(f"gates/{name}.json") or []]
 

@@ -25,10 +25,10 @@ def lint(run: SchemaRun) -> dict[str, int]:
 
     Raises `GateError` for what the revision does not excuse, and for what could not be linted."""
     with order.doing(run, "lint", "0"):
-        start, files, refused, covers = run.start, [], [], {}
+        start, files, refused, covers = run.files.start, [], [], {}
         found: list[dict[str, Any]] = []
         for database, history in run.histories.items():
-            heads = tuple(start["heads"][database])
+            heads = start.heads[database]
             linted = linter.lint(history, heads, run.steps(database))
             with describe.connected(run.uri_of(database), f"look at {database}") as connection:
                 covered = plan.cover(describe.identity(connection), heads, [(one.step, one.sql) for one in linted])

@@ -1,0 +1,25 @@
+"""A run: what it was asked to do, its folder, and what a step of it gets to work with. It imports no step."""
+
+from .files import Files
+from .options import MAX_PARTS, Extra, Mode, Options, SchemaOptions, Window
+from .records import Baseline, SelfReference, Start, TargetFacts
+from .run import LAST, MAX_ID, Run, former_run_id, run_id
+
+__all__ = [
+    "LAST",
+    "MAX_ID",
+    "MAX_PARTS",
+    "Baseline",
+    "Extra",
+    "Files",
+    "Mode",
+    "Options",
+    "Run",
+    "SchemaOptions",
+    "SelfReference",
+    "Start",
+    "TargetFacts",
+    "Window",
+    "former_run_id",
+    "run_id",
+]

@@ -1,0 +1,114 @@
+"""What one step of a run hands to another in a file of the run's folder, with its form in JSON.
+
+Fields that came after the first release have a default, which is what a run of that release means by having none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field, PlainSerializer, PlainValidator, TypeAdapter
+
+from ..errors import ArtifactError
+from ..stores import Unique
+from .options import Options, SchemaOptions
+
+R = TypeVar("R")
+
+
+_ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
+
+
+def to_json(record: object) -> bytes:
+    """A record as JSON text (UTF-8)."""
+    return _adapter(type(record)).dump_json(record, indent=1, by_alias=True)
+
+
+def from_json(kind: type[R], content: bytes) -> R:
+    """The opposite of `to_json`. Raises `ValueError` for what is no such record."""
+    record: R = _adapter(kind).validate_json(content)
+    return record
+
+
+def _options(values: Any) -> Options | SchemaOptions:
+    return (SchemaOptions if "target_phase" in values else Options).from_json(values)
+
+
+def _values(options: Options | SchemaOptions) -> dict[str, Any]:
+    return options.to_json()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """The plan from whose baseline a run plans: its `run`, that run's `partitions`, the `attempt` that it is of where that run
+    has begun again since (else None), and whether the run is `proven`."""
+
+    run: str
+    partitions: int
+    attempt: int | None = None
+    proven: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfReference:
+    """A foreign key of a table to itself: its `name`, and which columns refer to which."""
+
+    name: str
+    columns: tuple[str, ...]
+    refers_to: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetFacts:
+    """What a target does by itself, as preflight found it (`stores.Description` explains each)."""
+
+    identity: str | None = None
+    indexes: tuple[str, ...] | None = None
+    """None: not known, as in a run of the first release."""
+    sets: Mapping[str, str] = field(default_factory=dict)
+    triggers: tuple[str, ...] = ()
+    fills: tuple[str, ...] = ()
+    unique: tuple[Unique, ...] = ()
+    refers_to_itself: tuple[SelfReference, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """`run.json`: what preflight chose and found, of a run forward, a rollback and a run of schemas alike.
+
+    Of rows: `targets_present`, ids of the targets that were there; `batch_rows` of each target, fixed here since batches are
+    known by their number; `undeclared` columns and `expected_rows` by source; `baseline` (None: there is none);
+    `undoes`, the run that is undone; `snapshot_of`, the run whose snapshot is used; `tables`, the name of each target's table
+    by its server (None in a run of the first release); `targets`, what each does by itself.
+    Of schemas: the `heads` of each database, the `phase` that all are at (None: out of step), and the phases that the run
+    comes to, in order (`hops`).
+    """
+
+    options: Annotated[Options | SchemaOptions, PlainValidator(_options), PlainSerializer(_values)]
+    undoes: str | None = None
+    targets_present: tuple[str, ...] = ()
+    batch_rows: Mapping[str, int] = field(default_factory=dict)
+    undeclared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    expected_rows: Mapping[str, int | None] = field(default_factory=dict)
+    baseline: Annotated[Baseline | None, Field(alias="base")] = None
+    snapshot_of: str | None = None
+    tables: Mapping[str, str] | None = None
+    targets: Mapping[str, TargetFacts] = field(default_factory=dict)
+    heads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    phase: int | None = None
+    hops: tuple[int, ...] = ()
+
+    @property
+    def row_options(self) -> Options:
+        """The options of a run of rows. Raises `ArtifactError` for a run of schemas."""
+        if isinstance(self.options, SchemaOptions):
+            raise ArtifactError("the run is one of schemas, which has no rows")
+        return self.options
