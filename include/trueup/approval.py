@@ -12,7 +12,7 @@ from .errors import ApprovalError
 from .ledger import refuse_other
 from .ledger.decisions import Decision
 from .plan_hash import files_hash, plan_hash
-from .run import Run
+from .run import PLAN, Run
 
 if TYPE_CHECKING:
     from .schema.run import SchemaRun
@@ -139,8 +139,8 @@ def _same(run: Run, row: dict[str, Any]) -> str:
             "written: trigger the DAG again for a new plan"
         )
     sha256 = plan_hash(run)
-    published = (run.folder.read_json("plan.json") or {}).get("sha256")
-    for where, said in (("plan.json", published), ("the ledger", row.get("plan_sha256"))):
+    published = plan.sha256 if (plan := run.files.plan) else None
+    for where, said in ((PLAN, published), ("the ledger", row.get("plan_sha256"))):
         if said != sha256:
             raise ApprovalError(
                 f"the plan of run {run.id} in the workspace is {sha256}, and the one that passed its gate is {said} "
@@ -167,5 +167,5 @@ def check_age(run: Run | SchemaRun) -> None:
         )
 
 
-ROWS = Plans(gated=gated, shown="plan.json", asks=lambda run: bool(run.options.approval), unasked=lambda *_: "waived")
+ROWS = Plans(gated=gated, shown=PLAN, asks=lambda run: bool(run.options.approval), unasked=lambda *_: "waived")
 """Of runs on rows."""

@@ -6,6 +6,7 @@ table, by which rule, such as which, and the param that allows more.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ from .gate import BUDGETS, GateResult, budget_suite
 from .model import Phase
 from .names import KEY, VERB
 from .plan_files import DRIFT, REJECTS, REMOVE, plan_schema, planned
-from .run import Run
+from .run import PhaseCounts, Run
 from .snapshot import files_of
 from .transform import OUTSIDE_WINDOW
 
@@ -27,7 +28,7 @@ Words = dict[str, str]
 """What is said of a rule that does not hold, by the rule."""
 
 
-def judge(run: Run, phases: list[dict[str, Any]], drift_checked: bool | None) -> tuple[GateResult, Words] | None:
+def judge(run: Run, phases: Sequence[PhaseCounts], drift_checked: bool | None) -> tuple[GateResult, Words] | None:
     """Judge the plan's counts (`counts.phase_counts`) by the run's budgets; the result, and what is said of those that
     are over. None where the run has no budget, as a rollback has none unless it is given."""
     limits = _limits(run)
@@ -69,10 +70,10 @@ def _limits(run: Run) -> dict[str, float]:
     return {name: limit for name, limit in limits.items() if limit is not None}
 
 
-def _figures(run: Run, phases: list[dict[str, Any]], drift_checked: bool | None) -> dict[str, float]:
+def _figures(run: Run, phases: Sequence[PhaseCounts], drift_checked: bool | None) -> dict[str, float]:
     rows = sum(_in_window(p) for p in phases)
-    rejected = sum(p["rejected"] for p in phases)
-    removed = sum(p["rows"][REMOVE] for p in phases)
+    rejected = sum(p.rejected for p in phases)
+    removed = sum(p.rows[REMOVE] for p in phases)
     skipped = (sum(rules.values()) / max(_in_window(p), 1) for p, rules in _unexpected(run, phases))
     return {
         "source_rows": rows,
@@ -81,13 +82,13 @@ def _figures(run: Run, phases: list[dict[str, Any]], drift_checked: bool | None)
         "removed": removed,
         "removed_share": removed / max(_owned(run), 1),
         "skipped_share": max(skipped, default=0.0),
-        "left_alone": sum(p["rows"][DRIFT] for p in phases) + irremovable.total(run)[0],
+        "left_alone": sum(p.rows[DRIFT] for p in phases) + irremovable.total(run)[0],
         "baseline_lost": int(drift_checked is False),
     }
 
 
-def _in_window(phase: dict[str, Any]) -> int:
-    return int(phase["source_rows"] - phase["skipped"].get(OUTSIDE_WINDOW, 0))
+def _in_window(phase: PhaseCounts) -> int:
+    return phase.source_rows - phase.skipped.get(OUTSIDE_WINDOW, 0)
 
 
 def _owned(run: Run) -> int:
@@ -96,16 +97,16 @@ def _owned(run: Run) -> int:
     return sum(m.facts[f"rest/{t.id}"].get("owned", 0) for m in manifests for t in run.migration.targets)
 
 
-def _unexpected(run: Run, phases: list[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, int]]]:
+def _unexpected(run: Run, phases: Sequence[PhaseCounts]) -> list[tuple[PhaseCounts, dict[str, int]]]:
     """Each phase, with the source rows that rules leave out which it does not expect, by rule."""
     found = []
     for counted in phases:
-        known = {OUTSIDE_WINDOW, CONFLICT, DRIFT, MISSING, *run.migration.phase(counted["phase"]).expected_skips}
-        found.append((counted, {rule: n for rule, n in counted["skipped"].items() if rule not in known}))
+        known = {OUTSIDE_WINDOW, CONFLICT, DRIFT, MISSING, *run.migration.phase(counted.phase).expected_skips}
+        found.append((counted, {rule: n for rule, n in counted.skipped.items() if rule not in known}))
     return found
 
 
-def _words(run: Run, option: str, figures: dict[str, float], phases: list[dict[str, Any]]) -> str:
+def _words(run: Run, option: str, figures: dict[str, float], phases: Sequence[PhaseCounts]) -> str:
     limit = getattr(run.options, option)
     if option in ("max_reject_share", "max_rejects"):
         which = "; ".join(_rejects(run))
@@ -121,7 +122,7 @@ def _words(run: Run, option: str, figures: dict[str, float], phases: list[dict[s
         )
     if option == "max_skip_share":
         over = [
-            f"{n:,} of {_in_window(p):,} source rows of {p['source_table']} by rule {rule} (phase {p['phase']})"
+            f"{n:,} of {_in_window(p):,} source rows of {p.source_table} by rule {rule} (phase {p.phase})"
             for p, rules in _unexpected(run, phases)
             if sum(rules.values()) / max(_in_window(p), 1) > run.options.max_skip_share
             for rule, n in rules.items()
@@ -133,7 +134,7 @@ def _words(run: Run, option: str, figures: dict[str, float], phases: list[dict[s
     if option == "max_left_alone":
         who = "touched since the run that is undone" if run.undoes else "changed by somebody else"
         then = "Mend them" if run.undoes else "Mend them, let the run overwrite them (overwrite_drift)"
-        drifted, (stuck, which) = sum(p["rows"][DRIFT] for p in phases), irremovable.total(run)
+        drifted, (stuck, which) = sum(p.rows[DRIFT] for p in phases), irremovable.total(run)
         said = []
         if drifted:
             said.append(

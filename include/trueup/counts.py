@@ -12,7 +12,7 @@ from . import duck, not_unique
 from .model import Migration, Phase, Target
 from .names import KEY, SOURCE_KEY, VERB, own
 from .plan_files import DRIFT, VERBS, WRITTEN, plan_schema
-from .run import Run
+from .run import PhaseCounts, Run
 from .snapshot import files_of
 from .workspace import Manifest
 
@@ -23,18 +23,11 @@ MISSING = "missing"
 """Skipping rule: a target row of it was to be written, and the store has not taken it."""
 
 
-def phase_counts(run: Run) -> list[dict[str, Any]]:
-    """One dict a phase, in order: phase, title, source_table, target_table; source rows: source_rows, written, kept,
-    rejected, skipped {rule: rows}, unaccounted; target rows: rows {add, change, keep, drift, remove, extra}; figures
-    {name: count}, what the transform counts beside rows. The source rows of a rollback are what the undone run wrote.
-
-    `written` and `kept` are what the plan says, less the rows that apply has left alone as conflicts so far, and those
-    that the store has refused.
-    Raises `ArtifactError` when the plan is not whole.
-    """
+def phase_counts(run: Run) -> list[PhaseCounts]:
+    """The counts of each phase, in order. Raises `ArtifactError` when the plan is not whole."""
     made = run.folder.manifests("transform", run.partitions)
     plans = run.folder.manifests("plan", run.partitions)
-    counted: list[dict[str, Any]] = []
+    counted: list[PhaseCounts] = []
     with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
         for phase in run.migration.phases:
             facts = [m.facts[phase.id] for m in made]
@@ -51,21 +44,21 @@ def phase_counts(run: Run) -> list[dict[str, Any]]:
             extra = (m.facts[f"rest/{t.id}"]["extra"] for t in first_written(run.migration, phase) for m in plans)
             rows["extra"] = sum(extra)
             counted.append(
-                {
-                    "phase": phase.id,
-                    "title": phase.title,
-                    "source_table": run.accounts_for(phase),
-                    "target_table": " and ".join(run.migration.target(o.target).table.name for o in phase.outputs),
-                    "source_rows": total["source_rows"],
-                    "written": written,
-                    "kept": kept,
-                    "rejected": total["rejected"],
-                    "skipped": {rule: n for rule, n in skipped.items() if n},
+                PhaseCounts(
+                    phase=phase.id,
+                    title=phase.title,
+                    source_table=run.accounts_for(phase),
+                    target_table=" and ".join(run.migration.target(o.target).table.name for o in phase.outputs),
+                    source_rows=total["source_rows"],
+                    written=written,
+                    kept=kept,
+                    rejected=total["rejected"],
+                    skipped={rule: n for rule, n in skipped.items() if n},
                     # what the transform could not place, and what would not add up for any other reason
-                    "unaccounted": max(total["unaccounted"], abs(total["source_rows"] - four)),
-                    "rows": rows,
-                    "figures": _figures(facts),
-                }
+                    unaccounted=max(total["unaccounted"], abs(total["source_rows"] - four)),
+                    rows=rows,
+                    figures=_figures(facts),
+                )
             )
     return counted
 

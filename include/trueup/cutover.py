@@ -12,6 +12,7 @@ from typing import Any
 from .errors import ApprovalError, ProofError
 from .ledger import Ledger, Status, SwitchState
 from .ledger.decisions import refuse_second_turn, refuse_turn
+from .run import Files
 from .workspace import Workspace
 
 _ORDER = (SwitchState.LEGACY, SwitchState.DUAL, SwitchState.NEW)
@@ -60,9 +61,10 @@ def _proven(ledger: Ledger, workspace: Workspace, migration_id: str) -> dict[str
         if run["undoes"] and status != Status.PLANNED:
             raise _refusal(migration_id, f"the last run is a rollback, {id}, so what is there is not the new shape")
         if status == Status.PLANNED:
-            plan = workspace.run(id).read_json("plan.json") or {"phases": []}
-            rows = sum(p["rows"].get(v, 0) for p in plan["phases"] for v in ("add", "change", "remove", "drift"))
-            if rows or not plan["phases"]:
+            plan = Files(workspace.run(id)).plan
+            counted = plan.phases if plan is not None else ()
+            rows = sum(p.rows.get(v, 0) for p in counted for v in ("add", "change", "remove", "drift"))
+            if rows or not counted:
                 raise _refusal(migration_id, f"run {id} has planned {rows:,} rows since the last proof")
             continue
         if status != Status.PROVEN:

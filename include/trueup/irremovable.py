@@ -37,7 +37,7 @@ def look(
     if planned[REMOVE]:
         ours = {plain_name(t.table.name) for t in run.migration.targets}
         # of the run's own targets, those rows may go before: which do is known when it comes to that
-        left_out = [r["name"] for r in kept(run, target).get("references") or [] if r["table"] in ours]
+        left_out = [r.name for r in kept(run, target).references if r.table in ours]
         columns = ", ".join(
             f"{BEFORE}.{duck.identifier(f.name)} AS {duck.identifier(f.name)}" for f in arrow_schema(target.table)
         )

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ def plan_hash(run: Run) -> str:
     return hash_of(covered(run, manifests))
 
 
-def hash_of(covers: dict[str, Any]) -> str:
+def hash_of(covers: Mapping[str, Any]) -> str:
     """The hash of what a plan covers (`covered`)."""
     return hashlib.sha256(json.dumps(covers, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -108,7 +108,7 @@ def files_hash(run: Run) -> str:
     return _former_hash(run, run.folder.manifests("plan", run.partitions))
 
 
-def check_files(undone: Run, plan_sha256: str, files_sha256: str | None, covers: dict[str, Any] | None) -> None:
+def check_files(undone: Run, plan_sha256: str, files_sha256: str | None, covers: Mapping[str, Any] | None) -> None:
     """Raise `ArtifactError` unless the plan in the run's folder is the one with these hashes; `covers` is what was hashed,
     as it was published. A script or a declaration that was changed since makes no difference."""
     manifests = undone.folder.manifests("plan", undone.partitions)

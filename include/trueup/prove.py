@@ -33,7 +33,7 @@ from .model import Output, Phase, SuiteFactory
 from .names import KEY, SOURCE_KEY, VERB
 from .plan_files import FINDINGS, REJECTS, REMOVE, VERBS, plan_schema, planned
 from .proofs import KINDS, proof
-from .run import Run
+from .run import PhaseCounts, PlanRecord, Run
 from .workspace import Artifact
 
 _VERB_IN_SUITES = "_verb"
@@ -56,9 +56,10 @@ def plan_gate(run: Run) -> dict[str, Any]:
         sha256 = plan_hash.hash_of(covers)
         created_at = datetime.now(UTC).isoformat(timespec="seconds")
         checked = drift_checked(run)
-        about: dict[str, Any] = {"sha256": sha256, "created_at": created_at, "drift_checked": checked, "phases": phases}
-        about["covers"] = covers
-        run.folder.write("plan.json", json.dumps(about, indent=1))
+        made = PlanRecord(
+            sha256=sha256, created_at=created_at, drift_checked=checked, phases=tuple(phases), covers=covers
+        )
+        run.files.write_plan(made)
         run.ledger.planned(run.id, sha256, plan_hash.files_hash(run))
         _export(run)
         examples.write(run)
@@ -80,8 +81,8 @@ def plan_gate(run: Run) -> dict[str, Any]:
             results.append(spent[0])
             words |= spent[1]
         _judge(run, "plan", results, words)
-    verbs = {verb: sum(p["rows"][verb] for p in phases) for verb in (*VERBS, "extra")}
-    return {**verbs, "rejected": sum(p["rejected"] for p in phases), "sha256": sha256}
+    verbs = {verb: sum(p.rows[verb] for p in phases) for verb in (*VERBS, "extra")}
+    return {**verbs, "rejected": sum(p.rejected for p in phases), "sha256": sha256}
 
 
 def drift_checked(run: Run) -> bool | None:
@@ -201,7 +202,7 @@ def validate(run: Run) -> dict[str, Any]:
             )
         proofs = [each for found in verified for each in found]
         phases = phase_counts(run)
-        if plan_hash.plan_hash(run) != (run.folder.read_json("plan.json") or {}).get("sha256"):
+        if plan_hash.plan_hash(run) != (plan.sha256 if (plan := run.files.plan) else None):
             raise GateError("the plan in the workspace is not the plan that passed its gate; run again")
         results = [
             gate.evaluate(proof_suite, [_proof_frame(proofs)], gate="proof of all phases", key="phase"),
@@ -225,24 +226,26 @@ def _judge(run: Run, name: str, results: list[GateResult], words: Mapping[str, s
         )
 
 
-def _count_frame(phases: list[dict[str, Any]]) -> pd.DataFrame:
+def _count_frame(phases: list[PhaseCounts]) -> pd.DataFrame:
     rows = []
     for p in phases:
-        skipped = sum(p["skipped"].values())
-        numbers = {n: p[n] for n in ("source_rows", "written", "kept", "rejected", "unaccounted")}
-        planned_rows = sum(p["rows"][verb] for verb in VERBS if verb != REMOVE)
+        skipped = sum(p.skipped.values())
         rows.append(
             {
-                "phase": p["phase"],
-                **numbers,
+                "phase": p.phase,
+                "source_rows": p.source_rows,
+                "written": p.written,
+                "kept": p.kept,
+                "rejected": p.rejected,
+                "unaccounted": p.unaccounted,
                 "skipped": skipped,
-                "planned_rows": planned_rows,
-                "to_add": p["rows"]["add"],
-                "to_change": p["rows"]["change"],
-                "to_remove": p["rows"]["remove"],
-                "drift": p["rows"]["drift"],
-                "extra": p["rows"]["extra"],
-                "adds_up": p["source_rows"] == p["written"] + p["kept"] + p["rejected"] + skipped,
+                "planned_rows": sum(p.rows[verb] for verb in VERBS if verb != REMOVE),
+                "to_add": p.rows["add"],
+                "to_change": p.rows["change"],
+                "to_remove": p.rows["remove"],
+                "drift": p.rows["drift"],
+                "extra": p.rows["extra"],
+                "adds_up": p.source_rows == p.written + p.kept + p.rejected + skipped,
             }
         )
     return pd.DataFrame(rows)

@@ -165,7 +165,7 @@ def _check_plan(run: Run, found: Row) -> None:
     }
     try:
         if found["plan_sha256"] is not None:
-            covers = (undone.folder.read_json("plan.json") or {}).get("covers")
+            covers = plan.covers if (plan := undone.files.plan) else None
             plan_hash.check_files(undone, found["plan_sha256"], found["plan_files_sha256"], covers)
             _check_there(undone, "", paths)
         for kept in earlier.kept(undone.folder, found["attempt"]):

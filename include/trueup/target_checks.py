@@ -13,7 +13,7 @@ from .errors import SourceError
 from .model import Phase, Target
 from .names import EXTRA
 from .plan_files import differ, differs
-from .run import Extra, Mode, Run, SelfReference, TargetFacts
+from .run import Extra, Mode, Referring, Run, SelfReference, TargetFacts
 from .stores import Description, Limits, arrow_schema
 
 TOGETHER_ROWS = 100_000
@@ -81,7 +81,9 @@ def facts(found: Mapping[str, Description]) -> dict[str, TargetFacts]:
             sets=each.sets,
             triggers=each.triggers,
             fills=each.fills,
+            limits=each.limits,
             unique=each.unique,
+            references=tuple(Referring(name=r.name, table=r.table) for r in each.references),
             refers_to_itself=tuple(
                 SelfReference(name=r.constraint, columns=r.columns, refers_to=r.refers_to)
                 for r in each.references
@@ -100,11 +102,11 @@ def kept(run: Run, target: Target) -> TargetFacts:
 def limits(run: Run, target: Target) -> Limits:
     """What the target's columns can hold, as far as a transform gives their values: nothing is known of a table that was
     not there."""
-    found = kept(run, target).get("limits") or {"columns": {}, "not_null": []}
+    found = kept(run, target).limits
     names = target.table.columns if target.owned is None else target.owned
     return Limits(
-        columns={name: type_ for name, type_ in found["columns"].items() if name in names},
-        not_null=tuple(name for name in found["not_null"] if name in names),
+        columns={name: type_ for name, type_ in found.columns.items() if name in names},
+        not_null=tuple(name for name in found.not_null if name in names),
     )
 
 
@@ -178,20 +180,6 @@ def altered(run: Run, phase: Phase, found: list[dict[str, Any]]) -> list[str]:
     return said
 
 
-def set_off(run: Run, phase: Phase, found: list[dict[str, Any]]) -> list[str]:
-    """Rows that the plan does not mean to write and that changed while this run wrote to a table whose triggers fire after a
-    row is written: they may be the triggers' doing, and so this run's. As many as may be left alone are let through."""
-    said = []
-    for output, proof_of in zip(phase.outputs, found, strict=True):
-        target = run.migration.target(output.target)
-        after = [each for each in kept(run, target).triggers if "(AFTER " in each]
-        wrote = any(run.ledger.applied(run.id, o.name) for o in run.migration.outputs(target.id))
-        moved, most = proof_of["moved_on"], run.max_left_alone
-        if after and wrote and most is not None and moved > most:
-            keys = ", ".join([e["key"] for e in proof_of["examples"] if e["kind"] == "moved_on"][:3])
-            said.append(
-                f"{moved:,} rows of {target.table.name} that the plan does not mean to write have changed while the run wrote, "
-                f"such as {keys}, and the table has {', '.join(after)}: it may be what the run set off. See what the trigger does "
-                f"to other rows; if an application changed them, allow as many with max_left_alone (it is {most})"
-            )
-    return said
+def all_triggers(run: Run) -> list[str]:
+    """The triggers of the run's targets, with the table."""
+    return [f"{each} of {t.table.name}" for t in run.migration.targets for each in kept(run, t).triggers]

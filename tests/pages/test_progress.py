@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from include.trueup.ledger import SwitchState
+from include.trueup.run import PhaseCounts
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -93,6 +94,12 @@ def test_a_paused_dag_and_an_ended_run() -> None:
     assert progress.waits(asked(state="failed"), waiting) == []
 
 
+def counted(rows: dict[str, int]) -> PhaseCounts:
+    tables = {"title": "Links", "source_table": "legacy", "target_table": "links"}
+    numbers = {"source_rows": 0, "written": 0, "kept": 0, "rejected": 0, "unaccounted": 0}
+    return PhaseCounts(phase="links", **tables, **numbers, skipped={}, rows=rows)  # type: ignore[arg-type]
+
+
 def test_writing_has_a_rate_and_an_end() -> None:
     from trueup_airflow.pages import progress
 
@@ -100,7 +107,7 @@ def test_writing_has_a_rate_and_an_end() -> None:
         "links": {"batches": 1, "rows": 100, "written": 99, "conflicts": 1, "retries": 0, "seconds": 5.0},
         "links-also": {"batches": 2, "rows": 50, "written": 50, "conflicts": 0, "retries": 2, "seconds": 10.0},
     }
-    phases = [{"phase": "links", "title": "Links", "rows": {"add": 200, "change": 90, "remove": 10, "keep": 7}}]
+    phases = [counted(rows={"add": 200, "change": 90, "remove": 10, "keep": 7})]
     (found,) = progress.applied(batches, phases, "running")
     assert (found["rows"], found["total"], found["rate"], found["eta"]) == (150, 300, 10, 15)
     assert progress.applied(batches, phases, "failed")[0]["eta"] is None

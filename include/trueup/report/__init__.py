@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -18,7 +19,7 @@ from ..ledger import Ledger, Status, refuse_other
 from ..model import Phase
 from ..plan_files import FINDINGS
 from ..proofs import proof
-from ..run import Mode, Run
+from ..run import Mode, PhaseCounts, Run, to_values
 from ..statements import ANSWERS
 from ..workspace import RunFolder
 from . import render, verdict
@@ -98,9 +99,9 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
     """Everything that the report says, as JSON values."""
     entered = run.ledger.run(run.id) or {}
     steps = run.ledger.steps(run.id)
-    plan = run.folder.read_json("plan.json")
-    if plan is not None:
-        plan["phases"] = _counts(run) or plan["phases"]
+    plan = run.files.plan
+    if plan is not None and (counts := _counts(run)) is not None:
+        plan = replace(plan, phases=tuple(counts))
     proofs = [p for phase in run.phases for p in _proof(run, phase)]
     gates = _gates(run)
     failed = verdict.failure(run, steps, failed_tasks, gates) or verdict.not_done(run, entered)
@@ -129,7 +130,7 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
             "failed": failed,
         },
         "verdict": verdict.verdict(run, status, failed, plan, proofs, applied, total, undone),
-        "plan": plan,
+        "plan": None if plan is None else to_values(plan),
         "applied": [{"phase": phase, **applied[phase]} for phase in order if phase in applied],
         "gates": gates,
         "checks": count_checks(gates, answers, unanswered),
@@ -160,7 +161,7 @@ def approval(run: Reported) -> dict[str, Any] | None:
     return {**told, "comment": found["comment"], "plan_sha256": found["plan_sha256"]}
 
 
-def _counts(run: Run) -> list[dict[str, Any]] | None:
+def _counts(run: Run) -> list[PhaseCounts] | None:
     """The counts less conflicts; None where the plan is not whole, and then plan.json has the last word."""
     try:
         return phase_counts(run)

@@ -9,7 +9,7 @@ from typing import Any
 from .. import left_alone, order
 from ..ledger import Status
 from ..plan_files import VERBS, WRITTEN
-from ..run import Mode, Run
+from ..run import Mode, PlanRecord, Run
 from ..tables_there import LEFT
 from .text import rows, sentence, were
 
@@ -117,7 +117,7 @@ def verdict(
     run: Run,
     status: Status,
     failed: dict[str, str] | None,
-    plan: dict[str, Any] | None,
+    plan: PlanRecord | None,
     proofs: list[dict[str, Any]],
     applied: dict[str, dict[str, Any]],
     exceptions: int = 0,
@@ -143,7 +143,7 @@ def _said(
     run: Run,
     status: Status,
     failed: dict[str, str] | None,
-    plan: dict[str, Any] | None,
+    plan: PlanRecord | None,
     proofs: list[dict[str, Any]],
     applied: dict[str, dict[str, Any]],
     exceptions: int,
@@ -152,11 +152,11 @@ def _said(
     written = sum(a["written"] for a in applied.values())
     if failed is not None:
         return {"status": "failed", "headline": _of_failed(failed["error"], written), "next": failed["next"]}
-    phases = (plan or {}).get("phases", [])
-    total = {verb: sum(p["rows"][verb] for p in phases) for verb in (*VERBS, "extra")}
-    rejected = sum(p["rejected"] for p in phases)
+    phases = plan.phases if plan is not None else ()
+    total = {verb: sum(p.rows[verb] for p in phases) for verb in (*VERBS, "extra")}
+    rejected = sum(p.rejected for p in phases)
     aside = f"; {rows(rejected, 'source row')} {'is' if rejected == 1 else 'are'} in quarantine" if rejected else ""
-    alone = _left_alone(run, total["drift"], (plan or {}).get("drift_checked"))
+    alone = _left_alone(run, total["drift"], plan.drift_checked if plan is not None else None)
     if status is Status.PLANNED:
         if not any(total[verb] for verb in (*WRITTEN, "drift")):
             headline = f"Nothing to add: all {total['keep']:,} rows are as they should be{aside}."

@@ -1,19 +1,23 @@
 """A run: what it was asked to do, its folder, and what a step of it gets to work with. It imports no step."""
 
-from .files import Files
+from .files import PLAN, Files
 from .options import MAX_PARTS, Extra, Mode, Options, SchemaOptions, Window
-from .records import Baseline, SelfReference, Start, TargetFacts
+from .records import Baseline, PhaseCounts, PlanRecord, Referring, SelfReference, Start, TargetFacts, to_values
 from .run import LAST, MAX_ID, Run, former_run_id, run_id
 
 __all__ = [
     "LAST",
     "MAX_ID",
     "MAX_PARTS",
+    "PLAN",
     "Baseline",
     "Extra",
     "Files",
     "Mode",
     "Options",
+    "PhaseCounts",
+    "PlanRecord",
+    "Referring",
     "Run",
     "SchemaOptions",
     "SelfReference",
@@ -22,4 +26,5 @@ __all__ = [
     "Window",
     "former_run_id",
     "run_id",
+    "to_values",
 ]

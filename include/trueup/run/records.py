@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field, PlainSerializer, PlainValidator, TypeAdapter
 
 from ..errors import ArtifactError
-from ..stores import Unique
+from ..stores import Limits, Unique
 from .options import Options, SchemaOptions
 
 R = TypeVar("R")
@@ -36,6 +36,12 @@ def from_json(kind: type[R], content: bytes) -> R:
     """The opposite of `to_json`. Raises `ValueError` for what is no such record."""
     record: R = _adapter(kind).validate_json(content)
     return record
+
+
+def to_values(record: object) -> dict[str, Any]:
+    """A record as JSON values."""
+    values: dict[str, Any] = _adapter(type(record)).dump_python(record, mode="json", by_alias=True)
+    return values
 
 
 def _options(values: Any) -> Options | SchemaOptions:
@@ -67,6 +73,14 @@ class SelfReference:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Referring:
+    """A foreign key that points at a target: its `name`, with the `table` whose it is."""
+
+    name: str
+    table: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class TargetFacts:
     """What a target does by itself, as preflight found it (`stores.Description` explains each)."""
 
@@ -76,7 +90,9 @@ class TargetFacts:
     sets: Mapping[str, str] = field(default_factory=dict)
     triggers: tuple[str, ...] = ()
     fills: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
     unique: tuple[Unique, ...] = ()
+    references: tuple[Referring, ...] = ()
     refers_to_itself: tuple[SelfReference, ...] = ()
 
 
@@ -112,3 +128,40 @@ class Start:
         if isinstance(self.options, SchemaOptions):
             raise ArtifactError("the run is one of schemas, which has no rows")
         return self.options
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhaseCounts:
+    """What becomes of a phase's rows, in rows.
+
+    Of its source (of a rollback: what the undone run wrote): `source_rows`, which are `written`, `kept` (there is nothing to
+    do), `rejected` or `skipped` (by rule), and what is `unaccounted`, which should be 0. `written` and `kept` are what the plan
+    says, less what apply has left alone as conflicts so far, and what the store has refused.
+    Of its target: `rows` by verb, and `extra`. `figures`: what the transform counts beside rows.
+    """
+
+    phase: str
+    title: str
+    source_table: str
+    target_table: str
+    source_rows: int
+    written: int
+    kept: int
+    rejected: int
+    skipped: Mapping[str, int]
+    unaccounted: int
+    rows: Mapping[str, int]
+    figures: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanRecord:
+    """`plan.json`: the plan as its gate saw it. `sha256` is its hash, `covers` all that the hash is over (`plan_hash.covered`;
+    None in a run of the first release), `created_at` ISO 8601, UTC; `drift_checked`: whether what others changed since earlier
+    runs could be told (None: there was no run before)."""
+
+    sha256: str
+    created_at: str
+    drift_checked: bool | None = None
+    phases: tuple[PhaseCounts, ...]
+    covers: Mapping[str, Any] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from include.trueup import examples
 from include.trueup.report.checks_view import differences
 from include.trueup.report.text import untold
+from include.trueup.run import Files, PhaseCounts, to_values
 
 from .. import connections
 from . import findings
@@ -19,30 +21,35 @@ KINDS = ("missing", "different", "unverified", "left_alone", "moved_on", "extra"
 
 def plan(id: str) -> dict[str, Any] | None:
     """The plan: sha256, created_at, phases with counts, and `outputs` with example rows; None if none is published."""
-    found = folder(id).read_json("plan.json")
+    found = Files(folder(id)).plan
     if found is None:
         return None
     shown = folder(id).read_json(examples.FILE) or {"outputs": [], "rows_each": 0}
     return cut(
-        {**found, "totals": totals(found["phases"]), "outputs": shown["outputs"], "rows_each": shown["rows_each"]}
+        {
+            **to_values(found),
+            "totals": totals(found.phases),
+            "outputs": shown["outputs"],
+            "rows_each": shown["rows_each"],
+        }
     )
 
 
-def totals(phases: list[dict[str, Any]]) -> dict[str, int]:
+def totals(phases: Sequence[PhaseCounts]) -> dict[str, int]:
     """Rows of a plan by verb, and source rows rejected and skipped, over all phases."""
     found: dict[str, int] = {}
     for phase in phases:
-        for verb, rows in phase["rows"].items():
+        for verb, rows in phase.rows.items():
             found[verb] = found.get(verb, 0) + rows
-        found["rejected"] = found.get("rejected", 0) + phase["rejected"]
-        found["skipped"] = found.get("skipped", 0) + sum(phase["skipped"].values())
+        found["rejected"] = found.get("rejected", 0) + phase.rejected
+        found["skipped"] = found.get("skipped", 0) + sum(phase.skipped.values())
     return found
 
 
 def gates(id: str) -> list[dict[str, Any]]:
     """The gates in the order of the run: `file` (plan, phase-…, validate, whole) and its results."""
     names = connections.workspace().names(f"runs/{id}/gates")
-    known = [p["phase"] for p in (folder(id).read_json("plan.json") or {"phases": []})["phases"]]
+    known = _phases(id)
 
     def place(name: str) -> tuple[int, int, str]:
         stem = name.removesuffix(".json")
@@ -57,11 +64,21 @@ def gates(id: str) -> list[dict[str, Any]]:
     return cut(found)
 
 
+def counts(id: str) -> tuple[PhaseCounts, ...]:
+    """The counts of the phases, as the plan has them; none before it is made."""
+    plan = Files(folder(id)).plan
+    return () if plan is None else plan.phases
+
+
+def _phases(id: str) -> list[str]:
+    return [counted.phase for counted in counts(id)]
+
+
 def proofs(id: str) -> list[dict[str, Any]]:
     """The proofs of the phases, gated or about to be; examples with the attributes in which they `differ`."""
     names = connections.workspace().names(f"runs/{id}/proof")
     found = [one for n in names if n.endswith(".json") for one in folder(id).read_json(f"proof/{n}") or []]
-    known = [p["phase"] for p in (folder(id).read_json("plan.json") or {"phases": []})["phases"]]
+    known = _phases(id)
     found.sort(key=lambda p: known.index(p["phase"]) if p["phase"] in known else len(known))
     for proof in found:
         proof["examples"] = [
@@ -103,7 +120,7 @@ def _ended(id: str, _: datetime) -> dict[str, Any]:
 
 
 def _summary(id: str) -> dict[str, Any]:
-    made = folder(id).read_json("plan.json")
+    made = counts(id)
     widest: dict[str, dict[str, Any]] = {}
     for proof in proofs(id):  # a later phase's proof includes the earlier phases' rows of the same target
         other = widest.get(proof["target_table"])
@@ -112,7 +129,7 @@ def _summary(id: str) -> dict[str, Any]:
     facts = folder(id).read_json("report.json") or {}
     verdict = facts.get("verdict") or {}
     return {
-        "plan": totals(made["phases"]) if made else None,
+        "plan": totals(made) if made else None,
         "proof": proven,
         "findings": findings.by_severity(id),
         "headline": cut(verdict.get("headline")),

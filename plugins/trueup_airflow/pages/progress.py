@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from include.trueup.run import PhaseCounts
+
 from .files import TEXT
 from .scheduled import AskedRun, Instance, Task
 
@@ -106,14 +108,14 @@ def _wait(run: AskedRun, step: Step) -> dict[str, Any] | None:
 
 
 def applied(
-    batches: Mapping[str, Mapping[str, Any]], phases: Sequence[Mapping[str, Any]], state: str
+    batches: Mapping[str, Mapping[str, Any]], phases: Sequence[PhaseCounts], state: str
 ) -> list[dict[str, Any]]:
     """Writing, by phase: rows done of `total` planned, conflicts, retries, rows a second, and seconds left if it is
     still under way. `batches` is what the ledger says of each output."""
     found = []
     for phase in phases:
-        mine = [batches[name] for name in (phase["phase"], f"{phase['phase']}-also") if name in batches]
-        total = sum(phase["rows"].get(verb, 0) for verb in ("add", "change", "remove"))
+        mine = [batches[name] for name in (phase.phase, f"{phase.phase}-also") if name in batches]
+        total = sum(phase.rows.get(verb, 0) for verb in ("add", "change", "remove"))
         done = {n: sum(b[n] for b in mine) for n in ("rows", "written", "conflicts", "retries")}
         seconds = max((b["seconds"] for b in mine), default=0)
         # the time of the first batch itself is not known, so its rows do not count
@@ -121,7 +123,7 @@ def applied(
         rate = (done["rows"] - batch_rows) / seconds if seconds > 0 else None
         left = max(total - done["rows"], 0)
         eta = left / rate if rate and left and state not in ENDED else None
-        about = {"phase": phase["phase"], "title": phase.get("title"), "target_table": phase.get("target_table")}
+        about = {"phase": phase.phase, "title": phase.title, "target_table": phase.target_table}
         found.append({**about, **done, "total": max(total, done["rows"]), "rate": rate, "eta": eta})
     return found
 

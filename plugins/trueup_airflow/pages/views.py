@@ -148,7 +148,7 @@ def run(asked: Asked, user: GetUserDep) -> dict[str, Any]:
     )
     waiting = any(step["state"] == "waiting" for step in steps)
     there = files.there(asked.id)
-    phases = (files.folder(asked.id).read_json("plan.json") or {"phases": []})["phases"]
+    phases = evidence.counts(asked.id)
     batches = book.applied(asked.id) if book else {}
     report = evidence.report(asked.id) if "report.json" in there else None
     return {
