@@ -26,6 +26,7 @@ from .model import Target
 from .names import BEFORE, KEY, KNOWN, PLACE, PLANNED, VERB, own
 from .plan_files import compared
 from .run import Baseline, Mode, Run
+from .run.files import BASELINE_FILES, PROOF_FILES
 from .stores import arrow_schema
 
 log = logging.getLogger(__name__)
@@ -136,10 +137,11 @@ def _relate_read_back(
         f"FROM {_SET_OFF} {PLANNED} WHERE {KEY} IS NOT NULL"
     )
     for phase in run.migration.phases:
-        of_target = tuple(f"proof/{output.name}/" for output in phase.outputs if output.target == target.id)
-        for manifest in folder.manifests(f"verify/{phase.id}"):
-            for file in manifest.files:
-                if file.path.startswith(of_target) and file.rows:
+        of_target = [output.name for output in phase.outputs if output.target == target.id]
+        manifests = folder.manifests(f"verify/{phase.id}")
+        for name in of_target:
+            for file in PROOF_FILES.among(manifests, name):
+                if file.rows:
                     local = folder.fetch(file, scratch)
                     if "hash" in pq.read_schema(local).names:  # proofs of the first release have none
                         rows = duck.parquet([local], None)
@@ -164,7 +166,7 @@ def _files(run: Run, baseline: Baseline, target: Target, partition: int | None, 
 
 def path(target: Target, partition: int) -> str:
     """Where the base of a target's partition lies in a run's folder."""
-    return f"base/{target.id}/p{partition:03}.parquet"
+    return BASELINE_FILES.part(target.id, partition)
 
 
 def row_hash(target: Target, row: str, *, whole: bool = False) -> str:

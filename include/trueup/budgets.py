@@ -19,6 +19,7 @@ from .model import Phase
 from .names import KEY, VERB
 from .plan_files import DRIFT, REJECTS, REMOVE, plan_schema, planned
 from .run import PhaseCounts, Run
+from .run.files import REJECT_FILES, REST_FILES
 from .snapshot import files_of
 from .transform import OUTSIDE_WINDOW
 
@@ -94,7 +95,7 @@ def _in_window(phase: PhaseCounts) -> int:
 def _owned(run: Run) -> int:
     """The rows of the targets that earlier runs added."""
     manifests = run.folder.manifests("plan", run.partitions)
-    return sum(m.facts[f"rest/{t.id}"].get("owned", 0) for m in manifests for t in run.migration.targets)
+    return sum(m.facts[REST_FILES.of(t.id)].get("owned", 0) for m in manifests for t in run.migration.targets)
 
 
 def _unexpected(run: Run, phases: Sequence[PhaseCounts]) -> list[tuple[PhaseCounts, dict[str, int]]]:
@@ -159,7 +160,7 @@ def _rejects(run: Run) -> list[str]:
     said = []
     with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
         for phase in run.migration.phases:
-            files = files_of(run, manifests, f"rejects/{phase.id}", None, scratch)
+            files = files_of(run, manifests, REJECT_FILES.of(phase.id), None, scratch)
             if not files:
                 continue
             rows = connection.execute(

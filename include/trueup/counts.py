@@ -13,6 +13,7 @@ from .model import Migration, Phase, Target
 from .names import KEY, SOURCE_KEY, VERB, own
 from .plan_files import DRIFT, VERBS, WRITTEN, plan_schema
 from .run import PhaseCounts, Run
+from .run.files import PLAN_FILES, REST_FILES
 from .snapshot import files_of
 from .workspace import Manifest
 
@@ -41,7 +42,7 @@ def phase_counts(run: Run) -> list[PhaseCounts]:
             kept += total["kept"]
             four = written + kept + total["rejected"] + sum(skipped.values())
             rows = {v: sum(m.facts[o.name][v] for m in plans for o in phase.outputs) for v in VERBS}
-            extra = (m.facts[f"rest/{t.id}"]["extra"] for t in first_written(run.migration, phase) for m in plans)
+            extra = (m.facts[REST_FILES.of(t.id)]["extra"] for t in first_written(run.migration, phase) for m in plans)
             rows["extra"] = sum(extra)
             counted.append(
                 PhaseCounts(
@@ -88,7 +89,7 @@ def _fates(
     for n, output in enumerate(phase.outputs):
         plan, left = own(f"plan{n}"), own(f"alone{n}")
         schema = plan_schema(run.migration.target(output.target))
-        duck.relation(connection, plan, files_of(run, plans, f"plan/{output.name}", None, scratch), schema)
+        duck.relation(connection, plan, files_of(run, plans, PLAN_FILES.of(output.name), None, scratch), schema)
         conflicts = run.ledger.conflicts(run.id, output.name)
         # a row that is not there was not left alone: it is missing. Of a rollback, it was touched since
         alone = [c["key"] for c in conflicts if c["found"] is not None or run.undoes is not None]

@@ -13,6 +13,7 @@ from .errors import ApprovalError, ProofError
 from .ledger import Ledger, Status, SwitchState
 from .ledger.decisions import refuse_second_turn, refuse_turn
 from .run import Files
+from .run.files import CUTOVER, REPORT
 from .workspace import Workspace
 
 _ORDER = (SwitchState.LEGACY, SwitchState.DUAL, SwitchState.NEW)
@@ -46,7 +47,7 @@ def preflight(
     if _ORDER.index(to) < _ORDER.index(was):
         return found
     run = _proven(ledger, workspace, migration_id)
-    facts = workspace.run(run["run_id"]).read_json("report.json")
+    facts = workspace.run(run["run_id"]).read_json(REPORT)
     _check(run, facts, proof_max_age)
     last = {p["target_table"]: p["compared"] for p in facts["proof"]}
     proven_at = run["ended_at"].astimezone(UTC).isoformat(timespec="seconds")
@@ -143,7 +144,7 @@ def turn(
     to, was = SwitchState(checked["to"]), SwitchState(checked["from"])
     ledger.switches.turn(migration_id, to, by=by, why=why, run_id=run_id, proof_run_id=checked["proof_run_id"])
     about = {**checked, "by": by, "why": why, "undo": undo(migration_id, was)}
-    workspace.run(run_id).write("cutover.json", json.dumps(about, indent=1))
+    workspace.run(run_id).write(CUTOVER, json.dumps(about, indent=1))
     return f"the switch of {migration_id} is {to}, it was {was}; {about['undo']}"
 
 

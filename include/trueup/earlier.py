@@ -15,7 +15,7 @@ from typing import Any
 
 from .errors import ArtifactError
 from .ledger import Ledger, Status, refuse_other
-from .run import Run
+from .run import Run, files
 from .workspace import Artifact, RunFolder
 
 WRITING = ("apply/", "create_tables", "prepare", "finish/")
@@ -36,7 +36,7 @@ class Kept:
         """A file of the plan, as a local path. Raises `ArtifactError` if it is missing or changed."""
         for file in self.files:
             if file.path == path:
-                place = {**asdict(file), "path": f"earlier/{self.attempt}/{path}"}
+                place = {**asdict(file), "path": files.earlier(self.attempt, path)}
                 return folder.fetch(Artifact(**place), scratch)
         raise ArtifactError(f"run {folder.run_id} left no {path} of its plan {self.attempt}")
 
@@ -65,14 +65,15 @@ def set_aside(run: Run) -> None:
 
 def _keep(run: Run, row: dict[str, Any]) -> None:
     folder, attempt = run.folder, row["attempt"]
-    about = f"earlier/{attempt}/plan.json"
+    about = files.earlier(attempt)
     if folder.read_json(about) is not None:
         return  # by an earlier try of this preflight
-    files = [f for m in folder.manifests("plan") for f in m.files if f.path.startswith(("plan/", "base/"))]
-    for file in files:
-        folder.copy(file.path, f"earlier/{attempt}/{file.path}")
+    beginnings = tuple(place.of("") for place in (files.PLAN_FILES, files.BASELINE_FILES))
+    planned = [f for m in folder.manifests("plan") for f in m.files if f.path.startswith(beginnings)]
+    for file in planned:
+        folder.copy(file.path, files.earlier(attempt, file.path))
     kept = {"sha256": row["plan_sha256"], "partitions": row["options"]["partitions"], "at": row["planned_at"]}
-    content = {"attempt": attempt, **kept, "files": [asdict(f) for f in files]}
+    content = {"attempt": attempt, **kept, "files": [asdict(f) for f in planned]}
     folder.write(about, json.dumps(content, indent=1, default=datetime.isoformat))
 
 
@@ -80,8 +81,8 @@ def kept(folder: RunFolder, attempts: int) -> Sequence[Kept]:
     """The plans that a run which has begun so often had before, the first one first."""
     found = []
     for number in range(1, attempts):
-        content = folder.read_json(f"earlier/{number}/plan.json")
+        content = folder.read_json(files.earlier(number))
         if content is not None:
-            files = tuple(Artifact(**file) for file in content.pop("files"))
-            found.append(Kept(**content, files=files))
+            planned = tuple(Artifact(**file) for file in content.pop("files"))
+            found.append(Kept(**content, files=planned))
     return found

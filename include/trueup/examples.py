@@ -14,11 +14,11 @@ from .model import Output, Phase, Target
 from .names import BEFORE, KEY, PLANNED, VERB
 from .plan_files import REJECTS, differ, plan_schema
 from .run import Run
+from .run.files import EXAMPLES, PLAN_FILES, REJECT_FILES, REST_FILES
 from .snapshot import source_schema
 from .stores import arrow_schema
 from .workspace import Artifact, Manifest
 
-FILE = "plan_examples.json"
 ROWS = 5
 """Rows of each verb and output."""
 LENGTH = 1_000
@@ -52,8 +52,8 @@ def write(run: Run) -> None:
                     rest = [
                         f
                         for m in plans
-                        for f in m.files
-                        if f.path.startswith(f"rest/{target.id}/") and m.facts[f"rest/{target.id}"]["extra"]
+                        if m.facts[REST_FILES.of(target.id)]["extra"]
+                        for f in REST_FILES.among([m], target.id)
                     ]
                     if found := _rows(connection, target, local(rest), None):
                         verbs["extra"] = found
@@ -61,18 +61,18 @@ def write(run: Run) -> None:
                 entries.append({**about, "verbs": verbs})
             if rejected := _rejected(connection, local(_rejects(made, phase))):
                 next(e for e in entries if e["phase"] == phase.id)["verbs"]["rejected"] = rejected
-    run.folder.write(FILE, json.dumps({"rows_each": ROWS, "outputs": entries}, indent=1))
+    run.folder.write(EXAMPLES, json.dumps({"rows_each": ROWS, "outputs": entries}, indent=1))
 
 
 def _planned(plans: list[Manifest], output: Output, verb: str) -> Iterator[Artifact]:
     """The plan's files that hold a row of that verb."""
     for manifest in plans:
         if manifest.facts.get(output.name, {}).get(verb):
-            yield from (f for f in manifest.files if f.path.startswith(f"plan/{output.name}/"))
+            yield from PLAN_FILES.among([manifest], output.name)
 
 
 def _rejects(made: list[Manifest], phase: Phase) -> Iterator[Artifact]:
-    return (f for m in made for f in m.files if f.path.startswith(f"rejects/{phase.id}/") and f.rows)
+    return (f for f in REJECT_FILES.among(made, phase.id) if f.rows)
 
 
 def _rows(

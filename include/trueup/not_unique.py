@@ -23,6 +23,7 @@ from .model import Output, Phase, Target
 from .names import FOUND, IN_WINDOW, IS, KEY, SHOULD, SOURCE_KEY, VERB, own
 from .plan_files import ADD, CHANGE, DRIFT, Made, relate_drifted, should_schema, unit_verb
 from .run import Run
+from .run.files import SHOULD_FILES
 from .snapshot import before_files, files_of, source_schema
 from .stores import Unique
 from .target_checks import kept
@@ -135,7 +136,7 @@ def _relate_all(connection: duckdb.DuckDBPyConnection, run: Run, target: Target,
     """What should be and what is, of all partitions."""
     made = run.folder.manifests("transform", run.partitions)
     for output in run.migration.outputs(target.id):
-        files = files_of(run, made, f"should/{output.name}", None, scratch)
+        files = files_of(run, made, SHOULD_FILES.of(output.name), None, scratch)
         duck.relation(connection, f"{_ALL}_should_{output.name}", files, should_schema(target))
     files = before_files(run, run.folder.manifests("snapshot", run.segments), target, None, scratch)
     duck.relation(connection, f"{_ALL}_is_{target.id}", files, source_schema(target.table))

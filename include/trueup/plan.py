@@ -34,6 +34,7 @@ from .plan_files import (
     write_rest,
 )
 from .run import Mode, Run
+from .run.files import REST_FILES, SHOULD_FILES
 from .snapshot import before_files, files_of, source_schema
 from .stores import arrow_schema
 from .verbs import changed, keys_of, leaving, relate_leaving, rows_of, value_of, verb_of
@@ -89,7 +90,11 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
                 accounted += f" UNION ALL SELECT {KEY} FROM {leaving(target)}"
                 rest = write_rest(connection, target, accounted, partition, scratch)
                 extra = rest.rows if target.owned is None else 0
-                facts[f"rest/{target.id}"] = {"rest": rest.rows, "extra": extra, "owned": _added(connection, target)}
+                facts[REST_FILES.of(target.id)] = {
+                    "rest": rest.rows,
+                    "extra": extra,
+                    "owned": _added(connection, target),
+                }
                 made.append(rest)
                 if run.options.mode is Mode.APPLY:
                     made.append(_base(connection, run, target, partition, checked[target.id], scratch))
@@ -109,7 +114,7 @@ def relate(
     itself rejects, of phases that have `rejects`, is as what lies outside the window: the run is not about it."""
     made = run.folder.manifests("transform", run.partitions)
     for phase, output in ((p, o) for p in run.migration.phases for o in p.outputs if o.target == target.id):
-        files = files_of(run, made, f"should/{output.name}", partition, scratch)
+        files = files_of(run, made, SHOULD_FILES.of(output.name), partition, scratch)
         if phase.id not in rejects:
             duck.relation(connection, f"should_{output.name}", files, should_schema(target))
             continue

@@ -23,6 +23,7 @@ from .errors import ArtifactError
 from .model import Output, Phase, Target, Type
 from .names import BEFORE, IN_WINDOW, IS, KEY, MISTYPED, SHOULD, SOURCE_KEY, VERB, WITHOUT_NULLS, own
 from .run import Run
+from .run.files import FINDING_FILES, PLAN_FILES, REST_FILES
 from .snapshot import source_schema
 from .stores import arrow_schema
 from .workspace import Artifact
@@ -57,7 +58,7 @@ class Made:
 
 def planned(run: Run, output: str, partition: int) -> Artifact:
     """The plan's file of an output and partition. Raises `ArtifactError` if there is none."""
-    path = f"plan/{output}/p{partition:03}.parquet"
+    path = PLAN_FILES.part(output, partition)
     for manifest in run.folder.manifests("plan", run.partitions):
         for artifact in manifest.files:
             if artifact.path == path:
@@ -133,7 +134,7 @@ def write_plan(
     duck.relation(connection, name, [local], plan_schema(target))
     found = dict(connection.execute(f"SELECT {VERB}, count(*) FROM {duck.identifier(name)} GROUP BY 1").fetchall())
     verbs = {verb: found.get(verb, 0) for verb in VERBS}
-    made = Made(local=local, path=f"plan/{output.name}/p{partition:03}.parquet", rows=sum(verbs.values()))
+    made = Made(local=local, path=PLAN_FILES.part(output.name, partition), rows=sum(verbs.values()))
     return made, verbs
 
 
@@ -160,7 +161,7 @@ def write_findings(
     query = " UNION ALL ".join(queries)
     local = scratch / f"findings-{output.name}.parquet"
     rows = duck.write(connection, f"SELECT * FROM ({query}) ORDER BY key, code", local)
-    to = f"findings/{phase.id}/p{partition:03}-{output.name}.parquet"
+    to = FINDING_FILES.part(phase.id, partition, output.name)
     return [Made(local=local, path=to, rows=rows)] if rows else []
 
 
@@ -177,4 +178,4 @@ def write_rest(
         local,
     )
     duck.relation(connection, f"rest_{target.id}", [local], source_schema(target.table))
-    return Made(local=local, path=f"rest/{target.id}/p{partition:03}-0.parquet", rows=rows)
+    return Made(local=local, path=REST_FILES.part(target.id, partition, "0"), rows=rows)

@@ -3,7 +3,6 @@ in `gates/`, and raises `GateError` if it does not pass, so that nothing after i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -143,7 +142,7 @@ def phase_gate(run: Run, phase: Phase) -> list[dict[str, Any]]:
             raise GateError(
                 f"phase {phase.id!r} has not been verified in every partition; run the missing verify tasks again"
             )
-        run.folder.write(f"proof/{phase.id}.json", json.dumps(found, indent=1))
+        run.files.write_proof(phase.id, found)
         result = gate.evaluate(proof_suite, [_proof_frame(found)], gate="proof", phase=phase.id, key="phase")
         looked = any(p[n] for p in found for n in ("compared", "missing", "different", "unverified", "moved_on"))
         if not looked and not (phase.allow_empty or run.options.window is not None or run.undoes is not None):
@@ -219,7 +218,7 @@ def validate(run: Run) -> dict[str, Any]:
 
 def _judge(run: Run, name: str, results: list[GateResult], words: Mapping[str, str] | None = None) -> None:
     """Publish the results; raise `GateError` if any is not passed, with `words` (by rule) for what broke it."""
-    run.folder.write(f"gates/{name}.json", json.dumps([r.to_json() for r in results], indent=1))
+    run.files.write_gate(name, [r.to_json() for r in results])
     if not all(result.passed for result in results):
         raise GateError(
             f"{faults.in_words(results, words or {})}. So the {name} gate did not pass, and nothing after it runs"

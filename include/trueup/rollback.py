@@ -38,6 +38,7 @@ from .plan_files import (
     write_rest,
 )
 from .run import Run
+from .run.files import LEFT, PLAN_FILES, REST_FILES, WROTE_FILES
 from .snapshot import before_files, files_of, source_schema
 from .stores import arrow_schema
 from .target_checks import added_differs
@@ -102,7 +103,7 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
                 base.relate_became(connection, undone, target, scratch)
             for phase in run.phases:
                 for output in phase.outputs:
-                    path = f"wrote/{output.name}/p{partition:03}.parquet"
+                    path = WROTE_FILES.part(output.name, partition)
                     files = [run.folder.fetch(f, scratch) for m in wrote for f in m.files if f.path == path]
                     target = run.migration.target(output.target)
                     duck.relation(connection, f"wrote_{output.name}", files, plan_schema(target))
@@ -128,7 +129,7 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
                 outputs = run.migration.outputs(target.id)
                 accounted = (f"SELECT {KEY} FROM {duck.identifier(f'wrote_{output.name}')}" for output in outputs)
                 rest = write_rest(connection, target, " UNION ALL ".join(accounted), partition, scratch)
-                facts[f"rest/{target.id}"] = {"rest": rest.rows, "extra": 0}
+                facts[REST_FILES.of(target.id)] = {"rest": rest.rows, "extra": 0}
                 made.append(rest)
         files_made = tuple(each.publish(run) for each in made)
         run.folder.seal(Manifest(step="plan", part=f"{partition:03}", files=files_made, facts=facts))
@@ -214,7 +215,7 @@ def settle(run: Run) -> None:
     undone = undone_run(run).id
     with run.ledger.step(run.id, "settle", "0"):
         approval.require(run, "settle")
-        run.folder.write(tables_there.LEFT, json.dumps(tables_there.left(run, undone_run(run))))
+        run.folder.write(LEFT, json.dumps(tables_there.left(run, undone_run(run))))
         found = run.ledger.run(undone) or {}
         if found["status"] != Status.ROLLED_BACK:
             run.ledger.move(undone, Status.ROLLED_BACK, f"run {run.id} rolled it back and proved it")
@@ -231,7 +232,7 @@ def outcome(run: Run) -> dict[str, int] | None:
         except ArtifactError:
             return None
         for output in (output for phase in run.phases for output in phase.outputs):
-            files = files_of(run, plans, f"plan/{output.name}", None, scratch)
+            files = files_of(run, plans, PLAN_FILES.of(output.name), None, scratch)
             duck.relation(connection, own("plan"), files, plan_schema(run.migration.target(output.target)))
             alone = [c["key"] for c in run.ledger.conflicts(run.id, output.name)]
             connection.register(own("alone"), pa.table({KEY: pa.array(alone, pa.string())}))

@@ -12,7 +12,8 @@ from .model import Target
 from .plan_files import ADD
 from .preflight import look_at_target
 from .rollback import undone_run
-from .run import LAST, Mode, Options, Run, Start, former_run_id, run_id
+from .run import LAST, Mode, Options, Run, Start, files, former_run_id, run_id
+from .run.files import PLAN_FILES
 from .stores import Description
 
 Row = dict[str, Any]
@@ -160,26 +161,25 @@ def _check_over(run: Run) -> None:
 def _check_plan(run: Run, found: Row) -> None:
     undone = undone_run(run)
     again = "without it nothing can be rolled back: bring the file back from a backup of the workspace"
-    paths = {
-        f"plan/{o.name}/p{n:03}.parquet" for p in undone.phases for o in p.outputs for n in range(undone.partitions)
-    }
+    paths = {PLAN_FILES.part(o.name, n) for p in undone.phases for o in p.outputs for n in range(undone.partitions)}
     try:
         if found["plan_sha256"] is not None:
             covers = plan.covers if (plan := undone.files.plan) else None
             plan_hash.check_files(undone, found["plan_sha256"], found["plan_files_sha256"], covers)
-            _check_there(undone, "", paths)
+            _check_there(undone, None, paths)
         for kept in earlier.kept(undone.folder, found["attempt"]):
-            _check_there(undone, f"earlier/{kept.attempt}/", paths & {file.path for file in kept.files})
+            _check_there(undone, kept.attempt, paths & {file.path for file in kept.files})
     except ArtifactError as error:
         raise ArtifactError(f"{error}; {again}") from None
 
 
-def _check_there(undone: Run, folder: str, paths: set[str]) -> None:
-    there = {
-        f"plan/{output.name}/{name}"
-        for phase in undone.phases
-        for output in phase.outputs
-        for name in undone.workspace.names(f"runs/{undone.id}/{folder}plan/{output.name}")
-    }
+def _check_there(undone: Run, attempt: int | None, paths: set[str]) -> None:
+    """Raise `ArtifactError` unless all files of the plan are there, or of the one that the run had at that attempt."""
+
+    def place(path: str) -> str:
+        return path if attempt is None else files.earlier(attempt, path)
+
+    plans = [PLAN_FILES.of(output.name) for phase in undone.phases for output in phase.outputs]
+    there = {f"{plan}/{name}" for plan in plans for name in undone.folder.names(place(plan))}
     if missing := sorted(paths - there):
-        raise ArtifactError(f"{undone.folder.location(folder + missing[0])} is missing")
+        raise ArtifactError(f"{undone.folder.location(place(missing[0]))} is missing")

@@ -22,6 +22,7 @@ from . import duck, large, reuse
 from .model import Phase, Source, Table, Target
 from .names import KEY, MISTYPED, PART, WITHOUT_NULLS, own
 from .run import Run
+from .run.files import SNAPSHOT_FILES, Place, shared
 from .stores import Store, arrow_schema, key_text
 from .workspace import Artifact, Manifest, RunFolder
 
@@ -107,7 +108,7 @@ def _read(run: Run, store: Store, read: _Read, segment: int, scratch: Path, step
         connection.register(_READ, reader)
         rows = f"SELECT *, {key_text(read.table.key)} AS {KEY} FROM {_READ}"
         copy_partitions(connection, rows, read.partition_by, run.partitions, folder)
-    return publish_partitions(run.folder, folder, f"{step}/{read.id}", f"s{segment:03}")
+    return publish_partitions(run.folder, folder, Place(step).of(read.id), f"s{segment:03}")
 
 
 def copy_partitions(
@@ -150,7 +151,7 @@ def before_files(
 ) -> list[Path]:
     """The files of a target's rows as they were before the run, of one partition (None: of all)."""
     same = run.read_with(target)
-    return files_of(run, manifests, f"snapshot/{same.id if same else target.id}", partition, scratch)
+    return files_of(run, manifests, SNAPSHOT_FILES.of(same.id if same else target.id), partition, scratch)
 
 
 def source_schema(table: Table) -> pa.Schema:
@@ -178,7 +179,7 @@ def look_ups(run: Run) -> dict[str, int]:
                 local = scratch / f"{name}.parquet"
                 query = path.read_text(encoding="utf-8").rstrip().rstrip(";")
                 rows[name] = duck.write(connection, query, local)
-                files.append(run.folder.publish(local, f"shared/{name}.parquet", rows[name]))
+                files.append(run.folder.publish(local, shared(name), rows[name]))
         run.folder.seal(Manifest(step="look_ups", part="0", files=tuple(files), facts=rows))
     return rows
 
@@ -194,7 +195,7 @@ def relate_source(
 ) -> None:
     """Make the source's rows of a partition (None: all; look-ups always all) a relation of its id, or of that name."""
     part = WHOLE if source.partition_by is None else partition
-    files = files_of(run, manifests, f"snapshot/{source.id}", part, scratch)
+    files = files_of(run, manifests, SNAPSHOT_FILES.of(source.id), part, scratch)
     relate_rows(connection, name or source.id, files, source_schema(source.table))
 
 

@@ -17,9 +17,8 @@ from . import duck
 from .errors import DeclarationError
 from .model import Statement, Target
 from .run import Mode, Run
+from .run.files import ANSWERS
 from .snapshot import before_files, files_of, relate_rows, relate_source, source_schema
-
-ANSWERS = "statements.json"
 
 
 def answer(run: Run) -> list[dict[str, Any]]:

@@ -7,12 +7,10 @@ import json
 from .errors import SourceError
 from .model import Target
 from .run import Run, TargetFacts
+from .run.files import CREATED
 from .stores import Description
 
 ABSENT = "absent"
-_CREATED = "created.json"
-LEFT = "left.json"
-"""File of a rollback: what the run made beside rows, and the rollback leaves."""
 
 
 def name_of(run: Run, target: Target, found: Description | None) -> str:
@@ -33,7 +31,7 @@ def check(run: Run, *, may_be_made: bool = False) -> None:
     planned = begun.tables if (begun := run.files.begun) else None
     if planned is None:
         return  # a run of the first release: it has no plan that may still be applied
-    created = run.folder.read_json(_CREATED) or {}
+    created = run.folder.read_json(CREATED) or {}
     for id, now in tables(run).items():
         was = planned[id]
         made = was.endswith(f"#{ABSENT}") and (created.get(id) == now or (may_be_made and _place(now) == _place(was)))
@@ -48,16 +46,16 @@ def check(run: Run, *, may_be_made: bool = False) -> None:
 
 def enter_created(run: Run, target: Target) -> None:
     """Note that this run has made the target's table."""
-    created = run.folder.read_json(_CREATED) or {}
+    created = run.folder.read_json(CREATED) or {}
     found = run.store_of(target.table).describe(target.table)
-    run.folder.write(_CREATED, json.dumps({**created, target.id: name_of(run, target, found)}, indent=1))
+    run.folder.write(CREATED, json.dumps({**created, target.id: name_of(run, target, found)}, indent=1))
 
 
 def left(run: Run, undone: Run) -> list[str]:
     """What the undone run made of its targets beside rows, and what is there still, in words: tables and indexes."""
     said = []
     start = undone.files.begun
-    created = undone.folder.read_json(_CREATED) or {}
+    created = undone.folder.read_json(CREATED) or {}
     for target in run.migration.targets:
         found = run.store_of(target.table).describe(target.table)
         was = ((start and start.tables) or {}).get(target.id, "")

@@ -20,6 +20,7 @@ from .inputs import as_read, relate
 from .model import Derived, Output, Phase, Source, Target
 from .names import EXTRA, FAULT, FOUND, IN_WINDOW, IS, KEY, MADE, MISTYPED, ROW_ID, SOURCE_KEY, UNWRITABLE_ROW, own
 from .run import Run
+from .run.files import SHOULD_FILES
 from .snapshot import copy_partitions, publish_partitions
 from .stores import arrow_schema, key_text
 from .target_checks import limits
@@ -277,7 +278,7 @@ def _publish(
             f"{SOURCE_KEY} IN (SELECT {KEY} FROM {_WANTED}) AS {IN_WINDOW} FROM {own(output.view)}"
         )
         copy_partitions(connection, made, target.placed_by, run.partitions, folder)
-        artifacts += publish_partitions(run.folder, folder, f"should/{output.name}", f"t{partition:03}")
+        artifacts += publish_partitions(run.folder, folder, SHOULD_FILES.of(output.name), f"t{partition:03}")
     driver = run.migration.driver(phase)
     source = strict_json(as_read(driver), driver.columns)
     wanted = f"{SOURCE_KEY} IN (SELECT {KEY} FROM {_WANTED})"

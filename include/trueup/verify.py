@@ -38,6 +38,7 @@ from .plan_files import (
 )
 from .proofs import EXAMPLES, KINDS
 from .run import Run
+from .run.files import PROOF_FILES, READ_BACK_FILES, REST_FILES, SHOULD_FILES
 from .snapshot import files_of, source_schema
 from .stores import arrow_schema, key_text
 from .target_checks import added_differs
@@ -104,7 +105,7 @@ def _verify(run: Run, phase: Phase, output: Output, partition: int, scratch: Pat
     for example in shown:
         if example["kind"] in ("missing", "different") and (why := refused.get(example["key"])):
             example["constraint"] = why["constraint"]
-    artifact = run.folder.publish(local, f"proof/{output.name}/p{partition:03}.parquet", sum(kinds.values()))
+    artifact = run.folder.publish(local, PROOF_FILES.part(output.name, partition), sum(kinds.values()))
     return artifact, {
         "compared": compared,
         **counts,
@@ -131,7 +132,7 @@ def _relate(
     so_far = _so_far(run, phase, target)
     plans = [run.folder.fetch(planned(run, o.name, partition), scratch) for o in so_far]
     connection.register(own("not_written"), _not_written(run, so_far, partition))
-    rest = files_of(run, run.folder.manifests("plan", run.partitions), f"rest/{target.id}", partition, scratch)
+    rest = files_of(run, run.folder.manifests("plan", run.partitions), REST_FILES.of(target.id), partition, scratch)
     duck.relation(connection, own("rest"), rest, source_schema(target.table))
     planned_rows = (
         f"SELECT {KEY}, {columns}, {VERB}, {TO_BE_GONE} AS {GONE}, "
@@ -144,7 +145,7 @@ def _relate(
     connection.execute(f"CREATE TEMP VIEW expected AS {expected}")
     made = run.folder.manifests("transform", run.partitions)
     every = run.migration.outputs(target.id)
-    should = [file for o in every for file in files_of(run, made, f"should/{o.name}", partition, scratch)]
+    should = [file for o in every for file in files_of(run, made, SHOULD_FILES.of(o.name), partition, scratch)]
     duck.relation(connection, own("should"), should, should_schema(target))
     every_plan = [run.folder.fetch(planned(run, o.name, partition), scratch) for o in every]
     connection.execute(
@@ -152,7 +153,7 @@ def _relate(
         f"UNION ALL SELECT {KEY} FROM ({duck.parquet(every_plan, plan_schema(target))})"
     )
     back = run.folder.manifests(f"read_back/{phase.id}", run.segments)
-    files = files_of(run, back, f"read_back/{output.name}", partition, scratch)
+    files = files_of(run, back, READ_BACK_FILES.of(output.name), partition, scratch)
     duck.relation(connection, "found", files, source_schema(target.table))
 
 

@@ -231,7 +231,7 @@ class RunFolder:
     def manifests(self, step: str, expected: int | None = None) -> list[Manifest]:
         """The manifests of a step's parts, sorted by part. Raises `ArtifactError` if not `expected` many are there."""
         found = []
-        for name in self.workspace.names(f"{self._base}/manifests/{step}"):
+        for name in self.names(f"manifests/{step}"):
             content = self.read_json(f"manifests/{step}/{name}")
             files = tuple(Artifact(**f) for f in content["files"])
             found.append(Manifest(step=content["step"], part=content["part"], files=files, facts=content["facts"]))
@@ -240,6 +240,10 @@ class RunFolder:
                 f"run {self.run_id}: {len(found)} of {expected} parts of {step!r} are in the workspace; run the missing ones again"
             )
         return found
+
+    def names(self, folder: str) -> list[str]:
+        """Names of the published files directly in one of its folders, sorted; none if there is no such folder."""
+        return self.workspace.names(f"{self._base}/{folder}")
 
     def copy(self, path: str, to: str) -> None:
         """Make a published file available under another name in the run's folder, too."""

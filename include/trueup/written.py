@@ -14,6 +14,7 @@ from .model import Output, Phase, Target
 from .names import BEFORE, GONE, KEY, SOURCE_KEY, VERB, own
 from .plan_files import ADD, CHANGE, REMOVE, WRITTEN, Made, differ, plan_schema, planned
 from .run import Run
+from .run.files import PLAN_FILES, WROTE_FILES
 from .stores import arrow_schema
 from .target_checks import added_differs
 
@@ -33,7 +34,7 @@ def wrote(
     `ArtifactError` if a plan is missing, or is not of the columns that the migration declares now."""
     target = undone.migration.target(output.target)
     row = undone.ledger.run(undone.id) or {}
-    path = f"plan/{output.name}/p{partition:03}.parquet"
+    path = PLAN_FILES.part(output.name, partition)
     plans = [
         (kept.fetch(undone.folder, path, scratch), Planned(attempt=kept.attempt, sha256=kept.sha256))
         for kept in earlier.kept(undone.folder, row["attempt"])
@@ -57,7 +58,7 @@ def wrote(
         connection, f"SELECT {VERB}, {KEY}, {source} AS {SOURCE_KEY}, {columns}, {BEFORE} FROM ({query})", local
     )
     duck.relation(connection, f"wrote_{output.name}", [local], plan_schema(target))
-    return Made(local=local, path=f"wrote/{output.name}/p{partition:03}.parquet", rows=rows)
+    return Made(local=local, path=WROTE_FILES.part(output.name, partition), rows=rows)
 
 
 def _by_one_plan(

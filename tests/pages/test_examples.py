@@ -9,6 +9,7 @@ from include.migrations.checkins.migration import migration
 from include.trueup import examples
 from include.trueup.ledger import Ledger
 from include.trueup.run import Mode
+from include.trueup.run.files import EXAMPLES
 from include.trueup.steps import walk
 from include.trueup.workspace import Workspace
 from tests.engines import run_of, store_at
@@ -26,7 +27,7 @@ def test_examples_are_rows_of_the_plan(ledger: Ledger, workspace: Workspace, sam
         run = run_of(migration, ledger, workspace, lambda _: store, mode=Mode.PLAN)
         walk(run)
     plan = run.folder.read_json("plan.json")
-    shown = run.folder.read_json(examples.FILE)["outputs"]
+    shown = run.folder.read_json(EXAMPLES)["outputs"]
     assert {output["phase"] for output in shown} == {phase["phase"] for phase in plan["phases"]}
     verbs: dict[str, list[dict[str, Any]]] = {}
     for output in shown:

@@ -12,15 +12,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from .. import duck, left_alone, rollback, tables_there
+from .. import duck, left_alone, rollback
 from ..counts import phase_counts
 from ..errors import ArtifactError
 from ..ledger import Ledger, Status, refuse_other
 from ..model import Phase
 from ..plan_files import FINDINGS
+from ..run import Mode, PhaseCounts, Run, files, to_values
+from ..run.files import FINDING_FILES
 from ..proofs import proof
-from ..run import Mode, PhaseCounts, Run, to_values
-from ..statements import ANSWERS
 from ..workspace import RunFolder
 from . import render, verdict
 from .checks import count_checks
@@ -72,7 +72,7 @@ def settled(run: Reported) -> dict[str, Any] | None:
     refuse_other(entered, run.dag_id, run.airflow_run_id)
     if entered["status"] not in (Status.PROVEN, Status.ROLLED_BACK):
         return None
-    written = run.folder.read_json("report.json")
+    written = run.folder.read_json(files.REPORT)
     if written is None or written["run"]["status"] != Status.PROVEN:
         return None
     if (written.get("plan") or written.get("schema") or {}).get("sha256") != entered["plan_sha256"]:
@@ -87,9 +87,9 @@ def publish(run: Reported, facts: dict[str, Any]) -> dict[str, Any]:
     entered = run.ledger.run(run.id) is not None
     if entered:
         run.ledger.move(run.id, Status(facts["run"]["status"]), facts["verdict"]["headline"])
-    run.folder.write("report.html", render.html(facts))
-    run.folder.write("report.md", render.markdown(facts))
-    run.folder.write("report.json", json.dumps(facts, indent=1, default=str))  # last: `settled` looks for it
+    run.folder.write(files.REPORT_HTML, render.html(facts))
+    run.folder.write(files.REPORT_MD, render.markdown(facts))
+    run.folder.write(files.REPORT, json.dumps(facts, indent=1, default=str))  # last: `settled` looks for it
     if entered:
         run.ledger.leases.release(run.id)
     return dict(facts["verdict"])
@@ -110,7 +110,7 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
     order = [o.name for p in run.phases for o in p.outputs]
     undone = rollback.outcome(run) if run.undoes is not None else None
     total, exceptions = left_alone.exceptions(run) if plan is not None else (0, [])
-    answers = run.folder.read_json(ANSWERS) or []
+    answers = run.folder.read_json(files.ANSWERS) or []
     proving = run.options.mode is not Mode.PLAN and run.undoes is None
     unanswered = len(run.migration.statements) if proving and not answers else 0
     return {
@@ -142,7 +142,7 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
         "timings": timings(steps),
         "artifacts": artifacts(run.folder),
         "undone": undone,
-        "left": run.folder.read_json(tables_there.LEFT) or [],
+        "left": run.folder.read_json(files.LEFT) or [],
         "undo": {"how": verdict.undo(run, applied)},
     }
 
@@ -179,7 +179,7 @@ def _proof(run: Run, phase: Phase) -> list[dict[str, Any]]:
 
 def _gates(run: Run) -> list[dict[str, Any]]:
     names = ["plan", *(f"phase-{p.id}" for p in run.phases), "validate"]
-    return [gate for name in names for gate in run.folder.read_json(f"gates/{name}.json") or []]
+    return [gate for name in names for gate in run.files.gate(name) or []]
 
 
 def timings(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -213,16 +213,11 @@ def _findings(run: Run) -> list[dict[str, Any]]:
     with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
         manifests = [*run.folder.manifests("transform"), *run.folder.manifests("plan")]
         for phase, table in tables.items():
-            files = [
-                run.folder.fetch(f, scratch)
-                for m in manifests
-                for f in m.files
-                if f.path.startswith(f"findings/{phase}/")
-            ]
-            if not files:
+            found_in = [run.folder.fetch(f, scratch) for f in FINDING_FILES.among(manifests, phase)]
+            if not found_in:
                 continue
             rows = connection.execute(
-                f"WITH f AS (SELECT DISTINCT ON (severity, code, key) * FROM ({duck.parquet(files, FINDINGS)}) "
+                f"WITH f AS (SELECT DISTINCT ON (severity, code, key) * FROM ({duck.parquet(found_in, FINDINGS)}) "
                 "ORDER BY severity, code, key) "
                 f"SELECT severity, code, count(*), list({{'key': key, 'message': message}} ORDER BY key)[:{EXAMPLES}] "
                 "FROM f GROUP BY 1, 2 ORDER BY 1, 2"

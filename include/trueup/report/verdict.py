@@ -10,8 +10,8 @@ from .. import left_alone, order
 from ..ledger import Status
 from ..plan_files import VERBS, WRITTEN
 from ..run import Mode, PlanRecord, Run
-from ..tables_there import LEFT
 from .text import rows, sentence, were
+from ..run.files import LEFT
 
 PROVEN, WITH_EXCEPTIONS, NOT_PROVEN = "proven", "proven_with_exceptions", "not_proven"
 """What a verdict says of the proof."""

@@ -1,13 +1,102 @@
-"""The files of a run's folder, by what they are."""
+"""The map of a run's folder: what lies where, made by which step, read by which. Nothing else knows a path of it.
+
+    run.json                    Start        preflight                    every step
+    snapshot/<table>/           rows         snapshot                     transform, plan, verify, statements
+    shared/<relation>.parquet   rows         look_ups                     transform
+    should/<output>/            rows         transform                    plan, verify
+    findings/<phase>/           findings     transform, plan              plan_gate, report, pages
+    rejects/<phase>/            whole rows   transform, plan              plan_gate, pages
+    base/<target>/              hashes       plan                         plan and transform of later runs
+    plan/<output>/              rows, verbs  plan                         apply, verify, a rollback
+    rest/<target>/              rows         plan                         verify
+    wrote/<output>/             rows         transform of a rollback      plan of it
+    plan.json                   PlanRecord   plan_gate                    approve, apply, validate, report, pages
+    plan_examples.json          rows         plan_gate                    approve, pages
+    findings.csv rejects.jsonl               plan_gate                    people
+    gates/<gate>.json           GateResult   each gate                    report, pages
+    created.json                names        create_tables                apply, a rollback
+    read_back/<output>/         rows         read_back                    verify, statements
+    proof/<output>/             differences  verify                       the phase's gate, later runs
+    proof/<phase>.json          proofs       the phase's gate             pages
+    statements.json             answers      validate                     report
+    left.json                   names        settle of a rollback         report
+    earlier/<attempt>/          a plan       preflight of a run begun     plan, a rollback
+                                             again
+    schema-plan.json                         lint of a schema run         approve, apply, report
+    schema/                                  apply of a schema run        its gates
+    lint/ backup/ gates/                     the steps of a schema run    its report, people
+    report.json .html .md                    report                       pages, people
+    comparison.json cutover.json             a comparison, a cutover      pages
+    manifests/<step>/<part>.json             each part of a step          the steps after it
+
+Rows lie in Parquet, one file or several for each partition: `<place>/<name>/p<partition>[-…].parquet`.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
 from ..errors import ArtifactError
-from ..workspace import RunFolder
+from ..workspace import Artifact, Manifest, RunFolder
 from .records import PlanRecord, Start, from_json, to_json
 
 _START = "run.json"
 PLAN = "plan.json"
+EXAMPLES = "plan_examples.json"
+ANSWERS = "statements.json"
+CREATED = "created.json"
+LEFT = "left.json"
+FINDINGS_CSV, REJECTS_JSONL = "findings.csv", "rejects.jsonl"
+REPORT, REPORT_HTML, REPORT_MD = "report.json", "report.html", "report.md"
+COMPARISON, CUTOVER = "comparison.json", "cutover.json"
+SCHEMA_PLAN = "schema-plan.json"
+SCHEMA_START = "schema/start.json"
+"""The databases as they were when the run began to change them."""
+SCHEMA_PROGRESS = "schema/progress.json"
+"""By database, how many of its steps the run has begun."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder whose files hold the rows of a table, an output or a phase, by partition."""
+
+    folder: str
+
+    def of(self, name: str) -> str:
+        """Where the files of a table, an output or a phase lie."""
+        return f"{self.folder}/{name}"
+
+    def part(self, name: str, partition: int | str, tail: str = "") -> str:
+        """The file of one partition; `tail` tells it from others of the same."""
+        number = partition if isinstance(partition, str) else f"{partition:03}"
+        return f"{self.of(name)}/p{number}{f'-{tail}' if tail else ''}.parquet"
+
+    def among(self, manifests: Iterable[Manifest], name: str, partition: int | str | None = None) -> Iterator[Artifact]:
+        """The files of a name in these manifests, of one partition (None: of all)."""
+        whole, beginning = self.part(name, partition or 0), self.part(name, partition or 0, "x")[: -len("x.parquet")]
+        for manifest in manifests:
+            for file in manifest.files:
+                if partition is None:
+                    found = file.path.startswith(f"{self.of(name)}/")
+                else:
+                    found = file.path == whole or file.path.startswith(beginning)
+                if found:
+                    yield file
+
+
+SNAPSHOT_FILES = Place("snapshot")
+SHOULD_FILES = Place("should")
+FINDING_FILES = Place("findings")
+REJECT_FILES = Place("rejects")
+BASELINE_FILES = Place("base")
+PLAN_FILES = Place("plan")
+REST_FILES = Place("rest")
+WROTE_FILES = Place("wrote")
+READ_BACK_FILES = Place("read_back")
+PROOF_FILES = Place("proof")
 
 
 class Files:
@@ -29,6 +118,10 @@ class Files:
             raise ArtifactError(f"run {self.folder.run_id} has not been through preflight; run that first")
         return found
 
+    def write_start(self, start: Start) -> None:
+        """Publish what preflight chose and found."""
+        self.folder.write(_START, to_json(start))
+
     @property
     def plan(self) -> PlanRecord | None:
         """The plan as its gate saw it; None before the gate."""
@@ -39,6 +132,38 @@ class Files:
         """Publish the plan as its gate sees it."""
         self.folder.write(PLAN, to_json(plan))
 
-    def write_start(self, start: Start) -> None:
-        """Publish what preflight chose and found."""
-        self.folder.write(_START, to_json(start))
+    def gate(self, name: str) -> list[dict[str, Any]] | None:
+        """What a gate found, as `GateResult.to_json` gives it; None before it has judged."""
+        found: list[dict[str, Any]] | None = self.folder.read_json(_gate(name))
+        return found
+
+    def write_gate(self, name: str, results: Iterable[Mapping[str, Any]]) -> None:
+        """Publish what a gate found."""
+        self.folder.write(_gate(name), json.dumps(list(results), indent=1))
+
+    def proof(self, phase: str) -> list[dict[str, Any]] | None:
+        """The proof of a phase, one of each of its outputs; None before its gate."""
+        found: list[dict[str, Any]] | None = self.folder.read_json(_proof(phase))
+        return found
+
+    def write_proof(self, phase: str, proofs: Iterable[Mapping[str, Any]]) -> None:
+        """Publish the proof of a phase."""
+        self.folder.write(_proof(phase), json.dumps(list(proofs), indent=1))
+
+
+def shared(relation: str) -> str:
+    """Where a relation that all partitions share lies."""
+    return f"shared/{relation}.parquet"
+
+
+def earlier(attempt: int, path: str = "plan.json") -> str:
+    """Where a plan that a run had before it began again is kept: its record, or one of its files."""
+    return f"earlier/{attempt}/{path}"
+
+
+def _gate(name: str) -> str:
+    return f"gates/{name}.json"
+
+
+def _proof(phase: str) -> str:
+    return f"{PROOF_FILES.folder}/{phase}.json"

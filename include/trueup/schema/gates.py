@@ -79,13 +79,13 @@ def whole_gate(run: SchemaRun, before: Looked, after: Looked, at: dict[str, rang
 
 def passed(run: SchemaRun, number: int) -> bool:
     """Whether the run has come through that phase's gate."""
-    found = run.folder.read_json(f"gates/phase-{number}.json")
-    return bool(found) and all(result["passed"] for result in found)
+    found = run.files.gate(f"phase-{number}")
+    return bool(found) and all(result["passed"] for result in found or ())
 
 
 def judge(run: SchemaRun, name: str, results: list[GateResult]) -> None:
     """Publish what a gate found. Raises `GateError` with what did not hold."""
-    run.folder.write(f"gates/{name}.json", json.dumps([r.to_json() for r in results], indent=1))
+    run.files.write_gate(name, [r.to_json() for r in results])
     said = []
     for result in results:
         broken = [

@@ -121,7 +121,7 @@ def _where(run: SchemaRun) -> str:
 def _gates(run: SchemaRun) -> list[dict[str, Any]]:
     hops = begun.hops if (begun := run.files.begun) else ()
     names = [*(f"phase-{hop}" for hop in hops), "whole"]
-    return [gate for name in names for gate in run.folder.read_json(f"gates/{name}.json") or []]
+    return [gate for name in names for gate in run.files.gate(name) or []]
 
 
 def _verdict(run: SchemaRun, status: Status, failed: dict[str, str] | None, about: dict[str, Any]) -> dict[str, str]:

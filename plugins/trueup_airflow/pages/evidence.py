@@ -7,10 +7,10 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from include.trueup import examples
 from include.trueup.report.checks_view import differences
 from include.trueup.report.text import untold
 from include.trueup.run import Files, PhaseCounts, to_values
+from include.trueup.run.files import EXAMPLES
 
 from .. import connections
 from . import findings
@@ -24,7 +24,7 @@ def plan(id: str) -> dict[str, Any] | None:
     found = Files(folder(id)).plan
     if found is None:
         return None
-    shown = folder(id).read_json(examples.FILE) or {"outputs": [], "rows_each": 0}
+    shown = folder(id).read_json(EXAMPLES) or {"outputs": [], "rows_each": 0}
     return cut(
         {
             **to_values(found),
@@ -59,7 +59,7 @@ def gates(id: str) -> list[dict[str, Any]]:
 
     found = []
     for name in sorted((n for n in names if n.endswith(".json")), key=place):
-        results = folder(id).read_json(f"gates/{name}")
+        results = Files(folder(id)).gate(name.removesuffix(".json"))
         found.append({"file": name.removesuffix(".json"), "results": results or []})
     return cut(found)
 
@@ -77,7 +77,9 @@ def _phases(id: str) -> list[str]:
 def proofs(id: str) -> list[dict[str, Any]]:
     """The proofs of the phases, gated or about to be; examples with the attributes in which they `differ`."""
     names = connections.workspace().names(f"runs/{id}/proof")
-    found = [one for n in names if n.endswith(".json") for one in folder(id).read_json(f"proof/{n}") or []]
+    found = [
+        one for n in names if n.endswith(".json") for one in Files(folder(id)).proof(n.removesuffix(".json")) or []
+    ]
     known = _phases(id)
     found.sort(key=lambda p: known.index(p["phase"]) if p["phase"] in known else len(known))
     for proof in found:
