@@ -35,8 +35,9 @@ def trueup(endpoint: str, ledger_uri: str, workspace: str) -> dict[str, Any]:
     from include.migrations.kpi_linking.migration import migration
     from include.trueup.ledger import Ledger, this_process
     from include.trueup.run import Options, Run
-    from include.trueup.steps import Step, walk
+    from include.trueup.steps import Step
     from include.trueup.stores.dynamodb import DynamoDBStore
+    from include.trueup.walk import walk
     from include.trueup.workspace import Workspace
 
     from . import data

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from include.trueup.ledger import Ledger
 from include.trueup.model import Migration, Phase, Source, Table, Target, Type
 from include.trueup.run import Run
-from include.trueup.steps import walk
 from include.trueup.stores.postgres import PostgresStore
+from include.trueup.walk import walk
 from include.trueup.workspace import Workspace
 from tests.engines import run_of
 from tests.postgres_tables import run_sql

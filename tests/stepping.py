@@ -16,7 +16,7 @@ from include.trueup.model import Migration
 from include.trueup.preflight import preflight
 from include.trueup.report import report
 from include.trueup.run import Run
-from include.trueup.steps import carry_out, parts, rollback_steps, skipped, steps, walk
+from include.trueup.walk import carry_out, walk
 from include.trueup.workspace import Workspace
 
 from .engines import run_of
@@ -68,12 +68,12 @@ class Stepped:
 def do(run: Run, first: str | None = None, last: str | None = None) -> None:
     """The steps from `first` to `last`, as tasks would do them, each with the run as it finds it; "clear a task" is to do
     it again."""
-    every = steps(run.migration) if run.undoes is None else rollback_steps(run.migration)
+    every = run.steps
     ids = [step.id for step in every]
     begin, end = 0 if first is None else ids.index(first), len(ids) - 1 if last is None else ids.index(last)
     for step in every[begin : end + 1]:
-        if not skipped(step, run.chosen()) and not (step.id == "approve" and run.options.approval):
-            for part in range(parts(step, run.chosen())):
+        if not step.skipped(run.chosen().options.mode) and not (step.id == "approve" and run.options.approval):
+            for part in range(run.chosen().parts(step)):
                 carry_out(step, run.chosen(), part)
 
 

@@ -18,8 +18,9 @@ from include.trueup import duck, preflight
 from include.trueup.ledger import Ledger, this_process
 from include.trueup.report import report
 from include.trueup.run import Options, Run
-from include.trueup.steps import Step, carry_out, parts, skipped, steps, walk
+from include.trueup.steps import Step, steps
 from include.trueup.stores.postgres import PostgresStore
+from include.trueup.walk import carry_out, walk
 from include.trueup.workspace import Workspace
 
 Seen = Callable[[Step], None]
@@ -66,9 +67,9 @@ def _walk(run: Run, workers: int, seen: Seen, given: tuple[str, str, str]) -> in
     peaks = [0]
     with ProcessPoolExecutor(workers, get_context("spawn"), _begin, given) as pool:
         for number, step in enumerate(steps(migration)):
-            if not skipped(step, run):
+            if not step.skipped(run.options.mode):
                 seen(step)
-                peaks += pool.map(_part, *zip(*((number, part) for part in range(parts(step, run))), strict=True))
+                peaks += pool.map(_part, *zip(*((number, part) for part in range(run.parts(step))), strict=True))
     report(run)
     return max(peaks)
 

@@ -12,7 +12,6 @@ from .earlier import begun_to_write
 from .errors import ApprovalError, ArtifactError, StatusError
 from .ledger import Status, refuse_other
 from .run import Mode, Run
-from .steps import Step, parts, rollback_steps, skipped, steps
 
 if TYPE_CHECKING:
     from .schema.run import SchemaRun
@@ -22,7 +21,7 @@ _READS = ("snapshot", "look_ups", "transform", "plan")
 _AFRESH = "clear the whole run in Airflow, or trigger the DAG again: either makes a new plan"
 
 
-def enter(run: Run, step: Step) -> None:
+def enter(run: Run, step: str, phase: str | None = None) -> None:
     """Before any part of a step: a run that has ended stays ended. One that failed goes on, since its task was cleared.
 
     Raises `StatusError`, also for making the plan again once a run has begun to write it; `ArtifactError` for a run that
@@ -33,13 +32,13 @@ def enter(run: Run, step: Step) -> None:
         raise ArtifactError(f"run {run.id} is not in the ledger: it has not been through preflight")
     refuse_other(found, run.dag_id, run.airflow_run_id)
     refuse_ended(run, found["status"])
-    if step.id in _READS and step.phase is None and begun_to_write(run.ledger, run.id):
+    if step in _READS and phase is None and begun_to_write(run.ledger, run.id):
         raise StatusError(
-            f"run {run.id} has begun to write its plan, so the step {step.id!r} is not done again under it; {_AFRESH}"
+            f"run {run.id} has begun to write its plan, so the step {step!r} is not done again under it; {_AFRESH}"
         )
     # in mode apply, it has to take its leases again first (`Leases.enter`)
     if found["status"] == Status.FAILED and run.options.mode is not Mode.APPLY:
-        run.ledger.move(run.id, Status.RUNNING, f"the task {step.id} was cleared")
+        run.ledger.move(run.id, Status.RUNNING, f"the task {step} was cleared")
 
 
 def refuse_ended(run: Run | SchemaRun, status: str) -> None:
@@ -82,12 +81,12 @@ def _left_out(run: Run) -> Iterator[tuple[str, str]]:
     """The steps that are not done, in their order, from the plan's gate on, and what is missing of each."""
     plan = run.ledger.present_plan(run.id).sha256
     rows = {(row["step"], row["part"]): row for row in run.ledger.steps(run.id)}
-    every = steps(run.migration) if run.undoes is None else rollback_steps(run.migration)
+    every = run.steps
     for step in every[[s.id for s in every].index("plan_gate") :]:
-        if skipped(step, run):
+        if step.skipped(run.options.mode):
             continue
         name = entered(step.id, step.phase.id if step.phase else None)
-        missing = [said for n in range(parts(step, run)) if (said := _wrong(rows.get((name, str(n))), plan))]
+        missing = [said for n in range(run.parts(step)) if (said := _wrong(rows.get((name, str(n))), plan))]
         if missing:
             yield name, missing[0] if len(missing) == 1 else f"{len(missing)} parts of it, of the first: {missing[0]}"
 

@@ -10,7 +10,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.trueup.steps import APPROVE, step_of
+from include.trueup.steps import APPROVE
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -99,7 +99,7 @@ class PlanApproval(Approval):
         has given that up."""
         from include.trueup import order
 
-        order.enter(run, step_of(run, APPROVE))
+        order.enter(run, APPROVE)
         run.ledger.leases.enter(run.id, run.held_targets, run.holder)
 
     def told(self, run: Any, plan: dict[str, Any], page: str) -> str:

@@ -32,7 +32,7 @@ from airflow.sdk import (
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
 from include.trueup.errors import TargetHeldError, TerminalError
-from include.trueup.steps import APPROVE, Step, carry_out, rollback_steps, skipped, steps
+from include.trueup.steps import APPROVE, BACKWARD, FORWARD, Direction, Step, function
 
 from .approval import PlanApproval, triggered_by
 from .current import current_run
@@ -62,17 +62,10 @@ RETRIES: dict[str, Any] = {
     ),
 }
 
-Preflight = Callable[["Run", str | None], "Options"]
-
 
 def build_dag(migration: Migration) -> DAG:
     """The DAG of a migration, with the migration's id. A manual run is of whole tables; a backfill's runs are of their
     days."""
-
-    def preflight(run: Run, who: str | None) -> Options:
-        from include.trueup import preflight as first
-
-        return first.preflight(run, who)
 
     def asked(context: Any) -> Options:
         return options(context["params"], migration, context["dag_run"])
@@ -84,19 +77,13 @@ def build_dag(migration: Migration) -> DAG:
         doc=migration.doc,
         schedule=OnDemandWindows("@daily", timezone="UTC"),
         params={**params(), **declared(migration.params)},
-        steps=steps(migration),
-        preflight=preflight,
+        direction=FORWARD,
         current=partial(current_run, migration, asked),
     )
 
 
 def build_rollback(migration: Migration) -> DAG:
     """The DAG that undoes a run of a migration, `<id>_rollback`."""
-
-    def preflight(run: Run, who: str | None) -> Options:
-        from include.trueup import rollback_preflight
-
-        return rollback_preflight.preflight(run, who)
 
     def asked(context: Any) -> Options:
         return rollback_options(context["params"])
@@ -108,8 +95,7 @@ def build_rollback(migration: Migration) -> DAG:
         doc=ROLLBACK_DOC.format(id=migration.id),
         schedule=None,
         params=rollback_params(),
-        steps=rollback_steps(migration),
-        preflight=preflight,
+        direction=BACKWARD,
         current=partial(current_run, migration, asked, undoes="run"),
     )
 
@@ -131,12 +117,9 @@ def _build(
     doc: str,
     schedule: Any,
     params: dict[str, Any],
-    steps: Sequence[Step],
-    preflight: Preflight,
+    direction: Direction,
     current: Callable[..., Run],
 ) -> DAG:
-    begin = preflight
-
     # no start date: a run before it would succeed with no task run
     @dag(
         dag_id=dag_id,
@@ -157,7 +140,7 @@ def _build(
             context = get_current_context()
             run = current(first=True)
             try:
-                chosen = _begun(begin, run, context)
+                chosen = _begun(direction, run, context)
             except TargetHeldError as held:
                 if context["dag_run"].run_type != "backfill":
                     raise
@@ -177,7 +160,7 @@ def _build(
         mapped = {"segment": segments, "partition": partitions()}
         segments >> mapped["partition"]
         last: Any = mapped["partition"]
-        for phase, its_steps in groupby(steps, key=lambda step: step.phase):
+        for phase, its_steps in groupby(direction.steps(migration), key=lambda step: step.phase):
             with TaskGroup(phase.id, tooltip=phase.title) if phase else nullcontext():
                 for step in its_steps:
                     if step.id == APPROVE:
@@ -192,14 +175,16 @@ def _build(
     return build()
 
 
-def _begun(begin: Preflight, run: Run, context: Any) -> Options:
+def _begun(direction: Direction, run: Run, context: Any) -> Options:
     """The preflight; once more where what was in its way is over."""
+    preflight = function(direction.preflight)
     try:
-        return begin(run, triggered_by(context))
+        chosen: Options = preflight(run, triggered_by(context))
     except TargetHeldError as held:
         if not _gave_up(run, held, context):
             raise
-        return begin(run, triggered_by(context))
+        chosen = preflight(run, triggered_by(context))
+    return chosen
 
 
 def _gave_up(run: Run, held: TargetHeldError, context: Any) -> bool:
@@ -230,8 +215,10 @@ def _task(step: Step, current: Callable[..., Run], mapped: dict[str, Any]) -> An
     """The task of a step, mapped over segments or partitions if the step is."""
 
     def do(part: int = 0) -> Any:
+        from include.trueup.walk import carry_out
+
         run = current()
-        if skipped(step, run):
+        if step.skipped(run.options.mode):
             said = f"mode {run.options.mode}: nothing is written" + ("" if step.writes else " and nothing to prove")
             if run.options.mode == "plan":
                 raise AirflowSkipException(said)

@@ -12,8 +12,9 @@ from pathlib import Path
 from include.trueup.ledger import Ledger
 from include.trueup.rollback_preflight import preflight
 from include.trueup.run import LAST
-from include.trueup.steps import carry_out, parts, rollback_steps
+from include.trueup.steps import rollback_steps
 from include.trueup.stores.postgres import PostgresStore
+from include.trueup.walk import carry_out
 from include.trueup.workspace import Workspace
 from tests.engines import run_of
 from tests.small import declare
@@ -32,7 +33,7 @@ if __name__ == "__main__":
     names = ["/".join(filter(None, (s.phase.id if s.phase else "", s.id))) for s in todo]
     start = 0 if first == "preflight" else names.index(first)
     for name, step in zip(names[start:], todo[start:], strict=True):
-        for part in range(parts(step, run)):
+        for part in range(run.parts(step)):
             print(f"{name} {part}", flush=True)
             carry_out(step, run, part)
     print("done", flush=True)

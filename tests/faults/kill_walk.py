@@ -10,7 +10,7 @@ from importlib import import_module
 
 from include.trueup.ledger import Ledger
 from include.trueup.preflight import preflight
-from include.trueup.steps import parts, steps
+from include.trueup.steps import steps
 from include.trueup.workspace import Workspace
 from tests.engines import run_of, store_at
 
@@ -25,7 +25,7 @@ if __name__ == "__main__":
     names = ["/".join(filter(None, (s.phase.id if s.phase else "", s.id))) for s in todo]
     start = 0 if first == "preflight" else names.index(first)
     for name, step in zip(names[start:], todo[start:], strict=True):
-        for part in range(parts(step, run)):
+        for part in range(run.parts(step)):
             print(f"{name} {part}", flush=True)
-            step.do(run, part)
+            step.work(run, part)
     print("done", flush=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from include.embedded import postgres
 from include.trueup.ledger import Ledger
 from include.trueup.run import Extra
-from include.trueup.steps import walk
+from include.trueup.walk import walk
 from include.trueup.workspace import Workspace
 from tests.engines import run_of
 from tests.postgres_tables import run_sql

@@ -15,7 +15,7 @@ from include.trueup.ledger import Ledger, Status
 from include.trueup.plan_hash import plan_hash
 from include.trueup.report import report
 from include.trueup.run import Mode, Run
-from include.trueup.steps import walk
+from include.trueup.walk import walk
 from include.trueup.workspace import Workspace
 from tests.stepping import Stepped, do
 

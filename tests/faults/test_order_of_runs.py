@@ -15,7 +15,7 @@ from include.trueup.ledger import Ledger
 from include.trueup.ledger.tables import leases
 from include.trueup.report import report
 from include.trueup.run import Run
-from include.trueup.steps import walk
+from include.trueup.walk import walk
 from include.trueup.workspace import Workspace
 from tests.stepping import Stepped, broken_off, do
 

@@ -10,7 +10,7 @@ import pytest
 from include.embedded import postgres
 from include.trueup.errors import StatusError, StoreUnavailableError
 from include.trueup.ledger import Ledger
-from include.trueup.steps import walk
+from include.trueup.walk import walk
 from include.trueup.workspace import Workspace
 from tests.stepping import Stepped, broken_off, do
 

@@ -20,7 +20,7 @@ from include.trueup.ledger import Ledger
 from include.trueup.preflight import preflight
 from include.trueup.report import report
 from include.trueup.run import Run
-from include.trueup.steps import walk
+from include.trueup.walk import walk
 from include.trueup.workspace import Workspace
 from tests.engines import fastest_engine, items, store_at
 from tests.faults.stop_walk import MOST, run_in

@@ -13,7 +13,7 @@ from include.embedded import postgres
 from include.trueup.errors import GateError, OptionsError
 from include.trueup.ledger import Ledger
 from include.trueup.run import Extra, Options, Window
-from include.trueup.steps import walk
+from include.trueup.walk import walk
 from include.trueup.workspace import Workspace
 from tests.engines import run_of
 from tests.small import Database, declare

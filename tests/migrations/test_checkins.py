@@ -18,8 +18,9 @@ from include.trueup.ledger import Ledger
 from include.trueup.preflight import preflight
 from include.trueup.report import report
 from include.trueup.run import Mode, Window
-from include.trueup.steps import parts, steps, walk
+from include.trueup.steps import steps
 from include.trueup.stores.dynamodb import DynamoDBStore
+from include.trueup.walk import walk
 from include.trueup.workspace import Workspace
 from tests.engines import Item, items, run_of, store_at
 from tests.migrations.checkins_oracle import Expected, by_id, expected
@@ -203,10 +204,10 @@ def test_a_walk_that_ended_between_transaction_and_ledger_goes_on(
     run = run_of(migration, ledger, workspace, lambda _: store)
     run = replace(run, options=preflight(run))
     for step in steps(migration):
-        for part in range(parts(step, run)):
+        for part in range(run.parts(step)):
             for _ in range(3):
                 with suppress(StoreUnavailableError):
-                    step.do(run, part)
+                    step.work(run, part)
                     break
     assert calls[0] > 18
     assert report(run)["status"] == "passed"

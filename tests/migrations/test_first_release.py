@@ -21,8 +21,9 @@ from include.trueup.errors import GateError, TrueupError
 from include.trueup.ledger import Ledger
 from include.trueup.report import report
 from include.trueup.run import Mode, Options, Run, former_run_id
-from include.trueup.steps import carry_out, parts, skipped, steps, walk
+from include.trueup.steps import steps
 from include.trueup.stores.postgres import PostgresStore
+from include.trueup.walk import carry_out, walk
 from include.trueup.workspace import Workspace
 from tests.engines import run_of
 from tests.fixtures.first_release.declaration import ROWS, declare
@@ -126,8 +127,8 @@ def todo(run: Run, first: str) -> list[Any]:
     return [
         lambda step=step, part=part: carry_out(step, run, part)
         for step in all_steps[start:]
-        if not skipped(step, run)
-        for part in range(parts(step, run))
+        if not step.skipped(run.options.mode)
+        for part in range(run.parts(step))
     ]
 
 

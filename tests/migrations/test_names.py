@@ -14,8 +14,8 @@ from include.trueup.errors import ArtifactError, DeclarationError, SourceError
 from include.trueup.ledger import Ledger
 from include.trueup.model import Derived, Migration, Source, Statement, Table, Type
 from include.trueup.run import LAST
-from include.trueup.steps import walk
 from include.trueup.stores.postgres import PostgresStore
+from include.trueup.walk import walk
 from include.trueup.workspace import Workspace
 from tests.copying import Here, declare_copy
 from tests.engines import run_of

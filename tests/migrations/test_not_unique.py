@@ -15,7 +15,7 @@ from include.trueup.errors import GateError
 from include.trueup.ledger import Ledger
 from include.trueup.model import Migration
 from include.trueup.run import Extra, Run
-from include.trueup.steps import walk
+from include.trueup.walk import walk
 from include.trueup.workspace import Workspace
 from tests.engines import run_of
 from tests.small import CREATE, Database, declare

@@ -21,9 +21,9 @@ from include.migrations.scoring_results import migration as scoring_results
 from include.migrations.scoring_results import sample as scoring_results_sample
 from include.trueup.model import Migration, Table
 from include.trueup.run import LAST
-from include.trueup.steps import walk
 from include.trueup.stores import Store
 from include.trueup.stores.postgres import PostgresStore
+from include.trueup.walk import walk
 from tests.engines import run_of, store_at
 from tests.samples import Samples, Size, few, whole
 

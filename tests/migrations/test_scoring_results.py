@@ -14,8 +14,8 @@ from include.migrations.scoring_results.migration import migration
 from include.trueup.errors import GateError
 from include.trueup.ledger import Ledger
 from include.trueup.run import Mode, Window
-from include.trueup.steps import walk
 from include.trueup.stores.postgres import PostgresStore
+from include.trueup.walk import walk
 from include.trueup.workspace import Workspace
 from tests.engines import run_of
 from tests.postgres_tables import run_sql

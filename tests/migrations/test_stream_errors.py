@@ -14,8 +14,9 @@ from include.trueup import duck
 from include.trueup.errors import MemoryLimitError, StoreRejectedError, StoreUnavailableError, TrueupError
 from include.trueup.ledger import Ledger
 from include.trueup.model import Table
-from include.trueup.steps import Step, walk
+from include.trueup.steps import Step
 from include.trueup.stores.postgres import PostgresStore
+from include.trueup.walk import walk
 from include.trueup.workspace import Workspace
 from tests.engines import run_of
 from tests.small import Database, declare

@@ -8,8 +8,8 @@ from pathlib import Path
 from include.embedded import postgres
 from include.trueup.ledger import Ledger
 from include.trueup.model import Type
-from include.trueup.steps import walk
 from include.trueup.stores.postgres import PostgresStore
+from include.trueup.walk import walk
 from include.trueup.workspace import Workspace
 from tests.copying import declare_copy
 from tests.engines import run_of

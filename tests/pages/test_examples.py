@@ -10,7 +10,7 @@ from include.trueup import examples
 from include.trueup.ledger import Ledger
 from include.trueup.run import Mode
 from include.trueup.run.files import EXAMPLES
-from include.trueup.steps import walk
+from include.trueup.walk import walk
 from include.trueup.workspace import Workspace
 from tests.engines import run_of, store_at
 from tests.samples import Samples

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from include.trueup import duck, order
+from include.trueup import duck, order, transform
 from include.trueup.errors import MemoryLimitError
 from include.trueup.run import Mode, Options, Run
-from include.trueup.steps import Step, carry_out
+from include.trueup.steps import Step
+from include.trueup.walk import carry_out
 
 
 def _run() -> Run:
@@ -16,7 +17,7 @@ def _run() -> Run:
 
 
 def test_it_is_done_again_with_more_and_a_setting_that_is_made_is_kept_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(order, "enter", lambda run, step: None)
+    monkeypatch.setattr(order, "enter", lambda *_: None)
     monkeypatch.delenv(duck.MEMORY, raising=False)
     seen: list[str | None] = []
 
@@ -26,7 +27,8 @@ def test_it_is_done_again_with_more_and_a_setting_that_is_made_is_kept_to(monkey
             raise MemoryLimitError("a step needs more memory than it may hold")
         return part
 
-    step = Step(id="transform", title="", over="partition", do=do)
+    step = Step(id="transform", title="", over="partition", do="transform:transform")
+    monkeypatch.setattr(transform, "transform", do)
     assert carry_out(step, _run(), 3) == 3
     assert seen[0] is None
     assert seen[1] is not None

@@ -64,10 +64,9 @@ def failure(
     run: Run, steps: list[dict[str, Any]], failed_tasks: Sequence[str], gates: Sequence[Mapping[str, Any]]
 ) -> dict[str, str] | None:
     """Which step ended the run, with what, and what to do next; None if the run came to its end."""
-    last = "validate" if run.undoes is None else "settle"
     broken = [e["rule"] for gate in gates if not gate["passed"] for e in gate["expectations"] if not e["passed"]]
     advice = next((OF_RULE[rule] for rule in broken if rule in OF_RULE), NEXT["GateError"])
-    ends = "plan_gate" if run.options.mode is Mode.PLAN else last
+    ends = "plan_gate" if run.options.mode is Mode.PLAN else run.direction.last
     return unfinished(steps, failed_tasks, ends, {**NEXT, "GateError": advice})
 
 

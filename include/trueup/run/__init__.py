@@ -1,7 +1,8 @@
 """A run: what it was asked to do, its folder, and what a step of it gets to work with. It imports no step."""
 
+from ..steps import Mode
 from .files import PLAN, Files
-from .options import MAX_PARTS, Extra, Mode, Options, SchemaOptions, Window
+from .options import MAX_PARTS, Extra, Options, SchemaOptions, Window
 from .records import Baseline, PhaseCounts, PlanRecord, Referring, SelfReference, Start, TargetFacts, to_values
 from .run import LAST, MAX_ID, Run, former_run_id, run_id
 

@@ -10,17 +10,10 @@ from enum import StrEnum
 from typing import Any
 
 from ..errors import OptionsError
+from ..steps import Mode
 
 MAX_PARTS = 256
 """Upper bound of partitions and of segments: each is a mapped task in Airflow."""
-
-
-class Mode(StrEnum):
-    """How far a run goes."""
-
-    PLAN = "plan"  # snapshot, plan and gate; writes to no store
-    APPLY = "apply"  # all of it
-    VERIFY = "verify"  # compares the target with what it should hold; writes to no store
 
 
 class Extra(StrEnum):

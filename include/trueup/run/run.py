@@ -16,6 +16,7 @@ from ..errors import ArtifactError
 from ..holding import holding
 from ..ledger import Ledger, Part
 from ..model import Migration, Phase, Source, Table, Target
+from ..steps import Direction, Step, direction
 from ..stores import Fence, Store
 from ..workspace import RunFolder, Workspace
 from .files import Files
@@ -77,9 +78,25 @@ class Run:
         return replace(self, options=found.row_options, undoes=found.undoes)
 
     @property
+    def direction(self) -> Direction:
+        """Forward, or backward where it is a rollback."""
+        return direction(self.undoes)
+
+    @property
+    def steps(self) -> list[Step]:
+        """Every step between preflight and report, in order."""
+        return self.direction.steps(self.migration)
+
+    def parts(self, step: Step) -> int:
+        """How many segments or partitions a step is done for; 1 of one for the run."""
+        if step.over == "run":
+            return 1
+        return self.segments if step.over == "segment" else self.partitions
+
+    @property
     def phases(self) -> tuple[Phase, ...]:
         """The migration's phases in the order in which this run writes them: a rollback goes backwards."""
-        return self.migration.phases if self.undoes is None else self.migration.phases[::-1]
+        return self.migration.phases[::-1] if self.direction.backwards else self.migration.phases
 
     @property
     def max_left_alone(self) -> int | None:

@@ -1,0 +1,210 @@
+"""The steps of a run, in their order: one table, which the DAGs are built from and which `walk` walks.
+
+Imports nothing heavy, so that a DAG file may: `Step.do` names the function that does the step's work, as
+`module:function` of `include.trueup`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from ..model import Migration, Phase
+
+Over = Literal["run", "segment", "partition"]
+APPROVE = "approve"
+"""The step that waits for a person, where the run asks for one."""
+_ENGINE = __name__.removesuffix(".steps")
+
+
+class Mode(StrEnum):
+    """How far a run goes."""
+
+    PLAN = "plan"  # snapshot, plan and gate; writes to no store
+    APPLY = "apply"  # all of it
+    VERIFY = "verify"  # compares the target with what it should hold; writes to no store
+
+
+_FAR = (Mode.PLAN, Mode.VERIFY, Mode.APPLY)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step. `over` says what it is done for: the run, each segment, or each partition. `until` is the mode that goes just
+    so far: a step until `apply` writes to a store, one until `verify` proves. `do` is the function that does it: it takes the
+    run, the phase if the step has one (`phase`), and the number of the segment or partition unless it is done for the run,
+    and gives ids and counts."""
+
+    id: str
+    title: str
+    over: Over
+    do: str
+    until: Mode = Mode.PLAN
+    phase: Phase | None = None
+
+    @property
+    def writes(self) -> bool:
+        """Whether it writes to a store: it is done in mode apply only."""
+        return self.until is Mode.APPLY
+
+    def skipped(self, mode: Mode) -> bool:
+        """Whether a run in this mode leaves the step out."""
+        return _FAR.index(mode) < _FAR.index(self.until)
+
+    def work(self, run: Any, part: int) -> Any:
+        """Do a part of it (0 of a step for the run)."""
+        return function(self.do)(run, *([self.phase] if self.phase else []), *([] if self.over == "run" else [part]))
+
+
+def function(name: str) -> Callable[..., Any]:
+    """The function that a `module:function` of the engine names, imported now."""
+    module, _, attribute = name.partition(":")
+    found: Callable[..., Any] = getattr(import_module(f"{_ENGINE}.{module}"), attribute)
+    return found
+
+
+def steps(migration: Migration) -> list[Step]:
+    """Every step between preflight and report, in order."""
+    return [
+        Step(
+            id="snapshot",
+            title="Read every source, and every target that exists.",
+            over="segment",
+            do="snapshot:snapshot",
+        ),
+        Step(
+            id="look_ups",
+            title="Compute what every partition needs to know of all the others.",
+            over="run",
+            do="snapshot:look_ups",
+        ),
+        Step(id="transform", title="What the targets should hold.", over="partition", do="transform:transform"),
+        Step(id="plan", title="The difference between what should be and what is.", over="partition", do="plan:plan"),
+        Step(
+            id="plan_gate", title="Judge the plan: its rows, its counts, its rejects.", over="run", do="prove:plan_gate"
+        ),
+        Step(id=APPROVE, title="A person approves the plan.", over="run", do="approval:waive", until=Mode.APPLY),
+        Step(
+            id="create_tables",
+            title="Make the targets that are not there yet.",
+            over="run",
+            do="apply:create_tables",
+            until=Mode.APPLY,
+        ),
+        *(step for phase in migration.phases for step in phase_steps(phase)),
+        Step(
+            id="validate",
+            title="Judge the whole: all proofs, and the counts as they came out.",
+            over="run",
+            do="prove:validate",
+            until=Mode.VERIFY,
+        ),
+    ]
+
+
+def rollback_steps(migration: Migration) -> list[Step]:
+    """Every step of a rollback between its preflight and its report, in order: the phases go backwards."""
+    return [
+        Step(id="snapshot", title="Read every target.", over="segment", do="snapshot:snapshot"),
+        Step(id="transform", title="Collect what the run wrote.", over="partition", do="rollback:transform"),
+        Step(
+            id="plan",
+            title="Read its plan backwards, and compare with what is.",
+            over="partition",
+            do="rollback:plan",
+        ),
+        Step(id="plan_gate", title="Judge the counts of the reverse plan.", over="run", do="prove:plan_gate"),
+        Step(
+            id=APPROVE, title="A person approves the reverse plan.", over="run", do="approval:waive", until=Mode.APPLY
+        ),
+        Step(
+            id="prepare",
+            title="Make the targets ready to hold what they held before.",
+            over="run",
+            do="rollback:prepare",
+            until=Mode.APPLY,
+        ),
+        *(step for phase in reversed(migration.phases) for step in phase_steps(phase, finishes=False)),
+        Step(
+            id="validate",
+            title="Judge the whole: all proofs, and the counts.",
+            over="run",
+            do="prove:validate",
+            until=Mode.VERIFY,
+        ),
+        Step(
+            id="settle",
+            title="Enter that the run is rolled back.",
+            over="run",
+            do="rollback:settle",
+            until=Mode.APPLY,
+        ),
+    ]
+
+
+def phase_steps(phase: Phase, *, finishes: bool = True) -> list[Step]:
+    """The steps of one phase, in order; `finishes`: with its scripts (`Phase.after`)."""
+    made = [
+        Step(
+            id="apply",
+            title="Write what the plan says.",
+            over="partition",
+            do="apply:apply",
+            until=Mode.APPLY,
+            phase=phase,
+        ),
+        Step(
+            id="read_back",
+            title="Read the target again.",
+            over="segment",
+            do="snapshot:read_back",
+            until=Mode.VERIFY,
+            phase=phase,
+        ),
+        Step(
+            id="verify",
+            title="Compare it with the plan, every row, both ways.",
+            over="partition",
+            do="verify:verify",
+            until=Mode.VERIFY,
+            phase=phase,
+        ),
+        Step(
+            id="gate",
+            title="Judge the phase by its proof; the next one waits.",
+            over="run",
+            do="prove:phase_gate",
+            until=Mode.VERIFY,
+            phase=phase,
+        ),
+    ]
+    if phase.after and finishes:
+        scripts = ", ".join(script.name for script in phase.after)
+        made.append(
+            Step(id="finish", title=f"Run {scripts}.", over="run", do="apply:finish", until=Mode.APPLY, phase=phase)
+        )
+    return made
+
+
+@dataclass(frozen=True, kw_only=True)
+class Direction:
+    """What a run forward and a rollback do differently: how the preflight is done, in which steps, and in which order the
+    phases are written (`backwards`); `last` is the step that ends a run in mode apply."""
+
+    backwards: bool
+    preflight: str
+    steps: Callable[[Migration], list[Step]]
+    last: str
+
+
+FORWARD = Direction(backwards=False, preflight="preflight:preflight", steps=steps, last="validate")
+BACKWARD = Direction(backwards=True, preflight="rollback_preflight:preflight", steps=rollback_steps, last="settle")
+
+
+def direction(undoes: str | None) -> Direction:
+    """Of a run that undoes another one, or none."""
+    return FORWARD if undoes is None else BACKWARD

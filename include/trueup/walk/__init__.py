@@ -1,0 +1,67 @@
+"""The steps of a run, carried out: one part of one, as a task of Airflow does, or the whole run in this process."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from .. import duck, order
+from ..errors import MemoryLimitError
+from ..report import report
+from ..run import Mode, Run
+from ..steps import Step, function
+
+log = logging.getLogger(__name__)
+
+
+def carry_out(step: Step, run: Run, part: int) -> Any:
+    """Do a part of the step, if the run may still do it (`order.enter`). In mode apply the run's hold on its targets is
+    taken or renewed all the while, so that no other run writes between this one's plan and its last proof; steps that
+    write do so themselves. Raises `TargetHeldError` once another run has them.
+
+    A step that comes to the end of its memory, over rows of megabytes, is done again with half of what the machine has
+    left: every step may be done again."""
+    order.enter(run, step.id, step.phase.id if step.phase else None)
+    with run.holding() if run.options.mode is Mode.APPLY and not step.writes else nullcontext():
+        try:
+            return step.work(run, part)
+        except MemoryLimitError as error:
+            if (more := duck.more_memory()) is None:
+                raise
+            log.warning("step %s is done again, with %s of memory: %s", step.id, more, error)
+            return step.work(replace(run, database=None, memory=more), part)
+
+
+def walk(
+    run: Run, *, triggered_by: str | None = None, at_once: int = 1, seen: Callable[[Step], None] | None = None
+) -> dict[str, Any]:
+    """The whole run, or rollback, in this process, `at_once` parts of a step at a time; the report's verdict.
+
+    `seen` is called before each step. Raises what a step raises, after the report is written.
+    """
+    with (
+        run.workspace.scratch() as scratch,
+        duck.connect(scratch, run.widest) as database,
+        ThreadPoolExecutor(at_once) as pool,
+    ):
+        run = replace(run, database=database)
+        # one by one, in this thread: each thread has to make Great Expectations ready for itself
+        each: Callable[..., Iterator[Any]] = map if at_once == 1 else pool.map
+        try:
+            function(run.direction.preflight)(run, triggered_by)
+            run = run.chosen()
+            for step in run.steps:
+                if step.skipped(run.options.mode):
+                    continue
+                if seen:
+                    seen(step)
+                list(each(partial(carry_out, step, run), range(run.parts(step))))
+        except Exception:
+            report(run)
+            raise
+        return report(run)
