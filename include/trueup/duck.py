@@ -16,8 +16,10 @@ from duckdb.func import ARROW, SPECIAL
 
 from . import forms
 from .canonical import canonical_column
+from .dynamodb_sizes import text_bytes, text_fault
 from .errors import ArtifactError, MemoryLimitError
 from .names import PREFIX, own
+from .postgres_json import json_fault
 
 MEMORY = "TRUEUP_DUCKDB_MEMORY"
 """Environment variable: what one step may hold in memory before it spills to the scratch folder."""
@@ -36,24 +38,6 @@ def _canonical_json(texts: pa.ChunkedArray) -> pa.Array:
     return canonical_column(texts.combine_chunks())
 
 
-def _dynamodb_bytes(text: str | None, nested: bool) -> int | None:
-    from .stores.dynamodb.sizes import text_bytes  # with it comes boto3, which a run without DynamoDB does not need
-
-    return text_bytes(text, nested)
-
-
-def _dynamodb_fault(text: str | None, nested: bool) -> str | None:
-    from .stores.dynamodb.sizes import text_fault
-
-    return text_fault(text, nested)
-
-
-def _postgres_json_fault(text: str | None) -> bool:
-    from .stores.postgres.limits import json_fault
-
-    return text is not None and json_fault(text)
-
-
 def memory(columns: int) -> str:
     """What a step may hold in memory over tables of at most so many columns."""
     return os.environ.get(MEMORY) or f"{MEMORY_MB + COLUMN_MB * max(0, columns - WIDE)}MB"
@@ -69,7 +53,7 @@ def more_memory() -> str | None:
 @contextmanager
 def connect(scratch: Path, columns: int = 0, limit: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with the engine's macros and the functions `canonical_json`, `dynamodb_bytes`, `dynamodb_fault`
-    and `postgres_json_fault` (of the stores), in UTC, to a database of its own that spills to `scratch`, with no access to extensions
+    and `postgres_json_fault` (`dynamodb_sizes.py`, `postgres_json.py`), in UTC, to a database of its own that spills to `scratch`, with no access to extensions
     from the network. `columns`: how many the widest table of the step has, if it is wide; `limit`: what it may hold, where that is not
     `memory`."""
     config: dict[str, str | bool | int | float | list[str]] = {
@@ -89,11 +73,9 @@ def connect(scratch: Path, columns: int = 0, limit: str | None = None) -> Iterat
         )
         forms.register(connection)
         document: list[Any] = ["VARCHAR", "BOOLEAN"]
-        connection.create_function("dynamodb_bytes", _dynamodb_bytes, document, "BIGINT", null_handling=SPECIAL)
-        connection.create_function("dynamodb_fault", _dynamodb_fault, document, "VARCHAR", null_handling=SPECIAL)
-        connection.create_function(
-            "postgres_json_fault", _postgres_json_fault, ["VARCHAR"], "BOOLEAN", null_handling=SPECIAL
-        )
+        connection.create_function("dynamodb_bytes", text_bytes, document, "BIGINT", null_handling=SPECIAL)
+        connection.create_function("dynamodb_fault", text_fault, document, "VARCHAR", null_handling=SPECIAL)
+        connection.create_function("postgres_json_fault", json_fault, ["VARCHAR"], "BOOLEAN", null_handling=SPECIAL)
         with _bounds():
             yield connection
     finally:

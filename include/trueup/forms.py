@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from duckdb.func import ARROW, SPECIAL
 
 from .canonical import readable_column
+from .dynamodb_values import canonical_text, canonical_value
 from .errors import UnreadableValueError
 from .names import own
 from .rows import canonical_bytes, canonical_number
@@ -41,8 +42,6 @@ def _numbers(texts: pa.ChunkedArray) -> pa.Array:
 
 
 def _dynamodb_json(text: str) -> bytes | str:
-    from .stores.dynamodb.items import canonical_text, canonical_value
-
     plain = canonical_bytes(text)  # what is no DynamoDB JSON is left to the store to refuse in its own words
     try:
         return canonical_text(canonical_value({"M": orjson.loads(plain)})["M"])

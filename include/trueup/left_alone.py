@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from . import duck
+from .differing import differences
 from .errors import ArtifactError
 from .names import KEY, VERB
 from .plan_files import DRIFT, plan_schema, planned
@@ -92,6 +93,4 @@ def _because(examples: list[dict[str, Any]]) -> str:
 
 
 def _columns(example: dict[str, Any]) -> list[str]:
-    from .report.checks_view import differences  # the report looks at proofs, too
-
     return [name for name, _, _ in differences(example)]

@@ -12,10 +12,11 @@ import duckdb
 import pyarrow as pa
 
 from include.trueup import duck
+from include.trueup.dynamodb_values import canonical_text
 from include.trueup.model import Migration, Table
 from include.trueup.names import EXTRA, KEY, MISTYPED, SOURCE_KEY, WITHOUT_NULLS
 from include.trueup.stores import arrow_schema
-from include.trueup.stores.dynamodb.items import Item, Layout, canonical_text
+from include.trueup.stores.dynamodb.items import Item, Layout
 
 
 @dataclass

@@ -3,10 +3,10 @@ findings by code."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
+
+from ..differing import differences
 
 KINDS = ("missing", "different", "unverified", "left_alone", "moved_on", "extra")
 """What a proof says of a row that is not as planned."""
@@ -55,31 +55,6 @@ def proof_view(proof: Facts) -> dict[str, Any]:
     ]
     about = {name: proof.get(name) for name in ("phase", "target_table")}
     return {**about, **numbers, "passed": proof.get("passed") is True, "examples": examples}
-
-
-def differences(example: Facts) -> list[tuple[str, str, str]]:
-    """The attributes in which a planned and a found row differ: name, planned, found; none where it cannot be told."""
-    rows = []
-    for side in ("planned", "found"):
-        try:
-            rows.append(json.loads(example.get(side) or "", parse_float=Decimal, parse_int=Decimal))  # no digit is lost
-        except (TypeError, ValueError):
-            return []
-    planned, found = rows
-    if not isinstance(planned, dict) or not isinstance(found, dict):
-        return []
-    names = [n for n in {**planned, **found} if planned.get(n) != found.get(n)]
-    return [(n, _value(planned.get(n)), _value(found.get(n))) for n in names]
-
-
-def _value(value: Any) -> str:
-    return (
-        "nothing"
-        if value is None
-        else value
-        if isinstance(value, str)
-        else json.dumps(value, ensure_ascii=False, default=str)
-    )
 
 
 def findings_view(findings: list[Facts]) -> list[dict[str, Any]]:

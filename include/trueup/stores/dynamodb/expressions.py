@@ -14,8 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
+from ...dynamodb_values import Value
 from ...model import Table
-from .items import Item, Value
+from .items import Item
 
 OPERATORS = 300
 CHARACTERS = 4_096

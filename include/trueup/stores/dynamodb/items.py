@@ -17,38 +17,19 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ...dynamodb_values import Value, canonical_text, canonical_value
 from ...errors import DeclarationError
 from ...model import Table, Type
 from ...names import EXTRA, MISTYPED, NULLS
 from ...rows import canonical_number
 from .. import ARROW, arrow_schema
 
-Value = dict[str, Any]
-"""One typed value: `{"S": "a"}`."""
 Item = dict[str, Value]
 
 TAGS = {Type.TEXT: "S", Type.NUMBER: "N", Type.BOOLEAN: "BOOL", Type.JSON: "M", Type.BINARY: "B"}
 KEY_TYPES = (Type.TEXT, Type.NUMBER, Type.BINARY)
 CANONICAL_NUMBER = r"^(0|-?[1-9][0-9]*|-?(0|[1-9][0-9]*)\.[0-9]*[1-9])$"
 """What `canonical_number` makes; DynamoDB itself nearly always writes numbers so already."""
-
-
-def canonical_value(value: Value) -> Value:
-    """A typed value in canonical form: numbers as plain digits, members of sets sorted, at any depth."""
-    ((tag, content),) = value.items()
-    match tag:
-        case "N":
-            return {"N": canonical_number(content)}
-        case "M":
-            return {"M": {name: canonical_value(inner) for name, inner in content.items()}}
-        case "L":
-            return {"L": [canonical_value(inner) for inner in content]}
-        case "NS":
-            return {"NS": sorted(canonical_number(number) for number in content)}
-        case "SS" | "BS":
-            return {tag: sorted(content)}
-        case _:
-            return value
 
 
 def canonical_item(item: Item) -> Item:
@@ -61,11 +42,6 @@ def without_nulls(item: Item) -> Item:
     if any("NULL" in value for value in item.values()):
         return {name: value for name, value in item.items() if "NULL" not in value}
     return item
-
-
-def canonical_text(value: Any) -> str:
-    """JSON text with keys sorted and no white space, of values that are in canonical form already."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
 class Layout:

@@ -14,8 +14,9 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ...dynamodb_values import canonical_text
 from ...model import Type
-from .items import TAGS, Item, Layout, canonical_numbers, canonical_text
+from .items import TAGS, Item, Layout, canonical_numbers
 
 
 class Pages:

@@ -15,12 +15,13 @@ import pyarrow as pa
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ...dynamodb_values import canonical_text
 from ...errors import StoreRejectedError
 from ...model import Table
 from .. import Advanced, Conflict, Description, Fence, Limits, Outcome, Refused, Share, key_text
 from . import place, tables
 from .expressions import removal
-from .items import Item, Layout, canonical_item, canonical_text, without_nulls
+from .items import Item, Layout, canonical_item, without_nulls
 from .limits import unwritable as sizes_unwritable
 from .pages import Pages
 from .settle import TOO_WIDE, Left, settle

@@ -20,9 +20,10 @@ from typing import Any, TypeVar
 
 import orjson
 
+from ...dynamodb_values import Value, canonical_value
 from ...errors import StoreUnavailableError
 from .. import Outcome
-from .items import Item, Layout, Value, canonical_value
+from .items import Item, Layout
 from .wire import TRANSIENT_CODES, RejectedError, Wire
 
 logger = logging.getLogger(__name__)

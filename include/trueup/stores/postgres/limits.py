@@ -8,10 +8,9 @@ from collections.abc import Iterator
 
 from ...model import Table, Type
 from ...names import ROW_ID
+from ...postgres_json import FRACTION_DIGITS, WHOLE_DIGITS
 from .. import Limits
 
-WHOLE_DIGITS, FRACTION_DIGITS = 131_072, 16_383
-"""Of a number before and behind its point, also of one in a jsonb."""
 # An even number of backslashes before it: the escape itself, not text about it.
 _NUL_ESCAPE = r"(^|[^\\])(\\\\)*\\u0000"
 _EARLIEST = {
@@ -22,8 +21,6 @@ _EARLIEST = {
 _INTEGERS = {"smallint": 15, "integer": 31, "bigint": 63}
 _LENGTH = re.compile(r"character(?: varying)?\((\d+)\)")
 _PRECISION = re.compile(r"numeric\((\d+),(-?\d+)\)")
-_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
-_NUMBER = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
 Check = tuple[str, str]
 """A condition, and what is said where it holds."""
 
@@ -89,12 +86,6 @@ def _of_column(name: str, type_: Type, exact: str) -> Iterator[Check]:
                 f"length({_whole(column)}) > {most_digits}",
                 f"{said}it has more than {most_digits} digits before the point",
             )
-
-
-def json_fault(text: str) -> bool:
-    """Whether canonical JSON has a number that is too long for a jsonb."""
-    numbers = _NUMBER.finditer(_TEXT.sub('""', text))
-    return any(len(n[1]) > WHOLE_DIGITS or len(n[2] or "") > FRACTION_DIGITS for n in numbers)
 
 
 def _too_long(name: str) -> str:

@@ -16,8 +16,8 @@ from typing import Any
 
 import orjson
 
-from ...errors import UnreadableValueError
-from ...rows import canonical_number
+from .errors import UnreadableValueError
+from .rows import canonical_number
 
 DEPTH = 32
 """Levels of values: an attribute's own is the first."""
