@@ -20,7 +20,7 @@ from .names import KEY, VERB
 from .plan_files import DRIFT, REJECTS, REMOVE, plan_schema, planned
 from .run import PhaseCounts, Run
 from .run.files import REJECT_FILES, REST_FILES
-from .snapshot import files_of
+from .run.partitions import files_of
 from .transform import OUTSIDE_WINDOW
 
 EXAMPLES = 3

@@ -14,7 +14,7 @@ from .names import KEY, SOURCE_KEY, VERB, own
 from .plan_files import DRIFT, VERBS, WRITTEN, plan_schema
 from .run import PhaseCounts, Run
 from .run.files import PLAN_FILES, REST_FILES
-from .snapshot import files_of
+from .run.partitions import files_of
 from .workspace import Manifest
 
 CONFLICT = "conflict"

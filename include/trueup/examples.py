@@ -15,7 +15,7 @@ from .names import BEFORE, KEY, PLANNED, VERB
 from .plan_files import REJECTS, differ, plan_schema
 from .run import Run
 from .run.files import EXAMPLES, PLAN_FILES, REJECT_FILES, REST_FILES
-from .snapshot import source_schema
+from .run.partitions import source_schema
 from .stores import arrow_schema
 from .workspace import Artifact, Manifest
 

@@ -15,7 +15,7 @@ from .errors import DeclarationError
 from .model import Derived, Source, Type
 from .names import EXTRA, KEY, own
 from .run import Run, Window
-from .snapshot import relate_source
+from .run.partitions import relate_source
 from .stores import key_text
 
 SQL = {

@@ -24,7 +24,7 @@ from .names import FOUND, IN_WINDOW, IS, KEY, SHOULD, SOURCE_KEY, VERB, own
 from .plan_files import ADD, CHANGE, DRIFT, Made, relate_drifted, should_schema, unit_verb
 from .run import Run
 from .run.files import SHOULD_FILES
-from .snapshot import before_files, files_of, source_schema
+from .run.partitions import before_files, files_of, source_schema
 from .stores import Unique
 from .target_checks import kept
 from .verbs import keys_of, leaving, relate_leaving, rows_of, value_of, verb_of

@@ -35,7 +35,7 @@ from .plan_files import (
 )
 from .run import Mode, Run
 from .run.files import REST_FILES, SHOULD_FILES
-from .snapshot import before_files, files_of, source_schema
+from .run.partitions import before_files, files_of, source_schema
 from .stores import arrow_schema
 from .verbs import changed, keys_of, leaving, relate_leaving, rows_of, value_of, verb_of
 from .workspace import Manifest

@@ -24,7 +24,7 @@ from .model import Output, Phase, Target, Type
 from .names import BEFORE, IN_WINDOW, IS, KEY, MISTYPED, SHOULD, SOURCE_KEY, VERB, WITHOUT_NULLS, own
 from .run import Run
 from .run.files import FINDING_FILES, PLAN_FILES, REST_FILES
-from .snapshot import source_schema
+from .run.partitions import source_schema
 from .stores import arrow_schema
 from .workspace import Artifact
 

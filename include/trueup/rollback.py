@@ -39,7 +39,7 @@ from .plan_files import (
 )
 from .run import Run
 from .run.files import LEFT, PLAN_FILES, REST_FILES, WROTE_FILES
-from .snapshot import before_files, files_of, source_schema
+from .run.partitions import before_files, files_of, source_schema
 from .stores import arrow_schema
 from .target_checks import added_differs
 from .workspace import Manifest

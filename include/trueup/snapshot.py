@@ -8,31 +8,28 @@ a hash of their key. Nothing here writes to a store.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import duckdb
 import pyarrow as pa
 
 from . import duck, large, reuse
-from .model import Phase, Source, Table, Target
-from .names import KEY, MISTYPED, PART, WITHOUT_NULLS, own
+from .model import Phase, Table
+from .names import KEY, own
 from .run import Run
-from .run.files import SNAPSHOT_FILES, Place, shared
+from .run.files import Place, shared
+from .run.partitions import copy_partitions, publish_partitions, relate_source
 from .stores import Store, arrow_schema, key_text
-from .workspace import Artifact, Manifest, RunFolder
+from .workspace import Artifact, Manifest
 
 log = logging.getLogger(__name__)
 
 READERS = 2
 """Tables read at once by one task: one waits for the store while the other is turned into Arrow."""
 _READ = own("read")
-WHOLE = "all"
-"""The name of the only partition of a look-up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,54 +108,6 @@ def _read(run: Run, store: Store, read: _Read, segment: int, scratch: Path, step
     return publish_partitions(run.folder, folder, Place(step).of(read.id), f"s{segment:03}")
 
 
-def copy_partitions(
-    connection: duckdb.DuckDBPyConnection, query: str, by: Sequence[str] | None, partitions: int, folder: Path
-) -> None:
-    """Write the query's rows below `folder`, partitioned by a hash of the columns `by` (None: not at all)."""
-    if by is None or partitions == 1:  # DuckDB takes half as long again to partition as to write
-        (alone := folder / f"{PART}={WHOLE if by is None else 0}").mkdir(parents=True)
-        duck.write(connection, query, alone / "rows.parquet")
-        return
-    query = f"SELECT *, {duck.partition(by, partitions)} AS {PART} FROM ({query})"
-    duck.write(connection, query, folder, f", PARTITION_BY ({PART})")
-
-
-def publish_partitions(run: RunFolder, folder: Path, to: str, part: str) -> list[Artifact]:
-    """Publish what `copy_partitions` wrote below `folder` as `<to>/p<partition>-<part>[-n].parquet`."""
-    import pyarrow.parquet as pq
-
-    artifacts = []
-    for directory in sorted(folder.glob(f"{PART}=*")):
-        name = directory.name.removeprefix(f"{PART}=")
-        name = name if name == WHOLE else f"{int(name):03}"
-        for n, file in enumerate(sorted(directory.glob("*.parquet"))):
-            rows = pq.read_metadata(file).num_rows
-            artifacts.append(run.publish(file, f"{to}/p{name}-{part}-{n}.parquet", rows))
-    return artifacts
-
-
-def files_of(
-    run: Run, manifests: list[Manifest], prefix: str, partition: int | str | None, scratch: Path
-) -> list[Path]:
-    """Local paths of the files below `prefix` of one partition (None: of all), checked against their manifests."""
-    part = "" if partition is None else f"p{partition if isinstance(partition, str) else f'{partition:03}'}-"
-    wanted = f"{prefix}/{part}"
-    return [run.folder.fetch(f, scratch) for m in manifests for f in m.files if f.path.startswith(wanted)]
-
-
-def before_files(
-    run: Run, manifests: list[Manifest], target: Target, partition: int | None, scratch: Path
-) -> list[Path]:
-    """The files of a target's rows as they were before the run, of one partition (None: of all)."""
-    same = run.read_with(target)
-    return files_of(run, manifests, SNAPSHOT_FILES.of(same.id if same else target.id), partition, scratch)
-
-
-def source_schema(table: Table) -> pa.Schema:
-    """The schema of a snapshot's rows."""
-    return arrow_schema(table).append(pa.field(KEY, pa.string()))
-
-
 def _logged(batches: Iterator[pa.RecordBatch], read: _Read, segment: int) -> Iterator[pa.RecordBatch]:
     rows = 0
     for batch in batches:
@@ -182,27 +131,3 @@ def look_ups(run: Run) -> dict[str, int]:
                 files.append(run.folder.publish(local, shared(name), rows[name]))
         run.folder.seal(Manifest(step="look_ups", part="0", files=tuple(files), facts=rows))
     return rows
-
-
-def relate_source(
-    connection: Any,
-    run: Run,
-    source: Source,
-    manifests: list[Manifest],
-    partition: int | None,
-    scratch: Path,
-    name: str | None = None,
-) -> None:
-    """Make the source's rows of a partition (None: all; look-ups always all) a relation of its id, or of that name."""
-    part = WHOLE if source.partition_by is None else partition
-    files = files_of(run, manifests, SNAPSHOT_FILES.of(source.id), part, scratch)
-    relate_rows(connection, name or source.id, files, source_schema(source.table))
-
-
-def relate_rows(connection: Any, name: str, files: Sequence[Path], schema: pa.Schema) -> None:
-    """Make the rows of these files a relation as scripts and statements see it: an attribute that is NULL is null."""
-    duck.relation(connection, rows := own(f"rows_{name}"), files, schema)
-    connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW {duck.identifier(name)} AS "
-        f"SELECT * REPLACE ({WITHOUT_NULLS}({MISTYPED}) AS {MISTYPED}) FROM {duck.identifier(rows)}"
-    )

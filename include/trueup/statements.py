@@ -18,7 +18,7 @@ from .errors import DeclarationError
 from .model import Statement, Target
 from .run import Mode, Run
 from .run.files import ANSWERS
-from .snapshot import before_files, files_of, relate_rows, relate_source, source_schema
+from .run.partitions import before_files, files_of, relate_rows, relate_source, source_schema
 
 
 def answer(run: Run) -> list[dict[str, Any]]:

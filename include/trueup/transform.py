@@ -21,7 +21,7 @@ from .model import Derived, Output, Phase, Source, Target
 from .names import EXTRA, FAULT, FOUND, IN_WINDOW, IS, KEY, MADE, MISTYPED, ROW_ID, SOURCE_KEY, UNWRITABLE_ROW, own
 from .run import Run
 from .run.files import SHOULD_FILES
-from .snapshot import copy_partitions, publish_partitions
+from .run.partitions import copy_partitions, publish_partitions
 from .stores import arrow_schema, key_text
 from .target_checks import limits
 from .unread import BESIDE, UNREAD, UNREADABLE_VALUE, look_beside, reject_unread

@@ -39,7 +39,7 @@ from .plan_files import (
 from .proofs import EXAMPLES, KINDS
 from .run import Run
 from .run.files import PROOF_FILES, READ_BACK_FILES, REST_FILES, SHOULD_FILES
-from .snapshot import files_of, source_schema
+from .run.partitions import files_of, source_schema
 from .stores import arrow_schema, key_text
 from .target_checks import added_differs
 from .workspace import Artifact, Manifest
