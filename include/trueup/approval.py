@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import order, tables_there
 from .errors import ApprovalError
 from .ledger import refuse_other
 from .ledger.decisions import Decision
 from .plan_hash import files_hash, plan_hash
-from .run import PLAN, Run
-
-if TYPE_CHECKING:
-    from .schema.run import SchemaRun
+from .run import PLAN, AnyRun, Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +27,7 @@ class Plans:
     unasked: Callable[[Any, str], Decision]
 
 
-def ask(run: Run | SchemaRun, plans: Plans | None = None) -> dict[str, Any]:
+def ask(run: AnyRun, plans: Plans | None = None) -> dict[str, Any]:
     """The plan that somebody is to be asked about (plan.json); that it is being shown is entered in the ledger.
 
     Raises `ApprovalError` for one that did not pass its gate, that is not the one that did, or that is too old."""
@@ -43,7 +40,7 @@ def ask(run: Run | SchemaRun, plans: Plans | None = None) -> dict[str, Any]:
         return dict(run.folder.read_json(plans.shown))
 
 
-def approved_already(run: Run | SchemaRun, plans: Plans | None = None) -> dict[str, Any] | None:
+def approved_already(run: AnyRun, plans: Plans | None = None) -> dict[str, Any] | None:
     """The approval of the plan that the run has now, where a person gave it before the plan was made again."""
     with run.ledger.step(run.id, "approve", "0"):
         found = run.ledger.approvals.of(run.id, (plans or ROWS).gated(run))
@@ -51,7 +48,7 @@ def approved_already(run: Run | SchemaRun, plans: Plans | None = None) -> dict[s
 
 
 def approve(
-    run: Run | SchemaRun,
+    run: AnyRun,
     by: str | None = None,
     comment: str | None = None,
     *,
@@ -75,7 +72,7 @@ def approve(
     return sha256
 
 
-def _refuse_unseen(run: Run | SchemaRun, shown: str | None, sha256: str) -> None:
+def _refuse_unseen(run: AnyRun, shown: str | None, sha256: str) -> None:
     asked = (run.ledger.run(run.id) or {}).get("asked_sha256")
     for what, said in (("shown", shown or asked), ("last asked about", asked)):
         if said != sha256:
@@ -93,7 +90,7 @@ def waive(run: Run) -> str:
     return approve(run)
 
 
-def reject(run: Run | SchemaRun, by: str | None, comment: str | None) -> None:
+def reject(run: AnyRun, by: str | None, comment: str | None) -> None:
     """Enter a person's rejection of the plan that the run asked about, and raise it as an `ApprovalError`."""
     with run.ledger.step(run.id, "approve", "0"):
         row = run.ledger.run(run.id) or {}
@@ -161,7 +158,7 @@ def _same(run: Run, row: dict[str, Any]) -> str:
     return sha256
 
 
-def check_age(run: Run | SchemaRun) -> None:
+def check_age(run: AnyRun) -> None:
     """Raise `ApprovalError` if the plan is older than the run allows."""
     made = (run.ledger.run(run.id) or {}).get("planned_at")
     if made is None:

@@ -6,15 +6,12 @@ Airflow knows that, too, but lets people clear a task, or mark it as done, in an
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .earlier import begun_to_write
 from .errors import ApprovalError, ArtifactError, StatusError
 from .ledger import Status, refuse_other
-from .run import Mode, Run
-
-if TYPE_CHECKING:
-    from .schema.run import SchemaRun
+from .run import AnyRun, Mode, Run
 
 _READS = ("snapshot", "look_ups", "transform", "plan")
 """The steps that a plan is made in."""
@@ -41,7 +38,7 @@ def enter(run: Run, step: str, phase: str | None = None) -> None:
         run.ledger.move(run.id, Status.RUNNING, f"the task {step} was cleared")
 
 
-def refuse_ended(run: Run | SchemaRun, status: str) -> None:
+def refuse_ended(run: AnyRun, status: str) -> None:
     """Raise `StatusError` for a run that has ended for good, or that another one interrupted."""
     if status == Status.INTERRUPTED:
         raise StatusError(

@@ -9,15 +9,9 @@ gate, apply, prove and report it are the same.
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
 from typing import Any
 
-import pyarrow as pa
-
-from . import approval, base, duck, irremovable, plan_hash, tables_there, written
-from .errors import ArtifactError
-from .ledger import Status
+from . import base, duck, irremovable, plan_hash, written
 from .model import Output, Phase, Target
 from .names import BEFORE, EXTRA, IS, KEY, MISTYPED, SOURCE_KEY, VERB, WROTE, own
 from .plan_files import (
@@ -38,8 +32,8 @@ from .plan_files import (
     write_rest,
 )
 from .run import Run
-from .run.files import LEFT, PLAN_FILES, REST_FILES, WROTE_FILES
-from .run.partitions import before_files, files_of, source_schema
+from .run.files import REST_FILES, WROTE_FILES
+from .run.partitions import before_files, source_schema
 from .stores import arrow_schema
 from .target_checks import added_differs
 from .workspace import Manifest
@@ -50,24 +44,13 @@ TOUCHED_SINCE = "touched_since"
 """Code of the warning about a row that is kept because somebody touched it since the run that is undone."""
 
 
-def undone_run(run: Run) -> Run:
-    """The run that is undone, to read its files. Raises `ArtifactError` before preflight has chosen it."""
-    found = None if run.undoes is None else run.ledger.run(run.undoes)
-    if found is None:
-        raise ArtifactError(f"run {run.id} has not been through preflight, so the run that it undoes is not chosen yet")
-    planned = run.ledger.plans(found["run_id"])[-1:]
-    partitions = [row["options"].get("partitions") for row in (found, *planned)]
-    options = replace(run.options, partitions=next((n for n in partitions if n is not None), None))
-    return replace(run, id=found["run_id"], undoes=None, options=options)
-
-
 def transform(run: Run, partition: int) -> dict[str, Any]:
     """Collect what the undone run wrote, of one partition, as `wrote/<output>/p<partition>.parquet`: the rows of its
     plan that it added, changed or removed, less those that it left alone as conflicts and those that the store refused;
     counts of them, by phase.
 
     Raises `ArtifactError` if its plan is missing, or is not of the columns that the migration declares now."""
-    undone = undone_run(run)
+    undone = run.undone
     facts: dict[str, Any] = {}
     with run.ledger.step(run.id, "transform", str(partition)), run.workspace.scratch() as scratch:
         made: list[Made] = []
@@ -197,49 +180,3 @@ def _findings(run: Run, phase: Phase, output: Output) -> str:
         words = f"CASE WHEN {alone} THEN {words} ELSE {together} END"
     those = f"{_rows(output)} WHERE {WROTE}.{KEY} IN (SELECT {KEY} FROM {plan} WHERE {VERB} = '{DRIFT}')"
     return said(target, WROTE, TOUCHED_SINCE, words, those)
-
-
-def prepare(run: Run) -> None:
-    """Make the targets ready to hold what they held before (`Target.undo`). Raises `ApprovalError`."""
-    with run.ledger.step(run.id, "prepare", "0") as tries:
-        approval.check_age(run)
-        approval.require(run, "prepare")
-        with run.writing("prepare", "0", tries):
-            for target in run.migration.targets:
-                if target.undo is not None:
-                    run.store_of(target.table).script(target.undo.read_text(encoding="utf-8"))
-
-
-def settle(run: Run) -> None:
-    """Enter in the ledger that the undone run is rolled back, now that it is proven."""
-    undone = undone_run(run).id
-    with run.ledger.step(run.id, "settle", "0"):
-        approval.require(run, "settle")
-        run.folder.write(LEFT, json.dumps(tables_there.left(run, undone_run(run))))
-        found = run.ledger.run(undone) or {}
-        if found["status"] != Status.ROLLED_BACK:
-            run.ledger.move(undone, Status.ROLLED_BACK, f"run {run.id} rolled it back and proved it")
-
-
-def outcome(run: Run) -> dict[str, int] | None:
-    """What the rollback did so far by its plan, less the rows that were changed meanwhile: rows `deleted`, `put_back`,
-    `as_before` already, and `kept` because they were touched since; None if there is no whole plan."""
-    count = dict.fromkeys(("deleted", "put_back", "as_before", "kept"), 0)
-    of_verb = {REMOVE: "deleted", ADD: "put_back", CHANGE: "put_back", KEEP: "as_before", DRIFT: "kept"}
-    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
-        try:
-            plans = run.folder.manifests("plan", run.partitions)
-        except ArtifactError:
-            return None
-        for output in (output for phase in run.phases for output in phase.outputs):
-            files = files_of(run, plans, PLAN_FILES.of(output.name), None, scratch)
-            duck.relation(connection, own("plan"), files, plan_schema(run.migration.target(output.target)))
-            alone = [c["key"] for c in run.ledger.conflicts(run.id, output.name)]
-            connection.register(own("alone"), pa.table({KEY: pa.array(alone, pa.string())}))
-            found = connection.execute(
-                f"SELECT CASE WHEN {KEY} IN (FROM {own('alone')}) THEN '{DRIFT}' ELSE {VERB} END, count(*) "
-                f"FROM {own('plan')} GROUP BY 1"
-            ).fetchall()
-            for verb, rows in found:
-                count[of_verb[verb]] += rows
-    return count

@@ -11,7 +11,6 @@ from .ledger import Ledger, Status, SwitchState
 from .model import Target
 from .plan_files import ADD
 from .preflight import look_at_target
-from .rollback import undone_run
 from .run import LAST, Mode, Options, Run, Start, files, former_run_id, run_id
 from .run.files import PLAN_FILES
 from .stores import Description
@@ -47,7 +46,7 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
         _check_plan(run, found)
         looked = {target.id: _look_at(run, target) for target in run.migration.targets}
         had = found["options"]
-        partitions, segments = undone_run(run).partitions, run.options.segments or had.get("segments") or 1
+        partitions, segments = run.undone.partitions, run.options.segments or had.get("segments") or 1
         options = replace(run.options, partitions=partitions, segments=segments)
         run.ledger.choose(run.id, options.to_json())
         start = Start(
@@ -78,7 +77,7 @@ def _look_at(run: Run, target: Target) -> Description:
 
 def _added(run: Run, target: Target) -> bool:
     """Whether the run that is undone was to add rows to the target."""
-    undone = undone_run(run)
+    undone = run.undone
     row = run.ledger.run(undone.id) or {}
     if row["plan_sha256"] is None or earlier.kept(undone.folder, row["attempt"]):
         return True  # by one of several plans: it may have been
@@ -159,7 +158,7 @@ def _check_over(run: Run) -> None:
 
 
 def _check_plan(run: Run, found: Row) -> None:
-    undone = undone_run(run)
+    undone = run.undone
     again = "without it nothing can be rolled back: bring the file back from a backup of the workspace"
     paths = {PLAN_FILES.part(o.name, n) for p in undone.phases for o in p.outputs for n in range(undone.partitions)}
     try:

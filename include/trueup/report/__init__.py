@@ -10,17 +10,18 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
-from .. import duck, left_alone, rollback
+from .. import duck, left_alone
 from ..counts import phase_counts
 from ..errors import ArtifactError
-from ..ledger import Ledger, Status, refuse_other
+from ..ledger import Status, refuse_other
 from ..model import Phase
 from ..plan_files import FINDINGS
-from ..run import Mode, PhaseCounts, Run, files, to_values
+from ..run import AnyRun, Mode, PhaseCounts, Run, files, to_values
 from ..run.files import FINDING_FILES
 from ..proofs import proof
+from ..undone import outcome
 from ..workspace import RunFolder
 from . import render, verdict
 from .checks import count_checks
@@ -39,31 +40,7 @@ def report(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
     return settled(run) or publish(run, collect(run, failed_tasks))
 
 
-class Reported(Protocol):
-    """What `publish` needs of a run, on rows or on schemas."""
-
-    @property
-    def id(self) -> str:
-        """The run's id in the ledger."""
-
-    @property
-    def dag_id(self) -> str:
-        """The DAG that it is a run of."""
-
-    @property
-    def airflow_run_id(self) -> str | None:
-        """What Airflow calls it, if it is one of Airflow's."""
-
-    @property
-    def ledger(self) -> Ledger:
-        """Where its status is settled."""
-
-    @property
-    def folder(self) -> RunFolder:
-        """Where its report goes."""
-
-
-def settled(run: Reported) -> dict[str, Any] | None:
+def settled(run: AnyRun) -> dict[str, Any] | None:
     """The verdict of a run that is proven and whose report says so; None of any other, whose report is to be written."""
     run.ledger.ensure()
     entered = run.ledger.run(run.id)
@@ -81,7 +58,7 @@ def settled(run: Reported) -> dict[str, Any] | None:
     return dict(written["verdict"])
 
 
-def publish(run: Reported, facts: dict[str, Any]) -> dict[str, Any]:
+def publish(run: AnyRun, facts: dict[str, Any]) -> dict[str, Any]:
     """Settle the run's status, write what a report says in its three forms, and give up its hold; the verdict. Where the
     ledger refuses the status nothing is written: it knows better how the run ended."""
     entered = run.ledger.run(run.id) is not None
@@ -108,7 +85,7 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
     applied = run.ledger.applied(run.id)
     status = verdict.status(run, failed)
     order = [o.name for p in run.phases for o in p.outputs]
-    undone = rollback.outcome(run) if run.undoes is not None else None
+    undone = outcome(run) if run.undoes is not None else None
     total, exceptions = left_alone.exceptions(run) if plan is not None else (0, [])
     answers = run.folder.read_json(files.ANSWERS) or []
     proving = run.options.mode is not Mode.PLAN and run.undoes is None
@@ -152,7 +129,7 @@ def moment(at: datetime | None) -> str | None:
     return None if at is None else at.astimezone(UTC).isoformat(timespec="seconds")
 
 
-def approval(run: Reported) -> dict[str, Any] | None:
+def approval(run: AnyRun) -> dict[str, Any] | None:
     """Who decided on which plan, when, and with what comment; None if nobody has."""
     found = run.ledger.approvals.of(run.id)
     if found is None:

@@ -1,6 +1,7 @@
 """A run: what it was asked to do, its folder, and what a step of it gets to work with. It imports no step."""
 
 from ..steps import Mode
+from .any_run import AnyRun
 from .files import PLAN, Files
 from .options import MAX_PARTS, Extra, Options, SchemaOptions, Window
 from .records import Baseline, PhaseCounts, PlanRecord, Referring, SelfReference, Start, TargetFacts, to_values
@@ -11,6 +12,7 @@ __all__ = [
     "MAX_ID",
     "MAX_PARTS",
     "PLAN",
+    "AnyRun",
     "Baseline",
     "Extra",
     "Files",

@@ -78,6 +78,19 @@ class Run:
         return replace(self, options=found.row_options, undoes=found.undoes)
 
     @property
+    def undone(self) -> Run:
+        """Of a rollback: the run that is undone, to read its files. Raises `ArtifactError` before preflight has chosen it."""
+        found = None if self.undoes is None else self.ledger.run(self.undoes)
+        if found is None:
+            raise ArtifactError(
+                f"run {self.id} has not been through preflight, so the run that it undoes is not chosen yet"
+            )
+        planned = self.ledger.plans(found["run_id"])[-1:]
+        partitions = [row["options"].get("partitions") for row in (found, *planned)]
+        options = replace(self.options, partitions=next((n for n in partitions if n is not None), None))
+        return replace(self, id=found["run_id"], undoes=None, options=options)
+
+    @property
     def direction(self) -> Direction:
         """Forward, or backward where it is a rollback."""
         return direction(self.undoes)

@@ -125,7 +125,7 @@ def rollback_steps(migration: Migration) -> list[Step]:
             id="prepare",
             title="Make the targets ready to hold what they held before.",
             over="run",
-            do="rollback:prepare",
+            do="put_back:prepare",
             until=Mode.APPLY,
         ),
         *(step for phase in reversed(migration.phases) for step in phase_steps(phase, finishes=False)),
@@ -140,7 +140,7 @@ def rollback_steps(migration: Migration) -> list[Step]:
             id="settle",
             title="Enter that the run is rolled back.",
             over="run",
-            do="rollback:settle",
+            do="put_back:settle",
             until=Mode.APPLY,
         ),
     ]
