@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import duckdb
 
 from .names import IS, KEY, SOURCE_KEY
-from .run import Run
+from .run import PhaseCounts, Run
 
 EXAMPLES = 3
 """Rows of each kind that are named."""
@@ -33,18 +33,18 @@ def said(connection: duckdb.DuckDBPyConnection, wanted: str, fates: str, source:
     return found
 
 
-def words(run: Run, phases: list[dict[str, Any]]) -> dict[str, str]:
+def words(run: Run, phases: Sequence[PhaseCounts]) -> dict[str, str]:
     """What is wrong with the counts of these phases (`counts.phase_counts`), by the rule that it breaks."""
     manifests = run.folder.manifests("transform")
     unaccounted, sums = [], []
     for p in phases:
-        four = p["written"] + p["kept"] + p["rejected"] + sum(p["skipped"].values())
-        of = f"of {p['source_rows']:,} source rows of {p['source_table']} (phase {p['phase']})"
-        if p["unaccounted"]:
-            which = [one for m in manifests for one in (m.facts.get(p["phase"]) or {}).get(FACT, [])][:EXAMPLES]
+        four = p.written + p.kept + p.rejected + sum(p.skipped.values())
+        of = f"of {p.source_rows:,} source rows of {p.source_table} (phase {p.phase})"
+        if p.unaccounted:
+            which = [one for m in manifests for one in (m.facts.get(p.phase) or {}).get(FACT, [])][:EXAMPLES]
             such_as = f", such as: {'; '.join(which)}" if which else ""
-            unaccounted.append(f"{p['unaccounted']:,} {of} are not accounted for once and once only{such_as}")
-        if four != p["source_rows"]:
+            unaccounted.append(f"{p.unaccounted:,} {of} are not accounted for once and once only{such_as}")
+        if four != p.source_rows:
             sums.append(f"{of.removeprefix('of ')} are {four:,} by their fates (written, kept, rejected, skipped)")
     then = "A transform puts each source row into rows, or names it in findings (reject, skip or keep), by its _source"
     return {
