@@ -75,7 +75,7 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
     and by target those that are `rest`: rows that it did not write."""
     facts: dict[str, Any] = {"drift_checked": None}
     made: list[Made] = []
-    undone = undone_run(run)
+    undone = run.undone
     with run.ledger.step(run.id, "plan", str(partition)), run.workspace.scratch() as scratch:
         wrote = run.folder.manifests("transform", run.partitions)
         snapshot = run.folder.manifests("snapshot", run.segments)

@@ -15,7 +15,8 @@ from include.trueup.ledger import Ledger
 from include.trueup.model import Migration
 from include.trueup.preflight import preflight
 from include.trueup.run import Run
-from include.trueup.steps import Step, walk
+from include.trueup.steps import Step
+from include.trueup.walk import walk
 from include.trueup.workspace import Workspace
 from tests.engines import run_of
 from tests.small import Database, declare, declare_in_place

@@ -18,9 +18,9 @@ from ..errors import ArtifactError
 from ..ledger import Status, refuse_other
 from ..model import Phase
 from ..plan_files import FINDINGS
+from ..proofs import proof
 from ..run import AnyRun, Mode, PhaseCounts, Run, files, to_values
 from ..run.files import FINDING_FILES
-from ..proofs import proof
 from ..undone import outcome
 from ..workspace import RunFolder
 from . import render, verdict
