@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import pandas as pd
 
-from . import duck, gate, irremovable, left_alone
+from . import duck, gate, irremovable
 from .counts import CONFLICT, MISSING
 from .gate import BUDGETS, GateResult, budget_suite
 from .model import Phase
 from .names import KEY, VERB
 from .plan_files import DRIFT, REJECTS, REMOVE, plan_schema, planned
-from .run import PhaseCounts, Run
+from .proofs import total
+from .run import PhaseCounts, Proof, Run
 from .run.files import REJECT_FILES, REST_FILES
 from .run.partitions import files_of
 from .transform import OUTSIDE_WINDOW
@@ -45,12 +45,12 @@ def judge(run: Run, phases: Sequence[PhaseCounts], drift_checked: bool | None) -
     return result, words
 
 
-def judge_left_alone(run: Run, phase: Phase, proofs: list[dict[str, Any]]) -> list[GateResult]:
+def judge_left_alone(run: Run, phase: Phase, proofs: Sequence[Proof]) -> list[GateResult]:
     """Judge the rows that were left alone by the phases so far, as their proofs say; nothing where any number may be."""
     if run.max_left_alone is None:
         return []
-    found = sum(p["left_alone"] for p in left_alone.last(proofs))
-    frame = pd.DataFrame([{"_key": phase.id, "source_rows": sum(p["compared"] for p in proofs), "left_alone": found}])
+    found = total(proofs, "left_alone")
+    frame = pd.DataFrame([{"_key": phase.id, "source_rows": sum(p.compared for p in proofs), "left_alone": found}])
     suite = partial(budget_suite, {"max_left_alone": run.max_left_alone})
     return [gate.evaluate(suite, [frame], gate="budget", phase=phase.id)]
 

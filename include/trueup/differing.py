@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 
-def differences(example: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+def differences(planned: str | None, found: str | None) -> list[tuple[str, str, str]]:
     """The attributes in which a planned and a found row differ: name, planned, found; none where it cannot be told."""
-    rows = []
-    for side in ("planned", "found"):
-        try:
-            rows.append(json.loads(example.get(side) or "", parse_float=Decimal, parse_int=Decimal))  # no digit is lost
-        except (TypeError, ValueError):
-            return []
-    planned, found = rows
-    if not isinstance(planned, dict) or not isinstance(found, dict):
+    try:  # as decimals: no digit is lost
+        one, other = (json.loads(text or "", parse_float=Decimal, parse_int=Decimal) for text in (planned, found))
+    except (TypeError, ValueError):
         return []
-    names = [n for n in {**planned, **found} if planned.get(n) != found.get(n)]
-    return [(n, _value(planned.get(n)), _value(found.get(n))) for n in names]
+    if not isinstance(one, dict) or not isinstance(other, dict):
+        return []
+    names = [n for n in {**one, **other} if one.get(n) != other.get(n)]
+    return [(n, _value(one.get(n)), _value(other.get(n))) for n in names]
 
 
 def _value(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from . import duck
@@ -10,7 +11,8 @@ from .differing import differences
 from .errors import ArtifactError
 from .names import KEY, VERB
 from .plan_files import DRIFT, plan_schema, planned
-from .run import Run
+from .proofs import last
+from .run import Example, Proof, Run
 
 LISTED = 1_000
 """Most exceptions that a report lists; all of them are in the plan's and the proof's files."""
@@ -48,28 +50,23 @@ def exceptions(run: Run) -> tuple[int, list[dict[str, Any]]]:
     return total, listed[:LISTED]
 
 
-def last(proofs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The last proof of each target: it includes the rows that earlier phases wrote there."""
-    return list({p["target_table"]: p for p in proofs}.values())
-
-
-def words(proofs: list[dict[str, Any]], told: bool = False) -> dict[str, str]:
+def words(proofs: Sequence[Proof], told: bool = False) -> dict[str, str]:
     """What is wrong by these proofs, by the rule that it breaks: how many rows of which table, such as which, and why,
     unless the reasons are `told` already."""
     said = {}
     for kind in ("missing", "different", "unverified", "left_alone"):
-        each = [_said(kind, proof, told) for proof in last(proofs) if proof[kind]]
+        each = [_said(kind, proof, told) for proof in last(proofs) if proof.rows(kind)]
         if each:
             rule = "budget.left_alone" if kind == "left_alone" else f"proof.{kind}"
             said[rule] = "; ".join(each)
     return said
 
 
-def _said(kind: str, proof: dict[str, Any], told: bool) -> str:
-    examples = [e for e in proof["examples"] if e["kind"] == kind]
-    keys = ", ".join(str(e["key"]) for e in examples[:EXAMPLES])
-    rows, table = f"{proof[kind]:,}", proof["target_table"]
-    total = sum(proof[name] for name in ("compared", "unverified", "left_alone"))
+def _said(kind: str, proof: Proof, told: bool) -> str:
+    examples = proof.of(kind)
+    keys = ", ".join(e.key for e in examples[:EXAMPLES])
+    rows, table = f"{proof.rows(kind):,}", proof.target_table
+    total = proof.compared + proof.unverified + proof.left_alone
     of = f"{rows} of {total:,} planned rows of {table}"
     because = "" if told and kind != "left_alone" else _because(examples)
     if kind == "missing":
@@ -87,10 +84,10 @@ def _said(kind: str, proof: dict[str, Any], told: bool) -> str:
     )
 
 
-def _because(examples: list[dict[str, Any]]) -> str:
-    reasons = list(dict.fromkeys(e["reason"] for e in examples if e.get("reason")))
+def _because(examples: list[Example]) -> str:
+    reasons = list(dict.fromkeys(e.reason for e in examples if e.reason))
     return f" ({'; '.join(reasons[:EXAMPLES])})" if reasons else ""
 
 
-def _columns(example: dict[str, Any]) -> list[str]:
-    return [name for name, _, _ in differences(example)]
+def _columns(example: Example) -> list[str]:
+    return [name for name, _, _ in differences(example.planned, example.found)]

@@ -3,7 +3,7 @@ in `gates/`, and raises `GateError` if it does not pass, so that nothing after i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -31,8 +31,8 @@ from .gate import GateResult, count_suite, proof_suite, statement_suite
 from .model import Output, Phase, SuiteFactory
 from .names import KEY, SOURCE_KEY, VERB
 from .plan_files import FINDINGS, REJECTS, REMOVE, VERBS, plan_schema, planned
-from .proofs import KINDS, proof
-from .run import PhaseCounts, PlanRecord, Run
+from .proofs import KINDS, proof, total
+from .run import PhaseCounts, PlanRecord, Proof, Run, to_values
 from .workspace import Artifact
 
 _VERB_IN_SUITES = "_verb"
@@ -144,37 +144,37 @@ def phase_gate(run: Run, phase: Phase) -> list[dict[str, Any]]:
             )
         run.files.write_proof(phase.id, found)
         result = gate.evaluate(proof_suite, [_proof_frame(found)], gate="proof", phase=phase.id, key="phase")
-        looked = any(p[n] for p in found for n in ("compared", "missing", "different", "unverified", "moved_on"))
+        looked = any(p.rows(n) for p in found for n in ("compared", "missing", "different", "unverified", "moved_on"))
         if not looked and not (phase.allow_empty or run.options.window is not None or run.undoes is not None):
             errors = [*result.errors, "no row was compared, so nothing is proven"]
             result = replace(result, passed=False, errors=errors)
         if wrong := _emptied(run, found):
             result = replace(result, passed=False, errors=[*result.errors, *wrong])
-        refused = refusals(run, phase) if any(p["missing"] or p["different"] for p in found) else []
-        if any(p["missing"] or p["different"] for p in found):
+        refused = refusals(run, phase) if any(p.missing or p.different for p in found) else []
+        if any(p.missing or p.different for p in found):
             result = replace(result, errors=[*result.errors, *refused, *target_checks.altered(run, phase, found)])
         so_far = [p for each in run.phases[: run.phases.index(phase) + 1] for p in proof(run, each) or []]
         results = [result, *budgets.judge_left_alone(run, phase, so_far)]
         _judge(run, f"phase-{phase.id}", results, left_alone.words(so_far, told=bool(refused)))
-    return [{name: value for name, value in p.items() if name != "examples"} for p in found]
+    return [{name: value for name, value in to_values(p).items() if name != "examples"} for p in found]
 
 
-def _emptied(run: Run, found: list[dict[str, Any]]) -> list[str]:
+def _emptied(run: Run, found: list[Proof]) -> list[str]:
     """Which targets lost more of the rows that the plan keeps than may be removed (`Options.max_remove_share`, and one row at
     the least): that is no longer an application at work. Of a rollback, rows that are gone were touched since."""
     most = run.options.max_remove_share
     return [
-        f"{p['gone']:,} of the {p['to_keep']:,} rows of {p['target_table']} that were there when the plan was made, and that it "
+        f"{p.gone:,} of the {p.to_keep:,} rows of {p.target_table} that were there when the plan was made, and that it "
         f"keeps, are gone, such as {', '.join(_gone(p))}: somebody deleted them since, or the table was emptied or made "
         "anew. Find out what it was; then trigger the DAG again, which adds them again "
         f"(as many may go: max_remove_share, which is {most:g})"
         for p in found
-        if run.undoes is None and p["gone"] > max(1, most * p["to_keep"])
+        if run.undoes is None and p.gone > max(1, most * p.to_keep)
     ]
 
 
-def _gone(found: Mapping[str, Any]) -> list[str]:
-    return [e["key"] for e in found["examples"] if e["kind"] == "moved_on" and e["found"] is None][:3]
+def _gone(found: Proof) -> list[str]:
+    return [example.key for example in found.of("moved_on") if example.found is None][:3]
 
 
 def refusals(run: Run, phase: Phase) -> list[str]:
@@ -213,7 +213,7 @@ def validate(run: Run) -> dict[str, Any]:
             if answers := [*statements.answer(run), *statements.advance(run)]:
                 results.append(gate.evaluate(statement_suite, [pd.DataFrame(answers)], gate="statements", key="title"))
         _judge(run, "validate", results, left_alone.words(proofs) | astray.words(run, phases))
-    return {name: sum(p[name] for p in left_alone.last(proofs)) for name in ("compared", *KINDS)}
+    return {name: total(proofs, name) for name in ("compared", *KINDS)}
 
 
 def _judge(run: Run, name: str, results: list[GateResult], words: Mapping[str, str] | None = None) -> None:
@@ -250,9 +250,9 @@ def _count_frame(phases: list[PhaseCounts]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _proof_frame(proofs: list[dict[str, Any]]) -> pd.DataFrame:
+def _proof_frame(proofs: Sequence[Proof]) -> pd.DataFrame:
     names = ("phase", "compared", "missing", "different", "extra", "unverified")
-    return pd.DataFrame([{n: p[n] for n in names} for p in proofs])
+    return pd.DataFrame([{n: getattr(p, n) for n in names} for p in proofs])
 
 
 def _export(run: Run) -> None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from . import duck
 from .errors import SourceError
 from .model import Phase, Target
 from .names import EXTRA
 from .plan_files import differ, differs
-from .run import Extra, Mode, Referring, Run, SelfReference, TargetFacts
+from .run import Extra, Mode, Proof, Referring, Run, SelfReference, TargetFacts
 from .stores import Description, Limits, arrow_schema
 
 TOGETHER_ROWS = 100_000
@@ -160,18 +159,18 @@ def warnings(run: Run, phase: Phase, partition: int) -> list[str]:
     ]
 
 
-def altered(run: Run, phase: Phase, found: list[dict[str, Any]]) -> list[str]:
+def altered(run: Run, phase: Phase, found: Sequence[Proof]) -> list[str]:
     """In which columns rows differ from the plan, and the triggers of the table that may have made it so."""
     said = []
     for output, proof_of in zip(phase.outputs, found, strict=True):
         target = run.migration.target(output.target)
         columns: dict[str, str] = {}
-        for example in proof_of["examples"]:
-            if example["kind"] == "different" and example["planned"] and example["found"]:
-                planned_row, found_row = json.loads(example["planned"]), json.loads(example["found"])
+        for example in proof_of.of("different"):
+            if example.planned and example.found:
+                planned_row, found_row = json.loads(example.planned), json.loads(example.found)
                 for name in planned_row:
                     if planned_row[name] != found_row.get(name):
-                        columns.setdefault(name, example["key"])
+                        columns.setdefault(name, example.key)
         if columns:
             listed = ", ".join(f"{name!r} (row {key!r})" for name, key in sorted(columns.items()))
             does = kept(run, target).triggers

@@ -19,7 +19,7 @@ from ..ledger import Status, refuse_other
 from ..model import Phase
 from ..plan_files import FINDINGS
 from ..proofs import proof
-from ..run import AnyRun, Mode, PhaseCounts, Run, files, to_values
+from ..run import AnyRun, Mode, PhaseCounts, Proof, Run, files, to_values
 from ..run.files import FINDING_FILES
 from ..undone import outcome
 from ..workspace import RunFolder
@@ -111,7 +111,7 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
         "applied": [{"phase": phase, **applied[phase]} for phase in order if phase in applied],
         "gates": gates,
         "checks": count_checks(gates, answers, unanswered),
-        "proof": proofs,
+        "proof": [to_values(each) for each in proofs],
         "exceptions": exceptions,
         "statements": answers,
         "findings": _findings(run),
@@ -146,7 +146,7 @@ def _counts(run: Run) -> list[PhaseCounts] | None:
         return None
 
 
-def _proof(run: Run, phase: Phase) -> list[dict[str, Any]]:
+def _proof(run: Run, phase: Phase) -> list[Proof]:
     """The phase's proof, gated or not; nothing if it has not been verified."""
     try:
         return proof(run, phase) or []

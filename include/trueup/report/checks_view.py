@@ -50,7 +50,10 @@ def proof_view(proof: Facts) -> dict[str, Any]:
     """A proof: its numbers, and of each example the attributes that differ."""
     numbers = {name: int(proof.get(name) or 0) for name in ("compared", *KINDS, "reread")}
     examples = [
-        {**{n: e.get(n) for n in ("kind", "key", "planned", "found", "reason")}, "differs": differences(e)}
+        {
+            **{n: e.get(n) for n in ("kind", "key", "planned", "found", "reason")},
+            "differs": differences(e.get("planned"), e.get("found")),
+        }
         for e in proof.get("examples") or []
     ]
     about = {name: proof.get(name) for name in ("phase", "target_table")}

@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .. import left_alone, order
+from .. import order
 from ..ledger import Status
 from ..plan_files import VERBS, WRITTEN
-from ..run import Mode, PlanRecord, Run
 from .text import rows, sentence, were
+from ..proofs import total as total_of
+from ..run import Mode, PlanRecord, Proof, Run
 from ..run.files import LEFT
 
 PROVEN, WITH_EXCEPTIONS, NOT_PROVEN = "proven", "proven_with_exceptions", "not_proven"
@@ -117,7 +118,7 @@ def verdict(
     status: Status,
     failed: dict[str, str] | None,
     plan: PlanRecord | None,
-    proofs: list[dict[str, Any]],
+    proofs: Sequence[Proof],
     applied: dict[str, dict[str, Any]],
     exceptions: int = 0,
     undone: dict[str, int] | None = None,
@@ -125,7 +126,7 @@ def verdict(
     """status ('passed' | 'failed'), proof ('proven' | 'proven_with_exceptions' | 'not_proven'), headline, next (one
     sentence), exceptions (rows left alone, as others changed them), moved_on (rows that the plan did not mean to write,
     and that others changed meanwhile). `undone`: what a rollback did."""
-    moved_on = sum(p["moved_on"] for p in left_alone.last(proofs))
+    moved_on = total_of(proofs, "moved_on")
     proof = NOT_PROVEN
     if failed is None and status is Status.PROVEN:
         proof = WITH_EXCEPTIONS if exceptions else PROVEN
@@ -143,7 +144,7 @@ def _said(
     status: Status,
     failed: dict[str, str] | None,
     plan: PlanRecord | None,
-    proofs: list[dict[str, Any]],
+    proofs: Sequence[Proof],
     applied: dict[str, dict[str, Any]],
     exceptions: int,
     undone: dict[str, int] | None,
@@ -170,7 +171,7 @@ def _said(
             "headline": headline + alone,
             "next": "Read the plan. To carry it out, trigger the DAG with mode apply.",
         }
-    compared = _last_compared(proofs)
+    compared = total_of(proofs, "compared")
     proven = f"Proven with {exceptions:,} exception{'s' if exceptions > 1 else ''}" if exceptions else "Proven"
     if undone is not None:
         return _rolled_back(run, undone, compared, proven)
@@ -225,11 +226,6 @@ def _rolled_back(run: Run, undone: dict[str, int], compared: int, proven: str) -
     if undone["kept"]:
         then = "Look through the findings: they name the rows that were touched since and are kept"
     return {"status": "passed", "headline": headline, "next": f"{then}. To migrate again, trigger {run.migration.id}."}
-
-
-def _last_compared(proofs: list[dict[str, Any]]) -> int:
-    """Target rows proven: a later phase's proof includes the earlier phases' rows of the same target."""
-    return sum(p["compared"] for p in left_alone.last(proofs))
 
 
 def undo(run: Run, applied: dict[str, dict[str, Any]]) -> str:

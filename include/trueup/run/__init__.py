@@ -4,7 +4,18 @@ from ..steps import Mode
 from .any_run import AnyRun
 from .files import PLAN, Files
 from .options import MAX_PARTS, Extra, Options, SchemaOptions, Window
-from .records import Baseline, PhaseCounts, PlanRecord, Referring, SelfReference, Start, TargetFacts, to_values
+from .records import (
+    Baseline,
+    Example,
+    PhaseCounts,
+    PlanRecord,
+    Proof,
+    Referring,
+    SelfReference,
+    Start,
+    TargetFacts,
+    to_values,
+)
 from .run import LAST, MAX_ID, Run, former_run_id, run_id
 
 __all__ = [
@@ -14,12 +25,14 @@ __all__ = [
     "PLAN",
     "AnyRun",
     "Baseline",
+    "Example",
     "Extra",
     "Files",
     "Mode",
     "Options",
     "PhaseCounts",
     "PlanRecord",
+    "Proof",
     "Referring",
     "Run",
     "SchemaOptions",

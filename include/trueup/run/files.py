@@ -41,7 +41,7 @@ from typing import Any
 
 from ..errors import ArtifactError
 from ..workspace import Artifact, Manifest, RunFolder
-from .records import PlanRecord, Start, from_json, to_json
+from .records import PlanRecord, Proof, Start, from_json, to_json, to_values
 
 _START = "run.json"
 PLAN = "plan.json"
@@ -141,14 +141,14 @@ class Files:
         """Publish what a gate found."""
         self.folder.write(_gate(name), json.dumps(list(results), indent=1))
 
-    def proof(self, phase: str) -> list[dict[str, Any]] | None:
-        """The proof of a phase, one of each of its outputs; None before its gate."""
-        found: list[dict[str, Any]] | None = self.folder.read_json(_proof(phase))
-        return found
+    def proof(self, phase: str) -> tuple[Proof, ...]:
+        """The proof of a phase, one of each of its outputs; none before its gate."""
+        content = self.folder.read(_proof(phase))
+        return () if content is None else from_json(tuple[Proof, ...], content)
 
-    def write_proof(self, phase: str, proofs: Iterable[Mapping[str, Any]]) -> None:
+    def write_proof(self, phase: str, proofs: Iterable[Proof]) -> None:
         """Publish the proof of a phase."""
-        self.folder.write(_proof(phase), json.dumps(list(proofs), indent=1))
+        self.folder.write(_proof(phase), json.dumps([to_values(proof) for proof in proofs], indent=1))
 
 
 def shared(relation: str) -> str:

@@ -165,3 +165,50 @@ class PlanRecord:
     drift_checked: bool | None = None
     phases: tuple[PhaseCounts, ...]
     covers: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """A row that is not as planned: its `kind` (`proofs.KINDS`), its `key`, the row as `planned` and as `found` (JSON; None:
+    there is none), the `reason` why it was not written, and the `constraint` that refused it, where these are known."""
+
+    kind: str
+    key: str
+    planned: str | None = None
+    found: str | None = None
+    reason: str | None = None
+    constraint: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """What verifying an output of a `phase` gave, over all partitions, in target rows: those `compared`, and of these those
+    that are `missing`, `different`, `unverified` or `left_alone`; those that have `moved_on`, and those that are `extra`;
+    those `reread`; of those `to_keep` by the plan, those that are `gone`. `passed`: none is missing, different or unverified.
+    `examples`: a few of those that are not as planned, the worst first."""
+
+    phase: str
+    target: str = ""
+    """The target's id; empty in a report of the first release."""
+    target_table: str
+    compared: int
+    missing: int
+    different: int
+    unverified: int
+    left_alone: int = 0
+    moved_on: int = 0
+    extra: int
+    reread: int
+    to_keep: int = 0
+    gone: int = 0
+    passed: bool
+    examples: tuple[Example, ...] = ()
+
+    def rows(self, kind: str) -> int:
+        """How many rows are of that kind (`proofs.KINDS`, or `compared`)."""
+        count: int = getattr(self, kind)
+        return count
+
+    def of(self, kind: str) -> list[Example]:
+        """The examples of that kind."""
+        return [example for example in self.examples if example.kind == kind]

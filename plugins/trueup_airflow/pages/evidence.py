@@ -8,15 +8,14 @@ from functools import lru_cache
 from typing import Any
 
 from include.trueup.differing import differences
+from include.trueup.proofs import KINDS, total
 from include.trueup.report.text import untold
-from include.trueup.run import Files, PhaseCounts, to_values
+from include.trueup.run import Files, PhaseCounts, Proof, to_values
 from include.trueup.run.files import EXAMPLES
 
 from .. import connections
 from . import findings
 from .files import cut, folder
-
-KINDS = ("missing", "different", "unverified", "left_alone", "moved_on", "extra")
 
 
 def plan(id: str) -> dict[str, Any] | None:
@@ -76,22 +75,19 @@ def _phases(id: str) -> list[str]:
 
 def proofs(id: str) -> list[dict[str, Any]]:
     """The proofs of the phases, gated or about to be; examples with the attributes in which they `differ`."""
-    names = connections.workspace().names(f"runs/{id}/proof")
-    found = [
-        one for n in names if n.endswith(".json") for one in Files(folder(id)).proof(n.removesuffix(".json")) or []
-    ]
-    known = _phases(id)
-    found.sort(key=lambda p: known.index(p["phase"]) if p["phase"] in known else len(known))
-    for proof in found:
-        proof["examples"] = [
-            {"kind": e.get("kind"), "key": e.get("key"), "differs": differences(e), **_sides(e)}
-            for e in proof.get("examples") or []
-        ]
+    found = []
+    for proof in _proofs(id):
+        examples = [{**to_values(e), "differs": differences(e.planned, e.found)} for e in proof.examples]
+        found.append({**to_values(proof), "examples": examples})
     return cut(found)
 
 
-def _sides(example: dict[str, Any]) -> dict[str, Any]:
-    return {side: example.get(side) for side in ("planned", "found", "reason")}
+def _proofs(id: str) -> list[Proof]:
+    """The same, in the order of the plan's phases."""
+    files, known = Files(folder(id)), _phases(id)
+    names = [name.removesuffix(".json") for name in files.folder.names("proof") if name.endswith(".json")]
+    found = [proof for name in names for proof in files.proof(name)]
+    return sorted(found, key=lambda p: known.index(p.phase) if p.phase in known else len(known))
 
 
 def report(id: str) -> dict[str, Any] | None:
@@ -123,11 +119,10 @@ def _ended(id: str, _: datetime) -> dict[str, Any]:
 
 def _summary(id: str) -> dict[str, Any]:
     made = counts(id)
-    widest: dict[str, dict[str, Any]] = {}
-    for proof in proofs(id):  # a later phase's proof includes the earlier phases' rows of the same target
-        other = widest.get(proof["target_table"])
-        widest[proof["target_table"]] = proof if other is None or proof["compared"] > other["compared"] else other
-    proven = {n: sum(p.get(n, 0) for p in widest.values()) for n in ("compared", *KINDS)} if widest else None
+    found, begun = _proofs(id), Files(folder(id)).begun
+    if begun is not None and begun.undoes:  # a rollback writes its phases backwards
+        found.reverse()
+    proven = {name: total(found, name) for name in ("compared", *KINDS)} if found else None
     facts = folder(id).read_json("report.json") or {}
     verdict = facts.get("verdict") or {}
     return {
