@@ -24,6 +24,7 @@ from .model import Target
 from .names import FOUND, KEY, PLANNED, own
 from .plan_files import differ
 from .run import Run
+from .run.files import SET_OFF
 from .stores import Outcome, arrow_schema, key_text
 from .stores.set_off import SetOff, Watch
 from .workspace import RunFolder
@@ -33,7 +34,6 @@ log = logging.getLogger(__name__)
 DELETED = own("deleted")
 UNKNOWN = -1
 """In place of how many rows went: it cannot be told."""
-FOLDER = "set_off"
 
 
 def watch(run: Run, connection: str) -> Watch:
@@ -65,7 +65,7 @@ def _publish(run: Run, target: Target, attempt: int, found: SetOff) -> None:
             whole = pa.concat_tables([whole, pa.Table.from_pylist([{DELETED: gone}], schema(target))])
         pq.write_table(whole, local := scratch / "set_off.parquet")
         digest = hashlib.sha256(local.read_bytes()).hexdigest()
-        run.folder.publish(local, f"{FOLDER}/{attempt}/{target.id}/{digest}.parquet", whole.num_rows)
+        run.folder.publish(local, f"{SET_OFF}/{attempt}/{target.id}/{digest}.parquet", whole.num_rows)
 
 
 def relate(
@@ -79,7 +79,7 @@ def relate(
     """Make `name` a relation (`schema`) of what a run set off in a target, when it began for the `attempt`th time (None: ever);
     whether there is anything. What is of other columns than are declared now is left out. Raises `ArtifactError` for a file
     that was changed."""
-    base, files = f"runs/{folder.run_id}/{FOLDER}", []
+    base, files = f"runs/{folder.run_id}/{SET_OFF}", []
     for part in folder.workspace.folders(base):
         number, of = part.split("/")
         if of != target.id or attempt not in (None, int(number)):
@@ -89,7 +89,7 @@ def relate(
                 continue  # what was being published when the process was killed
             local = folder.workspace.fetch(f"{base}/{part}/{file}", scratch)
             if hashlib.sha256(local.read_bytes()).hexdigest() != file.removesuffix(".parquet"):
-                place = folder.location(f"{FOLDER}/{part}/{file}")
+                place = folder.location(f"{SET_OFF}/{part}/{file}")
                 raise ArtifactError(f"{place} is not what was written there; somebody changed the workspace")
             if pq.read_schema(local).equals(schema(target)):
                 files.append(local)

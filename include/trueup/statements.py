@@ -17,7 +17,7 @@ from . import duck
 from .errors import DeclarationError
 from .model import Statement, Target
 from .run import Mode, Run
-from .run.files import ANSWERS
+from .run.files import ANSWERS, PROOF_FILES, READ_BACK_FILES
 from .run.partitions import before_files, files_of, relate_rows, relate_source, source_schema
 
 
@@ -94,9 +94,8 @@ def _moved_on(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, s
         for phase in run.migration.phases
         for output in phase.outputs
         if output.target == target.id
-        for manifest in run.folder.manifests(f"verify/{phase.id}")
-        for file in manifest.files
-        if file.rows and file.path.startswith(f"proof/{output.name}/")
+        for file in PROOF_FILES.among(run.folder.manifests(f"verify/{phase.id}"), output.name)
+        if file.rows
     ]
     if not files:
         return []
@@ -108,4 +107,4 @@ def _last_read(run: Run, target: Target, scratch: Path) -> list[Path]:
     """The files of what the last phase that writes the target read back."""
     phase, output = [(p, o) for p in run.migration.phases for o in p.outputs if o.target == target.id][-1]
     manifests = run.folder.manifests(f"read_back/{phase.id}", run.segments)
-    return files_of(run, manifests, f"read_back/{output.name}", None, scratch)
+    return files_of(run, manifests, READ_BACK_FILES.of(output.name), None, scratch)

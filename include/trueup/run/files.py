@@ -9,6 +9,7 @@
     base/<target>/              hashes       plan                         plan and transform of later runs
     plan/<output>/              rows, verbs  plan                         apply, verify, a rollback
     rest/<target>/              rows         plan                         verify
+    set_off/<attempt>/<target>/ rows         apply                        verify, plan of later runs, a rollback
     wrote/<output>/             rows         transform of a rollback      plan of it
     plan.json                   PlanRecord   plan_gate                    approve, apply, validate, report, pages
     plan_examples.json          rows         plan_gate                    approve, pages
@@ -52,6 +53,9 @@ LEFT = "left.json"
 FINDINGS_CSV, REJECTS_JSONL = "findings.csv", "rejects.jsonl"
 REPORT, REPORT_HTML, REPORT_MD = "report.json", "report.html", "report.md"
 COMPARISON, CUTOVER = "comparison.json", "cutover.json"
+SET_OFF = "set_off"
+"""Below it, by attempt and target, rows that writing changed beside those that it wrote. No manifest names them: they are
+published before a batch is committed."""
 SCHEMA_PLAN = "schema-plan.json"
 SCHEMA_START = "schema/start.json"
 """The databases as they were when the run began to change them."""
@@ -154,6 +158,21 @@ class Files:
 def shared(relation: str) -> str:
     """Where a relation that all partitions share lies."""
     return f"shared/{relation}.parquet"
+
+
+def before_phase(number: int) -> str:
+    """Where the databases are kept as they were before a phase of schemas."""
+    return f"schema/before-phase-{number}.json"
+
+
+def linted_sql(database: str, number: int, revision: str, way: str) -> str:
+    """Where the SQL of a revision lies that was linted: the `number`th of a database, up or down."""
+    return f"lint/{database}/{number:02}-{revision}-{way}.sql"
+
+
+def backed_up(database: str, table: str) -> tuple[str, str]:
+    """Where a table's rows lie that were backed up, and the names of their columns."""
+    return f"backup/{database}/{table}.copy.gz", f"backup/{database}/{table}.columns.json"
 
 
 def earlier(attempt: int, path: str = "plan.json") -> str:

@@ -13,10 +13,11 @@ import sqlalchemy as sa
 from ..errors import ApprovalError, GateError, StoreRejectedError, TrueupError
 from ..holding import holding
 from ..ledger import Part, lease_seconds
+from ..run.files import SCHEMA_PROGRESS, SCHEMA_START, before_phase
 from . import describe, gates, order, plan
 from .history import Step
 from .preflight import heads_of, targets, where
-from .run import PROGRESS, START, SchemaRun
+from .run import SchemaRun
 
 log = logging.getLogger(__name__)
 SHORTEST_IDLE_SECONDS = 10.0
@@ -37,12 +38,12 @@ def apply(run: SchemaRun) -> dict[str, int]:
         fence = held.enter_context(holding(run.ledger, run.id, targets(run), run.holder, right=True, part=this))
         plan.require(run, "apply")
         try:
-            first: gates.Looked | None = _looked(run, START)
+            first: gates.Looked | None = _looked(run, SCHEMA_START)
             for hop in run.files.start.hops:
                 if gates.passed(run, hop):  # by an interrupted try of this run
                     first = None
                     continue
-                before = _looked(run, f"schema/before-phase-{hop}.json", first)
+                before = _looked(run, before_phase(hop), first)
                 for database in run.histories:
                     with run.ledger.step(run.id, f"apply/{hop}", database):
                         done[database] += _to_phase(run, database, hop, fence.check)
@@ -81,7 +82,9 @@ def _to_phase(run: SchemaRun, database: str, hop: int, check: Any) -> int:
         )
     for number, step in enumerate(steps, begun + 1):
         check()
-        run.folder.write(PROGRESS, json.dumps({**(run.folder.read_json(PROGRESS) or {}), database: number}))
+        run.folder.write(
+            SCHEMA_PROGRESS, json.dumps({**(run.folder.read_json(SCHEMA_PROGRESS) or {}), database: number})
+        )
         doing = f"run {step.name}"
         # ended by the server, where this process is stopped in it, before another run may take its lease
         idle = max(SHORTEST_IDLE_SECONDS, lease_seconds() / 2)
@@ -140,7 +143,7 @@ def gate(run: SchemaRun) -> dict[str, int]:
     """Judge the whole run, from databases that are read again; the tables that were compared, by database."""
     with order.doing(run, "gate", "0"):
         order.require(run, "gate")
-        before, after = _looked(run, START), gates.look(run)
+        before, after = _looked(run, SCHEMA_START), gates.look(run)
         at = {d: history.standing(heads_of(run, d)) for d, history in run.histories.items()}
         gates.whole_gate(run, before, after, at)
     return {d: len(rows) for d, (_, rows) in after.items()}

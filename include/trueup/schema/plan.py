@@ -19,15 +19,14 @@ from ..ledger.decisions import Decision
 from ..order import refuse_ended
 from ..plan_hash import hash_of
 from ..run import Mode
+from ..run.files import SCHEMA_PLAN, SCHEMA_PROGRESS
 from . import describe, order
 from .history import Step
 from .preflight import targets
-from .run import PROGRESS, SchemaRun
+from .run import SchemaRun
 
 FORMAT = 1
 """Of what is hashed."""
-PLAN = "schema-plan.json"
-"""What a person is shown."""
 
 
 def cover(identity: str, heads: Sequence[str], steps: Sequence[tuple[Step, str]]) -> dict[str, Any]:
@@ -53,7 +52,7 @@ def covered(run: SchemaRun, database: str) -> dict[str, Any]:
 def ran(run: SchemaRun, database: str, heads: Sequence[str]) -> int | None:
     """How many of its steps this run has run on a database that is at those heads; None where it was not the run that
     brought it there. The run notes each step before it begins it, so that it may be one less than was noted."""
-    noted = (run.folder.read_json(PROGRESS) or {}).get(database, 0)
+    noted = (run.folder.read_json(SCHEMA_PROGRESS) or {}).get(database, 0)
     history, steps = run.histories[database], run.steps(database)
     at: Sequence[str] = run.files.start.heads[database]
     found = None
@@ -69,7 +68,7 @@ def _going(run: SchemaRun, database: str) -> dict[str, int]:
     """What goes with the steps, and its rows (values) as they are now; once the run has begun, as they were."""
     (rehearsed,) = [m for m in run.folder.manifests("rehearse", len(run.histories)) if m.part == database]
     lost: dict[str, int] = rehearsed.facts["lost"]
-    if not lost or (run.folder.read_json(PROGRESS) or {}).get(database):
+    if not lost or (run.folder.read_json(SCHEMA_PROGRESS) or {}).get(database):
         return lost
     with describe.connected(run.uri_of(database), f"count what goes from {database}") as connection:
         there = describe.schema(connection, run.migration.history(database).version_table)
@@ -114,7 +113,7 @@ def make(run: SchemaRun) -> dict[str, Any]:
             "target_phase": run.options.target_phase,
             "databases": databases,
         }
-        run.folder.write(PLAN, json.dumps(plan, indent=1))
+        run.folder.write(SCHEMA_PLAN, json.dumps(plan, indent=1))
         run.ledger.planned(run.id, sha256)
         return plan
 
@@ -148,11 +147,11 @@ def gated(run: SchemaRun) -> str:
     row = run.ledger.run(run.id) or {}
     refuse_other(row, run.dag_id, run.airflow_run_id)
     refuse_ended(run, row["status"])
-    if not run.folder.read_json(PROGRESS):
+    if not run.folder.read_json(SCHEMA_PROGRESS):
         check_age(run)
     order.require(run, "approve")
     sha256, covers = name(run)
-    plan = run.folder.read_json(PLAN) or {}
+    plan = run.folder.read_json(SCHEMA_PLAN) or {}
     for where, said in (("the workspace", plan.get("sha256")), ("the ledger", row["plan_sha256"])):
         if said != sha256:
             changed = "; ".join(_changed(plan.get("databases") or {}, covers["databases"])) or "it was made again"
@@ -201,7 +200,7 @@ def require(run: SchemaRun, step: str) -> None:
 def going(run: SchemaRun) -> list[str]:
     """What the run drops, in words: tables with their rows, columns with their values, as its plan (before it, its
     rehearsals) counted them."""
-    plan = run.folder.read_json(PLAN)
+    plan = run.folder.read_json(SCHEMA_PLAN)
     if plan is None:
         lost = {m.part: m.facts["lost"] for m in run.folder.manifests("rehearse")}
     else:
@@ -215,7 +214,7 @@ def words(lost: dict[str, int]) -> list[str]:
 
 
 def _steps(run: SchemaRun) -> list[dict[str, Any]]:
-    plan = run.folder.read_json(PLAN)
+    plan = run.folder.read_json(SCHEMA_PLAN)
     return [step for about in plan["databases"].values() for step in about["steps"]]
 
 
@@ -239,5 +238,5 @@ def _unasked(run: SchemaRun, sha256: str) -> Decision:
     )
 
 
-SCHEMAS = Plans(gated=gated, shown=PLAN, asks=_asks, unasked=_unasked)
+SCHEMAS = Plans(gated=gated, shown=SCHEMA_PLAN, asks=_asks, unasked=_unasked)
 """Of runs on schemas."""

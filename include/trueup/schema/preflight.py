@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ..errors import OptionsError, SourceError, StatusError
 from ..run import Mode, Start
+from ..run.files import SCHEMA_PROGRESS, SCHEMA_START
 from . import describe
 from .history import NOWHERE
-from .run import PROGRESS, START, SchemaRun
+from .run import SchemaRun
 
 
 def preflight(run: SchemaRun, triggered_by: str | None = None) -> list[str]:
@@ -47,7 +48,7 @@ def preflight(run: SchemaRun, triggered_by: str | None = None) -> list[str]:
 def refuse_begun(run: SchemaRun, step: str) -> None:
     """Raise `StatusError` once the run has begun to change the databases: what lies in its folder, the backup above all, is
     of the databases as they were before."""
-    if any(run.folder.read_json(path) is not None for path in (START, PROGRESS)):
+    if any(run.folder.read_json(path) is not None for path in (SCHEMA_START, SCHEMA_PROGRESS)):
         raise StatusError(
             f"run {run.id} has begun to change the databases, so the step {step!r} is not done again, and its plan and backup "
             "stay as they are: clear the task that failed, or trigger the DAG again"

@@ -13,7 +13,8 @@ from ..report.checks import count_checks
 from ..report.text import sentence
 from ..report.verdict import NEXT, NOT_PROVEN, PROVEN, unfinished
 from ..run import Mode
-from .plan import PLAN, going
+from ..run.files import SCHEMA_PLAN
+from .plan import going
 from .preflight import heads_of, where
 from .run import SchemaRun
 
@@ -100,7 +101,7 @@ def _schema(run: SchemaRun) -> dict[str, Any]:
             }
             steps.append({**says, "way": way, "findings": mine})
     return {
-        "sha256": (run.folder.read_json(PLAN) or {}).get("sha256"),
+        "sha256": (run.folder.read_json(SCHEMA_PLAN) or {}).get("sha256"),
         "target_phase": run.options.target_phase,
         "from_phase": start.phase,
         "where": _where(run),

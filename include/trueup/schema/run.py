@@ -12,11 +12,6 @@ from ..workspace import RunFolder, Workspace
 from .history import History, Step
 from .model import SchemaMigration
 
-START = "schema/start.json"
-"""The databases as they were when the run began to change them."""
-PROGRESS = "schema/progress.json"
-"""By database, how many of its steps the run has begun."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class SchemaRun:

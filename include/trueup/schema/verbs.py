@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from ..errors import GateError
 from ..plan_hash import hash_of
+from ..run.files import backed_up, linted_sql
 from ..workspace import Manifest
 from . import describe, order, plan, rehearse
 from . import lint as linter
@@ -35,7 +36,7 @@ def lint(run: SchemaRun) -> dict[str, int]:
             covers[database] = hash_of(covered)
             for number, one in enumerate(linted):
                 way = "up" if one.step.up else "down"
-                files.append(run.folder.write(f"lint/{database}/{number:02}-{one.step.revision}-{way}.sql", one.sql))
+                files.append(run.folder.write(linted_sql(database, number, one.step.revision, way), one.sql))
                 about = {"database": database, "revision": one.step.revision, "way": way}
                 found += [{**about, **finding.to_json()} for finding in one.findings]
             refused += linter.refusals(linted)
@@ -97,8 +98,9 @@ def backup(run: SchemaRun, database: str) -> dict[str, int]:
                 names = describe.columns(schema, table)
                 local = scratch / "rows"
                 rows[table] = _copy(connection, table, names, local)
-                files.append(run.folder.publish(local, f"backup/{database}/{table}.copy.gz", rows[table]))
-                files.append(run.folder.write(f"backup/{database}/{table}.columns.json", json.dumps(names)))
+                content, columns = backed_up(database, table)
+                files.append(run.folder.publish(local, content, rows[table]))
+                files.append(run.folder.write(columns, json.dumps(names)))
         held = {table: {"count": r.count, "checksums": r.checksums} for table, r in states.items()}
         run.folder.seal(Manifest(step="backup", part=database, files=tuple(files), facts={"rows": rows, "held": held}))
     return rows
