@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, Context, Param, dag, get_current_context, task
 
-from include.trueup.errors import ApprovalError
+from include.trueup.errors import ApprovalError, DeclarationError
 from include.trueup.steps import APPROVE
 
 from . import connections
@@ -38,7 +38,13 @@ open. Who turned it, when and why is in the journal. To undo a cutover, trigger 
 
 
 def build_cutover(migration: Migration) -> DAG:
-    """The DAG that turns the migration's switch."""
+    """The DAG that turns the migration's switch. Raises `DeclarationError` for a migration without settings: a switch that
+    nobody reads turns nothing."""
+    if not migration.settings:
+        raise DeclarationError(
+            f"migration {migration.id!r} declares no settings, so there is no switch to turn: give Migration.settings, or leave"
+            " build_cutover out of its DAG file"
+        )
 
     @dag(
         dag_id=f"{migration.id}_cutover",

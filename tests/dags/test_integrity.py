@@ -20,6 +20,17 @@ def test_every_file_parses_to_a_dag_of_its_name(dag_bag: Any) -> None:
     assert {file.stem for file in FILES} <= set(dag_bag.dags)
 
 
+def test_a_migration_without_settings_has_no_switch_to_turn(dag_bag: Any) -> None:
+    from include.migrations.scoring_models.migration import migration
+    from include.trueup.errors import DeclarationError
+    from trueup_airflow.cutover import build_cutover
+
+    cutovers = {id.removesuffix("_cutover") for id in dag_bag.dags if id.endswith("_cutover")}
+    assert cutovers == {"kpi_linking", "scoring_results", "checkins"}
+    with pytest.raises(DeclarationError, match="'scoring_models' declares no settings"):
+        build_cutover(migration)
+
+
 def test_every_dag_says_whose_it_is_and_what_it_does(dag_bag: Any) -> None:
     for dag in dag_bag.dags.values():
         assert dag.doc_md
@@ -35,7 +46,8 @@ def test_every_param_is_titled_described_and_bounded(dag_bag: Any) -> None:
             schema = param.schema
             assert schema.get("title"), name
             assert param.description, name
-            if {"integer", "number"} & set(schema.get("type", [])):
+            types = schema.get("type", [])
+            if {"integer", "number"} & {*([types] if isinstance(types, str) else types)}:
                 assert {"minimum", "exclusiveMinimum"} & set(schema), name
         dag.params.validate()  # the defaults are legal: the form can be sent as it is
 

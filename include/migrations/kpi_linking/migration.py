@@ -9,6 +9,8 @@ from include.trueup.model import Index, Migration, Phase, Source, Table, Target,
 
 from . import suites
 
+READ_FROM = "kpi_linking.read_from"
+"""Setting: the tables that an application reads, `legacy` or `new`."""
 HERE = Path(__file__).parent
 OWN_KPI = ("tenant_id", "kpi_id")
 
@@ -103,4 +105,9 @@ migration = Migration(
         _data_phase("readings", "Readings, as actuals"),
     ),
     suite=suites.whole,
+    settings={
+        "legacy": {READ_FROM: "legacy"},
+        "dual": {READ_FROM: "legacy"},
+        "new": {READ_FROM: "new"},
+    },
 )
