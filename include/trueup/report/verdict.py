@@ -9,10 +9,10 @@ from typing import Any
 from .. import order
 from ..ledger import Status
 from ..plan_files import VERBS, WRITTEN
-from .text import rows, sentence, were
 from ..proofs import total as total_of
 from ..run import Mode, PlanRecord, Proof, Run
 from ..run.files import LEFT
+from .text import rows, sentence, were
 
 PROVEN, WITH_EXCEPTIONS, NOT_PROVEN = "proven", "proven_with_exceptions", "not_proven"
 """What a verdict says of the proof."""
