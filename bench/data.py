@@ -11,7 +11,7 @@ import orjson
 
 from include.migrations.kpi_linking import sample
 from include.migrations.kpi_linking.migration import KPIS, NEW_DATA, NEW_LINKS, PEOPLE
-from include.trueup.model import Table
+from include.trueup.declare.migration import Table
 from include.trueup.stores.dynamodb.items import Item
 from include.trueup.stores.dynamodb.wire import Wire
 

@@ -35,15 +35,15 @@ def trueup(endpoint: str, ledger_uri: str, workspace: str) -> dict[str, Any]:
     from include.migrations.kpi_linking.migration import migration
     from include.trueup.ledger import Ledger, this_process
     from include.trueup.run import Options, Run
+    from include.trueup.run.workspace import Workspace
     from include.trueup.steps import Step
     from include.trueup.stores.dynamodb import DynamoDBStore
     from include.trueup.walk import walk
-    from include.trueup.workspace import Workspace
 
     from . import data
 
     laps.end("start Python and import the engine")
-    from include.trueup import gate_suites, gate_tally  # noqa: F401  what the plan gate would import
+    from include.trueup.gate import suites, tally  # noqa: F401  what the plan gate would import
 
     laps.end(IMPORT)
     store = DynamoDBStore(data.client(endpoint))

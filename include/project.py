@@ -7,8 +7,8 @@ from pathlib import Path
 from types import ModuleType
 
 from . import migrations
+from .trueup.declare.migration import Migration
 from .trueup.errors import DeclarationError
-from .trueup.model import Migration
 from .trueup.schema import SchemaMigration
 
 

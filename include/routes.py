@@ -21,13 +21,13 @@ from fastapi import Depends, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from .trueup import switch
+from .trueup.cutover import switch
 from .trueup.errors import StoreRejectedError
-from .trueup.rows import json_text
+from .trueup.rows.values import json_text
 
 if TYPE_CHECKING:
+    from .trueup.declare.migration import Migration
     from .trueup.ledger import Ledger
-    from .trueup.model import Migration
     from .trueup.stores import Store
     from .trueup.stores.dynamodb import DynamoDBStore
     from .trueup.stores.postgres import Connection

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
-from include.trueup import gate, verify
+from include.trueup.gate import evaluation
 from include.trueup.ledger import Ledger
-from include.trueup.workspace import Workspace
+from include.trueup.prove import verify
+from include.trueup.run.workspace import Workspace
 from tests.harness import forgetful_server, new_database
 from tests.samples import Samples
 
@@ -43,7 +44,7 @@ def seldom_collected() -> Iterator[None]:
 def configured_once() -> Iterator[None]:
     """Great Expectations makes the configuration of an expectation anew at each of its fifty looks at it, which is a third
     of what a gate takes: here the one that it made for the same object is given again."""
-    judge, ready = gate._judge, list[bool]()
+    judge, ready = evaluation._judge, list[bool]()
 
     def remembering() -> Any:
         if not ready:
@@ -64,7 +65,7 @@ def configured_once() -> Iterator[None]:
         return judge()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gate, "_judge", remembering)
+        patch.setattr(evaluation, "_judge", remembering)
         yield
 
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from include.trueup.declare.migration import Migration, Phase, Source, Table, Target, Type
 from include.trueup.ledger import Ledger
-from include.trueup.model import Migration, Phase, Source, Table, Target, Type
 from include.trueup.run import Run
+from include.trueup.run.workspace import Workspace
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
 from tests.engines import run_of
 from tests.postgres_tables import run_sql
 

@@ -18,12 +18,12 @@ from psycopg import sql
 
 from include.embedded import dynamodb, postgres
 from include.migrations.kpi_linking import sample
+from include.trueup.declare.migration import Migration
 from include.trueup.ledger import Ledger
-from include.trueup.model import Migration
 from include.trueup.run import Options, Run
+from include.trueup.run.workspace import Workspace
 from include.trueup.stores import Store
 from include.trueup.stores.dynamodb import DynamoDBStore, client
-from include.trueup.workspace import Workspace
 
 HOME = Path(os.environ.get("TRUEUP_HOME") or Path(__file__).parent.parent / ".trueup")
 Item = dict[str, Any]

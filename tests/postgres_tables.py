@@ -7,8 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from include.trueup.model import Index, Table, Type
-from include.trueup.names import EXTRA, MISTYPED
+from include.trueup.declare.migration import Index, Table, Type
+from include.trueup.declare.names import EXTRA, MISTYPED
 from include.trueup.stores import arrow_schema
 from include.trueup.stores.postgres import PostgresStore
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from include.embedded import dynamodb, postgres
+from include.trueup.declare.migration import Migration
 from include.trueup.ledger import Ledger
-from include.trueup.model import Migration
+from include.trueup.run.workspace import Workspace
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
 from tests.harness import HOME, fastest_engine, few_rows, new_database, run_of, store_at
 
 Size = Callable[[], AbstractContextManager[Any]]

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from include.embedded import postgres
-from include.trueup.approval import approve, ask
 from include.trueup.ledger import Ledger
 from include.trueup.run import Mode, SchemaOptions
+from include.trueup.run.workspace import Workspace
 from include.trueup.schema import AlembicHistory, SchemaMigration, SchemaPhase
 from include.trueup.schema.apply import apply, gate
 from include.trueup.schema.plan import SCHEMAS, make
@@ -19,7 +19,7 @@ from include.trueup.schema.preflight import preflight
 from include.trueup.schema.report import report
 from include.trueup.schema.run import SchemaRun
 from include.trueup.schema.verbs import backup, lint, rehearsal
-from include.trueup.workspace import Workspace
+from include.trueup.write.approval import approve, ask
 from tests.postgres_tables import new_database
 
 _names = itertools.count()

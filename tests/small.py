@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from include.embedded import postgres
-from include.trueup.model import Migration, Phase, Source, Table, Target, Type
+from include.trueup.declare.migration import Migration, Phase, Source, Table, Target, Type
 from include.trueup.stores.postgres import PostgresStore
 
 from .postgres_tables import new_database, run_sql

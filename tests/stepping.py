@@ -9,15 +9,14 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
-from include.trueup import rollback_preflight
+from include.trueup.declare.migration import Migration
 from include.trueup.errors import StoreUnavailableError
 from include.trueup.ledger import Ledger
-from include.trueup.model import Migration
-from include.trueup.preflight import preflight
 from include.trueup.report import report
 from include.trueup.run import Run
-from include.trueup.walk import carry_out, walk
-from include.trueup.workspace import Workspace
+from include.trueup.run.workspace import Workspace
+from include.trueup.walk import carry_out, rollback_preflight, walk
+from include.trueup.walk.preflight import preflight
 
 from .engines import run_of
 from .small import Database, declare

@@ -14,14 +14,14 @@ from typing import Any
 
 from bench.contestant import peak_bytes
 from include.migrations.scoring_results.migration import migration
-from include.trueup import duck, preflight
 from include.trueup.ledger import Ledger, this_process
 from include.trueup.report import report
+from include.trueup.rows import duck
 from include.trueup.run import Options, Run
+from include.trueup.run.workspace import Workspace
 from include.trueup.steps import Step, steps
 from include.trueup.stores.postgres import PostgresStore
-from include.trueup.walk import carry_out, walk
-from include.trueup.workspace import Workspace
+from include.trueup.walk import carry_out, preflight, walk
 
 Seen = Callable[[Step], None]
 

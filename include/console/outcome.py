@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..trueup.run import run_id
-from ..trueup.workspace import Workspace
+from ..trueup.run.workspace import Workspace
 
 
 @dataclass(frozen=True, kw_only=True)

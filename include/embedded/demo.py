@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from .. import migrations, project
 from ..console import outcome
 from ..console.progress import Instance, Progress
+from ..trueup.declare.migration import Migration
 from ..trueup.errors import OptionsError, StoreUnavailableError
-from ..trueup.model import Migration
 from . import connections, stack
 from .airflow_api import AirflowApi
 from .home import Home
@@ -109,7 +109,7 @@ def _run(running: Stack, dag_id: str, say: Say) -> bool:
         if state in ("success", "failed"):
             break
         time.sleep(POLL_SECONDS)
-    from ..trueup.workspace import Workspace
+    from ..trueup.run.workspace import Workspace
 
     found = outcome.read(Workspace(running.workspace), dag_id, run_id)
     say("")

@@ -15,7 +15,7 @@ from include.trueup.steps import APPROVE
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from include.trueup.approval import Plans
+    from include.trueup.write.approval import Plans
 
 log = logging.getLogger(__name__)
 
@@ -90,14 +90,14 @@ class PlanApproval(Approval):
 
     def plans(self) -> Plans:
         """How the run's plan is looked at."""
-        from include.trueup.approval import ROWS
+        from include.trueup.write.approval import ROWS
 
         return ROWS
 
     def begin(self, run: Any) -> None:
         """Before anything else: whether the run may take this step at all, and has its place while it waits; one that failed
         has given that up."""
-        from include.trueup import order
+        from include.trueup.run import order
 
         order.enter(run, APPROVE)
         run.ledger.leases.enter(run.id, run.held_targets, run.holder)
@@ -109,8 +109,8 @@ class PlanApproval(Approval):
 
     def execute(self, context: Context) -> Any:
         """Ask, in mode apply; not again about a plan that was approved before and is made again as it was."""
-        from include.trueup.approval import approved_already
         from include.trueup.run import Mode
+        from include.trueup.write.approval import approved_already
 
         run = self._current()
         if run.options.mode is Mode.PLAN:
@@ -125,7 +125,7 @@ class PlanApproval(Approval):
 
     def question(self, context: Context) -> str | None:
         """The plan in numbers."""
-        from include.trueup.approval import ask
+        from include.trueup.write.approval import ask
 
         run = self._current()
         if not self.plans().asks(run):
@@ -136,14 +136,14 @@ class PlanApproval(Approval):
 
     def approved(self, by: str | None, comment: str | None, shown: str | None) -> Any:
         """Enter the approval of the plan that was shown; its hash."""
-        from include.trueup.approval import approve
+        from include.trueup.write.approval import approve
 
         sha256 = approve(self._current(), by, comment, shown_sha256=shown, plans=self.plans())
         return {"plan_sha256": sha256, "by": by}
 
     def rejected(self, by: str | None, comment: str | None) -> None:
         """Enter the rejection. Raises `ApprovalError`."""
-        from include.trueup.approval import reject
+        from include.trueup.write.approval import reject
 
         reject(self._current(), by, comment)
 

@@ -13,7 +13,7 @@ from . import connections
 from .params import declared
 
 if TYPE_CHECKING:
-    from include.trueup.comparing import Comparison
+    from include.trueup.cutover.comparison import Comparison
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from include.trueup.errors import OptionsError
 
 if TYPE_CHECKING:
     from include.trueup.ledger import Ledger
+    from include.trueup.run.workspace import Workspace
     from include.trueup.stores import Store
-    from include.trueup.workspace import Workspace
 
 LEDGER = "trueup_ledger"
 WORKSPACE = "trueup_workspace"
@@ -71,7 +71,7 @@ def ledger() -> Ledger:
 def workspace() -> Workspace:
     """The workspace that `TRUEUP_WORKSPACE` names; on S3, with the credentials of connection `trueup_workspace` if
     its address says nothing else. Raises `OptionsError` when it is not set."""
-    from include.trueup.workspace import Workspace
+    from include.trueup.run.workspace import Workspace
 
     uri = os.environ.get(WORKSPACE_URI)
     if not uri:

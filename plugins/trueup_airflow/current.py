@@ -13,8 +13,8 @@ from include.trueup.errors import OptionsError
 from . import connections
 
 if TYPE_CHECKING:
+    from include.trueup.declare.migration import Migration
     from include.trueup.ledger import Ledger
-    from include.trueup.model import Migration
     from include.trueup.run import Options, Run
 
 HOLDER = "TRUEUP_HOLDER"

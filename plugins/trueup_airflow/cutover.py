@@ -18,7 +18,7 @@ from .approval import Approval, run_page
 from .dag import RETRIES
 
 if TYPE_CHECKING:
-    from include.trueup.model import Migration
+    from include.trueup.declare.migration import Migration
 
 log = logging.getLogger(__name__)
 
@@ -63,27 +63,27 @@ def build_cutover(migration: Migration) -> DAG:
         @task
         def preflight() -> dict[str, Any]:
             """See that the switch may be turned: the proof is of the current plan, complete, and recent."""
-            from include.trueup import cutover
+            from include.trueup.cutover import turning
 
             ledger, asked = connections.ledger(), get_current_context()["params"]
             ledger.upgrade()
-            to = cutover.aim(ledger, migration.id, asked["to"], _id())
+            to = turning.aim(ledger, migration.id, asked["to"], _id())
             return _checked(migration, to, asked["proof_max_age"])
 
         @task
         def turn(checked: dict[str, Any], decision: dict[str, Any]) -> str:
             """Check once more, turn the switch, and enter it in the journal."""
-            from include.trueup import cutover
+            from include.trueup.cutover import turning
             from include.trueup.ledger import SwitchState
 
             context, id = get_current_context(), _id()
-            cutover.refuse_unseen(context["ti"].xcom_pull(task_ids=APPROVE, key=ASKED), checked)
+            turning.refuse_unseen(context["ti"].xcom_pull(task_ids=APPROVE, key=ASKED), checked)
             ledger, workspace = connections.ledger(), connections.workspace()
             if id not in {turned["run_id"] for turned in ledger.switches.turns(migration.id)}:
                 # a turn or a run may have come between, while it waited for approval
                 checked = _checked(migration, SwitchState(checked["to"]), context["params"]["proof_max_age"])
             why = ". ".join(filter(None, (context["params"]["why"], decision["comment"])))
-            said = cutover.turn(ledger, workspace, migration.id, checked, by=decision["by"], why=why, run_id=id)
+            said = turning.turn(ledger, workspace, migration.id, checked, by=decision["by"], why=why, run_id=id)
             log.info("%s", said)
             return said
 
@@ -104,9 +104,9 @@ def _id() -> str:
 
 
 def _checked(migration: Migration, to: Any, proof_max_age: float) -> dict[str, Any]:
-    from include.trueup import cutover
+    from include.trueup.cutover import turning
 
-    found = cutover.preflight(connections.ledger(), connections.workspace(), migration.id, to, proof_max_age)
+    found = turning.preflight(connections.ledger(), connections.workspace(), migration.id, to, proof_max_age)
     log.info("%s", found)
     return found
 
@@ -120,7 +120,7 @@ class CutoverApproval(Approval):
 
     def question(self, context: Context) -> str | None:
         """What would be turned, and on what proof. Raises `ApprovalError` where no preflight has said it."""
-        from include.trueup import cutover
+        from include.trueup.cutover import turning
 
         checked = context["ti"].xcom_pull(task_ids="preflight")
         if checked is None:
@@ -130,7 +130,7 @@ class CutoverApproval(Approval):
             )
         if not context["params"]["approval"]:
             return None
-        context["ti"].xcom_push(key=ASKED, value=cutover.told(checked))
+        context["ti"].xcom_push(key=ASKED, value=turning.told(checked))
         proof = "It is the way back, and needs no proof."
         if checked["proof_run_id"]:
             proof = (

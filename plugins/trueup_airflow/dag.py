@@ -41,7 +41,7 @@ from .params import declared, options, params, rollback_options, rollback_params
 from .windows import OnDemandWindows
 
 if TYPE_CHECKING:
-    from include.trueup.model import Migration
+    from include.trueup.declare.migration import Migration
     from include.trueup.run import Options, Run
 
 log = logging.getLogger(__name__)

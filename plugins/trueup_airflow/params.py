@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Param
 
-from include.trueup import model as declaration
+from include.trueup.declare import migration as declaration
 
 if TYPE_CHECKING:
     from include.trueup.run import Options

@@ -10,7 +10,7 @@ from .approval import PlanApproval
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from include.trueup.approval import Plans
+    from include.trueup.write.approval import Plans
 
 SQL_LENGTH = 20_000
 """Most characters of a revision's SQL that the question has; the run's folder has it whole."""

@@ -19,10 +19,10 @@ from include.migrations.scoring_models import sample as models_sample
 from include.migrations.scoring_models.migration import migration as scoring_models
 from include.migrations.scoring_results import sample as results_sample
 from include.trueup.ledger import Ledger, SwitchState
+from include.trueup.run.workspace import Workspace
 from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
 from tests.dags.conftest import airflow_database, connections
 from tests.engines import run_of, store_at
 from tests.postgres_tables import new_database

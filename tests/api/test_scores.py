@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
-from include.trueup.rows import json_value
+from include.trueup.rows.values import json_value
 from tests.postgres_tables import new_database, run_sql
 
 from .conftest import Client, Connect, exact

@@ -6,8 +6,8 @@ from playwright.sync_api import expect
 
 from include.console import outcome
 from include.trueup.run import run_id as ledger_id
+from include.trueup.run.workspace import Workspace
 from include.trueup.stores.dynamodb import DynamoDBStore
-from include.trueup.workspace import Workspace
 
 from .airflow_pages import AirflowPages, Server
 from .conftest import Shot, SignIn

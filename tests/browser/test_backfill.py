@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from include.console import outcome
-from include.trueup.workspace import Workspace
+from include.trueup.run.workspace import Workspace
 
 from .airflow_pages import RUN_SECONDS, AirflowPages, Server
 from .conftest import Shot

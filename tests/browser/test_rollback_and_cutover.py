@@ -5,8 +5,8 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 from include.console import outcome
+from include.trueup.run.workspace import Workspace
 from include.trueup.stores.dynamodb import DynamoDBStore
-from include.trueup.workspace import Workspace
 from tests.engines import items
 
 from .airflow_pages import AirflowPages, Server

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from include.embedded import dynamodb
-from include.trueup.model import Index, Table, Type
+from include.trueup.declare.migration import Index, Table, Type
 from include.trueup.stores.dynamodb import DynamoDBStore, client
 from tests.harness import HOME
 

@@ -12,8 +12,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from include.trueup.model import Index, Table, Type
-from include.trueup.rows import canonical_json
+from include.trueup.declare.migration import Index, Table, Type
+from include.trueup.rows.values import canonical_json
 from include.trueup.stores import Store
 from include.trueup.stores.postgres import PostgresStore
 from tests.harness import new_database

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
 
-from include.trueup import duck
+from include.trueup.declare.migration import Index, Table, Type
+from include.trueup.declare.names import EXTRA, MISTYPED, WITHOUT_NULLS
 from include.trueup.errors import DeclarationError, StoreRejectedError
-from include.trueup.model import Index, Table, Type
-from include.trueup.names import EXTRA, MISTYPED, WITHOUT_NULLS
+from include.trueup.rows import duck
 
 from .dynamodb_subject import DynamoDBSubject
 from .subject import Row, arrow, by_key, stored

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from include.trueup import duck
+from include.trueup.declare.migration import Index, Table, Type
+from include.trueup.declare.names import EXTRA, MISTYPED
 from include.trueup.errors import StoreRejectedError
-from include.trueup.model import Index, Table, Type
-from include.trueup.names import EXTRA, MISTYPED
+from include.trueup.rows import duck
 
 from .dynamodb_subject import DynamoDBSubject
 from .subject import Row, arrow, by_key, stored

@@ -7,8 +7,8 @@ from unittest.mock import patch
 
 import pytest
 
+from include.trueup.declare.migration import Table, Type
 from include.trueup.errors import StoreUnavailableError
-from include.trueup.model import Table, Type
 from include.trueup.stores import Outcome, Share
 from include.trueup.stores.dynamodb import settle
 from include.trueup.stores.dynamodb.wire import Wire

@@ -15,10 +15,10 @@ import pytest
 from psycopg import conninfo
 
 from include.embedded import postgres
-from include.trueup import duck
+from include.trueup.declare.migration import Type
 from include.trueup.errors import StoreRejectedError
-from include.trueup.model import Type
-from include.trueup.rows import canonical_json
+from include.trueup.rows import duck
+from include.trueup.rows.values import canonical_json
 from include.trueup.stores.postgres import PostgresStore
 from tests.postgres_tables import new_database, read, rows, run_sql, table
 

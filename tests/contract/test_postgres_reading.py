@@ -13,8 +13,8 @@ import psycopg
 import pytest
 
 from include.embedded import postgres
+from include.trueup.declare.migration import Table, Type
 from include.trueup.errors import StoreRejectedError, StoreUnavailableError
-from include.trueup.model import Table, Type
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.stores.postgres.reading import STRIPE_BLOCKS
 from include.trueup.stores.postgres.session import Address, session

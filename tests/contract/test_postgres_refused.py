@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from include.embedded import postgres
+from include.trueup.declare.migration import Table, Type
 from include.trueup.errors import StoreRejectedError
-from include.trueup.model import Table, Type
 from include.trueup.stores import REFUSED_ELSEWHERE, Outcome, Share
 from include.trueup.stores.postgres import PostgresStore, halving
 from tests.postgres_tables import new_database, rows, run_sql, table

@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from include.embedded import postgres
+from include.trueup.declare.migration import Index, Type
 from include.trueup.errors import DeclarationError, StoreRejectedError, StoreUnavailableError
-from include.trueup.model import Index, Type
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.stores.postgres.catalog import full_name, schema_and_name
 from tests.postgres_tables import new_database, rows, run_sql, table

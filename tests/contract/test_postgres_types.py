@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from include.embedded import postgres
-from include.trueup.model import Table, Type
+from include.trueup.declare.migration import Table, Type
 from include.trueup.stores.postgres import PostgresStore
 from tests.postgres_tables import new_database, read, rows, run_sql, table
 

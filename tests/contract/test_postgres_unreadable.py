@@ -9,8 +9,8 @@ import pytest
 from psycopg import sql
 
 from include.embedded import postgres
-from include.trueup.canonical import UNREADABLE
-from include.trueup.model import Type
+from include.trueup.declare.migration import Type
+from include.trueup.rows.json_column import UNREADABLE
 from include.trueup.stores.postgres import PostgresStore
 from tests.postgres_tables import new_database, read, run_sql, table
 

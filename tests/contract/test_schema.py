@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
+from include.trueup.declare.migration import Table, Type
 from include.trueup.errors import (
     DeclarationError,
     GateError,
@@ -22,8 +23,8 @@ from include.trueup.errors import (
     TargetHeldError,
 )
 from include.trueup.ledger import Ledger
-from include.trueup.model import Table, Type
 from include.trueup.run import Mode
+from include.trueup.run.workspace import Workspace
 from include.trueup.schema import clone, describe, gates, order
 from include.trueup.schema.apply import apply
 from include.trueup.schema.history import History
@@ -32,7 +33,6 @@ from include.trueup.schema.preflight import preflight, targets
 from include.trueup.schema.rehearse import rehearse
 from include.trueup.schema.walk import walk
 from include.trueup.stores.postgres import PostgresStore
-from include.trueup.workspace import Workspace
 from tests.postgres_tables import new_database, run_sql
 from tests.schemas import Databases, answered, history, migration_of, ready, revision
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
-from include.trueup.approval import approve, ask
 from include.trueup.errors import ApprovalError, ArtifactError, GateError, OptionsError, StatusError
 from include.trueup.ledger import Ledger, Status
 from include.trueup.run import Mode, SchemaOptions
+from include.trueup.run.workspace import Workspace
 from include.trueup.schema import describe, verbs
 from include.trueup.schema.apply import apply, gate
 from include.trueup.schema.plan import SCHEMAS, make
@@ -23,7 +23,7 @@ from include.trueup.schema.preflight import heads_of, preflight
 from include.trueup.schema.report import report
 from include.trueup.schema.run import SchemaRun
 from include.trueup.schema.walk import walk
-from include.trueup.workspace import Workspace
+from include.trueup.write.approval import approve, ask
 from tests.postgres_tables import run_sql
 from tests.schemas import Databases, answered, history, migration_of, planned, ready, revision
 from trueup_airflow.schema_approval import question

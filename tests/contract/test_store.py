@@ -13,9 +13,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from include.trueup import duck
+from include.trueup.declare.migration import Index, Table, Type
 from include.trueup.errors import StoreRejectedError
-from include.trueup.model import Index, Table, Type
+from include.trueup.rows import duck
 from include.trueup.stores import Outcome, key_text
 
 from .subject import Row, Subject, arrow, by_key, stored

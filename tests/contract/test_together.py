@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from include.trueup.declare.migration import Table, Type
 from include.trueup.errors import StoreRejectedError
-from include.trueup.model import Table, Type
 from include.trueup.stores import ELSEWHERE, Share
 
 from .dynamodb_subject import DynamoDBSubject

@@ -21,8 +21,8 @@ from airflow.sdk.execution_time.context import set_current_context
 
 from include.embedded import postgres
 from include.trueup.ledger import Ledger
+from include.trueup.run.workspace import Workspace
 from include.trueup.steps import APPROVE
-from include.trueup.workspace import Workspace
 from tests.harness import run_sql
 from trueup_airflow.approval import SHOWN, Approval
 

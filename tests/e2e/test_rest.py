@@ -19,7 +19,7 @@ from include.embedded.airflow_api import AirflowApi, AirflowRefusedError
 from include.embedded.home import Home
 from include.trueup.ledger.tables import LEASE_LOCK
 from include.trueup.run import run_id
-from include.trueup.workspace import Workspace
+from include.trueup.run.workspace import Workspace
 from tests.harness import run_sql
 from tests.small import CREATE, ROWS
 

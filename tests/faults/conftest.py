@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from include.trueup.model import Index, Table, Type
+from include.trueup.declare.migration import Index, Table, Type
 from include.trueup.stores.dynamodb import wire
 from tests.engines import fastest_engine, store_at
 

@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from include.trueup.ledger import Ledger
-from include.trueup.rollback_preflight import preflight
 from include.trueup.run import LAST
+from include.trueup.run.workspace import Workspace
 from include.trueup.steps import rollback_steps
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import carry_out
-from include.trueup.workspace import Workspace
+from include.trueup.walk.rollback_preflight import preflight
 from tests.engines import run_of
 from tests.small import declare
 

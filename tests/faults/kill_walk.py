@@ -9,9 +9,9 @@ from dataclasses import replace
 from importlib import import_module
 
 from include.trueup.ledger import Ledger
-from include.trueup.preflight import preflight
+from include.trueup.run.workspace import Workspace
 from include.trueup.steps import steps
-from include.trueup.workspace import Workspace
+from include.trueup.walk.preflight import preflight
 from tests.engines import run_of, store_at
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from include.trueup.model import Table
+from include.trueup.declare.migration import Table
 from include.trueup.stores.dynamodb import DynamoDBStore
 from tests.contract.subject import Row, by_key
 from tests.engines import store_at

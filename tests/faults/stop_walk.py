@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from include.trueup.declare.migration import Migration, Table, Target, Type
 from include.trueup.errors import TrueupError
 from include.trueup.ledger import Ledger
-from include.trueup.model import Migration, Table, Target, Type
 from include.trueup.run import Run
+from include.trueup.run.workspace import Workspace
 from include.trueup.stores import Store
 from include.trueup.stores.postgres import PostgresStore
-from include.trueup.workspace import Workspace
 from tests.engines import run_of, store_at
 from tests.small import declare
 from tests.stepping import do

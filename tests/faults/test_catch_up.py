@@ -10,8 +10,8 @@ from pathlib import Path
 from include.embedded import postgres
 from include.trueup.ledger import Ledger
 from include.trueup.run import Extra
+from include.trueup.run.workspace import Workspace
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
 from tests.engines import run_of
 from tests.postgres_tables import run_sql
 from tests.small import ROWS, Database, declare

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from include.trueup.model import Table
-from include.trueup.names import EXTRA
+from include.trueup.declare.migration import Table
+from include.trueup.declare.names import EXTRA
 from tests.contract.subject import Row, arrow, by_key
 from tests.engines import store_at
 

@@ -11,8 +11,8 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
+from include.trueup.declare.migration import Table
 from include.trueup.errors import StoreRejectedError, StoreUnavailableError
-from include.trueup.model import Table
 from include.trueup.stores import Outcome
 from tests.contract.subject import arrow, by_key
 from tests.engines import store_at

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
+from include.trueup.declare.migration import Table
 from include.trueup.errors import StoreRejectedError, StoreUnavailableError
-from include.trueup.model import Table
 from include.trueup.stores.dynamodb import tables
 from tests.engines import store_at
 

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from include.trueup.model import Table
+from include.trueup.declare.migration import Table
 from include.trueup.stores import Share
 from include.trueup.stores.dynamodb import wire
 from tests.contract.subject import arrow, by_key

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
+from include.trueup.declare.migration import Table
 from include.trueup.errors import StoreRejectedError, StoreUnavailableError
-from include.trueup.model import Table
 from include.trueup.stores.dynamodb import DynamoDBStore, client, wire
 from tests.engines import store_at
 

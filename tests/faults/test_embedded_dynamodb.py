@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from include.embedded import dynamodb
+from include.trueup.declare.migration import Table, Type
 from include.trueup.errors import StoreUnavailableError
-from include.trueup.model import Table, Type
 from tests.contract.subject import arrow
 from tests.engines import store_at
 

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
+from include.trueup.declare.migration import Migration
 from include.trueup.ledger import Ledger
-from include.trueup.model import Migration
 from include.trueup.report import report
+from include.trueup.run.workspace import Workspace
 from include.trueup.stores.dynamodb import DynamoDBStore
-from include.trueup.workspace import Workspace
 from tests.engines import fastest_engine, few_rows, items, run_of, store_at
 from tests.migrations.kpi_linking_oracle import by_id
 

@@ -15,8 +15,8 @@ from include.embedded import postgres
 from include.trueup.ledger import Ledger
 from include.trueup.report import report
 from include.trueup.run import LAST
+from include.trueup.run.workspace import Workspace
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
 from tests.engines import run_of
 from tests.small import Database, declare
 

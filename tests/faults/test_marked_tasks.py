@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
-from include.trueup import approval
 from include.trueup.errors import ApprovalError, ArtifactError, GateError, StatusError
 from include.trueup.ledger import Ledger, Status
-from include.trueup.plan_hash import plan_hash
+from include.trueup.plan.hashing import plan_hash
 from include.trueup.report import report
 from include.trueup.run import Mode, Run
+from include.trueup.run.workspace import Workspace
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
+from include.trueup.write import approval
 from tests.stepping import Stepped, do
 
 

@@ -9,14 +9,14 @@ import pytest
 import sqlalchemy as sa
 
 from include.embedded import postgres
-from include.trueup import approval
 from include.trueup.errors import StatusError, TargetHeldError, TrueupError
 from include.trueup.ledger import Ledger
 from include.trueup.ledger.tables import leases
 from include.trueup.report import report
 from include.trueup.run import Run
+from include.trueup.run.workspace import Workspace
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
+from include.trueup.write import approval
 from tests.stepping import Stepped, broken_off, do
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from include.embedded import postgres
-from include.trueup import target_checks
+from include.trueup.declare.migration import Migration, Table, Type
 from include.trueup.errors import GateError
 from include.trueup.ledger import Ledger
-from include.trueup.model import Migration, Table, Type
+from include.trueup.plan import target_checks
+from include.trueup.run.workspace import Workspace
 from include.trueup.steps import Step
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
 from tests.engines import run_of
 from tests.small import Database, declare, declare_in_place
 

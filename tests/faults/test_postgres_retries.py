@@ -18,8 +18,8 @@ import pyarrow.feather as feather
 import pytest
 
 from include.embedded import postgres
+from include.trueup.declare.migration import Type
 from include.trueup.errors import StoreRejectedError, StoreUnavailableError
-from include.trueup.model import Type
 from include.trueup.stores.postgres import PostgresStore
 from tests.postgres_tables import read, rows, run_sql, table
 

@@ -10,8 +10,8 @@ from include.embedded import postgres
 from include.trueup.errors import GateError
 from include.trueup.ledger import Ledger
 from include.trueup.run import Run
+from include.trueup.run.workspace import Workspace
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
 from tests.engines import run_of
 from tests.small import Database, declare
 

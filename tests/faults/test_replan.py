@@ -10,8 +10,8 @@ import pytest
 from include.embedded import postgres
 from include.trueup.errors import StatusError, StoreUnavailableError
 from include.trueup.ledger import Ledger
+from include.trueup.run.workspace import Workspace
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
 from tests.stepping import Stepped, broken_off, do
 
 

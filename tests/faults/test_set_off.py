@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
+from include.trueup.declare.migration import Migration
 from include.trueup.errors import GateError, TrueupError
 from include.trueup.ledger import Ledger
-from include.trueup.model import Migration
-from include.trueup.preflight import preflight
 from include.trueup.run import Run
+from include.trueup.run.workspace import Workspace
 from include.trueup.steps import Step
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
+from include.trueup.walk.preflight import preflight
 from tests.engines import run_of
 from tests.small import Database, declare, declare_in_place
 from tests.stepping import do

@@ -17,11 +17,11 @@ import pytest
 
 from include.embedded import postgres
 from include.trueup.ledger import Ledger
-from include.trueup.preflight import preflight
 from include.trueup.report import report
 from include.trueup.run import Run
+from include.trueup.run.workspace import Workspace
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
+from include.trueup.walk.preflight import preflight
 from tests.engines import fastest_engine, items, store_at
 from tests.faults.stop_walk import MOST, run_in
 from tests.small import Database

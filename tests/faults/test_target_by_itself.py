@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
+from include.trueup.declare.migration import Index, Migration, Type
 from include.trueup.errors import GateError, SourceError, StoreRejectedError
 from include.trueup.ledger import Ledger
-from include.trueup.model import Index, Migration, Type
 from include.trueup.run import Extra, Mode, Run
+from include.trueup.run.workspace import Workspace
 from include.trueup.steps import Step
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
 from tests.engines import run_of
 from tests.small import Database, declare
 

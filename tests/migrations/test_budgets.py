@@ -13,8 +13,8 @@ from include.embedded import postgres
 from include.trueup.errors import GateError, OptionsError
 from include.trueup.ledger import Ledger
 from include.trueup.run import Extra, Options, Window
+from include.trueup.run.workspace import Workspace
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
 from tests.engines import run_of
 from tests.small import Database, declare
 

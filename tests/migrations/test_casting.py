@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from include.embedded import postgres
+from include.trueup.declare.migration import Type
 from include.trueup.errors import DeclarationError
 from include.trueup.ledger import Ledger
-from include.trueup.model import Type
-from include.trueup.workspace import Workspace
+from include.trueup.run.workspace import Workspace
 from tests.copying import Here, declare_copy
 from tests.postgres_tables import new_database
 

@@ -15,13 +15,13 @@ from include.migrations.checkins import sample
 from include.migrations.checkins.migration import migration
 from include.trueup.errors import GateError, StoreUnavailableError
 from include.trueup.ledger import Ledger
-from include.trueup.preflight import preflight
 from include.trueup.report import report
 from include.trueup.run import Mode, Window
+from include.trueup.run.workspace import Workspace
 from include.trueup.steps import steps
 from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
+from include.trueup.walk.preflight import preflight
 from tests.engines import Item, items, run_of, store_at
 from tests.migrations.checkins_oracle import Expected, by_id, expected
 from tests.samples import Samples

@@ -11,9 +11,9 @@ from include.migrations.checkins import sample
 from include.migrations.checkins.migration import migration
 from include.migrations.checkins.serving import USE_PRE_CREATED, compare, get_assignments
 from include.trueup.ledger import Ledger
+from include.trueup.run.workspace import Workspace
 from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
 from tests.engines import items, run_of, store_at
 from tests.samples import Samples
 

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
-from include.trueup import duck
-from include.trueup.base import row_hash
+from include.trueup.declare.migration import Migration, Table, Target, Type
 from include.trueup.errors import GateError
 from include.trueup.ledger import Ledger
-from include.trueup.model import Migration, Table, Target, Type
+from include.trueup.plan.baseline import row_hash
+from include.trueup.rows import duck
 from include.trueup.run import Extra, Mode, Run, Window
+from include.trueup.run.workspace import Workspace
 from include.trueup.steps import Step
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
 from tests.engines import run_of
 from tests.small import Database, declare, declare_in_place
 

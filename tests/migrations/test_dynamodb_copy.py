@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from include.trueup.declare.migration import Table, Type
 from include.trueup.errors import GateError
 from include.trueup.ledger import Ledger
-from include.trueup.model import Table, Type
 from include.trueup.run import LAST, Extra
+from include.trueup.run.workspace import Workspace
 from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
 from tests.copying import declare_copy
 from tests.engines import Item, fastest_engine, items, run_of, store_at
 

@@ -16,15 +16,15 @@ import psycopg
 import pytest
 
 from include.embedded import postgres
-from include.trueup import approval
 from include.trueup.errors import GateError, TrueupError
 from include.trueup.ledger import Ledger
 from include.trueup.report import report
 from include.trueup.run import Mode, Options, Run, former_run_id
+from include.trueup.run.workspace import Workspace
 from include.trueup.steps import steps
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import carry_out, walk
-from include.trueup.workspace import Workspace
+from include.trueup.write import approval
 from tests.engines import run_of
 from tests.fixtures.first_release.declaration import ROWS, declare
 from tests.postgres_tables import new_database, run_sql

@@ -13,9 +13,9 @@ from include.migrations.kpi_linking.migration import migration
 from include.trueup.errors import GateError
 from include.trueup.ledger import Ledger
 from include.trueup.run import Mode, Window
+from include.trueup.run.workspace import Workspace
 from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
 from tests.engines import Item, items, run_of
 from tests.migrations.kpi_linking_oracle import by_id, expected
 from tests.samples import Samples, few

@@ -14,9 +14,9 @@ import pytest
 
 from include.migrations.kpi_linking import sample, suites
 from include.migrations.kpi_linking.migration import migration
-from include.trueup import gate
-from include.trueup.model import SuiteFactory
-from include.trueup.names import KEY
+from include.trueup.declare.migration import SuiteFactory
+from include.trueup.declare.names import KEY
+from include.trueup.gate import evaluation
 
 from . import transform_runner as runner
 
@@ -59,7 +59,7 @@ def test_the_dirty_sample_passes_with_warnings_only(frames: dict[str, pd.DataFra
         whole = frames[name]
         parts = [whole] if name == "whole" else [whole.iloc[: len(whole) // 3], whole.iloc[len(whole) // 3 :]]
         key = "phase" if name == "whole" else KEY
-        result = gate.evaluate(suite, parts, gate="rows", phase=name, key=key, unique_by=("id",))
+        result = evaluation.evaluate(suite, parts, gate="rows", phase=name, key=key, unique_by=("id",))
         assert result.passed, (name, [e for e in result.expectations if not e.passed])
         warned |= {(name, e.description) for e in result.expectations if not e.passed}
     assert warned == {
@@ -110,7 +110,7 @@ def test_every_expectation_can_fail(name: str, frames: dict[str, pd.DataFrame]) 
         alone = partial(lambda e: [e.copy()], expectation)
         key = "phase" if name == "whole" else KEY
         severe = expectation.severity.value == "critical"
-        result = gate.evaluate(alone, [broken(frames[name], expectation)], gate="rows", key=key)
+        result = evaluation.evaluate(alone, [broken(frames[name], expectation)], gate="rows", key=key)
         assert [e.passed for e in result.expectations] == [False], expectation.description
         assert result.errors == [], expectation.description
         assert result.passed != severe
@@ -122,9 +122,9 @@ def test_a_derived_id_is_of_its_own_row(frames: dict[str, pd.DataFrame], part: s
     derived = frame[frame["id"] != frame["legacy_id"]].head(1).copy()
     assert len(derived) == 1
     (expectation,) = [e for e in suites.data("actuals") if type(e).__name__ == "ExpectIdLegacyOrDerived"]
-    assert gate.evaluate(lambda: [expectation], [derived], gate="rows").passed
+    assert evaluation.evaluate(lambda: [expectation], [derived], gate="rows").passed
     derived[part] = "another"
-    assert not gate.evaluate(lambda: [expectation], [derived], gate="rows").passed
+    assert not evaluation.evaluate(lambda: [expectation], [derived], gate="rows").passed
 
 
 def test_the_declaration_imports_nothing_heavy() -> None:

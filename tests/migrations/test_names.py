@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
+from include.trueup.declare.migration import Derived, Migration, Source, Statement, Table, Type
 from include.trueup.errors import ArtifactError, DeclarationError, SourceError
 from include.trueup.ledger import Ledger
-from include.trueup.model import Derived, Migration, Source, Statement, Table, Type
 from include.trueup.run import LAST
+from include.trueup.run.workspace import Workspace
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
 from tests.copying import Here, declare_copy
 from tests.engines import run_of
 from tests.postgres_tables import new_database
@@ -267,7 +267,7 @@ def test_a_file_of_other_columns_is_refused(tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from include.trueup import duck
+    from include.trueup.rows import duck
 
     pq.write_table(pa.table({"id": ["a"], "more": ["x"]}), tmp_path / "f.parquet")
     id, more = pa.field("id", pa.string()), pa.field("more", pa.string())

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
+from include.trueup.declare.migration import Migration
 from include.trueup.errors import GateError
 from include.trueup.ledger import Ledger
-from include.trueup.model import Migration
 from include.trueup.run import Extra, Run
+from include.trueup.run.workspace import Workspace
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
 from tests.engines import run_of
 from tests.small import CREATE, Database, declare
 

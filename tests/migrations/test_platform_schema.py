@@ -14,11 +14,11 @@ from include.migrations.platform_schema.migration import migration
 from include.trueup.errors import GateError, OptionsError, SourceError
 from include.trueup.ledger import Ledger
 from include.trueup.run import Mode
+from include.trueup.run.workspace import Workspace
 from include.trueup.schema import describe
 from include.trueup.schema.run import SchemaRun
 from include.trueup.schema.walk import walk
 from include.trueup.stores.postgres import PostgresStore
-from include.trueup.workspace import Workspace
 from tests.postgres_tables import run_sql
 from tests.schemas import Databases, answered
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from include.embedded import postgres
+from include.trueup.declare.migration import Type
 from include.trueup.errors import SourceError
 from include.trueup.ledger import Ledger
-from include.trueup.model import Type
 from include.trueup.run import Window
+from include.trueup.run.workspace import Workspace
 from include.trueup.stores.postgres import catalog
-from include.trueup.workspace import Workspace
 from tests.copying import Here, declare_copy
 from tests.postgres_tables import new_database
 

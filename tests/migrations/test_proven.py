@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
-from include.trueup import cutover
+from include.trueup.cutover import turning
+from include.trueup.declare.migration import Migration
 from include.trueup.errors import GateError, ProofError, TrueupError
 from include.trueup.ledger import Ledger, SwitchState
-from include.trueup.model import Migration
 from include.trueup.run import LAST, Extra, Run
+from include.trueup.run.workspace import Workspace
 from include.trueup.steps import Step
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
 from tests.engines import run_of
 from tests.small import Database, declare, declare_in_place
 
@@ -232,6 +232,6 @@ def test_the_report_says_in_each_of_its_forms_which_rows_are_exceptions(runs: Ru
 def test_a_cutover_needs_a_proof_without_exceptions(runs: Runs) -> None:
     runs("INSERT INTO persons (id, name) VALUES ('p02', 'theirs')", before="apply", max_left_alone=1)
     with pytest.raises(ProofError, match="proven with exceptions: it left 1 rows alone"):
-        cutover.preflight(runs.ledger, runs.workspace, "small", SwitchState.DUAL, 24)
+        turning.preflight(runs.ledger, runs.workspace, "small", SwitchState.DUAL, 24)
     runs("UPDATE persons SET amount = 99 WHERE id = 'p01'", overwrite_drift=True)  # p01 moves on
-    assert cutover.preflight(runs.ledger, runs.workspace, "small", SwitchState.DUAL, 24)["proof_run_id"] == "run-2"
+    assert turning.preflight(runs.ledger, runs.workspace, "small", SwitchState.DUAL, 24)["proof_run_id"] == "run-2"

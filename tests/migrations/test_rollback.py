@@ -21,9 +21,9 @@ from include.trueup.errors import (
 )
 from include.trueup.ledger import Ledger, SwitchState
 from include.trueup.run import LAST, Extra, Mode, Run
+from include.trueup.run.workspace import Workspace
 from include.trueup.steps import Step
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
 from tests.engines import run_of
 from tests.small import Database, declare
 

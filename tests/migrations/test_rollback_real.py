@@ -19,7 +19,7 @@ from include.migrations.scoring_models import migration as scoring_models
 from include.migrations.scoring_models import sample as scoring_models_sample
 from include.migrations.scoring_results import migration as scoring_results
 from include.migrations.scoring_results import sample as scoring_results_sample
-from include.trueup.model import Migration, Table
+from include.trueup.declare.migration import Migration, Table
 from include.trueup.run import LAST
 from include.trueup.stores import Store
 from include.trueup.stores.postgres import PostgresStore

@@ -16,10 +16,10 @@ from include.migrations.scoring_models.migration import migration
 from include.trueup.errors import GateError
 from include.trueup.ledger import Ledger
 from include.trueup.run import Mode, Window
+from include.trueup.run.workspace import Workspace
 from include.trueup.steps import Step
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
 from tests.engines import run_of
 from tests.postgres_tables import run_sql
 from tests.samples import Migrated, Samples

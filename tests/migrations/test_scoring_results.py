@@ -14,9 +14,9 @@ from include.migrations.scoring_results.migration import migration
 from include.trueup.errors import GateError
 from include.trueup.ledger import Ledger
 from include.trueup.run import Mode, Window
+from include.trueup.run.workspace import Workspace
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
 from tests.engines import run_of
 from tests.postgres_tables import run_sql
 from tests.samples import Samples

@@ -10,14 +10,14 @@ import pyarrow as pa
 import pytest
 
 from include.embedded import postgres
-from include.trueup import duck
+from include.trueup.declare.migration import Table
 from include.trueup.errors import MemoryLimitError, StoreRejectedError, StoreUnavailableError, TrueupError
 from include.trueup.ledger import Ledger
-from include.trueup.model import Table
+from include.trueup.rows import duck
+from include.trueup.run.workspace import Workspace
 from include.trueup.steps import Step
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
 from tests.engines import run_of
 from tests.small import Database, declare
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from include.trueup.declare.migration import Migration, Type
 from include.trueup.errors import GateError
 from include.trueup.ledger import Ledger
-from include.trueup.model import Migration, Type
+from include.trueup.run.workspace import Workspace
 from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
 from tests.copying import declare_copy
 from tests.harness import items, run_of
 

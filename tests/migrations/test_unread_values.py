@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
+from include.trueup.declare.migration import Migration, Source, Table, Target, Type
 from include.trueup.errors import DeclarationError, GateError, OptionsError, SourceError
 from include.trueup.ledger import Ledger
-from include.trueup.model import Migration, Source, Table, Target, Type
 from include.trueup.run import Window
-from include.trueup.workspace import Workspace
+from include.trueup.run.workspace import Workspace
 from tests.copying import Here, declare_copy
 from tests.postgres_tables import new_database
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from include.embedded import postgres
+from include.trueup.declare.migration import Type
 from include.trueup.ledger import Ledger
-from include.trueup.model import Type
+from include.trueup.run.workspace import Workspace
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
 from tests.copying import declare_copy
 from tests.engines import run_of
 from tests.postgres_tables import new_database, run_sql

@@ -11,10 +11,10 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from include.trueup import duck
-from include.trueup.dynamodb_values import canonical_text
-from include.trueup.model import Migration, Table
-from include.trueup.names import EXTRA, KEY, MISTYPED, SOURCE_KEY, WITHOUT_NULLS
+from include.trueup.declare.migration import Migration, Table
+from include.trueup.declare.names import EXTRA, KEY, MISTYPED, SOURCE_KEY, WITHOUT_NULLS
+from include.trueup.rows import duck
+from include.trueup.rows.dynamodb_values import canonical_text
 from include.trueup.stores import arrow_schema
 from include.trueup.stores.dynamodb.items import Item, Layout
 

@@ -17,8 +17,8 @@ from include.migrations.kpi_linking import sample
 from include.migrations.kpi_linking.migration import migration
 from include.trueup.ledger import Ledger
 from include.trueup.run import run_id
+from include.trueup.run.workspace import Workspace
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
 from tests.dags.conftest import airflow_database, connections, dag_bag
 from tests.engines import run_of, store_at
 from tests.postgres_tables import new_database

@@ -6,12 +6,12 @@ from typing import Any
 
 from include.migrations.checkins import sample
 from include.migrations.checkins.migration import migration
-from include.trueup import examples
 from include.trueup.ledger import Ledger
+from include.trueup.plan import examples
 from include.trueup.run import Mode
 from include.trueup.run.files import EXAMPLES
+from include.trueup.run.workspace import Workspace
 from include.trueup.walk import walk
-from include.trueup.workspace import Workspace
 from tests.engines import run_of, store_at
 from tests.samples import Samples
 

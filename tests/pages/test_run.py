@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
-from include.trueup.workspace import Workspace
+from include.trueup.run.workspace import Workspace
 from tests.postgres_tables import new_database
 
 from .conftest import EMPTY, HOSTILE, PAGES, RUN, Evidence

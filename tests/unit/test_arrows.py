@@ -2,48 +2,37 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from include.project import migration_ids
+from tests.house import ROOT, floors, house, imports
 
-ROOT = Path(__file__).parent.parent.parent
-VERBS = {
-    "preflight",
-    "snapshot",
-    "transform",
-    "plan",
-    "gate",
-    "apply",
-    "verify",
-    "prove",
-    "rollback",
-    "report",
-    "steps",
-    "run",
-    "ledger",
-    "workspace",
+ROOMS = {
+    "errors": "",
+    "declare": "errors",
+    "model": "declare",
+    "gate": "declare errors",
+    "rows": "declare errors",
+    "steps": "declare",
+    "stores": "rows declare errors",
+    "ledger": "stores errors",
+    "run": "ledger stores rows steps declare errors",
+    "read": "run stores rows declare",
+    "plan": "run ledger stores gate rows declare errors",
+    "write": "plan run ledger stores rows declare errors",
+    "prove": "plan run stores gate rows declare errors",
+    "cutover": "run ledger stores declare errors",
+    "report": "prove plan run ledger rows declare errors",
+    "walk": "report write plan read run ledger stores rows steps declare errors",
+    "schema": "report write plan run ledger gate errors",
 }
+"""For each room of include/trueup, the rooms that it may import."""
 DRIVERS = {"boto3", "botocore", "psycopg", "psycopg2", "adbc_driver_postgresql", "adbc_driver_manager", "asyncpg"}
 
 
 def modules(folder: str) -> list[Path]:
     return sorted(p for p in (ROOT / folder).rglob("*.py") if "__pycache__" not in p.parts)
-
-
-def imports(file: Path) -> Iterator[str]:
-    """Absolute names of everything that the file imports, wherever in it."""
-    package = file.relative_to(ROOT).parent.parts
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = ".".join(package[: len(package) - node.level + 1]) + "." if node.level else ""
-            module = f"{base}{node.module}" if node.module else base.rstrip(".")
-            yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
 def starts(name: str, *packages: str) -> bool:
@@ -73,13 +62,26 @@ def test_only_stores_import_drivers() -> None:
     assert offenders("include/migrations", *DRIVERS) == []
 
 
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_what_it_may(room: str) -> None:
+    assert house()[room] <= {*ROOMS[room].split()}
+
+
+def test_every_room_is_known_and_none_is_too_high() -> None:
+    arrows = house()
+    assert arrows.keys() == ROOMS.keys()
+    assert max(floors(arrows).values()) <= 10
+    assert sum(map(len, arrows.values())) <= 80
+
+
+def test_a_circle_is_found() -> None:
+    with pytest.raises(ValueError, match="a circle: a -> b -> a"):
+        floors({"a": {"b"}, "b": {"a"}})
+
+
 @pytest.mark.parametrize(("store", "other"), [("dynamodb", "postgres"), ("postgres", "dynamodb")])
-def test_stores_know_nothing_of_verbs_nor_of_each_other(store: str, other: str) -> None:
-    verbs = [f"include.trueup.{verb}" for verb in VERBS]
-    assert (
-        offenders(f"include/trueup/stores/{store}", *verbs, f"include.trueup.stores.{other}", "include.migrations")
-        == []
-    )
+def test_stores_know_nothing_of_each_other(store: str, other: str) -> None:
+    assert offenders(f"include/trueup/stores/{store}", f"include.trueup.stores.{other}", "include.migrations") == []
 
 
 def test_the_engine_knows_no_migration_and_no_embedded_store() -> None:
@@ -90,18 +92,6 @@ def test_a_migration_knows_no_other() -> None:
     for folder in (p for p in (ROOT / "include/migrations").iterdir() if (p / "migration.py").is_file()):
         others = [f"include.migrations.{p.name}" for p in folder.parent.iterdir() if p.is_dir() and p != folder]
         assert offenders(f"include/migrations/{folder.name}", *others, "include.embedded") == []
-
-
-def test_the_plugin_knows_no_migration_by_name_and_no_embedded_store() -> None:
-    assert offenders("plugins", "include.migrations", "include.embedded") == []
-
-
-def test_a_web_framework_is_for_routes_alone() -> None:
-    found = offenders("include", "fastapi", "starlette", "include.routes", "pydantic")
-    own = ("include/routes.py", "include/migrations/")
-    assert [each for each in found if not each.startswith(own)] == []
-    declarations = {f"include/migrations/{name}/migration.py" for name in migration_ids()}
-    assert not declarations & {each.split()[0] for each in found}  # DAG files are parsed again and again
 
 
 def test_a_dag_file_imports_its_migration_and_the_builder_only() -> None:

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from include.trueup import rows
-from include.trueup.canonical import UNREADABLE, canonical_column, readable_column, readable_text, say_unreadable
 from include.trueup.errors import UnreadableValueError
-from include.trueup.rows import canonical_json, canonical_number, json_text
+from include.trueup.rows import values
+from include.trueup.rows.json_column import UNREADABLE, canonical_column, readable_column, readable_text, say_unreadable
+from include.trueup.rows.values import canonical_json, canonical_number, json_text
 
 digits = st.text("0123456789", min_size=1, max_size=25)
 whole = digits.map(lambda text: text.lstrip("0") or "0")
@@ -75,7 +75,7 @@ def test_a_column_is_what_its_values_are_one_by_one(texts: list[str | None]) -> 
     expected = [None if text is None else exactly(text) for text in texts]
     found: list[Any] = canonical_column(pa.array(texts, pa.string())).to_pylist()
     assert found == expected
-    assert [None if text is None else rows._long_way(text).decode() for text in texts] == expected
+    assert [None if text is None else values._long_way(text).decode() for text in texts] == expected
 
 
 @settings(deadline=None)
@@ -99,7 +99,7 @@ def test_what_is_no_json_is_said_by_both_ways(text: str) -> None:
         except UnreadableValueError:
             return "unreadable"
 
-    assert by(rows.canonical_bytes) == by(rows._long_way)
+    assert by(values.canonical_bytes) == by(values._long_way)
 
 
 def test_no_notation_of_a_number_goes_the_long_way(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +108,7 @@ def test_no_notation_of_a_number_goes_the_long_way(monkeypatch: pytest.MonkeyPat
     def refuse(text: str) -> bytes:
         raise AssertionError(f"the long way: {text}")
 
-    monkeypatch.setattr(rows, "_long_way", refuse)
+    monkeypatch.setattr(values, "_long_way", refuse)
     odd = ["0.0000", "0.00001", "1" * 25, "0." + "12" * 20, "1e300", "-0.0", "1E-7", '"\\u00e4"', "1.0"]
     canonical_column(pa.array([f'{{"a":[{text},0],"b":{text}}}' for text in odd]))
 

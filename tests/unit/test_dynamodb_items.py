@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.trueup.dynamodb_values import canonical_text, canonical_value
+from include.trueup.declare.migration import Table, Type
 from include.trueup.errors import DeclarationError
-from include.trueup.model import Table, Type
-from include.trueup.rows import canonical_json
+from include.trueup.rows.dynamodb_values import canonical_text, canonical_value
+from include.trueup.rows.values import canonical_json
 from include.trueup.stores.dynamodb import DynamoDBStore, client
 from include.trueup.stores.dynamodb.items import Layout, canonical_item
 from include.trueup.stores.dynamodb.pages import Pages

@@ -22,7 +22,7 @@ from great_expectations.expectations.metadata_types import FailureSeverity
 from great_expectations.expectations.row_conditions import Column
 
 from include.trueup.errors import ArtifactError, DeclarationError
-from include.trueup.gate import GateResult, columns, evaluate
+from include.trueup.gate.evaluation import GateResult, columns, evaluate
 
 
 def suite_of(*expectations: Any) -> Callable[[], list[Any]]:
@@ -353,9 +353,9 @@ def test_importing_a_gate_does_not_import_great_expectations_and_first_use_is_si
     script = """
 import logging, sys
 logging.basicConfig(level=logging.INFO)
-from include.trueup import gate
+from include.trueup.gate import evaluation
 assert "great_expectations" not in sys.modules and "pandas" not in sys.modules
-print(sorted(gate.columns(gate.proof_suite)))
+print(sorted(evaluation.columns(evaluation.proof_suite)))
 """
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)

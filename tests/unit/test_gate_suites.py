@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from include.trueup.gate import BUDGETS, GateResult, budget_suite, count_suite, evaluate, proof_suite
+from include.trueup.gate.evaluation import BUDGETS, GateResult, budget_suite, count_suite, evaluate, proof_suite
 
 
 def proof(**changes: Any) -> GateResult:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from include.trueup import duck, order, transform
 from include.trueup.errors import MemoryLimitError
-from include.trueup.run import Mode, Options, Run
+from include.trueup.plan import transform
+from include.trueup.rows import duck
+from include.trueup.run import Mode, Options, Run, order
 from include.trueup.steps import Step
 from include.trueup.walk import carry_out
 
@@ -27,7 +28,7 @@ def test_it_is_done_again_with_more_and_a_setting_that_is_made_is_kept_to(monkey
             raise MemoryLimitError("a step needs more memory than it may hold")
         return part
 
-    step = Step(id="transform", title="", over="partition", do="transform:transform")
+    step = Step(id="transform", title="", over="partition", do="plan.transform:transform")
     monkeypatch.setattr(transform, "transform", do)
     assert carry_out(step, _run(), 3) == 3
     assert seen[0] is None

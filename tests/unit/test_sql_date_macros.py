@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from include.migrations.checkins import dates
-from include.trueup import duck
+from include.trueup.rows import duck
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from include.trueup import duck
-from include.trueup.rows import canonical_number
+from include.trueup.rows import duck
+from include.trueup.rows.values import canonical_number
 
 quiet = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -15,7 +15,7 @@ import pytest
 
 from include.embedded.dynamodb import free_port
 from include.trueup.errors import ArtifactError, OptionsError, StoreRejectedError, StoreUnavailableError, TrueupError
-from include.trueup.workspace import Manifest, Workspace
+from include.trueup.run.workspace import Manifest, Workspace
 
 
 @pytest.fixture(scope="session")

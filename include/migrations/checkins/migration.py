@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from include.trueup.model import Derived, Migration, Phase, Source, Table, Target, Type
+from include.trueup.declare.migration import Derived, Migration, Phase, Source, Table, Target, Type
 
 from . import statements, suites
 from .serving import USE_PRE_CREATED

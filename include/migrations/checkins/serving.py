@@ -35,7 +35,7 @@ def off(_: str) -> bool:
 
 
 def switched(settings: Mapping[str, str | bool]) -> Switch:
-    """The switches as the migration's settings have them (`include.trueup.switch.settings`); others are off."""
+    """The switches as the migration's settings have them (`include.trueup.cutover.switch.settings`); others are off."""
     return lambda name: settings.get(name) is True
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from include.trueup.model import Statement
+from include.trueup.declare.migration import Statement
 
 _NOT_LEFT_ALONE = "NOT EXISTS (FROM left_alone l WHERE l.target = '{target}' AND l.key = b._key)"
 _RESPONSES = f"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from include.trueup.model import Migration, Phase, Source, Table, Target, Type
+from include.trueup.declare.migration import Migration, Phase, Source, Table, Target, Type
 
 from . import suites
 from .embed import count_tokens, embed_batch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from include.trueup.model import Index, Migration, Phase, Source, Table, Target, Type
+from include.trueup.declare.migration import Index, Migration, Phase, Source, Table, Target, Type
 
 from . import suites
 

@@ -8,7 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from include.trueup.model import Table, Type
+from include.trueup.declare.migration import Table, Type
 
 from .migration import migration
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from include.trueup.model import Derived, Index, Migration, Param, Phase, Source, Statement, Table, Target, Type
+from include.trueup.declare.migration import (
+    Derived,
+    Index,
+    Migration,
+    Param,
+    Phase,
+    Source,
+    Statement,
+    Table,
+    Target,
+    Type,
+)
 
 from . import suites, versions
 from .rescoring import rescored_band, rescored_dimensions, rescored_index

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
-from include.trueup.rows import canonical_number, json_text, json_value
+from include.trueup.rows.values import canonical_number, json_text, json_value
 
 from .steps import Score, rescore
 

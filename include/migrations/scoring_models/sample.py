@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from include.trueup.rows import json_text
+from include.trueup.rows.values import json_text
 
 from .versions import VERSIONS, in_force, version
 

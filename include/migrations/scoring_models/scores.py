@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from include.routes import ProblemError
-from include.trueup.rows import json_text, json_value
+from include.trueup.rows.values import json_text, json_value
 
 from .versions import VERSIONS
 

@@ -13,7 +13,7 @@ from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from typing import Any
 
 from include.trueup.errors import DeclarationError
-from include.trueup.rows import json_text
+from include.trueup.rows.values import json_text
 
 INDEX_DIGITS = 16
 """Fractional digits that an index keeps where the mean has more, as one over three has; an exact mean stays exact."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from include.trueup.model import Derived, Index, Migration, Phase, Source, Table, Target, Type
+from include.trueup.declare.migration import Derived, Index, Migration, Phase, Source, Table, Target, Type
 
 from . import suites
 from .serving import READ_FROM, WRITE_EXPLODED

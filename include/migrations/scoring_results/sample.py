@@ -108,7 +108,7 @@ def fill(resolve: Callable[[str], PostgresStore]) -> dict[str, int]:
 
 
 def _put(connection: Any, table: str, made: list[Row]) -> int:
-    from include.trueup.rows import json_text
+    from include.trueup.rows.values import json_text
 
     query = (
         f"INSERT INTO {table} SELECT * FROM jsonb_populate_recordset(NULL::{table}, %s::jsonb) ON CONFLICT DO NOTHING"

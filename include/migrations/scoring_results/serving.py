@@ -2,7 +2,7 @@
 
 A connection is one of psycopg 3. Each call is one transaction, or a savepoint where the caller has one open already.
 A payload is what the contract says, as Python values; numbers with a fraction are `Decimal` when read, and may be given
-so, so that no digit is lost (`include.trueup.rows.json_text` writes such a payload as JSON).
+so, so that no digit is lost (`include.trueup.rows.values.json_text` writes such a payload as JSON).
 
 Logs are one JSON object a line, each with `session_id` and `event`; `COUNTERS` counts under the same names.
 """
@@ -20,13 +20,13 @@ from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from include.trueup.errors import OptionsError, TerminalError
-from include.trueup.rows import json_text, json_value
+from include.trueup.rows.values import json_text, json_value
 
 log = logging.getLogger(__name__)
 
 ReadFrom = Literal["unified_first", "legacy_first"]
 WRITE_EXPLODED, READ_FROM = "scoring_results.write_exploded", "scoring_results.read_from"
-"""The settings: see `Migration.settings`; `include.trueup.switch.settings` says what they are now."""
+"""The settings: see `Migration.settings`; `include.trueup.cutover.switch.settings` says what they are now."""
 _NO_TABLE = "42P01"
 UNIFIED_SUCCESS, UNIFIED_FAILED = "persist_results.unified_success", "persist_results.unified_failed"
 LEGACY_FAILED = "persist_results.legacy_failed_non_fatal"

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from include.trueup.comparing import Compared, Comparison
+from include.trueup.cutover.comparison import Compared, Comparison
+from include.trueup.declare.migration import Param
 from include.trueup.errors import SourceError
-from include.trueup.model import Param
-from include.trueup.rows import json_text
+from include.trueup.rows.values import json_text
 
 from .serving import legacy_payload, unified_payload
 

@@ -12,17 +12,18 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from .. import duck, left_alone
-from ..counts import phase_counts
+from ..declare.migration import Phase
 from ..errors import ArtifactError
 from ..ledger import Status, refuse_other
-from ..model import Phase
-from ..plan_files import FINDINGS
-from ..proofs import proof
+from ..plan.files import FINDINGS
+from ..prove import left_alone
+from ..prove.accounting import phase_counts
+from ..prove.proofs import proof
+from ..prove.undone import outcome
+from ..rows import duck
 from ..run import AnyRun, Mode, PhaseCounts, Proof, Run, files, to_values
 from ..run.files import FINDING_FILES
-from ..undone import outcome
-from ..workspace import RunFolder
+from ..run.workspace import RunFolder
 from . import render, verdict
 from .checks import count_checks
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..differing import differences
+from ..prove.differing import differences
 
 KINDS = ("missing", "different", "unverified", "left_alone", "moved_on", "extra")
 """What a proof says of a row that is not as planned."""

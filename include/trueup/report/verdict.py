@@ -6,11 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .. import order
 from ..ledger import Status
-from ..plan_files import VERBS, WRITTEN
-from ..proofs import total as total_of
-from ..run import Mode, PlanRecord, Proof, Run
+from ..plan.files import VERBS, WRITTEN
+from ..prove.proofs import total as total_of
+from ..run import Mode, PlanRecord, Proof, Run, order
 from ..run.files import LEFT
 from .text import rows, sentence, were
 

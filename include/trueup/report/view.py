@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..plan_files import VERBS
+from ..plan.files import VERBS
 from .checks import count_checks
 from .checks_view import Facts, findings_view, gate_view, proof_view
 from .schema_view import schema_view

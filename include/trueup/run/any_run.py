@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from ..ledger import Ledger
-from ..workspace import RunFolder
 from .files import Files
 from .options import Options, SchemaOptions
+from .workspace import RunFolder
 
 
 class AnyRun(Protocol):

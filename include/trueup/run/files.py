@@ -41,8 +41,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ArtifactError
-from ..workspace import Artifact, Manifest, RunFolder
 from .records import PlanRecord, Proof, Start, from_json, to_json, to_values
+from .workspace import Artifact, Manifest, RunFolder
 
 _START = "run.json"
 PLAN = "plan.json"

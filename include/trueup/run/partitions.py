@@ -9,13 +9,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from .. import duck
-from ..model import Source, Table, Target
-from ..names import KEY, MISTYPED, PART, WITHOUT_NULLS, own
+from ..declare.migration import Source, Table, Target
+from ..declare.names import KEY, MISTYPED, PART, WITHOUT_NULLS, own
+from ..rows import duck
 from ..stores import arrow_schema
-from ..workspace import Artifact, Manifest, RunFolder
 from .files import SNAPSHOT_FILES
 from .run import Run
+from .workspace import Artifact, Manifest, RunFolder
 
 WHOLE = "all"
 """The name of the only partition of a look-up."""

@@ -11,16 +11,17 @@ from pathlib import Path
 
 import duckdb
 
-from .. import duck, large
+from ..declare.migration import Migration, Phase, Source, Table, Target
 from ..errors import ArtifactError
-from ..holding import holding
 from ..ledger import Ledger, Part
-from ..model import Migration, Phase, Source, Table, Target
+from ..ledger.holding import holding
+from ..rows import duck
 from ..steps import Direction, Step, direction
 from ..stores import Fence, Store
-from ..workspace import RunFolder, Workspace
+from . import large
 from .files import Files
 from .options import Options
+from .workspace import RunFolder, Workspace
 
 MAX_ID = 150
 """Characters of a run id: a folder's name has room for 255 bytes, and manifests and databases are named after it, too."""

@@ -11,8 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..errors import ApprovalError, GateError, StoreRejectedError, TrueupError
-from ..holding import holding
 from ..ledger import Part, lease_seconds
+from ..ledger.holding import holding
 from ..run.files import SCHEMA_PROGRESS, SCHEMA_START, before_phase
 from . import describe, gates, order, plan
 from .history import Step

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from .. import gate
 from ..errors import GateError
-from ..gate import GateResult
+from ..gate import evaluation
+from ..gate.evaluation import GateResult
 from . import describe, suites
 from .describe import Definition, Rows, Schema
 from .run import SchemaRun
@@ -58,9 +58,9 @@ def phase_gate(run: SchemaRun, number: int, before: Looked, after: Looked, *, up
     changes = _changes(older, newer)
     breaking = [s.name for d in run.histories for s in run.steps(d) if s.breaking and s.phase == phase.number]
     name, title = f"phase-{number}", f"{'up to' if up else 'down from'} phase {phase.number}"
-    results = [gate.evaluate(phase.suite, [changes], gate=f"what {title} changed", unique_by=())]
+    results = [evaluation.evaluate(phase.suite, [changes], gate=f"what {title} changed", unique_by=())]
     if not breaking:
-        results.append(gate.evaluate(suites.kept, [changes], gate=f"what {title} left alone"))
+        results.append(evaluation.evaluate(suites.kept, [changes], gate=f"what {title} left alone"))
     results.append(_rows_gate(before, after, f"rows, {title}", strict=not breaking))
     judge(run, name, results)
 
@@ -71,7 +71,7 @@ def whole_gate(run: SchemaRun, before: Looked, after: Looked, at: dict[str, rang
     standing = pd.DataFrame({"_key": list(at), "at_target": [target in phases for phases in at.values()]})
     strict = not any(s.breaking for d in run.histories for s in run.steps(d))
     results = [
-        gate.evaluate(suites.standing(target), [standing], gate=f"every database at phase {target}"),
+        evaluation.evaluate(suites.standing(target), [standing], gate=f"every database at phase {target}"),
         _rows_gate(before, after, "rows, over the whole run", strict=strict),
     ]
     judge(run, "whole", results)
@@ -132,4 +132,6 @@ def _rows_gate(before: Looked, after: Looked, title: str, *, strict: bool) -> Ga
                 }
             )  # fmt: skip
     frame = pd.DataFrame(rows, columns=["_key", "rows_before", "rows_after", "same_values"])
-    return gate.evaluate(suites.rows if strict else suites.rows_of_breaking, [frame], gate=title, allow_empty=True)
+    return evaluation.evaluate(
+        suites.rows if strict else suites.rows_of_breaking, [frame], gate=title, allow_empty=True
+    )

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from ..errors import ApprovalError, ArtifactError
-from ..holding import holding
 from ..ledger import Status, refuse_other
-from ..order import refuse_ended
+from ..ledger.holding import holding
 from ..run import Mode
+from ..run.order import refuse_ended
 from .preflight import refuse_begun, targets
 from .run import SchemaRun
 

@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from ..approval import Plans, check_age
 from ..errors import ApprovalError, GateError
 from ..ledger import refuse_other
 from ..ledger.decisions import Decision
-from ..order import refuse_ended
-from ..plan_hash import hash_of
+from ..plan.hashing import hash_of
 from ..run import Mode
 from ..run.files import SCHEMA_PLAN, SCHEMA_PROGRESS
+from ..run.order import refuse_ended
+from ..write.approval import Plans, check_age
 from . import describe, order
 from .history import Step
 from .preflight import targets

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from ..ledger import Ledger
 from ..run import Files, SchemaOptions
-from ..workspace import RunFolder, Workspace
+from ..run.workspace import RunFolder, Workspace
 from .history import History, Step
 from .model import SchemaMigration
 

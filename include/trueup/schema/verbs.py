@@ -10,9 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..errors import GateError
-from ..plan_hash import hash_of
+from ..plan.hashing import hash_of
 from ..run.files import backed_up, linted_sql
-from ..workspace import Manifest
+from ..run.workspace import Manifest
 from . import describe, order, plan, rehearse
 from . import lint as linter
 from .run import SchemaRun

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..approval import approve
 from ..run import Mode
+from ..write.approval import approve
 from .apply import apply, gate
 from .plan import SCHEMAS, make
 from .preflight import preflight

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from ..model import Migration, Phase
+    from ..declare.migration import Migration, Phase
 
 Over = Literal["run", "segment", "partition"]
 APPROVE = "approve"
@@ -74,25 +74,33 @@ def steps(migration: Migration) -> list[Step]:
             id="snapshot",
             title="Read every source, and every target that exists.",
             over="segment",
-            do="snapshot:snapshot",
+            do="read.snapshot:snapshot",
         ),
         Step(
             id="look_ups",
             title="Compute what every partition needs to know of all the others.",
             over="run",
-            do="snapshot:look_ups",
+            do="read.snapshot:look_ups",
         ),
-        Step(id="transform", title="What the targets should hold.", over="partition", do="transform:transform"),
-        Step(id="plan", title="The difference between what should be and what is.", over="partition", do="plan:plan"),
+        Step(id="transform", title="What the targets should hold.", over="partition", do="plan.transform:transform"),
         Step(
-            id="plan_gate", title="Judge the plan: its rows, its counts, its rejects.", over="run", do="prove:plan_gate"
+            id="plan",
+            title="The difference between what should be and what is.",
+            over="partition",
+            do="plan.forward:plan",
         ),
-        Step(id=APPROVE, title="A person approves the plan.", over="run", do="approval:waive", until=Mode.APPLY),
+        Step(
+            id="plan_gate",
+            title="Judge the plan: its rows, its counts, its rejects.",
+            over="run",
+            do="prove.gates:plan_gate",
+        ),
+        Step(id=APPROVE, title="A person approves the plan.", over="run", do="write.approval:waive", until=Mode.APPLY),
         Step(
             id="create_tables",
             title="Make the targets that are not there yet.",
             over="run",
-            do="apply:create_tables",
+            do="write.apply:create_tables",
             until=Mode.APPLY,
         ),
         *(step for phase in migration.phases for step in phase_steps(phase)),
@@ -100,7 +108,7 @@ def steps(migration: Migration) -> list[Step]:
             id="validate",
             title="Judge the whole: all proofs, and the counts as they came out.",
             over="run",
-            do="prove:validate",
+            do="prove.gates:validate",
             until=Mode.VERIFY,
         ),
     ]
@@ -109,23 +117,27 @@ def steps(migration: Migration) -> list[Step]:
 def rollback_steps(migration: Migration) -> list[Step]:
     """Every step of a rollback between its preflight and its report, in order: the phases go backwards."""
     return [
-        Step(id="snapshot", title="Read every target.", over="segment", do="snapshot:snapshot"),
-        Step(id="transform", title="Collect what the run wrote.", over="partition", do="rollback:transform"),
+        Step(id="snapshot", title="Read every target.", over="segment", do="read.snapshot:snapshot"),
+        Step(id="transform", title="Collect what the run wrote.", over="partition", do="plan.backward:transform"),
         Step(
             id="plan",
             title="Read its plan backwards, and compare with what is.",
             over="partition",
-            do="rollback:plan",
+            do="plan.backward:plan",
         ),
-        Step(id="plan_gate", title="Judge the counts of the reverse plan.", over="run", do="prove:plan_gate"),
+        Step(id="plan_gate", title="Judge the counts of the reverse plan.", over="run", do="prove.gates:plan_gate"),
         Step(
-            id=APPROVE, title="A person approves the reverse plan.", over="run", do="approval:waive", until=Mode.APPLY
+            id=APPROVE,
+            title="A person approves the reverse plan.",
+            over="run",
+            do="write.approval:waive",
+            until=Mode.APPLY,
         ),
         Step(
             id="prepare",
             title="Make the targets ready to hold what they held before.",
             over="run",
-            do="put_back:prepare",
+            do="write.put_back:prepare",
             until=Mode.APPLY,
         ),
         *(step for phase in reversed(migration.phases) for step in phase_steps(phase, finishes=False)),
@@ -133,14 +145,14 @@ def rollback_steps(migration: Migration) -> list[Step]:
             id="validate",
             title="Judge the whole: all proofs, and the counts.",
             over="run",
-            do="prove:validate",
+            do="prove.gates:validate",
             until=Mode.VERIFY,
         ),
         Step(
             id="settle",
             title="Enter that the run is rolled back.",
             over="run",
-            do="put_back:settle",
+            do="write.put_back:settle",
             until=Mode.APPLY,
         ),
     ]
@@ -153,7 +165,7 @@ def phase_steps(phase: Phase, *, finishes: bool = True) -> list[Step]:
             id="apply",
             title="Write what the plan says.",
             over="partition",
-            do="apply:apply",
+            do="write.apply:apply",
             until=Mode.APPLY,
             phase=phase,
         ),
@@ -161,7 +173,7 @@ def phase_steps(phase: Phase, *, finishes: bool = True) -> list[Step]:
             id="read_back",
             title="Read the target again.",
             over="segment",
-            do="snapshot:read_back",
+            do="read.snapshot:read_back",
             until=Mode.VERIFY,
             phase=phase,
         ),
@@ -169,7 +181,7 @@ def phase_steps(phase: Phase, *, finishes: bool = True) -> list[Step]:
             id="verify",
             title="Compare it with the plan, every row, both ways.",
             over="partition",
-            do="verify:verify",
+            do="prove.verify:verify",
             until=Mode.VERIFY,
             phase=phase,
         ),
@@ -177,7 +189,7 @@ def phase_steps(phase: Phase, *, finishes: bool = True) -> list[Step]:
             id="gate",
             title="Judge the phase by its proof; the next one waits.",
             over="run",
-            do="prove:phase_gate",
+            do="prove.gates:phase_gate",
             until=Mode.VERIFY,
             phase=phase,
         ),
@@ -185,7 +197,9 @@ def phase_steps(phase: Phase, *, finishes: bool = True) -> list[Step]:
     if phase.after and finishes:
         scripts = ", ".join(script.name for script in phase.after)
         made.append(
-            Step(id="finish", title=f"Run {scripts}.", over="run", do="apply:finish", until=Mode.APPLY, phase=phase)
+            Step(
+                id="finish", title=f"Run {scripts}.", over="run", do="write.apply:finish", until=Mode.APPLY, phase=phase
+            )
         )
     return made
 
@@ -201,8 +215,8 @@ class Direction:
     last: str
 
 
-FORWARD = Direction(backwards=False, preflight="preflight:preflight", steps=steps, last="validate")
-BACKWARD = Direction(backwards=True, preflight="rollback_preflight:preflight", steps=rollback_steps, last="settle")
+FORWARD = Direction(backwards=False, preflight="walk.preflight:preflight", steps=steps, last="validate")
+BACKWARD = Direction(backwards=True, preflight="walk.rollback_preflight:preflight", steps=rollback_steps, last="settle")
 
 
 def direction(undoes: str | None) -> Direction:

@@ -15,8 +15,8 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from ..model import Table, Type
-from ..names import EXTRA, MISTYPED
+from ..declare.migration import Table, Type
+from ..declare.names import EXTRA, MISTYPED
 from .constraints import Limits as Limits
 from .constraints import Reference as Reference
 from .constraints import Unique as Unique

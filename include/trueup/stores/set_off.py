@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from ..model import Table
+from ..declare.migration import Table
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,10 +10,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from .. import duck, order
 from ..errors import MemoryLimitError
 from ..report import report
-from ..run import Mode, Run
+from ..rows import duck
+from ..run import Mode, Run, order
 from ..steps import Step, function
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from starlette.types import Scope
 
-from include.trueup.rows import json_text
+from include.trueup.rows.values import json_text
 
 log = logging.getLogger(__name__)
 

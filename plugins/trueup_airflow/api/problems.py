@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from include.routes import MEDIA_TYPE, ProblemError
 from include.trueup.errors import StoreRejectedError, StoreUnavailableError
-from include.trueup.rows import json_text
+from include.trueup.rows.values import json_text
 
 log = logging.getLogger(__name__)
 

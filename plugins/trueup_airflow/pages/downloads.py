@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
 
-from include.trueup import duck
+from include.trueup.rows import duck
 
 from .files import File, local
 from .findings import LONGEST, csv

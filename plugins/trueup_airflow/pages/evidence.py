@@ -7,8 +7,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from include.trueup.differing import differences
-from include.trueup.proofs import KINDS, total
+from include.trueup.prove.differing import differences
+from include.trueup.prove.proofs import KINDS, total
 from include.trueup.report.text import untold
 from include.trueup.run import Files, PhaseCounts, Proof, to_values
 from include.trueup.run.files import EXAMPLES

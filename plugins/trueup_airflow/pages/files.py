@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from include.trueup.workspace import RunFolder
+from include.trueup.run.workspace import RunFolder
 
 from .. import connections
 

@@ -11,8 +11,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from include.trueup import duck
 from include.trueup.errors import ArtifactError
+from include.trueup.rows import duck
 
 from .. import connections
 from .files import TEXT, local

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from ...dynamodb_values import Value
-from ...model import Table
+from ...declare.migration import Table
+from ...rows.dynamodb_values import Value
 from .items import Item
 
 OPERATORS = 300

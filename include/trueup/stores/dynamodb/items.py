@@ -17,11 +17,11 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...dynamodb_values import Value, canonical_text, canonical_value
+from ...declare.migration import Table, Type
+from ...declare.names import EXTRA, MISTYPED, NULLS
 from ...errors import DeclarationError
-from ...model import Table, Type
-from ...names import EXTRA, MISTYPED, NULLS
-from ...rows import canonical_number
+from ...rows.dynamodb_values import Value, canonical_text, canonical_value
+from ...rows.values import canonical_number
 from .. import ARROW, arrow_schema
 
 Item = dict[str, Value]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...dynamodb_sizes import FRACTION_ZEROS, INTEGER_DIGITS, NUMBER_DIGITS
-from ...model import Table, Type
-from ...names import EXTRA, MISTYPED, ROW_ID
+from ...declare.migration import Table, Type
+from ...declare.names import EXTRA, MISTYPED, ROW_ID
+from ...rows.dynamodb_sizes import FRACTION_ZEROS, INTEGER_DIGITS, NUMBER_DIGITS
 
 ITEM_BYTES = 400 * 1024
 HASH_BYTES = 2048

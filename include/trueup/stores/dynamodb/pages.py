@@ -14,8 +14,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...dynamodb_values import canonical_text
-from ...model import Type
+from ...declare.migration import Type
+from ...rows.dynamodb_values import canonical_text
 from .items import TAGS, Item, Layout, canonical_numbers
 
 

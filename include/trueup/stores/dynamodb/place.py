@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from ...declare.migration import Table
 from ...errors import StoreRejectedError
-from ...model import Table
 from .wire import Wire
 
 log = logging.getLogger(__name__)

@@ -15,9 +15,9 @@ import pyarrow as pa
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ...dynamodb_values import canonical_text
+from ...declare.migration import Table
 from ...errors import StoreRejectedError
-from ...model import Table
+from ...rows.dynamodb_values import canonical_text
 from .. import Advanced, Conflict, Description, Fence, Limits, Outcome, Refused, Share, key_text
 from . import place, tables
 from .expressions import removal

@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
+from ...declare.migration import Table
 from ...errors import StoreRejectedError, StoreUnavailableError
-from ...model import Table
 from .. import Description
 from .items import TAGS
 from .wire import RejectedError, Wire

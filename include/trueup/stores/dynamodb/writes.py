@@ -20,8 +20,8 @@ from typing import Any, TypeVar
 
 import orjson
 
-from ...dynamodb_values import Value, canonical_value
 from ...errors import StoreUnavailableError
+from ...rows.dynamodb_values import Value, canonical_value
 from .. import Outcome
 from .items import Item, Layout
 from .wire import TRANSIENT_CODES, RejectedError, Wire

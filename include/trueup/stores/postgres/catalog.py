@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from ...declare.migration import Index, Table
 from ...errors import DeclarationError, StoreRejectedError
-from ...model import Index, Table
 from .. import Description
 from .columns import Column, misfit
 from .session import Session

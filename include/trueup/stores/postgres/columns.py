@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from ...model import Table, Type
+from ...declare.migration import Table, Type
 
 STAGED: dict[Type, str] = {
     Type.TEXT: "text",

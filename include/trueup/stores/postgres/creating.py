@@ -5,8 +5,8 @@ from __future__ import annotations
 import psycopg
 from psycopg import sql
 
+from ...declare.migration import Table
 from ...errors import StoreRejectedError
-from ...model import Table
 from .catalog import QUERY, schema_and_name, shape_of
 from .columns import CREATED
 from .indexes import make_indexes

@@ -7,9 +7,9 @@ import json
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ...declare.migration import Table
+from ...declare.names import EXTRA, MISTYPED
 from ...errors import StoreRejectedError
-from ...model import Table
-from ...names import EXTRA, MISTYPED
 from .. import arrow_schema
 
 

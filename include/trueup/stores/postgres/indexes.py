@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import sql
 
-from ...model import Index, Table
+from ...declare.migration import Index, Table
 from .. import ask_fence
 from .catalog import QUERY, Shape, schema_and_name, shape_of
 from .failures import translated

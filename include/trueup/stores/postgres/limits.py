@@ -6,9 +6,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ...model import Table, Type
-from ...names import ROW_ID
-from ...postgres_json import FRACTION_DIGITS, WHOLE_DIGITS
+from ...declare.migration import Table, Type
+from ...declare.names import ROW_ID
+from ...rows.postgres_json import FRACTION_DIGITS, WHOLE_DIGITS
 from .. import Limits
 
 # An even number of backslashes before it: the escape itself, not text about it.

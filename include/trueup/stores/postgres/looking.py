@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
 
-from ...model import Table
+from ...declare.migration import Table
 from .. import Conflict, Reference, Refused, key_text
 from . import columns
 from .catalog import Shape

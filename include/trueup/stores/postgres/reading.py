@@ -24,10 +24,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
 
-from ...canonical import readable_column, readable_text, say_unreadable
+from ...declare.migration import Table, Type
+from ...declare.names import EXTRA, MISTYPED
 from ...errors import SourceError, StoreRejectedError
-from ...model import Table, Type
-from ...names import EXTRA, MISTYPED
+from ...rows.json_column import readable_column, readable_text, say_unreadable
 from .. import ARROW, arrow_schema
 from . import catalog, columns
 from .catalog import Shape

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from ...model import Table
+from ...declare.migration import Table
 from . import catalog, reading
 from .effects import effects_of
 from .looking import keys_of, referred_to

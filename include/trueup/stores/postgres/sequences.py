@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from ...model import Table
+from ...declare.migration import Table
 from .. import Advanced
 from . import catalog
 from .effects import Sequence, effects_of

@@ -13,8 +13,8 @@ import duckdb
 import pyarrow as pa
 from psycopg import sql
 
-from ...model import Table
-from ...names import EXTRA
+from ...declare.migration import Table
+from ...declare.names import EXTRA
 from .. import arrow_schema
 from ..set_off import SetOff, present_watch
 from . import catalog, reading

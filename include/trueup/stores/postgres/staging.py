@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from psycopg import sql
 
-from ...model import Table, Type
+from ...declare.migration import Table, Type
 from . import columns
 from .session import Session
 

@@ -12,8 +12,8 @@ from functools import partial
 import psycopg
 import pyarrow as pa
 
+from ...declare.migration import Table
 from ...errors import StoreRejectedError
-from ...model import Table
 from .. import Advanced, Description, Fence, Limits, Outcome, Share
 from . import catalog, creating, fencing, place, reading, referring, sequences, together, writing
 from .effects import effects_of

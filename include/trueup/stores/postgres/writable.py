@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from psycopg import sql
 
-from ...model import Table
+from ...declare.migration import Table
 from .. import Description, Limits, Unique
 from .catalog import Shape, schema_and_name
 from .effects import INSERT, UPDATE, Effects

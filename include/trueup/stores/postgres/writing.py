@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
 
+from ...declare.migration import Table, Type
+from ...declare.names import EXTRA, MISTYPED
 from ...errors import StoreRejectedError
-from ...model import Table, Type
-from ...names import EXTRA, MISTYPED
 from .. import Conflict, Refused
 from . import catalog, columns
 from .catalog import Shape

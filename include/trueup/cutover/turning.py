@@ -1,0 +1,153 @@
+"""Cut over: turning a migration's switch, which nothing else does.
+
+Forward (legacy → dual → new) only from a proof that is of the current plan, complete, and recent; back at any time.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ..errors import ApprovalError, ProofError
+from ..ledger import Ledger, Status, SwitchState
+from ..ledger.decisions import refuse_second_turn, refuse_turn
+from ..run import Files
+from ..run.files import CUTOVER, REPORT
+from ..run.workspace import Workspace
+
+_ORDER = (SwitchState.LEGACY, SwitchState.DUAL, SwitchState.NEW)
+NEXT = "next"
+"""In place of a state: the one after the present one."""
+
+
+def aim(ledger: Ledger, migration_id: str, to: str, run_id: str) -> SwitchState:
+    """The state that `to` names. Raises `StatusError` where the switch may not be turned there from where it is, or where
+    this run has turned it already."""
+    for turned in ledger.switches.turns(migration_id):
+        if turned["run_id"] == run_id:
+            refuse_second_turn(migration_id, run_id, turned["to_state"], None)
+    was = ledger.switches.state(migration_id)
+    state = _ORDER[min(_ORDER.index(was) + 1, 2)] if to == NEXT else SwitchState(to)
+    refuse_turn(migration_id, was, state)
+    return state
+
+
+def preflight(
+    ledger: Ledger, workspace: Workspace, migration_id: str, to: SwitchState, proof_max_age: float
+) -> dict[str, Any]:
+    """See that the switch may be turned to `to` now: from (state), to, proof_run_id (None for the way back), and of the
+    proof: compared (rows) and proven_at. `proof_max_age` is in hours.
+
+    Raises `StatusError` where there is no such turn, and `ProofError`, saying what is wrong with the last proof.
+    """
+    was = ledger.switches.state(migration_id)
+    refuse_turn(migration_id, was, to)
+    found: dict[str, Any] = {"from": str(was), "to": str(to), "proof_run_id": None, "compared": None, "proven_at": None}
+    if _ORDER.index(to) < _ORDER.index(was):
+        return found
+    run = _proven(ledger, workspace, migration_id)
+    facts = workspace.run(run["run_id"]).read_json(REPORT)
+    _check(run, facts, proof_max_age)
+    last = {p["target_table"]: p["compared"] for p in facts["proof"]}
+    proven_at = run["ended_at"].astimezone(UTC).isoformat(timespec="seconds")
+    return {**found, "proof_run_id": run["run_id"], "compared": sum(last.values()), "proven_at": proven_at}
+
+
+def _proven(ledger: Ledger, workspace: Workspace, migration_id: str) -> dict[str, Any]:
+    """The run whose proof is of the current plan: the last one, or the one before runs that only planned and found
+    nothing to do."""
+    for run in ledger.runs(migration_id):
+        id, status = run["run_id"], run["status"]
+        if run["undoes"] and status != Status.PLANNED:
+            raise _refusal(migration_id, f"the last run is a rollback, {id}, so what is there is not the new shape")
+        if status == Status.PLANNED:
+            plan = Files(workspace.run(id)).plan
+            counted = plan.phases if plan is not None else ()
+            rows = sum(p.rows.get(v, 0) for p in counted for v in ("add", "change", "remove", "drift"))
+            if rows or not counted:
+                raise _refusal(migration_id, f"run {id} has planned {rows:,} rows since the last proof")
+            continue
+        if status != Status.PROVEN:
+            raise _refusal(migration_id, f"the last run, {id}, is {status}, not proven")
+        return run
+    raise _refusal(migration_id, "no run of it is proven")
+
+
+def _check(run: dict[str, Any], facts: dict[str, Any] | None, proof_max_age: float) -> None:
+    id, migration_id = run["run_id"], run["migration_id"]
+    if facts is None or (facts.get("plan") or {}).get("sha256") != run["plan_sha256"]:
+        raise _refusal(
+            migration_id, f"the report of run {id} in the workspace is missing or is not of the plan in the ledger"
+        )
+    if facts["run"]["window"]:
+        raise _refusal(migration_id, f"the last proof, of run {id}, is of a window, not of whole tables")
+    wrong = sum(p[n] for p in facts["proof"] for n in ("missing", "different", "unverified"))
+    if wrong or not facts["proof"]:
+        raise _refusal(migration_id, f"the proof of run {id} has {wrong:,} rows missing, different or unverified")
+    left = _exceptions(facts)
+    if left:
+        raise _refusal(
+            migration_id,
+            f"run {id} is proven with exceptions: it left {left:,} rows alone that are not as they should be (conflict, drift)",
+        )
+    age = datetime.now(UTC) - run["ended_at"]
+    if age > timedelta(hours=proof_max_age):
+        hours = age / timedelta(hours=1)
+        raise _refusal(
+            migration_id, f"the last proof, of run {id}, is {hours:.1f} hours old, the limit is {proof_max_age:g}"
+        )
+
+
+def _exceptions(facts: dict[str, Any]) -> int:
+    """The rows that the run left alone; at least one where its report says so without a number."""
+    counted = sum(p["skipped"].get(rule, 0) for p in facts["plan"]["phases"] for rule in ("conflict", "drift"))
+    verdict = facts["verdict"]
+    if "proof" not in verdict:  # a report of the first release
+        return int(counted)
+    return max(counted, verdict.get("exceptions") or 0, int(verdict["proof"] != "proven"))
+
+
+def _refusal(migration_id: str, why: str) -> ProofError:
+    return ProofError(
+        f"the switch of {migration_id} is not turned: {why}. "
+        f"Trigger {migration_id} over whole tables (mode verify, or apply), and cut over when it is proven"
+    )
+
+
+def told(checked: dict[str, Any]) -> str:
+    """What a person is asked about: from which state to which, on which proof."""
+    return f"{checked['from']} → {checked['to']}, on the proof of {checked['proof_run_id'] or 'no run'}"
+
+
+def refuse_unseen(asked: str | None, checked: dict[str, Any]) -> None:
+    """Raise `ApprovalError` where a person was asked about another turn (None: nobody was asked)."""
+    if asked is not None and asked != told(checked):
+        raise ApprovalError(
+            f"the turn that was approved is {asked}, and the one that would be done now is {told(checked)}, so nothing is "
+            "turned: clear the task approve, which asks about the turn as it is now"
+        )
+
+
+def turn(
+    ledger: Ledger,
+    workspace: Workspace,
+    migration_id: str,
+    checked: dict[str, Any],
+    *,
+    by: str | None,
+    why: str,
+    run_id: str,
+) -> str:
+    """Turn the switch as `checked` (what `preflight` gave) says, and enter it in the journal; what was done, in words.
+    The same run's turn, tried again, is one turn. Raises `StatusError` if the switch was turned meanwhile."""
+    to, was = SwitchState(checked["to"]), SwitchState(checked["from"])
+    ledger.switches.turn(migration_id, to, by=by, why=why, run_id=run_id, proof_run_id=checked["proof_run_id"])
+    about = {**checked, "by": by, "why": why, "undo": undo(migration_id, was)}
+    workspace.run(run_id).write(CUTOVER, json.dumps(about, indent=1))
+    return f"the switch of {migration_id} is {to}, it was {was}; {about['undo']}"
+
+
+def undo(migration_id: str, was: SwitchState) -> str:
+    """How to turn it back, in words."""
+    return f"to undo it, trigger {migration_id}_cutover with the state {was}"

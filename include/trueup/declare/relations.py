@@ -1,0 +1,137 @@
+"""What a migration reads and writes, each a relation of its id in a transform: Source, Derived, Target.
+
+Imported from `model`, as everything that a declaration is written with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..errors import DeclarationError
+from .names import KEY, check_columns, check_id
+from .table import Table, Type
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A table that is read, never written.
+
+    `partition_by`: the columns whose hash decides a row's partition, in the order of `Migration.partition_by`;
+    None makes it a look-up that every partition sees whole. `window`: the column (ISO 8601 text, TIMESTAMP,
+    or DATE and DATETIME, which count as UTC) that a date window filters on; None where rows of this source are never windowed.
+
+    A column of the table that is not declared must be accounted for: `ignores` are those that the migration leaves out,
+    by name; `carries_extra` says that the transform carries them (`_extra`; a script that looks at `_extra` counts as
+    carrying it without). Look-ups are exempt, and in place the columns that are not owned.
+    """
+
+    id: str
+    table: Table
+    partition_by: tuple[str, ...] | None
+    window: str | None = None
+    ignores: tuple[str, ...] = ()
+    carries_extra: bool = False
+
+    def __post_init__(self) -> None:
+        check_id("source", self.id)
+        if both := sorted({*self.ignores} & {*self.table.columns}):
+            raise DeclarationError(f"source {self.id!r}: {both} are declared and ignored; one of the two is meant")
+        for column in (*(self.partition_by or ()), *((self.window,) if self.window else ())):
+            if column not in self.table.columns:
+                raise DeclarationError(f"source {self.id!r}: {column!r} is not a column of {self.table.name!r}")
+
+    @property
+    def columns(self) -> Mapping[str, Type]:
+        """The columns of its relation."""
+        return self.table.columns
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that identify a row."""
+        return self.table.key
+
+    @property
+    def name(self) -> str:
+        """What findings and reports call it."""
+        return self.table.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Derived:
+    """What a phase accounts for where that is no source's row: the result of a DuckDB query over the sources of one
+    partition (an assessment session out of the four tables that know of it). A relation of its id in every transform;
+    `key` identifies its rows, `name` is what findings and reports call it. `window` as with `Source`.
+    `partition_by`, where the query gives the same rows in every partition: the columns whose hash decides which of them
+    are a partition's own.
+    """
+
+    id: str
+    name: str
+    columns: Mapping[str, Type]
+    key: tuple[str, ...]
+    query: Path
+    window: str | None = None
+    partition_by: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        check_id("derived", self.id)
+        check_columns(f"derived {self.id!r}", self.columns, reserved=(KEY,))
+        for column in (*self.key, *(self.partition_by or ()), *((self.window,) if self.window else ())):
+            if column not in self.columns:
+                raise DeclarationError(f"derived {self.id!r}: {column!r} is not among its columns")
+        if not self.query.is_file():
+            raise DeclarationError(f"derived {self.id!r}: no query at {self.query}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A table that the migration writes.
+
+    `owned`: the columns that the migration may change in a row that exists; None: all, and the table is the
+    migration's. With `owned`, rows that no plan accounts for are not `extra` but stay as they are, other columns of
+    rows that are changed stay as they are, and the proof covers both. `partition_by`: the columns whose hash decides
+    where a row is planned, the key unless named; columns named here may not be owned. `before` is a script of the
+    store's own language (SQL) that makes an existing table ready, run by create_tables; `undo` one that makes it ready
+    for a rollback (gives up a NOT NULL that came with the migration). Both must be safe to run again.
+
+    `sets`: columns that a trigger or a default of the table sets (PostgreSQL). They are neither written nor compared nor
+    put back, and listed in the report. So are, without being named, generated columns that are not declared and, of a
+    table that is the migration's, columns that are not declared and have a default.
+    """
+
+    id: str
+    table: Table
+    owned: tuple[str, ...] | None = None
+    partition_by: tuple[str, ...] | None = None
+    before: Path | None = None
+    undo: Path | None = None
+    sets: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_id("target", self.id)
+        for column in (*(self.owned or ()), *(self.partition_by or ())):
+            if column not in self.table.columns:
+                raise DeclarationError(f"target {self.id!r}: {column!r} is not a column of {self.table.name!r}")
+        if fixed := {*(self.partition_by or ()), *self.table.key} & set(self.owned or ()):
+            raise DeclarationError(
+                f"target {self.id!r}: {sorted(fixed)} decide where a row is planned, so they cannot be owned"
+            )
+        indexed = {c for index in self.table.indexes for c in index.key}
+        needed = {*self.placed_by, *self.table.key, *(self.owned or ()), *self.table.required, *indexed}
+        if wrong := needed & {*self.sets}:
+            raise DeclarationError(
+                f"target {self.id!r}: {sorted(wrong)} are in sets, so they are not written: they cannot be of the key, owned, "
+                "required, indexed here, or decide where a row is planned"
+            )
+        if self.sets or self.owned is None:
+            columns = {name: type_ for name, type_ in self.table.columns.items() if name not in self.sets}
+            added = tuple(name for name in self.table.added if name not in self.sets)
+            table = replace(self.table, columns=columns, added=added, sets=self.sets, sets_defaults=self.owned is None)
+            object.__setattr__(self, "table", table)
+
+    @property
+    def placed_by(self) -> tuple[str, ...]:
+        """The columns whose hash decides where a row is planned."""
+        return self.partition_by or self.table.key

@@ -1,0 +1,96 @@
+"""A table as a declaration has it: its columns' logical types, its key, its indexes.
+
+Imported from `model`, as everything that a declaration is written with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from ..errors import DeclarationError
+from .names import check_columns
+
+
+class Type(StrEnum):
+    """Logical type of a column; each has one canonical form, so that equal values are equal bytes.
+
+    | type      | Arrow                | canonical form                                      | DynamoDB | Postgres          |
+    |-----------|----------------------|-----------------------------------------------------|----------|-------------------|
+    | TEXT      | string               | as stored                                           | S        | text, varchar, uuid, … |
+    | NUMBER    | string               | plain decimal: no exponent, no trailing zeros, no -0 | N        | numeric, smallint … bigint |
+    | INTEGER   | int64                |                                                     | –        | smallint … bigint |
+    | FLOAT     | float64              | the double itself: -0.0 is not 0.0, NaN equals NaN  | –        | double precision, real |
+    | BOOLEAN   | bool                 |                                                     | BOOL     | boolean           |
+    | TIMESTAMP | timestamp[us, UTC]   |                                                     | –        | timestamptz       |
+    | DATETIME  | timestamp[us]        | date and time of no time zone                       | –        | timestamp         |
+    | DATE      | date32               |                                                     | –        | date              |
+    | JSON      | string               | canonical JSON (`rows.canonical_json`)              | M        | jsonb, json       |
+    | BINARY    | binary               | as stored                                           | B        | bytea             |
+
+    A transform sees NUMBER and JSON as VARCHAR, FLOAT as DOUBLE, DATE, DATETIME and TIMESTAMP as DATE, TIMESTAMP and
+    TIMESTAMPTZ. What has no place in the type is null there, and stands in the row's `_mistyped`: NaN and infinity of a
+    numeric, ±infinity of a date or time, instants from the year 294247 on.
+
+    Every other type of PostgreSQL is TEXT, as PostgreSQL itself writes it whatever the server's settings are: char(n),
+    enums, domains of text, arrays, composites, ranges, inet, bit, time, interval, xml, tsvector, geometry, hstore,
+    citext, vector. A `date` and a `timestamp` may be TEXT, too, and then carry their infinity. `money`, `oid` and types
+    like it (their text is of one database alone) cannot be declared. A domain is what it is made from.
+    """
+
+    TEXT = "text"
+    NUMBER = "number"
+    INTEGER = "integer"
+    FLOAT = "float"
+    BOOLEAN = "boolean"
+    TIMESTAMP = "timestamp"
+    DATETIME = "datetime"
+    DATE = "date"
+    JSON = "json"
+    BINARY = "binary"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Index:
+    """A secondary index: DynamoDB global secondary index (`key` = hash, or hash and range) or a Postgres index."""
+
+    name: str
+    key: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table in a store. `connection` is an Airflow connection id; its type decides the store.
+
+    `name` is the name as the store has it, case as given (Postgres: `table`, or `schema.table`; a part with a dot in it
+    in double quotes: `sales."order.items"`). A source may be a view. `key` are the primary key's
+    columns, in order; of a source they may be those of a unique index that are NOT NULL, or of a view those that tell
+    its rows apart (which is counted); `required` are further columns that may not be null. `added` are columns that the migration adds
+    to a table that exists (`Target.before`): where they are not there yet, they read as null. `create_sql` is a
+    Postgres `CREATE TABLE …` script; DynamoDB tables are made from the declaration itself. `sets` are columns that the
+    store sets by itself, which are neither read nor written; with `sets_defaults` so are columns that are not declared
+    and have a default: both come from `Target`, not from an author.
+    """
+
+    name: str
+    connection: str
+    key: tuple[str, ...]
+    columns: Mapping[str, Type]
+    indexes: tuple[Index, ...] = ()
+    required: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    create_sql: Path | None = None
+    sets: tuple[str, ...] = ()
+    sets_defaults: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.key:
+            raise DeclarationError(f"table {self.name!r} declares no key")
+        check_columns(f"table {self.name!r}", self.columns)
+        for column in (*self.key, *(c for index in self.indexes for c in index.key), *self.required, *self.added):
+            if column not in self.columns:
+                raise DeclarationError(
+                    f"table {self.name!r}: key, index, required or added column {column!r} is not among its columns"
+                )

@@ -1,0 +1,7 @@
+"""Great Expectations as a judge that fails closed: suites over frames, one result for each expectation.
+
+Knows no run: the gates of a run are in `prove/` and `schema/`."""
+
+from .evaluation import BUDGETS, Expected, GateResult, Severity, columns, evaluate
+
+__all__ = ["BUDGETS", "Expected", "GateResult", "Severity", "columns", "evaluate"]

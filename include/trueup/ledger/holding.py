@@ -1,0 +1,86 @@
+"""Holding a run's targets while a step does its work, so that two runs, or two tries of one task, never write at once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from ..errors import StoreUnavailableError, TargetHeldError, TransientError
+from ..stores import Fence
+from . import Ledger, Part, lease_seconds
+
+log = logging.getLogger(__name__)
+
+
+class Elapsed:
+    """Seconds since it was made: the more of what the wall clock says and of what a clock says that goes on while the
+    machine sleeps or is suspended."""
+
+    def __init__(self) -> None:
+        self._since = _clocks()
+
+    def seconds(self) -> float:
+        """The seconds."""
+        return max(now - then for now, then in zip(_clocks(), self._since, strict=True))
+
+
+def _clocks() -> tuple[float, ...]:
+    # CLOCK_BOOTTIME is Linux's; elsewhere the monotonic clock is the next best
+    return time.time(), time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+@contextmanager
+def holding(
+    ledger: Ledger,
+    run_id: str,
+    targets: Sequence[str],
+    holder: str | None,
+    *,
+    right: bool = False,
+    part: Part | None = None,
+) -> Iterator[Fence]:
+    """Hold every target while the block runs, renewing all the time; `right`: to write, as this part of a step.
+
+    Gives a fence, to be asked before each request that writes: it raises once the right to write is lost, or can no longer
+    be known to be there. Raises `TargetHeldError` or `StatusError` where the run may not hold them now."""
+    begun, lasts = Elapsed(), lease_seconds()
+    epochs = ledger.leases.enter(run_id, targets, holder, right=right)
+    stop = threading.Event()
+    renewed, lost = [begun], list[TargetHeldError]()
+
+    def renew() -> None:
+        while not stop.wait(lasts / 6):
+            try:
+                asked = Elapsed()  # before the question: the answer may be long in coming
+                ledger.leases.renew(run_id, epochs, part)
+                renewed[0] = asked
+            except TargetHeldError as error:
+                lost.append(error)
+                return
+            except TransientError as error:
+                log.warning("the lease of run %s could not be renewed and is tried again: %s", run_id, error)
+
+    def check() -> None:
+        if lost:
+            raise lost[0]
+        if renewed[0].seconds() > lasts:
+            raise StoreUnavailableError(
+                f"run {run_id} could not renew its lease for {lasts:g} s, so it stopped writing; what is written is kept"
+            )
+
+    thread = threading.Thread(target=renew, name="trueup-lease", daemon=True)
+    thread.start()
+    try:
+        yield Fence(
+            check=check,
+            epochs=epochs,
+            part=f"{run_id} {part.step} {part.part}" if part else "",
+            tries=part.tries if part else 0,
+            lasts=lasts,
+        )
+    finally:
+        stop.set()
+        thread.join()

@@ -1,0 +1,183 @@
+"""Roll back: the plan of a run, read backwards.
+
+What run R wrote is taken from R's own plan, and compared with the targets as they are: a row that R added is removed, a
+row that R changed or removed is put back as it was, each only if it still is as R left it: as R planned it, or as what R's
+writing set off made of it (`set_off.py`). What somebody touched since
+is `drift`: it is kept, and listed. The reverse plan is a plan like any other (`plan_files.py`), so that the steps that
+gate, apply, prove and report it are the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..declare.migration import Output, Phase, Target
+from ..declare.names import BEFORE, EXTRA, IS, KEY, MISTYPED, SOURCE_KEY, VERB, WROTE, own
+from ..rows import duck
+from ..run import Run
+from ..run.files import REST_FILES, WROTE_FILES
+from ..run.partitions import before_files, source_schema
+from ..run.workspace import Manifest
+from ..stores import arrow_schema
+from . import baseline, hashing, irremovable, written
+from .files import (
+    ADD,
+    CHANGE,
+    DRIFT,
+    KEEP,
+    REMOVE,
+    Made,
+    differ,
+    plan_schema,
+    relate_drifted,
+    said,
+    struct,
+    unit_verb,
+    write_findings,
+    write_plan,
+    write_rest,
+)
+from .target_checks import added_differs
+
+DECIDED = own("d")
+"""Alias of a row's verb, once it is decided."""
+TOUCHED_SINCE = "touched_since"
+"""Code of the warning about a row that is kept because somebody touched it since the run that is undone."""
+
+
+def transform(run: Run, partition: int) -> dict[str, Any]:
+    """Collect what the undone run wrote, of one partition, as `wrote/<output>/p<partition>.parquet`: the rows of its
+    plan that it added, changed or removed, less those that it left alone as conflicts and those that the store refused;
+    counts of them, by phase.
+
+    Raises `ArtifactError` if its plan is missing, or is not of the columns that the migration declares now."""
+    undone = run.undone
+    facts: dict[str, Any] = {}
+    with run.ledger.step(run.id, "transform", str(partition)), run.workspace.scratch() as scratch:
+        made: list[Made] = []
+        with run.connect(scratch) as connection:
+            for phase in run.phases:
+                wrote = [
+                    written.wrote(connection, undone, phase, output, partition, scratch) for output in phase.outputs
+                ]
+                made += wrote
+                sources = " UNION ALL ".join(
+                    f"SELECT {SOURCE_KEY} FROM {duck.identifier(f'wrote_{output.name}')}" for output in phase.outputs
+                )
+                rows = duck.count(connection, f"SELECT count(DISTINCT {SOURCE_KEY}) FROM ({sources})")
+                facts[phase.id] = {"source_rows": rows, "skipped": {}, "rejected": 0, "kept": 0, "unaccounted": 0}
+        files = [each.publish(run) for each in made]
+        run.folder.seal(Manifest(step="transform", part=f"{partition:03}", files=tuple(files), facts=facts))
+    return facts
+
+
+def plan(run: Run, partition: int) -> dict[str, Any]:
+    """Give every row that the undone run wrote in one partition the verb that takes it back; rows by verb, by output,
+    and by target those that are `rest`: rows that it did not write."""
+    facts: dict[str, Any] = {"drift_checked": None}
+    made: list[Made] = []
+    undone = run.undone
+    with run.ledger.step(run.id, "plan", str(partition)), run.workspace.scratch() as scratch:
+        wrote = run.folder.manifests("transform", run.partitions)
+        snapshot = run.folder.manifests("snapshot", run.segments)
+        with run.connect(scratch) as connection:
+            for target in run.migration.targets:
+                files = before_files(run, snapshot, target, partition, scratch)
+                duck.relation(connection, f"is_{target.id}", files, source_schema(target.table))
+                baseline.relate_became(connection, undone, target, scratch)
+            for phase in run.phases:
+                for output in phase.outputs:
+                    path = WROTE_FILES.part(output.name, partition)
+                    files = [run.folder.fetch(f, scratch) for m in wrote for f in m.files if f.path == path]
+                    target = run.migration.target(output.target)
+                    duck.relation(connection, f"wrote_{output.name}", files, plan_schema(target))
+                alone = (
+                    f"SELECT {WROTE}.{SOURCE_KEY} {_rows(output)} WHERE {_verb(run, phase, output)} = '{DRIFT}'"
+                    for output in phase.outputs
+                )
+                relate_drifted(connection, phase, " UNION ".join(alone))
+                for output in phase.outputs:
+                    query = _planned(run, phase, output)
+                    file, facts[output.name] = write_plan(
+                        connection, run.migration.target(output.target), output, query, partition, scratch
+                    )
+                    made.append(file)
+                    target, planned_now = run.migration.target(output.target), duck.identifier(f"plan_{output.name}")
+                    facts[hashing.entry(output.name)] = hashing.digest(connection, target, planned_now)
+                    facts[irremovable.entry(output)], stuck = irremovable.look(
+                        connection, run, target, output, facts[output.name]
+                    )
+                    findings = [_findings(run, phase, output), *stuck]
+                    made += write_findings(connection, phase, output, findings, partition, scratch)
+            for target in run.migration.targets:
+                outputs = run.migration.outputs(target.id)
+                accounted = (f"SELECT {KEY} FROM {duck.identifier(f'wrote_{output.name}')}" for output in outputs)
+                rest = write_rest(connection, target, " UNION ALL ".join(accounted), partition, scratch)
+                facts[REST_FILES.of(target.id)] = {"rest": rest.rows, "extra": 0}
+                made.append(rest)
+        files_made = tuple(each.publish(run) for each in made)
+        run.folder.seal(Manifest(step="plan", part=f"{partition:03}", files=files_made, facts=facts))
+    return facts
+
+
+def _rows(output: Output) -> str:
+    """SQL: FROM what the undone run wrote (`WROTE`), with what is (`IS`), null where there is none."""
+    wrote, found = duck.identifier(f"wrote_{output.name}"), duck.identifier(f"is_{output.target}")
+    return f"FROM {wrote} {WROTE} LEFT JOIN {found} {IS} ON {WROTE}.{KEY} = {IS}.{KEY}"
+
+
+def _put_back(target: Target) -> list[str]:
+    """The columns of a changed row that are put back."""
+    return [f.name for f in arrow_schema(target.table)] if target.owned is None else [*target.owned, MISTYPED]
+
+
+def _verb(run: Run, phase: Phase, output: Output) -> str:
+    """SQL: what takes back a row of `_rows`, looked at alone."""
+    target = run.migration.target(output.target)
+    names = [f.name for f in arrow_schema(target.table)]
+    # of columns that the transform knows nothing of, a phase that keeps rows has not said what they should be
+    declared = [name for name in names if name != EXTRA]
+    added = differ(target, declared, WROTE, IS) if phase.keeps_existing else added_differs(run, target, WROTE, IS)
+    owned = _put_back(target)
+    before = f"{WROTE}.{BEFORE}"
+    changed, as_before = differ(target, owned, WROTE, IS), f"NOT {differ(target, owned, before, IS)}"
+    gone = f"{IS}.{KEY} IS NULL"
+    other = f"NOT {baseline.became(target, f'{WROTE}.{KEY}', IS)}"
+    return f"""CASE {WROTE}.{VERB}
+        WHEN '{ADD}' THEN CASE WHEN {gone} THEN '{KEEP}' WHEN {added} AND {other} THEN '{DRIFT}' ELSE '{REMOVE}' END
+        WHEN '{CHANGE}' THEN CASE WHEN {gone} THEN '{DRIFT}' WHEN {as_before} THEN '{KEEP}'
+            WHEN {changed} AND {other} THEN '{DRIFT}' ELSE '{CHANGE}' END
+        ELSE CASE WHEN {gone} THEN '{ADD}' WHEN {differ(target, names, before, IS)} THEN '{DRIFT}' ELSE '{KEEP}' END
+    END"""
+
+
+def _planned(run: Run, phase: Phase, output: Output) -> str:
+    """SQL: the reverse plan of an output. The new row of what is not put back is the row that is, or was written."""
+    target = run.migration.target(output.target)
+    owned = _put_back(target)
+    # by a join: packed into structs, every column of a row would take the room of all of them
+    verbs = f"SELECT {WROTE}.{KEY}, {unit_verb(phase, _verb(run, phase, output), WROTE)} AS {VERB} {_rows(output)}"
+    decided = f"{DECIDED}.{VERB}"
+    columns = []
+    for field in arrow_schema(target.table):
+        name = duck.identifier(field.name)
+        there = f"CASE WHEN {IS}.{KEY} IS NULL THEN {WROTE}.{name} ELSE {IS}.{name} END"
+        back = f"{decided} = '{ADD}' OR ({decided} = '{CHANGE}' AND {str(field.name in owned).lower()})"
+        columns.append(f"CASE WHEN {back} THEN {WROTE}.{BEFORE}.{name} ELSE {there} END AS {name}")
+    before = f"CASE WHEN {IS}.{KEY} IS NOT NULL THEN {struct(target, IS)} END"
+    return (
+        f"SELECT {decided} AS {VERB}, {WROTE}.{KEY}, {WROTE}.{SOURCE_KEY}, {', '.join(columns)}, {before} AS {BEFORE} "
+        f"{_rows(output)} JOIN ({verbs}) {DECIDED} ON {WROTE}.{KEY} = {DECIDED}.{KEY}"
+    )
+
+
+def _findings(run: Run, phase: Phase, output: Output) -> str:
+    target = run.migration.target(output.target)
+    plan = duck.identifier(f"plan_{output.name}")
+    words = f"'was touched since run {run.undoes} wrote it, and is kept as it is'"
+    if phase.also:
+        alone = f"{_verb(run, phase, output)} = '{DRIFT}'"
+        together = f"'is kept: run {run.undoes} wrote it in one transaction with a row that was touched since'"
+        words = f"CASE WHEN {alone} THEN {words} ELSE {together} END"
+    those = f"{_rows(output)} WHERE {WROTE}.{KEY} IN (SELECT {KEY} FROM {plan} WHERE {VERB} = '{DRIFT}')"
+    return said(target, WROTE, TOUCHED_SINCE, words, those)

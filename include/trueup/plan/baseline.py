@@ -1,0 +1,243 @@
+"""Base: what Trueup knows to have written, so that a run can tell its own rows from what somebody else made of them.
+
+Each run in mode apply publishes, with its plan, `base/<target>/p<partition>.parquet`: `_key`; `hash`, of the columns
+that the migration writes of that row; `place`, whose remainder is the row's partition; `added`, whether Trueup added
+the row; `there`: `seen` (the row was there with that content), `planned` (this run means to write it), `no` (neither,
+or it is to be removed). A key has a row for each content that is Trueup's: what this run found and what it plans. A row
+whose hash is none of its key's is somebody else's work. What a run wrote and then found otherwise than planned is in the
+files of its proof (`verify.py`), and is Trueup's, too.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..declare.migration import Target
+from ..declare.names import BEFORE, KEY, KNOWN, PLACE, PLANNED, VERB, own
+from ..errors import ArtifactError
+from ..ledger import Status
+from ..rows import duck
+from ..run import Baseline, Mode, Run, earlier
+from ..run.files import BASELINE_FILES, PROOF_FILES
+from ..stores import arrow_schema
+from . import set_off
+from .files import compared
+
+log = logging.getLogger(__name__)
+
+_BASE, _COVERED, _READ_BACK, _SET_OFF = own("base"), own("covered"), own("read_back"), own("set_off")
+
+_SCHEMA = pa.schema(
+    {KEY: pa.string(), "hash": pa.string(), "place": pa.uint64(), "added": pa.bool_(), "there": pa.string()}
+)
+
+
+def previous(run: Run) -> Baseline | None:
+    """The plan whose base this run plans from: its run's id, its `partitions`, the `attempt` of the run that it is of where
+    that run has begun again since (else None), and whether the run is `proven`; None if there is none, or in mode verify,
+    where every difference counts whoever made it.
+
+    It is the last plan in mode apply that its run began to apply: one that was stopped before, such as by its gate for a
+    lost base, knows nothing that is true of the target. This run's own is included where it begins again: what it wrote
+    then is its own. Of runs at the end that are rolled back it is the first: its base has the rows as it found them, which
+    is how the rollbacks left them.
+    """
+    if run.options.mode is Mode.VERIFY:
+        return None
+    known = [
+        (plan, row)
+        for row in run.ledger.runs(run.migration.id)
+        if row["undoes"] is None and row["options"]["mode"] == Mode.APPLY
+        for plan in [_last_plan(run, row)]
+        if plan is not None
+    ]
+    chosen: Baseline | None = None
+    for plan, row in sorted(known, key=lambda each: each[0]["at"], reverse=True):
+        if plan["attempt"] is None and not earlier.begun_to_apply(run.ledger, row["run_id"]):
+            continue
+        if row["status"] != Status.ROLLED_BACK and chosen is not None:
+            break
+        proven = row["status"] == Status.PROVEN and plan["attempt"] is None
+        chosen = Baseline(run=row["run_id"], partitions=plan["partitions"], attempt=plan["attempt"], proven=proven)
+        if row["status"] != Status.ROLLED_BACK:
+            break
+    return chosen
+
+
+def _last_plan(run: Run, row: dict[str, Any]) -> dict[str, Any] | None:
+    """The last plan of a run that has left a base; of this run, the last one that it had begun to write before."""
+    if row["plan_sha256"] is not None and row["run_id"] != run.id:
+        made = row["planned_at"] or row["started_at"]
+        return {"at": made, "partitions": row["options"]["partitions"], "attempt": None}
+    for kept in earlier.kept(run.workspace.run(row["run_id"]), row["attempt"])[::-1]:
+        return {"at": datetime.fromisoformat(kept.at), "partitions": kept.partitions, "attempt": kept.attempt}
+    return None
+
+
+def relate(
+    connection: duckdb.DuckDBPyConnection,
+    run: Run,
+    target: Target,
+    partition: int | None,
+    scratch: Path,
+    only: str = "true",
+) -> bool | None:
+    """Make `base_<target>` a relation of one partition (None: of all), of rows of which `only` (SQL) holds: `_key`, `hash`,
+    `place`, `added`, and `there`, whether a row is known to have been there; and `known_<target>` of its keys: `_key`,
+    `hashes`, `added`, `there`.
+
+    Whether it could be read; None where there is no previous run. A base that is missing or changed is told in the log
+    and read as empty: nothing is made up in its place."""
+    baseline = run.files.start.baseline
+    files: list[Path] = []
+    found: bool | None = None
+    if baseline is not None:
+        try:
+            files, found = _files(run, baseline, target, partition, scratch), True
+        except ArtifactError as error:
+            log.warning("what others changed in %s cannot be told: %s", target.table.name, error)
+            found = False
+    duck.relation(connection, _BASE, files, _SCHEMA)
+    there = "there = 'seen'" + (" OR there = 'planned'" if baseline and baseline.proven else "")
+    name, keys = duck.identifier(f"base_{target.id}"), duck.identifier(f"known_{target.id}")
+    here = "true" if partition is None else f"place % {run.partitions} = {partition}"
+    connection.execute(
+        f"CREATE TEMP TABLE {name} AS SELECT {KEY}, hash, place, added, {there} AS there FROM {_BASE} "
+        f"WHERE {here} AND {only}"
+    )
+    if baseline is not None and found:
+        _relate_read_back(connection, run, baseline, target, scratch)
+        connection.execute(
+            f"INSERT INTO {name} SELECT b.{KEY}, p.hash, any_value(b.place), bool_or(b.added), true FROM {name} b "
+            f"JOIN {_READ_BACK} p ON b.{KEY} = p.key GROUP BY b.{KEY}, p.hash"
+        )
+    connection.execute(
+        f"CREATE TEMP TABLE {keys} AS SELECT {KEY}, list(hash) AS hashes, bool_or(added) AS added, "
+        f"bool_or(there) AS there FROM {name} GROUP BY {KEY}"
+    )
+    return found
+
+
+def _relate_read_back(
+    connection: duckdb.DuckDBPyConnection, run: Run, baseline: Baseline, target: Target, scratch: Path
+) -> None:
+    """The table `_READ_BACK` (key, hash): rows that the previous run wrote, and that it then found otherwise than planned, as
+    when a trigger changes what is written, and what its writing set off, which is known also of a run that was killed
+    before it read anything back. What a run wrote is its own, though its proof failed: nobody else's work."""
+    folder = run.workspace.run(baseline.run)
+    set_off.relate(connection, _SET_OFF, folder, target, scratch)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {_READ_BACK} AS SELECT DISTINCT {KEY} AS key, {row_hash(target, PLANNED)} AS hash "
+        f"FROM {_SET_OFF} {PLANNED} WHERE {KEY} IS NOT NULL"
+    )
+    for phase in run.migration.phases:
+        of_target = [output.name for output in phase.outputs if output.target == target.id]
+        manifests = folder.manifests(f"verify/{phase.id}")
+        for name in of_target:
+            for file in PROOF_FILES.among(manifests, name):
+                if file.rows:
+                    local = folder.fetch(file, scratch)
+                    if "hash" in pq.read_schema(local).names:  # proofs of the first release have none
+                        rows = duck.parquet([local], None)
+                        connection.execute(
+                            f"INSERT INTO {_READ_BACK} SELECT DISTINCT key, hash FROM ({rows}) "
+                            "WHERE kind = 'different' AND written AND hash IS NOT NULL"
+                        )
+
+
+def _files(run: Run, baseline: Baseline, target: Target, partition: int | None, scratch: Path) -> list[Path]:
+    folder, count = run.workspace.run(baseline.run), baseline.partitions
+    wanted = range(count) if partition is None or count != run.partitions else [partition]
+    paths = [path(target, number) for number in wanted]
+    if (attempt := baseline.attempt) is not None:
+        (kept,) = [k for k in earlier.kept(folder, attempt + 1) if k.attempt == attempt]
+        return [kept.fetch(folder, each, scratch) for each in paths]
+    there = {file.path: file for m in folder.manifests("plan", count) for file in m.files}
+    if missing := [each for each in paths if each not in there]:
+        raise ArtifactError(f"run {baseline.run} left no {missing[0]}")
+    return [folder.fetch(there[each], scratch) for each in paths]
+
+
+def path(target: Target, partition: int) -> str:
+    """Where the base of a target's partition lies in a run's folder."""
+    return BASELINE_FILES.part(target.id, partition)
+
+
+def row_hash(target: Target, row: str, *, whole: bool = False) -> str:
+    """SQL: the hash of what the migration writes of a row in canonical form (`whole`: of all of it): of each value's
+    length, `:`, and the value; of null, `:` alone, since `concat` leaves nulls out."""
+    names = (not whole and target.owned) or [field.name for field in arrow_schema(target.table)]
+    values = ((name, f"{row}.{duck.identifier(name)}") for name in names)
+    texts = (f"CAST({compared(target, name, value)} AS VARCHAR)" for name, value in values)
+    return f"md5(concat({', '.join(f'strlen({text}), chr(58), {text}' for text in texts)}))"
+
+
+def relate_became(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, scratch: Path) -> None:
+    """The table `became_<target>` (key, hash): rows that the run wrote, as what that set off left them."""
+    set_off.relate(connection, _SET_OFF, run.folder, target, scratch)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {duck.identifier(f'became_{target.id}')} AS SELECT DISTINCT {KEY} AS key, "
+        f"{row_hash(target, PLANNED, whole=True)} AS hash FROM {_SET_OFF} {PLANNED} WHERE {KEY} IS NOT NULL"
+    )
+
+
+def became(target: Target, key: str, row: str) -> str:
+    """SQL: whether a row with that key is as the run of `relate_became` left it otherwise than planned."""
+    forms = f"SELECT (key, hash) FROM {duck.identifier(f'became_{target.id}')}"
+    return f"coalesce(({key}, {row_hash(target, row, whole=True)}) IN ({forms}), false)"
+
+
+def is_ours(target: Target, row: str, known: str) -> str:
+    """SQL: whether a row is as Trueup found or wrote it; `known` is the row of `known_<target>`, if any. Of a row that is
+    not known: in a table that is the migration's, somebody else made it; where it owns columns only, a row is new."""
+    unknown = "false" if target.owned is None else "true"
+    return f"coalesce(list_contains({known}.hashes, {row_hash(target, row)}), {unknown})"
+
+
+def write(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, checked: bool, local: Path) -> int:
+    """Write the base of this run to `local`; its rows. For planned rows it is what was found, where that is Trueup's, and
+    what is planned; for rows that somebody else changed, and for keys that the plan does not cover, what was known
+    before. Without a base (not `checked`), what was found counts as Trueup's. Needs `plan_<output>`, `rest_<target>`."""
+    ours = is_ours(target, f"{PLANNED}.{BEFORE}", KNOWN) if checked else "true"
+    name, keys = duck.identifier(f"base_{target.id}"), duck.identifier(f"known_{target.id}")
+    plans = (duck.identifier(f"plan_{output.name}") for output in run.migration.outputs(target.id))
+    planned = " UNION ALL ".join(f"FROM {name}" for name in plans)
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE {_COVERED} AS
+        SELECT {PLANNED}.{KEY}, {VERB} AS verb, {PLACE} AS place, coalesce({KNOWN}.added, false) AS added,
+            CASE WHEN {VERB} IN ('add', 'change', 'keep') THEN {row_hash(target, PLANNED)} END AS planned,
+            CASE WHEN {VERB} IN ('change', 'remove') THEN {row_hash(target, f"{PLANNED}.{BEFORE}")} END AS found,
+            CASE WHEN {VERB} = 'add' THEN true WHEN {VERB} = 'drift' THEN false
+                WHEN {VERB} = 'keep' AND NOT {_keeps_all(run, target)} THEN true ELSE {ours} END AS ours
+        FROM (SELECT *, {duck.place(target.placed_by)} AS {PLACE} FROM ({planned})) {PLANNED}
+        LEFT JOIN {keys} {KNOWN} ON {PLANNED}.{KEY} = {KNOWN}.{KEY}
+    """)
+    rest = f"SELECT {KEY} FROM {duck.identifier(f'rest_{target.id}')}"
+    query = f"""
+        SELECT {KEY}, hash, any_value(place) AS place, bool_or(added) AS added, max(there) AS there FROM (
+            SELECT {KEY}, planned AS hash, place, added OR verb = 'add' AS added,
+                CASE WHEN verb = 'keep' THEN 'seen' ELSE 'planned' END AS there
+            FROM {_COVERED} WHERE verb IN ('add', 'change') OR (verb = 'keep' AND ours)
+            UNION ALL
+            SELECT {KEY}, found, place, added, CASE WHEN verb = 'remove' THEN 'no' ELSE 'seen' END
+            FROM {_COVERED} WHERE verb IN ('change', 'remove') AND ours
+            UNION ALL
+            SELECT b.{KEY}, b.hash, b.place, b.added, CASE WHEN b.there OR r.{KEY} IS NOT NULL THEN 'seen' ELSE 'no' END
+            FROM {name} b ANTI JOIN (SELECT {KEY} FROM {_COVERED} WHERE ours) c ON b.{KEY} = c.{KEY}
+            LEFT JOIN ({rest}) r ON b.{KEY} = r.{KEY}
+        ) GROUP BY {KEY}, hash ORDER BY {KEY}, hash
+    """
+    return duck.write(connection, query, local)
+
+
+def _keeps_all(run: Run, target: Target) -> str:
+    """SQL: whether rows of the target may be kept though they are not as planned."""
+    writers = [p for p in run.migration.phases if target.id in {o.target for o in p.outputs}]
+    return "true" if any(p.keeps_existing for p in writers) else "false"

@@ -1,0 +1,204 @@
+"""Plan: the exact difference between what the target should hold and what it holds.
+
+One partition of a target's rows at a time; `plan_files.py` says what a plan looks like. Drift is told by what earlier
+runs are known to have written (`baseline.py`). Rows to be removed are those that earlier runs added and that the source no
+longer gives, where the run is to remove them; their `_source` is null, and they are planned with the first output that
+writes the target. Rows of the target that nothing accounts for go to `rest/<target>/…`: of a table that is the
+migration's they are extra; of one where it owns columns only, they stay as they are. Pure: reads the workspace, writes
+the workspace, and asks a store only whether what is to be removed could be (`irremovable.py`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ..declare.migration import Output, Phase, Target
+from ..declare.names import BEFORE, IN_WINDOW, IS, KEY, KNOWN, PLANNED, SHOULD, SOURCE_KEY, VERB, own
+from ..errors import DeclarationError
+from ..rows import duck
+from ..run import Mode, Run
+from ..run.files import REST_FILES, SHOULD_FILES
+from ..run.partitions import before_files, files_of, source_schema
+from ..run.workspace import Manifest
+from ..stores import arrow_schema
+from . import baseline, estimates, hashing, irremovable, not_unique, target_checks
+from .files import (
+    ADD,
+    DRIFT,
+    REMOVE,
+    Made,
+    relate_drifted,
+    said,
+    should_schema,
+    struct,
+    unit_verb,
+    write_findings,
+    write_plan,
+    write_rest,
+)
+from .verbs import changed, keys_of, leaving, relate_leaving, rows_of, value_of, verb_of
+
+DELETED_SINCE = "deleted_since"
+"""Code of the warning about a row that was there and that somebody deleted: it is added again."""
+
+
+def plan(run: Run, partition: int) -> dict[str, Any]:
+    """Give every target row of one partition its verb; rows by verb, by output; by target those that are `rest`, and
+    how many of them are `extra`; and `drift_checked`, whether what others changed could be told (None: no run before).
+    """
+    facts: dict[str, Any] = {}
+    made: list[Made] = []
+    checked: dict[str, bool | None] = {}
+    targets = run.migration.targets
+    with run.ledger.step(run.id, "plan", str(partition)), run.workspace.scratch() as scratch:
+        with run.connect(scratch) as connection:
+            # a row of a phase that has rejects is planned unless its source row is one
+            rejects = not_unique.relate(connection, run, scratch)
+            for target in targets:
+                relate(connection, run, target, partition, scratch, rejects)
+                _check_unique(connection, run, target)
+                checked[target.id] = baseline.relate(connection, run, target, partition, scratch)
+                relate_leaving(connection, run, target)
+            for phase in run.migration.phases:
+                verbs = {o.name: verb_of(run, phase, o, checked) for o in phase.outputs}
+                alone = (
+                    f"SELECT {SHOULD}.{SOURCE_KEY} {rows_of(o)} AND {verbs[o.name]} = '{DRIFT}'" for o in phase.outputs
+                )
+                relate_drifted(connection, phase, " UNION ".join(alone))
+                for output in phase.outputs:
+                    rows, verb = rows_of(output), verbs[output.name]
+                    query = _planned(run, phase, output, rows, unit_verb(phase, verb, SHOULD))
+                    file, facts[output.name] = write_plan(
+                        connection, run.migration.target(output.target), output, query, partition, scratch
+                    )
+                    made.append(file)
+                    planned = duck.identifier(f"plan_{output.name}")
+                    target = run.migration.target(output.target)
+                    facts[hashing.entry(output.name)] = hashing.digest(connection, target, planned)
+                    findings = _findings(run, phase, output, rows, facts[output.name], checked[output.target])
+                    looked = irremovable.look(connection, run, target, output, facts[output.name])
+                    facts[irremovable.entry(output)], findings = looked[0], [*findings, *looked[1]]
+                    if output == phase.outputs[0]:
+                        findings = [*findings, *estimates.far(run, phase, partition)]
+                        findings += target_checks.warnings(run, phase, partition)
+                    made += write_findings(connection, phase, output, findings, partition, scratch)
+            for target in targets:
+                # where the migration owns columns only, a row outside the window stays as it is, and that is proven too
+                accounted = keys_of(run, target, "" if target.owned is None else f" WHERE {IN_WINDOW}")
+                accounted += f" UNION ALL SELECT {KEY} FROM {leaving(target)}"
+                rest = write_rest(connection, target, accounted, partition, scratch)
+                extra = rest.rows if target.owned is None else 0
+                facts[REST_FILES.of(target.id)] = {
+                    "rest": rest.rows,
+                    "extra": extra,
+                    "owned": _added(connection, target),
+                }
+                made.append(rest)
+                if run.options.mode is Mode.APPLY:
+                    made.append(_base(connection, run, target, partition, checked[target.id], scratch))
+            rejected, counts = not_unique.write(connection, run, rejects, partition, scratch)
+            made, facts = [*made, *rejected], facts | counts
+        told = [found for found in checked.values() if found is not None]
+        facts["drift_checked"] = all(told) if told else None
+        files = [each.publish(run) for each in made]
+        run.folder.seal(Manifest(step="plan", part=f"{partition:03}", files=tuple(files), facts=facts))
+    return facts
+
+
+def relate(
+    connection: duckdb.DuckDBPyConnection, run: Run, target: Target, partition: int, scratch: Path, rejects: set[str]
+) -> None:
+    """Make what should be (`should_<output>`, each) and what is (`is_<target>`) relations of one partition. What the plan
+    itself rejects, of phases that have `rejects`, is as what lies outside the window: the run is not about it."""
+    made = run.folder.manifests("transform", run.partitions)
+    for phase, output in ((p, o) for p in run.migration.phases for o in p.outputs if o.target == target.id):
+        files = files_of(run, made, SHOULD_FILES.of(output.name), partition, scratch)
+        if phase.id not in rejects:
+            duck.relation(connection, f"should_{output.name}", files, should_schema(target))
+            continue
+        duck.relation(connection, every := own(f"every_{output.name}"), files, should_schema(target))
+        rejected = f"(SELECT source FROM {not_unique.REJECTED} WHERE phase = {duck.literal(phase.id)})"
+        connection.execute(
+            f"CREATE TEMP VIEW {duck.identifier(f'should_{output.name}')} AS SELECT * REPLACE "
+            f"({IN_WINDOW} AND {SOURCE_KEY} NOT IN {rejected} AS {IN_WINDOW}) FROM {duck.identifier(every)}"
+        )
+    files = before_files(run, run.folder.manifests("snapshot", run.segments), target, partition, scratch)
+    duck.relation(connection, f"is_{target.id}", files, source_schema(target.table))
+
+
+def _added(connection: duckdb.DuckDBPyConnection, target: Target) -> int:
+    """How many rows of the target earlier runs added."""
+    there, known = duck.identifier(f"is_{target.id}"), duck.identifier(f"known_{target.id}")
+    keys = f"FROM {there} SELECT {KEY}"
+    return duck.count(connection, f"SELECT count(*) FROM {known} WHERE added AND {KEY} IN ({keys})")
+
+
+def _planned(run: Run, phase: Phase, output: Output, rows: str, verb: str) -> str:
+    """SQL: the plan of an output."""
+    target = run.migration.target(output.target)
+    names = [f.name for f in arrow_schema(target.table)]
+    columns = ", ".join(value_of(target, phase, name) for name in names)
+    before = f"CASE WHEN {IS}.{KEY} IS NOT NULL THEN {struct(target, IS)} END"
+    query = f"SELECT {verb} AS {VERB}, {SHOULD}.{KEY}, {SHOULD}.{SOURCE_KEY}, {columns}, {before} AS {BEFORE} {rows}"
+    if output == run.migration.outputs(target.id)[0]:
+        removed = ", ".join(f"{IS}.{duck.identifier(name)}" for name in names)
+        query += f" UNION ALL SELECT '{REMOVE}', {IS}.{KEY}, NULL, {removed}, {struct(target, IS)}"
+        query += f" FROM {leaving(target)} {IS}"
+    return query
+
+
+def _findings(
+    run: Run, phase: Phase, output: Output, rows: str, verbs: dict[str, int], checked: bool | None
+) -> list[str]:
+    """SQL: the findings of planning an output, a query each; `checked` is None where no run was before this one."""
+    target = run.migration.target(output.target)
+    plan, known = duck.identifier(f"plan_{output.name}"), duck.identifier(f"known_{target.id}")
+    found = []
+    if verbs[DRIFT]:
+        alone = (
+            f"CASE WHEN {KNOWN}.hashes IS NULL THEN 'was made by somebody else' "
+            "ELSE 'was changed by somebody else since a run wrote it' END"
+        )
+        if phase.also:
+            alone = (
+                f"CASE WHEN {IS}.{KEY} IS NULL OR {baseline.is_ours(target, IS, KNOWN)} THEN 'would be written in one transaction "
+                f"with a row that somebody else changed' ELSE {alone} END"
+            )
+        then = "'; it is left alone: mend it, or let a run overwrite it (overwrite_drift)'"
+        those = f"{rows} AND {SHOULD}.{KEY} IN (SELECT {KEY} FROM {plan} WHERE {VERB} = '{DRIFT}')"
+        found.append(said(target, SHOULD, DRIFT, f"{alone} || {then}", those))
+    if verbs[ADD] and checked is not None:
+        those = (
+            f"FROM {plan} {PLANNED} JOIN {known} {KNOWN} ON {PLANNED}.{KEY} = {KNOWN}.{KEY} "
+            f"WHERE {PLANNED}.{VERB} = '{ADD}' AND {KNOWN}.there"
+        )
+        words = "'was there and is gone: somebody deleted it; it is added again'"
+        found.append(said(target, PLANNED, DELETED_SINCE, words, those))
+    if phase.keeps_existing:
+        kept = f"{rows} AND {IS}.{KEY} IS NOT NULL AND {changed(target, phase)}"
+        words = "'exists and is not what the source gives; it is kept'"
+        found.append(said(target, SHOULD, phase.keeps_existing, words, kept))
+    return found
+
+
+def _check_unique(connection: duckdb.DuckDBPyConnection, run: Run, target: Target) -> None:
+    twice = f"SELECT {KEY}, count(*) AS n FROM ({keys_of(run, target)}) GROUP BY {KEY} HAVING n > 1"
+    rows = duck.count(connection, f"SELECT sum(n - 1) FROM ({twice})")
+    if rows:
+        ((key, _),) = connection.execute(f"{twice} ORDER BY {KEY} LIMIT 1").fetchall()
+        outputs = [output.name for output in run.migration.outputs(target.id)]
+        raise DeclarationError(
+            f"{rows:,} rows of target {target.table.name!r} are planned twice, the first with key {key!r}; nothing is written: "
+            f"a transform must give every target row once (mend what makes {outputs}, or the source rows that give that key)"
+        )
+
+
+def _base(
+    connection: duckdb.DuckDBPyConnection, run: Run, target: Target, partition: int, checked: bool | None, scratch: Path
+) -> Made:
+    local = scratch / f"base-{target.id}.parquet"
+    rows = baseline.write(connection, run, target, checked is True, local)
+    return Made(local=local, path=baseline.path(target, partition), rows=rows)

@@ -1,0 +1,149 @@
+"""The name of a plan: a hash of what it would write, where, and by which scripts.
+
+Covered are: each row to add, change or remove, with its verb and its before-image; the targets, as their servers name
+them; the scripts that run; the options that decide what is written. Not the run's id, its time, mode, approval, budgets,
+rate or partitions, nor rows that stay: a plan made again, with nothing changed, has the same name.
+
+The rows are hashed where they are planned, each by SHA-256, and a partition's hashes are added up (modulo 2^256). The sum
+of all partitions does not depend on how the rows are split, nor on their order; with their number and with keys that are
+unique, it stands for the rows in the order of their keys.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from ..declare.migration import Target
+from ..declare.names import BEFORE, PLANNED, VERB
+from ..errors import ArtifactError
+from ..rows import duck
+from ..run import Mode, Run
+from ..run.workspace import Manifest
+from ..stores import arrow_schema
+from .files import ADD, REMOVE, WRITTEN
+
+FORMAT = 2
+"""Of what is hashed. Plans of the first release have none: their hash is that of their files (`files_hash`)."""
+_MODULUS = 1 << 256
+_LIMBS = tuple(1 << (32 * (7 - n)) for n in range(8))
+
+Digest = dict[str, Any]
+"""What a plan says of an output: `sum` (hexadecimal) and the number of rows of each verb that writes."""
+
+
+def digest(connection: duckdb.DuckDBPyConnection, target: Target, plan: str) -> Digest:
+    """The digest of the planned rows in the relation `plan`, of one partition."""
+    names = [field.name for field in arrow_schema(target.table)]
+    new, before = _texts(PLANNED, names), _texts(f"{PLANNED}.{BEFORE}", names)
+    # rows to add have no before-image; of a row to be removed, the row and its before-image are one
+    said = (
+        f"CASE {VERB} WHEN '{ADD}' THEN concat({VERB}, {new}) WHEN '{REMOVE}' THEN concat({VERB}, {before}) "
+        f"ELSE concat({VERB}, {new}, '|', {before}) END"
+    )
+    written = f"FROM {plan} {PLANNED} WHERE {VERB} IN {WRITTEN}"
+    reader = connection.sql(f"SELECT unhex(sha256({said})) AS hash {written}").to_arrow_reader(20_480)
+    total = 0
+    for batch in reader:
+        hashes = np.frombuffer(b"".join(batch.column(0).to_pylist()), dtype=">u4").reshape(-1, 8)
+        limbs = hashes.sum(axis=0, dtype=np.uint64).tolist()
+        total += sum(limb * weight for limb, weight in zip(limbs, _LIMBS, strict=True))
+    counts = dict(connection.execute(f"SELECT {VERB}, count(*) {written} GROUP BY 1").fetchall())
+    return {"sum": f"{total % _MODULUS:064x}", **{verb: counts.get(verb, 0) for verb in WRITTEN}}
+
+
+def _texts(row: str, names: Sequence[str]) -> str:
+    """SQL: of each value its length, `:`, and the value; of null, `:` alone, since `concat` leaves nulls out."""
+    texts = (f"CAST({row}.{duck.identifier(name)} AS VARCHAR)" for name in names)
+    return ", ".join(f"strlen({text}), ':', {text}" for text in texts)
+
+
+def entry(output: str) -> str:
+    """Under which name a plan's manifest has the digest of an output among its facts."""
+    return f"digest/{output}"
+
+
+def plan_hash(run: Run) -> str:
+    """SHA-256 of what the run's plan would do: what a person approves. Raises `ArtifactError` if the plan is not whole."""
+    manifests = run.folder.manifests("plan", run.partitions)
+    if not _has_digests(manifests):
+        return _former_hash(run, manifests)
+    return hash_of(covered(run, manifests))
+
+
+def hash_of(covers: Mapping[str, Any]) -> str:
+    """The hash of what a plan covers (`covered`)."""
+    return hashlib.sha256(json.dumps(covers, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def covered(run: Run, manifests: list[Manifest] | None = None) -> dict[str, Any]:
+    """All that the hash is over, as JSON values. Raises `ArtifactError` if the plan is not whole, or has no digests."""
+    manifests = run.folder.manifests("plan", run.partitions) if manifests is None else manifests
+    options, migration = run.options.to_json(), run.migration
+    decide = ("window", "extra", "overwrite_drift", "params")
+    outputs = [output for phase in run.phases for output in phase.outputs]
+    return {
+        "format": FORMAT,
+        "migration": migration.id,
+        "tables": begun.tables if (begun := run.files.begun) else None,
+        "columns": {
+            o.name: [f"{field.name} {field.type}" for field in arrow_schema(migration.target(o.target).table)]
+            for o in outputs
+        },
+        "made": {t.id: [*t.table.key, *map(repr, t.table.indexes)] for t in migration.targets},
+        "scripts": _scripts(run),
+        "options": {name: options[name] for name in decide} if run.undoes is None else {},
+        "rows": {o.name: _added_up([m.facts[entry(o.name)] for m in manifests]) for o in outputs},
+    }
+
+
+def files_hash(run: Run) -> str:
+    """SHA-256 over the names and hashes of the plan's files: whether they are still those that were judged."""
+    return _former_hash(run, run.folder.manifests("plan", run.partitions))
+
+
+def check_files(undone: Run, plan_sha256: str, files_sha256: str | None, covers: Mapping[str, Any] | None) -> None:
+    """Raise `ArtifactError` unless the plan in the run's folder is the one with these hashes; `covers` is what was hashed,
+    as it was published. A script or a declaration that was changed since makes no difference."""
+    manifests = undone.folder.manifests("plan", undone.partitions)
+    found = _former_hash(undone, manifests)
+    same = found == (plan_sha256 if files_sha256 is None else files_sha256)
+    if files_sha256 is not None:
+        same = same and covers is not None and hash_of(covers) == plan_sha256
+    if not same:
+        raise ArtifactError(f"the plan of run {undone.id} in the workspace is not the one that was applied")
+
+
+def _has_digests(manifests: list[Manifest]) -> bool:
+    return all(any(name.startswith("digest/") for name in m.facts) for m in manifests)
+
+
+def _former_hash(run: Run, manifests: list[Manifest]) -> str:
+    files = sorted(f"{f.path} {f.sha256}" for m in manifests for f in m.files)
+    about = f"{run.migration.id} {run.options.mode is Mode.VERIFY}"
+    return hashlib.sha256("\n".join([about, *files]).encode()).hexdigest()
+
+
+def _added_up(digests: Sequence[Digest]) -> Digest:
+    total = sum(int(each["sum"], 16) for each in digests) % _MODULUS
+    return {"sum": f"{total:064x}", **{verb: sum(each[verb] for each in digests) for verb in WRITTEN}}
+
+
+def _scripts(run: Run) -> dict[str, str]:
+    """The SHA-256 of each script that the run would run, by what it is."""
+    found: dict[str, Path | None] = {}
+    for target in run.migration.targets:
+        if run.undoes is None:
+            found[f"{target.id}.create"] = target.table.create_sql
+            found[f"{target.id}.before"] = target.before
+        else:
+            found[f"{target.id}.undo"] = target.undo
+    if run.undoes is None:
+        found |= {f"{p.id}.after.{n}": script for p in run.migration.phases for n, script in enumerate(p.after)}
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in found.items() if path is not None}

@@ -1,0 +1,117 @@
+"""What a transform sees, each a relation: sources, shared and derived relations, params and constants, the targets."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from duckdb.func import SPECIAL
+
+from ..declare.migration import Derived, Source, Type
+from ..declare.names import EXTRA, KEY, own
+from ..errors import DeclarationError
+from ..rows import duck
+from ..run import Run, Window
+from ..run.partitions import relate_source
+from ..stores import key_text
+
+SQL = {
+    Type.TEXT: "VARCHAR",
+    Type.NUMBER: "VARCHAR",
+    Type.INTEGER: "BIGINT",
+    Type.FLOAT: "DOUBLE",
+    Type.BOOLEAN: "BOOLEAN",
+    Type.TIMESTAMP: "TIMESTAMPTZ",
+    Type.DATETIME: "TIMESTAMP",
+    Type.DATE: "DATE",
+    Type.JSON: "VARCHAR",
+    Type.BINARY: "BLOB",
+}
+
+
+def relate(connection: duckdb.DuckDBPyConnection, run: Run, partition: int, scratch: Path) -> None:
+    """Make everything that a transform sees a relation: sources, shared and derived relations, the still empty targets,
+    and `undeclared` (source, name), the columns that stores have and sources do not declare."""
+    migration = run.migration
+    manifests = run.folder.manifests("snapshot", run.segments)
+    for source in migration.sources:
+        relate_source(connection, run, source, manifests, partition, scratch, name=as_read(source))
+        _show(connection, source)
+    if migration.shared:
+        (shared,) = run.folder.manifests("look_ups", 1)
+        for artifact in shared.files:
+            files = [run.folder.fetch(artifact, scratch)]
+            duck.relation(connection, Path(artifact.path).stem, files, None)
+    _relate_given(connection, run)
+    undeclared = run.files.start.undeclared
+    named = [(source, name) for source, names in undeclared.items() for name in names]
+    connection.execute("CREATE TEMP TABLE undeclared (source VARCHAR, name VARCHAR)")
+    if named:
+        connection.executemany("INSERT INTO undeclared VALUES (?, ?)", named)
+    _define_window(connection, run.options.window)
+    for derived in migration.derived:
+        columns = ", ".join(cast(c, t) for c, t in derived.columns.items())
+        query = derived.query.read_text(encoding="utf-8").rstrip().rstrip(";")
+        only = ""
+        if derived.partition_by is not None:
+            only = f" WHERE {duck.partition(derived.partition_by, run.partitions)} = {partition}"
+        connection.execute(
+            f"CREATE TEMP TABLE {as_read(derived)} AS "
+            f"SELECT {columns}, {key_text(derived.key)} AS {KEY} FROM ({query}\n){only}"
+        )
+        _show(connection, derived)
+    for target in migration.targets:
+        columns = ", ".join(f"{duck.identifier(c)} {SQL[t]}" for c, t in target.table.columns.items())
+        connection.execute(f"CREATE TEMP TABLE {duck.identifier(target.id)} ({columns}, {EXTRA} VARCHAR)")
+
+
+def as_read(driver: Source | Derived) -> str:
+    """The relation of what was read, by which the engine counts, whatever a script makes of the one of that id."""
+    return own(f"of_{driver.id}")
+
+
+def _show(connection: duckdb.DuckDBPyConnection, driver: Source | Derived) -> None:
+    connection.execute(f"CREATE TEMP VIEW {duck.identifier(driver.id)} AS FROM {as_read(driver)}")
+
+
+def _relate_given(connection: duckdb.DuckDBPyConnection, run: Run) -> None:
+    """Make the run's params and the declaration's constants relations, and its functions functions."""
+    chosen = {param.id: run.options.params.get(param.id, param.default) for param in run.migration.params}
+    given: dict[str, list[dict[str, str | None]]] = {
+        "params": [{"id": id, "value": None if value is None else str(value)} for id, value in chosen.items()]
+    }
+    for name, rows in (given | {name: [*map(dict, rows)] for name, rows in run.migration.constants.items()}).items():
+        columns = [*rows[0]] if rows else ["id", "value"]
+        table = pa.table({column: pa.array([row[column] for row in rows], pa.string()) for column in columns})
+        connection.register(own("given"), table)
+        connection.execute(f"CREATE TEMP TABLE {duck.identifier(name)} AS SELECT * FROM {own('given')}")
+        connection.unregister(own("given"))
+    for name, function in run.migration.functions.items():
+        texts: list[Any] = ["VARCHAR"] * len(inspect.signature(function).parameters)
+        try:
+            connection.create_function(name, function, texts, "VARCHAR", null_handling=SPECIAL)
+        except duckdb.CatalogException as error:
+            raise DeclarationError(
+                f"migration {run.migration.id!r}: function {name!r} is one of DuckDB's or Trueup's already; "
+                "give it another name"
+            ) from error
+
+
+def _define_window(connection: duckdb.DuckDBPyConnection, window: Window | None) -> None:
+    """`in_window(instant)`: whether the run is about it."""
+    condition = "true"
+    if window is not None:
+        start, end = (f"CAST({duck.literal(t.isoformat())} AS TIMESTAMPTZ)" for t in (window.start, window.end))
+        condition = f"coalesce(instant >= {start} AND instant < {end}, false)"
+    connection.execute(f"CREATE OR REPLACE TEMP MACRO in_window(instant) AS {condition}")
+
+
+def cast(column: str, type_: Type) -> str:
+    """SQL: the column, of its type in DuckDB."""
+    value = f"CAST({duck.identifier(column)} AS {SQL[type_]})"
+    if type_ is Type.FLOAT:  # one NaN, whatever its bits, since values are compared by their text
+        value = f"CASE WHEN isnan({value}) THEN 'nan'::DOUBLE ELSE {value} END"
+    return f"{value} AS {duck.identifier(column)}"

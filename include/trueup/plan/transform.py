@@ -1,0 +1,314 @@
+"""Transform: what the target should hold, from the snapshot alone.
+
+One partition of the sources at a time, phase by phase in the declared order; the rows go to
+`should/<phase>/p<partition>-….parquet`, partitioned by a hash of the *target's* columns, where the plan compares them.
+The transform sees whole tables; a window only marks the rows whose source row lies in it, so that what
+is migrated day by day is what one full run gives.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ..declare.migration import Derived, Output, Phase, Source, Target
+from ..declare.names import (
+    EXTRA,
+    FAULT,
+    FOUND,
+    IN_WINDOW,
+    IS,
+    KEY,
+    MADE,
+    MISTYPED,
+    ROW_ID,
+    SOURCE_KEY,
+    UNWRITABLE_ROW,
+    own,
+)
+from ..errors import DeclarationError
+from ..rows import duck
+from ..run import Run
+from ..run.files import SHOULD_FILES
+from ..run.partitions import copy_partitions, publish_partitions
+from ..run.workspace import Artifact, Manifest
+from ..stores import arrow_schema, key_text
+from . import astray, windows
+from .casting import columns, refuse_lossy, strict_json
+from .inputs import as_read, relate
+from .target_checks import limits
+from .unread import BESIDE, UNREAD, UNREADABLE_VALUE, look_beside, reject_unread
+
+FINDINGS = {"_source": "VARCHAR", "key": "VARCHAR", "severity": "VARCHAR", "code": "VARCHAR", "message": "VARCHAR"}
+_FINDINGS, _FATES, _WANTED = own("findings"), own("fates"), own("wanted")
+_SETTINGS = (
+    *("TimeZone", "Calendar", "default_collation", "default_null_order", "default_order", "integer_division"),
+    *("ieee_floating_point_ops", "scalar_subquery_error_on_multiple_rows", "search_path", "schema"),
+)
+OUTSIDE_WINDOW = "outside_window"
+"""Skipping rule: the row is not of the run's window."""
+UNWRITABLE = "unwritable"
+"""Code of the reject that the engine makes itself, for a row that the target's store cannot hold."""
+
+
+def transform(run: Run, partition: int) -> dict[str, dict[str, Any]]:
+    """Run every phase's transform on one partition; counts of source rows, by phase."""
+    facts: dict[str, dict[str, Any]] = {}
+    with run.ledger.step(run.id, "transform", str(partition)), run.workspace.scratch() as scratch:
+        files: list[Artifact] = []
+        # a database of its own: what an author's script makes there, temporary or not, no other part may see
+        with run.connect_alone(scratch) as connection:
+            relate(connection, run, partition, scratch)
+            facts |= look_beside(connection, run, partition)
+            for phase in run.migration.phases:
+                facts[phase.id] = run_phase(connection, run, phase)
+                files += _publish(connection, run, phase, partition, scratch)
+        run.folder.seal(Manifest(step="transform", part=f"{partition:03}", files=tuple(files), facts=facts))
+    return facts
+
+
+def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> dict[str, Any]:
+    """Run a phase's script and check what it made, leaving what the engine made of each view; counts of its source
+    rows.
+
+    Raises `DeclarationError` when the script does not run or does not define what it must.
+    """
+    driver = run.migration.driver(phase)
+    for name in ("rows", "rows_also", "findings", "figures"):
+        _drop(connection, name)
+    try:
+        before = _settings(connection)
+        for script in phase.scripts:
+            connection.execute(script.read_text(encoding="utf-8"))
+        _refuse_settings(connection, phase, before)
+        for output in phase.outputs:
+            _collect(connection, run, output)
+        columns = ", ".join(f"CAST({duck.identifier(c)} AS {t}) AS {duck.identifier(c)}" for c, t in FINDINGS.items())
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {_FINDINGS} AS SELECT {columns} FROM findings")
+    except duckdb.OutOfMemoryException:
+        raise  # no fault of the script
+    except duckdb.Error as error:
+        raise DeclarationError(
+            f"phase {phase.id!r}: {' and '.join(s.name for s in phase.scripts)} does not run: {error}"
+        ) from error
+    _judge_findings(connection, phase)
+    _quarantine(connection, run, phase)
+    _check_together(connection, run, phase)
+    windows.mark(connection, driver, _WANTED)
+    if run.options.window is not None:
+        windows.tell_unreadable(connection, driver, _FINDINGS)
+    for output in phase.outputs:
+        if phase is run.migration.phases[-1]:
+            break  # nobody looks at them any more
+        columns = ", ".join(duck.identifier(c) for c in run.migration.target(output.target).table.columns)
+        into = duck.identifier(output.target)
+        connection.execute(f"INSERT INTO {into} SELECT {columns}, {EXTRA} FROM {own(output.view)}")
+    return _account(connection, phase, driver) | {"figures": _figures(connection)}
+
+
+def _judge_findings(connection: duckdb.DuckDBPyConnection, phase: Phase) -> None:
+    unknown = connection.execute(
+        f"SELECT DISTINCT severity FROM {_FINDINGS} WHERE severity IS NULL OR severity NOT IN ('reject', 'warning', 'keep', 'skip')"
+    ).fetchall()
+    if unknown:
+        raise DeclarationError(
+            f"phase {phase.id!r}: findings of severity {[s for (s,) in unknown]}; use reject, warning, keep, skip"
+        )
+
+
+def _quarantine(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> None:
+    """The rejects that the engine makes itself: of values that nobody reads, or that cannot be read or written."""
+    reject_unread(connection, run, phase, _FINDINGS)
+    for code in (UNREAD, UNREADABLE_VALUE):
+        _leave_out(connection, phase, code)
+    for output in phase.outputs:
+        _reject_unwritable(connection, run, phase, output)
+
+
+def _figures(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """What the script counts beside rows, by name; nothing where it has no such view."""
+    if not _found(connection, "figures"):
+        return {}
+    found = connection.execute("SELECT name, CAST(sum(value) AS BIGINT) FROM figures GROUP BY name ORDER BY name")
+    return {name: value or 0 for name, value in found.fetchall()}
+
+
+def _found(connection: duckdb.DuckDBPyConnection, name: str) -> list[tuple[str, str]]:
+    """The relations of that name, in any case and schema: whether it is a view, and its whole name in SQL."""
+    found = connection.execute(
+        "SELECT table_type, table_catalog, table_schema, table_name FROM information_schema.tables WHERE lower(table_name) = ?",
+        [name],
+    ).fetchall()
+    return [("VIEW" if type_ == "VIEW" else "TABLE", ".".join(map(duck.identifier, parts))) for type_, *parts in found]
+
+
+def _drop(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    for kind, whole_name in _found(connection, name):
+        connection.execute(f"DROP {kind} {whole_name}")
+
+
+def _settings(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """The settings that decide what a value, or a name, is."""
+    query = f"SELECT name, value FROM duckdb_settings() WHERE list_contains({[*_SETTINGS]}, name)"
+    return dict(connection.execute(query).fetchall())
+
+
+def _refuse_settings(connection: duckdb.DuckDBPyConnection, phase: Phase, before: dict[str, str]) -> None:
+    now = _settings(connection)
+    if changed := sorted(name for name in now if now[name] != before[name]):
+        raise DeclarationError(
+            f"phase {phase.id!r}: its script changes the setting {', '.join(changed)}, by which keys and values are compared; "
+            "leave it, and say in the query what is meant (AT TIME ZONE, COLLATE, NULLS FIRST, a schema's name)"
+        )
+
+
+def _collect(connection: duckdb.DuckDBPyConnection, run: Run, output: Output) -> None:
+    """Take the view's rows into a table of the engine's own: every column of the target, of its type and in canonical form,
+    `_source`, a row number, and its fault, where a value has no such form."""
+    target = run.migration.target(output.target)
+    made = {row[0]: row[1] for row in connection.execute(f"DESCRIBE {output.view}").fetchall()}
+    needed = {*target.table.columns} if target.owned is None else {*target.owned, *target.placed_by, *target.table.key}
+    if missing := {*needed, SOURCE_KEY} - {*made}:
+        raise DeclarationError(
+            f"target {target.id!r}: the transform's {output.view} lack the columns {sorted(missing)}"
+        )
+    if unknown := {*made} - {*target.table.columns, *target.table.sets, SOURCE_KEY, EXTRA, MISTYPED}:
+        raise DeclarationError(
+            f"target {target.id!r}: the transform's {output.view} have columns {sorted(unknown)} that it does not declare"
+        )
+    refuse_lossy(target, output.view, made)
+    values, in_form, fault = columns(target, made, run.store_of(target.table).kind == "dynamodb")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {own(output.view)} AS SELECT {in_form}, {SOURCE_KEY}, "
+        f"row_number() OVER () AS {ROW_ID}, {fault} AS {FAULT} "
+        f"FROM (SELECT {values}, CAST({SOURCE_KEY} AS VARCHAR) AS {SOURCE_KEY} FROM {output.view})"
+    )
+
+
+def _check_together(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> None:
+    """Raise `DeclarationError` where a source row's rows of both targets are not of one partition: they would not be
+    written in one transaction."""
+    if phase.also is None:
+        return
+    parts = " UNION ".join(
+        f"SELECT {SOURCE_KEY}, {duck.partition(run.migration.target(o.target).placed_by, run.partitions)} FROM {own(o.view)}"
+        for o in phase.outputs
+    )
+    split = f"SELECT {SOURCE_KEY} FROM ({parts}) GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 1"
+    for (source,) in connection.execute(split).fetchall():
+        raise DeclarationError(
+            f"phase {phase.id!r}: what source row {source!r} makes of both targets lies in several partitions, so it "
+            "cannot be written in one transaction; give both targets a partition_by that is the same for such rows"
+        )
+
+
+def _reject_unwritable(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, output: Output) -> None:
+    """Reject the source rows of rows that have a fault, or that the store could not hold."""
+    target, rows = run.migration.target(output.target), own(output.view)
+    faulty = f"SELECT {ROW_ID}, {FAULT} AS message FROM {rows} WHERE {FAULT} IS NOT NULL"
+    _reject_rows(connection, phase, output, target, faulty)
+    _reject_rows(
+        connection,
+        phase,
+        output,
+        target,
+        run.store_of(target.table).unwritable(target.table, rows, limits(run, target)),
+    )
+
+
+def _reject_rows(
+    connection: duckdb.DuckDBPyConnection, phase: Phase, output: Output, target: Target, query: str
+) -> None:
+    key, table = key_text(target.table.key, MADE), target.table.name.replace("'", "''")
+    connection.execute(
+        f"INSERT INTO {_FINDINGS} SELECT {MADE}.{SOURCE_KEY}, {MADE}.{SOURCE_KEY}, 'reject', '{UNWRITABLE}', any_value("
+        f"'row ' || coalesce({key}, '(no key)') || ' of {table} cannot be stored: ' || {UNWRITABLE_ROW}.message) "
+        f"FROM ({query}) {UNWRITABLE_ROW} JOIN {own(output.view)} {MADE} ON {UNWRITABLE_ROW}.{ROW_ID} = {MADE}.{ROW_ID} "
+        f"GROUP BY {MADE}.{SOURCE_KEY}"
+    )
+    _leave_out(connection, phase, UNWRITABLE)
+
+
+def _leave_out(connection: duckdb.DuckDBPyConnection, phase: Phase, code: str) -> None:
+    """A source row is written whole or not at all; and what is rejected is not also warned about."""
+    rejected = f"(SELECT {SOURCE_KEY} FROM {_FINDINGS} WHERE code = {duck.literal(code)})"
+    for each in phase.outputs:
+        connection.execute(f"DELETE FROM {own(each.view)} WHERE {SOURCE_KEY} IN {rejected}")
+    connection.execute(f"DELETE FROM {_FINDINGS} WHERE severity <> 'reject' AND {SOURCE_KEY} IN {rejected}")
+
+
+def _account(connection: duckdb.DuckDBPyConnection, phase: Phase, driver: Source | Derived) -> dict[str, Any]:
+    """Counts of source rows: source_rows, skipped {rule: rows}, rejected, kept (nothing to do for them), unaccounted
+    (wanted rows with no fate or with two, and what rows or findings claim of source rows that are not there)."""
+    made = " UNION ".join(f"SELECT {SOURCE_KEY} FROM {own(output.view)}" for output in phase.outputs)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {_FATES} AS "
+        f"SELECT DISTINCT {SOURCE_KEY}, 'made' AS fate, '' AS rule FROM ({made}) UNION ALL "
+        f"SELECT DISTINCT {SOURCE_KEY}, severity, CASE severity WHEN 'skip' THEN code ELSE '' END FROM {_FINDINGS} "
+        "WHERE severity IN ('reject', 'keep', 'skip')"
+    )
+    total = duck.count(connection, f"SELECT count(*) FROM {as_read(driver)}")
+    wanted = duck.count(connection, f"SELECT count(*) FROM {_WANTED}")
+    none = duck.count(
+        connection, f"SELECT count(*) FROM {_WANTED} ANTI JOIN {_FATES} ON {_WANTED}.{KEY} = {_FATES}.{SOURCE_KEY}"
+    )
+    several = duck.count(
+        connection,
+        f"SELECT count(*) FROM (FROM {_FATES} SELECT {SOURCE_KEY} GROUP BY {SOURCE_KEY} HAVING count(*) > 1)",
+    )
+    strangers = duck.count(
+        connection,
+        f"SELECT count(*) FROM {_FATES} ANTI JOIN {as_read(driver)} {IS} ON {_FATES}.{SOURCE_KEY} = {IS}.{KEY}",
+    )
+    fates = connection.execute(
+        f"SELECT fate, rule, count(*) FROM {_FATES} SEMI JOIN {_WANTED} ON {_FATES}.{SOURCE_KEY} = {_WANTED}.{KEY} "
+        "GROUP BY ALL"
+    ).fetchall()
+    count = {(fate, rule): n for fate, rule, n in fates}
+    astray_rows = none + several + strangers
+    said = astray.said(connection, _WANTED, _FATES, as_read(driver)) if astray_rows else []
+    return {
+        "source_rows": total,
+        "skipped": {OUTSIDE_WINDOW: total - wanted} | {rule: n for (fate, rule), n in count.items() if fate == "skip"},
+        "rejected": count.get(("reject", ""), 0),
+        "kept": count.get(("keep", ""), 0),
+        "unaccounted": astray_rows,
+        **({astray.FACT: said} if said else {}),
+    }
+
+
+def _publish(
+    connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, partition: int, scratch: Path
+) -> list[Artifact]:
+    artifacts: list[Artifact] = []
+    for output in phase.outputs:
+        target = run.migration.target(output.target)
+        columns = ", ".join(duck.identifier(f.name) for f in arrow_schema(target.table))
+        folder = scratch / f"should-{output.name}"
+        made = (
+            f"SELECT {columns}, {key_text(target.table.key)} AS {KEY}, {SOURCE_KEY}, "
+            f"{SOURCE_KEY} IN (SELECT {KEY} FROM {_WANTED}) AS {IN_WINDOW} FROM {own(output.view)}"
+        )
+        copy_partitions(connection, made, target.placed_by, run.partitions, folder)
+        artifacts += publish_partitions(run.folder, folder, SHOULD_FILES.of(output.name), f"t{partition:03}")
+    driver = run.migration.driver(phase)
+    source = strict_json(as_read(driver), driver.columns)
+    wanted = f"{SOURCE_KEY} IN (SELECT {KEY} FROM {_WANTED})"
+    listed = f"{wanted} AND severity IN ('reject', 'warning') OR code = '{windows.UNREADABLE_WINDOW}'"
+    beside = f" UNION ALL SELECT NULL, * FROM {BESIDE}" if phase is run.migration.phases[0] else ""
+    queries = {
+        "findings": f"SELECT DISTINCT ON (key, severity, code) key, severity, code, message FROM ("
+        f"SELECT {SOURCE_KEY}, key, severity, code, message FROM {_FINDINGS} WHERE {listed}{beside}) "
+        f"ORDER BY severity, code, key, {SOURCE_KEY}",
+        "rejects": f"SELECT {IS}.{KEY} AS key, {FOUND}.code, {FOUND}.message, to_json({IS}) AS row FROM {source} {IS} "
+        f"JOIN (SELECT DISTINCT ON ({SOURCE_KEY}) * FROM {_FINDINGS} "
+        f"WHERE severity = 'reject' AND {wanted} ORDER BY {SOURCE_KEY}, code) {FOUND} "
+        f"ON {IS}.{KEY} = {FOUND}.{SOURCE_KEY} ORDER BY {IS}.{KEY}",
+    }
+    for name, query in queries.items():
+        local = scratch / f"{name}-{phase.id}.parquet"
+        rows = duck.write(connection, query, local)
+        artifacts.append(run.folder.publish(local, f"{name}/{phase.id}/t{partition:03}.parquet", rows))
+    return artifacts

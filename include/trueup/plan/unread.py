@@ -1,0 +1,244 @@
+"""Values of the sources that nobody reads. A value that does not fit its declared type is null in its column and stands
+in `_mistyped`; one of a column that nobody declares stands in `_extra`. An author who looks at neither would lose it, and
+the proof, which is about rows as they were planned, would not see it.
+
+So the engine looks, and what it means by *read* is this. Of a source row that becomes rows, a value in `_mistyped` is
+read where a row has it (by its name in `_extra` or `_mistyped`, or `_mistyped` whole in a column); where the script looks
+at `_mistyped` and takes it by its name (`json_extract(_mistyped, '$.born')`) or gives a finding of that source row; and,
+in place, where it stays as it is in a column that is not owned, or a row replaces it by another. Any other makes the
+source row a reject, `unread_value`; a value that could not be read at all makes it `unreadable_value` whatever the script
+does. Of a source whose rows no phase accounts for, and of a look-up, the values are read where a script that names the
+source looks at `_mistyped`; any other row is a warning, and, but for look-ups, fails the plan's gate. A column that nobody
+declares is read where `Source.carries_extra` says so or a script that names the source looks at `_extra`; and it may be
+left out by name (`Source.ignores`, the param `ignore_columns`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from ..declare.migration import Migration, Phase, Source, Target, Type
+from ..declare.names import EXTRA, KEY, MISTYPED, SOURCE_KEY, own
+from ..gate import evaluation
+from ..gate.evaluation import GateResult, value_suite
+from ..rows import duck
+from ..rows.json_column import UNREADABLE
+from ..run import Options, Run
+from .inputs import as_read
+
+UNREAD, UNREADABLE_VALUE = "unread_value", "unreadable_value"
+"""Codes of the engine's own findings: a value that nobody reads, and one that cannot be read."""
+BESIDE = own("beside")
+"""Relation: findings (key, severity, code, message) on rows of sources that no phase accounts for."""
+_SHOWN = 80
+
+
+def scripts(migration: Migration) -> list[str]:
+    """The texts of the migration's scripts: a phase's together, each derived and each shared query alone."""
+    units: list[Iterable[Any]] = [phase.scripts for phase in migration.phases]
+    units += [[derived.query] for derived in migration.derived]
+    units += [[path] for path in migration.shared.values()]
+    return ["\n".join(path.read_text(encoding="utf-8") for path in unit) for unit in units]
+
+
+def _looks(texts: Iterable[str], source: Source, at: str) -> bool:
+    """Whether a script that names the source looks at its column `_extra` or `_mistyped`."""
+    return any(_names(text, at) and _names(text, source.id) for text in texts)
+
+
+def _names(text: str, name: str) -> bool:
+    return re.search(rf"(?<![A-Za-z0-9_]){re.escape(name)}(?![A-Za-z0-9_])", text, re.IGNORECASE) is not None
+
+
+def _by_name(text: str, name: str) -> bool:
+    """Whether the script takes the value of that name out of an object: `'$.born'`, `'/born'`, `'born'`."""
+    return re.search(rf"""'(\$\.|/)?"?{re.escape(name)}"?'""", text) is not None
+
+
+def in_place(migration: Migration, source: Source) -> Target | None:
+    """The target that is the source's own table, of which the migration owns some columns."""
+    same = (
+        t
+        for t in migration.targets
+        if (t.table.name, t.table.connection) == (source.table.name, source.table.connection)
+    )
+    return next((t for t in same if t.owned is not None), None)
+
+
+def ignored(source: Source, options: Options) -> set[str]:
+    """The undeclared columns that the declaration or the run leaves out by name."""
+    names = {*source.ignores}
+    for text in options.ignore_columns:
+        for table in (source.table.name, source.id):
+            if text.startswith(f"{table}."):
+                names.add(text.removeprefix(f"{table}."))
+    return names
+
+
+def undeclared(migration: Migration, source: Source, options: Options, found: Iterable[str]) -> list[str]:
+    """Of the columns `found`, which no declaration names, those that nobody carries or ignores."""
+    if source.partition_by is None or in_place(migration, source) is not None or source.carries_extra:
+        return []
+    left = [name for name in found if name not in ignored(source, options)]
+    return [] if not left or _looks(scripts(migration), source, EXTRA) else left
+
+
+def ways_out(source: Source, names: Iterable[str]) -> str:
+    """What can be done about undeclared columns, in words."""
+    listed = ", ".join(repr(name) for name in names)
+    first = next(iter(names))
+    return (
+        f"Declare them in the columns of {source.table.name!r}; or carry them, by _extra in the transform"
+        f" (Source(carries_extra=True) says so); or leave them out by name: Source(ignores=({listed},)), or the param"
+        f" ignore_columns with {source.table.name}.{first}"
+    )
+
+
+def reject_unread(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, findings: str) -> None:
+    """Add a reject to the relation `findings` for each source row of the phase that becomes rows though a value of it is
+    not read."""
+    driver = run.migration.driver(phase)
+    if not isinstance(driver, Source) or not _has(connection, driver):
+        return
+    texts = scripts(run.migration)
+    script = texts[run.migration.phases.index(phase)]
+    looks = _names(script, MISTYPED) or _looks(texts, driver, MISTYPED)
+    target = in_place(run.migration, driver)
+    stays = {*driver.columns} - {*(target.owned or ())} if target is not None else set()
+    read = stays | {
+        c for c in driver.columns if looks and any(_by_name(text, c) for text in texts if _names(text, MISTYPED))
+    }
+    names = ", ".join(map(duck.literal, sorted(read))) or "NULL"
+    rows = " UNION ALL ".join(
+        f"SELECT {SOURCE_KEY}, {EXTRA} AS extra, {MISTYPED} AS odd, [{_texts(run.migration.target(o.target))}] AS texts, "
+        f"[{_given(target if target is not None and target.id == o.target else None)}] AS given FROM {own(o.view)}"
+        for o in phase.outputs
+    )
+    said = f" ANTI JOIN {findings} f ON f.{SOURCE_KEY} = v.key" if looks else ""
+    carries = (
+        "list_contains(coalesce(json_keys(r.extra), []), v.name) OR list_contains(coalesce(json_keys(r.odd), []), v.name)"
+        " OR list_contains(r.given, v.name) OR len(list_filter(r.texts, lambda t: contains(t, v.whole))) > 0"
+    )
+    table = duck.literal(driver.name)
+    types = "CASE v.name " + " ".join(
+        f"WHEN {duck.literal(c)} THEN {duck.literal(str(t))}" for c, t in driver.columns.items()
+    )
+    connection.execute(
+        f"INSERT INTO {findings} WITH v AS ({_values(driver)}), r AS ({rows}), "
+        f"carried AS (SELECT DISTINCT v.key, v.name FROM v JOIN r ON r.{SOURCE_KEY} = v.key WHERE {carries}), "
+        f"lost AS (SELECT v.* FROM v{said} WHERE NOT coalesce(v.name IN ({names}), false)), unread AS ("
+        "SELECT v.* FROM lost v ANTI JOIN carried c ON c.key = v.key AND c.name = v.name "
+        "UNION SELECT * FROM v WHERE why IS NOT NULL) "
+        f"SELECT v.key, v.key, 'reject', CASE WHEN bool_or(v.why IS NOT NULL) THEN '{UNREADABLE_VALUE}' ELSE '{UNREAD}' END, "
+        f"'row ' || v.key || ' of ' || {table} || ': ' || string_agg(CASE WHEN v.why IS NOT NULL THEN 'column ' || v.name || "
+        f"' cannot be read: ' || v.why ELSE 'column ' || v.name || ' holds ' || v.shown || ', which is no ' || {types} ELSE "
+        "'value' END || '; it stands only in _mistyped, and neither the rows nor the findings say what becomes of it' END, "
+        f"'; ' ORDER BY v.name) FROM unread v SEMI JOIN r ON r.{SOURCE_KEY} = v.key GROUP BY v.key"
+    )
+
+
+def _texts(target: Target) -> str:
+    """The columns of text and JSON, in which a script may put `_mistyped` whole."""
+    names = [duck.identifier(n) for n, t in target.table.columns.items() if t in (Type.TEXT, Type.JSON)]
+    return ", ".join(names) or "CAST(NULL AS VARCHAR)"
+
+
+def _given(target: Target | None) -> str:
+    """The names of the owned columns for which a row in place has a value: what was there is what it is to replace."""
+    names = () if target is None else target.owned or ()
+    given = [f"CASE WHEN {duck.identifier(n)} IS NOT NULL THEN {duck.literal(n)} END" for n in names]
+    return ", ".join(given) or "CAST(NULL AS VARCHAR)"
+
+
+def _has(connection: duckdb.DuckDBPyConnection, source: Source) -> bool:
+    query = f"SELECT 1 FROM {as_read(source)} WHERE {MISTYPED} IS NOT NULL LIMIT 1"
+    return bool(connection.execute(query).fetchall())
+
+
+def _values(source: Source) -> str:
+    """SQL: key, name, whole, shown, why (null unless it cannot be read) of each value in `_mistyped`."""
+    pointer = "'/' || replace(replace(name, '~', '~0'), '/', '~1')"
+    return (
+        f"SELECT key, name, whole, left(CAST(json_extract(whole, {pointer}) AS VARCHAR), {_SHOWN}) AS shown, "
+        f"json_extract_string(whole, {pointer} || '/{UNREADABLE}/why') AS why FROM (SELECT {KEY} AS key, {MISTYPED} AS whole, "
+        f"unnest(json_keys({MISTYPED})) AS name FROM {as_read(source)} WHERE {MISTYPED} IS NOT NULL)"
+    )
+
+
+def look_beside(
+    connection: duckdb.DuckDBPyConnection, run: Run, partition: int
+) -> dict[str, dict[str, dict[str, int]]]:
+    """Look at the sources beside what the phases account for; counts by source, where there are any: undeclared, rows by
+    attribute, and unread, values by column. Leaves the relation `BESIDE`."""
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {BESIDE} (key VARCHAR, severity VARCHAR, code VARCHAR, message VARCHAR)"
+    )
+    texts = scripts(run.migration)
+    drivers = {phase.source for phase in run.migration.phases}
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for source in run.migration.sources:
+        if source.partition_by is None and partition:
+            continue  # every partition sees a look-up whole
+        counts = {"undeclared": _undeclared(connection, run, source), "unread": {}}
+        if source.id not in drivers and _has(connection, source) and not _looks(texts, source, MISTYPED):
+            rows = connection.execute(
+                f"SELECT name, count(*) FROM ({_values(source)}) GROUP BY 1 ORDER BY 1"
+            ).fetchall()
+            counts["unread"] = dict(rows)
+            connection.execute(
+                f"INSERT INTO {BESIDE} SELECT key, 'warning', '{UNREAD}', 'row ' || key || ' of ' || "
+                f"{duck.literal(source.name)} || ': ' || string_agg('column ' || name || ' holds ' || coalesce(why, shown) || "
+                "', which is not what is declared, so it is read as null', '; ' ORDER BY name) "
+                f"FROM ({_values(source)}) GROUP BY key"
+            )
+        if any(counts.values()):
+            found[f"source:{source.id}"] = counts
+    return found
+
+
+def _undeclared(connection: duckdb.DuckDBPyConnection, run: Run, source: Source) -> dict[str, int]:
+    if not undeclared(run.migration, source, run.options, ["any name"]):
+        return {}
+    query = (
+        f"SELECT name, count(*) FROM (SELECT unnest(json_keys({EXTRA})) AS name FROM {as_read(source)} "
+        f"WHERE {EXTRA} IS NOT NULL) GROUP BY 1 ORDER BY 1"
+    )
+    counted = dict(connection.execute(query).fetchall())
+    return {name: counted[name] for name in undeclared(run.migration, source, run.options, counted)}
+
+
+def judge(run: Run) -> tuple[GateResult, dict[str, str]] | None:
+    """Judge what the transform counted beside the phases; the result, and what is said of it by rule. None where there
+    is nothing. A look-up's values are warnings only."""
+    rows: dict[tuple[str, str], dict[str, int]] = {}
+    for manifest in run.folder.manifests("transform", run.partitions):
+        for source in run.migration.sources:
+            for kind, counted in manifest.facts.get(f"source:{source.id}", {}).items():
+                if kind == "unread" and source.partition_by is None:
+                    continue
+                for name, count in counted.items():
+                    row = rows.setdefault((source.id, name), {"undeclared": 0, "unread": 0})
+                    row[kind] += count
+    if not rows:
+        return None
+    frame = pd.DataFrame([{KEY: f"{source}.{name}", **counts} for (source, name), counts in rows.items()])
+    words = {}
+    for kind, said in (
+        ("undeclared", "attributes that nobody declares"),
+        ("unread", "values that are not as declared"),
+    ):
+        found = {key: counts[kind] for key, counts in rows.items() if counts[kind]}
+        if found:
+            listed = ", ".join(f"{source}.{name} ({count:,} rows)" for (source, name), count in found.items())
+            source = run.migration.source(next(iter(found))[0])
+            out = ways_out(source, [n for s, n in found if s == source.id]) if kind == "undeclared" else _LOOK
+            words[f"values.{kind}"] = f"{said}: {listed}. {out}"
+    return evaluation.evaluate(value_suite, [frame], gate="values"), words
+
+
+_LOOK = "Declare the type that they have, or look at _mistyped in the transform"

@@ -1,0 +1,116 @@
+"""Accounting: every source row is written, kept, rejected or skipped by a named rule, and the four add up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from ..declare.migration import Migration, Phase, Target
+from ..declare.names import KEY, SOURCE_KEY, VERB, own
+from ..plan import not_unique
+from ..plan.files import DRIFT, VERBS, WRITTEN, plan_schema
+from ..rows import duck
+from ..run import PhaseCounts, Run
+from ..run.files import PLAN_FILES, REST_FILES
+from ..run.partitions import files_of
+from ..run.workspace import Manifest
+
+CONFLICT = "conflict"
+"""Skipping rule: a target row of it is not what the plan was made from, so it was left alone. The rule `drift`: a target
+row of it was changed by somebody else before the plan was made, so it is left alone."""
+MISSING = "missing"
+"""Skipping rule: a target row of it was to be written, and the store has not taken it."""
+
+
+def phase_counts(run: Run) -> list[PhaseCounts]:
+    """The counts of each phase, in order. Raises `ArtifactError` when the plan is not whole."""
+    made = run.folder.manifests("transform", run.partitions)
+    plans = run.folder.manifests("plan", run.partitions)
+    counted: list[PhaseCounts] = []
+    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
+        for phase in run.migration.phases:
+            facts = [m.facts[phase.id] for m in made]
+            total = {n: sum(f[n] for f in facts) for n in ("source_rows", "rejected", "kept", "unaccounted")}
+            total["rejected"] += sum(m.facts.get(not_unique.entry(phase), 0) for m in plans)
+            written, kept, conflicts, drifted, refused = _fates(connection, run, phase, plans, scratch)
+            skipped: dict[str, int] = {CONFLICT: conflicts, DRIFT: drifted, MISSING: refused}
+            for fact in facts:
+                for rule, rows in fact["skipped"].items():
+                    skipped[rule] = skipped.get(rule, 0) + rows
+            kept += total["kept"]
+            four = written + kept + total["rejected"] + sum(skipped.values())
+            rows = {v: sum(m.facts[o.name][v] for m in plans for o in phase.outputs) for v in VERBS}
+            extra = (m.facts[REST_FILES.of(t.id)]["extra"] for t in first_written(run.migration, phase) for m in plans)
+            rows["extra"] = sum(extra)
+            counted.append(
+                PhaseCounts(
+                    phase=phase.id,
+                    title=phase.title,
+                    source_table=run.accounts_for(phase),
+                    target_table=" and ".join(run.migration.target(o.target).table.name for o in phase.outputs),
+                    source_rows=total["source_rows"],
+                    written=written,
+                    kept=kept,
+                    rejected=total["rejected"],
+                    skipped={rule: n for rule, n in skipped.items() if n},
+                    # what the transform could not place, and what would not add up for any other reason
+                    unaccounted=max(total["unaccounted"], abs(total["source_rows"] - four)),
+                    rows=rows,
+                    figures=_figures(facts),
+                )
+            )
+    return counted
+
+
+def _figures(facts: list[dict[str, Any]]) -> dict[str, int]:
+    """What the phase's transform counted beside rows, over all partitions."""
+    total: dict[str, int] = {}
+    for fact in facts:
+        for name, value in fact.get("figures", {}).items():
+            total[name] = total.get(name, 0) + value
+    return total
+
+
+def first_written(migration: Migration, phase: Phase) -> list[Target]:
+    """The targets that this phase is the first to write: their extra rows, which belong to no phase, are told with it."""
+    before = migration.phases[: migration.phases.index(phase)]
+    earlier = {output.target for p in before for output in p.outputs}
+    return [migration.target(o.target) for o in phase.outputs if o.target not in earlier]
+
+
+def _fates(
+    connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, plans: list[Manifest], scratch: Path
+) -> tuple[int, int, int, int, int]:
+    """Source rows of which a target row is written, none is, and of which one was left alone as a conflict, as drift, or
+    is missing, since it was refused or has gone."""
+    parts = []
+    for n, output in enumerate(phase.outputs):
+        plan, left = own(f"plan{n}"), own(f"alone{n}")
+        schema = plan_schema(run.migration.target(output.target))
+        duck.relation(connection, plan, files_of(run, plans, PLAN_FILES.of(output.name), None, scratch), schema)
+        conflicts = run.ledger.conflicts(run.id, output.name)
+        # a row that is not there was not left alone: it is missing. Of a rollback, it was touched since
+        alone = [c["key"] for c in conflicts if c["found"] is not None or run.undoes is not None]
+        connection.register(left, pa.table({KEY: pa.array(alone, pa.string())}))
+        refused = [r["key"] for r in run.ledger.refused(run.id, output.name)]
+        refused += [c["key"] for c in conflicts if c["key"] not in alone]
+        connection.register(lost := own(f"refused{n}"), pa.table({KEY: pa.array(refused, pa.string())}))
+        parts.append(
+            f"SELECT {SOURCE_KEY}, {VERB} IN {WRITTEN} AS written, {VERB} = '{DRIFT}' AS drifted, "
+            f"{KEY} IN (FROM {left}) AS alone, {KEY} IN (FROM {lost}) AS refused "
+            f"FROM {plan} WHERE {SOURCE_KEY} IS NOT NULL"
+        )
+    ((written, kept, left_alone, drifted, lost),) = connection.execute(f"""
+        WITH fates AS (
+            SELECT bool_or(written) AS written, bool_or(drifted) AS drifted, bool_or(alone) AS alone,
+                bool_or(refused) AS refused FROM ({" UNION ALL ".join(parts)}) GROUP BY {SOURCE_KEY}
+        )
+        SELECT count(*) FILTER (written AND NOT drifted AND NOT alone AND NOT refused),
+            count(*) FILTER (NOT written AND NOT drifted AND NOT alone AND NOT refused),
+            count(*) FILTER (alone AND NOT refused), count(*) FILTER (drifted AND NOT alone AND NOT refused),
+            count(*) FILTER (refused) FROM fates
+    """).fetchall()
+    return written, kept, left_alone, drifted, lost

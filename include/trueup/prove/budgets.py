@@ -1,0 +1,189 @@
+"""Budgets: whatever can lose rows is limited, and the default is small.
+
+Judged with the plan, so before anything is written. What is over its budget is said in words: how many rows of which
+table, by which rule, such as which, and the param that allows more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import pandas as pd
+
+from ..declare.migration import Phase
+from ..declare.names import KEY, VERB
+from ..gate import evaluation
+from ..gate.evaluation import BUDGETS, GateResult, budget_suite
+from ..plan import irremovable
+from ..plan.files import DRIFT, REJECTS, REMOVE, plan_schema, planned
+from ..plan.transform import OUTSIDE_WINDOW
+from ..rows import duck
+from ..run import PhaseCounts, Proof, Run
+from ..run.files import REJECT_FILES, REST_FILES
+from ..run.partitions import files_of
+from .accounting import CONFLICT, MISSING
+from .proofs import total
+
+EXAMPLES = 3
+
+Words = dict[str, str]
+"""What is said of a rule that does not hold, by the rule."""
+
+
+def judge(run: Run, phases: Sequence[PhaseCounts], drift_checked: bool | None) -> tuple[GateResult, Words] | None:
+    """Judge the plan's counts (`counts.phase_counts`) by the run's budgets; the result, and what is said of those that
+    are over. None where the run has no budget, as a rollback has none unless it is given."""
+    limits = _limits(run)
+    if not limits:
+        return None
+    figures = _figures(run, phases, drift_checked)
+    frame = pd.DataFrame({"_key": ["run"], **{name: [value] for name, value in figures.items()}})
+    result = evaluation.evaluate(partial(budget_suite, limits), [frame], gate="budget")
+    over = {e.rule for e in result.expectations if not e.passed}
+    words = {
+        BUDGETS[option][1]: _words(run, option, figures, phases) for option in limits if BUDGETS[option][1] in over
+    }
+    return result, words
+
+
+def judge_left_alone(run: Run, phase: Phase, proofs: Sequence[Proof]) -> list[GateResult]:
+    """Judge the rows that were left alone by the phases so far, as their proofs say; nothing where any number may be."""
+    if run.max_left_alone is None:
+        return []
+    found = total(proofs, "left_alone")
+    frame = pd.DataFrame([{"_key": phase.id, "source_rows": sum(p.compared for p in proofs), "left_alone": found}])
+    suite = partial(budget_suite, {"max_left_alone": run.max_left_alone})
+    return [evaluation.evaluate(suite, [frame], gate="budget", phase=phase.id)]
+
+
+def _limits(run: Run) -> dict[str, float]:
+    """The most that each figure may be, by the option that says so."""
+    options = run.options
+    limits: dict[str, float | None] = {"max_left_alone": run.max_left_alone}
+    if run.undoes is None:
+        limits |= {
+            "max_reject_share": options.max_reject_share,
+            "max_rejects": options.max_rejects,
+            "max_remove_share": options.max_remove_share,
+            "max_skip_share": options.max_skip_share,
+            # what is overwritten by intent needs no protection
+            "allow_lost_baseline": 1 if options.allow_lost_baseline or options.overwrite_drift else 0,
+        }
+    return {name: limit for name, limit in limits.items() if limit is not None}
+
+
+def _figures(run: Run, phases: Sequence[PhaseCounts], drift_checked: bool | None) -> dict[str, float]:
+    rows = sum(_in_window(p) for p in phases)
+    rejected = sum(p.rejected for p in phases)
+    removed = sum(p.rows[REMOVE] for p in phases)
+    skipped = (sum(rules.values()) / max(_in_window(p), 1) for p, rules in _unexpected(run, phases))
+    return {
+        "source_rows": rows,
+        "rejected": rejected,
+        "rejected_share": rejected / max(rows, 1),
+        "removed": removed,
+        "removed_share": removed / max(_owned(run), 1),
+        "skipped_share": max(skipped, default=0.0),
+        "left_alone": sum(p.rows[DRIFT] for p in phases) + irremovable.total(run)[0],
+        "baseline_lost": int(drift_checked is False),
+    }
+
+
+def _in_window(phase: PhaseCounts) -> int:
+    return phase.source_rows - phase.skipped.get(OUTSIDE_WINDOW, 0)
+
+
+def _owned(run: Run) -> int:
+    """The rows of the targets that earlier runs added."""
+    manifests = run.folder.manifests("plan", run.partitions)
+    return sum(m.facts[REST_FILES.of(t.id)].get("owned", 0) for m in manifests for t in run.migration.targets)
+
+
+def _unexpected(run: Run, phases: Sequence[PhaseCounts]) -> list[tuple[PhaseCounts, dict[str, int]]]:
+    """Each phase, with the source rows that rules leave out which it does not expect, by rule."""
+    found = []
+    for counted in phases:
+        known = {OUTSIDE_WINDOW, CONFLICT, DRIFT, MISSING, *run.migration.phase(counted.phase).expected_skips}
+        found.append((counted, {rule: n for rule, n in counted.skipped.items() if rule not in known}))
+    return found
+
+
+def _words(run: Run, option: str, figures: dict[str, float], phases: Sequence[PhaseCounts]) -> str:
+    limit = getattr(run.options, option)
+    if option in ("max_reject_share", "max_rejects"):
+        which = "; ".join(_rejects(run))
+        return (
+            f"{figures['rejected']:,} of {figures['source_rows']:,} source rows are rejected "
+            f"({figures['rejected_share']:.1%}): {which}. Mend them, or raise {option} (it is {limit})"
+        )
+    if option == "max_remove_share":
+        return (
+            f"{figures['removed']:,} of the {_owned(run):,} rows that earlier runs added would be removed "
+            f"({figures['removed_share']:.1%}), since the source no longer gives them: {_planned_so(run, REMOVE)}. See that the "
+            f"source is whole; if it is, raise {option} (it is {limit}), or let them be with extra: report"
+        )
+    if option == "max_skip_share":
+        over = [
+            f"{n:,} of {_in_window(p):,} source rows of {p.source_table} by rule {rule} (phase {p.phase})"
+            for p, rules in _unexpected(run, phases)
+            if sum(rules.values()) / max(_in_window(p), 1) > run.options.max_skip_share
+            for rule, n in rules.items()
+        ]
+        return (
+            f"the transform leaves out {'; '.join(over)}. If that is meant, name the rule in Phase.expected_skips, or raise "
+            f"{option} (it is {limit})"
+        )
+    if option == "max_left_alone":
+        who = "touched since the run that is undone" if run.undoes else "changed by somebody else"
+        then = "Mend them" if run.undoes else "Mend them, let the run overwrite them (overwrite_drift)"
+        drifted, (stuck, which) = sum(p.rows[DRIFT] for p in phases), irremovable.total(run)
+        said = []
+        if drifted:
+            said.append(
+                f"{drifted:,} rows were {who}, and would be left alone (drift): {_planned_so(run, DRIFT)}. {then}"
+            )
+        if stuck:
+            said.append(
+                f"{stuck:,} rows cannot be removed, and would be left alone: {which}. Remove them by hand first"
+            )
+        return f"{'. '.join(said)}, or allow as many with {option} (it is {run.max_left_alone})"
+    lost = run.files.start.baseline
+    return (
+        f"what earlier runs wrote is not known, since the baseline that run {lost.run if lost else None} left in the workspace is "
+        "missing or was changed: a row that somebody else changed could not be told from one that the source changed, and would be "
+        "overwritten. Bring the files below its base/ back, or accept that with allow_lost_baseline"
+    )
+
+
+def _rejects(run: Run) -> list[str]:
+    """The codes of the rejects, with how many of which phase, and the first key of each."""
+    manifests = [*run.folder.manifests("transform", run.partitions), *run.folder.manifests("plan", run.partitions)]
+    said = []
+    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
+        for phase in run.migration.phases:
+            files = files_of(run, manifests, REJECT_FILES.of(phase.id), None, scratch)
+            if not files:
+                continue
+            rows = connection.execute(
+                f"SELECT code, count(*), min(key) FROM ({duck.parquet(files, REJECTS)}) GROUP BY 1 ORDER BY 2 DESC, 1"
+            ).fetchall()
+            said += [f"{code} {n:,} (phase {phase.id}, such as {key})" for code, n, key in rows]
+    return said
+
+
+def _planned_so(run: Run, verb: str) -> str:
+    """The tables that have planned rows of that verb, with how many, and the first keys of each."""
+    said = []
+    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
+        for phase in run.phases:
+            for output in phase.outputs:
+                files = [run.folder.fetch(planned(run, output.name, n), scratch) for n in range(run.partitions)]
+                target = run.migration.target(output.target)
+                those = f"FROM ({duck.parquet(files, plan_schema(target))}) WHERE {VERB} = '{verb}'"
+                rows = duck.count(connection, f"SELECT count(*) {those}")
+                if not rows:
+                    continue
+                keys = connection.execute(f"SELECT {KEY} {those} ORDER BY 1 LIMIT {EXAMPLES}").fetchall()
+                said.append(f"{rows:,} of {target.table.name}, such as {', '.join(key for (key,) in keys)}")
+    return "; ".join(said)

@@ -1,0 +1,282 @@
+"""The gates of a run: of the plan, of each phase, and of the whole. Each is evaluated by Great Expectations, published
+in `gates/`, and raises `GateError` if it does not pass, so that nothing after it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from ..declare.migration import Output, Phase, SuiteFactory
+from ..declare.names import KEY, SOURCE_KEY, VERB
+from ..errors import GateError
+from ..gate import evaluation, faults
+from ..gate.evaluation import GateResult, count_suite, proof_suite, statement_suite
+from ..plan import astray, checks, examples, hashing, target_checks, unread
+from ..plan.casting import in_suites
+from ..plan.files import FINDINGS, REJECTS, REMOVE, VERBS, plan_schema, planned
+from ..rows import duck
+from ..run import PhaseCounts, PlanRecord, Proof, Run, to_values
+from ..run.workspace import Artifact
+from . import budgets, left_alone, statements
+from .accounting import phase_counts
+from .proofs import KINDS, proof, total
+
+_VERB_IN_SUITES = "_verb"
+"""What a suite calls a row's verb, of a table that has no column of that name."""
+FRAME_ROWS = 50_000
+"""Rows that a suite gets at once, if one partition's are not more: Great Expectations takes ten milliseconds for an
+expectation on a frame, however few its rows are."""
+
+
+def plan_gate(run: Run) -> dict[str, Any]:
+    """Judge the plan: each phase's suite over its planned rows, the counts, and the budgets; publish `plan.json`,
+    findings.csv and rejects.jsonl; rows by verb, rejects, and the plan's hash. Of a rollback, whose rows no transform
+    made, the counts alone are judged, and rows left alone where they are limited.
+
+    Raises `GateError`; the plan is published then too.
+    """
+    with run.ledger.step(run.id, "plan_gate", "0"):
+        phases = phase_counts(run)
+        covers = hashing.covered(run)
+        sha256 = hashing.hash_of(covers)
+        created_at = datetime.now(UTC).isoformat(timespec="seconds")
+        checked = drift_checked(run)
+        made = PlanRecord(
+            sha256=sha256, created_at=created_at, drift_checked=checked, phases=tuple(phases), covers=covers
+        )
+        run.files.write_plan(made)
+        run.ledger.planned(run.id, sha256, hashing.files_hash(run))
+        _export(run)
+        examples.write(run)
+        counts = evaluation.evaluate(count_suite, [_count_frame(phases)], gate="counts", key="phase")
+        if wrong := checks.refusals(run):
+            counts = replace(counts, passed=False, errors=[*counts.errors, *wrong])
+        words = astray.words(run, phases)
+        if run.undoes is None:
+            results = [_suite(run, phase, *each) for phase in run.migration.phases for each in phase.suites]
+            whole = evaluation.evaluate(run.migration.suite, [_count_frame(phases)], gate="whole", key="phase")
+            results += [counts, whole]
+            if (beside := unread.judge(run)) is not None:
+                results.append(beside[0])
+                words |= beside[1]
+        else:
+            results = [counts]
+        spent = budgets.judge(run, phases, checked)
+        if spent is not None:
+            results.append(spent[0])
+            words |= spent[1]
+        _judge(run, "plan", results, words)
+    verbs = {verb: sum(p.rows[verb] for p in phases) for verb in (*VERBS, "extra")}
+    return {**verbs, "rejected": sum(p.rejected for p in phases), "sha256": sha256}
+
+
+def drift_checked(run: Run) -> bool | None:
+    """Whether what others changed since earlier runs could be told, in every partition; None: there was no run before."""
+    told = [m.facts["drift_checked"] for m in run.folder.manifests("plan", run.partitions)]
+    known = [found for found in told if found is not None]
+    return all(known) if known else None
+
+
+def _suite(run: Run, phase: Phase, output: Output, suite: SuiteFactory) -> GateResult:
+    """A suite over the planned rows of one of the phase's outputs, a few partitions at a time, only the columns that it names."""
+
+    def frames() -> Iterator[pd.DataFrame]:
+        target = run.migration.target(output.target)
+        wanted = {KEY, SOURCE_KEY, *evaluation.columns(suite)}
+        types = target.table.columns
+        named = [field.name for field in plan_schema(target) if field.name in wanted]
+        columns = [in_suites(n, types[n]) if n in types else duck.identifier(n) for n in named]
+        if _VERB_IN_SUITES not in target.table.columns:
+            columns.append(f"{VERB} AS {_VERB_IN_SUITES}")
+        files = [planned(run, output.name, number) for number in range(run.partitions)]
+        with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
+            for together in _frames(files):
+                rows = duck.parquet([run.folder.fetch(file, scratch) for file in together], plan_schema(target))
+                yield connection.sql(f"SELECT {', '.join(columns)} FROM ({rows}) WHERE {VERB} <> '{REMOVE}'").df()
+
+    empty = phase.allow_empty or run.options.window is not None
+    unique = run.migration.target(output.target).table.key
+    return evaluation.evaluate(
+        suite,
+        frames(),
+        gate="rows",
+        phase=output.name,
+        unique_by=unique,
+        allow_empty=empty,
+        max_critical=run.options.max_critical,
+    )
+
+
+def _frames(files: list[Artifact]) -> list[list[Artifact]]:
+    """The files, in their order, in groups of at most `FRAME_ROWS` rows; a file that has more is a group of its own."""
+    groups: list[list[Artifact]] = []
+    rows = 0
+    for file in files:
+        rows += file.rows or 0
+        if not groups or rows > FRAME_ROWS:
+            groups.append([])
+            rows = file.rows or 0
+        groups[-1].append(file)
+    return groups
+
+
+def phase_gate(run: Run, phase: Phase) -> list[dict[str, Any]]:
+    """Judge a phase by its proof; the proof without its examples. Raises `GateError`."""
+    with run.ledger.step(run.id, f"gate/{phase.id}", "0"):
+        found = proof(run, phase)
+        if found is None:
+            raise GateError(
+                f"phase {phase.id!r} has not been verified in every partition; run the missing verify tasks again"
+            )
+        run.files.write_proof(phase.id, found)
+        result = evaluation.evaluate(proof_suite, [_proof_frame(found)], gate="proof", phase=phase.id, key="phase")
+        looked = any(p.rows(n) for p in found for n in ("compared", "missing", "different", "unverified", "moved_on"))
+        if not looked and not (phase.allow_empty or run.options.window is not None or run.undoes is not None):
+            errors = [*result.errors, "no row was compared, so nothing is proven"]
+            result = replace(result, passed=False, errors=errors)
+        if wrong := _emptied(run, found):
+            result = replace(result, passed=False, errors=[*result.errors, *wrong])
+        refused = refusals(run, phase) if any(p.missing or p.different for p in found) else []
+        if any(p.missing or p.different for p in found):
+            result = replace(result, errors=[*result.errors, *refused, *target_checks.altered(run, phase, found)])
+        so_far = [p for each in run.phases[: run.phases.index(phase) + 1] for p in proof(run, each) or []]
+        results = [result, *budgets.judge_left_alone(run, phase, so_far)]
+        _judge(run, f"phase-{phase.id}", results, left_alone.words(so_far, told=bool(refused)))
+    return [{name: value for name, value in to_values(p).items() if name != "examples"} for p in found]
+
+
+def _emptied(run: Run, found: list[Proof]) -> list[str]:
+    """Which targets lost more of the rows that the plan keeps than may be removed (`Options.max_remove_share`, and one row at
+    the least): that is no longer an application at work. Of a rollback, rows that are gone were touched since."""
+    most = run.options.max_remove_share
+    return [
+        f"{p.gone:,} of the {p.to_keep:,} rows of {p.target_table} that were there when the plan was made, and that it "
+        f"keeps, are gone, such as {', '.join(_gone(p))}: somebody deleted them since, or the table was emptied or made "
+        "anew. Find out what it was; then trigger the DAG again, which adds them again "
+        f"(as many may go: max_remove_share, which is {most:g})"
+        for p in found
+        if run.undoes is None and p.gone > max(1, most * p.to_keep)
+    ]
+
+
+def _gone(found: Proof) -> list[str]:
+    return [example.key for example in found.of("moved_on") if example.found is None][:3]
+
+
+def refusals(run: Run, phase: Phase) -> list[str]:
+    """What the store refused of the phase's rows, in words: by each constraint how many, and the first of them."""
+    said: dict[tuple[str, str | None], list[dict[str, Any]]] = {}
+    for output in phase.outputs:
+        table = run.migration.target(output.target).table.name
+        for row in run.ledger.refused(run.id, output.name):
+            said.setdefault((table, row["constraint"]), []).append(row)
+    return [
+        f"{len(rows):,} planned rows of {table} were refused by {constraint or 'the server'}, the first, {rows[0]['key']!r}: "
+        f"{rows[0]['reason']}"
+        for (table, constraint), rows in sorted(said.items(), key=lambda each: -len(each[1]))
+    ]
+
+
+def validate(run: Run) -> dict[str, Any]:
+    """Judge the whole: all proofs, and the counts as they are after applying. Raises `GateError`."""
+    with run.ledger.step(run.id, "validate", "0"):
+        verified = [p for p in (proof(run, phase) for phase in run.phases) if p is not None]
+        if len(verified) != len(run.migration.phases):
+            raise GateError(
+                f"{len(verified)} of {len(run.migration.phases)} phases are verified; run the missing ones again"
+            )
+        proofs = [each for found in verified for each in found]
+        phases = phase_counts(run)
+        if hashing.plan_hash(run) != (plan.sha256 if (plan := run.files.plan) else None):
+            raise GateError("the plan in the workspace is not the plan that passed its gate; run again")
+        results = [
+            evaluation.evaluate(proof_suite, [_proof_frame(proofs)], gate="proof of all phases", key="phase"),
+            evaluation.evaluate(count_suite, [_count_frame(phases)], gate="counts after apply", key="phase"),
+        ]
+        if run.undoes is None:
+            whole = evaluation.evaluate(
+                run.migration.suite, [_count_frame(phases)], gate="whole, after apply", key="phase"
+            )
+            results.append(whole)
+            if answers := [*statements.answer(run), *statements.advance(run)]:
+                results.append(
+                    evaluation.evaluate(statement_suite, [pd.DataFrame(answers)], gate="statements", key="title")
+                )
+        _judge(run, "validate", results, left_alone.words(proofs) | astray.words(run, phases))
+    return {name: total(proofs, name) for name in ("compared", *KINDS)}
+
+
+def _judge(run: Run, name: str, results: list[GateResult], words: Mapping[str, str] | None = None) -> None:
+    """Publish the results; raise `GateError` if any is not passed, with `words` (by rule) for what broke it."""
+    run.files.write_gate(name, [r.to_json() for r in results])
+    if not all(result.passed for result in results):
+        raise GateError(
+            f"{faults.in_words(results, words or {})}. So the {name} gate did not pass, and nothing after it runs"
+        )
+
+
+def _count_frame(phases: list[PhaseCounts]) -> pd.DataFrame:
+    rows = []
+    for p in phases:
+        skipped = sum(p.skipped.values())
+        rows.append(
+            {
+                "phase": p.phase,
+                "source_rows": p.source_rows,
+                "written": p.written,
+                "kept": p.kept,
+                "rejected": p.rejected,
+                "unaccounted": p.unaccounted,
+                "skipped": skipped,
+                "planned_rows": sum(p.rows[verb] for verb in VERBS if verb != REMOVE),
+                "to_add": p.rows["add"],
+                "to_change": p.rows["change"],
+                "to_remove": p.rows["remove"],
+                "drift": p.rows["drift"],
+                "extra": p.rows["extra"],
+                "adds_up": p.source_rows == p.written + p.kept + p.rejected + skipped,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _proof_frame(proofs: Sequence[Proof]) -> pd.DataFrame:
+    names = ("phase", "compared", "missing", "different", "extra", "unverified")
+    return pd.DataFrame([{n: getattr(p, n) for n in names} for p in proofs])
+
+
+def _export(run: Run) -> None:
+    """Findings and rejects of all partitions in one file each, for people and their tools."""
+    manifests = [*run.folder.manifests("transform", run.partitions), *run.folder.manifests("plan", run.partitions)]
+    formats = {"findings": ("csv", "(FORMAT csv, HEADER)"), "rejects": ("jsonl", "(FORMAT json)")}
+    schemas = {"findings": FINDINGS, "rejects": REJECTS}
+    head = {"findings": "phase,table,key,severity,code,message\n", "rejects": ""}
+    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
+        for kind, (suffix, format_) in formats.items():
+            parts = []
+            for phase in run.migration.phases:
+                table = run.accounts_for(phase)
+                files = [
+                    run.folder.fetch(f, scratch)
+                    for m in manifests
+                    for f in m.files
+                    if f.path.startswith(f"{kind}/{phase.id}/")
+                ]
+                if not files:
+                    continue
+                said = f'{duck.literal(phase.id)} AS phase, {duck.literal(table)} AS "table"'
+                # one finding per key and code, though several partitions may have made it
+                parts.append(
+                    f"SELECT {said}, * FROM (SELECT DISTINCT ON (key, code) * FROM ({duck.parquet(files, schemas[kind])}) "
+                    "ORDER BY key, code)"
+                )
+            if not parts:
+                run.folder.write(f"{kind}.{suffix}", head[kind])
+                continue
+            local = scratch / f"{kind}.{suffix}"
+            connection.execute(f"COPY ({' UNION ALL '.join(parts)}) TO {duck.literal(str(local))} {format_}")
+            run.folder.publish(local, f"{kind}.{suffix}")

@@ -1,0 +1,93 @@
+"""Exceptions: the rows that a run left alone, since somebody else changed them; and what a failed proof says in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from ..declare.names import KEY, VERB
+from ..errors import ArtifactError
+from ..plan.files import DRIFT, plan_schema, planned
+from ..rows import duck
+from ..run import Example, Proof, Run
+from .differing import differences
+from .proofs import last
+
+LISTED = 1_000
+"""Most exceptions that a report lists; all of them are in the plan's and the proof's files."""
+CONFLICT = "conflict"
+EXAMPLES = 3
+
+
+def exceptions(run: Run) -> tuple[int, list[dict[str, Any]]]:
+    """How many rows the run left alone, and `LISTED` of them at most: phase, table, key, kind (`drift`: changed before
+    the plan was made; `conflict`: between the plan and its writing), reason. A row that is not there is none of them: it
+    is missing."""
+    total = 0
+    listed: list[dict[str, Any]] = []
+    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
+        for phase in run.phases:
+            for output in phase.outputs:
+                target = run.migration.target(output.target)
+                about = {"phase": phase.id, "table": target.table.name}
+                try:
+                    files = [run.folder.fetch(planned(run, output.name, n), scratch) for n in range(run.partitions)]
+                except ArtifactError:
+                    return total, listed  # there is no whole plan, so nothing was applied
+                rows = f"FROM ({duck.parquet(files, plan_schema(target))}) WHERE {VERB} = '{DRIFT}'"
+                drifted = duck.count(connection, f"SELECT count(*) {rows}")
+                keys = connection.execute(f"SELECT {KEY} {rows} ORDER BY 1 LIMIT {LISTED}").fetchall()
+                who = "touched since the run that is undone" if run.undoes else "changed by somebody else"
+                alone = [{**about, "key": key, "kind": DRIFT, "reason": f"{who}, before the plan"} for (key,) in keys]
+                conflicts = [
+                    {**about, "key": c["key"], "kind": CONFLICT, "reason": c["reason"]}
+                    for c in run.ledger.conflicts(run.id, output.name)
+                    if c["found"] is not None or run.undoes is not None
+                ]
+                total += drifted + len(conflicts)
+                listed += [*alone, *conflicts]
+    return total, listed[:LISTED]
+
+
+def words(proofs: Sequence[Proof], told: bool = False) -> dict[str, str]:
+    """What is wrong by these proofs, by the rule that it breaks: how many rows of which table, such as which, and why,
+    unless the reasons are `told` already."""
+    said = {}
+    for kind in ("missing", "different", "unverified", "left_alone"):
+        each = [_said(kind, proof, told) for proof in last(proofs) if proof.rows(kind)]
+        if each:
+            rule = "budget.left_alone" if kind == "left_alone" else f"proof.{kind}"
+            said[rule] = "; ".join(each)
+    return said
+
+
+def _said(kind: str, proof: Proof, told: bool) -> str:
+    examples = proof.of(kind)
+    keys = ", ".join(e.key for e in examples[:EXAMPLES])
+    rows, table = f"{proof.rows(kind):,}", proof.target_table
+    total = proof.compared + proof.unverified + proof.left_alone
+    of = f"{rows} of {total:,} planned rows of {table}"
+    because = "" if told and kind != "left_alone" else _because(examples)
+    if kind == "missing":
+        return f"{of} are missing, such as {keys}{because}. Mend what keeps them out, and run again"
+    if kind == "unverified":
+        return f"{of} could not be read back, such as {keys}. Run again when the store answers"
+    if kind == "left_alone":
+        return f"{rows} rows of {table} were left alone, such as {keys}{because}"
+    differing = Counter(name for e in examples for name in _columns(e))
+    columns = ", ".join(f"{name} ({n} of {len(examples)} looked at)" for name, n in differing.most_common(5))
+    where = f" in {columns}" if columns else ""
+    return (
+        f"{of} are not as they were written, such as {keys}{where}{because}. Something else writes there (a trigger, a default, "
+        "another program): mend that, or leave such a column out of what is migrated, and run again"
+    )
+
+
+def _because(examples: list[Example]) -> str:
+    reasons = list(dict.fromkeys(e.reason for e in examples if e.reason))
+    return f" ({'; '.join(reasons[:EXAMPLES])})" if reasons else ""
+
+
+def _columns(example: Example) -> list[str]:
+    return [name for name, _, _ in differences(example.planned, example.found)]

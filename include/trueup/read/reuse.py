@@ -1,0 +1,48 @@
+"""One snapshot for all runs of a backfill: a window's run may use the sources as an earlier run of it read them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ..run import Files, Options, Run
+from ..run.workspace import Artifact, Manifest
+
+
+def earlier(run: Run) -> tuple[str, Options] | None:
+    """The run whose snapshot of the sources this one may use, and that run's options; None if it must read them itself.
+
+    Sound only if that snapshot was begun after this run's window closed, and if the migration reads no table that it
+    writes: there, the run before has changed what is read. It must be one that was taken to be used so, no older than
+    the options allow, and whole."""
+    window, limit = run.options.window, timedelta(hours=run.options.snapshot_max_age)
+    if window is None or not limit or any(run.migration.read_with(target) for target in run.migration.targets):
+        return None
+    for other in run.ledger.runs(run.migration.id):
+        begun = other["started_at"]
+        if datetime.now(UTC) - begun > limit:
+            return None
+        start = Files(run.workspace.run(other["run_id"])).begun
+        if other["run_id"] == run.id or other["undoes"] or start is None or start.snapshot_of:
+            continue
+        options = start.row_options
+        asked = (run.options.partitions, options.partitions), (run.options.segments, options.segments)
+        if (
+            begun >= window.end
+            and options.snapshot_max_age
+            and all(mine in (None, its) for mine, its in asked)
+            and len(run.workspace.run(other["run_id"]).manifests("snapshot")) == options.segments
+        ):
+            return other["run_id"], options
+    return None
+
+
+def sources(run: Run, segment: int) -> tuple[tuple[Artifact, ...], dict[str, Any]]:
+    """The files of every source in one segment of the snapshot that the run uses, as files of the run that has them,
+    and their rows, by source."""
+    id = run.files.start.snapshot_of or run.id
+    ids = {source.id for source in run.migration.sources}
+    manifest: Manifest = run.workspace.run(id).manifests("snapshot", run.segments)[segment]
+    files = (replace(f, run=id) for f in manifest.files if f.path.split("/")[1] in ids)
+    return tuple(files), {name: rows for name, rows in manifest.facts.items() if name in ids}

@@ -1,0 +1,88 @@
+"""What a run that begins again keeps of the plan that it had begun to write: the plan's files, to undo it, and its base,
+to know its own rows.
+
+They lie under `earlier/<attempt>/`, and `earlier/<attempt>/plan.json` names them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ..errors import ArtifactError
+from ..ledger import Ledger, Status, refuse_other
+from . import Run, files
+from .workspace import Artifact, RunFolder
+
+WRITING = ("apply/", "create_tables", "prepare", "finish/")
+"""What the names of the steps begin with that write."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A plan that a run had before it began again. `files` are named as the plan's manifests named them, below `folder`."""
+
+    attempt: int
+    sha256: str
+    partitions: int
+    at: str
+    files: tuple[Artifact, ...]
+
+    def fetch(self, folder: RunFolder, path: str, scratch: Path) -> Path:
+        """A file of the plan, as a local path. Raises `ArtifactError` if it is missing or changed."""
+        for file in self.files:
+            if file.path == path:
+                place = {**asdict(file), "path": files.earlier(self.attempt, path)}
+                return folder.fetch(Artifact(**place), scratch)
+        raise ArtifactError(f"run {folder.run_id} left no {path} of its plan {self.attempt}")
+
+
+def begun_to_write(ledger: Ledger, run_id: str) -> bool:
+    """Whether a step that writes has begun since the run last began."""
+    return any(row["step"].startswith(WRITING) for row in ledger.steps(run_id))
+
+
+def begun_to_apply(ledger: Ledger, run_id: str) -> bool:
+    """Whether rows may have been written since the run last began."""
+    return any(row["step"].startswith("apply/") for row in ledger.steps(run_id))
+
+
+def set_aside(run: Run) -> None:
+    """Before the run begins, again if it has begun before: keep the plan that it had begun to write, and forget which parts
+    of which steps were done. Nothing is touched of a run that may not begin again."""
+    row = run.ledger.run(run.id)
+    if row is None or row["status"] in (Status.PROVEN, Status.ROLLED_BACK):
+        return
+    refuse_other(row, run.dag_id, run.airflow_run_id)
+    if row["plan_sha256"] is not None and begun_to_write(run.ledger, run.id):
+        _keep(run, row)
+    run.folder.forget()
+
+
+def _keep(run: Run, row: dict[str, Any]) -> None:
+    folder, attempt = run.folder, row["attempt"]
+    about = files.earlier(attempt)
+    if folder.read_json(about) is not None:
+        return  # by an earlier try of this preflight
+    beginnings = tuple(place.of("") for place in (files.PLAN_FILES, files.BASELINE_FILES))
+    planned = [f for m in folder.manifests("plan") for f in m.files if f.path.startswith(beginnings)]
+    for file in planned:
+        folder.copy(file.path, files.earlier(attempt, file.path))
+    kept = {"sha256": row["plan_sha256"], "partitions": row["options"]["partitions"], "at": row["planned_at"]}
+    content = {"attempt": attempt, **kept, "files": [asdict(f) for f in planned]}
+    folder.write(about, json.dumps(content, indent=1, default=datetime.isoformat))
+
+
+def kept(folder: RunFolder, attempts: int) -> Sequence[Kept]:
+    """The plans that a run which has begun so often had before, the first one first."""
+    found = []
+    for number in range(1, attempts):
+        content = folder.read_json(files.earlier(number))
+        if content is not None:
+            planned = tuple(Artifact(**file) for file in content.pop("files"))
+            found.append(Kept(**content, files=planned))
+    return found

@@ -1,0 +1,170 @@
+"""Preflight: what a run needs is looked at before anything is read, and before anybody is asked. Nothing here writes to
+a store.
+
+`look_at_source` and `look_at_target` are where a table that does not fit is refused.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from ..declare.migration import Source, Table, Target
+from ..declare.names import fold
+from ..errors import OptionsError, SourceError
+from ..plan import baseline, target_checks, unread
+from ..read import reuse
+from ..read.snapshot import READERS
+from ..run import MAX_PARTS, Mode, Options, Run, Start, earlier
+from ..stores import Description
+from ..write import tables_there
+
+log = logging.getLogger(__name__)
+
+ROWS_PER_PARTITION = 150_000
+"""What a partition is aimed to hold: enough to be worth a task, little enough for its memory."""
+
+
+def preflight(run: Run, triggered_by: str | None = None) -> Options:
+    """Enter the run in the ledger, see that its sources are what the migration declares, take the hold on its targets
+    (mode apply), and choose segments and partitions; the options with them chosen.
+
+    Raises `SourceError` for a missing or different source or a target of another shape, `TargetHeldError`, `StatusError`.
+    """
+    run.ledger.upgrade()
+    before = run.files.begun
+    earlier.set_aside(run)
+    run.ledger.begin(
+        run.id,
+        migration_id=run.migration.id,
+        dag_id=run.dag_id,
+        airflow_run_id=run.airflow_run_id,
+        triggered_by=triggered_by,
+        options=run.options.to_json(),
+    )
+    with run.ledger.step(run.id, "preflight", "0"):
+        if run.options.mode is Mode.APPLY:
+            run.ledger.leases.take(run.id, run.held_targets, run.holder)
+        _check_ignored(run)
+        sources = {source.id: look_at_source(run, source) for source in run.migration.sources}
+        looked = {target.id: look_at_target(run, target) for target in run.migration.targets}
+        targets = {id: found for id, found in looked.items() if found is not None}
+        rows = [found.estimated_rows for found in sources.values()]
+        estimate = sum(found.estimated_rows or 0 for found in (*sources.values(), *targets.values()))
+        options = _sized(run, estimate, unknown=None in rows)
+        if before is not None:  # what it wrote under an earlier plan is found by the same partitions
+            options = replace(options, partitions=run.options.partitions or before.row_options.partitions)
+        if taken := reuse.earlier(run):
+            options = replace(options, partitions=taken[1].partitions, segments=taken[1].segments)
+            log.info("the sources are read as run %s has read them, after this run's window closed", taken[0])
+        run.ledger.choose(run.id, options.to_json())
+        # the size of a batch is fixed here, once: batches are known by their number, whoever writes them
+        batch_rows = {t.id: target_checks.batch_rows(run, t, looked[t.id]) for t in run.migration.targets}
+        start = Start(
+            options=options,
+            targets_present=tuple(targets),
+            batch_rows=batch_rows,
+            undeclared={id: found.undeclared for id, found in sources.items()},
+            expected_rows={id: found.expected_rows for id, found in sources.items()},
+            baseline=baseline.previous(run),
+            snapshot_of=taken[0] if taken else None,
+            tables={t.id: tables_there.name_of(run, t, looked[t.id]) for t in run.migration.targets},
+            targets=target_checks.facts(targets),
+        )
+        run.files.write_start(start)
+    return options
+
+
+def _check_ignored(run: Run) -> None:
+    """Raise `OptionsError` where `ignore_columns` names no source: a name that is spelled wrongly leaves nothing out."""
+    known = {name for s in run.migration.sources for name in (s.table.name, s.id)}
+    if wrong := [text for text in run.options.ignore_columns if not any(text.startswith(f"{k}.") for k in known)]:
+        raise OptionsError(
+            f"ignore_columns: {', '.join(map(repr, wrong))} begins with no source's table; write table.column, with a table of"
+            f" {', '.join(sorted({s.table.name for s in run.migration.sources}))}"
+        )
+
+
+def look_at_source(run: Run, source: Source) -> Description:
+    """The source's table as it is. Raises `SourceError` where it is not there, or is not what is declared."""
+    table = source.table
+    found = run.store_of(table).describe(table)
+    if found is None:
+        raise SourceError(
+            f"table {table.name!r} (source {source.id!r}, connection {table.connection!r}) does not exist; "
+            "check the connection's region and endpoint, or create the table if it should be empty"
+        )
+    what = f"table {table.name!r} (source {source.id!r}, connection {table.connection!r})"
+    _refuse(what, found)
+    _refuse_twins(what, table, found)
+    if found.key != table.key and not found.identified:
+        raise SourceError(_no_key(what, found, table))
+    if left := unread.undeclared(run.migration, source, run.options, found.undeclared):
+        raise SourceError(
+            f"{what} has {len(left)} columns that nobody accounts for: {', '.join(map(repr, left))}. Their values would be"
+            f" lost. {unread.ways_out(source, left)}"
+        )
+    return found
+
+
+def _refuse(what: str, found: Description) -> None:
+    """Raise `SourceError` for a table whose columns do not fit, or that cannot be read whole."""
+    if found.misfits:
+        raise SourceError(f"{what} is not what is declared: {'; '.join(found.misfits)}")
+    if found.obstacles:
+        raise SourceError(f"{what} cannot be read whole: {'; '.join(found.obstacles)}")
+
+
+def _refuse_twins(what: str, table: Table, found: Description) -> None:
+    """Raise `SourceError` where a column that is not declared has a declared one's name but for its case."""
+    declared = {fold(column): column for column in table.columns}
+    for column in found.undeclared:
+        if twin := declared.get(fold(column)):
+            raise SourceError(
+                f"{what} has the column {column!r} beside the declared {twin!r}: they differ by case only, and a transform "
+                f"that names one of them would get the other. Declare a view of the table, in which {column!r} has another "
+                "name or is left out"
+            )
+
+
+def _no_key(what: str, found: Description, table: Table) -> str:
+    declared = ", ".join(map(repr, table.key))
+    if found.key:
+        return f"{what} has the key {', '.join(map(repr, found.key))}, but {declared} is declared: declare the table's own key"
+    return (
+        f"{what} has no primary key, and no unique index keeps {declared} apart, so its rows cannot be told from each"
+        " other: it cannot be migrated as it is. Declare the columns of a unique index that are NOT NULL, or give the"
+        " table a primary key, or declare a view of it in which the declared columns are a key"
+    )
+
+
+def look_at_target(run: Run, target: Target) -> Description | None:
+    """The target's table as it is; None where it is still to be made. Raises `SourceError` where it is not as declared."""
+    table = target.table
+    what = f"table {table.name!r} (target {target.id!r}, connection {table.connection!r})"
+    found = run.store_of(table).describe(table)
+    if found is None:
+        if run.options.mode is Mode.APPLY and run.undoes is None and (wrong := run.store_of(table).uncreatable(table)):
+            raise SourceError(f"{what} is not there and cannot be made: {'; '.join(wrong)}")
+        return None
+    _refuse(what, found)
+    if found.key != table.key:
+        has = f"the primary key {', '.join(map(repr, found.key))}" if found.key else "no primary key"
+        besides = f"; {'; '.join(found.unwritable)}" if run.options.mode is Mode.APPLY and found.unwritable else ""
+        raise SourceError(f"{what} has {has}, but {', '.join(map(repr, table.key))} is declared{besides}")
+    target_checks.refuse_unwritable(run, what, target, found)
+    return found
+
+
+def _sized(run: Run, estimate: int, unknown: bool) -> Options:
+    """The options with partitions and segments chosen."""
+    segments = _parts(estimate, unknown)
+    if all(run.store_of(source.table).one_state for source in run.migration.sources):
+        segments = min(segments, READERS)
+    partitions = run.options.partitions or _parts(estimate, unknown)
+    return replace(run.options, partitions=partitions, segments=run.options.segments or segments)
+
+
+def _parts(estimate: int, unknown: bool) -> int:
+    wanted = -(-estimate // ROWS_PER_PARTITION)
+    return max(4 if unknown else 1, min(wanted, 64, MAX_PARTS))

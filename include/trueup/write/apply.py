@@ -1,0 +1,181 @@
+"""Apply: a resumable walk through the plan.
+
+The plan's rows to add, to change and to remove, in the plan's order, in batches of a fixed size. A batch is written, then entered
+in the ledger; so a batch may be written twice, never not at all, and writing is idempotent. A walk that was killed
+skips the batches that the ledger has. Of a phase with two targets, a batch is of units: what one source row makes of
+both, written in one transaction (`units.py`).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+
+from ..declare.migration import Phase, Target
+from ..declare.names import BEFORE, VERB
+from ..plan import set_off
+from ..plan.files import ADD, REMOVE, WRITTEN, plan_schema, planned
+from ..rows import duck
+from ..run import Run
+from ..stores import Outcome, arrow_schema
+from . import approval, tables_there, units
+from .units import Batch
+
+log = logging.getLogger(__name__)
+
+PARALLEL_PARTITIONS = 4
+"""How many partitions are applied at once at the most; each gets an equal share of the run's write rate."""
+PROGRESS_SECONDS = 10
+
+
+def create_tables(run: Run) -> dict[str, bool]:
+    """Make the targets that are not there yet, and the others ready; whether each was made, by target."""
+    made = {}
+    with run.ledger.step(run.id, "create_tables", "0") as tries:
+        approval.check_age(run)
+        approval.require(run, "create_tables")
+        with run.writing("create_tables", "0", tries):
+            for target in run.migration.targets:
+                store = run.store_of(target.table)
+                made[target.id] = store.create(target.table)
+                tables_there.enter_created(run, target)
+                if target.before is not None:
+                    store.script(target.before.read_text(encoding="utf-8"))
+    return made
+
+
+def finish(run: Run, phase: Phase) -> None:
+    """Run what the phase declares to be done once it has passed its gate."""
+    if not phase.after:
+        return
+    with run.ledger.step(run.id, f"finish/{phase.id}", "0") as tries:
+        approval.require(run, "finish", phase.id)
+        with run.writing(f"finish/{phase.id}", "0", tries):
+            for script in phase.after:
+                store = run.store_of(run.migration.target(phase.target).table)
+                store.script(script.read_text(encoding="utf-8"))
+
+
+def apply(run: Run, phase: Phase, partition: int) -> dict[str, Any]:
+    """Write what the plan of one phase says for one partition; rows written, rows left alone as conflicts, and rows that
+    the store refused, in batches of this call and of the interrupted ones before it.
+
+    Raises `TargetHeldError` when another run holds the target, `StoreUnavailableError` after retries (what is written
+    is entered, and the next call goes on behind it), `StoreRejectedError` for what the store will not have done at all.
+    """
+    target = run.migration.target(phase.target)
+    store = run.store_of(target.table)
+    step, part = f"apply/{phase.id}", str(partition)
+    with run.ledger.step(run.id, step, part) as tries, ExitStack() as held:
+        approval.require(run, "apply", phase.id)
+        fence = held.enter_context(run.writing(step, part, tries))
+        done, plan = run.ledger.written(run.id, phase.id, partition), run.ledger.present_plan(run.id)
+        watch = set_off.watch(run, target.table.connection)
+        pace = Pace(run.options.write_rate and run.options.write_rate / PARALLEL_PARTITIONS)
+
+        def write(number: int, rows: int, send: Callable[[], dict[str, Outcome]]) -> int:
+            pace.wait(rows)
+            fence.check()
+            # the phase's own output last: a walk that is tried again looks for that
+            with fence.active(), watch.active():  # this thread is one of several that write
+                outcomes = send()
+            outcomes = {name: set_off.settled(run, name, outcome) for name, outcome in outcomes.items()}
+            for output, outcome in reversed(outcomes.items()):
+                all_rows = outcome.written + len(outcome.conflicts) + len(outcome.refused)
+                run.ledger.wrote(run.id, output, partition, number, all_rows, outcome, plan)
+            return rows
+
+        found = batches(run, phase, partition) if phase.also is None else units.batches(run, phase, partition)
+        pending = (batch for batch in found if batch[0] not in done)
+        _walk(pending, write, store.writers, f"{phase.id}, partition {partition}")
+    applied = [run.ledger.applied(run.id, o.name, partition).get(o.name, {}) for o in phase.outputs]
+    return {name: sum(each.get(name, 0) for each in applied) for name in ("rows", "written", "conflicts", "refused")}
+
+
+def _walk(pending: Iterator[Batch], write: Callable[..., int], writers: int, what: str) -> None:
+    """Write the batches, `writers` at a time, holding no more of them in memory; the first error ends the walk, after
+    the batches already begun."""
+    rows, started, said = 0, time.monotonic(), time.monotonic()
+    running: set[Future[int]] = set()
+    with ThreadPoolExecutor(writers, thread_name_prefix="trueup-write") as pool:
+        for batch in pending:
+            running.add(pool.submit(write, *batch))
+            if len(running) > writers:
+                finished, running = wait(running, return_when=FIRST_COMPLETED)
+                rows += sum(f.result() for f in finished)
+            if time.monotonic() - said > PROGRESS_SECONDS:
+                said = time.monotonic()
+                log.info("%s: %s rows written, %s rows/s", what, f"{rows:,}", f"{rows / (said - started):,.0f}")
+        rows += sum(f.result() for f in running)
+    log.info("%s: %s rows written in %.1f s", what, f"{rows:,}", time.monotonic() - started)
+
+
+def batches(run: Run, phase: Phase, partition: int) -> Iterator[Batch]:
+    """The batches of a partition's plan: first the adds, then the changes, then the removals, each in key order; the same
+    batches under the same numbers at every call."""
+    target = run.migration.target(phase.target)
+    artifact = planned(run, phase.id, partition)
+    size = run.files.start.batch_rows[phase.target]
+    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
+        plan = duck.parquet([run.folder.fetch(artifact, scratch)], plan_schema(target))
+        number = 0
+        for verb in WRITTEN:
+            wanted = f"* EXCLUDE ({BEFORE})" if verb == ADD else "*"
+            query = f"SELECT {wanted} FROM ({plan}) WHERE {VERB} = '{verb}'"
+            reader = connection.sql(query).to_arrow_reader(20_480)
+            for rows in _resized(reader, size):
+                yield number, rows.num_rows, partial(_write, run, phase, target, verb, rows)
+                number += 1
+
+
+def _resized(reader: pa.RecordBatchReader, size: int) -> Iterator[pa.Table]:
+    """The reader's rows in tables of exactly `size` rows, the last one shorter."""
+    rest = reader.schema.empty_table()
+    for batch in reader:
+        rest = pa.concat_tables([rest, pa.Table.from_batches([batch])])
+        start = 0
+        while rest.num_rows - start >= size:
+            yield rest.slice(start, size)
+            start += size
+        rest = rest.slice(start)
+    if rest.num_rows:
+        yield rest
+
+
+def _write(run: Run, phase: Phase, target: Target, verb: str, rows: pa.Table) -> dict[str, Outcome]:
+    store = run.store_of(target.table)
+    schema = arrow_schema(target.table)
+    new = rows.select(schema.names).cast(schema)
+    if verb == ADD:
+        return {phase.id: store.add(target.table, new)}
+    before = pa.Table.from_struct_array(rows[BEFORE].combine_chunks()).select(schema.names).cast(schema)
+    if verb == REMOVE:
+        return {phase.id: store.remove(target.table, before, cascade_to=run.options.cascade_to)}
+    return {phase.id: store.change(target.table, new, before)}
+
+
+class Pace:
+    """Keeps calls to `rate` rows a second over all threads that share it; None is no limit."""
+
+    def __init__(self, rate: float | None) -> None:
+        self._rate = rate
+        self._next = time.monotonic()
+        self._lock = threading.Lock()
+
+    def wait(self, rows: int) -> None:
+        """Sleep until these rows may be written."""
+        if self._rate is None:
+            return
+        with self._lock:
+            now = time.monotonic()
+            mine = max(self._next, now)
+            self._next = mine + rows / self._rate
+        time.sleep(max(0.0, mine - now))

@@ -1,0 +1,175 @@
+"""Approve: what was approved is the plan's hash; nothing else is applied, and nothing that has grown too old."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ..errors import ApprovalError
+from ..ledger import refuse_other
+from ..ledger.decisions import Decision
+from ..plan.hashing import files_hash, plan_hash
+from ..run import PLAN, AnyRun, Run, order
+from . import tables_there
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plans:
+    """How the plans of runs on rows, or on schemas, are looked at. `gated`: the hash of the run's plan as it is now, if it
+    is the one that was judged; `shown`: the file that says what a person is shown; `asks`: whether anybody is to be asked;
+    `unasked`: the decision where nobody is, given the hash."""
+
+    gated: Callable[[Any], str]
+    shown: str
+    asks: Callable[[Any], bool]
+    unasked: Callable[[Any, str], Decision]
+
+
+def ask(run: AnyRun, plans: Plans | None = None) -> dict[str, Any]:
+    """The plan that somebody is to be asked about (plan.json); that it is being shown is entered in the ledger.
+
+    Raises `ApprovalError` for one that did not pass its gate, that is not the one that did, or that is too old."""
+    plans = plans or ROWS
+    with run.ledger.step(run.id, "approve", "0"):
+        sha256 = plans.gated(run)
+        run.ledger.asked(run.id, sha256)
+        made = (run.ledger.run(run.id) or {})["planned_at"]
+        run.ledger.leases.wait(run.id, made + timedelta(hours=run.options.plan_max_age))
+        return dict(run.folder.read_json(plans.shown))
+
+
+def approved_already(run: AnyRun, plans: Plans | None = None) -> dict[str, Any] | None:
+    """The approval of the plan that the run has now, where a person gave it before the plan was made again."""
+    with run.ledger.step(run.id, "approve", "0"):
+        found = run.ledger.approvals.of(run.id, (plans or ROWS).gated(run))
+        return found if found is not None and found["decision"] == "approved" else None
+
+
+def approve(
+    run: AnyRun,
+    by: str | None = None,
+    comment: str | None = None,
+    *,
+    shown_sha256: str | None = None,
+    plans: Plans | None = None,
+) -> str:
+    """Enter a person's approval of the plan that was shown (None: the one last asked about); of a run that asks for none,
+    that it was waived. The plan's hash.
+
+    Raises `ApprovalError` where the run's plan is not the one that was shown, did not pass its gate, or is too old."""
+    plans = plans or ROWS
+    with run.ledger.step(run.id, "approve", "0"):
+        sha256 = plans.gated(run)
+        decision: Decision = "approved"
+        if plans.asks(run):
+            _refuse_unseen(run, shown_sha256, sha256)
+        else:
+            decision = plans.unasked(run, sha256)
+        run.ledger.approvals.decide(run.id, sha256, decision, by=by, comment=comment)
+        run.ledger.leases.answered(run.id)
+    return sha256
+
+
+def _refuse_unseen(run: AnyRun, shown: str | None, sha256: str) -> None:
+    asked = (run.ledger.run(run.id) or {}).get("asked_sha256")
+    for what, said in (("shown", shown or asked), ("last asked about", asked)):
+        if said != sha256:
+            raise ApprovalError(
+                f"the plan of run {run.id} is {sha256}, and the plan that was {what} is {said or 'none'}: somebody made it "
+                "again in between, so nothing is approved and nothing written; clear the task approve, which asks about "
+                "the plan as it is now, or trigger the DAG again"
+            )
+
+
+def waive(run: Run) -> str:
+    """Enter that a run which asks nobody is approved. The plan's hash. Raises `ApprovalError` for a run that asks."""
+    if run.options.approval:
+        raise ApprovalError("this run asks for approval, and there is nobody here to ask: trigger it in Airflow")
+    return approve(run)
+
+
+def reject(run: AnyRun, by: str | None, comment: str | None) -> None:
+    """Enter a person's rejection of the plan that the run asked about, and raise it as an `ApprovalError`."""
+    with run.ledger.step(run.id, "approve", "0"):
+        row = run.ledger.run(run.id) or {}
+        # of a run that asked before the ledger noted what about: of the plan that it has
+        sha256 = row.get("asked_sha256") or row.get("plan_sha256") or ""
+        run.ledger.approvals.decide(run.id, sha256, "rejected", by=by, comment=comment)
+        said = f": {comment}" if comment else ""
+        raise ApprovalError(f"{by or 'somebody'} rejected the plan{said}; nothing was written")
+
+
+def gated(run: Run) -> str:
+    """The hash of the run's plan: one and the same in the workspace, in plan.json and in the ledger, with the files that
+    passed the plan's gate, and not too old. Raises `ApprovalError`, with the hashes."""
+    run.ledger.ensure()
+    row = run.ledger.run(run.id) or {}
+    refuse_other(row, run.dag_id, run.airflow_run_id)
+    order.refuse_ended(run, row["status"])
+    check_age(run)
+    sha256 = _same(run, row)
+    order.require(run, "approve")
+    return sha256
+
+
+def require(run: Run, step: str, phase: str | None = None) -> None:
+    """Raise `ApprovalError` unless this step may write: the plan in the workspace is the one that passed its gate and was
+    approved, and every step before this one was done with it; `SourceError` unless the targets are the tables that it was
+    made for; `StatusError` unless the run is running."""
+    row = run.ledger.run(run.id) or {}
+    order.refuse_ended(run, row["status"])
+    found = run.ledger.approvals.of(run.id)
+    if found is None or found["decision"] == "rejected":
+        how = "is not approved" if found is None else "was rejected"
+        raise ApprovalError(f"the plan of run {run.id} {how}, so nothing is written; trigger the DAG again")
+    sha256 = _same(run, row)
+    if found["plan_sha256"] != sha256:
+        raise ApprovalError(
+            f"the plan of run {run.id} in the workspace is {sha256}, not the plan that was approved, "
+            f"{found['plan_sha256']}, so nothing is written; trigger the DAG again"
+        )
+    order.require(run, step, phase)
+    tries = next((s["tries"] for s in run.ledger.steps(run.id) if s["step"] == "create_tables"), 0)
+    tables_there.check(run, may_be_made=step == "create_tables" and tries > 1)
+
+
+def _same(run: Run, row: dict[str, Any]) -> str:
+    """The plan's hash, where all that say it say the same."""
+    if row.get("plan_sha256") is not None and row["plan_files_sha256"] is None:
+        raise ApprovalError(
+            f"the plan of run {run.id} was made by an older Trueup, which did not note what passed its gate; nothing is "
+            "written: trigger the DAG again for a new plan"
+        )
+    sha256 = plan_hash(run)
+    published = plan.sha256 if (plan := run.files.plan) else None
+    for where, said in ((PLAN, published), ("the ledger", row.get("plan_sha256"))):
+        if said != sha256:
+            raise ApprovalError(
+                f"the plan of run {run.id} in the workspace is {sha256}, and the one that passed its gate is {said} "
+                f"({where}), so nothing is written: clear the task plan_gate, or trigger the DAG again"
+            )
+    if files_hash(run) != row["plan_files_sha256"]:
+        raise ApprovalError(
+            f"the files of the plan of run {run.id} are not those that passed its gate, so nothing is written: "
+            "clear the task plan_gate, or trigger the DAG again"
+        )
+    return sha256
+
+
+def check_age(run: AnyRun) -> None:
+    """Raise `ApprovalError` if the plan is older than the run allows."""
+    made = (run.ledger.run(run.id) or {}).get("planned_at")
+    if made is None:
+        raise ApprovalError(f"run {run.id} has no plan that passed its gate, so there is nothing to approve")
+    limit = timedelta(hours=run.options.plan_max_age)
+    if datetime.now(UTC) - made > limit:
+        raise ApprovalError(
+            f"the plan of run {run.id} was made {made:%Y-%m-%d %H:%M} UTC, more than {run.options.plan_max_age:g} hours ago, "
+            "and the tables may have moved on; nothing is written: trigger the DAG again for a new plan"
+        )
+
+
+ROWS = Plans(gated=gated, shown=PLAN, asks=lambda run: bool(run.options.approval), unasked=lambda *_: "waived")
+"""Of runs on rows."""

@@ -1,0 +1,75 @@
+"""Which tables a plan is about, as their servers name them, and whether they still are those."""
+
+from __future__ import annotations
+
+import json
+
+from ..declare.migration import Target
+from ..errors import SourceError
+from ..run import Run, TargetFacts
+from ..run.files import CREATED
+from ..stores import Description
+
+ABSENT = "absent"
+
+
+def name_of(run: Run, target: Target, found: Description | None) -> str:
+    """The target's table as its server names it, `found` as it is described: where it lies, and which of all tables that
+    ever lay there it is; or that none is there."""
+    place, server = run.identity(target), run.store_of(target.table).server()
+    return f"{place}{f' ({server})' if server else ''}#{ABSENT if found is None else found.identity or 'there'}"
+
+
+def tables(run: Run) -> dict[str, str]:
+    """The name of each target's table now, by target."""
+    return {t.id: name_of(run, t, run.store_of(t.table).describe(t.table)) for t in run.migration.targets}
+
+
+def check(run: Run, *, may_be_made: bool = False) -> None:
+    """Raise `SourceError` if a target is not the table that the run's plan was made for, nor made by this run since;
+    `may_be_made`: it may be there though it was not, since an earlier try of making it was broken off."""
+    planned = begun.tables if (begun := run.files.begun) else None
+    if planned is None:
+        return  # a run of the first release: it has no plan that may still be applied
+    created = run.folder.read_json(CREATED) or {}
+    for id, now in tables(run).items():
+        was = planned[id]
+        made = was.endswith(f"#{ABSENT}") and (created.get(id) == now or (may_be_made and _place(now) == _place(was)))
+        if now != was and not made:
+            table = run.migration.target(id).table.name
+            raise SourceError(
+                f"the plan of run {run.id} is for table {table!r} as {was}, and what is there is {now}: it was renamed, dropped "
+                "or made anew since the plan was made, or the connection leads elsewhere. Nothing is written to it: bring it "
+                "back, or trigger a new run, which plans anew"
+            )
+
+
+def enter_created(run: Run, target: Target) -> None:
+    """Note that this run has made the target's table."""
+    created = run.folder.read_json(CREATED) or {}
+    found = run.store_of(target.table).describe(target.table)
+    run.folder.write(CREATED, json.dumps({**created, target.id: name_of(run, target, found)}, indent=1))
+
+
+def left(run: Run, undone: Run) -> list[str]:
+    """What the undone run made of its targets beside rows, and what is there still, in words: tables and indexes."""
+    said = []
+    start = undone.files.begun
+    created = undone.folder.read_json(CREATED) or {}
+    for target in run.migration.targets:
+        found = run.store_of(target.table).describe(target.table)
+        was = ((start and start.tables) or {}).get(target.id, "")
+        if found is None or created.get(target.id) != name_of(run, target, found):
+            continue
+        if was.endswith(f"#{ABSENT}"):
+            said.append(f"table {target.table.name}")
+            continue
+        before = start.targets.get(target.id, TargetFacts()).indexes if start else None
+        declared = {index.name for index in target.table.indexes}
+        made = [name for name in found.indexes if name in declared and before is not None and name not in before]
+        said += [f"index {name} of {target.table.name}" for name in made]
+    return said
+
+
+def _place(name: str) -> str:
+    return name.rpartition("#")[0]
