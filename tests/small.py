@@ -49,6 +49,7 @@ def declare(folder: Path) -> Migration:
         id="small", title="Small", owner="tests", doc="", partition_by=("id",),
         sources=(Source(id="people", table=people, partition_by=("id",), window="seen_at"),),
         targets=(Target(id="persons", table=persons),), phases=(phase,), suite=_whole,
+        settings={state: {"small.read_from": state} for state in ("legacy", "dual", "new")},
     )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ class Type(StrEnum):
     | TIMESTAMP | timestamp[us, UTC]   |                                                     | –        | timestamptz       |
     | DATETIME  | timestamp[us]        | date and time of no time zone                       | –        | timestamp         |
     | DATE      | date32               |                                                     | –        | date              |
-    | JSON      | string               | canonical JSON (`rows.canonical_json`)              | M        | jsonb, json       |
+    | JSON      | string               | canonical JSON (`values.canonical_json`)              | M        | jsonb, json       |
     | BINARY    | binary               | as stored                                           | B        | bytea             |
 
     A transform sees NUMBER and JSON as VARCHAR, FLOAT as DOUBLE, DATE, DATETIME and TIMESTAMP as DATE, TIMESTAMP and

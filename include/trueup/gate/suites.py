@@ -71,7 +71,7 @@ def _zero(
 
 
 def proof() -> list[Expectation]:
-    """See `gate.proof_suite`."""
+    """See `evaluation.proof_suite`."""
     return [
         _figures("proof.figures", ["compared", "missing", "different", "extra", "unverified"]),
         _zero("proof.missing", "missing", "No row of the plan is missing from the target"),
@@ -84,7 +84,7 @@ def proof() -> list[Expectation]:
 
 
 def counts() -> list[Expectation]:
-    """See `gate.count_suite`."""
+    """See `evaluation.count_suite`."""
     parts = ["source_rows", "written", "kept", "rejected", "skipped"]
     return [
         _figures("counts.figures", [*parts, "unaccounted"]),
@@ -98,7 +98,7 @@ def counts() -> list[Expectation]:
 
 
 def values() -> list[Expectation]:
-    """See `gate.value_suite`."""
+    """See `evaluation.value_suite`."""
     return [
         _zero("values.undeclared", "undeclared", "No row has an attribute that nobody declares, carries or ignores"),
         _zero("values.unread", "unread", "No value is read as null since it is not of its declared type"),
@@ -106,7 +106,7 @@ def values() -> list[Expectation]:
 
 
 def statements() -> list[Expectation]:
-    """See `gate.statement_suite`."""
+    """See `evaluation.statement_suite`."""
     return [
         gxe.ExpectColumnValuesToNotBeNull(
             column="holds", description="Every statement has an answer", meta={"rule": "statements.answered"}
@@ -121,7 +121,7 @@ def statements() -> list[Expectation]:
 
 
 def budget(limits: Mapping[str, float]) -> list[Expectation]:
-    """See `gate.budget_suite`."""
+    """See `evaluation.budget_suite`."""
     suite = [_figures("budget.figures", ["source_rows", *(BUDGETS[option][0] for option in limits)])]
     for option, most in limits.items():
         figure, rule, words = BUDGETS[option]

@@ -34,7 +34,7 @@ def said(connection: duckdb.DuckDBPyConnection, wanted: str, fates: str, source:
 
 
 def words(run: Run, phases: Sequence[PhaseCounts]) -> dict[str, str]:
-    """What is wrong with the counts of these phases (`counts.phase_counts`), by the rule that it breaks."""
+    """What is wrong with the counts of these phases (`accounting.phase_counts`), by the rule that it breaks."""
     manifests = run.folder.manifests("transform")
     unaccounted, sums = [], []
     for p in phases:

@@ -2,8 +2,8 @@
 
 What run R wrote is taken from R's own plan, and compared with the targets as they are: a row that R added is removed, a
 row that R changed or removed is put back as it was, each only if it still is as R left it: as R planned it, or as what R's
-writing set off made of it (`set_off.py`). What somebody touched since
-is `drift`: it is kept, and listed. The reverse plan is a plan like any other (`plan_files.py`), so that the steps that
+writing set off made of it (`plan/set_off.py`). What somebody touched since
+is `drift`: it is kept, and listed. The reverse plan is a plan like any other (`plan/files.py`), so that the steps that
 gate, apply, prove and report it are the same.
 """
 

@@ -5,7 +5,7 @@ that the migration writes of that row; `place`, whose remainder is the row's par
 the row; `there`: `seen` (the row was there with that content), `planned` (this run means to write it), `no` (neither,
 or it is to be removed). A key has a row for each content that is Trueup's: what this run found and what it plans. A row
 whose hash is none of its key's is somebody else's work. What a run wrote and then found otherwise than planned is in the
-files of its proof (`verify.py`), and is Trueup's, too.
+files of its proof (`prove/verify.py`), and is Trueup's, too.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Plan: the exact difference between what the target should hold and what it holds.
 
-One partition of a target's rows at a time; `plan_files.py` says what a plan looks like. Drift is told by what earlier
+One partition of a target's rows at a time; `plan/files.py` says what a plan looks like. Drift is told by what earlier
 runs are known to have written (`baseline.py`). Rows to be removed are those that earlier runs added and that the source no
 longer gives, where the run is to remove them; their `_source` is null, and they are planned with the first output that
 writes the target. Rows of the target that nothing accounts for go to `rest/<target>/…`: of a table that is the
 migration's they are extra; of one where it owns columns only, they stay as they are. Pure: reads the workspace, writes
-the workspace, and asks a store only whether what is to be removed could be (`irremovable.py`).
+the workspace, and asks a store only whether what is to be removed could be (`plan/irremovable.py`).
 """
 
 from __future__ import annotations

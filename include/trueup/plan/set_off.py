@@ -3,8 +3,8 @@
 The store tells it before a batch is committed (`stores/set_off.py`), so that it is known after a kill, too. It lies in
 `set_off/<attempt>/<target>/<sha256>.parquet`: the rows in canonical form as they were left, `_key`, and `DELETED`; a row
 without a key says how many rows went that were not to. Such rows are the run's own work: they never move on
-(`verify.py`), the next run does not take them for somebody else's (`base.py`), and a rollback takes them back where the
-run wrote them (`rollback.py`).
+(`prove/verify.py`), the next run does not take them for somebody else's (`plan/baseline.py`), and a rollback takes them back where the
+run wrote them (`plan/backward.py`).
 """
 
 from __future__ import annotations

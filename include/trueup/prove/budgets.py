@@ -32,7 +32,7 @@ Words = dict[str, str]
 
 
 def judge(run: Run, phases: Sequence[PhaseCounts], drift_checked: bool | None) -> tuple[GateResult, Words] | None:
-    """Judge the plan's counts (`counts.phase_counts`) by the run's budgets; the result, and what is said of those that
+    """Judge the plan's counts (`accounting.phase_counts`) by the run's budgets; the result, and what is said of those that
     are over. None where the run has no budget, as a rollback has none unless it is given."""
     limits = _limits(run)
     if not limits:

@@ -3,7 +3,7 @@
 Proven is about the rows that should be, not about those that were tried: a planned row that is absent is `missing`,
 whatever the reason. A row that is there and was left alone, since somebody else changed it, is `left_alone`: an
 exception. A row that the plan did not mean to write, or of which only columns that the migration does not own changed,
-has `moved_on`, and is neither; but what the run's own writing has set off (`set_off.py`) is different, or missing. A row
+has `moved_on`, and is neither; but what the run's own writing has set off (`plan/set_off.py`) is different, or missing. A row
 that is missing or different is read again, backing off, before it is believed; what could not be read is `unverified`,
 and never a success.
 """
@@ -66,7 +66,7 @@ def verify(run: Run, phase: Phase, partition: int) -> dict[str, dict[str, Any]]:
     moved_on, extra (rows of the target that no plan knows), reread (rows that were looked at again), to_keep (rows that the
     plan keeps as they were) and gone (how many of these moved on by being absent). The rows in
     question go to `proof/<output>/…`: kind, key, planned and found (as JSON), reason (why it was not written, if that is
-    known), hash (of the row found, as `base.row_hash`), written (whether this run added or changed it).
+    known), hash (of the row found, as `baseline.row_hash`), written (whether this run added or changed it).
     """
     files: list[Artifact] = []
     facts: dict[str, dict[str, Any]] = {}

@@ -53,7 +53,7 @@ def more_memory() -> str | None:
 @contextmanager
 def connect(scratch: Path, columns: int = 0, limit: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with the engine's macros and the functions `canonical_json`, `dynamodb_bytes`, `dynamodb_fault`
-    and `postgres_json_fault` (`dynamodb_sizes.py`, `postgres_json.py`), in UTC, to a database of its own that spills to
+    and `postgres_json_fault` (`rows/dynamodb_sizes.py`, `rows/postgres_json.py`), in UTC, to a database of its own that spills to
     `scratch`, with no access to extensions from the network. `columns`: how many the widest table of the step has, if it
     is wide; `limit`: what it may hold, where that is not `memory`."""
     config: dict[str, str | bool | int | float | list[str]] = {

@@ -1,6 +1,6 @@
 """Values of a store brought into canonical form, a column at a time; one that has none does not stop the others.
 
-A value without canonical form (`rows.UnreadableValueError`) is null in its column, and stands in the row's `_mistyped`
+A value without canonical form (`values.UnreadableValueError`) is null in its column, and stands in the row's `_mistyped`
 as an object of the one member `UNREADABLE`: why, and what the value was, by its length and its hash, so that two rows
 are still equal only if these values are. The engine makes a reject of a source row that has one.
 """
@@ -21,7 +21,7 @@ UNREADABLE = "_unreadable"
 
 
 def canonical_column(texts: pa.Array) -> pa.Array:
-    """A column of JSON texts in canonical form (`rows.canonical_json`); nulls stay null.
+    """A column of JSON texts in canonical form (`values.canonical_json`); nulls stay null.
 
     Raises `UnreadableValueError` for a text that has none.
     """

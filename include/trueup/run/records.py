@@ -156,7 +156,7 @@ class PhaseCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class PlanRecord:
-    """`plan.json`: the plan as its gate saw it. `sha256` is its hash, `covers` all that the hash is over (`plan_hash.covered`;
+    """`plan.json`: the plan as its gate saw it. `sha256` is its hash, `covers` all that the hash is over (`hashing.covered`;
     None in a run of the first release), `created_at` ISO 8601, UTC; `drift_checked`: whether what others changed since earlier
     runs could be told (None: there was no run before)."""
 

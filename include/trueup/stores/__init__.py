@@ -1,7 +1,7 @@
 """What the engine asks of a store. A store knows tables, rows and keys; it knows nothing of plans or phases.
 
-Rows cross this border as Arrow tables in *canonical form*: the declared columns of `model.Table` in their order, each
-of `model.Type`'s Arrow type, then `_extra` and `_mistyped` (`arrow_schema`). Two rows are equal if and only if every
+Rows cross this border as Arrow tables in *canonical form*: the declared columns of `declare.Table` in their order, each
+of `declare.Type`'s Arrow type, then `_extra` and `_mistyped` (`arrow_schema`). Two rows are equal if and only if every
 column of them is equal, so that comparing is a matter of DuckDB, not of the store.
 """
 

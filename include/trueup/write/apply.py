@@ -3,7 +3,7 @@
 The plan's rows to add, to change and to remove, in the plan's order, in batches of a fixed size. A batch is written, then entered
 in the ledger; so a batch may be written twice, never not at all, and writing is idempotent. A walk that was killed
 skips the batches that the ledger has. Of a phase with two targets, a batch is of units: what one source row makes of
-both, written in one transaction (`units.py`).
+both, written in one transaction (`write/units.py`).
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ def odd(type_: Type, column: Column) -> sql.Composable | None:
 
 
 def value(type_: Type, column: Column) -> sql.Composable:
-    """The column's value for reading. JSON is PostgreSQL's own notation; `canonical.py` brings it into ours."""
+    """The column's value for reading. JSON is PostgreSQL's own notation; `rows/json_column.py` brings it into ours."""
     if not fits(type_, column):
         return sql.SQL("NULL::{}").format(sql.SQL(STAGED[type_]))
     if column.type == "numeric":
