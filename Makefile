@@ -61,9 +61,12 @@ $(EMBEDDINGS): $(READY) requirements-embeddings.txt
 test: $(EMBEDDINGS)
 	@exec $(PY) -m pytest --numprocesses 2 --dist worksteal -m 'not slow'
 
-# Whole stacks, and processes that are killed: one after the other, since they are judged by the clock.
+# First the table of what people may do to each task; then whole stacks, and processes that are killed: one after the other,
+# since they are judged by the clock.
+TABLE = tests/dags/test_task_table.py
 test-slow: $(EMBEDDINGS)
-	@exec $(PY) -m pytest -m slow
+	@$(PY) -m pytest --numprocesses 2 --dist worksteal -m slow $(TABLE)
+	@exec $(PY) -m pytest -m slow --ignore=$(TABLE)
 
 test-all:
 	@$(MAKE) test

@@ -176,19 +176,16 @@ preflight | undone               | legacy              | goes on       | turned 
 approve   | no value             | legacy              | goes on       | dual          | turned @ turn            | no proof @ turn
 turn      | legacy               | legacy              | goes on       | dual          | turned                   | no proof
 """
-LONG = ("proven", "rolled_back", "planned", "goes on", "gate @ copy.gate", "dual", "new")
-"""Words of cells that go through most of a run, which takes a second."""
+pytestmark = pytest.mark.slow  # six hundred cells; `tests/faults/test_marked_tasks.py` has one of each kind
 
 
 def cells(*texts: str) -> list[Any]:
-    """The cells, as parameters; of those that go through most of a run, one of each column is tried in every test run."""
-    made, walked = [], set()
-    for (state, action, task), word in (cell for text in texts for cell in table(text).items()):
-        marks = [pytest.mark.slow] if word in LONG and (state, action) in walked else []
-        if word in LONG:
-            walked.add((state, action))
-        made.append(pytest.param(state, action, task, word, id=f"{state}: {action} {task}", marks=marks))
-    return made
+    """The cells, as parameters."""
+    return [
+        pytest.param(state, action, task, word, id=f"{state}: {action} {task}")
+        for text in texts
+        for (state, action, task), word in table(text).items()
+    ]
 
 
 ARGUMENTS = ("state", "action", "task", "word")
