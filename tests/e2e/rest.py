@@ -63,6 +63,18 @@ class Client:
         path = f"/dagRuns/{quote(run, safe='')}/taskInstances/approve/-1/hitlDetails"
         self.call("PATCH", path, {"chosen_options": [choice], "params_input": given})
 
+    def through(self, id: str, choice: str) -> str:
+        """Answer each question of the run until it is over; its state. Airflow may lose the try that takes an answer ("should
+        not be running any more"), and the next try asks again."""
+        path = f"/dagRuns/{quote(id, safe='')}"
+
+        def over() -> set[str]:
+            for question in self.asked(id):
+                self.answer(question, choice)
+            return {str(self.call("GET", path)["state"])} & {"success", "failed"}
+
+        return wait_for(over, lambda: self.states(id)).pop()
+
     def clear(self, id: str, *tasks: str, downstream: bool = True) -> None:
         """Clear tasks of the run."""
         which = {"dag_run_id": id, "task_ids": list(tasks), "include_downstream": downstream}
