@@ -10,6 +10,7 @@ import pytest
 from include.embedded import postgres
 from include.trueup.errors import StatusError, StoreUnavailableError
 from include.trueup.ledger import Ledger
+from include.trueup.plan.forward import plan
 from include.trueup.run.workspace import Workspace
 from include.trueup.walk import walk
 from tests.stepping import Stepped, broken_off, do
@@ -18,6 +19,12 @@ from tests.stepping import Stepped, broken_off, do
 @pytest.fixture
 def small(postgres_server: postgres.Server, ledger: Ledger, workspace: Workspace, tmp_path: Path) -> Stepped:
     return Stepped(postgres_server, ledger, workspace, tmp_path, people=8)
+
+
+def test_what_the_step_says_is_each_row_once(small: Stepped) -> None:
+    """A person reads it, as the step's progress."""
+    run = small.begin("a", to="transform")
+    assert plan(run, 0) == {"copy": {"add": 8, "change": 0, "keep": 0, "drift": 0, "remove": 0}}
 
 
 def test_conflicts_of_the_first_plan_are_no_conflicts_of_the_second(small: Stepped) -> None:

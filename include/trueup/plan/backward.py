@@ -72,8 +72,8 @@ def transform(run: Run, partition: int) -> dict[str, Any]:
 
 
 def plan(run: Run, partition: int) -> dict[str, Any]:
-    """Give every row that the undone run wrote in one partition the verb that takes it back; rows by verb, by output,
-    and by target those that are `rest`: rows that it did not write."""
+    """Give every row that the undone run wrote in one partition the verb that takes it back; rows by verb, by output.
+    Its manifest says besides, by target, those that are `rest`: rows that it did not write."""
     facts: dict[str, Any] = {"drift_checked": None}
     made: list[Made] = []
     undone = run.undone
@@ -117,7 +117,7 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
                 made.append(rest)
         files_made = tuple(each.publish(run) for each in made)
         run.folder.seal(Manifest(step="plan", part=f"{partition:03}", files=files_made, facts=facts))
-    return facts
+    return {o.name: facts[o.name] for phase in run.phases for o in phase.outputs}
 
 
 def _rows(output: Output) -> str:

@@ -46,9 +46,10 @@ DELETED_SINCE = "deleted_since"
 
 
 def plan(run: Run, partition: int) -> dict[str, Any]:
-    """Give every target row of one partition its verb; rows by verb, by output; by target those that are `rest`, and
-    how many of them are `extra`; and `drift_checked`, whether what others changed could be told (None: no run before).
-    """
+    """Give every target row of one partition its verb; rows by verb, by output.
+
+    Its manifest says besides: by target those that are `rest`, and how many of them are `extra`; and `drift_checked`, whether
+    what others changed could be told (None: no run before)."""
     facts: dict[str, Any] = {}
     made: list[Made] = []
     checked: dict[str, bool | None] = {}
@@ -105,7 +106,7 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
         facts["drift_checked"] = all(told) if told else None
         files = [each.publish(run) for each in made]
         run.folder.seal(Manifest(step="plan", part=f"{partition:03}", files=tuple(files), facts=facts))
-    return facts
+    return {o.name: facts[o.name] for phase in run.phases for o in phase.outputs}
 
 
 def relate(
