@@ -1,31 +1,4 @@
 """The door for migrations that were written before `include.trueup.declare`: the same names."""
 
-from .declare.migration import (
-    Derived,
-    Index,
-    Migration,
-    Output,
-    Param,
-    Phase,
-    Source,
-    Statement,
-    SuiteFactory,
-    Table,
-    Target,
-    Type,
-)
-
-__all__ = [
-    "Derived",
-    "Index",
-    "Migration",
-    "Output",
-    "Param",
-    "Phase",
-    "Source",
-    "Statement",
-    "SuiteFactory",
-    "Table",
-    "Target",
-    "Type",
-]
+from .declare import *  # noqa: F403
+from .declare import __all__ as __all__

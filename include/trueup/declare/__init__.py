@@ -2,32 +2,5 @@
 
 Anybody may import it; it imports nothing of the engine but its errors."""
 
-from .migration import (
-    Derived,
-    Index,
-    Migration,
-    Output,
-    Param,
-    Phase,
-    Source,
-    Statement,
-    SuiteFactory,
-    Table,
-    Target,
-    Type,
-)
-
-__all__ = [
-    "Derived",
-    "Index",
-    "Migration",
-    "Output",
-    "Param",
-    "Phase",
-    "Source",
-    "Statement",
-    "SuiteFactory",
-    "Table",
-    "Target",
-    "Type",
-]
+from .migration import *  # noqa: F403  its `__all__` is the list of what an author writes with
+from .migration import __all__ as __all__

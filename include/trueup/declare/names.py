@@ -38,7 +38,7 @@ def own(name: str) -> str:
 WITHOUT_NULLS = own("without_nulls")
 """Macro: `_mistyped` without its member `NULLS`, as it is compared and as scripts see it."""
 VERB = own("verb")
-"""Column of every planned row: what is to be done (`plan_files`)."""
+"""Column of every planned row: what is to be done (`plan/files.py`)."""
 BEFORE = own("before")
 """Column of every planned row: the full row as it is, a struct; null where there is none."""
 IN_WINDOW = own("in_window")
