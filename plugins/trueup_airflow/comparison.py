@@ -38,6 +38,7 @@ def build_comparison(comparison: Comparison) -> DAG:
         def compare() -> dict[str, int]:
             """Ask both ways; every difference goes to the log and to comparison.json of the run."""
             from include.trueup.run import run_id
+            from include.trueup.run.files import COMPARISON
 
             context = get_current_context()
             asked = {param.id: context["params"][param.id] for param in comparison.params}
@@ -45,13 +46,13 @@ def build_comparison(comparison: Comparison) -> DAG:
             counts = {"compared": found.compared, "differences": len(found.differences)}
             folder = connections.workspace().run(run_id(comparison.id, context["dag_run"].run_id))
             about: dict[str, Any] = {"asked": asked, "compared": found.compared, "differences": found.differences}
-            folder.write("comparison.json", json.dumps(about, indent=1))
+            folder.write(COMPARISON, json.dumps(about, indent=1))
             for difference in found.differences:
                 log.warning("%s", json.dumps(difference))
             if found.differences:
                 raise AirflowFailException(
                     f"{counts['differences']:,} differences in {found.compared:,} compared; "
-                    f"all of them are in {folder.location('comparison.json')}"
+                    f"all of them are in {folder.location(COMPARISON)}"
                 )
             log.info("%s compared, no difference", f"{found.compared:,}")
             return counts

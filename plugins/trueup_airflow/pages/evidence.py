@@ -11,7 +11,7 @@ from include.trueup.prove.differing import differences
 from include.trueup.prove.proofs import KINDS, total
 from include.trueup.report.text import untold
 from include.trueup.run import Files, PhaseCounts, Proof, to_values
-from include.trueup.run.files import EXAMPLES
+from include.trueup.run.files import EXAMPLES, REPORT
 
 from .. import connections
 from . import findings
@@ -92,7 +92,7 @@ def _proofs(id: str) -> list[Proof]:
 
 def report(id: str) -> dict[str, Any] | None:
     """The parts of the report that a page shows: mode, options, window, verdict, statements, undo, schema."""
-    facts = folder(id).read_json("report.json")
+    facts = folder(id).read_json(REPORT)
     if facts is None:
         return None
     run = facts.get("run") or {}
@@ -123,7 +123,7 @@ def _summary(id: str) -> dict[str, Any]:
     if begun is not None and begun.undoes:  # a rollback writes its phases backwards
         found.reverse()
     proven = {name: total(found, name) for name in ("compared", *KINDS)} if found else None
-    facts = folder(id).read_json("report.json") or {}
+    facts = folder(id).read_json(REPORT) or {}
     verdict = facts.get("verdict") or {}
     return {
         "plan": totals(made) if made else None,
