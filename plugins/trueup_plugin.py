@@ -41,9 +41,9 @@ class TrueupPlugin(AirflowPlugin):
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """What the API server mounts. The first whose prefix fits answers, so a longer prefix stands before a shorter one.
         Made when it is asked for: every task loads the plugin, and none needs a web framework."""
-        from trueup_airflow import mappers
         from trueup_airflow.api.app import app as api
         from trueup_airflow.pages.app import app as pages
+        from trueup_airflow.process import mappers
 
         mappers.configure()  # before requests are answered by several threads
 

@@ -22,7 +22,7 @@ def run(home: Home, given: Mapping[str, str], dag_id: str, conf: str) -> int:
     """Run the DAG once with that conf (JSON); the exit status: 0 if the run passed.
 
     Embedded stores are started only for connections that the environment does not give. The run is a child process
-    (`trueup_airflow.run`), for Airflow takes over the signals of a process that runs tasks. It dies with this process,
+    (`trueup_airflow.process.one_run`), for Airflow takes over the signals of a process that runs tasks. It dies with this process,
     however that ends, and this one ends with the `make` that started it: nothing goes on writing on its own.
     Raises `OptionsError` if the conf is no JSON object.
     """
@@ -42,7 +42,7 @@ def run(home: Home, given: Mapping[str, str], dag_id: str, conf: str) -> int:
             log = home.logs / f"run-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
             log.parent.mkdir(parents=True, exist_ok=True)
             alive, held = os.pipe()
-            command = [sys.executable, "-m", "trueup_airflow.run", dag_id, conf, str(log), str(alive)]
+            command = [sys.executable, "-m", "trueup_airflow.process.one_run", dag_id, conf, str(log), str(alive)]
             child = subprocess.Popen(
                 command, env=environment_for(url), cwd=PROJECT, stdin=subprocess.DEVNULL, pass_fds=(alive,)
             )

@@ -61,7 +61,7 @@ def environment(home: Home, given: Mapping[str, str], *, metadata_url: str) -> d
         "TRUEUP_HOME": str(home.root),
         "TRUEUP_WORKSPACE": given.get("TRUEUP_WORKSPACE") or str(home.workspace),
         "AIRFLOW_HOME": str(home.airflow),
-        # The scheduler forks its workers with its libraries loaded (trueup_airflow.scheduler); no thread may be lost.
+        # The scheduler forks its workers with its libraries loaded (trueup_airflow.process.scheduler); no thread may be lost.
         **({"AIRFLOW__CORE__MP_START_METHOD": "fork"} if sys.platform == "linux" else {}),
         "OPENBLAS_NUM_THREADS": "1",
         "AIRFLOW__CORE__DAGS_FOLDER": given.get("TRUEUP_DAGS_FOLDER") or str(PROJECT / "dags"),

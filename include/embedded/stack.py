@@ -24,7 +24,7 @@ STOP_SECONDS = 5.0
 # --skip-serve-logs: see settings.server_settings.
 _COMMANDS = {
     "api-server": ["airflow", "api-server"],
-    "scheduler": ["trueup_airflow.scheduler", "--skip-serve-logs"],
+    "scheduler": ["trueup_airflow.process.scheduler", "--skip-serve-logs"],
     "dag-processor": ["airflow", "dag-processor"],
     "triggerer": ["airflow", "triggerer", "--skip-serve-logs"],
 }

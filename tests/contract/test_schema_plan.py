@@ -26,7 +26,7 @@ from include.trueup.schema.walk import walk
 from include.trueup.write.approval import approve, ask
 from tests.postgres_tables import run_sql
 from tests.schemas import Databases, answered, history, migration_of, planned, ready, revision
-from trueup_airflow.schema_approval import question
+from trueup_airflow.dags.schema_approval import question
 
 BASE = revision("CREATE TABLE thing (id int PRIMARY KEY); INSERT INTO thing VALUES (1), (2)", "DROP TABLE thing")
 MORE = revision(

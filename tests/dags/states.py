@@ -20,9 +20,9 @@ from tests.harness import new_database, run_sql
 from tests.schemas import history, migration_of, revision
 from tests.small import Database, declare
 from trueup_airflow import connections
-from trueup_airflow.cutover import build_cutover
-from trueup_airflow.dag import build_dag, build_rollback
-from trueup_airflow.schema_dag import build_schema_dag
+from trueup_airflow.dags.cutover import build_cutover
+from trueup_airflow.dags.rows import build_dag, build_rollback
+from trueup_airflow.dags.schema import build_schema_dag
 
 _EXPIRED = "UPDATE trueup.leases SET expires_at = clock_timestamp() - interval '1 s' WHERE ended_at IS NULL"
 _FOR_LONG = "UPDATE trueup.leases SET expires_at = clock_timestamp() + interval '1 day' WHERE ended_at IS NULL"

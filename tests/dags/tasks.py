@@ -24,7 +24,7 @@ from include.trueup.ledger import Ledger
 from include.trueup.run.workspace import Workspace
 from include.trueup.steps import APPROVE
 from tests.harness import run_sql
-from trueup_airflow.approval import SHOWN, Approval
+from trueup_airflow.dags.approval import SHOWN, Approval
 
 
 class Tasks:

@@ -23,7 +23,7 @@ def test_every_file_parses_to_a_dag_of_its_name(dag_bag: Any) -> None:
 def test_a_migration_without_settings_has_no_switch_to_turn(dag_bag: Any) -> None:
     from include.migrations.scoring_models.migration import migration
     from include.trueup.errors import DeclarationError
-    from trueup_airflow.cutover import build_cutover
+    from trueup_airflow.dags.cutover import build_cutover
 
     cutovers = {id.removesuffix("_cutover") for id in dag_bag.dags if id.endswith("_cutover")}
     assert cutovers == {"kpi_linking", "scoring_results", "checkins"}

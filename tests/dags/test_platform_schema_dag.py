@@ -16,7 +16,7 @@ from include.trueup.errors import OptionsError
 from include.trueup.stores.postgres import PostgresStore
 from tests.dags.people import answering
 from tests.postgres_tables import new_database, run_sql
-from trueup_airflow.run import _check as check
+from trueup_airflow.process.one_run import _check as check
 
 FILE = Path(__file__).parent.parent.parent / "dags" / "platform_schema.py"
 

@@ -14,7 +14,7 @@ DAY = datetime(2025, 3, 1, tzinfo=UTC), datetime(2025, 3, 2, tzinfo=UTC)
 
 
 def options(run_type: str, **chosen: Any) -> Any:
-    from trueup_airflow.params import options, params
+    from trueup_airflow.dags.params import options, params
 
     given = {name: param.value for name, param in params().items()}
     dag_run = SimpleNamespace(run_type=run_type, data_interval_start=DAY[0], data_interval_end=DAY[1])

@@ -41,7 +41,7 @@ def test_a_killed_run_takes_all_its_processes_with_it_and_the_next_one_goes_on(
     home: Home, launch: Command, running: Running
 ) -> None:
     run = launch("run", "stub", '{"seconds": 60}')
-    _wait_until(lambda: any("trueup_airflow.run" in " ".join(process.cmdline()) for process in running()))
+    _wait_until(lambda: any("trueup_airflow.process.one_run" in " ".join(process.cmdline()) for process in running()))
     run.send_signal(signal.SIGKILL)
     run.wait()
     _wait_until(lambda: {process.name() for process in running()} == {"postgres"})  # nobody was left to stop it
@@ -56,7 +56,7 @@ def test_a_killed_run_takes_all_its_processes_with_it_and_the_next_one_goes_on(
 @pytest.mark.slow
 def test_sigterm_ends_a_run_and_stops_the_stores(launch: Command, running: Running) -> None:
     run = launch("run", "stub", '{"seconds": 60}')
-    _wait_until(lambda: any("trueup_airflow.run" in " ".join(process.cmdline()) for process in running()))
+    _wait_until(lambda: any("trueup_airflow.process.one_run" in " ".join(process.cmdline()) for process in running()))
     run.terminate()
     said, _ = run.communicate(timeout=60)
     assert run.returncode == 128 + signal.SIGTERM

@@ -14,7 +14,7 @@ from include.embedded.home import PROJECT, Home
 PROGRAM = """
 import os
 from pathlib import Path
-from trueup_airflow.scheduler import import_libraries
+from trueup_airflow.process.scheduler import import_libraries
 
 import_libraries()
 print(sorted({(task / "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()} - {"python"}))

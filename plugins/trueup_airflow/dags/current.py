@@ -10,7 +10,7 @@ from airflow.sdk import get_current_context
 
 from include.trueup.errors import OptionsError
 
-from . import connections
+from .. import connections
 
 if TYPE_CHECKING:
     from include.trueup.declare.migration import Migration

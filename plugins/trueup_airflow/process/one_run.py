@@ -1,6 +1,6 @@
 """One run of a DAG in this process (`dag.test()`), with calm output: `make run` starts it, by include/embedded.
 
-`python -m trueup_airflow.run <dag id> <conf as JSON> <log file> <fd>`. Airflow's own output goes to the log file. When
+`python -m trueup_airflow.process.one_run <dag id> <conf as JSON> <log file> <fd>`. Airflow's own output goes to the log file. When
 the other end of the pipe `fd` is closed, whoever started this is gone, and this process ends at once.
 """
 
@@ -182,7 +182,7 @@ def _returned(part: Instance) -> Any:
 
 
 def _outcome(dag_run: DagRun) -> outcome.Outcome | None:
-    from . import connections
+    from .. import connections
 
     return outcome.read(connections.workspace(), dag_run.dag_id, dag_run.run_id)
 

@@ -1,4 +1,4 @@
-"""Airflow's scheduler, with the libraries that tasks need imported beforehand: `python -m trueup_airflow.scheduler …`.
+"""Airflow's scheduler, with the libraries that tasks need imported beforehand: `python -m trueup_airflow.process.scheduler …`.
 
 LocalExecutor forks its workers from the scheduler, and a worker forks each task, so that what is imported here is there
 when a task starts. Only libraries: the project's own code is imported by each task, as it is at that time.

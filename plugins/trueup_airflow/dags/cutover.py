@@ -1,0 +1,188 @@
+"""A migration's DAG to cut over, `<id>_cutover`: the only way to turn its switch.
+
+preflight → approve → turn
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import DAG, Context, Param, dag, get_current_context, task
+
+from include.trueup.errors import ApprovalError, DeclarationError
+from include.trueup.steps import APPROVE
+
+from .. import connections
+from .approval import Approval, run_page
+from .rows import RETRIES
+
+if TYPE_CHECKING:
+    from include.trueup.declare.migration import Migration
+
+log = logging.getLogger(__name__)
+
+ASKED = "asked"
+"""The XCom of the task approve that says what was asked."""
+STATES = {
+    "next": "One step on: legacy → dual → new",
+    "dual": "Dual: both shapes are written and can be read",
+    "new": "New: only the new shape counts",
+    "legacy": "Legacy: the old shape counts",
+}
+DOC = """
+Turns the switch of `{id}`, which tells the application where to read and write; nothing else turns it. On the way
+forward (legacy → dual → new) the last run must be proven, of whole tables, complete, and recent; the way back is always
+open. Who turned it, when and why is in the journal. To undo a cutover, trigger this DAG with the state before.
+"""
+
+
+def build_cutover(migration: Migration) -> DAG:
+    """The DAG that turns the migration's switch. Raises `DeclarationError` for a migration without settings: a switch that
+    nobody reads turns nothing."""
+    if not migration.settings:
+        raise DeclarationError(
+            f"migration {migration.id!r} declares no settings, so there is no switch to turn: give Migration.settings, or leave"
+            " build_cutover out of its DAG file"
+        )
+
+    @dag(
+        dag_id=f"{migration.id}_cutover",
+        dag_display_name=f"Cut over: {migration.title}",
+        description=f"Turn the switch of {migration.id}",
+        doc_md=DOC.format(id=migration.id),
+        schedule=None,
+        catchup=False,
+        max_active_runs=1,
+        params=params(),
+        default_args={"owner": migration.owner, **RETRIES},
+        tags=["trueup", "cutover"],
+        render_template_as_native_obj=True,
+    )
+    def build() -> None:
+        @task
+        def preflight() -> dict[str, Any]:
+            """See that the switch may be turned: the proof is of the current plan, complete, and recent."""
+            from include.trueup.cutover import turning
+
+            ledger, asked = connections.ledger(), get_current_context()["params"]
+            ledger.upgrade()
+            to = turning.aim(ledger, migration.id, asked["to"], _id())
+            return _checked(migration, to, asked["proof_max_age"])
+
+        @task
+        def turn(checked: dict[str, Any], decision: dict[str, Any]) -> str:
+            """Check once more, turn the switch, and enter it in the journal."""
+            from include.trueup.cutover import turning
+            from include.trueup.ledger import SwitchState
+
+            context, id = get_current_context(), _id()
+            turning.refuse_unseen(context["ti"].xcom_pull(task_ids=APPROVE, key=ASKED), checked)
+            ledger, workspace = connections.ledger(), connections.workspace()
+            if id not in {turned["run_id"] for turned in ledger.switches.turns(migration.id)}:
+                # a turn or a run may have come between, while it waited for approval
+                checked = _checked(migration, SwitchState(checked["to"]), context["params"]["proof_max_age"])
+            why = ". ".join(filter(None, (context["params"]["why"], decision["comment"])))
+            said = turning.turn(ledger, workspace, migration.id, checked, by=decision["by"], why=why, run_id=id)
+            log.info("%s", said)
+            return said
+
+        checked = preflight()
+        decision = CutoverApproval(task_id=APPROVE, migration_id=migration.id)
+        turned = turn(checked, decision.output)  # type: ignore[arg-type]  # XComs, as Airflow passes them
+        checked >> decision >> turned
+
+    return build()
+
+
+def _id() -> str:
+    """The current run's id in the ledger."""
+    from include.trueup.run import run_id
+
+    dag_run = get_current_context()["dag_run"]
+    return run_id(dag_run.dag_id, dag_run.run_id)
+
+
+def _checked(migration: Migration, to: Any, proof_max_age: float) -> dict[str, Any]:
+    from include.trueup.cutover import turning
+
+    found = turning.preflight(connections.ledger(), connections.workspace(), migration.id, to, proof_max_age)
+    log.info("%s", found)
+    return found
+
+
+class CutoverApproval(Approval):
+    """Asks whether the switch is to be turned."""
+
+    def __init__(self, *, migration_id: str, **kwargs: Any) -> None:
+        super().__init__(subject=f"Turn the switch of {migration_id}?", **kwargs)
+        self._migration_id = migration_id
+
+    def question(self, context: Context) -> str | None:
+        """What would be turned, and on what proof. Raises `ApprovalError` where no preflight has said it."""
+        from include.trueup.cutover import turning
+
+        checked = context["ti"].xcom_pull(task_ids="preflight")
+        if checked is None:
+            raise ApprovalError(
+                "the task preflight has not said what would be turned: a task that is marked as done in Airflow was not done "
+                "here; clear it, or trigger the DAG again"
+            )
+        if not context["params"]["approval"]:
+            return None
+        context["ti"].xcom_push(key=ASKED, value=turning.told(checked))
+        proof = "It is the way back, and needs no proof."
+        if checked["proof_run_id"]:
+            proof = (
+                f"Proof: {checked['compared']:,} rows compared, all as they should be, {checked['proven_at']}, "
+                f"run `{checked['proof_run_id']}`."
+            )
+        return (
+            f"**{checked['from']} → {checked['to']}**\n\n{proof}\n\nWhy: {_escaped(context['params']['why'])}\n\n"
+            f"[This run]({run_page(context)})"
+        )
+
+    def approved(self, by: str | None, comment: str | None, shown: str | None) -> Any:  # noqa: ARG002  no plan is shown
+        """Who decided, and with what comment."""
+        return {"by": by, "comment": comment}
+
+    def rejected(self, by: str | None, comment: str | None) -> None:
+        """Raises `ApprovalError`."""
+        said = f": {comment}" if comment else ""
+        raise ApprovalError(f"{by or 'somebody'} refused to turn the switch{said}; it is as it was")
+
+
+def _escaped(text: str) -> str:
+    """A person's words as Markdown that shows them as they are."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+-.!|~" else c for c in text)
+
+
+def params() -> dict[str, Param]:
+    """The params, in the order of the form."""
+    return {
+        "to": Param(
+            "next", enum=list(STATES), values_display=STATES, title="To", description="What to turn the switch to."
+        ),
+        "why": Param(
+            "as planned",
+            type="string",
+            minLength=1,
+            maxLength=2000,
+            title="Why",
+            description="The reason, for the journal.",
+        ),
+        "approval": Param(
+            True,
+            type="boolean",
+            title="A person approves",
+            description="The run waits until somebody approves or rejects it.",
+        ),
+        "proof_max_age": Param(
+            24,
+            type="number",
+            exclusiveMinimum=0,
+            maximum=720,
+            title="Proof's age limit (hours)",
+            description="On the way forward: an older proof does not count, and has to be made again.",
+        ),
+    }
