@@ -28,14 +28,14 @@ def declared(file: str) -> list[str]:
 
 def test_every_param_is_described_and_no_other() -> None:
     page = (ROOT / "docs/params.md").read_text(encoding="utf-8")
-    plugin = ROOT / "plugins/trueup_airflow"
+    plugin = ROOT / "plugins/trueup_airflow/dags"
     forward, backward = (plugin / "params.py").read_text().split("\ndef rollback_params")
     shared = re.findall(r'"([a-z_]+)"', backward.split("for name in (")[1].split(")")[0])
     params = {
         "A migration": declared(forward),
         "A rollback": [*declared(backward), *shared],
         "A cutover": declared((plugin / "cutover.py").read_text()),
-        "Schemas": declared((plugin / "schema_dag.py").read_text()),
+        "Schemas": declared((plugin / "schema.py").read_text()),
     }
     assert len(params["A migration"]) > 5
     assert {title: rows(page, title) for title in params} == {title: {*names} for title, names in params.items()}
