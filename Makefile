@@ -4,6 +4,7 @@
 MIGRATION = kpi_linking
 DAG =
 CONF = {}
+MIGRATION_FROM := $(origin MIGRATION)
 # Taken as they were typed: a $ in them means a $.
 override MIGRATION := $(value MIGRATION)
 override DAG := $(value DAG)
@@ -18,10 +19,11 @@ PY = .venv/bin/python
 READY = .venv/ready
 EMBEDDINGS = .venv/ready-embeddings
 
-.PHONY: help setup lock embeddings demo up down run test test-slow test-all browser lint bench clean
+.PHONY: help setup lock embeddings demo sample up down run test test-slow test-all browser lint bench clean
 
 help:
 	@echo 'make demo    the whole thing on this machine: make demo [MIGRATION=$(MIGRATION) | MIGRATION=all]'
+	@echo 'make sample  dirty legacy tables in the embedded stores, and nothing else: make sample [MIGRATION=kpi_linking]'
 	@echo 'make up      start the stack (stores and Airflow) and leave it running; make down stops it'
 	@echo 'make run     one run in-process: make run DAG=kpi_linking CONF='"'"'{"mode": "plan"}'"'"
 	@echo 'make test    the test suite          make lint    ruff and mypy'
@@ -40,6 +42,10 @@ $(READY): requirements.txt bin/setup
 
 demo: $(READY)
 	@exec $(PY) -m include.embedded demo "$$MIGRATION"
+
+# Without MIGRATION on the command line: the samples of all.
+sample: $(READY)
+	@exec $(PY) -m include.embedded sample "$(if $(filter file,$(MIGRATION_FROM)),all,$$MIGRATION)"
 
 up: $(READY)
 	@exec $(PY) -m include.embedded up

@@ -1,4 +1,5 @@
-"""What the Makefile calls: `python -m include.embedded up | down | demo <migration id or all> | run <dag id> <conf>`."""
+"""What the Makefile calls: `python -m include.embedded up | down | demo <id> | sample <id> | run <dag id> <conf>`; <id> is a
+migration's, or `all`."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from types import FrameType
 
 from .. import project
 from ..trueup.errors import OptionsError, TrueupError
-from . import connections, in_process, stack
+from . import connections, in_process, samples, stack
 from .demo import Demo
 from .home import ROLES, Home
 from .settings import connection_variable
@@ -26,6 +27,8 @@ def main(arguments: list[str]) -> int:
             command = down
         case ["demo", chosen]:
             command = lambda home: run_demo(home, chosen)  # noqa: E731
+        case ["sample", chosen]:
+            command = lambda home: fill_sample(home, chosen)  # noqa: E731
         case ["run", dag_id, conf]:
             command = lambda home: in_process.run(home, os.environ, dag_id, conf or "{}")  # noqa: E731
         case _:
@@ -55,7 +58,7 @@ def up(home: Home) -> int:
     if not running.started_here:
         say("The stack is up already.")
     _tell(home, running)
-    say("`make down` stops it.")
+    say("`make sample` fills the embedded stores with dirty legacy tables to try it on; `make down` stops it.")
     return 0
 
 
@@ -65,13 +68,21 @@ def down(home: Home) -> int:
     return 0
 
 
+def fill_sample(home: Home, chosen: str) -> int:
+    """Fill the sample of one migration, or of all, into the embedded stores, and nothing else."""
+    samples.sample(home, os.environ, chosen, say)
+    say("The samples are in the embedded stores. `make up` starts Airflow, to trigger a migration over them.")
+    return 0
+
+
 def run_demo(home: Home, chosen: str) -> int:
     """Run the demo of one migration, or of all. At a terminal the stack then stays up until Ctrl-C; a stack that was up
     before stays up anyway."""
     demo = Demo.of(project.migration_ids() if chosen == "all" else [chosen])
-    for conn_id in sorted(demo.conn_ids - connections.not_given(demo.conn_ids, os.environ)):
+    conn_ids = demo.samples.conn_ids
+    for conn_id in sorted(conn_ids - connections.not_given(conn_ids, os.environ)):
         say(f"{connection_variable(conn_id)} is set, but the demo uses an embedded store in its place.")
-    running = stack.start(home, os.environ, demo.conn_ids, say)
+    running = stack.start(home, os.environ, conn_ids, say)
     try:
         passed = demo.run(home, running, os.environ, say)
         if not running.started_here:

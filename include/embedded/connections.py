@@ -14,6 +14,9 @@ from .servers import Servers
 from .settings import connection_variable, dynamodb_connection, postgres_connection
 
 LEDGER = "trueup_ledger"
+EMBEDDED = "TRUEUP_EMBEDDED"
+"""Environment variable that names the connections which lead to embedded stores: a run whose source is not there says then
+how to fill it."""
 _DYNAMODB, _POSTGRES = "_dynamodb", "_postgres"
 
 
@@ -42,7 +45,8 @@ def needs_postgres(conn_ids: Iterable[str]) -> bool:
 
 
 def embedded(conn_ids: Iterable[str], servers: Servers) -> dict[str, str]:
-    """The environment variables that lead those connections to the embedded stores; databases are made if need be.
+    """The environment variables that lead those connections to the embedded stores, and say that they do (`EMBEDDED`);
+    databases are made if need be.
 
     Raises `OptionsError` for a connection that has no embedded store.
     """
@@ -58,4 +62,4 @@ def embedded(conn_ids: Iterable[str], servers: Servers) -> dict[str, str]:
             variable = connection_variable(conn_id)
             raise OptionsError(f"connection {conn_id!r} has no embedded store; give it in {variable}, as JSON or URI")
         variables[connection_variable(conn_id)] = value
-    return variables
+    return {**variables, EMBEDDED: ",".join(sorted(conn_ids))}

@@ -2,105 +2,82 @@
 
 from __future__ import annotations
 
-import importlib
-import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from graphlib import TopologicalSorter
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import quote
 
-from .. import migrations, project
+from .. import project
 from ..console import outcome
 from ..console.progress import Instance, Progress
 from ..trueup.declare.migration import Migration
 from ..trueup.errors import OptionsError, StoreUnavailableError
-from . import connections, stack
+from . import samples, stack
 from .airflow_api import AirflowApi
 from .home import Home
-from .settings import connection_variable
+from .samples import Samples
 from .stack import Say, Stack
-
-if TYPE_CHECKING:
-    from ..trueup.stores import Store
 
 PARSED_SECONDS = 60.0
 POLL_SECONDS = 0.5
 
 
-Fill = Callable[[Callable[[str], "Store"]], Mapping[str, int]]
-
-
 @dataclass(frozen=True, kw_only=True)
 class Demo:
-    """A demo of some migrations: the function that fills each one's sample, and the connections that they use.
+    """A demo of some migrations, over their samples in embedded stores."""
 
-    They always lead to embedded stores here: a sample is never put into a store of the environment's."""
-
-    fills: Mapping[str, Fill]
-    conn_ids: frozenset[str]
+    samples: Samples
 
     @classmethod
     def of(cls, migration_ids: Sequence[str]) -> Demo:
         """Raises `OptionsError` for a migration that does not exist or has no sample."""
-        samples = {migration_id: _sample_of(migration_id) for migration_id in migration_ids}
-        # a sample may need what another migration makes: `AFTER` names those that go first, if they are asked for
-        before = {id: {*getattr(sample, "AFTER", ())} & samples.keys() for id, sample in samples.items()}
-        fills = {migration_id: samples[migration_id].fill for migration_id in TopologicalSorter(before).static_order()}
-        return cls(fills=fills, conn_ids=frozenset().union(*(connections.needed(m) for m in migration_ids)))
+        return cls(samples=Samples.of(migration_ids))
 
     def run(self, home: Home, running: Stack, given: Mapping[str, str], say: Say) -> bool:
         """Fill the samples and run the migrations, one after the other; whether all passed."""
-        if elsewhere := sorted(self.conn_ids - running.embedded):
-            raise OptionsError(
-                f"in the stack that is up, {', '.join(elsewhere)} leads to no embedded store, and the demo puts its "
-                "sample nowhere else: run `make down`, then `make demo`"
-            )
-        stores = stack.embedded_connections(home, given, self.conn_ids)
-        passed = True
-        for migration_id, fill in self.fills.items():
-            began = time.monotonic()
-            filled = fill(lambda conn_id: _store(stores[connection_variable(conn_id)]))
-            rows = f"{sum(filled.values()):,} rows in {len(filled)} tables"
-            say(f"sample     {time.monotonic() - began:5.1f} s   {rows}")
-            passed &= _run(running, migration_id, say)
+        samples.elsewhere(running.embedded, self.samples.conn_ids)
+        variables = stack.embedded_connections(home, given, self.samples.conn_ids)
+        passed, page = True, ""
+        for migration_id in self.samples.modules:
+            self.samples.fill(migration_id, variables, say)
+            its_own, page = _run(running, migration_id, say)
+            passed &= its_own
+            last = migration_id
+        for line in to_try(last, page) if passed else ():
+            say(line)
         return passed
 
 
-def _sample_of(migration_id: str) -> Any:
-    if migration_id not in project.migration_ids():
-        known = ", ".join(project.migration_ids()) or "none"
-        raise OptionsError(f"there is no migration {migration_id!r}; this project has: {known}")
-    name = f"{migrations.__name__}.{migration_id}.sample"
-    if find_spec(name) is None:
-        raise OptionsError(
-            f"migration {migration_id!r} has no sample: write {name.replace('.', '/')}.py, function fill"
+def to_try(migration_id: str, page: str) -> list[str]:
+    """What to do next with the migration that was run last, whose run has that page."""
+    of_rows = isinstance(project.load_migration(migration_id), Migration)
+    again = f"Trigger {migration_id} again in the UI: there is nothing to do, and that is proven, too."
+    if of_rows:
+        second = f"Trigger {migration_id}_rollback: read what would be taken back, and approve or reject it."
+    else:
+        second = (
+            f"Trigger {migration_id} with the phase before: read what would be taken back, and approve or reject it."
         )
-    return importlib.import_module(name)
+    third = f"Read the report, and download it: {page}, then “Report”."
+    return [
+        "",
+        f"The run’s page: {page}",
+        "Three things to try there:",
+        *(f"  {n}. {t}" for n, t in enumerate((again, second, third), 1)),
+    ]
 
 
-def _store(connection: str) -> Store:
-    """The store behind a connection that `settings` wrote, as JSON."""
-    described = json.loads(connection)
-    if described["conn_type"] == "aws":
-        from ..trueup.stores.dynamodb import DynamoDBStore, client
-
-        keys = {"aws_access_key_id": described["login"], "aws_secret_access_key": described["password"]}
-        return DynamoDBStore(client(**described["extra"], **keys))
-    from ..trueup.stores.postgres import PostgresStore
-
-    return PostgresStore(f"postgresql://{described['login']}@/{described['schema']}?host={described['host']}")
-
-
-def _run(running: Stack, dag_id: str, say: Say) -> bool:
+def _run(running: Stack, dag_id: str, say: Say) -> tuple[bool, str]:
+    """Whether the run passed, and its page."""
     api = running.api
     _wait_until_parsed(api, dag_id)
     # whoever typed `make demo` wants to see it done; the form in the UI asks for approval
     asks = isinstance(project.load_migration(dag_id), Migration)
     run_id = api.trigger(dag_id, {"approval": False} if asks else {})
-    say(f"\n{dag_id}: {running.url}/dags/{dag_id}/runs/{run_id}")
+    page = f"{running.url}/dags/{dag_id}/runs/{quote(run_id, safe='')}/plugin/migration"
+    say(f"\n{dag_id}: {page}")
     began = time.monotonic()
     progress = Progress(lambda part: api.returned(dag_id, run_id, part.step, part.part))
     while True:
@@ -116,7 +93,7 @@ def _run(running: Stack, dag_id: str, say: Say) -> bool:
     for line in found.lines() if found else [f"The run ended as {state} and left no report."]:
         say(line)
     say(f"The run took {time.monotonic() - began:.0f} s")
-    return state == "success" and found is not None and found.passed
+    return state == "success" and found is not None and found.passed, page
 
 
 def _wait_until_parsed(api: AirflowApi, dag_id: str) -> None:

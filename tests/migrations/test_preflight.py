@@ -15,6 +15,7 @@ from include.trueup.ledger import Ledger
 from include.trueup.run import Window
 from include.trueup.run.workspace import Workspace
 from include.trueup.stores.postgres import catalog
+from include.trueup.walk.preflight import EMBEDDED
 from tests.copying import Here, declare_copy
 from tests.postgres_tables import new_database
 
@@ -83,6 +84,24 @@ def test_a_column_of_another_type_is_refused_by_name(here: Here, tmp_path: Path,
         source, target = (columns, others) if side == "source" else (others, columns)
         with pytest.raises(SourceError, match=rf"table '{odd}' \({side} '{side}', connection 'c'\) .*{said}"):
             here.run(declare_copy(tmp_path, source, into=target))
+
+
+def test_a_source_that_is_not_there_says_how_it_is_filled_where_the_store_is_embedded(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    migration = declare_copy(tmp_path, {"id": Type.INTEGER})
+    with pytest.raises(SourceError, match=r"'old' .*does not exist; check the connection's region and endpoint"):
+        here.run(migration)
+    monkeypatch.setenv(EMBEDDED, "a,c")
+    with pytest.raises(SourceError, match=f"'old' .*begins empty: `make sample MIGRATION={migration.id}` fills it"):
+        here.run(migration)
+    here.sql("CREATE TABLE old (id bigint PRIMARY KEY)", "ANALYZE old")
+    assert here.run(migration)["verdict"]["status"] == "passed"  # no rows are a state, too
+    assert f"table 'old' (source 'source', connection 'c') seems to be empty; {_sample(migration.id)}" in caplog.text
+
+
+def _sample(migration_id: str) -> str:
+    return f"the connection leads to the embedded store, which begins empty: `make sample MIGRATION={migration_id}`"
 
 
 def role(here: Here, *grants: str) -> str:

@@ -24,6 +24,7 @@ from include.embedded.home import PROJECT, Home
 from include.embedded.record import Record
 from include.embedded.servers import Servers
 from include.trueup.errors import OptionsError
+from include.trueup.walk import preflight
 
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
 # A program as Airflow's are: SIGTERM ends it, but not what it started.
@@ -156,6 +157,7 @@ def test_embedded_stores_are_used_for_what_they_can_hold(postgres_server: postgr
     assert json.loads(variables["AIRFLOW_CONN_CHECKINS_DYNAMODB"])["extra"]["endpoint_url"] == "http://127.0.0.1:1"
     assert json.loads(variables["AIRFLOW_CONN_SCORING_POSTGRES"])["schema"] == "scoring"
     assert json.loads(variables["AIRFLOW_CONN_TRUEUP_LEDGER"])["schema"] == "trueup"
+    assert variables[preflight.EMBEDDED] == "checkins_dynamodb,scoring_postgres,trueup_ledger"
     with pytest.raises(OptionsError, match="AIRFLOW_CONN_SOME_MYSQL"):
         connections.embedded(["some_mysql"], servers)
 
@@ -199,3 +201,11 @@ def test_make_passes_what_was_typed(tmp_path: Path) -> None:
     arguments = ["make", "--no-print-directory", "run", "PY=echo", f"READY={ready}", "DAG=kpi_linking", f"CONF={conf}"]
     done = subprocess.run(arguments, cwd=PROJECT, capture_output=True, text=True, check=True)
     assert done.stdout == f"-m include.embedded run kpi_linking {conf}\n"
+
+
+@pytest.mark.parametrize(("asked", "of"), [((), "all"), (("MIGRATION=checkins",), "checkins")])
+def test_make_sample_is_of_all_unless_one_is_named(tmp_path: Path, asked: tuple[str, ...], of: str) -> None:
+    (ready := tmp_path / "ready").touch()
+    arguments = ["make", "--no-print-directory", "sample", "PY=echo", f"READY={ready}", *asked]
+    done = subprocess.run(arguments, cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert done.stdout == f"-m include.embedded sample {of}\n"

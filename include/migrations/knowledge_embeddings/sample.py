@@ -27,6 +27,11 @@ CREATE TABLE IF NOT EXISTS knowledge_base_documents (
 _OLD = "[" + ",".join(["0.25"] * 384) + "]"
 
 
+def ready(resolve: Callable[[str], PostgresStore]) -> bool:
+    """Whether phase 5 has made the table, so that the sample does not make it in its way."""
+    return resolve(DOCUMENTS.connection).describe(DOCUMENTS) is not None
+
+
 def fill(resolve: Callable[[str], PostgresStore]) -> dict[str, int]:
     """Fill the documents in; rows by table. Where the table is not there yet, it is made alone, as phase 5 would have it."""
     store = resolve(DOCUMENTS.connection)

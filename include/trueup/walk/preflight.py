@@ -7,6 +7,7 @@ a store.
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import replace
 
 from ..declare.migration import Source, Table, Target
@@ -23,6 +24,10 @@ log = logging.getLogger(__name__)
 
 ROWS_PER_PARTITION = 150_000
 """What a partition is aimed to hold: enough to be worth a task, little enough for its memory."""
+
+EMBEDDED = "TRUEUP_EMBEDDED"
+"""Environment variable: the connections that lead to stores which were started for trying things out and begin empty, with
+commas between them."""
 
 
 def preflight(run: Run, triggered_by: str | None = None) -> Options:
@@ -92,7 +97,15 @@ def look_at_source(run: Run, source: Source) -> Description:
     if found is None:
         raise SourceError(
             f"table {table.name!r} (source {source.id!r}, connection {table.connection!r}) does not exist; "
-            "check the connection's region and endpoint, or create the table if it should be empty"
+            + (
+                _to_fill(run, table)
+                or "check the connection's region and endpoint, or create the table if it should be empty"
+            )
+        )
+    if found.estimated_rows == 0:
+        fill = _to_fill(run, table) or "see that the connection leads where the rows are"
+        log.warning(
+            "table %r (source %r, connection %r) seems to be empty; %s", table.name, source.id, table.connection, fill
         )
     what = f"table {table.name!r} (source {source.id!r}, connection {table.connection!r})"
     _refuse(what, found)
@@ -105,6 +118,14 @@ def look_at_source(run: Run, source: Source) -> Description:
             f" lost. {unread.ways_out(source, left)}"
         )
     return found
+
+
+def _to_fill(run: Run, table: Table) -> str | None:
+    """How the table is filled, where its connection leads to an embedded store."""
+    if table.connection not in os.environ.get(EMBEDDED, "").split(","):
+        return None
+    fill = f"`make sample MIGRATION={run.migration.id}` fills it with a sample"
+    return f"the connection leads to the embedded store, which begins empty: {fill}"
 
 
 def _refuse(what: str, found: Description) -> None:
