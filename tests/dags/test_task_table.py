@@ -22,7 +22,7 @@ task           | before: mark success | before: mark failed | before: retry | as
 preflight      | absent @ snapshot    | None, named         | goes on       | proven              | proven
 partitions     | proven               | failed, named       | goes on       | proven              | begun @ snapshot
 snapshot       | no parts             | failed, named       | goes on       | proven              | begun
-look_ups       | proven               | failed, named       | goes on       | proven              | begun
+shared         | proven               | failed, named       | goes on       | proven              | begun
 transform      | no parts             | failed, named       | goes on       | proven              | begun
 plan           | no parts             | failed, named       | goes on       | proven              | begun
 plan_gate      | no plan              | failed, named       | goes on       | proven              | proven
@@ -42,7 +42,7 @@ task           | failed: clear | failed: mark success | broken: clear    | broke
 preflight      | proven        | proven               | proven           | begun @ snapshot     | proven           | held
 partitions     | proven        | proven               | begun @ snapshot | begun                | begun @ snapshot | begun @ snapshot
 snapshot       | proven        | proven               | begun            | begun                | begun            | begun
-look_ups       | proven        | proven               | begun            | begun                | begun            | begun
+shared         | proven        | proven               | begun            | begun                | begun            | begun
 transform      | proven        | proven               | begun            | begun                | begun            | begun
 plan           | proven        | proven               | begun            | proven               | begun            | begun
 plan_gate      | proven        | proven               | proven           | proven               | newer            | held
@@ -62,7 +62,7 @@ task           | taken: clear     | planned: clear   | proven: clear    | undone
 preflight      | proven           | planned          | ended            | ended
 partitions     | taken @ snapshot | ended @ snapshot | ended @ snapshot | ended @ snapshot
 snapshot       | taken            | ended            | ended            | ended
-look_ups       | taken            | ended            | ended            | ended
+shared         | taken            | ended            | ended            | ended
 transform      | taken            | ended            | ended            | ended
 plan           | taken            | ended            | ended            | ended
 plan_gate      | taken            | ended            | ended            | ended

@@ -173,7 +173,7 @@ def test_a_plan_that_changed_between_question_and_answer_is_refused_with_both_ha
     question = stack.client.question("changed")
     shown = question["params"]["plan_sha256"]["value"]
     stack.sql("UPDATE people SET name = 'somebody else' WHERE id = 'p0'")
-    again = ("snapshot", "look_ups", "transform", "plan", "plan_gate")
+    again = ("snapshot", "shared", "transform", "plan", "plan_gate")
     stack.client.clear("changed", *again, downstream=False)
     now = wait_for(lambda: {stack.planned("changed")} - {shown, None}, lambda: stack.client.states("changed")).pop()
     wait_for(lambda: stack.client.states("changed")["plan_gate"] == "success")

@@ -85,7 +85,7 @@ def test_rows_that_others_made_do_not_widen_the_budget_for_removals(runs: Runs) 
 def test_a_lost_baseline_stops_the_plan_unless_the_run_says_so_by_name(runs: Runs) -> None:
     runs()
     runs.database.sql("UPDATE persons SET name = 'CORRECTED' WHERE id = 'p01'")
-    shutil.rmtree(Path(runs.workspace.uri) / "runs" / "run-1" / "base")
+    shutil.rmtree(Path(runs.workspace.uri) / "runs" / "run-1" / "baseline")
     said = runs.refused()
     assert "the baseline that run run-1 left in the workspace is missing" in said
     assert "allow_lost_baseline" in said
@@ -95,7 +95,7 @@ def test_a_lost_baseline_stops_the_plan_unless_the_run_says_so_by_name(runs: Run
 def test_a_lost_baseline_is_gone_on_without_where_the_run_says_so(runs: Runs) -> None:
     runs()
     runs.database.sql("UPDATE persons SET name = 'CORRECTED' WHERE id = 'p01'")
-    shutil.rmtree(Path(runs.workspace.uri) / "runs" / "run-1" / "base")
+    shutil.rmtree(Path(runs.workspace.uri) / "runs" / "run-1" / "baseline")
     report = runs(allow_lost_baseline=True)
     assert report["plan"]["drift_checked"] is False
     assert runs.database.persons() == runs.database.should()

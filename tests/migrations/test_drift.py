@@ -165,14 +165,14 @@ def test_a_rejected_plan_leaves_no_false_tale_of_deleted_rows(runs: Runs) -> Non
 
 
 @pytest.mark.parametrize("lost", ["removed", "changed"])
-def test_a_base_that_is_lost_is_said_so_and_not_made_up(runs: Runs, workspace: Workspace, lost: str) -> None:
+def test_a_lost_baseline_is_said_so_and_not_made_up(runs: Runs, workspace: Workspace, lost: str) -> None:
     runs()
-    base = Path(workspace.uri) / "runs" / "run-1" / "base" / "persons" / "p001.parquet"
-    assert base.is_file()
+    baseline = Path(workspace.uri) / "runs" / "run-1" / "baseline" / "persons" / "p001.parquet"
+    assert baseline.is_file()
     if lost == "removed":
-        base.unlink()
+        baseline.unlink()
     else:
-        base.write_bytes(base.read_bytes()[:-1] + b"x")
+        baseline.write_bytes(baseline.read_bytes()[:-1] + b"x")
     runs.database.sql("UPDATE persons SET name = 'theirs'")
     with pytest.raises(GateError, match="allow_lost_baseline"):
         runs(max_left_alone=10)

@@ -38,7 +38,7 @@ RULES = (
 )
 STEPS = (
     ("snapshot", 41.2, 8),
-    ("look_ups", 0.9, 1),
+    ("shared", 0.9, 1),
     ("transform", 18.4, 16),
     ("plan", 9.7, 16),
     ("plan_gate", 21.3, 1),

@@ -1,6 +1,6 @@
-"""Base: what Trueup knows to have written, so that a run can tell its own rows from what somebody else made of them.
+"""Baseline: what Trueup knows to have written, so that a run can tell its own rows from what somebody else made of them.
 
-Each run in mode apply publishes, with its plan, `base/<target>/p<partition>.parquet`: `_key`; `hash`, of the columns
+Each run in mode apply publishes, with its plan, `baseline/<target>/p<partition>.parquet`: `_key`; `hash`, of the columns
 that the migration writes of that row; `place`, whose remainder is the row's partition; `added`, whether Trueup added
 the row; `there`: `seen` (the row was there with that content), `planned` (this run means to write it), `no` (neither,
 or it is to be removed). A key has a row for each content that is Trueup's: what this run found and what it plans. A row
@@ -11,6 +11,7 @@ files of its proof (`prove/verify.py`), and is Trueup's, too.
 from __future__ import annotations
 
 import logging
+from collections.abc import Container
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,14 +26,14 @@ from ..errors import ArtifactError
 from ..ledger import Status
 from ..rows import duck
 from ..run import Baseline, Mode, Run, earlier
-from ..run.files import BASELINE_FILES, PROOF_FILES
+from ..run.files import BASELINE_FILES, FORMER_BASELINE_FILES, PROOF_FILES
 from ..stores import arrow_schema
 from . import set_off
 from .files import compared
 
 log = logging.getLogger(__name__)
 
-_BASE, _COVERED, _READ_BACK, _SET_OFF = own("base"), own("covered"), own("read_back"), own("set_off")
+_BASELINE, _COVERED, _READ_BACK, _SET_OFF = own("baseline"), own("covered"), own("read_back"), own("set_off")
 
 _SCHEMA = pa.schema(
     {KEY: pa.string(), "hash": pa.string(), "place": pa.uint64(), "added": pa.bool_(), "there": pa.string()}
@@ -40,13 +41,13 @@ _SCHEMA = pa.schema(
 
 
 def previous(run: Run) -> Baseline | None:
-    """The plan whose base this run plans from: its run's id, its `partitions`, the `attempt` of the run that it is of where
+    """The plan whose baseline this run plans from: its run's id, its `partitions`, the `attempt` of the run that it is of where
     that run has begun again since (else None), and whether the run is `proven`; None if there is none, or in mode verify,
     where every difference counts whoever made it.
 
     It is the last plan in mode apply that its run began to apply: one that was stopped before, such as by its gate for a
-    lost base, knows nothing that is true of the target. This run's own is included where it begins again: what it wrote
-    then is its own. Of runs at the end that are rolled back it is the first: its base has the rows as it found them, which
+    lost baseline, knows nothing that is true of the target. This run's own is included where it begins again: what it wrote
+    then is its own. Of runs at the end that are rolled back it is the first: its baseline has the rows as it found them, which
     is how the rollbacks left them.
     """
     if run.options.mode is Mode.VERIFY:
@@ -72,7 +73,7 @@ def previous(run: Run) -> Baseline | None:
 
 
 def _last_plan(run: Run, row: dict[str, Any]) -> dict[str, Any] | None:
-    """The last plan of a run that has left a base; of this run, the last one that it had begun to write before."""
+    """The last plan of a run that has left a baseline; of this run, the last one that it had begun to write before."""
     if row["plan_sha256"] is not None and row["run_id"] != run.id:
         made = row["planned_at"] or row["started_at"]
         return {"at": made, "partitions": row["options"]["partitions"], "attempt": None}
@@ -89,12 +90,12 @@ def relate(
     scratch: Path,
     only: str = "true",
 ) -> bool | None:
-    """Make `base_<target>` a relation of one partition (None: of all), of rows of which `only` (SQL) holds: `_key`, `hash`,
+    """Make `baseline_<target>` a relation of one partition (None: of all), of rows of which `only` (SQL) holds: `_key`, `hash`,
     `place`, `added`, and `there`, whether a row is known to have been there; and `known_<target>` of its keys: `_key`,
     `hashes`, `added`, `there`.
 
-    Whether it could be read; None where there is no previous run. A base that is missing or changed is told in the log
-    and read as empty: nothing is made up in its place."""
+    Whether it could be read; None where there is no previous run. A missing or altered baseline is logged and
+    treated as empty."""
     baseline = run.files.start.baseline
     files: list[Path] = []
     found: bool | None = None
@@ -104,12 +105,12 @@ def relate(
         except ArtifactError as error:
             log.warning("what others changed in %s cannot be told: %s", target.table.name, error)
             found = False
-    duck.relation(connection, _BASE, files, _SCHEMA)
+    duck.relation(connection, _BASELINE, files, _SCHEMA)
     there = "there = 'seen'" + (" OR there = 'planned'" if baseline and baseline.proven else "")
-    name, keys = duck.identifier(f"base_{target.id}"), duck.identifier(f"known_{target.id}")
+    name, keys = duck.identifier(f"baseline_{target.id}"), duck.identifier(f"known_{target.id}")
     here = "true" if partition is None else f"place % {run.partitions} = {partition}"
     connection.execute(
-        f"CREATE TEMP TABLE {name} AS SELECT {KEY}, hash, place, added, {there} AS there FROM {_BASE} "
+        f"CREATE TEMP TABLE {name} AS SELECT {KEY}, hash, place, added, {there} AS there FROM {_BASELINE} "
         f"WHERE {here} AND {only}"
     )
     if baseline is not None and found:
@@ -155,18 +156,24 @@ def _relate_read_back(
 def _files(run: Run, baseline: Baseline, target: Target, partition: int | None, scratch: Path) -> list[Path]:
     folder, count = run.workspace.run(baseline.run), baseline.partitions
     wanted = range(count) if partition is None or count != run.partitions else [partition]
-    paths = [path(target, number) for number in wanted]
     if (attempt := baseline.attempt) is not None:
         (kept,) = [k for k in earlier.kept(folder, attempt + 1) if k.attempt == attempt]
-        return [kept.fetch(folder, each, scratch) for each in paths]
+        names = {file.path for file in kept.files}
+        return [kept.fetch(folder, _named(target, number, names), scratch) for number in wanted]
     there = {file.path: file for m in folder.manifests("plan", count) for file in m.files}
+    paths = [_named(target, number, there) for number in wanted]
     if missing := [each for each in paths if each not in there]:
         raise ArtifactError(f"run {baseline.run} left no {missing[0]}")
     return [folder.fetch(there[each], scratch) for each in paths]
 
 
+def _named(target: Target, partition: int, names: Container[str]) -> str:
+    former = FORMER_BASELINE_FILES.part(target.id, partition)
+    return former if former in names else path(target, partition)
+
+
 def path(target: Target, partition: int) -> str:
-    """Where the base of a target's partition lies in a run's folder."""
+    """Where the baseline of a target's partition lies in a run's folder."""
     return BASELINE_FILES.part(target.id, partition)
 
 
@@ -202,11 +209,11 @@ def is_ours(target: Target, row: str, known: str) -> str:
 
 
 def write(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, checked: bool, local: Path) -> int:
-    """Write the base of this run to `local`; its rows. For planned rows it is what was found, where that is Trueup's, and
+    """Write the baseline of this run to `local`; its rows. For planned rows it is what was found, where that is Trueup's, and
     what is planned; for rows that somebody else changed, and for keys that the plan does not cover, what was known
-    before. Without a base (not `checked`), what was found counts as Trueup's. Needs `plan_<output>`, `rest_<target>`."""
+    before. Without a baseline (not `checked`), what was found counts as Trueup's. Needs `plan_<output>`, `rest_<target>`."""
     ours = is_ours(target, f"{PLANNED}.{BEFORE}", KNOWN) if checked else "true"
-    name, keys = duck.identifier(f"base_{target.id}"), duck.identifier(f"known_{target.id}")
+    name, keys = duck.identifier(f"baseline_{target.id}"), duck.identifier(f"known_{target.id}")
     plans = (duck.identifier(f"plan_{output.name}") for output in run.migration.outputs(target.id))
     planned = " UNION ALL ".join(f"FROM {name}" for name in plans)
     connection.execute(f"""

@@ -99,7 +99,7 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
                 }
                 made.append(rest)
                 if run.options.mode is Mode.APPLY:
-                    made.append(_base(connection, run, target, partition, checked[target.id], scratch))
+                    made.append(_baseline(connection, run, target, partition, checked[target.id], scratch))
             rejected, counts = not_unique.write(connection, run, rejects, partition, scratch)
             made, facts = [*made, *rejected], facts | counts
         told = [found for found in checked.values() if found is not None]
@@ -197,9 +197,9 @@ def _check_unique(connection: duckdb.DuckDBPyConnection, run: Run, target: Targe
         )
 
 
-def _base(
+def _baseline(
     connection: duckdb.DuckDBPyConnection, run: Run, target: Target, partition: int, checked: bool | None, scratch: Path
 ) -> Made:
-    local = scratch / f"base-{target.id}.parquet"
+    local = scratch / f"baseline-{target.id}.parquet"
     rows = baseline.write(connection, run, target, checked is True, local)
     return Made(local=local, path=baseline.path(target, partition), rows=rows)

@@ -41,7 +41,7 @@ def relate(connection: duckdb.DuckDBPyConnection, run: Run, partition: int, scra
         relate_source(connection, run, source, manifests, partition, scratch, name=as_read(source))
         _show(connection, source)
     if migration.shared:
-        (shared,) = run.folder.manifests("look_ups", 1)
+        (shared,) = run.folder.manifests("shared", 1)
         for artifact in shared.files:
             files = [run.folder.fetch(artifact, scratch)]
             duck.relation(connection, Path(artifact.path).stem, files, None)

@@ -152,7 +152,7 @@ def _words(run: Run, option: str, figures: dict[str, float], phases: Sequence[Ph
     return (
         f"what earlier runs wrote is not known, since the baseline that run {lost.run if lost else None} left in the workspace is "
         "missing or was changed: a row that somebody else changed could not be told from one that the source changed, and would be "
-        "overwritten. Bring the files below its base/ back, or accept that with allow_lost_baseline"
+        "overwritten. Bring the files below its baseline/ back, or accept that with allow_lost_baseline"
     )
 
 

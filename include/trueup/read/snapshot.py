@@ -117,9 +117,9 @@ def _logged(batches: Iterator[pa.RecordBatch], read: _Read, segment: int) -> Ite
     log.info("%s: segment %d has %s rows", read.table.name, segment, f"{rows:,}")
 
 
-def look_ups(run: Run) -> dict[str, int]:
+def compute_shared(run: Run) -> dict[str, int]:
     """Compute the migration's shared relations once over whole sources; rows, by relation."""
-    with run.ledger.step(run.id, "look_ups", "0"), run.workspace.scratch() as scratch:
+    with run.ledger.step(run.id, "shared", "0"), run.workspace.scratch() as scratch:
         manifests = run.folder.manifests("snapshot", run.segments)
         files, rows = [], {}
         with run.connect(scratch) as connection:
@@ -130,5 +130,5 @@ def look_ups(run: Run) -> dict[str, int]:
                 query = path.read_text(encoding="utf-8").rstrip().rstrip(";")
                 rows[name] = duck.write(connection, query, local)
                 files.append(run.folder.publish(local, shared(name), rows[name]))
-        run.folder.seal(Manifest(step="look_ups", part="0", files=tuple(files), facts=rows))
+        run.folder.seal(Manifest(step="shared", part="0", files=tuple(files), facts=rows))
     return rows

@@ -46,7 +46,7 @@ OF_RULE = {
     "max_skip_share.",
     "budget.left_alone": "Look at the rows that others changed (the exceptions below). Mend them, or trigger the DAG again with "
     "overwrite_drift, which overwrites them, or with a larger max_left_alone, which leaves them alone.",
-    "budget.baseline": "Bring the files of the last run's base back into the workspace, or trigger the DAG again with "
+    "budget.baseline": "Bring the files of the last run's baseline back into the workspace, or trigger the DAG again with "
     "allow_lost_baseline: rows that others changed since are then overwritten.",
     "proof.missing": "Mend what keeps the rows out of the target (the gate names it), then trigger the DAG again.",
     "proof.different": "Find what else writes to the target, such as a trigger (the gate names rows and columns), then trigger "

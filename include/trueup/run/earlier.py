@@ -1,5 +1,5 @@
-"""What a run that begins again keeps of the plan that it had begun to write: the plan's files, to undo it, and its base,
-to know its own rows.
+"""What a run that begins again keeps of the plan that it had begun to write: the plan's files, to undo it, and its
+baseline, to know its own rows.
 
 They lie under `earlier/<attempt>/`, and `earlier/<attempt>/plan.json` names them.
 """
@@ -68,7 +68,7 @@ def _keep(run: Run, row: dict[str, Any]) -> None:
     about = files.earlier(attempt)
     if folder.read_json(about) is not None:
         return  # by an earlier try of this preflight
-    beginnings = tuple(place.of("") for place in (files.PLAN_FILES, files.BASELINE_FILES))
+    beginnings = tuple(place.of("") for place in (files.PLAN_FILES, files.BASELINE_FILES, files.FORMER_BASELINE_FILES))
     planned = [f for m in folder.manifests("plan") for f in m.files if f.path.startswith(beginnings)]
     for file in planned:
         folder.copy(file.path, files.earlier(attempt, file.path))

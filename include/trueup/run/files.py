@@ -2,11 +2,11 @@
 
     run.json                    Start        preflight                    every step
     snapshot/<table>/           rows         snapshot                     transform, plan, verify, statements
-    shared/<relation>.parquet   rows         look_ups                     transform
+    shared/<relation>.parquet   rows         shared                       transform
     should/<output>/            rows         transform                    plan, verify
     findings/<phase>/           findings     transform, plan              plan_gate, report, pages
     rejects/<phase>/            whole rows   transform, plan              plan_gate, pages
-    base/<target>/              hashes       plan                         plan and transform of later runs
+    baseline/<target>/          hashes       plan                         plan and transform of later runs
     plan/<output>/              rows, verbs  plan                         apply, verify, a rollback
     rest/<target>/              rows         plan                         verify
     set_off/<attempt>/<target>/ rows         apply                        verify, plan of later runs, a rollback
@@ -94,7 +94,9 @@ SNAPSHOT_FILES = Place("snapshot")
 SHOULD_FILES = Place("should")
 FINDING_FILES = Place("findings")
 REJECT_FILES = Place("rejects")
-BASELINE_FILES = Place("base")
+BASELINE_FILES = Place("baseline")
+FORMER_BASELINE_FILES = Place("base")
+"""Where runs of the first release have theirs."""
 PLAN_FILES = Place("plan")
 REST_FILES = Place("rest")
 WROTE_FILES = Place("wrote")

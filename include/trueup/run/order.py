@@ -13,7 +13,7 @@ from ..ledger import Status, refuse_other
 from . import AnyRun, Mode, Run
 from .earlier import begun_to_write
 
-_READS = ("snapshot", "look_ups", "transform", "plan")
+_READS = ("snapshot", "shared", "transform", "plan")
 """The steps that a plan is made in."""
 _AFRESH = "clear the whole run in Airflow, or trigger the DAG again: either makes a new plan"
 

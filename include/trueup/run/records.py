@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, PlainSerializer, PlainValidator, TypeAdapter
+from pydantic import AliasChoices, Field, PlainSerializer, PlainValidator, TypeAdapter
 
 from ..errors import ArtifactError
 from ..stores import Limits, Unique
@@ -114,7 +114,7 @@ class Start:
     batch_rows: Mapping[str, int] = field(default_factory=dict)
     undeclared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     expected_rows: Mapping[str, int | None] = field(default_factory=dict)
-    baseline: Annotated[Baseline | None, Field(alias="base")] = None
+    baseline: Annotated[Baseline | None, Field(validation_alias=AliasChoices("baseline", "base"))] = None
     snapshot_of: str | None = None
     tables: Mapping[str, str] | None = None
     targets: Mapping[str, TargetFacts] = field(default_factory=dict)

@@ -28,6 +28,8 @@ _TERMINAL = re.compile(
     r"ACCESS_DENIED|INVALID_ACCESS_KEY_ID|SIGNATURE_DOES_NOT_MATCH|NO_SUCH_BUCKET|INVALID_CLIENT_TOKEN"
 )
 """What the store of the workspace says where another try ends the same way."""
+_FORMER_STEPS = {"shared": "look_ups"}
+"""What the first release called a step, and the folder of its manifests."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,8 +233,11 @@ class RunFolder:
     def manifests(self, step: str, expected: int | None = None) -> list[Manifest]:
         """The manifests of a step's parts, sorted by part. Raises `ArtifactError` if not `expected` many are there."""
         found = []
-        for name in self.names(f"manifests/{step}"):
-            content = self.read_json(f"manifests/{step}/{name}")
+        folder = f"manifests/{step}"
+        if step in _FORMER_STEPS and not self.names(folder):
+            folder = f"manifests/{_FORMER_STEPS[step]}"
+        for name in self.names(folder):
+            content = self.read_json(f"{folder}/{name}")
             files = tuple(Artifact(**f) for f in content["files"])
             found.append(Manifest(step=content["step"], part=content["part"], files=files, facts=content["facts"]))
         if expected is not None and len(found) != expected:

@@ -77,10 +77,10 @@ def steps(migration: Migration) -> list[Step]:
             do="read.snapshot:snapshot",
         ),
         Step(
-            id="look_ups",
+            id="shared",
             title="Compute what every partition needs to know of all the others.",
             over="run",
-            do="read.snapshot:look_ups",
+            do="read.snapshot:compute_shared",
         ),
         Step(id="transform", title="What the targets should hold.", over="partition", do="plan.transform:transform"),
         Step(

@@ -1,6 +1,6 @@
 """A migration's DAGs: the engine's steps as Airflow tasks, mapped over segments and partitions.
 
-    preflight → partitions → snapshot[segment] → look_ups → transform[partition] → plan[partition] → plan_gate → approve
+    preflight → partitions → snapshot[segment] → shared → transform[partition] → plan[partition] → plan_gate → approve
       → create_tables → <phase>.apply[partition] → <phase>.read_back[segment] → <phase>.verify[partition] → <phase>.gate
       → … → validate → report → verdict
 
