@@ -81,7 +81,13 @@ def rows(report: dict[str, Any]) -> dict[str, int]:
 
 def test_there_and_back_and_there_again(runs: Runs) -> None:
     before = runs.database.persons()
-    runs.forward("first")
+    seen = runs.forward("seen", mode=Mode.PLAN)["plan"]["sha256"]
+    assert runs.forward("first", plan=seen)["plan"]["sha256"] == seen
+    begun = runs.run("first").files.start.where
+    assert begun is not None
+    assert [(p.kind, p.place is not None and p.place.startswith("postgres://")) for p in begun.places] == [
+        ("postgres", True)
+    ]
     there = runs.database.persons()
     assert "small_rollback" in runs.workspace.run("first").read_json("report.json")["undo"]["how"]
     plan = runs.back("look", mode=Mode.PLAN)
@@ -97,7 +103,14 @@ def test_there_and_back_and_there_again(runs: Runs) -> None:
     assert runs.database.persons() == before
     assert (runs.status("first"), runs.status("back")) == ("rolled_back", "proven")
 
-    again = runs.forward("again")
+    runs.database.sql("INSERT INTO people VALUES ('p99', 'later')")
+    with pytest.raises(
+        ApprovalError, match=f"asked to apply plan {seen}, and planned anew, the plan is [0-9a-f]{{64}}"
+    ):
+        runs.forward("other", plan=seen)
+    assert (runs.database.persons(), runs.status("other")) == (before, "failed")
+    runs.database.sql("DELETE FROM people WHERE id = 'p99'")
+    again = runs.forward("again", plan=seen)
     assert rows(again) == {"add": 6, "change": 2, "extra": 1}
     assert again["findings"] == []  # no false drift, and no tale of rows deleted by others
     assert runs.database.persons() == there

@@ -13,15 +13,26 @@ from sqlalchemy.dialects.postgresql import insert
 
 from ..errors import StatusError
 from . import sessions
-from .batches import Batches, Planned
+from .batches import Batches, Pace, Planned
 from .decisions import Approvals, Switches
 from .holders import this_process
-from .leases import Leases, Part, lease_seconds
+from .leases import Lease, Leases, Part, lease_seconds
 from .status import TRANSITIONS, Status, SwitchState
 from .steps import Steps
 from .tables import SCHEMA, UPGRADE_LOCK, metadata, plans, runs, transitions
 
-__all__ = ["Ledger", "Part", "Planned", "Status", "SwitchState", "lease_seconds", "refuse_other", "this_process"]
+__all__ = [
+    "Lease",
+    "Ledger",
+    "Pace",
+    "Part",
+    "Planned",
+    "Status",
+    "SwitchState",
+    "lease_seconds",
+    "refuse_other",
+    "this_process",
+]
 
 _UPGRADE_SECONDS = 10.0
 """How long a transaction that makes tables may be idle at the least, since Alembic reads its scripts in it."""

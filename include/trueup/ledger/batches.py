@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +21,21 @@ class Planned:
 
     attempt: int
     sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How writing goes on: `rows` of the batches of the last `seconds` (fewer where it has not been going on for so long),
+    and when the last batch was entered."""
+
+    rows: int
+    seconds: float
+    last_at: datetime
+
+    @property
+    def rate(self) -> float | None:
+        """Rows a second; None while it cannot be said."""
+        return self.rows / self.seconds if self.seconds > 0 else None
 
 
 class Batches:
@@ -93,6 +109,31 @@ class Batches:
         with self._begin() as connection:
             found = [dict(row) for row in connection.execute(query).mappings()]
         return {row.pop("phase"): {k: float(v) if k == "seconds" else int(v) for k, v in row.items()} for row in found}
+
+    def pace(self, run_id: str, seconds: float) -> dict[str, Pace]:
+        """How the writing of each phase went in the last `seconds`. The time of the first batch itself is not known, so its
+        rows do not count."""
+        now = sa.func.clock_timestamp()
+        first, since = sa.func.min(batches.c.at), now - sa.func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+        began = sa.select(batches.c.phase, first.label("at")).where(_of(run_id, None, None)).group_by(batches.c.phase)
+        begun = began.subquery()
+        recent = sa.and_(batches.c.at > sa.func.greatest(since, begun.c.at))
+        query = (
+            sa.select(
+                batches.c.phase,
+                sa.func.coalesce(sa.func.sum(batches.c.rows).filter(recent), 0).label("rows"),
+                sa.extract("epoch", now - sa.func.greatest(since, begun.c.at)).label("seconds"),
+                sa.func.max(batches.c.at).label("last_at"),
+            )
+            .join(begun, begun.c.phase == batches.c.phase)
+            .where(_of(run_id, None, None))
+            .group_by(batches.c.phase, begun.c.at)
+        )
+        with self._begin() as connection:
+            return {
+                row.phase: Pace(rows=int(row.rows), seconds=float(row.seconds), last_at=row.last_at)
+                for row in connection.execute(query)
+            }
 
     def conflicts(
         self, run_id: str, phase: str | None = None, partition: int | None = None, *, plan: Planned | None = None

@@ -48,6 +48,18 @@ class Part:
     tries: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """A target's present lease: whose it is, whether it waits for a person, whether that run may write, and until when it
+    is."""
+
+    target: str
+    run_id: str
+    waits: bool
+    writes: bool
+    expires_at: datetime
+
+
 class Leases:
     """The part of the ledger that has the leases. `move` changes a run's status in an open transaction."""
 
@@ -129,6 +141,35 @@ class Leases:
                 f"run {run_id} has lost its right to write to {', '.join(sorted(epochs))}: another run, or a newer try of "
                 "this task, has taken it; what was written stays, and nothing more is written"
             )
+
+    def present(self) -> list[Lease]:
+        """Every lease that has not ended or expired."""
+        there = (leases.c.ended_at.is_(None), leases.c.expires_at > sa.func.clock_timestamp())
+        with self._begin() as connection:
+            found = connection.execute(sa.select(leases).where(*there).order_by(leases.c.target)).mappings()
+            return [
+                Lease(
+                    target=row["target"],
+                    run_id=row["run_id"],
+                    waits=row["waits"],
+                    writes=row["right_at"] is not None,
+                    expires_at=row["expires_at"],
+                )
+                for row in found
+            ]
+
+    def newer_writer(self, run_id: str) -> str | None:
+        """A run that has taken the right to write to a target of this one since this one took its place, the last; so that
+        nothing of its plan may be written any more. None: there is none."""
+        mine = sa.select(leases.c.target, sa.func.max(leases.c.epoch).label("epoch"))
+        had = mine.where(leases.c.run_id == run_id).group_by(leases.c.target).subquery()
+        newer = (
+            sa.select(leases.c.run_id)
+            .join(had, sa.and_(had.c.target == leases.c.target, leases.c.epoch > had.c.epoch))
+            .where(leases.c.run_id != run_id, leases.c.right_at.is_not(None))
+        )
+        with self._begin() as connection:
+            return connection.execute(newer.order_by(leases.c.epoch.desc()).limit(1)).scalar()
 
     def wait(self, run_id: str, until: datetime) -> None:
         """Keep the run's place until then, since a person is being asked."""

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..declare.migration import Output, Phase, SuiteFactory
 from ..declare.names import KEY, SOURCE_KEY, VERB
-from ..errors import GateError
+from ..errors import ApprovalError, GateError
 from ..gate import evaluation, faults
 from ..gate.evaluation import GateResult, count_suite, proof_suite, statement_suite
 from ..plan import astray, checks, examples, hashing, target_checks, unread
@@ -37,7 +37,7 @@ def plan_gate(run: Run) -> dict[str, Any]:
     findings.csv and rejects.jsonl; rows by verb, rejects, and the plan's hash. Of a rollback, whose rows no transform
     made, the counts alone are judged, and rows left alone where they are limited.
 
-    Raises `GateError`; the plan is published then too.
+    Raises `GateError`; `ApprovalError` where the run was asked for another plan. The plan is published then too.
     """
     with run.ledger.step(run.id, "plan_gate", "0"):
         phases = phase_counts(run)
@@ -70,8 +70,19 @@ def plan_gate(run: Run) -> dict[str, Any]:
             results.append(spent[0])
             words |= spent[1]
         _judge(run, "plan", results, words)
+        _refuse_other_plan(run, sha256)
     verbs = {verb: sum(p.rows[verb] for p in phases) for verb in (*VERBS, "extra")}
     return {**verbs, "rejected": sum(p.rejected for p in phases), "sha256": sha256}
+
+
+def _refuse_other_plan(run: Run, sha256: str) -> None:
+    asked = run.options.plan
+    if asked is not None and asked != sha256:
+        raise ApprovalError(
+            f"the run was asked to apply plan {asked}, and planned anew, the plan is {sha256}: sources, targets, scripts or "
+            "options are not what they were, so nothing is written. Read the plan of this run, and trigger it again with this "
+            "hash, or without one"
+        )
 
 
 def drift_checked(run: Run) -> bool | None:

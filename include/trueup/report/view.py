@@ -32,6 +32,7 @@ OPTIONS = {
     "allow_lost_baseline": "Goes on without the baseline",
     "max_critical": "Critical expectations that may fail",
     "approval": "A person approves the plan",
+    "plan": "Only this plan",
     "plan_max_age": "Hours for which the plan may be used",
     "overwrite_drift": "Rows that others changed are overwritten",
     "extra": "Rows that the source no longer gives",
@@ -44,6 +45,7 @@ OPTIONS = {
     "realign": "Databases may be out of step",
 }
 NO_LIMIT = {
+    "plan": "whatever is planned",
     "write_rate": "as fast as the store takes them",
     "max_rejects": "any number within the share",
     "max_left_alone": "none; of a rollback, any number",

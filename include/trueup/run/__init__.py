@@ -17,6 +17,7 @@ from .records import (
     to_values,
 )
 from .run import LAST, MAX_ID, Run, former_run_id, run_id
+from .where import Code, Place, Where
 
 __all__ = [
     "LAST",
@@ -25,12 +26,14 @@ __all__ = [
     "PLAN",
     "AnyRun",
     "Baseline",
+    "Code",
     "Example",
     "Extra",
     "Files",
     "Mode",
     "Options",
     "PhaseCounts",
+    "Place",
     "PlanRecord",
     "Proof",
     "Referring",
@@ -39,6 +42,7 @@ __all__ = [
     "SelfReference",
     "Start",
     "TargetFacts",
+    "Where",
     "Window",
     "former_run_id",
     "run_id",

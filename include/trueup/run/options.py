@@ -14,6 +14,7 @@ from ..steps import Mode
 
 MAX_PARTS = 256
 """Upper bound of partitions and of segments: each is a mapped task in Airflow."""
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Extra(StrEnum):
@@ -72,6 +73,7 @@ class Options:
     `snapshot_max_age`: hours for which runs with a window, if they say the same, may share
     one snapshot of the sources; 0: each reads for itself. `params`: what was chosen of `Migration.params`, by id.
     `ignore_columns`: undeclared columns of sources to leave out, each as `table.column`.
+    `plan`: the hash of a plan that was seen before; the run plans anew, and one that is another fails its gate.
     Raises `OptionsError` for values out of bounds.
     """
 
@@ -95,8 +97,13 @@ class Options:
     snapshot_max_age: float = 0
     params: Mapping[str, Any] = field(default_factory=dict)
     ignore_columns: tuple[str, ...] = ()
+    plan: str | None = None
 
     def __post_init__(self) -> None:
+        if self.plan is not None and not _SHA256.fullmatch(self.plan):
+            raise OptionsError(
+                f"plan is {self.plan!r}; it must be the hash of a plan (64 hexadecimal digits), as the page of its run names it"
+            )
         for name in ("partitions", "segments"):
             value = getattr(self, name)
             if value is not None and not 1 <= value <= MAX_PARTS:
@@ -126,9 +133,6 @@ class Options:
         given = {"mode": Mode(values["mode"]), "extra": extra, "window": window}
         names = {name: tuple(values.get(name, ())) for name in ("cascade_to", "ignore_columns")}
         return cls(**{**values, **given, **names})
-
-
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from pydantic import AliasChoices, Field, PlainSerializer, PlainValidator, TypeA
 from ..errors import ArtifactError
 from ..stores import Limits, Unique
 from .options import Options, SchemaOptions
+from .where import Where
 
 R = TypeVar("R")
 
@@ -103,7 +104,8 @@ class Start:
     Of rows: `targets_present`, ids of the targets that were there; `batch_rows` of each target, fixed here since batches are
     known by their number; `undeclared` columns and `expected_rows` by source; `baseline` (None: there is none);
     `undoes`, the run that is undone; `snapshot_of`, the run whose snapshot is used; `tables`, the name of each target's table
-    by its server (None in a run of the first release); `targets`, what each does by itself.
+    by its server (None in a run of the first release); `targets`, what each does by itself; `where` (None: an older run
+    did not say).
     Of schemas: the `heads` of each database, the `phase` that all are at (None: out of step), and the phases that the run
     comes to, in order (`hops`).
     """
@@ -118,6 +120,7 @@ class Start:
     snapshot_of: str | None = None
     tables: Mapping[str, str] | None = None
     targets: Mapping[str, TargetFacts] = field(default_factory=dict)
+    where: Where | None = None
     heads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     phase: int | None = None
     hops: tuple[int, ...] = ()

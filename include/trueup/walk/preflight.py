@@ -17,6 +17,7 @@ from ..plan import baseline, target_checks, unread
 from ..read import reuse
 from ..read.snapshot import READERS
 from ..run import MAX_PARTS, Mode, Options, Run, Start, earlier
+from ..run.where import of_migration
 from ..stores import Description
 from ..write import tables_there
 
@@ -75,6 +76,7 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
             snapshot_of=taken[0] if taken else None,
             tables={t.id: tables_there.name_of(run, t, looked[t.id]) for t in run.migration.targets},
             targets=target_checks.facts(targets),
+            where=of_migration(run.migration, run.store),
         )
         run.files.write_start(start)
     return options

@@ -12,6 +12,7 @@ from ..plan import hashing, target_checks
 from ..plan.files import ADD
 from ..run import LAST, Mode, Options, Run, Start, earlier, files, former_run_id, run_id
 from ..run.files import PLAN_FILES
+from ..run.where import of_migration
 from ..stores import Description
 from ..write import tables_there
 from .preflight import look_at_target
@@ -57,6 +58,7 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
             batch_rows={t.id: target_checks.batch_rows(run, t, looked[t.id]) for t in run.migration.targets},
             tables={t.id: tables_there.name_of(run, t, looked[t.id]) for t in run.migration.targets},
             targets=target_checks.facts(looked),
+            where=of_migration(run.migration, run.store),
         )
         run.files.write_start(start)
     return options

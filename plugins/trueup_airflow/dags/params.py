@@ -49,6 +49,14 @@ def params() -> dict[str, Param]:
             description="The run waits after its plan has passed the gate, until somebody approves or rejects it. "
             "Without this, the plan is applied as soon as it has passed.",
         ),
+        "plan": Param(
+            None,
+            type=["null", "string"],
+            pattern="^[0-9a-f]{64}$",
+            title="Only this plan",
+            description="The hash of a plan that was seen before, as the page of its run names it. The run plans anew, and fails "
+            "before anybody is asked where its plan is another. Empty: whatever is planned.",
+        ),
         "window_start": Param(
             None,
             type=["null", "string"],
@@ -278,7 +286,7 @@ def options(params: dict[str, Any], migration: declaration.Migration, dag_run: A
     check."""
     from include.trueup.run import Extra, Mode, Options, Window
 
-    given = ("partitions", "segments", "write_rate", "approval", "plan_max_age", "overwrite_drift", *BUDGETS)
+    given = ("partitions", "segments", "write_rate", "approval", "plan", "plan_max_age", "overwrite_drift", *BUDGETS)
     values = {name: params[name] for name in given}
     values["extra"] = Extra(params["extra"])
     values["cascade_to"] = tuple(params.get("cascade_to") or ())

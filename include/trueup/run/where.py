@@ -1,0 +1,127 @@
+"""Where a run is: the environment, what each server says it is, and the version of the migration's code."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import subprocess
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import TrueupError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ..declare.migration import Migration, Table
+    from ..stores import Store
+
+log = logging.getLogger(__name__)
+
+ENVIRONMENT = "TRUEUP_ENVIRONMENT"
+"""Environment variable: what this installation is called, for people."""
+LIVE = frozenset({"production", "prod", "live"})
+"""Environments in which a mistake is one in earnest: shown in red."""
+_SECONDS = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A store: its `connection`, its `kind`, and its `place`, as its server says itself (None: it did not answer, and
+    `error` says why)."""
+
+    connection: str
+    kind: str
+    place: str | None
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Code:
+    """A version of a migration: `sha256` over the names and contents of its folder's files; `commit` of git (with
+    `changed` since), None where there is none."""
+
+    sha256: str
+    commit: str | None = None
+    changed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """Where a run is. `live`: the environment is one of `LIVE`."""
+
+    environment: str
+    live: bool
+    places: tuple[Place, ...] = ()
+    code: Code | None = None
+
+
+def environment() -> str:
+    """What this installation is called."""
+    return os.environ.get(ENVIRONMENT, "").strip() or "local"
+
+
+def is_live(name: str) -> bool:
+    """Whether a mistake there is one in earnest."""
+    return name.casefold() in LIVE
+
+
+def where(places: Iterable[Place], code: Code | None) -> Where:
+    """Where something is that uses these places."""
+    name = environment()
+    return Where(environment=name, live=is_live(name), places=tuple(places), code=code)
+
+
+def of_migration(migration: Migration, store: Callable[[str], Store]) -> Where:
+    """Where a migration's runs are now; `store` gives the store behind a connection. A store that does not answer, or whose
+    connection there is none of, is told as such."""
+    return where((place_of(connection, tables, store) for connection, tables in _tables(migration)), code_of(migration))
+
+
+def place_of(connection: str, table: Table, store: Callable[[str], Store]) -> Place:
+    """The place of a connection, asked for one of its tables."""
+    try:
+        opened = store(connection)
+        return Place(connection=connection, kind=opened.kind, place=opened.identity(table).rpartition("/")[0])
+    except TrueupError as error:
+        return Place(connection=connection, kind="", place=None, error=str(error))
+
+
+def _tables(migration: Migration) -> list[tuple[str, Table]]:
+    """A table of each connection, a target's first."""
+    every = [*(t.table for t in migration.targets), *(s.table for s in migration.sources)]
+    return sorted({table.connection: table for table in reversed(every)}.items())
+
+
+def code_of(migration: Migration) -> Code | None:
+    """The version of the migration's code; None where its scripts lie in no folder of a migration."""
+    scripts = [script for phase in migration.phases for script in phase.scripts]
+    folder = next((s.parent for s in scripts if (s.parent / "migration.py").is_file()), None)
+    return None if folder is None else code_in(folder)
+
+
+@lru_cache(maxsize=64)
+def code_in(folder: Path) -> Code:
+    """The version of the code in a folder, read once in this process."""
+    found = hashlib.sha256()
+    for file in sorted(f for f in folder.rglob("*") if f.is_file() and "__pycache__" not in f.parts):
+        content = file.read_bytes()
+        found.update(f"{file.relative_to(folder).as_posix()}\0{len(content)}\0".encode())
+        found.update(content)
+    commit = _git(folder, "rev-parse", "--short=12", "HEAD")
+    changed = commit is not None and bool(_git(folder, "status", "--porcelain", "--", "."))
+    return Code(sha256=found.hexdigest(), commit=commit or None, changed=changed)
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git says; None where there is no git, or no repository."""
+    command = ["git", "-C", str(folder), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        log.debug("the git commit of %s is not known: %s", folder, error)
+        return None
+    return done.stdout.strip()
