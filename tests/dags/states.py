@@ -110,7 +110,7 @@ class Small:
 
     def cutover(self, id: str, **params: Any) -> Tasks:
         """A turn of the switch."""
-        return Tasks(build_cutover(self.migration), id, {}, **params)
+        return Tasks(build_cutover(self.migration), id, {}, **{"why": "as agreed", **params})
 
     def all(self, run: Tasks) -> None:
         """The whole run."""

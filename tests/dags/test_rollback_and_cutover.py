@@ -13,6 +13,11 @@ from tests.dags.people import answering
 from tests.dags.small import DAG, database, run, states, target
 from tests.samples import Samples
 
+NOT_PROVEN = (
+    f"the switch of {DAG} is not turned: no run of it is proven. Trigger {DAG} over whole tables (mode verify, or apply), and"
+    " cut over when it is proven"
+)
+
 
 @pytest.fixture
 def uri(
@@ -30,11 +35,22 @@ def facts(folder: Path, dag_id: str) -> list[dict[str, Any]]:
     return sorted(found, key=lambda report: report["run"]["started_at"])
 
 
+def cut_over(**conf: Any) -> Any:
+    return run(f"{DAG}_cutover", **{"why": "for the test", **conf})
+
+
+def refusals(folder: Path) -> list[tuple[str, str, str | None]]:
+    """Why turns were refused, the first one first: at which step, in words, by whom."""
+    found = [json.loads(file.read_text()) for file in folder.glob("workspace/runs/*/refused.json")]
+    return [(each["step"], each["reason"], each["by"]) for each in sorted(found, key=lambda each: each["at"])]
+
+
 def test_undo_and_do_again_and_cut_over(uri: str, tmp_path: Path) -> None:
     from trueup_airflow import connections
 
     before = target(uri)
-    assert run(f"{DAG}_cutover", approval=False).state == "failed", "nothing is proven yet"
+    assert cut_over(approval=False).state == "failed", "nothing is proven yet"
+    assert refusals(tmp_path)[-1][:2] == ("preflight", NOT_PROVEN)
     assert run(DAG, approval=False).state == "success"
     written = target(uri)
     assert len(written) > len(before)
@@ -42,7 +58,7 @@ def test_undo_and_do_again_and_cut_over(uri: str, tmp_path: Path) -> None:
     with answering(f"{DAG}_rollback", "Approve", "wrong month") as asked:
         undone = run(f"{DAG}_rollback")
     assert undone.state == "success"
-    assert f"{len(written) - len(before):,}" in asked[0]["body"]
+    assert f"**{len(written) - len(before):,} rows will be deleted**" in asked[0]["body"]
     assert f"It undoes run `{DAG}--" in asked[0]["body"]
     assert target(uri) == before
     (report,) = facts(tmp_path, f"{DAG}_rollback")
@@ -50,13 +66,16 @@ def test_undo_and_do_again_and_cut_over(uri: str, tmp_path: Path) -> None:
     assert report["approval"]["comment"] == "wrong month"
     ledger = connections.ledger()
     assert {r["status"] for r in ledger.runs(DAG) if not r["undoes"]} == {"rolled_back"}
-    assert run(f"{DAG}_cutover", approval=False).state == "failed", "a rollback is no proof"
+    assert cut_over(approval=False).state == "failed", "a rollback is no proof"
     assert run(f"{DAG}_rollback", approval=False).state == "failed", "there is nothing left to undo"
 
     assert run(DAG, approval=False).state == "success"
     assert target(uri) == written
+    with answering(f"{DAG}_rollback", "Reject", "let it be"):
+        assert run(f"{DAG}_rollback").state == "failed"
+    assert target(uri) == written, "a rollback that nobody approved counts for nothing"
     with answering(f"{DAG}_cutover", "Approve", "seen by two") as asked:
-        assert run(f"{DAG}_cutover", why="the report is clean").state == "success"
+        assert cut_over(why="the report is clean").state == "success"
     assert "legacy → dual" in asked[0]["body"]
     (turn,) = ledger.switches.turns(DAG)
     assert (turn["from_state"], turn["to_state"], turn["turned_by"]) == ("legacy", "dual", "user")
@@ -64,13 +83,14 @@ def test_undo_and_do_again_and_cut_over(uri: str, tmp_path: Path) -> None:
     assert turn["proof_run_id"].startswith(f"{DAG}--")
 
     with answering(f"{DAG}_cutover", "Reject"):
-        refused = run(f"{DAG}_cutover", to="new")
+        refused = cut_over(to="new")
     assert refused.state == "failed"
     assert states(refused)["turn"] == {"upstream_failed"}
+    assert refusals(tmp_path)[-1] == ("approve", "user refused to turn the switch; it is as it was", "user")
     assert ledger.switches.state(DAG) == "dual"
 
-    assert run(f"{DAG}_cutover", to="new", approval=False).state == "success"
+    assert cut_over(to="new", approval=False).state == "success"
     assert run(f"{DAG}_rollback", approval=False).state == "failed", "the application relies on the new rows"
-    assert run(f"{DAG}_cutover", to="legacy", approval=False).state == "failed", "one step at a time"
-    assert run(f"{DAG}_cutover", to="dual", approval=False, proof_max_age=0.000001).state == "success", "the way back"
-    assert run(f"{DAG}_cutover", to="new", approval=False, proof_max_age=0.000001).state == "failed", "too old a proof"
+    assert cut_over(to="legacy", approval=False).state == "failed", "one step at a time"
+    assert cut_over(to="dual", approval=False, proof_max_age=0.000001).state == "success", "the way back"
+    assert cut_over(to="new", approval=False, proof_max_age=0.000001).state == "failed", "too old a proof"

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
+from include.trueup.cutover import turning
 from include.trueup.errors import (
     ApprovalError,
     ArtifactError,
     GateError,
     OptionsError,
+    ProofError,
     StatusError,
     StoreUnavailableError,
     TrueupError,
@@ -22,8 +24,9 @@ from include.trueup.errors import (
 from include.trueup.ledger import Ledger, SwitchState
 from include.trueup.run import LAST, Extra, Mode, Run
 from include.trueup.run.workspace import Workspace
-from include.trueup.steps import Step
+from include.trueup.steps import APPROVE, Step
 from include.trueup.walk import walk
+from include.trueup.write.approval import reject
 from tests.engines import run_of
 from tests.small import Database, declare
 
@@ -114,6 +117,28 @@ def test_there_and_back_and_there_again(runs: Runs) -> None:
     assert rows(again) == {"add": 6, "change": 2, "extra": 1}
     assert again["findings"] == []  # no false drift, and no tale of rows deleted by others
     assert runs.database.persons() == there
+
+
+def test_a_rollback_that_wrote_nothing_is_in_the_way_of_no_cutover(runs: Runs) -> None:
+    runs.database.sql("TRUNCATE persons")
+    runs.forward("first")
+
+    def proof() -> object:
+        return turning.preflight(runs.ledger, runs.workspace, "small", SwitchState.DUAL, 24)["proof_run_id"]
+
+    runs.back("look", mode=Mode.PLAN)
+    assert proof() == "first"
+    with pytest.raises(ApprovalError, match="rejected the plan"):
+        runs.back("asked", seen=lambda step: _reject(runs, "asked", step))
+    assert proof() == "first"
+    runs.back("back")
+    with pytest.raises(ProofError, match="the last run is a rollback, back"):
+        proof()
+
+
+def _reject(runs: Runs, id: str, step: Step) -> None:
+    if step.id == APPROVE:
+        reject(runs.run(id, "first"), "ada", None)
 
 
 def test_what_was_touched_since_is_kept_and_listed(runs: Runs) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import ApprovalError, ProofError
 from ..ledger import Ledger, Status, SwitchState
 from ..ledger.decisions import refuse_second_turn, refuse_turn
-from ..run import Files
+from ..run import Files, Mode, Refusal
 from ..run.files import CUTOVER, REPORT
 from ..run.workspace import Workspace
 
@@ -59,8 +59,12 @@ def _proven(ledger: Ledger, workspace: Workspace, migration_id: str) -> dict[str
     nothing to do."""
     for run in ledger.runs(migration_id):
         id, status = run["run_id"], run["status"]
-        if run["undoes"] and status != Status.PLANNED:
-            raise _refusal(migration_id, f"the last run is a rollback, {id}, so what is there is not the new shape")
+        if run["undoes"]:
+            if ledger.began_to_write(id):
+                raise _refusal(migration_id, f"the last run is a rollback, {id}, so what is there is not the new shape")
+            if status == Status.RUNNING and run["options"].get("mode") == Mode.APPLY:
+                raise _refusal(migration_id, f"a rollback, {id}, is under way, which would take back what is proven")
+            continue  # it took nothing back
         if status == Status.PLANNED:
             plan = Files(workspace.run(id)).plan
             counted = plan.phases if plan is not None else ()
@@ -113,6 +117,11 @@ def _refusal(migration_id: str, why: str) -> ProofError:
         f"the switch of {migration_id} is not turned: {why}. "
         f"Trigger {migration_id} over whole tables (mode verify, or apply), and cut over when it is proven"
     )
+
+
+def refused(workspace: Workspace, run_id: str, refusal: Refusal) -> None:
+    """Note why the run turns no switch, for whoever looks at it."""
+    Files(workspace.run(run_id)).write_refusal(refusal)
 
 
 def told(checked: dict[str, Any]) -> str:

@@ -79,6 +79,10 @@ class Steps:
             log.info("an older try of this task may still be writing; it is waited for, %.0f s at the most", left)
             time.sleep(min(left, 1.0))
 
+    def began_to_write(self, run_id: str) -> bool:
+        """Whether the run ever began a step that writes to a store. One that did not has changed nothing."""
+        return any(row["step"].startswith(WRITING) for row in self.steps(run_id, ever=True))
+
     def steps(self, run_id: str, *, ever: bool = False) -> list[dict[str, Any]]:
         """Every part of every step since the run last began, in the order they started; `ever`: also parts that were done
         only before that."""

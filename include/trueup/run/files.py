@@ -28,6 +28,7 @@
     lint/ backup/ gates/                     the steps of a schema run    its report, people
     report.json .html .md                    report                       pages, people
     comparison.json cutover.json             a comparison, a cutover      pages
+    refused.json                Refusal      a cutover                    pages
     manifests/<step>/<part>.json             each part of a step          the steps after it
 
 Rows lie in Parquet, one file or several for each partition: `<place>/<name>/p<partition>[-…].parquet`.
@@ -41,7 +42,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ArtifactError
-from .records import PlanRecord, Proof, Start, from_json, to_json, to_values
+from .records import PlanRecord, Proof, Refusal, Start, from_json, to_json, to_values
 from .workspace import Artifact, Manifest, RunFolder
 
 _START = "run.json"
@@ -52,6 +53,7 @@ CREATED = "created.json"
 LEFT = "left.json"
 REPORT, REPORT_HTML, REPORT_MD = "report.json", "report.html", "report.md"
 COMPARISON, CUTOVER = "comparison.json", "cutover.json"
+_REFUSED = "refused.json"
 SET_OFF = "set_off"
 """Below it, by attempt and target, rows that writing changed beside those that it wrote. No manifest names them: they are
 published before a batch is committed."""
@@ -145,6 +147,16 @@ class Files:
     def write_gate(self, name: str, results: Iterable[Mapping[str, Any]]) -> None:
         """Publish what a gate found."""
         self.folder.write(_gate(name), json.dumps(list(results), indent=1))
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """Why the run turned no switch; None where it was not refused."""
+        content = self.folder.read(_REFUSED)
+        return None if content is None else from_json(Refusal, content)
+
+    def write_refusal(self, refusal: Refusal) -> None:
+        """Publish why the run turns no switch."""
+        self.folder.write(_REFUSED, to_json(refusal))
 
     def proof(self, phase: str) -> tuple[Proof, ...]:
         """The proof of a phase, one of each of its outputs; none before its gate."""

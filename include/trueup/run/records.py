@@ -134,6 +134,18 @@ class Start:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """`refused.json`: why a turn of a switch was refused: the `reason` in words, at which `step`, `at` (ISO 8601, UTC), and
+    `by` whom where a person did; `to`: the state that was asked for, or `next`."""
+
+    step: str
+    reason: str
+    at: str
+    to: str
+    by: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class PhaseCounts:
     """What becomes of a phase's rows, in rows.
 

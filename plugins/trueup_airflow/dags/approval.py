@@ -104,7 +104,7 @@ class PlanApproval(Approval):
 
     def told(self, run: Any, plan: dict[str, Any], page: str) -> str:
         """The plan in numbers, as Markdown."""
-        undoes = f"It undoes run `{run.undoes}`.\n\n" if run.undoes else ""
+        undoes = f"{taken_back(plan)}It undoes run `{run.undoes}`.\n\n" if run.undoes else ""
         return undoes + question(plan, page, run.options.plan_max_age)
 
     def execute(self, context: Context) -> Any:
@@ -165,6 +165,21 @@ def question(plan: dict[str, Any], page: str, max_age: float) -> str:
         f"Plan `{plan['sha256'][:12]}`, made {plan['created_at']}; what you approve is exactly this plan, "
         f"and it may be approved for {max_age:g} hours."
     )
+
+
+def taken_back(plan: dict[str, Any]) -> str:
+    """What a rollback's plan does in all, as Markdown: deletions first, in bold."""
+    total = {verb: sum(p["rows"].get(verb, 0) for p in plan["phases"]) for verb in ("remove", "add", "change", "drift")}
+    said = [f"**{total['remove']:,} {_rows(total['remove'])} will be deleted**"]
+    if back := total["add"] + total["change"]:
+        said.append(f"{back:,} {_rows(back)} put back as they were")
+    if total["drift"]:
+        said.append(f"{total['drift']:,} {_rows(total['drift'])} kept, since somebody touched them")
+    return ", ".join(said) + ".\n\n"
+
+
+def _rows(number: int) -> str:
+    return "row" if number == 1 else "rows"
 
 
 def run_page(context: Context) -> str:

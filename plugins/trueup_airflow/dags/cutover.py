@@ -6,11 +6,13 @@ preflight → approve → turn
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import DAG, Context, Param, dag, get_current_context, task
+from airflow.sdk import DAG, Context, Param, dag, get_current_context, task, timezone
 
-from include.trueup.errors import ApprovalError, DeclarationError
+from include.trueup.errors import ApprovalError, DeclarationError, TerminalError
 from include.trueup.steps import APPROVE
 
 from .. import connections
@@ -67,8 +69,9 @@ def build_cutover(migration: Migration) -> DAG:
 
             ledger, asked = connections.ledger(), get_current_context()["params"]
             ledger.upgrade()
-            to = turning.aim(ledger, migration.id, asked["to"], _id())
-            return _checked(migration, to, asked["proof_max_age"])
+            with _noted("preflight"):
+                to = turning.aim(ledger, migration.id, asked["to"], _id())
+                return _checked(migration, to, asked["proof_max_age"])
 
         @task
         def turn(checked: dict[str, Any], decision: dict[str, Any]) -> str:
@@ -77,11 +80,12 @@ def build_cutover(migration: Migration) -> DAG:
             from include.trueup.ledger import SwitchState
 
             context, id = get_current_context(), _id()
-            turning.refuse_unseen(context["ti"].xcom_pull(task_ids=APPROVE, key=ASKED), checked)
             ledger, workspace = connections.ledger(), connections.workspace()
-            if id not in {turned["run_id"] for turned in ledger.switches.turns(migration.id)}:
-                # a turn or a run may have come between, while it waited for approval
-                checked = _checked(migration, SwitchState(checked["to"]), context["params"]["proof_max_age"])
+            with _noted("turn"):
+                turning.refuse_unseen(context["ti"].xcom_pull(task_ids=APPROVE, key=ASKED), checked)
+                if id not in {turned["run_id"] for turned in ledger.switches.turns(migration.id)}:
+                    # a turn or a run may have come between, while it waited for approval
+                    checked = _checked(migration, SwitchState(checked["to"]), context["params"]["proof_max_age"])
             why = ". ".join(filter(None, (context["params"]["why"], decision["comment"])))
             said = turning.turn(ledger, workspace, migration.id, checked, by=decision["by"], why=why, run_id=id)
             log.info("%s", said)
@@ -101,6 +105,22 @@ def _id() -> str:
 
     dag_run = get_current_context()["dag_run"]
     return run_id(dag_run.dag_id, dag_run.run_id)
+
+
+@contextmanager
+def _noted(step: str, by: str | None = None) -> Iterator[None]:
+    """Note in the run's folder why it is refused, where the block says so."""
+    from include.trueup.cutover import turning
+    from include.trueup.run import Refusal
+
+    try:
+        yield
+    except TerminalError as error:
+        now = timezone.utcnow().isoformat(timespec="seconds")
+        asked = str(get_current_context()["params"]["to"])
+        refusal = Refusal(step=step, reason=str(error), at=now, to=asked, by=by)
+        turning.refused(connections.workspace(), _id(), refusal)
+        raise
 
 
 def _checked(migration: Migration, to: Any, proof_max_age: float) -> dict[str, Any]:
@@ -149,7 +169,8 @@ class CutoverApproval(Approval):
     def rejected(self, by: str | None, comment: str | None) -> None:
         """Raises `ApprovalError`."""
         said = f": {comment}" if comment else ""
-        raise ApprovalError(f"{by or 'somebody'} refused to turn the switch{said}; it is as it was")
+        with _noted(APPROVE, by):
+            raise ApprovalError(f"{by or 'somebody'} refused to turn the switch{said}; it is as it was")
 
 
 def _escaped(text: str) -> str:
@@ -163,13 +184,13 @@ def params() -> dict[str, Param]:
         "to": Param(
             "next", enum=list(STATES), values_display=STATES, title="To", description="What to turn the switch to."
         ),
+        # no default: a reason that nobody gave is none
         "why": Param(
-            "as planned",
             type="string",
             minLength=1,
             maxLength=2000,
             title="Why",
-            description="The reason, for the journal.",
+            description="The reason, for the journal: what was looked at, and who agreed.",
         ),
         "approval": Param(
             True,
