@@ -292,7 +292,7 @@ def _publish(
             f"{SOURCE_KEY} IN (SELECT {KEY} FROM {_WANTED}) AS {IN_WINDOW} FROM {own(output.view)}"
         )
         copy_partitions(connection, made, target.placed_by, run.partitions, folder)
-        artifacts += publish_partitions(run.folder, folder, SHOULD_FILES.of(output.name), f"t{partition:03}")
+        artifacts += publish_partitions(run.folder, folder, SHOULD_FILES, output.name, f"t{partition:03}")
     driver = run.migration.driver(phase)
     source = strict_json(as_read(driver), driver.columns)
     wanted = f"{SOURCE_KEY} IN (SELECT {KEY} FROM {_WANTED})"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from ..run import Files, Options, Run
-from ..run.workspace import Artifact, Manifest
+from ..run import Files, Options, Run, StepName
+from ..run.files import SNAPSHOT_FILES
+from ..run.workspace import Artifact
 
 
 def earlier(run: Run) -> tuple[str, Options] | None:
@@ -32,17 +32,17 @@ def earlier(run: Run) -> tuple[str, Options] | None:
             begun >= window.end
             and options.snapshot_max_age
             and all(mine in (None, its) for mine, its in asked)
-            and len(run.workspace.run(other["run_id"]).manifests("snapshot")) == options.segments
+            and len(run.workspace.run(other["run_id"]).manifests(StepName.SNAPSHOT)) == options.segments
         ):
             return other["run_id"], options
     return None
 
 
-def sources(run: Run, segment: int) -> tuple[tuple[Artifact, ...], dict[str, Any]]:
+def sources(run: Run, segment: int) -> tuple[tuple[Artifact, ...], dict[str, int]]:
     """The files of every source in one segment of the snapshot that the run uses, as files of the run that has them,
     and their rows, by source."""
     id = run.files.start.snapshot_of or run.id
-    ids = {source.id for source in run.migration.sources}
-    manifest: Manifest = run.workspace.run(id).manifests("snapshot", run.segments)[segment]
-    files = (replace(f, run=id) for f in manifest.files if f.path.split("/")[1] in ids)
+    ids = [source.id for source in run.migration.sources]
+    manifest = run.workspace.run(id).manifests(StepName.SNAPSHOT, run.segments)[segment]
+    files = (replace(f, run=id) for name in ids for f in SNAPSHOT_FILES.among([manifest], name))
     return tuple(files), {name: rows for name, rows in manifest.facts.items() if name in ids}

@@ -12,17 +12,16 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 
 from ..declare.migration import Phase, Table
 from ..declare.names import KEY, own
 from ..rows import duck
-from ..run import Run, large
-from ..run.files import Place, shared
+from ..run import Run, StepName, large
+from ..run.files import READ_BACK_FILES, SNAPSHOT_FILES, Place, shared
 from ..run.partitions import copy_partitions, publish_partitions, relate_source
-from ..run.workspace import Artifact, Manifest
+from ..run.workspace import Artifact
 from ..stores import Store, arrow_schema, key_text
 from . import reuse
 
@@ -53,24 +52,25 @@ def snapshot(run: Run, segment: int) -> dict[str, int]:
     reads = [_Read(id=s.id, table=s.table, partition_by=s.partition_by) for s in sources]
     targets = (t for t in run.migration.targets if t.id in present and run.read_with(t) is None)
     reads += [_Read(id=t.id, table=t.table, partition_by=t.placed_by) for t in targets]
-    with run.ledger.step(run.id, "snapshot", str(segment)), run.workspace.scratch() as scratch:
+    with run.part(StepName.SNAPSHOT, segment) as part:
         slices = [(each, n) for each in reads for n in _slices(run, each, segment)]
         with ExitStack() as opened, ThreadPoolExecutor(READERS) as pool:
             connections = dict.fromkeys(each.table.connection for each, _ in slices)
             stores = {c: opened.enter_context(run.store(c).reading()) for c in connections}
 
             def read(one: tuple[_Read, int]) -> list[Artifact]:
-                return _read(run, stores[one[0].table.connection], one[0], one[1], scratch, "snapshot")
+                return _read(run, stores[one[0].table.connection], one[0], one[1], SNAPSHOT_FILES)
 
             done = list(pool.map(read, slices))
-        files = tuple(artifact for artifacts in done for artifact in artifacts)
         rows = {each.id: 0 for each in reads}
         for (each, _), artifacts in zip(slices, done, strict=True):
             rows[each.id] += sum(a.rows or 0 for a in artifacts)
         if taken:
-            theirs, read_then = reuse.sources(run, segment)
-            files, rows = (*theirs, *files), {**read_then, **rows}
-        run.folder.seal(Manifest(step="snapshot", part=f"{segment:03}", files=files, facts=rows))
+            theirs, rows_then = reuse.sources(run, segment)
+            part.files += theirs
+            rows = {**rows_then, **rows}
+        part.files += [artifact for artifacts in done for artifact in artifacts]
+        part.facts = rows
     return rows
 
 
@@ -82,31 +82,28 @@ def _slices(run: Run, read: _Read, segment: int) -> Iterable[int]:
 
 def read_back(run: Run, phase: Phase, segment: int) -> int:
     """Read one segment of the phase's targets again, after they were written; the rows read."""
-    files: list[Artifact] = []
-    with run.ledger.step(run.id, f"read_back/{phase.id}", str(segment)), run.workspace.scratch() as scratch:
+    with run.part(StepName.READ_BACK, segment, phase=phase) as part:
         for output in phase.outputs:
             target = run.migration.target(output.target)
             read = _Read(id=output.name, table=target.table, partition_by=target.placed_by)
-            files += _read(run, run.store_of(target.table), read, segment, scratch, "read_back")
-        rows = sum(a.rows or 0 for a in files)
-        run.folder.seal(
-            Manifest(step=f"read_back/{phase.id}", part=f"{segment:03}", files=tuple(files), facts={"rows": rows})
-        )
+            part.files += _read(run, run.store_of(target.table), read, segment, READ_BACK_FILES)
+        rows = sum(a.rows or 0 for a in part.files)
+        part.facts = {"rows": rows}
     return rows
 
 
-def _read(run: Run, store: Store, read: _Read, segment: int, scratch: Path, step: str) -> list[Artifact]:
-    folder = scratch / f"{read.id}-{segment}"
-    (spill := scratch / f"{read.id}-{segment}.spill").mkdir()
+def _read(run: Run, store: Store, read: _Read, segment: int, place: Place) -> list[Artifact]:
+    """Read and publish one segment of a table, of the shape of `source_schema`."""
     largest = large.reading(read.table)
-    with large.named(largest), duck.own_errors() as watched, run.connect(spill) as connection:
+    with large.named(largest), duck.own_errors() as watched, run.session() as session:
         rows_read = largest.watch(store.read(read.table, segment, run.segments))
         batches = watched(_logged(rows_read, read, segment))
         reader = pa.RecordBatchReader.from_batches(arrow_schema(read.table), batches)
-        connection.register(_READ, reader)
+        session.connection.register(_READ, reader)
         rows = f"SELECT *, {key_text(read.table.key)} AS {KEY} FROM {_READ}"
-        copy_partitions(connection, rows, read.partition_by, run.partitions, folder)
-    return publish_partitions(run.folder, folder, Place(step).of(read.id), f"s{segment:03}")
+        folder = session.scratch / "rows"
+        copy_partitions(session.connection, rows, read.partition_by, run.partitions, folder)
+        return publish_partitions(session.folder, folder, place, read.id, f"s{segment:03}")
 
 
 def _logged(batches: Iterator[pa.RecordBatch], read: _Read, segment: int) -> Iterator[pa.RecordBatch]:
@@ -119,16 +116,13 @@ def _logged(batches: Iterator[pa.RecordBatch], read: _Read, segment: int) -> Ite
 
 def compute_shared(run: Run) -> dict[str, int]:
     """Compute the migration's shared relations once over whole sources; rows, by relation."""
-    with run.ledger.step(run.id, "shared", "0"), run.workspace.scratch() as scratch:
-        manifests = run.folder.manifests("snapshot", run.segments)
-        files, rows = [], {}
-        with run.connect(scratch) as connection:
-            for source in run.migration.sources:
-                relate_source(connection, run, source, manifests, None, scratch)
-            for name, path in run.migration.shared.items():
-                local = scratch / f"{name}.parquet"
-                query = path.read_text(encoding="utf-8").rstrip().rstrip(";")
-                rows[name] = duck.write(connection, query, local)
-                files.append(run.folder.publish(local, shared(name), rows[name]))
-        run.folder.seal(Manifest(step="shared", part="0", files=tuple(files), facts=rows))
+    with run.part(StepName.SHARED) as part:
+        snapshot = run.manifests(StepName.SNAPSHOT)
+        for source in run.migration.sources:
+            relate_source(part.connection, run, source, snapshot, None, part.scratch)
+        rows = {}
+        for name, path in run.migration.shared.items():
+            query = path.read_text(encoding="utf-8").rstrip().rstrip(";")
+            rows[name] = part.write(shared(name), query).rows
+        part.facts = rows
     return rows

@@ -1,9 +1,10 @@
 """A run: what it was asked to do, its folder, and what a step of it gets to work with. It imports no step."""
 
-from ..steps import Mode
+from ..steps import Mode, StepName
 from .any_run import AnyRun
 from .files import PLAN, Files
 from .options import MAX_PARTS, Extra, Options, SchemaOptions, Window
+from .part import Part, Session, Written, part
 from .records import (
     Baseline,
     Example,
@@ -33,6 +34,7 @@ __all__ = [
     "Files",
     "Mode",
     "Options",
+    "Part",
     "PhaseCounts",
     "Place",
     "PlanRecord",
@@ -42,11 +44,15 @@ __all__ = [
     "Run",
     "SchemaOptions",
     "SelfReference",
+    "Session",
     "Start",
+    "StepName",
     "TargetFacts",
     "Where",
     "Window",
+    "Written",
     "former_run_id",
+    "part",
     "run_id",
     "to_values",
 ]

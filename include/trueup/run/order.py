@@ -10,10 +10,11 @@ from typing import Any
 
 from ..errors import ApprovalError, ArtifactError, StatusError
 from ..ledger import Status, refuse_other
+from ..steps import StepName, entered
 from . import AnyRun, Mode, Run
 from .earlier import begun_to_write
 
-_READS = ("snapshot", "shared", "transform", "plan")
+_READS = (StepName.SNAPSHOT, StepName.SHARED, StepName.TRANSFORM, StepName.PLAN)
 """The steps that a plan is made in."""
 _AFRESH = "clear the whole run in Airflow, or trigger the DAG again: either makes a new plan"
 
@@ -69,17 +70,12 @@ def left_out(run: Run) -> dict[str, str] | None:
     return None
 
 
-def entered(step: str, phase: str | None) -> str:
-    """What a step is called in the ledger."""
-    return step if phase is None else f"{step}/{phase}"
-
-
 def _left_out(run: Run) -> Iterator[tuple[str, str]]:
     """The steps that are not done, in their order, from the plan's gate on, and what is missing of each."""
     plan = run.ledger.present_plan(run.id).sha256
     rows = {(row["step"], row["part"]): row for row in run.ledger.steps(run.id)}
     every = run.steps
-    for step in every[[s.id for s in every].index("plan_gate") :]:
+    for step in every[[s.id for s in every].index(StepName.PLAN_GATE) :]:
         if step.skipped(run.options.mode):
             continue
         name = entered(step.id, step.phase.id if step.phase else None)

@@ -13,7 +13,7 @@ from ..declare.migration import Source, Table, Target
 from ..declare.names import KEY, MISTYPED, PART, WITHOUT_NULLS, own
 from ..rows import duck
 from ..stores import arrow_schema
-from .files import SNAPSHOT_FILES
+from .files import SNAPSHOT_FILES, Place
 from .run import Run
 from .workspace import Artifact, Manifest, RunFolder
 
@@ -33,17 +33,17 @@ def copy_partitions(
     duck.write(connection, query, folder, f", PARTITION_BY ({PART})")
 
 
-def publish_partitions(run: RunFolder, folder: Path, to: str, part: str) -> list[Artifact]:
-    """Publish what `copy_partitions` wrote below `folder` as `<to>/p<partition>-<part>[-n].parquet`."""
+def publish_partitions(run: RunFolder, folder: Path, place: Place, name: str, tail: str) -> list[Artifact]:
+    """Publish what `copy_partitions` wrote below `folder` as `<place>/<name>/p<partition>-<tail>-<n>.parquet`."""
     import pyarrow.parquet as pq
 
     artifacts = []
     for directory in sorted(folder.glob(f"{PART}=*")):
-        name = directory.name.removeprefix(f"{PART}=")
-        name = name if name == WHOLE else f"{int(name):03}"
+        partition = directory.name.removeprefix(f"{PART}=")
+        number = partition if partition == WHOLE else int(partition)
         for n, file in enumerate(sorted(directory.glob("*.parquet"))):
             rows = pq.read_metadata(file).num_rows
-            artifacts.append(run.publish(file, f"{to}/p{name}-{part}-{n}.parquet", rows))
+            artifacts.append(run.publish(file, place.part(name, number, f"{tail}-{n}"), rows))
     return artifacts
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,15 +13,17 @@ import duckdb
 
 from ..declare.migration import Migration, Phase, Source, Table, Target
 from ..errors import ArtifactError
-from ..ledger import Ledger, Part
+from ..ledger import Ledger
+from ..ledger import Part as Try
 from ..ledger.holding import holding
 from ..rows import duck
-from ..steps import Direction, Step, direction
+from ..steps import Direction, Step, StepName, direction, entered
 from ..stores import Fence, Store
 from . import large
 from .files import Files
 from .options import Options
-from .workspace import RunFolder, Workspace
+from .part import Part, Session, part
+from .workspace import Manifest, RunFolder, Workspace
 
 MAX_ID = 150
 """Characters of a run id: a folder's name has room for 255 bytes, and manifests and databases are named after it, too."""
@@ -165,6 +167,25 @@ class Run:
         tables = [*(s.table for s in self.migration.sources), *(t.table for t in self.migration.targets)]
         return max(len(table.columns) for table in tables)
 
+    def part(
+        self, step: StepName, number: int | None = None, *, phase: Phase | None = None, alone: bool = False
+    ) -> AbstractContextManager[Part]:
+        """Do a part of a step (`run/part.py`): the `number` of its segment or partition, None where it is done for the run;
+        `alone`: with a database of its own, whatever steps share."""
+        connect = self.connect_alone if alone else self.connect
+        return part(self, step, number, phase=phase.id if phase else None, connect=connect)
+
+    @contextmanager
+    def session(self, *, alone: bool = False) -> Iterator[Session]:
+        """Look at the run's files, with nothing entered and nothing left; `alone`: with a database of its own."""
+        with ExitStack() as opened:
+            yield Session(self.folder, self.connect_alone if alone else self.connect, opened)
+
+    def manifests(self, step: StepName, phase: Phase | None = None) -> list[Manifest]:
+        """What every part of a step has left, by part. Raises `ArtifactError` where a part is missing."""
+        row = next(each for each in self.steps if each.id == step and each.phase == phase)
+        return self.folder.manifests(entered(step, phase.id if phase else None), self.parts(row))
+
     @contextmanager
     def connect(self, scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection to DuckDB for a step: to the database that steps share, else to one that spills to `scratch`."""
@@ -191,10 +212,10 @@ class Run:
         return [self.identity(target) for target in self.migration.targets]
 
     @contextmanager
-    def writing(self, step: str, part: str, tries: int) -> Iterator[Fence]:
+    def writing(self, part: Part) -> Iterator[Fence]:
         """Have the right to write to every target while the block runs, as this try of a part of a step: the fence, which is
         active in this thread. Raises `TargetHeldError` or `StatusError` where the run may not write now."""
-        this = Part(step=step, part=part, tries=tries)
+        this = Try(step=part.step, part=part.number, tries=part.tries)
         with holding(self.ledger, self.id, self.held_targets, self.holder, right=True, part=this) as fence:
             for connection in sorted({target.table.connection for target in self.migration.targets}):
                 self.store(connection).end_older(fence)

@@ -16,9 +16,38 @@ if TYPE_CHECKING:
     from ..declare.migration import Migration, Phase
 
 Over = Literal["run", "segment", "partition"]
-APPROVE = "approve"
-"""The step that waits for a person, where the run asks for one."""
 _ENGINE = __name__.removesuffix(".steps")
+
+
+class StepName(StrEnum):
+    """What a step is called: in the table, in the ledger and in the run's folder. A phase's has the phase behind it there
+    (`entered`)."""
+
+    PREFLIGHT = "preflight"
+    SNAPSHOT = "snapshot"
+    SHARED = "shared"
+    TRANSFORM = "transform"
+    PLAN = "plan"
+    PLAN_GATE = "plan_gate"
+    APPROVE = "approve"
+    CREATE_TABLES = "create_tables"
+    PREPARE = "prepare"
+    APPLY = "apply"
+    READ_BACK = "read_back"
+    VERIFY = "verify"
+    GATE = "gate"
+    FINISH = "finish"
+    VALIDATE = "validate"
+    SETTLE = "settle"
+
+
+APPROVE = StepName.APPROVE.value
+"""The step that waits for a person, where the run asks for one."""
+
+
+def entered(step: str, phase: str | None = None) -> str:
+    """What a step is called in the ledger and in the run's folder."""
+    return str(step) if phase is None else f"{step}/{phase}"
 
 
 class Mode(StrEnum):
@@ -71,33 +100,38 @@ def steps(migration: Migration) -> list[Step]:
     """Every step between preflight and report, in order."""
     return [
         Step(
-            id="snapshot",
+            id=StepName.SNAPSHOT,
             title="Read every source, and every target that exists.",
             over="segment",
             do="read.snapshot:snapshot",
         ),
         Step(
-            id="shared",
+            id=StepName.SHARED,
             title="Compute what every partition needs to know of all the others.",
             over="run",
             do="read.snapshot:compute_shared",
         ),
-        Step(id="transform", title="What the targets should hold.", over="partition", do="plan.transform:transform"),
         Step(
-            id="plan",
+            id=StepName.TRANSFORM,
+            title="What the targets should hold.",
+            over="partition",
+            do="plan.transform:transform",
+        ),
+        Step(
+            id=StepName.PLAN,
             title="The difference between what should be and what is.",
             over="partition",
             do="plan.forward:plan",
         ),
         Step(
-            id="plan_gate",
+            id=StepName.PLAN_GATE,
             title="Judge the plan: its rows, its counts, its rejects.",
             over="run",
             do="prove.gates:plan_gate",
         ),
         Step(id=APPROVE, title="A person approves the plan.", over="run", do="write.approval:waive", until=Mode.APPLY),
         Step(
-            id="create_tables",
+            id=StepName.CREATE_TABLES,
             title="Make the targets that are not there yet.",
             over="run",
             do="write.apply:create_tables",
@@ -105,7 +139,7 @@ def steps(migration: Migration) -> list[Step]:
         ),
         *(step for phase in migration.phases for step in phase_steps(phase)),
         Step(
-            id="validate",
+            id=StepName.VALIDATE,
             title="Judge the whole: all proofs, and the counts as they came out.",
             over="run",
             do="prove.gates:validate",
@@ -117,15 +151,19 @@ def steps(migration: Migration) -> list[Step]:
 def rollback_steps(migration: Migration) -> list[Step]:
     """Every step of a rollback between its preflight and its report, in order: the phases go backwards."""
     return [
-        Step(id="snapshot", title="Read every target.", over="segment", do="read.snapshot:snapshot"),
-        Step(id="transform", title="Collect what the run wrote.", over="partition", do="plan.backward:transform"),
+        Step(id=StepName.SNAPSHOT, title="Read every target.", over="segment", do="read.snapshot:snapshot"),
         Step(
-            id="plan",
+            id=StepName.TRANSFORM, title="Collect what the run wrote.", over="partition", do="plan.backward:transform"
+        ),
+        Step(
+            id=StepName.PLAN,
             title="Read its plan backwards, and compare with what is.",
             over="partition",
             do="plan.backward:plan",
         ),
-        Step(id="plan_gate", title="Judge the counts of the reverse plan.", over="run", do="prove.gates:plan_gate"),
+        Step(
+            id=StepName.PLAN_GATE, title="Judge the counts of the reverse plan.", over="run", do="prove.gates:plan_gate"
+        ),
         Step(
             id=APPROVE,
             title="A person approves the reverse plan.",
@@ -134,7 +172,7 @@ def rollback_steps(migration: Migration) -> list[Step]:
             until=Mode.APPLY,
         ),
         Step(
-            id="prepare",
+            id=StepName.PREPARE,
             title="Make the targets ready to hold what they held before.",
             over="run",
             do="write.put_back:prepare",
@@ -142,14 +180,14 @@ def rollback_steps(migration: Migration) -> list[Step]:
         ),
         *(step for phase in reversed(migration.phases) for step in phase_steps(phase, finishes=False)),
         Step(
-            id="validate",
+            id=StepName.VALIDATE,
             title="Judge the whole: all proofs, and the counts.",
             over="run",
             do="prove.gates:validate",
             until=Mode.VERIFY,
         ),
         Step(
-            id="settle",
+            id=StepName.SETTLE,
             title="Enter that the run is rolled back.",
             over="run",
             do="write.put_back:settle",
@@ -162,7 +200,7 @@ def phase_steps(phase: Phase, *, finishes: bool = True) -> list[Step]:
     """The steps of one phase, in order; `finishes`: with its scripts (`Phase.after`)."""
     made = [
         Step(
-            id="apply",
+            id=StepName.APPLY,
             title="Write what the plan says.",
             over="partition",
             do="write.apply:apply",
@@ -170,7 +208,7 @@ def phase_steps(phase: Phase, *, finishes: bool = True) -> list[Step]:
             phase=phase,
         ),
         Step(
-            id="read_back",
+            id=StepName.READ_BACK,
             title="Read the target again.",
             over="segment",
             do="read.snapshot:read_back",
@@ -178,7 +216,7 @@ def phase_steps(phase: Phase, *, finishes: bool = True) -> list[Step]:
             phase=phase,
         ),
         Step(
-            id="verify",
+            id=StepName.VERIFY,
             title="Compare it with the plan, every row, both ways.",
             over="partition",
             do="prove.verify:verify",
@@ -186,7 +224,7 @@ def phase_steps(phase: Phase, *, finishes: bool = True) -> list[Step]:
             phase=phase,
         ),
         Step(
-            id="gate",
+            id=StepName.GATE,
             title="Judge the phase by its proof; the next one waits.",
             over="run",
             do="prove.gates:phase_gate",
@@ -198,7 +236,12 @@ def phase_steps(phase: Phase, *, finishes: bool = True) -> list[Step]:
         scripts = ", ".join(script.name for script in phase.after)
         made.append(
             Step(
-                id="finish", title=f"Run {scripts}.", over="run", do="write.apply:finish", until=Mode.APPLY, phase=phase
+                id=StepName.FINISH,
+                title=f"Run {scripts}.",
+                over="run",
+                do="write.apply:finish",
+                until=Mode.APPLY,
+                phase=phase,
             )
         )
     return made
@@ -215,8 +258,10 @@ class Direction:
     last: str
 
 
-FORWARD = Direction(backwards=False, preflight="walk.preflight:preflight", steps=steps, last="validate")
-BACKWARD = Direction(backwards=True, preflight="walk.rollback_preflight:preflight", steps=rollback_steps, last="settle")
+FORWARD = Direction(backwards=False, preflight="walk.preflight:preflight", steps=steps, last=StepName.VALIDATE)
+BACKWARD = Direction(
+    backwards=True, preflight="walk.rollback_preflight:preflight", steps=rollback_steps, last=StepName.SETTLE
+)
 
 
 def direction(undoes: str | None) -> Direction:

@@ -16,7 +16,7 @@ from ..errors import OptionsError, SourceError
 from ..plan import baseline, target_checks, unread
 from ..read import reuse
 from ..read.snapshot import READERS
-from ..run import MAX_PARTS, Mode, Options, Run, Start, earlier
+from ..run import MAX_PARTS, Mode, Options, Run, Start, StepName, earlier
 from ..run.where import of_migration
 from ..stores import Description
 from ..write import tables_there
@@ -48,7 +48,7 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
         triggered_by=triggered_by,
         options=run.options.to_json(),
     )
-    with run.ledger.step(run.id, "preflight", "0"):
+    with run.part(StepName.PREFLIGHT):
         if run.options.mode is Mode.APPLY:
             run.ledger.leases.take(run.id, run.held_targets, run.holder)
         _check_ignored(run)

@@ -10,7 +10,7 @@ from ..errors import ArtifactError, OptionsError, SourceError, StatusError
 from ..ledger import Ledger, Status, SwitchState
 from ..plan import hashing, target_checks
 from ..plan.files import ADD
-from ..run import LAST, Mode, Options, Run, Start, earlier, files, former_run_id, run_id
+from ..run import LAST, Mode, Options, Run, Start, StepName, earlier, files, former_run_id, run_id
 from ..run.files import PLAN_FILES
 from ..run.where import of_migration
 from ..stores import Description
@@ -39,7 +39,7 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
         options=run.options.to_json(),
         undoes=None if found is None else found["run_id"],
     )
-    with run.ledger.step(run.id, "preflight", "0"):
+    with run.part(StepName.PREFLIGHT):
         found = _refuse(run, found)
         run = replace(run, undoes=found["run_id"])
         if run.options.mode is Mode.APPLY:
@@ -85,7 +85,7 @@ def _added(run: Run, target: Target) -> bool:
     if row["plan_sha256"] is None or earlier.kept(undone.folder, row["attempt"]):
         return True  # by one of several plans: it may have been
     names = {output.name for output in run.migration.outputs(target.id)}
-    plans = undone.folder.manifests("plan", undone.partitions)
+    plans = undone.manifests(StepName.PLAN)
     return any(plan.facts[name][ADD] for plan in plans for name in names)
 
 

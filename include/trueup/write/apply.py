@@ -24,7 +24,7 @@ from ..declare.names import BEFORE, VERB
 from ..plan import set_off
 from ..plan.files import ADD, REMOVE, WRITTEN, plan_schema, planned
 from ..rows import duck
-from ..run import Run
+from ..run import Run, StepName
 from ..stores import Outcome, arrow_schema
 from . import approval, tables_there, units
 from .units import Batch
@@ -39,10 +39,10 @@ PROGRESS_SECONDS = 10
 def create_tables(run: Run) -> dict[str, bool]:
     """Make the targets that are not there yet, and the others ready; whether each was made, by target."""
     made = {}
-    with run.ledger.step(run.id, "create_tables", "0") as tries:
+    with run.part(StepName.CREATE_TABLES) as part:
         approval.check_age(run)
-        approval.require(run, "create_tables")
-        with run.writing("create_tables", "0", tries):
+        approval.require(run, StepName.CREATE_TABLES)
+        with run.writing(part):
             for target in run.migration.targets:
                 store = run.store_of(target.table)
                 made[target.id] = store.create(target.table)
@@ -56,9 +56,9 @@ def finish(run: Run, phase: Phase) -> None:
     """Run what the phase declares to be done once it has passed its gate."""
     if not phase.after:
         return
-    with run.ledger.step(run.id, f"finish/{phase.id}", "0") as tries:
-        approval.require(run, "finish", phase.id)
-        with run.writing(f"finish/{phase.id}", "0", tries):
+    with run.part(StepName.FINISH, phase=phase) as part:
+        approval.require(run, StepName.FINISH, phase.id)
+        with run.writing(part):
             for script in phase.after:
                 store = run.store_of(run.migration.target(phase.target).table)
                 store.script(script.read_text(encoding="utf-8"))
@@ -73,10 +73,9 @@ def apply(run: Run, phase: Phase, partition: int) -> dict[str, Any]:
     """
     target = run.migration.target(phase.target)
     store = run.store_of(target.table)
-    step, part = f"apply/{phase.id}", str(partition)
-    with run.ledger.step(run.id, step, part) as tries, ExitStack() as held:
-        approval.require(run, "apply", phase.id)
-        fence = held.enter_context(run.writing(step, part, tries))
+    with run.part(StepName.APPLY, partition, phase=phase) as part, ExitStack() as held:
+        approval.require(run, StepName.APPLY, phase.id)
+        fence = held.enter_context(run.writing(part))
         done, plan = run.ledger.written(run.id, phase.id, partition), run.ledger.present_plan(run.id)
         watch = set_off.watch(run, target.table.connection)
         pace = Pace(run.options.write_rate and run.options.write_rate / PARALLEL_PARTITIONS)

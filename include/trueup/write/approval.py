@@ -11,7 +11,7 @@ from ..errors import ApprovalError
 from ..ledger import refuse_other
 from ..ledger.decisions import Decision
 from ..plan.hashing import files_hash, plan_hash
-from ..run import PLAN, AnyRun, Run, order
+from ..run import PLAN, AnyRun, Run, StepName, order, part
 from . import tables_there
 
 
@@ -32,7 +32,7 @@ def ask(run: AnyRun, plans: Plans | None = None) -> dict[str, Any]:
 
     Raises `ApprovalError` for one that did not pass its gate, that is not the one that did, or that is too old."""
     plans = plans or ROWS
-    with run.ledger.step(run.id, "approve", "0"):
+    with part(run, StepName.APPROVE):
         sha256 = plans.gated(run)
         run.ledger.asked(run.id, sha256)
         made = (run.ledger.run(run.id) or {})["planned_at"]
@@ -42,7 +42,7 @@ def ask(run: AnyRun, plans: Plans | None = None) -> dict[str, Any]:
 
 def approved_already(run: AnyRun, plans: Plans | None = None) -> dict[str, Any] | None:
     """The approval of the plan that the run has now, where a person gave it before the plan was made again."""
-    with run.ledger.step(run.id, "approve", "0"):
+    with part(run, StepName.APPROVE):
         found = run.ledger.approvals.of(run.id, (plans or ROWS).gated(run))
         return found if found is not None and found["decision"] == "approved" else None
 
@@ -60,7 +60,7 @@ def approve(
 
     Raises `ApprovalError` where the run's plan is not the one that was shown, did not pass its gate, or is too old."""
     plans = plans or ROWS
-    with run.ledger.step(run.id, "approve", "0"):
+    with part(run, StepName.APPROVE):
         sha256 = plans.gated(run)
         decision: Decision = "approved"
         if plans.asks(run):
@@ -92,7 +92,7 @@ def waive(run: Run) -> str:
 
 def reject(run: AnyRun, by: str | None, comment: str | None) -> None:
     """Enter a person's rejection of the plan that the run asked about, and raise it as an `ApprovalError`."""
-    with run.ledger.step(run.id, "approve", "0"):
+    with part(run, StepName.APPROVE):
         row = run.ledger.run(run.id) or {}
         # of a run that asked before the ledger noted what about: of the plan that it has
         sha256 = row.get("asked_sha256") or row.get("plan_sha256") or ""
@@ -110,7 +110,7 @@ def gated(run: Run) -> str:
     order.refuse_ended(run, row["status"])
     check_age(run)
     sha256 = _same(run, row)
-    order.require(run, "approve")
+    order.require(run, StepName.APPROVE)
     return sha256
 
 
@@ -131,8 +131,8 @@ def require(run: Run, step: str, phase: str | None = None) -> None:
             f"{found['plan_sha256']}, so nothing is written; trigger the DAG again"
         )
     order.require(run, step, phase)
-    tries = next((s["tries"] for s in run.ledger.steps(run.id) if s["step"] == "create_tables"), 0)
-    tables_there.check(run, may_be_made=step == "create_tables" and tries > 1)
+    tries = next((s["tries"] for s in run.ledger.steps(run.id) if s["step"] == StepName.CREATE_TABLES), 0)
+    tables_there.check(run, may_be_made=step == StepName.CREATE_TABLES and tries > 1)
 
 
 def _same(run: Run, row: dict[str, Any]) -> str:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 
 from ..ledger import Status
-from ..run import Run
+from ..run import Run, StepName
 from ..run.files import LEFT
 from . import approval, tables_there
 
 
 def prepare(run: Run) -> None:
     """Make the targets ready to hold what they held before (`Target.undo`). Raises `ApprovalError`."""
-    with run.ledger.step(run.id, "prepare", "0") as tries:
+    with run.part(StepName.PREPARE) as part:
         approval.check_age(run)
-        approval.require(run, "prepare")
-        with run.writing("prepare", "0", tries):
+        approval.require(run, StepName.PREPARE)
+        with run.writing(part):
             for target in run.migration.targets:
                 if target.undo is not None:
                     run.store_of(target.table).script(target.undo.read_text(encoding="utf-8"))
@@ -24,8 +24,8 @@ def prepare(run: Run) -> None:
 def settle(run: Run) -> None:
     """Enter in the ledger that the undone run is rolled back, now that it is proven."""
     undone = run.undone
-    with run.ledger.step(run.id, "settle", "0"):
-        approval.require(run, "settle")
+    with run.part(StepName.SETTLE):
+        approval.require(run, StepName.SETTLE)
         run.folder.write(LEFT, json.dumps(tables_there.left(run, undone)))
         found = run.ledger.run(undone.id) or {}
         if found["status"] != Status.ROLLED_BACK:

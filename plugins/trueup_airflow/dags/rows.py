@@ -230,7 +230,7 @@ def _task(step: Step, current: Callable[..., Run], mapped: dict[str, Any]) -> An
 
     do.__doc__ = step.title
     if step.over == "run":
-        return task(task_id=step.id)(do)()
+        return task(task_id=str(step.id))(do)()
     at_once: dict[str, Any] = {"max_active_tis_per_dagrun": APPLY_AT_ONCE} if step.writes else {}
     named = f"{step.over} {{{{ task.op_kwargs['part'] }}}}"
-    return task(task_id=step.id, map_index_template=named, **at_once)(do).expand(part=mapped[step.over])
+    return task(task_id=str(step.id), map_index_template=named, **at_once)(do).expand(part=mapped[step.over])
