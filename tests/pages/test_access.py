@@ -141,3 +141,14 @@ def test_a_report_runs_no_script_and_only_its_own_style(viewer: Any) -> None:
     assert policy.split("style-src ")[1].split(";")[0] in answer.text  # the report's own policy names the same hash
     assert "attachment" not in answer.headers.get("content-disposition", "")
     assert "attachment" in viewer.get(f"{url}?download=true").headers["content-disposition"]
+
+
+def test_who_has_the_data_already_gets_no_full_answer(viewer: Any) -> None:
+    url = f"{PAGES}/data/dags/kpi_linking/runs/{RUN.replace('+', '%2B')}"
+    first = viewer.get(url)
+    name = first.headers["etag"]
+    again = viewer.get(url, headers={"If-None-Match": name})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", name)
+    assert "default-src 'none'" in again.headers["content-security-policy"]
+    other = viewer.get(url, headers={"If-None-Match": '"another"'})
+    assert (other.status_code, other.json()) == (200, first.json())

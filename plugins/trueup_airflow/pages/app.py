@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from include.trueup.errors import ArtifactError, TrueupError
 
 from . import downloads, views
+from .changes import Unchanged
 from .headers import Headers
 from .shell import shell
 
@@ -27,7 +28,8 @@ MAY_READ = Depends(requires_access_dag("GET", DagAccessEntity.RUN))
 Id = Annotated[str, Query(min_length=1, max_length=250)]
 
 app = FastAPI(title="Trueup pages", docs_url=None, redoc_url=None, openapi_url=None)
-app.add_middleware(Headers)
+app.add_middleware(Unchanged)
+app.add_middleware(Headers)  # the outermost: what is unchanged has them too
 app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
 
 shells = APIRouter()

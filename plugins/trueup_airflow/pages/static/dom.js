@@ -2,10 +2,19 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
+// What an element does is kept beside it, so that one that is patched does what its newest picture does.
+const HEARD = Symbol("heard");
+
+function hear(element, type, action) {
+  if (!element[HEARD]) element[HEARD] = {};
+  if (!(type in element[HEARD])) element.addEventListener(type, (event) => element[HEARD][type]?.(event));
+  element[HEARD][type] = action;
+}
+
 function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes || {})) {
     if (value === null || value === undefined || value === false) continue;
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    if (name.startsWith("on")) hear(element, name.slice(2), value);
     else element.setAttribute(name, value === true ? "" : String(value));
   }
   for (const child of children.flat(Infinity)) {
@@ -57,13 +66,67 @@ export function table(columns, rows, { caption, testid, note } = {}) {
       h("tbody", null, rows.map((row) => h("tr", null, columns.map((c) => cell(c, row)))))));
 }
 
-// Put new children in place without losing what the person has opened, focused or scrolled.
+// ── patching ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+// New children are brought in by changing what is there: what has focus keeps it, what is open, selected, typed or scrolled
+// stays. An element is the same as an earlier one by its id, its data-testid, or its tag and place.
+
+const named = (node) => (node.nodeType === Node.ELEMENT_NODE ? node.id || node.dataset?.testid || "" : "");
+const alike = (old, now) => old.nodeType === now.nodeType && old.nodeName === now.nodeName && named(old) === named(now);
+// what a person may have changed
+const THEIRS = { DETAILS: ["open"], INPUT: ["value", "checked"], SELECT: ["value"], TEXTAREA: ["value"] };
+
+function patch(old, now) {
+  if (old === now) return;
+  if (old.nodeType !== Node.ELEMENT_NODE) {
+    if (old.data !== now.data) old.data = now.data;
+    return;
+  }
+  const theirs = THEIRS[old.nodeName] || [];
+  for (const { name } of [...old.attributes]) if (!now.hasAttribute(name) && !theirs.includes(name)) old.removeAttribute(name);
+  for (const { name, value } of [...now.attributes]) if (old.getAttribute(name) !== value && !theirs.includes(name)) old.setAttribute(name, value);
+  for (const type of Object.keys(old[HEARD] || {})) old[HEARD][type] = undefined;
+  for (const [type, action] of Object.entries(now[HEARD] || {})) hear(old, type, action);
+  if (old.nodeName !== "TEXTAREA") bring(old, [...now.childNodes]);
+}
+
+function bring(parent, wanted) {
+  const kept = new Map();
+  for (const child of parent.childNodes) if (named(child)) kept.set(named(child), [...(kept.get(named(child)) || []), child]);
+  let at = parent.firstChild;
+  const put = (node) => {
+    if (node === at) at = at.nextSibling;
+    else parent.insertBefore(node, at);
+  };
+  const live = new Set(wanted);
+  for (const now of wanted) {
+    if (now.parentNode === parent) {
+      put(now);
+      continue;
+    }
+    while (at && !live.has(at) && named(at) && !wanted.some((one) => alike(at, one))) {
+      const gone = at;
+      at = at.nextSibling;
+      gone.remove();
+    }
+    const before = named(now) ? kept.get(named(now))?.shift() : at;
+    if (before && !live.has(before) && before.parentNode === parent && alike(before, now)) {
+      put(before);
+      patch(before, now);
+    } else put(now);
+  }
+  while (at) {
+    const gone = at;
+    at = at.nextSibling;
+    gone.remove();
+  }
+}
+
 export function replace(element, ...children) {
-  const open = new Set([...element.querySelectorAll("details[open][id]")].map((d) => d.id));
-  const focused = element.contains(document.activeElement) ? document.activeElement.id : "";
-  const scrolled = new Map([...element.querySelectorAll(".scroll")].map((s, i) => [i, s.scrollLeft]));
-  element.replaceChildren(...children.flat(Infinity).filter(Boolean));
-  for (const details of element.querySelectorAll("details[id]")) if (open.has(details.id)) details.open = true;
-  element.querySelectorAll(".scroll").forEach((s, i) => (s.scrollLeft = scrolled.get(i) || 0));
-  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  const focused = element.contains(document.activeElement) ? document.activeElement : null;
+  const nodes = children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+  bring(element, nodes.map((child) => (child instanceof Node ? child : document.createTextNode(String(child)))));
+  // an element that changes its place, or is made anew, loses the focus that it had
+  if (!focused || focused === document.activeElement) return;
+  const now = focused.isConnected ? focused : focused.id && document.getElementById(focused.id);
+  if (now) now.focus({ preventScroll: true });
 }

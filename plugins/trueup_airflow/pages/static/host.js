@@ -12,15 +12,40 @@ export class Refused extends Error {
   }
 }
 
+// What was answered to a question before, with its name: while nothing has changed, the server says so and no more.
+const answers = new Map();
+const KEPT = 64;
+
 export async function get(path, parameters = {}) {
   const url = new URL(`data/${path}`, location.href);
   for (const [name, value] of Object.entries(parameters)) if (value !== null && value !== undefined && value !== "") url.searchParams.set(name, value);
-  let response;
+  const before = answers.get(url.href);
+  const response = await send(url, before ? { headers: { Accept: "application/json", "If-None-Match": before.name } } : {});
+  if (response.status === 304) return before.answer;
+  const answer = await read(response);
+  answers.delete(url.href);
+  const name = response.headers.get("ETag");
+  if (name) answers.set(url.href, { name, answer });
+  if (answers.size > KEPT) answers.delete(answers.keys().next().value);
+  return answer;
+}
+
+// Airflow's own public API, as whoever is signed in: what a page does, Airflow allows, does and enters in its log.
+export async function ask(method, path, body) {
+  const url = new URL(`api/v2/${path}`, root);
+  const sent = body === undefined ? {} : { headers: { Accept: "application/json", "Content-Type": "application/json" }, body: JSON.stringify(body) };
+  return read(await send(url, { method, ...sent }));
+}
+
+async function send(url, options) {
   try {
-    response = await fetch(url, { credentials: "same-origin", headers: { Accept: "application/json" } });
+    return await fetch(url, { credentials: "same-origin", cache: "no-store", headers: { Accept: "application/json" }, ...options });
   } catch {
     throw new Refused(0, "The server did not answer.");
   }
+}
+
+async function read(response) {
   if (response.ok) return response.json();
   let detail = null;
   try {
@@ -28,7 +53,8 @@ export async function get(path, parameters = {}) {
   } catch {
     // the answer is not ours; the status says enough
   }
-  throw new Refused(response.status, typeof detail === "string" ? detail : `The server answered ${response.status}.`);
+  if (Array.isArray(detail)) detail = detail.map((one) => one.msg).filter(Boolean).join("; ");
+  throw new Refused(response.status, typeof detail === "string" && detail ? detail : `The server answered ${response.status}.`);
 }
 
 const ADVICE = {
