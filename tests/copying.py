@@ -59,15 +59,15 @@ def declare_copy(
     if create is not None:
         (script := folder / "create.sql").write_text(create)
     read = Table(name=source, connection="c", key=tuple(key), columns=columns)
-    written = Table(name=target, connection="c", key=tuple(into_key or key), columns=into or columns, create_sql=script)
+    written = Table(name=target, connection="c", key=tuple(into_key or key), columns=into or columns)
     phase = Phase(
         id="copy", title="Copy", source="source", target="target", transform=folder / "copy.sql", suite=_suite,
         allow_empty=True,
     )  # fmt: skip
     return Migration(
-        id="copying", title="Copy", owner="tests", doc="", partition_by=tuple(key),
+        id="copying", title="Copy", owner="tests", doc="",
         sources=(Source(id="source", table=read, partition_by=tuple(key)),),
-        targets=(Target(id="target", table=written),), phases=(phase,), suite=_whole,
+        targets=(Target(id="target", table=written, create=script),), phases=(phase,), suite=_whole,
     )  # fmt: skip
 
 

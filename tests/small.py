@@ -40,15 +40,15 @@ def declare(folder: Path) -> Migration:
     )
     (folder / "create.sql").write_text(CREATE.format("persons"))
     people = Table(name="people", connection="c", key=("id",), columns=COLUMNS)
-    persons = Table(name="persons", connection="c", key=("id",), columns=COLUMNS, create_sql=folder / "create.sql")
+    persons = Table(name="persons", connection="c", key=("id",), columns=COLUMNS)
     phase = Phase(
         id="copy", title="Copy", source="people", target="persons", transform=folder / "rows.sql", suite=_suite,
         allow_empty=True,
     )  # fmt: skip
     return Migration(
-        id="small", title="Small", owner="tests", doc="", partition_by=("id",),
+        id="small", title="Small", owner="tests", doc="",
         sources=(Source(id="people", table=people, partition_by=("id",), window="seen_at"),),
-        targets=(Target(id="persons", table=persons),), phases=(phase,), suite=_whole,
+        targets=(Target(id="persons", table=persons, create=folder / "create.sql"),), phases=(phase,), suite=_whole,
         settings={state: {"small.read_from": state} for state in ("legacy", "dual", "new")},
     )  # fmt: skip
 
@@ -65,7 +65,7 @@ def declare_in_place(folder: Path) -> Migration:
         id="count", title="Count", source="people", target="counted", transform=folder / "lengths.sql", suite=_suite
     )
     return Migration(
-        id="in_place", title="In place", owner="tests", doc="", partition_by=("id",),
+        id="in_place", title="In place", owner="tests", doc="",
         sources=(Source(id="people", table=people, partition_by=("id",)),),
         targets=(Target(id="counted", table=people, owned=("amount",)),), phases=(phase,), suite=_whole,
     )  # fmt: skip

@@ -23,7 +23,7 @@ def uri(postgres_server: postgres.Server) -> str:
 
 
 def test_a_column_that_is_to_be_added_reads_as_null_and_is_written_once_it_is_there(uri: str) -> None:
-    store, declared = PostgresStore(uri), table("t", COLUMNS, added=("stamp",))
+    store, declared = PostgresStore(uri), table("t", COLUMNS, adds=("stamp",))
     before = rows(declared, {"id": 1, "label": "a"}, {"id": 2, "label": "b"})
     after = rows(declared, {"id": 1, "label": "a", "stamp": "x"}, {"id": 2, "label": "b", "stamp": "y"})
     assert read(store, declared) == [

@@ -70,7 +70,7 @@ def test_a_script_makes_the_table_in_its_schema(store: PostgresStore, uri: str, 
         CREATE INDEX results_code_idx ON results (code, id);
         COMMENT ON TABLE results IS 'made by script';
     """
-    declared = replace(RESULTS, name="app.results", create_sql=script(tmp_path, text))
+    declared = replace(RESULTS, name="app.results", create=script(tmp_path, text))
     assert store.create(declared) is True
     assert store.create(declared) is False
     assert run_sql(uri, "SELECT obj_description('app.results'::regclass)") == [("made by script",)]
@@ -96,7 +96,7 @@ def test_a_script_that_makes_something_else_leaves_nothing(
     store: PostgresStore, uri: str, tmp_path: Path, text: str, message: str
 ) -> None:
     with pytest.raises(StoreRejectedError, match=message):
-        store.create(replace(RESULTS, create_sql=script(tmp_path, text)))
+        store.create(replace(RESULTS, create=script(tmp_path, text)))
     assert run_sql(uri, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
 
 

@@ -95,7 +95,7 @@ class Small:
         self.database.store.batch_rows, self.database.store.writers = 2, 1
         made = declare(self.place.work)
         (after := self.place.work / "after.sql").write_text("COMMENT ON TABLE persons IS 'done'")
-        self.migration = replace(made, phases=(replace(made.phases[0], after=(after,)),))
+        self.migration = replace(made, phases=(replace(made.phases[0], finish=(after,)),))
         mapped = ("snapshot", "transform", "plan", "copy.apply", "copy.read_back", "copy.verify")
         self._parts = {task: [{"part": 0}] for task in mapped}
 

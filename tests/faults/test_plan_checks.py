@@ -164,8 +164,8 @@ def test_too_many_of_them_stop_the_plan_and_are_told_how_to_go_on(
     (target,), (phase,) = migration.targets, migration.phases
     followed = replace(
         migration,
-        targets=(replace(target, before=tmp_path / "before.sql"),),
-        phases=(replace(phase, after=(tmp_path / "after.sql",)),),
+        targets=(replace(target, prepare=tmp_path / "before.sql"),),
+        phases=(replace(phase, finish=(tmp_path / "after.sql",)),),
     )
     assert walk(run_of(followed, ledger, workspace, lambda _: circle.store, "run-2"))["status"] == "passed"
     assert circle.sql("SELECT count(*) FROM persons") == [(4000,)]

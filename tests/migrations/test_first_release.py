@@ -29,6 +29,7 @@ from tests.engines import run_of
 from tests.fixtures.first_release.declaration import ROWS, declare
 from tests.postgres_tables import new_database, run_sql
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:tests.fixtures")  # its declaration is frozen
 LEFT = Path(__file__).parent.parent / "fixtures" / "first_release"
 AIRFLOW = "manual__2026-01-01T00:00:00+00:00"
 """What Airflow calls each of the old runs."""

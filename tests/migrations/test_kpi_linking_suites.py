@@ -21,7 +21,7 @@ from include.trueup.gate import evaluation
 from . import transform_runner as runner
 
 SUITES: dict[str, SuiteFactory] = {
-    **{phase.id: phase.suite for phase in migration.phases},
+    **{output.name: suite for phase in migration.phases for output, suite in phase.suites},
     "whole": migration.suite,
 }
 COUNTS = pd.DataFrame(
@@ -59,7 +59,7 @@ def test_the_dirty_sample_passes_with_warnings_only(frames: dict[str, pd.DataFra
         whole = frames[name]
         parts = [whole] if name == "whole" else [whole.iloc[: len(whole) // 3], whole.iloc[len(whole) // 3 :]]
         key = "phase" if name == "whole" else KEY
-        result = evaluation.evaluate(suite, parts, gate="rows", phase=name, key=key, unique_by=("id",))
+        result = evaluation.evaluate(suite, parts, gate="rows", output=name, key=key, unique_by=("id",))
         assert result.passed, (name, [e for e in result.expectations if not e.passed])
         warned |= {(name, e.description) for e in result.expectations if not e.passed}
     assert warned == {

@@ -152,7 +152,7 @@ def test_what_is_removed_or_changed_is_not_in_the_way(runs: Runs, database: Data
     with pytest.raises(
         GateError,
         match=r"2 rows of persons are to have in unique index by_name \(name\) what another row still has .* such as "
-        r"'p06' \(as 'p07', which it removes\), 'p09' \(as 'p05', which it changes\).*Target.before",
+        r"'p06' \(as 'p07', which it removes\), 'p09' \(as 'p05', which it changes\).*Target.prepare",
     ):
         walk(run)
     assert rejects(run) == []
@@ -174,8 +174,8 @@ def test_names_that_swap_stop_the_plan_unless_the_index_is_dropped_for_the_time(
     (target,), (phase,) = migration.targets, migration.phases
     without = replace(
         migration,
-        targets=(replace(target, before=tmp_path / "drop.sql", undo=tmp_path / "drop.sql"),),
-        phases=(replace(phase, after=(tmp_path / "make.sql",)),),
+        targets=(replace(target, prepare=tmp_path / "drop.sql", undo=tmp_path / "drop.sql"),),
+        phases=(replace(phase, finish=(tmp_path / "make.sql",)),),
     )
     run = runs(without, partitions=2)
     assert walk(run)["proof"] == "proven"

@@ -46,8 +46,8 @@ def check(suite: Callable[[], list[Any]], *frames: pd.DataFrame, **options: Any)
 
 
 def test_passes_what_holds_and_says_what_it_checked() -> None:
-    result = check(suite_of(NOT_NULL, UNIQUE), frame(3), phase="links")
-    assert (result.gate, result.phase, result.rows, result.critical_failures) == ("plan", "links", 3, 0)
+    result = check(suite_of(NOT_NULL, UNIQUE), frame(3), output="links")
+    assert (result.gate, result.output, result.rows, result.critical_failures) == ("plan", "links", 3, 0)
     assert result.passed
     assert result.errors == []
     assert [e.rule for e in result.expectations] == ["A1", "K1"]

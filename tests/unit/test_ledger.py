@@ -104,7 +104,7 @@ def test_a_batch_counts_once_however_often_it_is_entered(ledger: Ledger) -> None
         2,
     )
     assert ledger.applied("r", "links", 1)["links"]["rows"] == 5
-    assert ledger.conflicts("r") == [{"phase": "links", "key": "k", "reason": "it was changed", "found": "{}"}]
+    assert ledger.conflicts("r") == [{"output": "links", "key": "k", "reason": "it was changed", "found": "{}"}]
     assert ledger.conflicts("r", "links", 1) == []
 
 

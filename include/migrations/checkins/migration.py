@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from include.trueup.declare.migration import Derived, Migration, Phase, Source, Table, Target, Type
+from include.trueup.declare.migration import Derived, Migration, Output, Phase, Source, Table, Target, Type
 
 from . import statements, suites
 from .serving import USE_PRE_CREATED
@@ -39,7 +39,6 @@ migration = Migration(
     title="Check-ins",
     owner="coaching",
     doc=(HERE / "README.md").read_text(encoding="utf-8"),
-    partition_by=SERIES,
     sources=(
         Source(id="form_responses", table=RESPONSES, partition_by=SERIES, window="submittedAt"),
         Source(id="check_in_assignments", table=ASSIGNMENTS, partition_by=SERIES),
@@ -90,11 +89,12 @@ migration = Migration(
             id="responses",
             title="Responses, linked to their assignments",
             source="form_responses",
-            target="responses",
-            also="assignments",
             transform=HERE / "responses.sql",
-            suite=suites.responses,
-            suite_also=suites.linked_assignments,
+            outputs=(
+                Output(target="responses", suite=suites.responses),
+                # the name by which a rollback finds it in runs of the first release
+                Output(target="assignments", suite=suites.linked_assignments, name="responses-also"),
+            ),
             allow_empty=True,
         ),
     ),

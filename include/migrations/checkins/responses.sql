@@ -9,7 +9,7 @@ WHERE f.fate = 'linked' AND f.in_run;
 CREATE OR REPLACE TEMP VIEW rows AS
 SELECT id, clientId, formId, assignment_id AS assignmentId, id AS _source FROM links;
 
-CREATE OR REPLACE TEMP VIEW rows_also AS
+CREATE OR REPLACE TEMP VIEW rows_assignments AS
 -- The assignment that is there: linked and completed, the rest as it is.
 SELECT
     a.id, a.clientId, a.formId, a.isRecurring,

@@ -23,7 +23,6 @@ migration = Migration(
     title="Knowledge embeddings",
     owner="socrates",
     doc=(HERE / "README.md").read_text(encoding="utf-8"),
-    partition_by=("id",),
     sources=(Source(id="documents", table=DOCUMENTS, partition_by=("id",)),),
     targets=(Target(id="embedded", table=DOCUMENTS, owned=COLUMNS[2:]),),
     phases=(

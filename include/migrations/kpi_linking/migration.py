@@ -80,7 +80,6 @@ migration = Migration(
     title="KPI linking",
     owner="purposepath",
     doc=(HERE / "README.md").read_text(encoding="utf-8"),
-    partition_by=OWN_KPI,
     sources=(
         Source(id="goal_kpi_links", table=LINKS, partition_by=OWN_KPI, window="created_at"),
         Source(id="kpi_milestones", table=MILESTONES, partition_by=OWN_KPI, window="created_at"),

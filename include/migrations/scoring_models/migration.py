@@ -40,7 +40,6 @@ RESPONSES = Table(
         "band": Type.TEXT,
         VERSION: Type.TEXT,
     },
-    added=(VERSION,),
 )
 SURVEYS = Table(
     name="surveys",
@@ -55,7 +54,6 @@ STORED_VERSIONS = Table(
     key=("version",),
     columns=PUBLISHED,
     required=("effective_from", "definition", "checksum"),
-    create_sql=HERE / "create_versions.sql",
 )
 SCORES = Table(
     name="response_scores",
@@ -69,7 +67,6 @@ SCORES = Table(
         "dimension_scores": Type.JSON,
     },
     indexes=(Index(name="response_scores_version_idx", key=(VERSION,)),),
-    create_sql=HERE / "create_scores.sql",
 )
 
 _NOT_OWNED = [name for name in RESPONSES.columns if name != VERSION]
@@ -79,7 +76,6 @@ migration = Migration(
     title="Scoring models",
     owner="survey",
     doc=(HERE / "README.md").read_text(encoding="utf-8"),
-    partition_by=("id",),
     sources=(
         Source(id="responses", table=RESPONSES, partition_by=("id",), window="submitted_at"),
         Source(id="surveys", table=SURVEYS, partition_by=None),
@@ -99,16 +95,18 @@ migration = Migration(
             id="survey_responses",
             table=RESPONSES,
             owned=(VERSION,),
-            before=HERE / "before_responses.sql",
+            prepare=HERE / "prepare_responses.sql",
             undo=HERE / "undo_responses.sql",
+            adds=(VERSION,),
         ),
-        Target(id="scoring_model_versions", table=STORED_VERSIONS),
+        Target(id="scoring_model_versions", table=STORED_VERSIONS, create=HERE / "create_versions.sql"),
         Target(
             id="response_scores",
             table=SCORES,
             owned=("index_score", "band", "dimension_scores"),
             partition_by=("response_id",),
-            before=HERE / "before_scores.sql",
+            create=HERE / "create_scores.sql",
+            prepare=HERE / "prepare_scores.sql",
         ),
     ),
     phases=(
@@ -128,7 +126,7 @@ migration = Migration(
             target="survey_responses",
             transform=HERE / "stamp.sql",
             suite=suites.stamp,
-            after=tuple(HERE / f"after_{script}.sql" for script in ("1_check", "2_validate", "3_not_null")),
+            finish=tuple(HERE / f"finish_{script}.sql" for script in ("1_check", "2_validate", "3_not_null")),
         ),
         Phase(
             id="rescore",

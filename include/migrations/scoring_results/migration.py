@@ -71,7 +71,6 @@ RESULTS = Table(
         Index(name=f"scoring_results_{column}_idx", key=(column,)) for column in ("type_code", "scoring_version")
     ),
     required=("scoring_version", "payload"),
-    create_sql=HERE / "create.sql",
 )
 
 migration = Migration(
@@ -79,7 +78,6 @@ migration = Migration(
     title="Scoring results",
     owner="prism",
     doc=(HERE / "README.md").read_text(encoding="utf-8"),
-    partition_by=("session_id",),
     sources=(SESSIONS, PROFILES, TYPES, FUNCTIONS, STATE),
     derived=(
         Derived(
@@ -95,7 +93,7 @@ migration = Migration(
             window="created_at",
         ),
     ),
-    targets=(Target(id="results", table=RESULTS),),
+    targets=(Target(id="results", table=RESULTS, create=HERE / "create.sql"),),
     phases=(
         Phase(
             id="unified",

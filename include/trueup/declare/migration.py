@@ -9,17 +9,16 @@ All of it is imported from here; `table` and `relations` hold what a migration i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ..errors import DeclarationError
-from .names import check_columns, check_id, check_relations
+from .former import takes_former
+from .names import RELATIONS, check_columns, check_id, check_relations
+from .phase import Output, Phase, SuiteFactory
 from .relations import Derived, Source, Target
 from .table import Index, Table, Type
-
-if TYPE_CHECKING:
-    from great_expectations.expectations import Expectation
 
 __all__ = [
     "Derived",
@@ -61,93 +60,6 @@ class Param:
             raise DeclarationError(f"param {self.id!r}: give it a default, or make it optional")
 
 
-SuiteFactory = Callable[[], "list[Expectation]"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Output:
-    """Rows of one target that a phase makes: `name` (of files and counts), `view` (of the transform), the target's id."""
-
-    name: str
-    view: str
-    target: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Phase:
-    """One source table brought into one target table, or into two.
-
-    `source` is the id of the source (or derived relation) whose rows this phase accounts for, `target` the id of the
-    target it writes. `transform` is a DuckDB script, or several that run in their order. It sees, as relations, every
-    source (this partition; look-ups whole), every derived and shared relation, and under each target's id the rows that
-    earlier phases planned for it. It must define two views:
-
-    - `rows`: the target's columns, `_source`, and (optionally) `_extra` and `_mistyped`: one row per target row that
-      should be; columns of the target that the migration does not own may be left out;
-    - `findings`: `_source`, `key`, `severity`, `code`, `message`. Severity `reject`: the source row is put in
-      quarantine; `warning`: it is written, and reported; `keep`: there is nothing to do for it; `skip`: it is left out
-      by the rule that `code` names. The last two are counted, not reported.
-
-    It may define a third, `figures` (`name`, `value`, a whole number): what else the plan is to say, such as what it
-    will cost; summed over all partitions.
-
-    Every source's relation has `_key` (its key as text), `_extra` (JSON: columns that are not declared) and `_mistyped`
-    (JSON: values that do not fit the declared type, which are null in their column). Such a value must be read: carried
-    in `_extra` or `_mistyped` of `rows`, taken by its name, or told of in a finding; else the row is a reject of the
-    engine's own, `unread_value`.
-
-    Every source row must appear in `rows`, or have one of reject, keep and skip in `findings`; the engine counts, and a
-    row that does neither, or both, fails the gate. The macro `in_window(instant)` says whether the run is about an
-    instant; without a window it is about every row.
-
-    `also` is the id of a second target, whose rows the script gives as `rows_also`: what one source row makes of both
-    is written in one transaction, so they must lie in one partition. `keeps_existing`: a target row that exists is
-    kept, never changed, and where it is not what the transform gives, a warning with this code is reported. `suite`
-    returns the expectations on the planned rows, `suite_also` those on the rows of the second target; `allow_empty`
-    says that a run may plan no row here at all (otherwise a suite over zero rows fails). `expected_skips` are rules (codes
-    of findings of severity `skip`) that may leave out any number of rows; what other rules leave out is within the run's
-    budget (`Options.max_skip_share`). `after` are scripts run
-    against the target's store, each in a transaction of its own, when the phase has passed its gate; they must be safe
-    to run again.
-    """
-
-    id: str
-    title: str
-    source: str
-    target: str
-    transform: Path | tuple[Path, ...]
-    suite: SuiteFactory
-    also: str | None = None
-    suite_also: SuiteFactory | None = None
-    keeps_existing: str | None = None
-    allow_empty: bool = False
-    expected_skips: tuple[str, ...] = ()
-    after: tuple[Path, ...] = ()
-
-    def __post_init__(self) -> None:
-        check_id("phase", self.id)
-        for path in (*self.scripts, *self.after):
-            if not path.is_file():
-                raise DeclarationError(f"phase {self.id!r}: there is no script {path}")
-
-    @property
-    def scripts(self) -> tuple[Path, ...]:
-        """The scripts of `transform`."""
-        return self.transform if isinstance(self.transform, tuple) else (self.transform,)
-
-    @property
-    def suites(self) -> tuple[tuple[Output, SuiteFactory], ...]:
-        """Each output that has a suite, with it."""
-        pairs = zip(self.outputs, (self.suite, self.suite_also), strict=False)
-        return tuple((output, suite) for output, suite in pairs if suite is not None)
-
-    @property
-    def outputs(self) -> tuple[Output, ...]:
-        """What the phase makes, the first of it for `target`."""
-        first = Output(name=self.id, view="rows", target=self.target)
-        return (first, Output(name=f"{self.id}-also", view="rows_also", target=self.also)) if self.also else (first,)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Statement:
     """A statement about a whole run that its report makes, answered when the run is judged: `query` is a DuckDB query
@@ -162,6 +74,10 @@ class Statement:
     query: str
 
 
+@takes_former(
+    {"partition_by": "each Source says it; leave it out here"},
+    lambda given: {name: value for name, value in given.items() if name != "partition_by"},
+)
 @dataclass(frozen=True, kw_only=True)
 class Migration:
     """The declaration of a migration. `shared` are DuckDB queries, run once over whole sources; each result is a
@@ -178,7 +94,6 @@ class Migration:
     title: str
     owner: str
     doc: str
-    partition_by: tuple[str, ...]
     sources: tuple[Source, ...]
     targets: tuple[Target, ...]
     phases: tuple[Phase, ...]
@@ -199,7 +114,8 @@ class Migration:
             raise DeclarationError(
                 f"migration {self.id!r}: settings must name the same settings for each of legacy, dual and new"
             )
-        check_relations(f"migration {self.id!r}", self._relations())
+        views = {output.view for phase in self.phases for output in phase.outputs}
+        check_relations(f"migration {self.id!r}", self._relations(), {*RELATIONS, *views})
         if self.statements:
             told = {f"{when}_{target.id}" for target in self.targets for when in ("before", "after")} | {"left_alone"}
             check_relations(f"statements of migration {self.id!r}", (s.id for s in self.sources), told)
@@ -210,13 +126,24 @@ class Migration:
             raise DeclarationError(f"migration {self.id!r} has no phase")
         if len({p.id for p in self.phases}) != len(self.phases):
             raise DeclarationError(f"migration {self.id!r}: two phases share an id")
-        for source in self.sources:
-            if source.partition_by is not None and len(source.partition_by) != len(self.partition_by):
+        parted = [source for source in self.sources if source.partition_by is not None]
+        for source in parted:
+            if len(source.partition_by or ()) != len(parted[0].partition_by or ()):
                 raise DeclarationError(
-                    f"source {source.id!r}: partition_by must match the migration's {self.partition_by}"
+                    f"source {source.id!r}: partition_by {source.partition_by} has not as many columns as {parted[0].partition_by} "
+                    f"of source {parted[0].id!r}; rows that belong together must have the same values in them"
                 )
         for phase in self.phases:
             self._check_phase(phase)
+        object.__setattr__(self, "sources", tuple(map(self._as_written, self.sources)))
+
+    def _as_written(self, source: Source) -> Source:
+        """The source, whose table has the columns and the script that a target of the same table names (`Target.adds`)."""
+        for target in self.targets:
+            if (target.table.connection, target.table.name) == (source.table.connection, source.table.name):
+                adds = tuple(name for name in target.adds if name in source.columns)
+                return replace(source, table=replace(source.table, create=target.create, adds=adds))
+        return source
 
     def _relations(self) -> list[str]:
         """The names of everything that a transform sees by a name of its author's."""
@@ -230,9 +157,9 @@ class Migration:
     def _check_phase(self, phase: Phase) -> None:
         if phase.source not in self._drivers():
             raise DeclarationError(f"phase {phase.id!r}: no source {phase.source!r}")
-        for target in (phase.target, phase.also):
-            if target is not None and target not in {t.id for t in self.targets}:
-                raise DeclarationError(f"phase {phase.id!r}: no target {target!r}")
+        for output in phase.outputs:
+            if output.target not in {t.id for t in self.targets}:
+                raise DeclarationError(f"phase {phase.id!r}: no target {output.target!r}")
         if len({self.target(output.target).table.connection for output in phase.outputs}) > 1:
             raise DeclarationError(
                 f"phase {phase.id!r}: its targets lie behind different connections, which no transaction spans"

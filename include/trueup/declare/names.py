@@ -66,7 +66,7 @@ MADE, UNWRITABLE_ROW = own("m"), own("u")
 """Aliases of a row that a transform makes, and of one that its store could not hold."""
 
 RELATIONS = ("rows", "rows_also", "findings", "figures", "params", "undeclared")
-"""The relations of a transform that are no declaration's: what it makes, and what it is told."""
+"""The relations of a transform that are no declaration's: what it makes, and what it is given."""
 
 _CASE = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _ID = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
@@ -76,6 +76,11 @@ def check_id(kind: str, value: str) -> None:
     """Raise `DeclarationError` where `value` may not be the id of a `kind` of declaration."""
     if not _ID.match(value):
         raise DeclarationError(f"{kind} id {value!r}: use lower-case letters, digits and _, starting with a letter")
+
+
+def phase_of(output: str) -> str:
+    """The id of the phase whose output has that name: the name is the id, or begins with the id and `-`."""
+    return output.partition("-")[0]
 
 
 def fold(name: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import DeclarationError
+from .former import renamed, takes_former
 from .names import KEY, check_columns, check_id
 from .table import Table, Type
 
@@ -18,7 +19,7 @@ from .table import Table, Type
 class Source:
     """A table that is read, never written.
 
-    `partition_by`: the columns whose hash decides a row's partition, in the order of `Migration.partition_by`;
+    `partition_by`: the columns whose hash decides a row's partition, as many, in the same order, in each source;
     None makes it a look-up that every partition sees whole. `window`: the column (ISO 8601 text, TIMESTAMP,
     or DATE and DATETIME, which count as UTC) that a date window filters on; None where rows of this source are never windowed.
 
@@ -85,6 +86,7 @@ class Derived:
             raise DeclarationError(f"derived {self.id!r}: no query at {self.query}")
 
 
+@takes_former({"before": "it is prepare now"}, renamed({"before": "prepare"}))
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """A table that the migration writes.
@@ -92,9 +94,12 @@ class Target:
     `owned`: the columns that the migration may change in a row that exists; None: all, and the table is the
     migration's. With `owned`, rows that no plan accounts for are not `extra` but stay as they are, other columns of
     rows that are changed stay as they are, and the proof covers both. `partition_by`: the columns whose hash decides
-    where a row is planned, the key unless named; columns named here may not be owned. `before` is a script of the
-    store's own language (SQL) that makes an existing table ready, run by create_tables; `undo` one that makes it ready
-    for a rollback (gives up a NOT NULL that came with the migration). Both must be safe to run again.
+    where a row is planned, the key unless named; columns named here may not be owned.
+
+    Scripts around the table, in the store's own language (SQL; a DynamoDB table is made from its declaration): `create`
+    makes it where it is not there, `prepare` makes it ready to be written, `undo` makes it ready for a rollback (e.g. drops
+    a NOT NULL that the migration added). `create_tables` runs the first two, `prepare` and `undo` must be safe to run again.
+    `adds`: columns that `prepare` adds to a table that exists; until then they read as null.
 
     `sets`: columns that a trigger or a default of the table sets (PostgreSQL). They are neither written nor compared nor
     put back, and listed in the report. So are, without being named, generated columns that are not declared and, of a
@@ -105,8 +110,10 @@ class Target:
     table: Table
     owned: tuple[str, ...] | None = None
     partition_by: tuple[str, ...] | None = None
-    before: Path | None = None
+    create: Path | None = None
+    prepare: Path | None = None
     undo: Path | None = None
+    adds: tuple[str, ...] = ()
     sets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -125,11 +132,14 @@ class Target:
                 f"target {self.id!r}: {sorted(wrong)} are in sets, so they are not written: they cannot be of the key, owned, "
                 "required, indexed here, or decide where a row is planned"
             )
+        create, adds = self.create or self.table.create, self.adds or self.table.adds
+        table = replace(self.table, create=create, adds=adds)
         if self.sets or self.owned is None:
-            columns = {name: type_ for name, type_ in self.table.columns.items() if name not in self.sets}
-            added = tuple(name for name in self.table.added if name not in self.sets)
-            table = replace(self.table, columns=columns, added=added, sets=self.sets, sets_defaults=self.owned is None)
-            object.__setattr__(self, "table", table)
+            columns = {name: type_ for name, type_ in table.columns.items() if name not in self.sets}
+            adds = tuple(name for name in adds if name not in self.sets)
+            table = replace(table, columns=columns, adds=adds, sets=self.sets, sets_defaults=self.owned is None)
+        for name, value in {"table": table, "create": create, "adds": adds}.items():
+            object.__setattr__(self, name, value)
 
     @property
     def placed_by(self) -> tuple[str, ...]:

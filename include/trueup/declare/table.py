@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from ..errors import DeclarationError
+from .former import renamed, takes_former
 from .names import check_columns
 
 
@@ -60,6 +61,13 @@ class Index:
     key: tuple[str, ...]
 
 
+@takes_former(
+    {
+        "create_sql": "give the script to the table's Target, as create",
+        "added": "give them to the table's Target, as adds",
+    },
+    renamed({"create_sql": "create", "added": "adds"}),
+)
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """A table in a store. `connection` is an Airflow connection id; its type decides the store.
@@ -67,11 +75,11 @@ class Table:
     `name` is the name as the store has it, case as given (Postgres: `table`, or `schema.table`; a part with a dot in it
     in double quotes: `sales."order.items"`). A source may be a view. `key` are the primary key's
     columns, in order; of a source they may be those of a unique index that are NOT NULL, or of a view those that tell
-    its rows apart (which is counted); `required` are further columns that may not be null. `added` are columns that the migration adds
-    to a table that exists (`Target.before`): where they are not there yet, they read as null. `create_sql` is a
-    Postgres `CREATE TABLE …` script; DynamoDB tables are made from the declaration itself. `sets` are columns that the
-    store sets by itself, which are neither read nor written; with `sets_defaults` so are columns that are not declared
-    and have a default: both come from `Target`, not from an author.
+    its rows apart (which is counted); `required` are further columns that may not be null.
+
+    What follows is said with `Target`, not here: `create`, the script that makes the table; `adds`, columns that are not
+    there yet, and read as null; `sets`, columns that the store sets by itself, which are neither read nor written; with
+    `sets_defaults` so are columns that are not declared and have a default.
     """
 
     name: str
@@ -80,8 +88,8 @@ class Table:
     columns: Mapping[str, Type]
     indexes: tuple[Index, ...] = ()
     required: tuple[str, ...] = ()
-    added: tuple[str, ...] = ()
-    create_sql: Path | None = None
+    create: Path | None = None
+    adds: tuple[str, ...] = ()
     sets: tuple[str, ...] = ()
     sets_defaults: bool = False
 
@@ -89,7 +97,7 @@ class Table:
         if not self.key:
             raise DeclarationError(f"table {self.name!r} declares no key")
         check_columns(f"table {self.name!r}", self.columns)
-        for column in (*self.key, *(c for index in self.indexes for c in index.key), *self.required, *self.added):
+        for column in (*self.key, *(c for index in self.indexes for c in index.key), *self.required, *self.adds):
             if column not in self.columns:
                 raise DeclarationError(
                     f"table {self.name!r}: key, index, required or added column {column!r} is not among its columns"

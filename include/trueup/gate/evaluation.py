@@ -77,13 +77,18 @@ class Expected:
     error: str | None
 
 
+_IN_JSON = {"output": "phase"}
+"""What a field of `GateResult` is called in the files of a run, since the first release."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class GateResult:
-    """What a gate found over `rows` rows. `errors` are the reasons why the gate could not be judged, in words; with
+    """What a gate found over `rows` rows, of the `output` that it judged (of its phase's first where it judged the phase;
+    None: of the run). `errors` are the reasons why the gate could not be judged, in words; with
     any of them it never passed. `critical_failures` counts the critical expectations that did not pass."""
 
     gate: str
-    phase: str | None
+    output: str | None
     rows: int
     passed: bool
     critical_failures: int
@@ -92,12 +97,13 @@ class GateResult:
 
     def to_json(self) -> dict[str, Any]:
         """The result as what `json.dumps` takes."""
-        return asdict(self)
+        return {_IN_JSON.get(name, name): value for name, value in asdict(self).items()}
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> GateResult:
         """The result that `to_json` gave. Raises `TypeError` or `KeyError` for what is no such record."""
-        return cls(**{**record, "expectations": [Expected(**e) for e in record["expectations"]]})
+        fields = {name: record[_IN_JSON.get(name, name)] for name in cls.__dataclass_fields__}
+        return cls(**{**fields, "expectations": [Expected(**e) for e in record["expectations"]]})
 
 
 def columns(suite: SuiteFactory) -> set[str]:
@@ -120,7 +126,7 @@ def evaluate(
     frames: Iterable[pd.DataFrame],
     *,
     gate: str,
-    phase: str | None = None,
+    output: str | None = None,
     key: str = KEY,
     unique_by: tuple[str, ...] = (),
     allow_empty: bool = False,
@@ -156,7 +162,7 @@ def evaluate(
     critical = sum(e.severity == "critical" and not e.passed for e in expectations)
     return GateResult(
         gate=gate,
-        phase=phase,
+        output=output,
         rows=rows,
         passed=not errors and critical <= max_critical,
         critical_failures=critical,

@@ -17,7 +17,7 @@ def in_words(results: Sequence[GateResult], words: Mapping[str, str]) -> str:
     expectation's own."""
     found = []
     for result in (r for r in results if not r.passed):
-        where = f"{result.gate} of {result.phase}" if result.phase else result.gate
+        where = f"{result.gate} of {result.output}" if result.output else result.gate
         critical = [e for e in result.expectations if not e.passed and e.severity == "critical"]
         found += [words[e.rule] for e in critical if e.rule in words]
         broken = [f"{e.rule} ({e.description}){_rows(e)}" for e in critical if e.rule not in words and not e.error]

@@ -54,7 +54,7 @@ class Batches:
     def wrote(
         self,
         run_id: str,
-        phase: str,
+        output: str,
         partition: int,
         batch: int,
         rows: int,
@@ -71,16 +71,16 @@ class Batches:
             connection.execute(
                 insert(batches)
                 .values(
-                    run_id=run_id, phase=phase, partition=partition, batch=batch, rows=rows,
+                    run_id=run_id, output=output, partition=partition, batch=batch, rows=rows,
                     written=outcome.written, conflicts=conflicts, refused=refused, retries=outcome.retries, **under,
                 )
                 .on_conflict_do_nothing()
             )  # fmt: skip
 
-    def written(self, run_id: str, phase: str, partition: int) -> set[int]:
+    def written(self, run_id: str, output: str, partition: int) -> set[int]:
         """The numbers of the batches that are written."""
         with self._begin() as connection:
-            return set(connection.execute(sa.select(batches.c.batch).where(_of(run_id, phase, partition))).scalars())
+            return set(connection.execute(sa.select(batches.c.batch).where(_of(run_id, output, partition))).scalars())
 
     def written_ever(self, run_id: str) -> int:
         """The rows that the run has written, under all plans that it ever had."""
@@ -88,13 +88,15 @@ class Batches:
             query = sa.select(sa.func.coalesce(sa.func.sum(batches.c.written), 0)).where(batches.c.run_id == run_id)
             return int(connection.execute(query).scalar_one())
 
-    def applied(self, run_id: str, phase: str | None = None, partition: int | None = None) -> dict[str, dict[str, Any]]:
-        """What has been applied, by phase: batches, rows, written, conflicts, refused, retries, and the seconds between first
+    def applied(
+        self, run_id: str, output: str | None = None, partition: int | None = None
+    ) -> dict[str, dict[str, Any]]:
+        """What has been applied, by output: batches, rows, written, conflicts, refused, retries, and the seconds between first
         and last."""
         total = sa.func.sum
         query = (
             sa.select(
-                batches.c.phase,
+                batches.c.output,
                 sa.func.count().label("batches"),
                 total(batches.c.rows).label("rows"),
                 total(batches.c.written).label("written"),
@@ -103,12 +105,12 @@ class Batches:
                 total(batches.c.retries).label("retries"),
                 sa.extract("epoch", sa.func.max(batches.c.at) - sa.func.min(batches.c.at)).label("seconds"),
             )
-            .where(_of(run_id, phase, partition))
-            .group_by(batches.c.phase)
+            .where(_of(run_id, output, partition))
+            .group_by(batches.c.output)
         )
         with self._begin() as connection:
             found = [dict(row) for row in connection.execute(query).mappings()]
-        return {row.pop("phase"): {k: float(v) if k == "seconds" else int(v) for k, v in row.items()} for row in found}
+        return {row.pop("output"): {k: float(v) if k == "seconds" else int(v) for k, v in row.items()} for row in found}
 
     def pace(self, run_id: str, seconds: float) -> dict[str, Pace]:
         """How the writing of each phase went in the last `seconds`. The time of the first batch itself is not known, so its
@@ -136,28 +138,28 @@ class Batches:
             }
 
     def conflicts(
-        self, run_id: str, phase: str | None = None, partition: int | None = None, *, plan: Planned | None = None
+        self, run_id: str, output: str | None = None, partition: int | None = None, *, plan: Planned | None = None
     ) -> list[dict[str, Any]]:
-        """The rows that were left alone by the plan (None: the present one): phase, key, reason, found; in its order."""
-        return self._rows(batches.c.conflicts, run_id, phase, partition, plan)
+        """The rows that were left alone by the plan (None: the present one): output, key, reason, found; in its order."""
+        return self._rows(batches.c.conflicts, run_id, output, partition, plan)
 
     def refused(
-        self, run_id: str, phase: str | None = None, partition: int | None = None, *, plan: Planned | None = None
+        self, run_id: str, output: str | None = None, partition: int | None = None, *, plan: Planned | None = None
     ) -> list[dict[str, Any]]:
-        """The rows that the store refused of the plan (None: the present one): phase, key, reason, constraint; in its
+        """The rows that the store refused of the plan (None: the present one): output, key, reason, constraint; in its
         order."""
-        return self._rows(batches.c.refused, run_id, phase, partition, plan)
+        return self._rows(batches.c.refused, run_id, output, partition, plan)
 
     def _rows(
-        self, kind: sa.Column[Any], run_id: str, phase: str | None, partition: int | None, plan: Planned | None
+        self, kind: sa.Column[Any], run_id: str, output: str | None, partition: int | None, plan: Planned | None
     ) -> list[dict[str, Any]]:
         query = (
-            sa.select(batches.c.phase, kind.label("rows"))
-            .where(_of(run_id, phase, partition, plan), sa.func.jsonb_array_length(kind) > 0)
-            .order_by(batches.c.phase, batches.c.partition, batches.c.batch)
+            sa.select(batches.c.output, kind.label("rows"))
+            .where(_of(run_id, output, partition, plan), sa.func.jsonb_array_length(kind) > 0)
+            .order_by(batches.c.output, batches.c.partition, batches.c.batch)
         )
         with self._begin() as connection:
-            return [{"phase": row.phase, **each} for row in connection.execute(query) for each in row.rows]
+            return [{"output": row.output, **each} for row in connection.execute(query) for each in row.rows]
 
 
 def _attempt(run_id: str) -> sa.ScalarSelect[Any]:
@@ -169,15 +171,15 @@ def _sha256(run_id: str) -> sa.ScalarSelect[Any]:
     return query.scalar_subquery()
 
 
-def _of(run_id: str, phase: str | None, partition: int | None, plan: Planned | None = None) -> sa.ColumnElement[bool]:
-    """The batches of a run's plan (None: the present one), or of one phase or partition of it."""
+def _of(run_id: str, output: str | None, partition: int | None, plan: Planned | None = None) -> sa.ColumnElement[bool]:
+    """The batches of a run's plan (None: the present one), or of one output or partition of it."""
     wanted = [
         batches.c.run_id == run_id,
         batches.c.attempt == (_attempt(run_id) if plan is None else plan.attempt),
         batches.c.plan_sha256 == (_sha256(run_id) if plan is None else plan.sha256),
     ]
-    if phase is not None:
-        wanted.append(batches.c.phase == phase)
+    if output is not None:
+        wanted.append(batches.c.output == output)
     if partition is not None:
         wanted.append(batches.c.partition == partition)
     return sa.and_(*wanted)

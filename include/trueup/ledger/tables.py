@@ -83,7 +83,7 @@ batches = sa.Table(
     sa.Column("attempt", sa.Integer, primary_key=True, server_default="1"),
     # empty where the run has no plan in the ledger
     sa.Column("plan_sha256", sa.Text, primary_key=True, server_default=""),
-    sa.Column("phase", sa.Text, primary_key=True),
+    sa.Column("output", sa.Text, primary_key=True),
     sa.Column("partition", sa.Integer, primary_key=True),
     sa.Column("batch", sa.Integer, primary_key=True),
     sa.Column("rows", sa.Integer, nullable=False),

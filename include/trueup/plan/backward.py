@@ -175,7 +175,7 @@ def _findings(run: Run, phase: Phase, output: Output) -> str:
     target = run.migration.target(output.target)
     plan = duck.identifier(f"plan_{output.name}")
     words = f"'was touched since run {run.undoes} wrote it, and is kept as it is'"
-    if phase.also:
+    if phase.together:
         alone = f"{_verb(run, phase, output)} = '{DRIFT}'"
         together = f"'is kept: run {run.undoes} wrote it in one transaction with a row that was touched since'"
         words = f"CASE WHEN {alone} THEN {words} ELSE {together} END"

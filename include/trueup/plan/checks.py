@@ -63,12 +63,12 @@ def _circular(
     connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, target: Target, parts: list[str]
 ) -> list[str]:
     """Rows that refer to rows of the same table which are added in another transaction."""
-    before = target.before.read_text(encoding="utf-8") if target.before is not None else ""
+    before = target.prepare.read_text(encoding="utf-8") if target.prepare is not None else ""
     size = run.files.start.batch_rows[target.id]
     said = []
     for reference in target_checks.kept(run, target).refers_to_itself:
         known = {*reference.columns, *reference.refers_to} <= {*target.table.columns}
-        if run.undoes is not None or phase.also is not None or not known or reference.name in before:
+        if run.undoes is not None or phase.together or not known or reference.name in before:
             continue
         said += _over_batches(connection, target, reference, parts, size)
     return said
@@ -97,8 +97,8 @@ def _over_batches(
     return [
         f"{count:,} rows of {table} refer by foreign key {name} to rows of the same table that are added in another"
         f" transaction, the first, {key!r}, to {other!r}: they could not be written in this order. Drop the constraint in a"
-        f" script of Target.before (ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}), and add it again in one of"
-        " Phase.after"
+        f" script of Target.prepare (ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}), and add it again in one of"
+        " Phase.finish"
         for key, other, count in rows
     ]
 
@@ -108,7 +108,7 @@ def _handed_on(
 ) -> list[str]:
     """Rows that are to have what another row has in a unique index until the plan changes or removes that one, in the same
     phase or a later one. The server judges row by row, so it would refuse them, unless it meets them in a lucky order."""
-    script = target.before if run.undoes is None else target.undo
+    script = target.prepare if run.undoes is None else target.undo
     columns, table, name = index.columns, target.table.name, index.name
     away = script is not None and name in script.read_text(encoding="utf-8")
     if away or not {*columns} <= {*target.table.columns}:
@@ -137,7 +137,7 @@ def _handed_on(
         return []
     verbs = {CHANGE: "changes", REMOVE: "removes"}
     shown = ", ".join(f"{key!r} (as {other!r}, which it {verbs[verb]})" for key, other, verb, _ in rows_of)
-    where = "Target.before, and make it again in one of Phase.after" if run.undoes is None else "Target.undo"
+    where = "Target.prepare, and make it again in one of Phase.finish" if run.undoes is None else "Target.undo"
     said = (
         f"{rows_of[0][3]:,} rows of {table} are to have in unique index {name} ({', '.join(columns)}) what another row still"
         f" has when they are written, such as {shown}: the table would refuse them. Drop the index for the time in a script"

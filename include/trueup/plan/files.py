@@ -111,13 +111,13 @@ def struct(target: Target, row: str) -> str:
 def relate_drifted(connection: duckdb.DuckDBPyConnection, phase: Phase, drifted: str) -> None:
     """The table `_DRIFTED`, of a phase whose rows are written in transactions: the sources of which one row is left
     alone, as the query gives them."""
-    if phase.also:
+    if phase.together:
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {_DRIFTED} AS {drifted}")
 
 
 def unit_verb(phase: Phase, verb: str, row: str) -> str:
     """SQL: the verb of a row, looked at together with what is written in one transaction with it."""
-    if phase.also is None:
+    if not phase.together:
         return verb
     drifted = f"{row}.{SOURCE_KEY} IN (SELECT {SOURCE_KEY} FROM {_DRIFTED})"
     return f"CASE WHEN {drifted} AND {verb} <> '{KEEP}' THEN '{DRIFT}' ELSE {verb} END"

@@ -163,7 +163,7 @@ def _findings(
             f"CASE WHEN {KNOWN}.hashes IS NULL THEN 'was made by somebody else' "
             "ELSE 'was changed by somebody else since a run wrote it' END"
         )
-        if phase.also:
+        if phase.together:
             alone = (
                 f"CASE WHEN {IS}.{KEY} IS NULL OR {baseline.is_ours(target, IS, KNOWN)} THEN 'would be written in one transaction "
                 f"with a row that somebody else changed' ELSE {alone} END"

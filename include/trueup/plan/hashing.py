@@ -136,14 +136,14 @@ def _added_up(digests: Sequence[Digest]) -> Digest:
 
 
 def _scripts(run: Run) -> dict[str, str]:
-    """The SHA-256 of each script that the run would run, by what it is."""
+    """The SHA-256 of each script that the run would run, by what it is: by names that stay, since they are in the hash."""
     found: dict[str, Path | None] = {}
     for target in run.migration.targets:
         if run.undoes is None:
-            found[f"{target.id}.create"] = target.table.create_sql
-            found[f"{target.id}.before"] = target.before
+            found[f"{target.id}.create"] = target.create
+            found[f"{target.id}.before"] = target.prepare
         else:
             found[f"{target.id}.undo"] = target.undo
     if run.undoes is None:
-        found |= {f"{p.id}.after.{n}": script for p in run.migration.phases for n, script in enumerate(p.after)}
+        found |= {f"{p.id}.after.{n}": script for p in run.migration.phases for n, script in enumerate(p.finish)}
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in found.items() if path is not None}

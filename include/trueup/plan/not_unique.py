@@ -158,7 +158,7 @@ def _meet(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, index
 
 def _add_siblings(connection: duckdb.DuckDBPyConnection, run: Run, phases: list[Phase]) -> None:
     """Add to `_meeting` the rows that are written in one transaction with those: they decide about each other."""
-    for phase in (p for p in phases if p.also is not None):
+    for phase in (p for p in phases if p.together):
         sources = " UNION ".join(
             f"SELECT {SOURCE_KEY} FROM {_all(f'should_{o.name}')} "
             f"WHERE {KEY} IN (FROM {_meeting(run.migration.target(o.target))})"

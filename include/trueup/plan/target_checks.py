@@ -125,7 +125,7 @@ def batch_rows(run: Run, target: Target, found: Description | None) -> int:
     """How many rows of a target go into one transaction. Rows of a table that refers to itself go together, as far as
     memory allows: which of them has to be there first, only all of them together can say."""
     usual = run.store_of(target.table).batch_rows
-    script = target.table.create_sql
+    script = target.table.create
     if found is not None:
         refers = any(reference.own for reference in found.references)
     elif script is not None:

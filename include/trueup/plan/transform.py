@@ -76,7 +76,8 @@ def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> 
     Raises `DeclarationError` when the script does not run or does not define what it must.
     """
     driver = run.migration.driver(phase)
-    for name in ("rows", "rows_also", "findings", "figures"):
+    views = {output.view for each in run.migration.phases for output in each.outputs}
+    for name in (*views, "findings", "figures"):
         _drop(connection, name)
     try:
         before = _settings(connection)
@@ -190,7 +191,7 @@ def _collect(connection: duckdb.DuckDBPyConnection, run: Run, output: Output) ->
 def _check_together(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> None:
     """Raise `DeclarationError` where a source row's rows of both targets are not of one partition: they would not be
     written in one transaction."""
-    if phase.also is None:
+    if not phase.together:
         return
     parts = " UNION ".join(
         f"SELECT {SOURCE_KEY}, {duck.partition(run.migration.target(o.target).placed_by, run.partitions)} FROM {own(o.view)}"

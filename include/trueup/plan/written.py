@@ -52,7 +52,7 @@ def wrote(
         query = one if number == 0 else _one_after_the_other(undone, target, query, one)
     # what one source row makes of two targets is one unit; any other row is a unit, and is counted, of its own
     itself = f"{duck.literal(output.name)} || ' ' || {KEY}"
-    source = f"coalesce({SOURCE_KEY}, {itself})" if phase.also else KEY
+    source = f"coalesce({SOURCE_KEY}, {itself})" if phase.together else KEY
     local = scratch / f"wrote-{output.name}.parquet"
     columns = _columns(target)
     rows = duck.write(

@@ -54,7 +54,7 @@ def judge_left_alone(run: Run, phase: Phase, proofs: Sequence[Proof]) -> list[Ga
     found = total(proofs, "left_alone")
     frame = pd.DataFrame([{"_key": phase.id, "source_rows": sum(p.compared for p in proofs), "left_alone": found}])
     suite = partial(budget_suite, {"max_left_alone": run.max_left_alone})
-    return [evaluation.evaluate(suite, [frame], gate="budget", phase=phase.id)]
+    return [evaluation.evaluate(suite, [frame], gate="budget", output=phase.id)]
 
 
 def _limits(run: Run) -> dict[str, float]:

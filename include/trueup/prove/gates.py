@@ -115,7 +115,7 @@ def _suite(run: Run, phase: Phase, output: Output, suite: SuiteFactory) -> GateR
         suite,
         frames(),
         gate="rows",
-        phase=output.name,
+        output=output.name,
         unique_by=unique,
         allow_empty=empty,
         max_critical=run.options.max_critical,
@@ -144,7 +144,7 @@ def phase_gate(run: Run, phase: Phase) -> list[dict[str, Any]]:
                 f"phase {phase.id!r} has not been verified in every partition; run the missing verify tasks again"
             )
         run.files.write_proof(phase.id, found)
-        result = evaluation.evaluate(proof_suite, [_proof_frame(found)], gate="proof", phase=phase.id, key="phase")
+        result = evaluation.evaluate(proof_suite, [_proof_frame(found)], gate="proof", output=phase.id, key="phase")
         looked = any(p.rows(n) for p in found for n in ("compared", "missing", "different", "unverified", "moved_on"))
         if not looked and not (phase.allow_empty or run.options.window is not None or run.undoes is not None):
             errors = [*result.errors, "no row was compared, so nothing is proven"]

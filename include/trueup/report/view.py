@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..declare.names import phase_of
 from ..plan.files import VERBS
 from .checks import count_checks
 from .checks_view import Facts, findings_view, gate_view, proof_view
@@ -240,7 +241,7 @@ def _applied(applied: list[Facts]) -> dict[str, Facts]:
     """What was done, by phase: of one with two targets, for both together."""
     found: dict[str, Facts] = {}
     for each in applied:
-        phase = str(each.get("phase")).removesuffix("-also")
+        phase = phase_of(str(each.get("phase")))
         was = found.get(phase, {})
         sums = {
             n: (was.get(n) or 0) + (each.get(n) or 0)

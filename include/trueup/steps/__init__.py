@@ -197,7 +197,7 @@ def rollback_steps(migration: Migration) -> list[Step]:
 
 
 def phase_steps(phase: Phase, *, finishes: bool = True) -> list[Step]:
-    """The steps of one phase, in order; `finishes`: with its scripts (`Phase.after`)."""
+    """The steps of one phase, in order; `finishes`: with its scripts (`Phase.finish`)."""
     made = [
         Step(
             id=StepName.APPLY,
@@ -232,8 +232,8 @@ def phase_steps(phase: Phase, *, finishes: bool = True) -> list[Step]:
             phase=phase,
         ),
     ]
-    if phase.after and finishes:
-        scripts = ", ".join(script.name for script in phase.after)
+    if phase.finish and finishes:
+        scripts = ", ".join(script.name for script in phase.finish)
         made.append(
             Step(
                 id=StepName.FINISH,

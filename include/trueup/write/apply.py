@@ -47,19 +47,19 @@ def create_tables(run: Run) -> dict[str, bool]:
                 store = run.store_of(target.table)
                 made[target.id] = store.create(target.table)
                 tables_there.enter_created(run, target)
-                if target.before is not None:
-                    store.script(target.before.read_text(encoding="utf-8"))
+                if target.prepare is not None:
+                    store.script(target.prepare.read_text(encoding="utf-8"))
     return made
 
 
 def finish(run: Run, phase: Phase) -> None:
     """Run what the phase declares to be done once it has passed its gate."""
-    if not phase.after:
+    if not phase.finish:
         return
     with run.part(StepName.FINISH, phase=phase) as part:
         approval.require(run, StepName.FINISH, phase.id)
         with run.writing(part):
-            for script in phase.after:
+            for script in phase.finish:
                 store = run.store_of(run.migration.target(phase.target).table)
                 store.script(script.read_text(encoding="utf-8"))
 
@@ -92,7 +92,7 @@ def apply(run: Run, phase: Phase, partition: int) -> dict[str, Any]:
                 run.ledger.wrote(run.id, output, partition, number, all_rows, outcome, plan)
             return rows
 
-        found = batches(run, phase, partition) if phase.also is None else units.batches(run, phase, partition)
+        found = batches(run, phase, partition) if not phase.together else units.batches(run, phase, partition)
         pending = (batch for batch in found if batch[0] not in done)
         _walk(pending, write, store.writers, f"{phase.id}, partition {partition}")
     applied = [run.ledger.applied(run.id, o.name, partition).get(o.name, {}) for o in phase.outputs]

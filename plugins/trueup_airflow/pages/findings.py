@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from include.trueup.declare.names import phase_of
 from include.trueup.errors import ArtifactError
 from include.trueup.rows import duck
 
@@ -100,7 +101,7 @@ def _conflicts(id: str) -> pa.Table:
     alone = connections.ledger().conflicts(id)
     said = {"table": "", "severity": "warning", "code": "conflict"}
     texts = {name: [said.get(name) for _ in alone] for name in COLUMNS} | {
-        "phase": [c["phase"].removesuffix("-also") for c in alone],
+        "phase": [phase_of(c["output"]) for c in alone],
         "key": [c["key"] for c in alone],
         "message": [c["reason"] for c in alone],
     }

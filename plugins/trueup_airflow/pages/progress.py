@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from include.trueup.declare.names import phase_of
 from include.trueup.run import PhaseCounts
 
 from .files import TEXT
@@ -114,7 +115,7 @@ def applied(
     still under way. `batches` is what the ledger says of each output."""
     found = []
     for phase in phases:
-        mine = [batches[name] for name in (phase.phase, f"{phase.phase}-also") if name in batches]
+        mine = [batch for output, batch in batches.items() if phase_of(output) == phase.phase]
         total = sum(phase.rows.get(verb, 0) for verb in ("add", "change", "remove"))
         done = {n: sum(b[n] for b in mine) for n in ("rows", "written", "conflicts", "retries")}
         seconds = max((b["seconds"] for b in mine), default=0)

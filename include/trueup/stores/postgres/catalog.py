@@ -84,7 +84,7 @@ class Shape:
         for name, type_ in table.columns.items():
             column = self.columns.get(name)
             if column is None:
-                if name not in table.added:
+                if name not in table.adds:
                     yield f"there is no column {name!r}"
             elif (words := misfit(type_, column)) is not None:
                 yield words
@@ -204,7 +204,7 @@ def require(session: Session, table: Table) -> Shape:
     shape = find(session, table)
     if shape is None:
         raise StoreRejectedError(f"{session.place}: there is no table {table.name}. Check its name and the connection.")
-    if missing := [name for name in table.columns if name not in shape.columns and name not in table.added]:
+    if missing := [name for name in table.columns if name not in shape.columns and name not in table.adds]:
         raise StoreRejectedError(
             f"{session.place}: table {table.name} has no column {_listed(missing)}. Correct the declaration."
         )
@@ -214,7 +214,7 @@ def require(session: Session, table: Table) -> Shape:
 def require_writable(session: Session, table: Table) -> Shape:
     """The same for a table that is written: key and types of the columns must be as declared, too."""
     shape = require(session, table)
-    if missing := [name for name in table.added if name not in shape.columns]:
+    if missing := [name for name in table.adds if name not in shape.columns]:
         raise StoreRejectedError(
             f"{session.place}: table {table.name} has no column {_listed(missing)} yet. Add it first."
         )

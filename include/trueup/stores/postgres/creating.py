@@ -38,14 +38,14 @@ def _create(address: Address, table: Table) -> bool:
             "SELECT set_config('search_path', concat_ws(', ', quote_ident($1), current_setting('search_path')), true)"
         )
         connection.execute(path, [schema])
-        if table.create_sql is not None:
-            connection.execute(table.create_sql.read_bytes())
+        if table.create is not None:
+            connection.execute(table.create.read_bytes())
         else:
             for statement in _statements(table):
                 connection.execute(statement)
         if not _is_there(address, connection, table, made=True):
             raise StoreRejectedError(
-                f"{address.place}: script {table.create_sql} does not make table {schema}.{name}. Correct the script."
+                f"{address.place}: script {table.create} does not make table {schema}.{name}. Correct the script."
             )
         return True
 

@@ -129,7 +129,7 @@ class PostgresStore:
         return self._address.insist(lambda: sequences.advance(self._address, table))[0]
 
     def create(self, table: Table) -> bool:
-        """Make the table by its `create_sql`, or else from its columns, key and indexes; False if it was there already.
+        """Make the table by its `create`, or else from its columns, key and indexes; False if it was there already.
 
         Raises `StoreRejectedError` when a table of that name is there, or comes out of the script, with another key,
         other columns or without a declared index. In the script, names without a schema are in the table's schema.

@@ -144,7 +144,7 @@ def why_uncreatable(session: Session, table: Table) -> tuple[str, ...]:
         said.append(
             f"role {found['role']!r} may not make a table in schema {schema}: GRANT CREATE ON SCHEMA {named} TO {role}"
         )
-    if found["may"] is None and (table.create_sql is None or not found["may_schema"]):
+    if found["may"] is None and (table.create is None or not found["may_schema"]):
         said.append(f"there is no schema {schema!r}: make it")
     if not found["may_stage"]:
         said.append(f"{_NO_TEMP.format(found['role'])}: GRANT TEMPORARY ON DATABASE {database} TO {role}")

@@ -1,0 +1,161 @@
+"""What a migration does with one source: Phase, and its Outputs, one of each target.
+
+Imported from `migration`, as everything that a declaration is written with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DeclarationError
+from .former import takes_former
+from .names import check_id
+
+if TYPE_CHECKING:
+    from great_expectations.expectations import Expectation
+
+SuiteFactory = Callable[[], "list[Expectation]"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """Rows of one target that a phase makes: the target's id, the `view` of the transform that gives them, and the `suite`
+    of expectations on them.
+
+    Its `name` is that of its files, and of its batches in the ledger. Of a phase's first output it is the phase's id, of
+    another it begins with the id and `-`. Unless given, a further output of target `t` is called `<phase>-t`, and its view
+    `rows_t`.
+    """
+
+    target: str
+    suite: SuiteFactory | None = None
+    view: str = ""
+    name: str = ""
+
+
+class _OneOutput(tuple[Output, ...]):
+    """The outputs of a phase that was declared with `target` and `suite`: `replace` makes them again from these."""
+
+
+def _outputs_of(given: dict[str, Any]) -> dict[str, Any]:
+    """Keywords of a phase without `also`, `suite_also` and `after`."""
+    said = {"finish" if name == "after" else name: value for name, value in given.items()}
+    also, suite = said.pop("also", None), said.pop("suite_also", None)
+    if also is None:
+        return said
+    first = Output(target=said.pop("target"), suite=said.pop("suite"))
+    second = Output(target=also, suite=suite, view="rows_also", name=f"{said['id']}-also")
+    return {**said, "outputs": (first, second)}
+
+
+@takes_former(
+    {
+        "also": "name both targets with outputs=(Output(target=…, suite=…), Output(target=…, suite=…, view=…))",
+        "suite_also": "it is the suite of the second of outputs=(Output(…), Output(…))",
+        "after": "it is finish now",
+    },
+    _outputs_of,
+)
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """One source table brought into one target table, or into several.
+
+    `source` is the id of the source (or derived relation) whose rows this phase accounts for, `target` the id of the
+    target it writes, `suite` gives the expectations on the planned rows. `transform` is a DuckDB script, or several that
+    run in their order. It sees, as relations, every source (this partition; look-ups whole), every derived and shared
+    relation, and under each target's id the rows that earlier phases planned for it. It must define two views:
+
+    - `rows`: the target's columns, `_source`, and (optionally) `_extra` and `_mistyped`: one row per target row that
+      should be; columns of the target that the migration does not own may be left out;
+    - `findings`: `_source`, `key`, `severity`, `code`, `message`. Severity `reject`: the source row is put in
+      quarantine; `warning`: it is written, and reported; `keep`: there is nothing to do for it; `skip`: it is left out
+      by the rule that `code` names. The last two are counted, not reported.
+
+    It may define a third, `figures` (`name`, `value`, a whole number): what else the plan is to say, such as what it
+    will cost; summed over all partitions.
+
+    Every source's relation has `_key` (its key as text), `_extra` (JSON: columns that are not declared) and `_mistyped`
+    (JSON: values that do not fit the declared type, which are null in their column). Such a value must be read: carried
+    in `_extra` or `_mistyped` of `rows`, taken by its name, or told of in a finding; else the row is a reject of the
+    engine's own, `unread_value`.
+
+    Every source row must appear in `rows`, or have one of reject, keep and skip in `findings`; the engine counts, and a
+    row that does neither, or both, fails the gate. The macro `in_window(instant)` says whether the run is about an
+    instant; without a window it is about every row.
+
+    A phase with several targets says `outputs` instead of `target` and `suite`: what one source row makes of all of them
+    is written in one transaction, so these rows must lie in one partition. `keeps_existing`: a target row that exists is
+    never changed, and where it is not what the transform gives, a warning with this code is reported. `allow_empty`
+    says that a run may plan no row here at all (otherwise a suite over zero rows fails). `expected_skips` are rules (codes
+    of findings of severity `skip`) that may leave out any number of rows; what other rules leave out is within the run's
+    budget (`Options.max_skip_share`). `finish` are scripts run against the first target's store, each in a transaction of
+    its own, when the phase has passed its gate; they must be safe to run again.
+    """
+
+    id: str
+    title: str
+    source: str
+    target: str = ""
+    transform: Path | tuple[Path, ...]
+    suite: SuiteFactory | None = None
+    outputs: tuple[Output, ...] = ()
+    keeps_existing: str | None = None
+    allow_empty: bool = False
+    expected_skips: tuple[str, ...] = ()
+    finish: tuple[Path, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_id("phase", self.id)
+        for path in (*self.scripts, *self.finish):
+            if not path.is_file():
+                raise DeclarationError(f"phase {self.id!r}: there is no script {path}")
+        if not self.outputs or isinstance(self.outputs, _OneOutput):
+            outputs: tuple[Output, ...] = _OneOutput([Output(target=self.target, suite=self.suite)])
+        elif (self.target and self.target != self.outputs[0].target) or self.suite not in (None, self.outputs[0].suite):
+            raise DeclarationError(f"phase {self.id!r}: say either target and suite, or outputs, which has both")
+        else:
+            outputs = self.outputs
+        named = [_named(self.id, output, first=n == 0) for n, output in enumerate(outputs)]
+        for what, names in (("name", {o.name for o in named}), ("view", {o.view for o in named})):
+            if len(names) < len(named):
+                raise DeclarationError(f"phase {self.id!r}: two of its outputs have the same {what}; give each its own")
+        if not named[0].target or named[0].suite is None:
+            raise DeclarationError(f"phase {self.id!r}: give it a target and a suite")
+        values = {"outputs": type(outputs)(named), "target": named[0].target, "suite": named[0].suite}
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def scripts(self) -> tuple[Path, ...]:
+        """The scripts of `transform`."""
+        return self.transform if isinstance(self.transform, tuple) else (self.transform,)
+
+    @property
+    def suites(self) -> tuple[tuple[Output, SuiteFactory], ...]:
+        """Each output that has a suite, with it."""
+        return tuple((output, output.suite) for output in self.outputs if output.suite is not None)
+
+    @property
+    def together(self) -> bool:
+        """Whether what one source row makes is of several targets, and so is written in one transaction."""
+        return len(self.outputs) > 1
+
+
+def _named(phase: str, output: Output, *, first: bool) -> Output:
+    """The output with its name and view. Raises `DeclarationError` where it may not have those that are given."""
+    name = output.name or (phase if first else f"{phase}-{output.target}")
+    view = output.view or ("rows" if first else f"rows_{output.target}")
+    if (name != phase) if first else not name.startswith(f"{phase}-"):
+        form = (
+            "its first output is called as it is" if first else f"the name of a further output begins with '{phase}-'"
+        )
+        raise DeclarationError(f"phase {phase!r}: an output cannot be called {name!r}; {form}")
+    if view != "rows" and not view.startswith("rows_"):
+        raise DeclarationError(
+            f"phase {phase!r}: view {view!r} of output {name!r}: call it rows, or begin it with rows_"
+        )
+    check_id("view", view)
+    return replace(output, name=name, view=view)
