@@ -55,7 +55,7 @@ def test_passes_what_holds_and_says_what_it_checked() -> None:
 
 
 def test_result_survives_json() -> None:
-    result = check(suite_of(NOT_NULL, UNIQUE), frame(3, a=["x", None, 1.5]), phase="links")
+    result = check(suite_of(NOT_NULL, UNIQUE), frame(3, a=["x", None, 1.5]), output="links")
     assert GateResult.from_json(json.loads(json.dumps(result.to_json()))) == result
     assert result.expectations[0].examples == [{"_key": "k1", "a": "null"}]
 
