@@ -66,7 +66,7 @@ def trueup(endpoint: str, ledger_uri: str, workspace: str) -> dict[str, Any]:
 
     walk(run, seen=seen)
     laps.end(f"{running[0]}, report")
-    rows = sum(phase["written"] for phase in ledger.applied(run.id).values())
+    rows = sum(phase.written for phase in ledger.applied(run.id).values())
     chosen = run.chosen().options
     ledger.close()
     parts = f"{chosen.partitions} partitions and {chosen.segments} segments"

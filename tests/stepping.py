@@ -56,7 +56,7 @@ class Stepped:
 
     def status(self, id: str) -> str:
         """Where a run stands."""
-        return str((self.ledger.run(id) or {})["status"])
+        return str(self.ledger.entered(id).status)
 
     def fail(self, run: Run, *tasks: str) -> None:
         """The run ends as failed: the workers of these tasks were lost."""

@@ -42,7 +42,7 @@ def trueup(uri: str, ledger_uri: str, workspace: str, workers: int) -> dict[str,
     else:
         peak = _walk(run, workers, seen, (uri, ledger_uri, workspace))
     laps.append((f"{running}, report", time.monotonic() - began))
-    rows = sum(phase["written"] for phase in run.ledger.applied(run.id).values())
+    rows = sum(phase.written for phase in run.ledger.applied(run.id).values())
     return {"rows": rows, "steps": laps, "partitions": run.chosen().partitions, "peak_bytes": peak}
 
 

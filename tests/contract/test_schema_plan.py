@@ -161,7 +161,7 @@ def test_what_changed_since_it_was_shown_is_refused_with_both_hashes(
         ask(run, SCHEMAS)
     else:
         ready(run)
-        shown = (run.ledger.run(run.id) or {})["plan_sha256"]
+        shown = run.ledger.entered(run.id).plan_sha256
     change(one, tmp_path)
     goes_on = partial(approve, by="ada", shown_sha256=shown, plans=SCHEMAS) if when == "asked" else apply
     with pytest.raises(ApprovalError, match=said) as refused:
@@ -209,4 +209,4 @@ def test_a_task_that_is_marked_as_done_was_not_done(one: Databases, marked: str)
     assert tables(one) == ({"thing", "other"} if marked == "gate" else {"thing"})
     if marked != "preflight":
         assert report(run)["status"] == "failed"
-        assert (run.ledger.run(run.id) or {})["status"] == Status.FAILED
+        assert run.ledger.entered(run.id).status == Status.FAILED

@@ -52,7 +52,7 @@ class States:
             return str(self.held())
         run = self.run()
         found = self.place.ledger.run(run_id(run.dag.dag_id, run.run_id))
-        return None if found is None else str(found["status"])
+        return None if found is None else str(found.status)
 
     def keep_before_each(self, end: str) -> None:
         """Keep what is there before each task, and behind the last."""

@@ -65,7 +65,7 @@ def test_undo_and_do_again_and_cut_over(uri: str, tmp_path: Path) -> None:
     assert report["verdict"]["headline"].startswith("Rolled back")
     assert report["approval"]["comment"] == "wrong month"
     ledger = connections.ledger()
-    assert {r["status"] for r in ledger.runs(DAG) if not r["undoes"]} == {"rolled_back"}
+    assert {r.status for r in ledger.runs(DAG) if not r.undoes} == {"rolled_back"}
     assert cut_over(approval=False).state == "failed", "a rollback is no proof"
     assert run(f"{DAG}_rollback", approval=False).state == "failed", "there is nothing left to undo"
 
@@ -78,9 +78,9 @@ def test_undo_and_do_again_and_cut_over(uri: str, tmp_path: Path) -> None:
         assert cut_over(why="the report is clean").state == "success"
     assert "legacy → dual" in asked[0]["body"]
     (turn,) = ledger.switches.turns(DAG)
-    assert (turn["from_state"], turn["to_state"], turn["turned_by"]) == ("legacy", "dual", "user")
-    assert turn["why"] == "the report is clean. seen by two"
-    assert turn["proof_run_id"].startswith(f"{DAG}--")
+    assert (turn.from_state, turn.to_state, turn.turned_by) == ("legacy", "dual", "user")
+    assert turn.why == "the report is clean. seen by two"
+    assert str(turn.proof_run_id).startswith(f"{DAG}--")
 
     with answering(f"{DAG}_cutover", "Reject"):
         refused = cut_over(to="new")

@@ -88,8 +88,8 @@ def undisturbed(
             assert process.stdout is not None
             assert list(process.stdout)[-1] == "done\n"
         ledger = Ledger(uri)
-        times = [s for s in ledger.steps("run") if s["step"].startswith("apply/")]
-        seconds = max(s["ended_at"] for s in times) - min(s["started_at"] for s in times)
+        times = [s for s in ledger.steps("run") if s.step.startswith("apply/")]
+        seconds = max(s.ended_at for s in times if s.ended_at) - min(s.started_at for s in times)
         found = outcome(migration_id, store, ledger, folder)
         ledger.close()
     return migration_id, found, seconds.total_seconds()

@@ -67,5 +67,5 @@ def test_a_rollback_that_is_killed_goes_on_where_it_was(
     facts = run.folder.read_json("report.json")
     assert facts["undone"] == {"deleted": PEOPLE - CHANGED, "put_back": CHANGED, "as_before": 0, "kept": 0}
     applied = ledger.applied("back")["copy"]
-    assert (applied["batches"], applied["written"], applied["conflicts"]) == (PEOPLE, PEOPLE, 0)
-    assert (ledger.run("there") or {})["status"] == "rolled_back"
+    assert (applied.batches, applied.written, applied.conflicts) == (PEOPLE, PEOPLE, 0)
+    assert ledger.entered("there").status == "rolled_back"

@@ -45,14 +45,14 @@ def stand_still(ledger: Ledger, statement: str, meanwhile: Callable[[], object],
 def test_what_stands_still_is_ended_by_the_server_and_the_next_run_goes_on(two: Ledger, statement: str) -> None:
     with pytest.raises(StoreUnavailableError, match=r"stood still in it for more than 0\.3 s"):
         stand_still(two, statement, lambda: two.leases.take("b", ["t"]))  # which interrupts run a: it needs both locks
-    assert (two.run("a") or {})["status"] == Status.INTERRUPTED
+    assert two.entered("a").status == Status.INTERRUPTED
 
 
 def test_what_was_ended_before_its_commit_has_changed_nothing(two: Ledger) -> None:
     change = "UPDATE trueup.runs SET status = 'proven' WHERE run_id = 'a'"
     with pytest.raises(TransientError):
         stand_still(two, change, lambda: two.move("a", Status.FAILED, "another task"), last=None)
-    assert (two.run("a") or {})["status"] == Status.FAILED
+    assert two.entered("a").status == Status.FAILED
 
 
 @pytest.mark.parametrize("statement", [ROW, LEASES])

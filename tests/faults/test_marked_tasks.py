@@ -72,7 +72,8 @@ def test_a_plan_made_again_as_it_was_needs_no_new_approval(small: Stepped) -> No
     approval.approve(run, "alice", shown_sha256=sha256)
     run = small.begin("a", approval=True)
     assert approval.ask(run)["sha256"] == sha256
-    assert (approval.approved_already(run) or {})["decided_by"] == "alice"
+    assert (given := approval.approved_already(run)) is not None
+    assert given.decided_by == "alice"
     do(run, "create_tables")
     assert report(run)["status"] == "passed"
 

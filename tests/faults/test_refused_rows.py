@@ -61,7 +61,7 @@ def test_a_row_that_is_refused_is_missing(
     database.sql("DELETE FROM persons WHERE id = 'other'")
     should = {id: row for id, row in database.should().items() if id not in ("p06", "p07")}
     assert database.persons() == should  # the others are written, in that batch too
-    assert run.ledger.run(run.id)["status"] == "failed"  # type: ignore[index]
+    assert run.ledger.entered(run.id).status == "failed"
     report = run.folder.read_json("report.json")
     assert report is not None
     (proof,) = report["proof"]

@@ -31,7 +31,7 @@ def test_conflicts_of_the_first_plan_are_no_conflicts_of_the_second(small: Stepp
     run = small.begin("a", to="create_tables")
     small.database.sql("INSERT INTO persons VALUES ('p00', 'junk', 0), ('p01', 'junk', 0)")
     do(run, "apply", "apply")
-    assert [c["key"] for c in small.ledger.conflicts("a")] == ["p00", "p01"]
+    assert [c.key for c in small.ledger.conflicts("a")] == ["p00", "p01"]
     small.fail(run, "copy.read_back")
     small.database.sql("DELETE FROM persons WHERE name = 'junk'")
     walk(small.run("a"))

@@ -169,7 +169,7 @@ def test_a_batch_that_is_tried_again_meets_its_own_rows_and_no_conflict(
             do(run, "apply", "apply")
     do(run, "apply", "apply")
     assert run.ledger.conflicts(run.id) == []
-    assert run.ledger.applied(run.id)["copy"]["written"] == 6
+    assert run.ledger.applied(run.id)["copy"].written == 6
     with pytest.raises(GateError, match="6 of 6 planned rows of persons are not as they were written"):
         do(run, "read_back")
 

@@ -106,7 +106,7 @@ def another_run(target: Stopped, after: int, seconds: float) -> None:
     assert "ended well" not in target.said
     assert target.held() == before == set(target.database.should())
     report(target.run("a").chosen())
-    assert [(target.ledger.run(id) or {})["status"] for id in "ab"] == ["failed", "proven"]
+    assert [target.ledger.entered(id).status for id in "ab"] == ["failed", "proven"]
 
 
 def test_another_run_was_proven_while_it_was_stopped(target: Stopped) -> None:
@@ -135,7 +135,7 @@ def test_it_was_tried_again_while_it_was_stopped(target: Stopped) -> None:
                 store_at(target.endpoint).client.delete_item(TableName="persons", Key={"id": {"S": key}})
     assert "ended well" not in target.said
     assert target.held() == set(target.database.should()) - gone
-    assert (target.ledger.run("a") or {})["status"] == "proven"
+    assert target.ledger.entered("a").status == "proven"
 
 
 def test_stopped_with_a_transaction_open_and_rolled_back_meanwhile(
@@ -157,4 +157,4 @@ def test_stopped_with_a_transaction_open_and_rolled_back_meanwhile(
         assert target.database.sql(open_) == [(0,)]
     assert "ended well" not in target.said
     assert target.held() == set()
-    assert (target.ledger.run("a") or {})["status"] == "rolled_back"
+    assert target.ledger.entered("a").status == "rolled_back"

@@ -284,8 +284,8 @@ def test_a_row_that_others_refer_to_is_found_at_plan_and_kept_by_a_rollback(
     assert walk(back)["proof"] == "proven_with_exceptions"
     assert [*database.persons()] == ["p01"]
     (kept,) = back.ledger.conflicts(back.id)
-    assert kept["key"] == "p01"
-    assert "orders" in kept["reason"]
+    assert kept.key == "p01"
+    assert "orders" in kept.reason
     (found,) = [f for f in back.folder.read_json("report.json")["findings"] if f["code"] == "irremovable"]
     assert found["examples"][0]["message"].startswith("row p01 of persons cannot be removed, and is left alone")
 

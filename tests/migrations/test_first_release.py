@@ -93,7 +93,7 @@ class Left:
         return dict(self.workspace.run(id).read_json("report.json"))
 
     def status(self, id: str) -> str:
-        return str((self.ledger.run(id) or {})["status"])
+        return str(self.ledger.entered(id).status)
 
     def ended(self, run: Run, todo: Sequence[Any]) -> TrueupError | None:
         """Do these in order, then write the report, as Airflow does; the error that ended the run, if one did."""
@@ -140,7 +140,7 @@ def answer(run: Run) -> None:
 
 def test_old_runs_are_found_and_their_reports_are_written_again(left: Left) -> None:
     assert left.ledger.is_upgraded()
-    assert {row["migration_id"]: row["status"] for row in left.ledger.runs()} == {
+    assert {row.migration_id: row.status for row in left.ledger.runs()} == {
         "proven": "proven", "failed": "failed", "waiting": "running"
     }  # fmt: skip
     for name, verdict in (("proven", "passed"), ("failed", "failed")):

@@ -103,7 +103,7 @@ def test_mode_plan_writes_nothing_and_says_what_it_would(
     verdict = walk(run)
     assert verdict["headline"].startswith("Planned, nothing written")
     assert kpi_store.describe(migration.target("kpi_links").table) is None
-    assert (ledger.run("run") or {})["status"] == "planned"
+    assert ledger.entered("run").status == "planned"
 
 
 def test_mode_verify_proves_a_right_target_and_names_every_defect(samples: Samples) -> None:

@@ -62,7 +62,7 @@ class Runs:
             walk(run, seen=self._meddle(sql, before))
         report = dict(run.folder.read_json("report.json"))
         assert (report["verdict"]["status"], report["verdict"]["proof"]) == ("failed", "not_proven")
-        assert (self.ledger.run(run.id) or {})["status"] == "failed"
+        assert self.ledger.entered(run.id).status == "failed"
         return report
 
     def _meddle(self, sql: tuple[str, ...], before: str) -> Callable[[Step], None]:
@@ -214,7 +214,7 @@ def test_a_rollback_keeps_what_was_touched_since_as_exceptions_without_a_budget(
     report = runs(undoes=LAST)
     assert verdict(report) == ("passed", "proven_with_exceptions", 1, 0)
     assert [(e["key"], e["kind"]) for e in report["exceptions"]] == [("p01", "drift")]
-    assert (runs.ledger.run("run-1") or {})["status"] == "rolled_back"
+    assert runs.ledger.entered("run-1").status == "rolled_back"
 
 
 def test_the_report_says_in_each_of_its_forms_which_rows_are_exceptions(runs: Runs) -> None:

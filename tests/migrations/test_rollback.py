@@ -61,7 +61,7 @@ class Runs:
         return dict(run.folder.read_json("report.json"))
 
     def status(self, id: str) -> str:
-        return str((self.ledger.run(id) or {})["status"])
+        return str(self.ledger.entered(id).status)
 
 
 def _rollback_of(run: Run, undoes: str) -> Run:

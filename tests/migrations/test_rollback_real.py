@@ -73,7 +73,7 @@ def test_back_to_exactly_what_was_there(
         assert verdict["headline"].startswith("Rolled back")
         assert " 0 kept because they were touched since" in verdict["headline"]
         assert {t.id: _rows(store, t.table) for t in migration.targets} == before
-        assert (ledger.run("first") or {})["status"] == "rolled_back"
+        assert ledger.entered("first").status == "rolled_back"
         # and forward again: nothing looks as if somebody else had written it
         again = run_of(migration, ledger, workspace, found, "again", partitions=1, segments=1)
         walk(again)

@@ -42,9 +42,9 @@ def test_an_error_in_a_stream_of_rows_keeps_its_class(
     run = run_of(declare(tmp_path), ledger, workspace, lambda _: database.store)
     with pytest.raises(kind, match="went away in the middle"):
         walk(run)
-    (step,) = [s for s in ledger.steps(run.id) if s["step"] == "snapshot"]
-    assert step["error_class"] == kind.__name__
-    assert step["error"] == "the database went away in the middle. Ask it again."
+    (step,) = [s for s in ledger.steps(run.id) if s.step == "snapshot"]
+    assert step.error_class == kind.__name__
+    assert step.error == "the database went away in the middle. Ask it again."
     verdict = run.folder.read_json("report.json")["verdict"]
     assert "Read the task's log" not in verdict["next"]
 

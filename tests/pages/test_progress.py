@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from include.trueup.ledger import SwitchState
+from include.trueup.ledger import Applied, RunRow, Status, StepRow, SwitchState
 from include.trueup.run import PhaseCounts
+
+AT = datetime(2026, 11, 20, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -26,7 +28,7 @@ def asked(**facts: Any) -> Any:
 def parts(task_id: str, *states: str | None) -> list[Any]:
     from trueup_airflow.pages.scheduled import Instance
 
-    at = datetime(2026, 11, 20, tzinfo=UTC)
+    at = AT
     many = len(states) > 1
     return [
         Instance(
@@ -70,7 +72,17 @@ def test_a_steps_state_is_that_of_its_parts(states: tuple[str | None, ...], stat
 def test_a_retry_says_why_it_waits() -> None:
     from trueup_airflow.pages import progress
 
-    said = [{"step": "apply/links", "part": "0", "error": "run x holds t", "error_class": "TargetHeldError"}]
+    tried = {
+        "run_id": "r",
+        "step": "apply/links",
+        "part": "0",
+        "attempt": 1,
+        "tries": 2,
+        "started_at": AT,
+        "ended_at": AT,
+    }
+    why = {"error": "run x holds t", "error_class": "TargetHeldError"}
+    said = [StepRow(**tried, **why, plan_sha256=None, holder=None, renewed_at=None)]  # type: ignore[arg-type]
     (wait,) = progress.waits(asked(), [step("up_for_retry", "queued", said=said)])
     assert wait["kind"] == "hold"
     assert "run x holds t" in wait["why"]
@@ -100,12 +112,27 @@ def counted(rows: dict[str, int]) -> PhaseCounts:
     return PhaseCounts(phase="links", **tables, **numbers, skipped={}, rows=rows)  # type: ignore[arg-type]
 
 
+def entered(status: Status) -> RunRow:
+    names = (
+        "airflow_run_id",
+        "triggered_by",
+        "plan_sha256",
+        "plan_files_sha256",
+        "planned_at",
+        "asked_sha256",
+        "undoes",
+    )
+    unknown: dict[str, Any] = dict.fromkeys((*names, "ended_at"))
+    about: dict[str, Any] = {"run_id": "r", "migration_id": "m", "dag_id": "m", "options": {}, "attempt": 1}
+    return RunRow(status=status, started_at=AT, **about, **unknown)
+
+
 def test_writing_has_a_rate_and_an_end() -> None:
     from trueup_airflow.pages import progress
 
     batches = {
-        "links": {"batches": 1, "rows": 100, "written": 99, "conflicts": 1, "retries": 0, "seconds": 5.0},
-        "links-also": {"batches": 2, "rows": 50, "written": 50, "conflicts": 0, "retries": 2, "seconds": 10.0},
+        "links": Applied(batches=1, rows=100, written=99, conflicts=1, refused=0, retries=0, seconds=5.0),
+        "links-also": Applied(batches=2, rows=50, written=50, conflicts=0, refused=0, retries=2, seconds=10.0),
     }
     phases = [counted(rows={"add": 200, "change": 90, "remove": 10, "keep": 7})]
     (found,) = progress.applied(batches, phases, "running")
@@ -116,12 +143,12 @@ def test_writing_has_a_rate_and_an_end() -> None:
 def test_what_airflow_knows_to_be_over_is_not_running() -> None:
     from trueup_airflow.pages import state
 
-    row = {"status": "running"}
+    row = entered(Status.RUNNING)
     assert state.of_run(row, asked(), waiting=False) == "running"
     assert state.of_run(row, asked(), waiting=True) == "waiting for approval"
     assert state.of_run(row, asked(state="failed"), waiting=False) == "interrupted"
     assert state.of_run(row, None, waiting=False) == "interrupted"
-    assert state.of_run({"status": "rolled_back"}, asked(state="success"), waiting=False) == "rolled back"
+    assert state.of_run(entered(Status.ROLLED_BACK), asked(state="success"), waiting=False) == "rolled back"
     assert state.of_run(None, asked(state="queued"), waiting=False) == "starting"
 
 

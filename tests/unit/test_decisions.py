@@ -46,9 +46,9 @@ def test_the_journal_says_who_when_and_why_newest_first(ledger: Ledger) -> None:
     ledger.switches.turn("m", SwitchState.DUAL, by="ada", why="proven", run_id="a", proof_run_id="proof")
     ledger.switches.turn("m", SwitchState.LEGACY, by=None, why="slow", run_id="b", proof_run_id=None)
     back, forth = ledger.switches.turns("m")
-    assert (back["from_state"], back["to_state"], back["turned_by"], back["why"]) == ("dual", "legacy", None, "slow")
-    assert (forth["turned_by"], forth["proof_run_id"]) == ("ada", "proof")
-    assert back["at"] > forth["at"]
+    assert (back.from_state, back.to_state, back.turned_by, back.why) == ("dual", "legacy", None, "slow")
+    assert (forth.turned_by, forth.proof_run_id) == ("ada", "proof")
+    assert back.at > forth.at
     assert ledger.switches.turns("another") == []
 
 
@@ -80,17 +80,19 @@ def test_the_last_decision_on_a_plan_counts(ledger: Ledger) -> None:
     begin(ledger, "r")
     assert ledger.approvals.of("r") is None
     ledger.approvals.decide("r", "one", "rejected", by="ada", comment="too many rejects")
-    first = ledger.approvals.of("r") or {}
-    assert (first["decision"], first["decided_by"], first["comment"]) == ("rejected", "ada", "too many rejects")
+    first = ledger.approvals.of("r")
+    assert first is not None
+    assert (first.decision, first.decided_by, first.comment) == ("rejected", "ada", "too many rejects")
     ledger.approvals.decide("r", "two", "approved", by="bob")
-    second = ledger.approvals.of("r") or {}
-    assert (second["plan_sha256"], second["decision"], second["comment"]) == ("two", "approved", None)
-    assert second["decided_at"] > first["decided_at"]
+    second = ledger.approvals.of("r")
+    assert second is not None
+    assert (second.plan_sha256, second.decision, second.comment) == ("two", "approved", None)
+    assert second.decided_at > first.decided_at
 
 
 def test_runs_are_listed_newest_first_and_name_what_they_undo(ledger: Ledger) -> None:
     begin(ledger, "a")
     ledger.begin("b", migration_id="m", dag_id="m_rollback", triggered_by=None, options={}, undoes="a")
     ledger.begin("c", migration_id="other", dag_id="other", triggered_by=None, options={})
-    assert [(r["run_id"], r["undoes"]) for r in ledger.runs("m")] == [("b", "a"), ("a", None)]
-    assert [r["run_id"] for r in ledger.runs()] == ["c", "b", "a"]
+    assert [(r.run_id, r.undoes) for r in ledger.runs("m")] == [("b", "a"), ("a", None)]
+    assert [r.run_id for r in ledger.runs()] == ["c", "b", "a"]

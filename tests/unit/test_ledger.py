@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from include.embedded import postgres
 from include.trueup.errors import StatusError, StoreUnavailableError, TargetHeldError
-from include.trueup.ledger import Ledger, Status, holders, lease_seconds, this_process
+from include.trueup.ledger import ConflictRow, Ledger, Status, holders, lease_seconds, this_process
 from include.trueup.ledger.status import TRANSITIONS
 from include.trueup.ledger.tables import leases
 from include.trueup.stores import Conflict, Outcome
@@ -60,11 +60,11 @@ def test_every_transition_that_is_not_listed_is_refused(ledger: Ledger, was: Sta
     _with_status(ledger, "r", was)
     if to in TRANSITIONS[was]:
         ledger.move("r", to, "test")
-        assert (ledger.run("r") or {})["status"] == to
+        assert ledger.entered("r").status == to
     else:
         with pytest.raises(StatusError, match=f"run r is {was} and may not become {to}"):
             ledger.move("r", to, "test")
-        assert (ledger.run("r") or {})["status"] == was
+        assert ledger.entered("r").status == was
 
 
 def test_a_proven_run_cannot_begin_again(ledger: Ledger) -> None:
@@ -79,13 +79,13 @@ def test_a_step_notes_its_error_and_its_tries(ledger: Ledger) -> None:
     with pytest.raises(ValueError, match="bad"), ledger.step("r", "plan", "3"):
         raise ValueError("bad")
     (step,) = ledger.steps("r")
-    assert (step["error"], step["error_class"], step["tries"]) == ("bad", "ValueError", 1)
-    assert step["ended_at"] is not None
+    assert (step.error, step.error_class, step.tries) == ("bad", "ValueError", 1)
+    assert step.ended_at is not None
     with ledger.step("r", "plan", "3"):
         (step,) = ledger.steps("r")
-        assert step["ended_at"] is None
+        assert step.ended_at is None
     (step,) = ledger.steps("r")
-    assert (step["error"], step["tries"]) == (None, 2)
+    assert (step.error, step.tries) == (None, 2)
 
 
 def test_a_batch_counts_once_however_often_it_is_entered(ledger: Ledger) -> None:
@@ -96,15 +96,9 @@ def test_a_batch_counts_once_however_often_it_is_entered(ledger: Ledger) -> None
     ledger.wrote("r", "links", 1, 0, 5, Outcome(written=5))
     assert ledger.written("r", "links", 0) == {0}
     total = ledger.applied("r")["links"]
-    assert (total["batches"], total["rows"], total["written"], total["conflicts"], total["retries"]) == (
-        2,
-        15,
-        14,
-        1,
-        2,
-    )
-    assert ledger.applied("r", "links", 1)["links"]["rows"] == 5
-    assert ledger.conflicts("r") == [{"output": "links", "key": "k", "reason": "it was changed", "found": "{}"}]
+    assert (total.batches, total.rows, total.written, total.conflicts, total.retries) == (2, 15, 14, 1, 2)
+    assert ledger.applied("r", "links", 1)["links"].rows == 5
+    assert ledger.conflicts("r") == [ConflictRow(output="links", key="k", reason="it was changed", found="{}")]
     assert ledger.conflicts("r", "links", 1) == []
 
 
@@ -133,7 +127,7 @@ def test_an_expired_hold_is_taken_over_and_its_run_interrupted(ledger: Ledger) -
     ledger.leases.take("first", ["a"])
     _expire(ledger)
     ledger.leases.take("second", ["a"])
-    assert (ledger.run("first") or {})["status"] == Status.INTERRUPTED
+    assert ledger.entered("first").status == Status.INTERRUPTED
     with pytest.raises(TargetHeldError, match="run second holds a"):
         ledger.leases.take("first", ["a"])
 
@@ -223,7 +217,7 @@ def test_a_ledger_that_is_away_is_a_transient_error_without_its_password() -> No
 
 def test_a_run_that_is_rolled_back_keeps_the_time_of_its_own_end(ledger: Ledger) -> None:
     _with_status(ledger, "r", Status.PROVEN)
-    ended = (ledger.run("r") or {})["ended_at"]
+    ended = ledger.entered("r").ended_at
     ledger.move("r", Status.ROLLED_BACK, "test")
     assert ended is not None
-    assert (ledger.run("r") or {})["ended_at"] == ended
+    assert ledger.entered("r").ended_at == ended

@@ -86,9 +86,10 @@ def test_a_ledger_with_rows_goes_down_and_up_again(ledger_uri: str, down: str) -
         command.upgrade(configured(connection), "head")
         assert differences(connection) == []
         assert [row[:2] for row in rows(connection, "leases", "target, run_id, ended_at")] == [("t", "b")]
-    assert [r["status"] for r in made.runs("m")] == ["running", "failed"]
+    assert [r.status for r in made.runs("m")] == ["running", "failed"]
     assert made.written("a", "copy", 0) == {0}
-    assert (made.approvals.of("a") or {})["plan_sha256"] == "2" * 64
-    assert (made.run("a") or {})["airflow_run_id"] == ("audit:1" if down == "0004" else None)
+    assert (found := made.approvals.of("a")) is not None
+    assert found.plan_sha256 == "2" * 64
+    assert made.entered("a").airflow_run_id == ("audit:1" if down == "0004" else None)
     made.leases.take("b", ["t", "u"])
     made.close()

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ..errors import ApprovalError, ProofError
-from ..ledger import Ledger, Status, SwitchState
+from ..ledger import Ledger, RunRow, Status, SwitchState
 from ..ledger.decisions import refuse_second_turn, refuse_turn
 from ..run import Files, Mode, Refusal
 from ..run.files import CUTOVER, REPORT
@@ -25,8 +25,8 @@ def aim(ledger: Ledger, migration_id: str, to: str, run_id: str) -> SwitchState:
     """The state that `to` names. Raises `StatusError` where the switch may not be turned there from where it is, or where
     this run has turned it already."""
     for turned in ledger.switches.turns(migration_id):
-        if turned["run_id"] == run_id:
-            refuse_second_turn(migration_id, run_id, turned["to_state"], None)
+        if turned.run_id == run_id:
+            refuse_second_turn(migration_id, run_id, turned.to_state, None)
     was = ledger.switches.state(migration_id)
     state = _ORDER[min(_ORDER.index(was) + 1, 2)] if to == NEXT else SwitchState(to)
     refuse_turn(migration_id, was, state)
@@ -47,22 +47,22 @@ def preflight(
     if _ORDER.index(to) < _ORDER.index(was):
         return found
     run = _proven(ledger, workspace, migration_id)
-    facts = workspace.run(run["run_id"]).read_json(REPORT)
-    _check(run, facts, proof_max_age)
+    facts = workspace.run(run.run_id).read_json(REPORT)
+    ended_at = _check(run, facts, proof_max_age)
     last = {p["target_table"]: p["compared"] for p in facts["proof"]}
-    proven_at = run["ended_at"].astimezone(UTC).isoformat(timespec="seconds")
-    return {**found, "proof_run_id": run["run_id"], "compared": sum(last.values()), "proven_at": proven_at}
+    proven_at = ended_at.astimezone(UTC).isoformat(timespec="seconds")
+    return {**found, "proof_run_id": run.run_id, "compared": sum(last.values()), "proven_at": proven_at}
 
 
-def _proven(ledger: Ledger, workspace: Workspace, migration_id: str) -> dict[str, Any]:
+def _proven(ledger: Ledger, workspace: Workspace, migration_id: str) -> RunRow:
     """The run whose proof is of the current plan: the last one, or the one before runs that only planned and found
     nothing to do."""
     for run in ledger.runs(migration_id):
-        id, status = run["run_id"], run["status"]
-        if run["undoes"]:
+        id, status = run.run_id, run.status
+        if run.undoes:
             if ledger.began_to_write(id):
                 raise _refusal(migration_id, f"the last run is a rollback, {id}, so what is there is not the new shape")
-            if status == Status.RUNNING and run["options"].get("mode") == Mode.APPLY:
+            if status == Status.RUNNING and run.mode == Mode.APPLY:
                 raise _refusal(migration_id, f"a rollback, {id}, is under way, which would take back what is proven")
             continue  # it took nothing back
         if status == Status.PLANNED:
@@ -78,9 +78,10 @@ def _proven(ledger: Ledger, workspace: Workspace, migration_id: str) -> dict[str
     raise _refusal(migration_id, "no run of it is proven")
 
 
-def _check(run: dict[str, Any], facts: dict[str, Any] | None, proof_max_age: float) -> None:
-    id, migration_id = run["run_id"], run["migration_id"]
-    if facts is None or (facts.get("plan") or {}).get("sha256") != run["plan_sha256"]:
+def _check(run: RunRow, facts: dict[str, Any] | None, proof_max_age: float) -> datetime:
+    """When the run was proven. Raises `ProofError` where its proof does not do."""
+    id, migration_id = run.run_id, run.migration_id
+    if facts is None or (facts.get("plan") or {}).get("sha256") != run.plan_sha256:
         raise _refusal(
             migration_id, f"the report of run {id} in the workspace is missing or is not of the plan in the ledger"
         )
@@ -95,12 +96,15 @@ def _check(run: dict[str, Any], facts: dict[str, Any] | None, proof_max_age: flo
             migration_id,
             f"run {id} is proven with exceptions: it left {left:,} rows alone that are not as they should be (conflict, drift)",
         )
-    age = datetime.now(UTC) - run["ended_at"]
+    if run.ended_at is None:
+        raise _refusal(migration_id, f"the run {id} has not ended")
+    age = datetime.now(UTC) - run.ended_at
     if age > timedelta(hours=proof_max_age):
         hours = age / timedelta(hours=1)
         raise _refusal(
             migration_id, f"the last proof, of run {id}, is {hours:.1f} hours old, the limit is {proof_max_age:g}"
         )
+    return run.ended_at
 
 
 def _exceptions(facts: dict[str, Any]) -> int:

@@ -17,18 +17,27 @@ from .batches import Batches, Pace, Planned
 from .decisions import Approvals, Switches
 from .holders import this_process
 from .leases import Lease, Leases, Part, lease_seconds
+from .rows import Applied, ApprovalRow, ConflictRow, PlanRow, RefusedRow, RunRow, StepRow, TurnRow
 from .status import TRANSITIONS, Status, SwitchState
 from .steps import Steps
 from .tables import SCHEMA, UPGRADE_LOCK, metadata, plans, runs, transitions
 
 __all__ = [
+    "Applied",
+    "ApprovalRow",
+    "ConflictRow",
     "Lease",
     "Ledger",
     "Pace",
     "Part",
+    "PlanRow",
     "Planned",
+    "RefusedRow",
+    "RunRow",
     "Status",
+    "StepRow",
     "SwitchState",
+    "TurnRow",
     "lease_seconds",
     "refuse_other",
     "this_process",
@@ -115,8 +124,8 @@ class Ledger(Steps, Batches):
                     transitions.insert().values(run_id=run_id, to_status=Status.RUNNING, reason="preflight")
                 )
                 return
-            found = connection.execute(sa.select(runs).where(runs.c.run_id == run_id)).mappings().one()
-            refuse_other(dict(found), dag_id, airflow_run_id)
+            found = _row(connection.execute(sa.select(runs).where(runs.c.run_id == run_id)).mappings().one())
+            refuse_other(found, dag_id, airflow_run_id)
             self._move(connection, run_id, Status.RUNNING, "preflight")
             afresh: dict[str, Any] = {
                 "ended_at": None,
@@ -125,7 +134,7 @@ class Ledger(Steps, Batches):
                 "planned_at": None,
             }
             afresh |= {"asked_sha256": None, "attempt": runs.c.attempt + 1}
-            values["airflow_run_id"] = airflow_run_id or found["airflow_run_id"]
+            values["airflow_run_id"] = airflow_run_id or found.airflow_run_id
             connection.execute(runs.update().where(runs.c.run_id == run_id).values(**afresh, **values))
 
     def move(self, run_id: str, status: Status, reason: str) -> None:
@@ -148,30 +157,39 @@ class Ledger(Steps, Batches):
             values = {"from_status": was, "to_status": status, "reason": reason}
             connection.execute(transitions.insert().values(run_id=run_id, **values))
 
-    def run(self, run_id: str) -> dict[str, Any] | None:
+    def run(self, run_id: str) -> RunRow | None:
         """The run's row, or None."""
         with self._begin() as connection:
             row = connection.execute(sa.select(runs).where(runs.c.run_id == run_id)).mappings().first()
-            return None if row is None else dict(row)
+            return None if row is None else _row(row)
+
+    def entered(self, run_id: str) -> RunRow:
+        """The run's row. Raises `StatusError` where there is none: the run has not been through its preflight."""
+        row = self.run(run_id)
+        if row is None:
+            raise StatusError(
+                f"run {run_id} is not in the ledger: it has not been through preflight; trigger the DAG again"
+            )
+        return row
 
     def known_as(self, run_id: str, former_id: str, dag_id: str, since: datetime | None) -> str:
         """Which of two ids a run of Airflow that was triggered at `since` has here: `run_id`, unless it is entered under the
         id of the first release, whose rows do not say which run of Airflow they are of."""
         query = sa.select(runs).where(runs.c.run_id.in_([run_id, former_id]))
         with self._begin() as connection:
-            found = {row["run_id"]: row for row in connection.execute(query).mappings()}
+            found = {row["run_id"]: _row(row) for row in connection.execute(query).mappings()}
         row = found.get(former_id)
-        if run_id in found or row is None or row["airflow_run_id"] is not None or row["dag_id"] != dag_id:
+        if run_id in found or row is None or row.airflow_run_id is not None or row.dag_id != dag_id:
             return run_id
-        return former_id if since is not None and since <= row["started_at"] else run_id
+        return former_id if since is not None and since <= row.started_at else run_id
 
-    def runs(self, migration_id: str | None = None) -> list[dict[str, Any]]:
+    def runs(self, migration_id: str | None = None) -> list[RunRow]:
         """The rows of all runs (of one migration), the newest first; `undoes` is null but for rollbacks."""
         query = sa.select(runs).order_by(runs.c.started_at.desc(), runs.c.run_id)
         if migration_id is not None:
             query = query.where(runs.c.migration_id == migration_id)
         with self._begin() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
+            return [_row(row) for row in connection.execute(query).mappings()]
 
     def choose(self, run_id: str, options: Mapping[str, Any]) -> None:
         """Note the run's options again, with what preflight chose."""
@@ -191,12 +209,12 @@ class Ledger(Steps, Batches):
             keys = ["run_id", "attempt", "plan_sha256"]
             connection.execute(new.on_conflict_do_update(index_elements=keys, set_=again))
 
-    def plans(self, run_id: str) -> list[dict[str, Any]]:
-        """Every plan that the run ever had: attempt, plan_sha256, plan_files_sha256, options (with what preflight chose),
-        at; the first one first. None of runs that are older than this is noted but the last."""
+    def plans(self, run_id: str) -> list[PlanRow]:
+        """Every plan that the run ever had, the first one first. None of runs that are older than this is noted but the
+        last."""
         query = sa.select(plans).where(plans.c.run_id == run_id).order_by(plans.c.attempt, plans.c.at)
         with self._begin() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
+            return [PlanRow(**row) for row in connection.execute(query).mappings()]
 
     def asked(self, run_id: str, sha256: str) -> None:
         """Note the hash of the plan that a person is being asked about."""
@@ -204,11 +222,15 @@ class Ledger(Steps, Batches):
             connection.execute(runs.update().where(runs.c.run_id == run_id).values(asked_sha256=sha256))
 
 
-def refuse_other(row: Mapping[str, Any], dag_id: str, airflow_run_id: str | None) -> None:
+def _row(row: sa.RowMapping) -> RunRow:
+    return RunRow(**{**row, "status": Status(row["status"])})
+
+
+def refuse_other(row: RunRow, dag_id: str, airflow_run_id: str | None) -> None:
     """Raise `StatusError` if the run's row is that of another run of Airflow than the one named."""
-    theirs = row["airflow_run_id"]
-    if row["dag_id"] != dag_id or (theirs is not None and airflow_run_id is not None and theirs != airflow_run_id):
+    theirs = row.airflow_run_id
+    if row.dag_id != dag_id or (theirs is not None and airflow_run_id is not None and theirs != airflow_run_id):
         raise StatusError(
-            f"run {row['run_id']} in the ledger is Airflow's run {theirs!r} of the DAG {row['dag_id']}, not "
+            f"run {row.run_id} in the ledger is Airflow's run {theirs!r} of the DAG {row.dag_id}, not "
             f"{airflow_run_id!r} of {dag_id}; nothing of it is touched: trigger the DAG again under another run id"
         )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from ..stores import Outcome
+from .rows import Applied, ConflictRow, RefusedRow
 from .tables import batches, runs
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +68,10 @@ class Batches:
         """Note that a batch of the plan (None: the present one) is written. Called after the write, never before."""
         conflicts = [{"key": c.key, "reason": c.reason, "found": c.found} for c in outcome.conflicts]
         refused = [{"key": r.key, "reason": r.reason, "constraint": r.constraint} for r in outcome.refused]
-        under: dict[str, Any] = {"attempt": _attempt(run_id), "plan_sha256": _sha256(run_id)}
-        if plan is not None:
-            under = {"attempt": plan.attempt, "plan_sha256": plan.sha256}
+        under = {
+            "attempt": _attempt(run_id) if plan is None else plan.attempt,
+            "plan_sha256": _sha256(run_id) if plan is None else plan.sha256,
+        }
         with self._begin() as connection:
             connection.execute(
                 insert(batches)
@@ -88,11 +93,8 @@ class Batches:
             query = sa.select(sa.func.coalesce(sa.func.sum(batches.c.written), 0)).where(batches.c.run_id == run_id)
             return int(connection.execute(query).scalar_one())
 
-    def applied(
-        self, run_id: str, output: str | None = None, partition: int | None = None
-    ) -> dict[str, dict[str, Any]]:
-        """What has been applied, by output: batches, rows, written, conflicts, refused, retries, and the seconds between first
-        and last."""
+    def applied(self, run_id: str, output: str | None = None, partition: int | None = None) -> dict[str, Applied]:
+        """What has been applied, by output."""
         total = sa.func.sum
         query = (
             sa.select(
@@ -109,8 +111,7 @@ class Batches:
             .group_by(batches.c.output)
         )
         with self._begin() as connection:
-            found = [dict(row) for row in connection.execute(query).mappings()]
-        return {row.pop("output"): {k: float(v) if k == "seconds" else int(v) for k, v in row.items()} for row in found}
+            return {row.output: _applied(row) for row in connection.execute(query)}
 
     def pace(self, run_id: str, seconds: float) -> dict[str, Pace]:
         """How the writing of each phase went in the last `seconds`. The time of the first batch itself is not known, so its
@@ -139,27 +140,44 @@ class Batches:
 
     def conflicts(
         self, run_id: str, output: str | None = None, partition: int | None = None, *, plan: Planned | None = None
-    ) -> list[dict[str, Any]]:
-        """The rows that were left alone by the plan (None: the present one): output, key, reason, found; in its order."""
-        return self._rows(batches.c.conflicts, run_id, output, partition, plan)
+    ) -> list[ConflictRow]:
+        """The rows that were left alone by the plan (None: the present one), in its order."""
+        return self._rows(ConflictRow, batches.c.conflicts, run_id, output, partition, plan)
 
     def refused(
         self, run_id: str, output: str | None = None, partition: int | None = None, *, plan: Planned | None = None
-    ) -> list[dict[str, Any]]:
-        """The rows that the store refused of the plan (None: the present one): output, key, reason, constraint; in its
-        order."""
-        return self._rows(batches.c.refused, run_id, output, partition, plan)
+    ) -> list[RefusedRow]:
+        """The rows that the store refused of the plan (None: the present one), in its order."""
+        return self._rows(RefusedRow, batches.c.refused, run_id, output, partition, plan)
 
     def _rows(
-        self, kind: sa.Column[Any], run_id: str, output: str | None, partition: int | None, plan: Planned | None
-    ) -> list[dict[str, Any]]:
+        self,
+        kind: Callable[..., R],
+        column: sa.Column[Any],
+        run_id: str,
+        output: str | None,
+        partition: int | None,
+        plan: Planned | None,
+    ) -> list[R]:
         query = (
-            sa.select(batches.c.output, kind.label("rows"))
-            .where(_of(run_id, output, partition, plan), sa.func.jsonb_array_length(kind) > 0)
+            sa.select(batches.c.output, column.label("rows"))
+            .where(_of(run_id, output, partition, plan), sa.func.jsonb_array_length(column) > 0)
             .order_by(batches.c.output, batches.c.partition, batches.c.batch)
         )
         with self._begin() as connection:
-            return [{"output": row.output, **each} for row in connection.execute(query) for each in row.rows]
+            return [kind(output=row.output, **each) for row in connection.execute(query) for each in row.rows]
+
+
+def _applied(row: sa.Row[Any]) -> Applied:
+    return Applied(
+        batches=row.batches,
+        rows=int(row.rows),
+        written=int(row.written),
+        conflicts=int(row.conflicts),
+        refused=int(row.refused),
+        retries=int(row.retries),
+        seconds=float(row.seconds),
+    )
 
 
 def _attempt(run_id: str) -> sa.ScalarSelect[Any]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, Literal
+from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from ..errors import StatusError
+from .rows import ApprovalRow, TurnRow
 from .status import TURNS, SwitchState
 from .tables import TURN_LOCK, approvals, runs, turns
 
@@ -34,9 +35,9 @@ class Approvals:
             new = insert(approvals).values(run_id=run_id, **values)
             connection.execute(new.on_conflict_do_update(index_elements=["run_id", "plan_sha256"], set_=again))
 
-    def of(self, run_id: str, plan_sha256: str | None = None) -> dict[str, Any] | None:
-        """The decision on this plan of the run: plan_sha256, decision, decided_by, decided_at, comment; None if nothing is
-        decided. Without a plan, that on the run's present one; where it has none, the last decision."""
+    def of(self, run_id: str, plan_sha256: str | None = None) -> ApprovalRow | None:
+        """The decision on this plan of the run; None if nothing is decided. Without
+        a plan, that on the run's present one; where it has none, the last decision."""
         query = sa.select(approvals).where(approvals.c.run_id == run_id).order_by(approvals.c.decided_at.desc())
         with self._begin() as connection:
             present = sa.select(runs.c.plan_sha256).where(runs.c.run_id == run_id)
@@ -44,7 +45,7 @@ class Approvals:
             if wanted is not None:
                 query = query.where(approvals.c.plan_sha256 == wanted)
             row = connection.execute(query.limit(1)).mappings().first()
-            return None if row is None else dict(row)
+            return None if row is None else ApprovalRow(**row)
 
 
 class Switches:
@@ -65,11 +66,11 @@ class Switches:
         found = connection.execute(query.limit(1)).scalar()
         return SwitchState.LEGACY if found is None else SwitchState(found)
 
-    def turns(self, migration_id: str) -> list[dict[str, Any]]:
-        """Every turn, the last one first: at, from_state, to_state, turned_by, why, run_id, proof_run_id."""
+    def turns(self, migration_id: str) -> list[TurnRow]:
+        """Every turn, the last one first."""
         with self._begin() as connection:
             query = sa.select(turns).where(turns.c.migration_id == migration_id).order_by(turns.c.id.desc())
-            return [dict(row) for row in connection.execute(query).mappings()]
+            return [TurnRow(**row) for row in connection.execute(query).mappings()]
 
     def turn(
         self, migration_id: str, to: SwitchState, *, by: str | None, why: str, run_id: str, proof_run_id: str | None

@@ -8,18 +8,19 @@ import socket
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import psutil
 
+from .rows import LeaseRow
 
-def refusal(run_id: str, lease: dict[str, Any], now: datetime) -> str:
+
+def refusal(run_id: str, lease: LeaseRow, now: datetime) -> str:
     """What the run is told where another's `lease` (its row) is in its way."""
-    seconds = int((lease["expires_at"] - now).total_seconds()) + 1
-    held = f"run {lease['run_id']} holds {lease['target']} since {lease['taken_at']:%Y-%m-%d %H:%M:%S %Z}"
-    if lease["waits"]:
+    seconds = int((lease.expires_at - now).total_seconds()) + 1
+    held = f"run {lease.run_id} holds {lease.target} since {lease.taken_at:%Y-%m-%d %H:%M:%S %Z}"
+    if lease.waits:
         return (
-            f"{held}, and waits for a person to approve its plan, at the latest until {lease['expires_at']:%Y-%m-%d %H:%M %Z}, "
+            f"{held}, and waits for a person to approve its plan, at the latest until {lease.expires_at:%Y-%m-%d %H:%M %Z}, "
             f"so run {run_id} wrote nothing; approve or reject that plan, or end that run, then trigger this DAG again"
         )
     return (

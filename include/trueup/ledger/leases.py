@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from ..errors import OptionsError, StatusError, TargetHeldError
 from .holders import is_dead, refusal
+from .rows import LeaseRow
 from .status import Status
 from .tables import LEASE_LOCK, leases, runs, steps
 
@@ -77,17 +78,17 @@ class Leases:
         with self._begin() as connection:
             now = _lock(connection)
             for row in _current(connection, targets):
-                if row["run_id"] != run_id:
+                if row.run_id != run_id:
                     self._take_from(connection, run_id, row, now)
-                _end(connection, row["epoch"], run_id)
+                _end(connection, row.epoch, run_id)
             return {target: _new(connection, run_id, target, holder, now) for target in targets}
 
-    def _take_from(self, connection: sa.Connection, run_id: str, other: Mapping[str, Any], now: datetime) -> None:
-        if other["expires_at"] > now and not is_dead(other["holder"]):
-            raise TargetHeldError(refusal(run_id, dict(other), now), held_by=other["run_id"])
-        if _status(connection, other["run_id"]) == Status.RUNNING:
+    def _take_from(self, connection: sa.Connection, run_id: str, other: LeaseRow, now: datetime) -> None:
+        if other.expires_at > now and not is_dead(other.holder):
+            raise TargetHeldError(refusal(run_id, other, now), held_by=other.run_id)
+        if _status(connection, other.run_id) == Status.RUNNING:
             reason = f"run {run_id} took over its expired hold"
-            self._move(connection, other["run_id"], Status.INTERRUPTED, reason)
+            self._move(connection, other.run_id, Status.INTERRUPTED, reason)
 
     def enter(
         self, run_id: str, targets: Sequence[str], holder: str | None = None, *, right: bool = False
@@ -105,12 +106,12 @@ class Leases:
                 raise StatusError(_ended(run_id, status))
             mine: dict[str, int] = {}
             for row in _current(connection, targets):
-                if row["run_id"] != run_id:
-                    if _status(connection, row["run_id"]) == Status.RUNNING:
-                        raise TargetHeldError(refusal(run_id, dict(row), now), held_by=row["run_id"])
-                    _end(connection, row["epoch"], run_id)
+                if row.run_id != run_id:
+                    if _status(connection, row.run_id) == Status.RUNNING:
+                        raise TargetHeldError(refusal(run_id, row, now), held_by=row.run_id)
+                    _end(connection, row.epoch, run_id)
                 else:
-                    mine[row["target"]] = row["epoch"]
+                    mine[row.target] = row.epoch
             for target in targets:
                 if target not in mine:
                     _refuse_newer(connection, run_id, target)
@@ -213,9 +214,9 @@ def _lock(connection: sa.Connection) -> datetime:
     return now
 
 
-def _current(connection: sa.Connection, targets: Sequence[str]) -> list[dict[str, Any]]:
+def _current(connection: sa.Connection, targets: Sequence[str]) -> list[LeaseRow]:
     query = sa.select(leases).where(leases.c.target.in_(list(targets)), leases.c.ended_at.is_(None))
-    return [dict(row) for row in connection.execute(query.order_by(leases.c.target)).mappings()]
+    return [LeaseRow(**row) for row in connection.execute(query.order_by(leases.c.target)).mappings()]
 
 
 def _status(connection: sa.Connection, run_id: str) -> str | None:

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from .holders import is_dead, this_process
 from .leases import lease_seconds
+from .rows import StepRow
 from .tables import runs, steps
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ class Steps:
 
     def began_to_write(self, run_id: str) -> bool:
         """Whether the run ever began a step that writes to a store. One that did not has changed nothing."""
-        return any(row["step"].startswith(WRITING) for row in self.steps(run_id, ever=True))
+        return any(row.step.startswith(WRITING) for row in self.steps(run_id, ever=True))
 
     def steps(self, run_id: str, *, ever: bool = False) -> list[dict[str, Any]]:
         """Every part of every step since the run last began, in the order they started; `ever`: also parts that were done
@@ -90,9 +91,8 @@ class Steps:
         if not ever:
             query = query.where(steps.c.attempt == _of_run(run_id, "attempt"))
         with self._begin() as connection:
-            return [
-                dict(row) for row in connection.execute(query.order_by(steps.c.started_at, steps.c.part)).mappings()
-            ]
+            rows = connection.execute(query.order_by(steps.c.started_at, steps.c.part)).mappings()
+            return [StepRow(**row) for row in rows]
 
 
 def _of_run(run_id: str, column: str) -> sa.ScalarSelect[Any]:

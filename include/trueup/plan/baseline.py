@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Container
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from ..declare.migration import Target
 from ..declare.names import BEFORE, KEY, KNOWN, PLACE, PLANNED, VERB, own
 from ..errors import ArtifactError
-from ..ledger import Status
+from ..ledger import RunRow, Status
 from ..rows import duck
 from ..run import Baseline, Mode, Run, earlier
 from ..run.files import BASELINE_FILES, FORMER_BASELINE_FILES, PROOF_FILES
@@ -55,30 +55,36 @@ def previous(run: Run) -> Baseline | None:
     known = [
         (plan, row)
         for row in run.ledger.runs(run.migration.id)
-        if row["undoes"] is None and row["options"]["mode"] == Mode.APPLY
+        if row.undoes is None and row.mode == Mode.APPLY
         for plan in [_last_plan(run, row)]
         if plan is not None
     ]
     chosen: Baseline | None = None
-    for plan, row in sorted(known, key=lambda each: each[0]["at"], reverse=True):
-        if plan["attempt"] is None and not earlier.begun_to_apply(run.ledger, row["run_id"]):
+    for plan, row in sorted(known, key=lambda each: each[0].at, reverse=True):
+        if plan.attempt is None and not earlier.begun_to_apply(run.ledger, row.run_id):
             continue
-        if row["status"] != Status.ROLLED_BACK and chosen is not None:
+        if row.status != Status.ROLLED_BACK and chosen is not None:
             break
-        proven = row["status"] == Status.PROVEN and plan["attempt"] is None
-        chosen = Baseline(run=row["run_id"], partitions=plan["partitions"], attempt=plan["attempt"], proven=proven)
-        if row["status"] != Status.ROLLED_BACK:
+        proven = row.status == Status.PROVEN and plan.attempt is None
+        chosen = Baseline(run=row.run_id, partitions=plan.partitions, attempt=plan.attempt, proven=proven)
+        if row.status != Status.ROLLED_BACK:
             break
     return chosen
 
 
-def _last_plan(run: Run, row: dict[str, Any]) -> dict[str, Any] | None:
+@dataclass(frozen=True, kw_only=True)
+class _LastPlan:
+    at: datetime
+    partitions: int
+    attempt: int | None
+
+
+def _last_plan(run: Run, row: RunRow) -> _LastPlan | None:
     """The last plan of a run that has left a baseline; of this run, the last one that it had begun to write before."""
-    if row["plan_sha256"] is not None and row["run_id"] != run.id:
-        made = row["planned_at"] or row["started_at"]
-        return {"at": made, "partitions": row["options"]["partitions"], "attempt": None}
-    for kept in earlier.kept(run.workspace.run(row["run_id"]), row["attempt"])[::-1]:
-        return {"at": datetime.fromisoformat(kept.at), "partitions": kept.partitions, "attempt": kept.attempt}
+    if row.plan_sha256 is not None and row.partitions is not None and row.run_id != run.id:
+        return _LastPlan(at=row.planned_at or row.started_at, partitions=row.partitions, attempt=None)
+    for kept in earlier.kept(run.workspace.run(row.run_id), row.attempt)[::-1]:
+        return _LastPlan(at=datetime.fromisoformat(kept.at), partitions=kept.partitions, attempt=kept.attempt)
     return None
 
 

@@ -39,7 +39,7 @@ UNKNOWN = -1
 def watch(run: Run, connection: str) -> Watch:
     """Publishes what the targets behind a connection make of what is written."""
     targets = {t.table.name: t for t in run.migration.targets if t.table.connection == connection}
-    attempt = (run.ledger.run(run.id) or {}).get("attempt", 1)
+    attempt = run.ledger.entered(run.id).attempt
 
     def tell(found: SetOff) -> None:
         _publish(run, targets[found.table.name], attempt, found)

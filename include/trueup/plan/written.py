@@ -34,15 +34,15 @@ def wrote(
     """What the undone run wrote of an output, in one partition, as a file and as the relation `wrote_<output>`. Raises
     `ArtifactError` if a plan is missing, or is not of the columns that the migration declares now."""
     target = undone.migration.target(output.target)
-    row = undone.ledger.run(undone.id) or {}
+    row = undone.ledger.entered(undone.id)
     path = PLAN_FILES.part(output.name, partition)
     plans = [
         (kept.fetch(undone.folder, path, scratch), Planned(attempt=kept.attempt, sha256=kept.sha256))
-        for kept in earlier.kept(undone.folder, row["attempt"])
+        for kept in earlier.kept(undone.folder, row.attempt)
     ]
-    if row["plan_sha256"] is not None:
+    if row.plan_sha256 is not None:
         file = undone.folder.fetch(planned(undone, output.name, partition), scratch)
-        plans.append((file, Planned(attempt=row["attempt"], sha256=row["plan_sha256"])))
+        plans.append((file, Planned(attempt=row.attempt, sha256=row.plan_sha256)))
     if not plans:
         raise ArtifactError(f"run {undone.id} left no plan in the workspace, so it cannot be read backwards")
     baseline.relate_became(connection, undone, target, scratch)
@@ -82,8 +82,8 @@ def _by_one_plan(
             f"be read backwards; roll back with the code that made it: {error}"
         ) from error
     ledger, alone = undone.ledger, own(f"alone_{number}")
-    keys = [c["key"] for c in ledger.conflicts(undone.id, output.name, partition, plan=under)]
-    keys += [r["key"] for r in ledger.refused(undone.id, output.name, partition, plan=under)]
+    keys = [c.key for c in ledger.conflicts(undone.id, output.name, partition, plan=under)]
+    keys += [r.key for r in ledger.refused(undone.id, output.name, partition, plan=under)]
     connection.register(alone, pa.table({KEY: pa.array(keys, pa.string())}))
     return (
         f"SELECT {VERB}, {KEY}, {SOURCE_KEY}, {_columns(target)}, {BEFORE} FROM ({plan}) "

@@ -93,10 +93,10 @@ def _fates(
         duck.relation(connection, plan, files_of(run, plans, PLAN_FILES.of(output.name), None, scratch), schema)
         conflicts = run.ledger.conflicts(run.id, output.name)
         # a row that is not there was not left alone: it is missing. Of a rollback, it was touched since
-        alone = [c["key"] for c in conflicts if c["found"] is not None or run.undoes is not None]
+        alone = [c.key for c in conflicts if c.found is not None or run.undoes is not None]
         connection.register(left, pa.table({KEY: pa.array(alone, pa.string())}))
-        refused = [r["key"] for r in run.ledger.refused(run.id, output.name)]
-        refused += [c["key"] for c in conflicts if c["key"] not in alone]
+        refused = [r.key for r in run.ledger.refused(run.id, output.name)]
+        refused += [c.key for c in conflicts if c.key not in alone]
         connection.register(lost := own(f"refused{n}"), pa.table({KEY: pa.array(refused, pa.string())}))
         parts.append(
             f"SELECT {SOURCE_KEY}, {VERB} IN {WRITTEN} AS written, {VERB} = '{DRIFT}' AS drifted, "

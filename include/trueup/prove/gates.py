@@ -180,14 +180,13 @@ def _gone(found: Proof) -> list[str]:
 
 def refusals(run: Run, phase: Phase) -> list[str]:
     """What the store refused of the phase's rows, in words: by each constraint how many, and the first of them."""
-    said: dict[tuple[str, str | None], list[dict[str, Any]]] = {}
+    said: dict[tuple[str, str | None], list[str]] = {}
     for output in phase.outputs:
         table = run.migration.target(output.target).table.name
         for row in run.ledger.refused(run.id, output.name):
-            said.setdefault((table, row["constraint"]), []).append(row)
+            said.setdefault((table, row.constraint), []).append(f"{row.key!r}: {row.reason}")
     return [
-        f"{len(rows):,} planned rows of {table} were refused by {constraint or 'the server'}, the first, {rows[0]['key']!r}: "
-        f"{rows[0]['reason']}"
+        f"{len(rows):,} planned rows of {table} were refused by {constraint or 'the server'}, the first, {rows[0]}"
         for (table, constraint), rows in sorted(said.items(), key=lambda each: -len(each[1]))
     ]
 

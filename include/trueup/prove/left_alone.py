@@ -41,9 +41,9 @@ def exceptions(run: Run) -> tuple[int, list[dict[str, Any]]]:
                 who = "touched since the run that is undone" if run.undoes else "changed by somebody else"
                 alone = [{**about, "key": key, "kind": DRIFT, "reason": f"{who}, before the plan"} for (key,) in keys]
                 conflicts = [
-                    {**about, "key": c["key"], "kind": CONFLICT, "reason": c["reason"]}
+                    {**about, "key": c.key, "kind": CONFLICT, "reason": c.reason}
                     for c in run.ledger.conflicts(run.id, output.name)
-                    if c["found"] is not None or run.undoes is not None
+                    if c.found is not None or run.undoes is not None
                 ]
                 total += drifted + len(conflicts)
                 listed += [*alone, *conflicts]

@@ -81,7 +81,7 @@ def _relate(connection: duckdb.DuckDBPyConnection, run: Run, scratch: Path) -> N
         relate_rows(connection, f"before_{target.id}", before_files(run, snapshots, target, None, scratch), schema)
         relate_rows(connection, f"after_{target.id}", _last_read(run, target, scratch), schema)
         for output in run.migration.outputs(target.id):
-            alone += [(target.id, conflict["key"]) for conflict in run.ledger.conflicts(run.id, output.name)]
+            alone += [(target.id, conflict.key) for conflict in run.ledger.conflicts(run.id, output.name)]
         alone += [(target.id, key) for key in _moved_on(connection, run, target, scratch)]
     schema = pa.schema([pa.field("target", pa.string()), pa.field("key", pa.string())])
     connection.register("left_alone", pa.Table.from_pylist([{"target": t, "key": k} for t, k in alone], schema))

@@ -26,7 +26,7 @@ def outcome(run: Run) -> dict[str, int] | None:
         for output in (output for phase in run.phases for output in phase.outputs):
             files = files_of(run, plans, PLAN_FILES.of(output.name), None, scratch)
             duck.relation(connection, own("plan"), files, plan_schema(run.migration.target(output.target)))
-            alone = [c["key"] for c in run.ledger.conflicts(run.id, output.name)]
+            alone = [c.key for c in run.ledger.conflicts(run.id, output.name)]
             connection.register(own("alone"), pa.table({KEY: pa.array(alone, pa.string())}))
             found = connection.execute(
                 f"SELECT CASE WHEN {KEY} IN (FROM {own('alone')}) THEN '{DRIFT}' ELSE {VERB} END, count(*) "

@@ -102,10 +102,10 @@ def _verify(run: Run, phase: Phase, output: Output, partition: int, scratch: Pat
     counts = {name: kinds.get(name, 0) for name in KINDS}
     compared -= unverified + counts["left_alone"] + counts["moved_on"]
     shown = [dict(zip(("kind", "key", "planned", "found", "reason"), e, strict=True)) for e in examples]
-    refused = {r["key"]: r for r in run.ledger.refused(run.id, output.name, partition)} if kinds else {}
+    refused = {r.key: r for r in run.ledger.refused(run.id, output.name, partition)} if kinds else {}
     for example in shown:
         if example["kind"] in ("missing", "different") and (why := refused.get(example["key"])):
-            example["constraint"] = why["constraint"]
+            example["constraint"] = why.constraint
     artifact = run.folder.publish(local, PROOF_FILES.part(output.name, partition), sum(kinds.values()))
     return artifact, {
         "compared": compared,
@@ -164,7 +164,7 @@ def _marked(
     """SQL: the expected rows, with `OURS`: whether one that is otherwise than expected is so by what the run's own writing
     set off. Where that deleted rows, any that is gone is taken for one of them. Of a table that is the migration's, other
     rows are expected to stay only as far as the run's own writing goes."""
-    attempt = (run.ledger.run(run.id) or {}).get("attempt", 1)
+    attempt = run.ledger.entered(run.id).attempt
     name = own("set_off")
     every = f"{planned_rows} UNION ALL {others}"
     if not set_off.relate(connection, name, run.folder, target, scratch, attempt):
@@ -193,11 +193,11 @@ def _so_far(run: Run, phase: Phase, target: Target) -> list[Output]:
 
 def _not_written(run: Run, outputs: list[Output], partition: int) -> pa.Table:
     """The rows that apply has not written, with the reason, and whether each is a conflict."""
-    rows = [(c["key"], c["reason"], True) for o in outputs for c in run.ledger.conflicts(run.id, o.name, partition)]
+    rows = [(c.key, c.reason, True) for o in outputs for c in run.ledger.conflicts(run.id, o.name, partition)]
     for output in outputs:
         for refused in run.ledger.refused(run.id, output.name, partition):
-            by = f"{refused['constraint']}: " if refused["constraint"] else ""
-            rows.append((refused["key"], f"{by}{refused['reason']}", False))
+            by = f"{refused.constraint}: " if refused.constraint else ""
+            rows.append((refused.key, f"{by}{refused.reason}", False))
     schema = pa.schema([(own("of"), pa.string()), (REASON, pa.string()), (own("conflict"), pa.bool_())])
     return pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in rows], schema)
 

@@ -20,11 +20,11 @@ def earlier(run: Run) -> tuple[str, Options] | None:
     if window is None or not limit or any(run.migration.read_with(target) for target in run.migration.targets):
         return None
     for other in run.ledger.runs(run.migration.id):
-        begun = other["started_at"]
+        begun = other.started_at
         if datetime.now(UTC) - begun > limit:
             return None
-        start = Files(run.workspace.run(other["run_id"])).begun
-        if other["run_id"] == run.id or other["undoes"] or start is None or start.snapshot_of:
+        start = Files(run.workspace.run(other.run_id)).begun
+        if other.run_id == run.id or other.undoes or start is None or start.snapshot_of:
             continue
         options = start.row_options
         asked = (run.options.partitions, options.partitions), (run.options.segments, options.segments)
@@ -32,9 +32,9 @@ def earlier(run: Run) -> tuple[str, Options] | None:
             begun >= window.end
             and options.snapshot_max_age
             and all(mine in (None, its) for mine, its in asked)
-            and len(run.workspace.run(other["run_id"]).manifests(StepName.SNAPSHOT)) == options.segments
+            and len(run.workspace.run(other.run_id).manifests(StepName.SNAPSHOT)) == options.segments
         ):
-            return other["run_id"], options
+            return other.run_id, options
     return None
 
 

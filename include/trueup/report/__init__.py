@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from ..declare.migration import Phase
 from ..errors import ArtifactError
-from ..ledger import Status, refuse_other
+from ..ledger import Status, StepRow, refuse_other
 from ..plan.files import FINDINGS
 from ..prove import left_alone
 from ..prove.accounting import phase_counts
@@ -48,12 +48,12 @@ def settled(run: AnyRun) -> dict[str, Any] | None:
     if entered is None:
         return None
     refuse_other(entered, run.dag_id, run.airflow_run_id)
-    if entered["status"] not in (Status.PROVEN, Status.ROLLED_BACK):
+    if entered.status not in (Status.PROVEN, Status.ROLLED_BACK):
         return None
     written = run.folder.read_json(files.REPORT)
     if written is None or written["run"]["status"] != Status.PROVEN:
         return None
-    if (written.get("plan") or written.get("schema") or {}).get("sha256") != entered["plan_sha256"]:
+    if (written.get("plan") or written.get("schema") or {}).get("sha256") != entered.plan_sha256:
         return None
     run.ledger.leases.release(run.id)
     return dict(written["verdict"])
@@ -75,7 +75,7 @@ def publish(run: AnyRun, facts: dict[str, Any]) -> dict[str, Any]:
 
 def collect(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
     """Everything that the report says, as JSON values."""
-    entered = run.ledger.run(run.id) or {}
+    entered = run.ledger.run(run.id)
     steps = run.ledger.steps(run.id)
     plan = run.files.plan
     if plan is not None and (counts := _counts(run)) is not None:
@@ -98,18 +98,18 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
             "id": run.id,
             "dag_id": run.dag_id,
             "mode": str(run.options.mode),
-            "triggered_by": entered.get("triggered_by"),
+            "triggered_by": entered.triggered_by if entered else None,
             "undoes": run.undoes,
             "window": run.options.to_json()["window"],
             "options": {k: v for k, v in run.options.to_json().items() if k not in ("mode", "window")},
-            "started_at": moment(entered.get("started_at")),
+            "started_at": moment(entered.started_at if entered else None),
             "ended_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "status": str(status),
             "failed": failed,
         },
         "verdict": verdict.verdict(run, status, failed, plan, proofs, applied, total, undone),
         "plan": None if plan is None else to_values(plan),
-        "applied": [{"phase": phase, **applied[phase]} for phase in order if phase in applied],
+        "applied": [{"phase": phase, **asdict(applied[phase])} for phase in order if phase in applied],
         "gates": gates,
         "checks": count_checks(gates, answers, unanswered),
         "proof": [to_values(each) for each in proofs],
@@ -135,8 +135,8 @@ def approval(run: AnyRun) -> dict[str, Any] | None:
     found = run.ledger.approvals.of(run.id)
     if found is None:
         return None
-    told = {"decision": found["decision"], "by": found["decided_by"], "at": moment(found["decided_at"])}
-    return {**told, "comment": found["comment"], "plan_sha256": found["plan_sha256"]}
+    told = {"decision": found.decision, "by": found.decided_by, "at": moment(found.decided_at)}
+    return {**told, "comment": found.comment, "plan_sha256": found.plan_sha256}
 
 
 def _counts(run: Run) -> list[PhaseCounts] | None:
@@ -160,15 +160,15 @@ def _gates(run: Run) -> list[dict[str, Any]]:
     return [gate for name in names for gate in run.files.gate(name) or []]
 
 
-def timings(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def timings(steps: list[StepRow]) -> list[dict[str, Any]]:
     """One entry a step, in the order they began: seconds from its first part's start to its last part's end."""
-    grouped: dict[str, list[dict[str, Any]]] = {}
+    grouped: dict[str, list[StepRow]] = {}
     for step in steps:
-        grouped.setdefault(step["step"], []).append(step)
+        grouped.setdefault(step.step, []).append(step)
     timings = []
     for name, parts in grouped.items():
-        started = min(p["started_at"] for p in parts)
-        ends = [p["ended_at"] for p in parts if p["ended_at"] is not None]
+        started = min(p.started_at for p in parts)
+        ends = [p.ended_at for p in parts if p.ended_at is not None]
         verb, _, phase = name.partition("/")
         seconds = round((max(ends) - started).total_seconds(), 2) if ends else None
         timings.append(
@@ -215,7 +215,7 @@ def _findings(run: Run) -> list[dict[str, Any]]:
         table = run.migration.target(output.target).table.name
         conflicts = run.ledger.conflicts(run.id, output.name)
         if conflicts:
-            examples = [{"key": c["key"], "message": c["reason"]} for c in conflicts[:EXAMPLES]]
+            examples = [{"key": c.key, "message": c.reason} for c in conflicts[:EXAMPLES]]
             about = {"severity": "warning", "code": "conflict", "phase": phase, "table": table}
             found.append({**about, "count": len(conflicts), "examples": examples})
     return sorted(found, key=lambda f: (f["severity"] != "reject", list(tables).index(f["phase"]), f["code"]))

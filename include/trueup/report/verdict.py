@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..ledger import Status
+from ..ledger import Applied, RunRow, Status, StepRow
 from ..plan.files import VERBS, WRITTEN
 from ..prove.proofs import total as total_of
 from ..run import Mode, PlanRecord, Proof, Run, order
@@ -61,7 +61,7 @@ GENERAL = (
 
 
 def failure(
-    run: Run, steps: list[dict[str, Any]], failed_tasks: Sequence[str], gates: Sequence[Mapping[str, Any]]
+    run: Run, steps: list[StepRow], failed_tasks: Sequence[str], gates: Sequence[Mapping[str, Any]]
 ) -> dict[str, str] | None:
     """Which step ended the run, with what, and what to do next; None if the run came to its end."""
     broken = [e["rule"] for gate in gates if not gate["passed"] for e in gate["expectations"] if not e["passed"]]
@@ -70,10 +70,10 @@ def failure(
     return unfinished(steps, failed_tasks, ends, {**NEXT, "GateError": advice})
 
 
-def not_done(run: Run, entered: Mapping[str, Any]) -> dict[str, str] | None:
+def not_done(run: Run, entered: RunRow | None) -> dict[str, str] | None:
     """Why a run whose last step ended well did not come to its end all the same: another run took its targets, or a step
     was left out, such as one that was marked as done in Airflow; None if it did."""
-    if entered.get("status") == Status.INTERRUPTED:
+    if entered is not None and entered.status is Status.INTERRUPTED:
         error = "another run took over its targets before this one had ended"
         return {"step": "validate", "error": error, "next": NEXT["StatusError"]}
     left_out = order.left_out(run)
@@ -81,26 +81,22 @@ def not_done(run: Run, entered: Mapping[str, Any]) -> dict[str, str] | None:
 
 
 def unfinished(
-    steps: list[dict[str, Any]], failed_tasks: Sequence[str], last: str, advice: Mapping[str, str]
+    steps: list[StepRow], failed_tasks: Sequence[str], last: str, advice: Mapping[str, str]
 ) -> dict[str, str] | None:
     """Why a run that ends with the step `last` did not come to its end; None if it did. `advice`: what to do next, by
     the error's class."""
     for step in steps:
-        if step["error"] is not None:
-            name = (
-                step["step"]
-                if step["part"] == "0" and "/" not in step["step"]
-                else f"{step['step']} (part {step['part']})"
-            )
-            return {"step": name, "error": step["error"], "next": advice.get(step["error_class"], GENERAL)}
+        if step.error is not None:
+            name = step.step if step.part == "0" and "/" not in step.step else f"{step.step} (part {step.part})"
+            return {"step": name, "error": step.error, "next": advice.get(step.error_class or "", GENERAL)}
     for step in steps:
-        if step["ended_at"] is None:
-            error = f"the worker of the step {step['step']} ended before the step did"
-            return {"step": step["step"], "error": error, "next": GENERAL}
+        if step.ended_at is None:
+            error = f"the worker of the step {step.step} ended before the step did"
+            return {"step": step.step, "error": error, "next": GENERAL}
     if failed_tasks:
         error = f"the task {failed_tasks[0]} failed before or after its step's work; its log in Airflow says why"
         return {"step": failed_tasks[0], "error": error, "next": GENERAL}
-    if last not in {s["step"] for s in steps}:
+    if last not in {s.step for s in steps}:
         return {"step": last, "error": f"the run ended before its last step, {last}", "next": GENERAL}
     return None
 
@@ -118,7 +114,7 @@ def verdict(
     failed: dict[str, str] | None,
     plan: PlanRecord | None,
     proofs: Sequence[Proof],
-    applied: dict[str, dict[str, Any]],
+    applied: dict[str, Applied],
     exceptions: int = 0,
     undone: dict[str, int] | None = None,
 ) -> dict[str, Any]:
@@ -144,11 +140,11 @@ def _said(
     failed: dict[str, str] | None,
     plan: PlanRecord | None,
     proofs: Sequence[Proof],
-    applied: dict[str, dict[str, Any]],
+    applied: dict[str, Applied],
     exceptions: int,
     undone: dict[str, int] | None,
 ) -> dict[str, str]:
-    written = sum(a["written"] for a in applied.values())
+    written = sum(a.written for a in applied.values())
     if failed is not None:
         return {"status": "failed", "headline": _of_failed(failed["error"], written), "next": failed["next"]}
     phases = plan.phases if plan is not None else ()
@@ -187,7 +183,7 @@ def _said(
         if total["remove"]:
             headline += f" {total['remove']:,} of them were removed, since the source no longer gives them."
     headline += alone
-    conflicts = sum(a["conflicts"] for a in applied.values())
+    conflicts = sum(a.conflicts for a in applied.values())
     if conflicts:
         headline += f" {rows(conflicts)} had been changed by somebody else since the plan and {were(conflicts)} left alone (conflict)."
     then = "Look through the findings; a run with mode verify proves it again at any time."
@@ -227,9 +223,9 @@ def _rolled_back(run: Run, undone: dict[str, int], compared: int, proven: str) -
     return {"status": "passed", "headline": headline, "next": f"{then}. To migrate again, trigger {run.migration.id}."}
 
 
-def undo(run: Run, applied: dict[str, dict[str, Any]]) -> str:
+def undo(run: Run, applied: dict[str, Applied]) -> str:
     """How to take back what the run did, in words."""
-    if not any(a["written"] for a in applied.values()):
+    if not any(a.written for a in applied.values()):
         return "Nothing was written, so there is nothing to undo."
     if run.undoes is not None:
         return f"Trigger the DAG {run.migration.id} again: it migrates again what this run has rolled back."

@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from ..errors import ArtifactError
-from ..ledger import Ledger, Status, refuse_other
+from ..ledger import Ledger, RunRow, Status, refuse_other
 from . import Run, files
 from .workspace import Artifact, RunFolder
 
@@ -43,28 +42,28 @@ class Kept:
 
 def begun_to_write(ledger: Ledger, run_id: str) -> bool:
     """Whether a step that writes has begun since the run last began."""
-    return any(row["step"].startswith(WRITING) for row in ledger.steps(run_id))
+    return any(row.step.startswith(WRITING) for row in ledger.steps(run_id))
 
 
 def begun_to_apply(ledger: Ledger, run_id: str) -> bool:
     """Whether rows may have been written since the run last began."""
-    return any(row["step"].startswith("apply/") for row in ledger.steps(run_id))
+    return any(row.step.startswith("apply/") for row in ledger.steps(run_id))
 
 
 def set_aside(run: Run) -> None:
     """Before the run begins, again if it has begun before: keep the plan that it had begun to write, and forget which parts
     of which steps were done. Nothing is touched of a run that may not begin again."""
     row = run.ledger.run(run.id)
-    if row is None or row["status"] in (Status.PROVEN, Status.ROLLED_BACK):
+    if row is None or row.status in (Status.PROVEN, Status.ROLLED_BACK):
         return
     refuse_other(row, run.dag_id, run.airflow_run_id)
-    if row["plan_sha256"] is not None and begun_to_write(run.ledger, run.id):
+    if row.plan_sha256 is not None and begun_to_write(run.ledger, run.id):
         _keep(run, row)
     run.folder.forget()
 
 
-def _keep(run: Run, row: dict[str, Any]) -> None:
-    folder, attempt = run.folder, row["attempt"]
+def _keep(run: Run, row: RunRow) -> None:
+    folder, attempt = run.folder, row.attempt
     about = files.earlier(attempt)
     if folder.read_json(about) is not None:
         return  # by an earlier try of this preflight
@@ -72,7 +71,7 @@ def _keep(run: Run, row: dict[str, Any]) -> None:
     planned = [f for m in folder.manifests("plan") for f in m.files if f.path.startswith(beginnings)]
     for file in planned:
         folder.copy(file.path, files.earlier(attempt, file.path))
-    kept = {"sha256": row["plan_sha256"], "partitions": row["options"]["partitions"], "at": row["planned_at"]}
+    kept = {"sha256": row.plan_sha256, "partitions": row.partitions, "at": row.planned_at}
     content = {"attempt": attempt, **kept, "files": [asdict(f) for f in planned]}
     folder.write(about, json.dumps(content, indent=1, default=datetime.isoformat))
 

@@ -126,7 +126,7 @@ class Options:
         return {**asdict(self), "mode": str(self.mode), "extra": str(self.extra), "window": window}
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Options:
+    def from_json(cls, values: Mapping[str, Any]) -> Options:
         """The opposite of `to_json`."""
         window = values["window"] and Window.parse(values["window"]["start"], values["window"]["end"])
         extra = Extra(values.get("extra", Extra.REPORT))  # runs that are older than the option have none
@@ -168,7 +168,7 @@ class SchemaOptions:
         return {**asdict(self), "mode": str(self.mode)}
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> SchemaOptions:
+    def from_json(cls, values: Mapping[str, Any]) -> SchemaOptions:
         """The opposite of `to_json`; of a run of the first release, whose `approve_down` named no plan, too."""
         named = values.get("approve_down")
         return cls(

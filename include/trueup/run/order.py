@@ -6,10 +6,9 @@ Airflow knows that, too, but lets people clear a task, or mark it as done, in an
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from ..errors import ApprovalError, ArtifactError, StatusError
-from ..ledger import Status, refuse_other
+from ..ledger import Status, StepRow, refuse_other
 from ..steps import StepName, entered
 from . import AnyRun, Mode, Run
 from .earlier import begun_to_write
@@ -29,13 +28,13 @@ def enter(run: Run, step: str, phase: str | None = None) -> None:
     if found is None:
         raise ArtifactError(f"run {run.id} is not in the ledger: it has not been through preflight")
     refuse_other(found, run.dag_id, run.airflow_run_id)
-    refuse_ended(run, found["status"])
+    refuse_ended(run, found.status)
     if step in _READS and phase is None and begun_to_write(run.ledger, run.id):
         raise StatusError(
             f"run {run.id} has begun to write its plan, so the step {step!r} is not done again under it; {_AFRESH}"
         )
     # in mode apply, it has to take its leases again first (`Leases.enter`)
-    if found["status"] == Status.FAILED and run.options.mode is not Mode.APPLY:
+    if found.status == Status.FAILED and run.options.mode is not Mode.APPLY:
         run.ledger.move(run.id, Status.RUNNING, f"the task {step} was cleared")
 
 
@@ -73,7 +72,7 @@ def left_out(run: Run) -> dict[str, str] | None:
 def _left_out(run: Run) -> Iterator[tuple[str, str]]:
     """The steps that are not done, in their order, from the plan's gate on, and what is missing of each."""
     plan = run.ledger.present_plan(run.id).sha256
-    rows = {(row["step"], row["part"]): row for row in run.ledger.steps(run.id)}
+    rows = {(row.step, row.part): row for row in run.ledger.steps(run.id)}
     every = run.steps
     for step in every[[s.id for s in every].index(StepName.PLAN_GATE) :]:
         if step.skipped(run.options.mode):
@@ -84,11 +83,11 @@ def _left_out(run: Run) -> Iterator[tuple[str, str]]:
             yield name, missing[0] if len(missing) == 1 else f"{len(missing)} parts of it, of the first: {missing[0]}"
 
 
-def _wrong(row: dict[str, Any] | None, plan: str) -> str | None:
+def _wrong(row: StepRow | None, plan: str) -> str | None:
     if row is None:
         return "it was never begun"
-    if row["error"] is not None:
-        return f"it failed: {row['error'][:300]}"
-    if row["ended_at"] is None:
+    if row.error is not None:
+        return f"it failed: {row.error[:300]}"
+    if row.ended_at is None:
         return "it was begun and has not ended"
-    return None if (row["plan_sha256"] or "") == plan else "it was done for another plan"
+    return None if (row.plan_sha256 or "") == plan else "it was done for another plan"

@@ -88,10 +88,10 @@ class Run:
             raise ArtifactError(
                 f"run {self.id} has not been through preflight, so the run that it undoes is not chosen yet"
             )
-        planned = self.ledger.plans(found["run_id"])[-1:]
-        partitions = [row["options"].get("partitions") for row in (found, *planned)]
+        planned = self.ledger.plans(found.run_id)[-1:]
+        partitions = [row.partitions for row in (found, *planned)]
         options = replace(self.options, partitions=next((n for n in partitions if n is not None), None))
-        return replace(self, id=found["run_id"], undoes=None, options=options)
+        return replace(self, id=found.run_id, undoes=None, options=options)
 
     @property
     def direction(self) -> Direction:

@@ -31,11 +31,11 @@ def enter(run: SchemaRun, step: str) -> None:
     if found is None:
         raise ArtifactError(f"run {run.id} is not in the ledger: it has not been through preflight")
     refuse_other(found, run.dag_id, run.airflow_run_id)
-    refuse_ended(run, found["status"])
+    refuse_ended(run, found.status)
     if step not in ("apply", "gate"):
         refuse_begun(run, step)
     # in mode apply, it has to take its leases again first (`Leases.enter`)
-    if found["status"] == Status.FAILED and run.options.mode is not Mode.APPLY:
+    if found.status == Status.FAILED and run.options.mode is not Mode.APPLY:
         run.ledger.move(run.id, Status.RUNNING, f"the task {step} was cleared")
 
 
@@ -53,19 +53,19 @@ def doing(run: SchemaRun, step: str, part: str) -> Iterator[int]:
 def require(run: SchemaRun, step: str) -> None:
     """Raise `ApprovalError` unless every step before this one was done, in all its parts, and ended well; those from the
     approval on for the plan that the run has now."""
-    plan = (run.ledger.run(run.id) or {}).get("plan_sha256")
-    rows = {(row["step"], row["part"]): row for row in run.ledger.steps(run.id)}
+    plan = run.ledger.entered(run.id).plan_sha256
+    rows = {(row.step, row.part): row for row in run.ledger.steps(run.id)}
     for name in STEPS[: STEPS.index(step)]:
         for part in run.histories if name in _OF_DATABASES else ("0",):
             row = rows.get((name, part))
             said = None
             if row is None:
                 said = "it was never begun"
-            elif row["error"] is not None:
-                said = f"it failed: {row['error'][:300]}"
-            elif row["ended_at"] is None:
+            elif row.error is not None:
+                said = f"it failed: {row.error[:300]}"
+            elif row.ended_at is None:
                 said = "it was begun and has not ended"
-            elif name in ("backup", "apply") and row["plan_sha256"] != plan:
+            elif name in ("backup", "apply") and row.plan_sha256 != plan:
                 said = "it was done for another plan"
             if said:
                 raise ApprovalError(

@@ -144,15 +144,15 @@ def gated(run: SchemaRun) -> str:
     """The hash of the run's plan: computed anew, and one and the same in the workspace and in the ledger. Raises
     `ApprovalError` where it is another, with both hashes, or is too old."""
     run.ledger.ensure()
-    row = run.ledger.run(run.id) or {}
+    row = run.ledger.entered(run.id)
     refuse_other(row, run.dag_id, run.airflow_run_id)
-    refuse_ended(run, row["status"])
+    refuse_ended(run, row.status)
     if not run.folder.read_json(SCHEMA_PROGRESS):
         check_age(run)
     order.require(run, "approve")
     sha256, covers = name(run)
     plan = run.folder.read_json(SCHEMA_PLAN) or {}
-    for where, said in (("the workspace", plan.get("sha256")), ("the ledger", row["plan_sha256"])):
+    for where, said in (("the workspace", plan.get("sha256")), ("the ledger", row.plan_sha256)):
         if said != sha256:
             changed = "; ".join(_changed(plan.get("databases") or {}, covers["databases"])) or "it was made again"
             raise ApprovalError(
@@ -185,13 +185,13 @@ def require(run: SchemaRun, step: str) -> None:
     """Raise `ApprovalError` unless this step may go on: somebody (or, where nobody is asked, a rule) decided for the plan
     as it is now, and every step before this one was done."""
     found = run.ledger.approvals.of(run.id)
-    if found is None or found["decision"] == "rejected":
+    if found is None or found.decision == "rejected":
         how = "is not approved" if found is None else "was rejected"
         raise ApprovalError(f"the plan of run {run.id} {how}, so nothing is changed: trigger the DAG again")
     sha256 = gated(run)
-    if found["plan_sha256"] != sha256:
+    if found.plan_sha256 != sha256:
         raise ApprovalError(
-            f"the plan of run {run.id} is {sha256}, not the plan that was approved, {found['plan_sha256']}, so nothing is "
+            f"the plan of run {run.id} is {sha256}, not the plan that was approved, {found.plan_sha256}, so nothing is "
             "changed: trigger the DAG again"
         )
     order.require(run, step)

@@ -34,7 +34,7 @@ def report(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
 
 def collect(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
     """Everything that the report says, as JSON values."""
-    entered = run.ledger.run(run.id) or {}
+    entered = run.ledger.run(run.id)
     steps = run.ledger.steps(run.id)
     last = "approve" if run.options.mode is Mode.PLAN else "gate"
     failed = unfinished(steps, failed_tasks, last, _NEXT)
@@ -47,10 +47,10 @@ def collect(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
             "id": run.id,
             "dag_id": run.dag_id,
             "mode": str(run.options.mode),
-            "triggered_by": entered.get("triggered_by"),
+            "triggered_by": entered.triggered_by if entered else None,
             "window": None,
             "options": {k: v for k, v in run.options.to_json().items() if k != "mode"},
-            "started_at": moment(entered.get("started_at")),
+            "started_at": moment(entered.started_at if entered else None),
             "ended_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "status": str(status),
             "failed": failed,

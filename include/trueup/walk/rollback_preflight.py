@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from ..declare.migration import Target
 from ..errors import ArtifactError, OptionsError, SourceError, StatusError
-from ..ledger import Ledger, Status, SwitchState
+from ..ledger import Ledger, RunRow, Status, SwitchState
 from ..plan import hashing, target_checks
 from ..plan.files import ADD
 from ..run import LAST, Mode, Options, Run, Start, StepName, earlier, files, former_run_id, run_id
@@ -16,8 +15,6 @@ from ..run.where import of_migration
 from ..stores import Description
 from ..write import tables_there
 from .preflight import look_at_target
-
-Row = dict[str, Any]
 
 
 def preflight(run: Run, triggered_by: str | None = None) -> Options:
@@ -37,18 +34,18 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
         airflow_run_id=run.airflow_run_id,
         triggered_by=triggered_by,
         options=run.options.to_json(),
-        undoes=None if found is None else found["run_id"],
+        undoes=None if found is None else found.run_id,
     )
     with run.part(StepName.PREFLIGHT):
         found = _refuse(run, found)
-        run = replace(run, undoes=found["run_id"])
+        run = replace(run, undoes=found.run_id)
         if run.options.mode is Mode.APPLY:
             run.ledger.leases.take(run.id, run.held_targets, run.holder)
         _check_over(run)
         _check_plan(run, found)
         looked = {target.id: _look_at(run, target) for target in run.migration.targets}
-        had = found["options"]
-        partitions, segments = run.undone.partitions, run.options.segments or had.get("segments") or 1
+        had = Options.from_json(found.options)
+        partitions, segments = run.undone.partitions, run.options.segments or had.segments or 1
         options = replace(run.options, partitions=partitions, segments=segments)
         run.ledger.choose(run.id, options.to_json())
         start = Start(
@@ -81,42 +78,42 @@ def _look_at(run: Run, target: Target) -> Description:
 def _added(run: Run, target: Target) -> bool:
     """Whether the run that is undone was to add rows to the target."""
     undone = run.undone
-    row = run.ledger.run(undone.id) or {}
-    if row["plan_sha256"] is None or earlier.kept(undone.folder, row["attempt"]):
+    row = run.ledger.entered(undone.id)
+    if row.plan_sha256 is None or earlier.kept(undone.folder, row.attempt):
         return True  # by one of several plans: it may have been
     names = {output.name for output in run.migration.outputs(target.id)}
     plans = undone.manifests(StepName.PLAN)
     return any(plan.facts[name][ADD] for plan in plans for name in names)
 
 
-def _find(run: Run) -> Row | None:
+def _find(run: Run) -> RunRow | None:
     """The run that is meant, if there is one; at another try of the same rollback, the same one."""
     entered = run.ledger.run(run.id)
-    if entered is not None and entered["undoes"] is not None:
-        return run.ledger.run(entered["undoes"])
+    if entered is not None and entered.undoes is not None:
+        return run.ledger.run(entered.undoes)
     if run.undoes in (None, LAST):
         known = (r for r in run.ledger.runs(run.migration.id) if _wrote(run.ledger, r))
-        return next((r for r in known if r["status"] != Status.ROLLED_BACK), None)
+        return next((r for r in known if r.status != Status.ROLLED_BACK), None)
     asked = str(run.undoes)
     former = former_run_id(run.migration.id, asked)
     names = (asked, run_id(run.migration.id, asked), former)
     rows = [row for name in names if (row := run.ledger.run(name)) is not None]
     # an id of the first release says nothing of a run that is known not to be it
-    return next((r for r in rows if r["run_id"] != former or r["airflow_run_id"] in (None, asked)), None)
+    return next((r for r in rows if r.run_id != former or r.airflow_run_id in (None, asked)), None)
 
 
-def _wrote(ledger: Ledger, row: Row) -> bool:
+def _wrote(ledger: Ledger, row: RunRow) -> bool:
     """Whether it is a run of the migration that wrote rows, or may have: one that was killed while it applied may have
     written a batch that is not in the ledger."""
-    if row["undoes"] is not None or row["options"]["mode"] != Mode.APPLY:
+    if row.undoes is not None or row.mode != Mode.APPLY:
         return False
-    if ledger.written_ever(row["run_id"]):
+    if ledger.written_ever(row.run_id):
         return True
-    applying = (s for s in ledger.steps(row["run_id"], ever=True) if s["step"].startswith("apply/"))
-    return any(s["ended_at"] is None or s["error"] is not None for s in applying)
+    applying = (s for s in ledger.steps(row.run_id, ever=True) if s.step.startswith("apply/"))
+    return any(s.ended_at is None or s.error is not None for s in applying)
 
 
-def _refuse(run: Run, found: Row | None) -> Row:
+def _refuse(run: Run, found: RunRow | None) -> RunRow:
     """The run, if it may be undone."""
     migration = run.migration.id
     if run.options.mode is Mode.VERIFY:
@@ -125,15 +122,15 @@ def _refuse(run: Run, found: Row | None) -> Row:
         raise StatusError(f"there is nothing to undo: no run of {migration} wrote rows and is not rolled back already")
     if found is None:
         raise OptionsError(f"there is no run {run.undoes!r} in the ledger; name one that the page of {migration} lists")
-    id = found["run_id"]
-    if found["migration_id"] != migration:
-        raise OptionsError(f"run {id} is of {found['migration_id']}, not of {migration}; trigger that one's rollback")
-    if found["undoes"] is not None:
+    id = found.run_id
+    if found.migration_id != migration:
+        raise OptionsError(f"run {id} is of {found.migration_id}, not of {migration}; trigger that one's rollback")
+    if found.undoes is not None:
         raise OptionsError(f"run {id} is a rollback itself; to take it back, trigger {migration} again")
-    if found["status"] == Status.ROLLED_BACK:
+    if found.status == Status.ROLLED_BACK:
         raise StatusError(f"run {id} is rolled back already; there is nothing to undo")
     if not _wrote(run.ledger, found):
-        raise StatusError(f"run {id} (mode {found['options']['mode']}) wrote nothing, so there is nothing to undo")
+        raise StatusError(f"run {id} (mode {found.mode}) wrote nothing, so there is nothing to undo")
     _refuse_built_on(run, id)
     if run.ledger.switches.state(migration) is SwitchState.NEW:
         raise StatusError(
@@ -145,31 +142,31 @@ def _refuse(run: Run, found: Row | None) -> Row:
 
 def _refuse_built_on(run: Run, id: str) -> None:
     for later in run.ledger.runs(run.migration.id):
-        if later["run_id"] == id:
+        if later.run_id == id:
             return
-        if later["status"] != Status.ROLLED_BACK and _wrote(run.ledger, later):
-            raise StatusError(f"run {later['run_id']} built on run {id}; roll that one back first")
+        if later.status != Status.ROLLED_BACK and _wrote(run.ledger, later):
+            raise StatusError(f"run {later.run_id} built on run {id}; roll that one back first")
 
 
 def _check_over(run: Run) -> None:
     """Raise `StatusError` if the run goes on. One that was killed has lost its hold to this one by now."""
-    found = run.ledger.run(str(run.undoes)) or {}
-    if found["status"] == Status.RUNNING:
+    found = run.ledger.entered(str(run.undoes))
+    if found.status == Status.RUNNING:
         raise StatusError(
             f"run {run.undoes} is still running; wait for it to end, or stop it, and trigger this DAG again"
         )
 
 
-def _check_plan(run: Run, found: Row) -> None:
+def _check_plan(run: Run, found: RunRow) -> None:
     undone = run.undone
     again = "without it nothing can be rolled back: bring the file back from a backup of the workspace"
     paths = {PLAN_FILES.part(o.name, n) for p in undone.phases for o in p.outputs for n in range(undone.partitions)}
     try:
-        if found["plan_sha256"] is not None:
+        if found.plan_sha256 is not None:
             covers = plan.covers if (plan := undone.files.plan) else None
-            hashing.check_files(undone, found["plan_sha256"], found["plan_files_sha256"], covers)
+            hashing.check_files(undone, found.plan_sha256, found.plan_files_sha256, covers)
             _check_there(undone, None, paths)
-        for kept in earlier.kept(undone.folder, found["attempt"]):
+        for kept in earlier.kept(undone.folder, found.attempt):
             _check_there(undone, kept.attempt, paths & {file.path for file in kept.files})
     except ArtifactError as error:
         raise ArtifactError(f"{error}; {again}") from None

@@ -95,8 +95,8 @@ def apply(run: Run, phase: Phase, partition: int) -> dict[str, Any]:
         found = batches(run, phase, partition) if not phase.together else units.batches(run, phase, partition)
         pending = (batch for batch in found if batch[0] not in done)
         _walk(pending, write, store.writers, f"{phase.id}, partition {partition}")
-    applied = [run.ledger.applied(run.id, o.name, partition).get(o.name, {}) for o in phase.outputs]
-    return {name: sum(each.get(name, 0) for each in applied) for name in ("rows", "written", "conflicts", "refused")}
+    applied = [a for o in phase.outputs for a in run.ledger.applied(run.id, o.name, partition).values()]
+    return {name: sum(getattr(each, name) for each in applied) for name in ("rows", "written", "conflicts", "refused")}
 
 
 def _walk(pending: Iterator[Batch], write: Callable[..., int], writers: int, what: str) -> None:

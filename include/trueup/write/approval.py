@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ..errors import ApprovalError
-from ..ledger import refuse_other
+from ..ledger import ApprovalRow, RunRow, refuse_other
 from ..ledger.decisions import Decision
 from ..plan.hashing import files_hash, plan_hash
 from ..run import PLAN, AnyRun, Run, StepName, order, part
@@ -35,16 +35,15 @@ def ask(run: AnyRun, plans: Plans | None = None) -> dict[str, Any]:
     with part(run, StepName.APPROVE):
         sha256 = plans.gated(run)
         run.ledger.asked(run.id, sha256)
-        made = (run.ledger.run(run.id) or {})["planned_at"]
-        run.ledger.leases.wait(run.id, made + timedelta(hours=run.options.plan_max_age))
+        run.ledger.leases.wait(run.id, _planned_at(run) + timedelta(hours=run.options.plan_max_age))
         return dict(run.folder.read_json(plans.shown))
 
 
-def approved_already(run: AnyRun, plans: Plans | None = None) -> dict[str, Any] | None:
+def approved_already(run: AnyRun, plans: Plans | None = None) -> ApprovalRow | None:
     """The approval of the plan that the run has now, where a person gave it before the plan was made again."""
     with part(run, StepName.APPROVE):
         found = run.ledger.approvals.of(run.id, (plans or ROWS).gated(run))
-        return found if found is not None and found["decision"] == "approved" else None
+        return found if found is not None and found.decision == "approved" else None
 
 
 def approve(
@@ -73,7 +72,7 @@ def approve(
 
 
 def _refuse_unseen(run: AnyRun, shown: str | None, sha256: str) -> None:
-    asked = (run.ledger.run(run.id) or {}).get("asked_sha256")
+    asked = run.ledger.entered(run.id).asked_sha256
     for what, said in (("shown", shown or asked), ("last asked about", asked)):
         if said != sha256:
             raise ApprovalError(
@@ -93,9 +92,9 @@ def waive(run: Run) -> str:
 def reject(run: AnyRun, by: str | None, comment: str | None) -> None:
     """Enter a person's rejection of the plan that the run asked about, and raise it as an `ApprovalError`."""
     with part(run, StepName.APPROVE):
-        row = run.ledger.run(run.id) or {}
+        row = run.ledger.entered(run.id)
         # of a run that asked before the ledger noted what about: of the plan that it has
-        sha256 = row.get("asked_sha256") or row.get("plan_sha256") or ""
+        sha256 = row.asked_sha256 or row.plan_sha256 or ""
         run.ledger.approvals.decide(run.id, sha256, "rejected", by=by, comment=comment)
         said = f": {comment}" if comment else ""
         raise ApprovalError(f"{by or 'somebody'} rejected the plan{said}; nothing was written")
@@ -105,9 +104,9 @@ def gated(run: Run) -> str:
     """The hash of the run's plan: one and the same in the workspace, in plan.json and in the ledger, with the files that
     passed the plan's gate, and not too old. Raises `ApprovalError`, with the hashes."""
     run.ledger.ensure()
-    row = run.ledger.run(run.id) or {}
+    row = run.ledger.entered(run.id)
     refuse_other(row, run.dag_id, run.airflow_run_id)
-    order.refuse_ended(run, row["status"])
+    order.refuse_ended(run, row.status)
     check_age(run)
     sha256 = _same(run, row)
     order.require(run, StepName.APPROVE)
@@ -118,39 +117,39 @@ def require(run: Run, step: str, phase: str | None = None) -> None:
     """Raise `ApprovalError` unless this step may write: the plan in the workspace is the one that passed its gate and was
     approved, and every step before this one was done with it; `SourceError` unless the targets are the tables that it was
     made for; `StatusError` unless the run is running."""
-    row = run.ledger.run(run.id) or {}
-    order.refuse_ended(run, row["status"])
+    row = run.ledger.entered(run.id)
+    order.refuse_ended(run, row.status)
     found = run.ledger.approvals.of(run.id)
-    if found is None or found["decision"] == "rejected":
+    if found is None or found.decision == "rejected":
         how = "is not approved" if found is None else "was rejected"
         raise ApprovalError(f"the plan of run {run.id} {how}, so nothing is written; trigger the DAG again")
     sha256 = _same(run, row)
-    if found["plan_sha256"] != sha256:
+    if found.plan_sha256 != sha256:
         raise ApprovalError(
             f"the plan of run {run.id} in the workspace is {sha256}, not the plan that was approved, "
-            f"{found['plan_sha256']}, so nothing is written; trigger the DAG again"
+            f"{found.plan_sha256}, so nothing is written; trigger the DAG again"
         )
     order.require(run, step, phase)
-    tries = next((s["tries"] for s in run.ledger.steps(run.id) if s["step"] == StepName.CREATE_TABLES), 0)
+    tries = next((s.tries for s in run.ledger.steps(run.id) if s.step == StepName.CREATE_TABLES), 0)
     tables_there.check(run, may_be_made=step == StepName.CREATE_TABLES and tries > 1)
 
 
-def _same(run: Run, row: dict[str, Any]) -> str:
+def _same(run: Run, row: RunRow) -> str:
     """The plan's hash, where all that say it say the same."""
-    if row.get("plan_sha256") is not None and row["plan_files_sha256"] is None:
+    if row.plan_sha256 is not None and row.plan_files_sha256 is None:
         raise ApprovalError(
             f"the plan of run {run.id} was made by an older Trueup, which did not note what passed its gate; nothing is "
             "written: trigger the DAG again for a new plan"
         )
     sha256 = plan_hash(run)
     published = plan.sha256 if (plan := run.files.plan) else None
-    for where, said in ((PLAN, published), ("the ledger", row.get("plan_sha256"))):
+    for where, said in ((PLAN, published), ("the ledger", row.plan_sha256)):
         if said != sha256:
             raise ApprovalError(
                 f"the plan of run {run.id} in the workspace is {sha256}, and the one that passed its gate is {said} "
                 f"({where}), so nothing is written: clear the task plan_gate, or trigger the DAG again"
             )
-    if files_hash(run) != row["plan_files_sha256"]:
+    if files_hash(run) != row.plan_files_sha256:
         raise ApprovalError(
             f"the files of the plan of run {run.id} are not those that passed its gate, so nothing is written: "
             "clear the task plan_gate, or trigger the DAG again"
@@ -160,15 +159,20 @@ def _same(run: Run, row: dict[str, Any]) -> str:
 
 def check_age(run: AnyRun) -> None:
     """Raise `ApprovalError` if the plan is older than the run allows."""
-    made = (run.ledger.run(run.id) or {}).get("planned_at")
-    if made is None:
-        raise ApprovalError(f"run {run.id} has no plan that passed its gate, so there is nothing to approve")
+    made = _planned_at(run)
     limit = timedelta(hours=run.options.plan_max_age)
     if datetime.now(UTC) - made > limit:
         raise ApprovalError(
             f"the plan of run {run.id} was made {made:%Y-%m-%d %H:%M} UTC, more than {run.options.plan_max_age:g} hours ago, "
             "and the tables may have moved on; nothing is written: trigger the DAG again for a new plan"
         )
+
+
+def _planned_at(run: AnyRun) -> datetime:
+    made = run.ledger.entered(run.id).planned_at
+    if made is None:
+        raise ApprovalError(f"run {run.id} has no plan that passed its gate, so there is nothing to approve")
+    return made
 
 
 ROWS = Plans(gated=gated, shown=PLAN, asks=lambda run: bool(run.options.approval), unasked=lambda *_: "waived")

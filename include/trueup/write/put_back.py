@@ -27,6 +27,5 @@ def settle(run: Run) -> None:
     with run.part(StepName.SETTLE):
         approval.require(run, StepName.SETTLE)
         run.folder.write(LEFT, json.dumps(tables_there.left(run, undone)))
-        found = run.ledger.run(undone.id) or {}
-        if found["status"] != Status.ROLLED_BACK:
+        if run.ledger.entered(undone.id).status is not Status.ROLLED_BACK:
             run.ledger.move(undone.id, Status.ROLLED_BACK, f"run {run.id} rolled it back and proved it")

@@ -119,8 +119,8 @@ class PlanApproval(Approval):
             return None
         self.begin(run)
         if self.plans().asks(run) and (before := approved_already(run, self.plans())) is not None:
-            log.info("approved by %s, at %s", before["decided_by"], before["decided_at"])
-            return {"plan_sha256": before["plan_sha256"], "by": before["decided_by"]}
+            log.info("approved by %s, at %s", before.decided_by, before.decided_at)
+            return {"plan_sha256": before.plan_sha256, "by": before.decided_by}
         return super().execute(context)
 
     def question(self, context: Context) -> str | None:

@@ -83,7 +83,7 @@ def build_cutover(migration: Migration) -> DAG:
             ledger, workspace = connections.ledger(), connections.workspace()
             with _noted("turn"):
                 turning.refuse_unseen(context["ti"].xcom_pull(task_ids=APPROVE, key=ASKED), checked)
-                if id not in {turned["run_id"] for turned in ledger.switches.turns(migration.id)}:
+                if id not in {turned.run_id for turned in ledger.switches.turns(migration.id)}:
                     # a turn or a run may have come between, while it waited for approval
                     checked = _checked(migration, SwitchState(checked["to"]), context["params"]["proof_max_age"])
             why = ". ".join(filter(None, (context["params"]["why"], decision["comment"])))

@@ -191,9 +191,9 @@ def _gave_up(run: Run, held: TargetHeldError, context: Any) -> bool:
     """Whether the run that holds a target waits for nobody any more: somebody ended it in Airflow, where no task of it is
     left to say so. Its place is given up then."""
     found = run.ledger.run(held.held_by) if held.held_by else None
-    if found is None or found["airflow_run_id"] is None:
+    if found is None or found.airflow_run_id is None:
         return False
-    states = {"dag_id": found["dag_id"], "run_id": found["airflow_run_id"]}
+    states = {"dag_id": found.dag_id, "run_id": found.airflow_run_id}
     try:
         state = str(context["ti"].get_dagrun_state(**states))
     except Exception as error:  # noqa: BLE001  # whatever it is, it is not known that the run is over
@@ -201,7 +201,7 @@ def _gave_up(run: Run, held: TargetHeldError, context: Any) -> bool:
         return False
     if state not in ("success", "failed"):
         return False
-    run.ledger.leases.give_up(found["run_id"], f"Airflow's run is over ({state}), and run {run.id} needs its target")
+    run.ledger.leases.give_up(found.run_id, f"Airflow's run is over ({state}), and run {run.id} needs its target")
     return True
 
 

@@ -101,9 +101,9 @@ def _conflicts(id: str) -> pa.Table:
     alone = connections.ledger().conflicts(id)
     said = {"table": "", "severity": "warning", "code": "conflict"}
     texts = {name: [said.get(name) for _ in alone] for name in COLUMNS} | {
-        "phase": [phase_of(c["output"]) for c in alone],
-        "key": [c["key"] for c in alone],
-        "message": [c["reason"] for c in alone],
+        "phase": [phase_of(c.output) for c in alone],
+        "key": [c.key for c in alone],
+        "message": [c.reason for c in alone],
     }
     numbers = pa.array(range(-1, -len(alone) - 1, -1), pa.int64())
     return pa.table({"number": numbers, **{name: pa.array(values, pa.string()) for name, values in texts.items()}})

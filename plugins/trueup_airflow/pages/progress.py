@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from include.trueup.declare.names import phase_of
+from include.trueup.ledger import Applied, StepRow
 from include.trueup.run import PhaseCounts
 
 from .files import TEXT
@@ -27,26 +28,24 @@ _STATES = (
 Step = dict[str, Any]
 
 
-def steps(
-    tasks: Sequence[Task], instances: Sequence[Instance], ledger_steps: Sequence[Mapping[str, Any]]
-) -> list[Step]:
+def steps(tasks: Sequence[Task], instances: Sequence[Instance], ledger_steps: Sequence[StepRow]) -> list[Step]:
     """One entry a step, in order: task_id, group, name, title, state, done and total parts, started_at, ended_at, tries
     (the most that a part needed), error and error_class of the part that failed or is tried again."""
     by_task: dict[str, list[Instance]] = {}
     for instance in instances:
         if instance.state != "removed":
             by_task.setdefault(instance.task_id, []).append(instance)
-    errors = {s["step"]: s for s in ledger_steps if s["error"] is not None}
+    errors = {s.step: s for s in ledger_steps if s.error is not None}
     return [_step(task, by_task.get(task.task_id, []), errors) for task in tasks]
 
 
-def _step(task: Task, parts: list[Instance], errors: Mapping[str, Mapping[str, Any]]) -> Step:
+def _step(task: Task, parts: list[Instance], errors: Mapping[str, StepRow]) -> Step:
     states = {part.state for part in parts}
     starts = [part.started_at for part in parts if part.started_at]
     ends = [part.ended_at for part in parts if part.ended_at]
     state = _state(states)
     failing = state in ("failed", "retrying")
-    error = errors.get(f"{task.name}/{task.group}" if task.group else task.name, {}) if failing else {}
+    error = errors.get(f"{task.name}/{task.group}" if task.group else task.name) if failing else None
     return {
         "task_id": task.task_id,
         "group": task.group,
@@ -59,8 +58,8 @@ def _step(task: Task, parts: list[Instance], errors: Mapping[str, Mapping[str, A
         "ended_at": max(ends, default=None) if state in ("done", "skipped", "failed") else None,
         "tries": max((part.tries for part in parts), default=0),
         "max_tries": max((part.max_tries for part in parts), default=0),
-        "error": (error.get("error") or "")[:TEXT] or None,
-        "error_class": error.get("error_class"),
+        "error": (error.error or "")[:TEXT] or None if error else None,
+        "error_class": error and error.error_class,
     }
 
 
@@ -108,19 +107,17 @@ def _wait(run: AskedRun, step: Step) -> dict[str, Any] | None:
     return None
 
 
-def applied(
-    batches: Mapping[str, Mapping[str, Any]], phases: Sequence[PhaseCounts], state: str
-) -> list[dict[str, Any]]:
+def applied(batches: Mapping[str, Applied], phases: Sequence[PhaseCounts], state: str) -> list[dict[str, Any]]:
     """Writing, by phase: rows done of `total` planned, conflicts, retries, rows a second, and seconds left if it is
     still under way. `batches` is what the ledger says of each output."""
     found = []
     for phase in phases:
         mine = [batch for output, batch in batches.items() if phase_of(output) == phase.phase]
         total = sum(phase.rows.get(verb, 0) for verb in ("add", "change", "remove"))
-        done = {n: sum(b[n] for b in mine) for n in ("rows", "written", "conflicts", "retries")}
-        seconds = max((b["seconds"] for b in mine), default=0)
+        done = {n: sum(getattr(b, n) for b in mine) for n in ("rows", "written", "conflicts", "retries")}
+        seconds = max((b.seconds for b in mine), default=0)
         # the time of the first batch itself is not known, so its rows do not count
-        batch_rows = done["rows"] / max(sum(b["batches"] for b in mine), 1)
+        batch_rows = done["rows"] / max(sum(b.batches for b in mine), 1)
         rate = (done["rows"] - batch_rows) / seconds if seconds > 0 else None
         left = max(total - done["rows"], 0)
         eta = left / rate if rate and left and state not in ENDED else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -15,7 +15,7 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
-from include.trueup.ledger import Ledger
+from include.trueup.ledger import Ledger, RunRow
 from include.trueup.run import former_run_id
 from include.trueup.run import run_id as ledger_id
 
@@ -138,10 +138,10 @@ def run(dag_id: str, run_id: str, book: Ledger | None) -> AskedRun | None:
         )
 
 
-def runs(dag_ids: Iterable[str], limit: int, rows: Iterable[Mapping[str, Any]]) -> dict[str, AskedRun]:
+def runs(dag_ids: Iterable[str], limit: int, rows: Iterable[RunRow]) -> dict[str, AskedRun]:
     """The newest runs of these DAGs, at most `limit` each, by their id in the ledger, whose rows are `rows`."""
     found: dict[str, AskedRun] = {}
-    former = {row["run_id"]: row["started_at"] for row in rows if row["airflow_run_id"] is None}
+    former = {row.run_id: row.started_at for row in rows if row.airflow_run_id is None}
     with create_session() as session:
         for dag_id in dag_ids:
             columns = (DagRun.run_id, DagRun.state, DagRun.start_date, DagRun.end_date, DagRun.run_after)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from include.trueup.ledger import Status, SwitchState
+from include.trueup.ledger import RunRow, Status, SwitchState
 
 from .progress import ENDED
 from .scheduled import AskedRun
@@ -21,7 +18,7 @@ _WORDS = {
 }
 
 
-def of_run(row: Mapping[str, Any] | None, run: AskedRun | None, *, waiting: bool, exceptions: int = 0) -> str:
+def of_run(row: RunRow | None, run: AskedRun | None, *, waiting: bool, exceptions: int = 0) -> str:
     """The state of a run: `row` as the ledger has it, `run` as Airflow has it. What Airflow knows to be over is not
     running, whatever the ledger was last told. `exceptions`: rows that it left alone, as its report says."""
     over = run is None or run.state in ENDED
@@ -29,7 +26,7 @@ def of_run(row: Mapping[str, Any] | None, run: AskedRun | None, *, waiting: bool
         return "waiting for approval"
     if row is None:
         return NEVER_RUN if run is None else "starting" if not over else "failed" if run.state == "failed" else "ended"
-    status = Status(row["status"])
+    status = row.status
     if status is Status.RUNNING:
         return "interrupted" if over else "running"
     return WITH_EXCEPTIONS if status is Status.PROVEN and exceptions else _WORDS[status]

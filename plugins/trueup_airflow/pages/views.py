@@ -11,7 +11,7 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Depends, HTTPException, Query
 
-from include.trueup.ledger import Ledger, Status, SwitchState
+from include.trueup.ledger import Ledger, RunRow, Status, SwitchState, TurnRow
 
 from .. import connections
 from . import evidence, files, findings, progress, scheduled, state
@@ -66,29 +66,29 @@ def migrations(user: GetUserDep) -> dict[str, Any]:
 def _migration(
     dag: scheduled.MigrationDag,
     book: Ledger | None,
-    rows: list[dict[str, Any]],
+    rows: list[RunRow],
     known: dict[str, AskedRun],
     waiting: set[tuple[str, str]],
     user: BaseUser,
 ) -> dict[str, Any]:
-    mine = [row for row in rows if row["dag_id"] == dag.dag_id]
+    mine = [row for row in rows if row.dag_id == dag.dag_id]
     newest = next((run for run in known.values() if run.dag_id == dag.dag_id), None)
     row = mine[0] if mine else None
-    if newest is not None and newest.id not in {r["run_id"] for r in mine} and newest.state not in progress.ENDED:
+    if newest is not None and newest.id not in {r.run_id for r in mine} and newest.state not in progress.ENDED:
         row = None  # it has not come as far as the ledger
-    run = known.get(row["run_id"]) if row else newest
+    run = known.get(row.run_id) if row else newest
     asked = run is not None and (run.dag_id, run.run_id) in waiting
     last = state.of_run(row, run, waiting=asked, exceptions=_summary(row)["exceptions"] if row else 0)
     switch = book.switches.state(dag.dag_id) if book else SwitchState.LEGACY
-    planned = next((r for r in mine if r["planned_at"] is not None), None)
-    proven = next((r for r in mine if r["status"] == Status.PROVEN), None)
+    planned = next((r for r in mine if r.planned_at is not None), None)
+    proven = next((r for r in mine if r.status == Status.PROVEN), None)
     return {
         "dag_id": dag.dag_id,
         "title": dag.title,
         "paused": dag.paused,
         "state": state.of_migration(last, switch),
         "last_run": _last_run(row, run, last),
-        "plan": planned and {"run_id": _airflow_id(planned, known), "at": planned["planned_at"], **_totals(planned)},
+        "plan": planned and {"run_id": _airflow_id(planned, known), "at": planned.planned_at, **_totals(planned)},
         "proof": proven and _proof(proven, known),
         "findings": planned and _summary(planned)["findings"],
         "headline": row and _summary(row)["headline"],
@@ -105,29 +105,29 @@ def _may(user: BaseUser, method: ResourceMethod, dag_id: str) -> bool:
     )
 
 
-def _last_run(row: dict[str, Any] | None, run: AskedRun | None, last: str) -> dict[str, Any] | None:
+def _last_run(row: RunRow | None, run: AskedRun | None, last: str) -> dict[str, Any] | None:
     if row is None and run is None:
         return None
-    about = {"started_at": row["started_at"], "ended_at": row["ended_at"], "by": row["triggered_by"]} if row else {}
+    about = {"started_at": row.started_at, "ended_at": row.ended_at, "by": row.triggered_by} if row else {}
     return {**about, "state": last, "run_id": run.run_id if run else None}
 
 
-def _airflow_id(row: dict[str, Any], known: dict[str, AskedRun]) -> str | None:
-    run = known.get(row["run_id"])
+def _airflow_id(row: RunRow, known: dict[str, AskedRun]) -> str | None:
+    run = known.get(row.run_id)
     return run.run_id if run else None
 
 
-def _totals(row: dict[str, Any]) -> dict[str, Any]:
+def _totals(row: RunRow) -> dict[str, Any]:
     return {"totals": _summary(row)["plan"]}
 
 
-def _proof(row: dict[str, Any], known: dict[str, AskedRun]) -> dict[str, Any]:
+def _proof(row: RunRow, known: dict[str, AskedRun]) -> dict[str, Any]:
     found = _summary(row)["proof"]
-    return {"run_id": _airflow_id(row, known), "at": row["ended_at"], "rows": found}
+    return {"run_id": _airflow_id(row, known), "at": row.ended_at, "rows": found}
 
 
-def _summary(row: dict[str, Any]) -> dict[str, Any]:
-    return evidence.summary(row["run_id"], row["ended_at"])
+def _summary(row: RunRow) -> dict[str, Any]:
+    return evidence.summary(row.run_id, row.ended_at)
 
 
 # ── one run ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -161,9 +161,9 @@ def run(asked: Asked, user: GetUserDep) -> dict[str, Any]:
         "ended": asked.state in progress.ENDED,
         "started_at": asked.started_at,
         "ended_at": asked.ended_at,
-        "options": row and {k: v for k, v in row["options"].items() if v is not None},
-        "triggered_by": row and row["triggered_by"],
-        "undoes": row and row["undoes"],
+        "options": row and {k: v for k, v in row.options.items() if v is not None},
+        "triggered_by": row and row.triggered_by,
+        "undoes": row and row.undoes,
         "steps": steps,
         "waits": progress.waits(asked, steps),
         "applied": progress.applied(batches, phases, asked.state) if batches else [],
@@ -173,7 +173,7 @@ def run(asked: Asked, user: GetUserDep) -> dict[str, Any]:
         "report": report,
         # a page asks for these again when they have changed
         "made": {
-            "plan": row and row["planned_at"] if "plan.json" in there else None,
+            "plan": row and row.planned_at if "plan.json" in there else None,
             "gates": sorted(name for name in there if name.startswith("gates/")),
             "proof": sorted(name for name in there if name.startswith("proof/")),
             "findings": "findings.csv" in there,
@@ -186,12 +186,12 @@ def run(asked: Asked, user: GetUserDep) -> dict[str, Any]:
     }
 
 
-def _turn(book: Ledger | None, asked: AskedRun) -> dict[str, Any] | None:
+def _turn(book: Ledger | None, asked: AskedRun) -> TurnRow | None:
     """The turn of the switch that this run made, if it made one."""
     if book is None or not asked.dag_id.endswith("_cutover"):
         return None
     turns = book.switches.turns(scheduled.migration_id(asked.dag_id))
-    return next((turn for turn in turns if turn["run_id"] == asked.id), None)
+    return next((turn for turn in turns if turn.run_id == asked.id), None)
 
 
 @of_dag.get("/runs/{run_id}/plan")
@@ -246,7 +246,7 @@ def history(dag_id: str, user: GetUserDep) -> dict[str, Any]:
     book = ledger()
     migration = scheduled.migration_id(dag_id)
     dag_ids = [d for d in (migration, f"{migration}_rollback") if d == dag_id or _may(user, "GET", d)]
-    rows = [r for r in (book.runs(migration) if book else []) if r["dag_id"] in dag_ids]
+    rows = [r for r in (book.runs(migration) if book else []) if r.dag_id in dag_ids]
     known = scheduled.runs(dag_ids, 4 * SHOWN, rows)
     waiting = scheduled.waiting(dag_ids)
     return {
@@ -254,26 +254,26 @@ def history(dag_id: str, user: GetUserDep) -> dict[str, Any]:
         "ours": scheduled.is_ours(dag_id),
         "migration_id": migration,
         "total": len(rows),
-        "runs": [_past(book, row, known.get(row["run_id"]), waiting) for row in rows[:SHOWN]] if book else [],
+        "runs": [_past(book, row, known.get(row.run_id), waiting) for row in rows[:SHOWN]] if book else [],
         "turns": book.switches.turns(migration) if book else [],
         "switch": book.switches.state(migration) if book else SwitchState.LEGACY,
         "may_run": _may(user, "POST", dag_id),
     }
 
 
-def _past(book: Ledger, row: dict[str, Any], run: AskedRun | None, waiting: set[tuple[str, str]]) -> dict[str, Any]:
-    written = sum(phase["written"] for phase in book.applied(row["run_id"]).values())
-    about = {n: row[n] for n in ("dag_id", "started_at", "ended_at", "triggered_by", "undoes")}
+def _past(book: Ledger, row: RunRow, run: AskedRun | None, waiting: set[tuple[str, str]]) -> dict[str, Any]:
+    written = sum(phase.written for phase in book.applied(row.run_id).values())
+    about = {n: getattr(row, n) for n in ("dag_id", "started_at", "ended_at", "triggered_by", "undoes")}
     asked, found = run is not None and (run.dag_id, run.run_id) in waiting, _summary(row)
     if run:  # in the ledger, a run that is rolled back ends then
         about["ended_at"] = run.ended_at
     return {
         **about,
-        "id": row["run_id"],
+        "id": row.run_id,
         "run_id": run.run_id if run else None,
         "state": state.of_run(row, run, waiting=asked, exceptions=found["exceptions"]),
-        "mode": row["options"].get("mode"),
-        "window": row["options"].get("window"),
+        "mode": row.options.get("mode"),
+        "window": row.options.get("window"),
         "written": written,
         **found,
     }
