@@ -84,7 +84,7 @@ class Steps:
         """Whether the run ever began a step that writes to a store. One that did not has changed nothing."""
         return any(row.step.startswith(WRITING) for row in self.steps(run_id, ever=True))
 
-    def steps(self, run_id: str, *, ever: bool = False) -> list[dict[str, Any]]:
+    def steps(self, run_id: str, *, ever: bool = False) -> list[StepRow]:
         """Every part of every step since the run last began, in the order they started; `ever`: also parts that were done
         only before that."""
         query = sa.select(steps).where(steps.c.run_id == run_id)
