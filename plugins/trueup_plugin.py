@@ -35,6 +35,18 @@ class TrueupPlugin(AirflowPlugin):
             "destination": "dag",
             "url_route": "migration-history",
         },
+        {
+            "name": "Cutover",
+            "href": "/trueup/pages/cutover?dag_id={DAG_ID}",
+            "destination": "dag",
+            "url_route": "migration-cutover",
+        },
+        {
+            "name": "Rollback",
+            "href": "/trueup/pages/rollback?dag_id={DAG_ID}",
+            "destination": "dag",
+            "url_route": "migration-rollback",
+        },
     ]
 
     @property

@@ -10,6 +10,7 @@ import pytest
 from .conftest import PAGES, RUN, Client
 
 PUBLIC = {"/static"}
+OF_A_DAG = ("/history", "/cutover", "/rollback")
 FILES = ("report.html", "report.json", "report.md", "rejects.jsonl", "rejects.csv", "findings.csv")
 
 
@@ -22,12 +23,13 @@ def routes() -> Iterator[Any]:
 def address(route: Any) -> str:
     filled = {"dag_id": "kpi_linking", "run_id": RUN.replace("+", "%2B"), "number": "1"}
     path = route.path.format(**filled) if "{" in route.path else route.path
-    query = {"/run": f"?dag_id=kpi_linking&run_id={filled['run_id']}", "/history": "?dag_id=kpi_linking"}
+    query = dict.fromkeys(OF_A_DAG, "?dag_id=kpi_linking")
+    query["/run"] = f"?dag_id=kpi_linking&run_id={filled['run_id']}"
     return f"{PAGES}{path}{query.get(path, '')}"
 
 
 def of_a_dag(route: Any) -> bool:
-    return "dag_id" in route.path or route.path in ("/run", "/history")
+    return "dag_id" in route.path or route.path in ("/run", *OF_A_DAG)
 
 
 def test_there_are_routes_and_none_changes_anything(application: Any) -> None:

@@ -49,9 +49,18 @@ def preflight(
     run = _proven(ledger, workspace, migration_id)
     facts = workspace.run(run.run_id).read_json(REPORT)
     ended_at = _check(run, facts, proof_max_age)
-    last = {p["target_table"]: p["compared"] for p in facts["proof"]}
     proven_at = ended_at.astimezone(UTC).isoformat(timespec="seconds")
-    return {**found, "proof_run_id": run.run_id, "compared": sum(last.values()), "proven_at": proven_at}
+    return {**found, "proof_run_id": run.run_id, "compared": _compared(facts), "proven_at": proven_at}
+
+
+def compared(workspace: Workspace, run_id: str) -> int | None:
+    """Rows that the run's proof compared, by its report; None where there is none."""
+    facts = workspace.run(run_id).read_json(REPORT)
+    return None if facts is None else _compared(facts)
+
+
+def _compared(facts: dict[str, Any]) -> int:
+    return sum({p["target_table"]: p["compared"] for p in facts.get("proof") or []}.values())
 
 
 def _proven(ledger: Ledger, workspace: Workspace, migration_id: str) -> RunRow:

@@ -92,14 +92,19 @@ def _find(run: Run) -> RunRow | None:
     if entered is not None and entered.undoes is not None:
         return run.ledger.run(entered.undoes)
     if run.undoes in (None, LAST):
-        known = (r for r in run.ledger.runs(run.migration.id) if _wrote(run.ledger, r))
-        return next((r for r in known if r.status != Status.ROLLED_BACK), None)
+        return last_that_wrote(run.ledger, run.migration.id)
     asked = str(run.undoes)
     former = former_run_id(run.migration.id, asked)
     names = (asked, run_id(run.migration.id, asked), former)
     rows = [row for name in names if (row := run.ledger.run(name)) is not None]
     # an id of the first release says nothing of a run that is known not to be it
     return next((r for r in rows if r.run_id != former or r.airflow_run_id in (None, asked)), None)
+
+
+def last_that_wrote(ledger: Ledger, migration_id: str) -> RunRow | None:
+    """The run that a rollback undoes where none is named: the last that wrote rows and is not rolled back."""
+    known = (r for r in ledger.runs(migration_id) if _wrote(ledger, r))
+    return next((r for r in known if r.status != Status.ROLLED_BACK), None)
 
 
 def _wrote(ledger: Ledger, row: RunRow) -> bool:
@@ -131,20 +136,25 @@ def _refuse(run: Run, found: RunRow | None) -> RunRow:
         raise StatusError(f"run {id} is rolled back already; there is nothing to undo")
     if not _wrote(run.ledger, found):
         raise StatusError(f"run {id} (mode {found.mode}) wrote nothing, so there is nothing to undo")
-    _refuse_built_on(run, id)
-    if run.ledger.switches.state(migration) is SwitchState.NEW:
-        raise StatusError(
-            f"the switch of {migration} is new, so applications rely on what run {id} wrote; "
-            f"cut back first: trigger {migration}_cutover with the state dual"
-        )
+    refuse_relied_on(run.ledger, migration, id)
     return found
 
 
-def _refuse_built_on(run: Run, id: str) -> None:
-    for later in run.ledger.runs(run.migration.id):
+def refuse_relied_on(ledger: Ledger, migration_id: str, id: str) -> None:
+    """Raise `StatusError` where a later run built on what run `id` wrote, or applications rely on it."""
+    _refuse_built_on(ledger, migration_id, id)
+    if ledger.switches.state(migration_id) is SwitchState.NEW:
+        raise StatusError(
+            f"the switch of {migration_id} is new, so applications rely on what run {id} wrote; "
+            f"cut back first: trigger {migration_id}_cutover with the state dual"
+        )
+
+
+def _refuse_built_on(ledger: Ledger, migration_id: str, id: str) -> None:
+    for later in ledger.runs(migration_id):
         if later.run_id == id:
             return
-        if later.status != Status.ROLLED_BACK and _wrote(run.ledger, later):
+        if later.status != Status.ROLLED_BACK and _wrote(ledger, later):
             raise StatusError(f"run {later.run_id} built on run {id}; roll that one back first")
 
 

@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from include.trueup.errors import ArtifactError, TrueupError
 
-from . import downloads, views
+from . import downloads, switches, undoing, views
 from .changes import Unchanged
 from .headers import Headers
 from .shell import shell
@@ -44,7 +44,7 @@ def migrations_page() -> Response:
 @shells.get("/run", dependencies=[MAY_READ])
 def run_page(dag_id: Id, run_id: Id) -> Response:
     """A run."""
-    return shell("run", dag_id, run_id)
+    return shell("turn" if dag_id.endswith(switches.CUTOVER) else "run", dag_id, run_id)
 
 
 @shells.get("/history", dependencies=[MAY_READ])
@@ -53,9 +53,23 @@ def history_page(dag_id: Id) -> Response:
     return shell("history", dag_id)
 
 
+@shells.get("/cutover", dependencies=[MAY_READ])
+def cutover_page(dag_id: Id) -> Response:
+    """The switch of a migration."""
+    return shell("cutover", dag_id)
+
+
+@shells.get("/rollback", dependencies=[MAY_READ])
+def rollback_page(dag_id: Id) -> Response:
+    """What can be undone of a migration, and what was."""
+    return shell("rollback", dag_id)
+
+
 app.include_router(shells)
 app.include_router(views.everyone, dependencies=[Depends(requires_authenticated())])
 app.include_router(views.of_dag, dependencies=[MAY_READ])
+app.include_router(switches.router, dependencies=[MAY_READ])
+app.include_router(undoing.router, dependencies=[MAY_READ])
 app.include_router(downloads.router, dependencies=[MAY_READ])
 
 

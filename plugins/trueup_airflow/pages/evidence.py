@@ -131,4 +131,5 @@ def _summary(id: str) -> dict[str, Any]:
         "findings": findings.by_severity(id),
         "headline": cut(verdict.get("headline")),
         "exceptions": verdict.get("exceptions", 0),
+        "undone": facts.get("undone"),
     }

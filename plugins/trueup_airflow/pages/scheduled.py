@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -155,6 +155,30 @@ def runs(dag_ids: Iterable[str], limit: int, rows: Iterable[RunRow]) -> dict[str
                     id=id, state=str(row.state), started_at=row.start_date, ended_at=row.end_date, **about
                 )
     return found
+
+
+def confs(dag_id: str, limit: int, only: str | None = None) -> list[tuple[AskedRun, Mapping[str, Any]]]:
+    """The newest runs of a DAG that is no migration's own, at most `limit`, with what each was asked; `only`: that run."""
+    query = select(DagRun).where(DagRun.dag_id == dag_id).order_by(DagRun.id.desc()).limit(limit)
+    if only is not None:
+        query = query.where(DagRun.run_id == only)
+    with create_session() as session:
+        return [
+            (
+                AskedRun(
+                    id=ledger_id(dag_id, run.run_id),
+                    dag_id=dag_id,
+                    run_id=run.run_id,
+                    state=str(run.state),
+                    paused=False,
+                    ours=True,
+                    started_at=run.start_date,
+                    ended_at=run.end_date,
+                ),
+                dict(run.conf or {}),
+            )
+            for run in session.scalars(query)
+        ]
 
 
 def instances(dag_id: str, run_id: str) -> list[Instance]:

@@ -7,8 +7,15 @@ from typing import Literal
 
 from starlette.responses import HTMLResponse
 
-View = Literal["migrations", "run", "history"]
-TITLES: dict[View, str] = {"migrations": "Migrations", "run": "Migration run", "history": "Migration history"}
+View = Literal["migrations", "run", "history", "turn", "cutover", "rollback"]
+TITLES: dict[View, str] = {
+    "migrations": "Migrations",
+    "run": "Migration run",
+    "history": "Migration history",
+    "turn": "Cutover run",
+    "cutover": "Cutover",
+    "rollback": "Rollback",
+}
 
 
 def shell(view: View, dag_id: str = "", run_id: str = "") -> HTMLResponse:

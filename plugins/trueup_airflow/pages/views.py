@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query
 from include.trueup.ledger import Ledger, RunRow, Status, SwitchState, TurnRow
 
 from .. import connections
-from . import evidence, files, findings, progress, scheduled, state
+from . import evidence, files, findings, past, progress, scheduled, state
 from .scheduled import AskedRun
 
 everyone = APIRouter()
@@ -247,33 +247,37 @@ def history(dag_id: str, user: GetUserDep) -> dict[str, Any]:
     migration = scheduled.migration_id(dag_id)
     dag_ids = [d for d in (migration, f"{migration}_rollback") if d == dag_id or _may(user, "GET", d)]
     rows = [r for r in (book.runs(migration) if book else []) if r.dag_id in dag_ids]
-    known = scheduled.runs(dag_ids, 4 * SHOWN, rows)
+    cutovers = f"{migration}_cutover"
+    known = scheduled.runs([*dag_ids, cutovers], 4 * SHOWN, rows)
     waiting = scheduled.waiting(dag_ids)
+    turns = book.switches.turns(migration) if book else []
     return {
         "dag_id": dag_id,
         "ours": scheduled.is_ours(dag_id),
         "migration_id": migration,
         "total": len(rows),
-        "runs": [_past(book, row, known.get(row.run_id), waiting) for row in rows[:SHOWN]] if book else [],
-        "turns": book.switches.turns(migration) if book else [],
+        "runs": _told(book, rows, turns, known, waiting, cutovers) if book else [],
+        "turns": turns,
         "switch": book.switches.state(migration) if book else SwitchState.LEGACY,
         "may_run": _may(user, "POST", dag_id),
     }
 
 
-def _past(book: Ledger, row: RunRow, run: AskedRun | None, waiting: set[tuple[str, str]]) -> dict[str, Any]:
-    written = sum(phase.written for phase in book.applied(row.run_id).values())
-    about = {n: getattr(row, n) for n in ("dag_id", "started_at", "ended_at", "triggered_by", "undoes")}
-    asked, found = run is not None and (run.dag_id, run.run_id) in waiting, _summary(row)
-    if run:  # in the ledger, a run that is rolled back ends then
-        about["ended_at"] = run.ended_at
-    return {
-        **about,
-        "id": row.run_id,
-        "run_id": run.run_id if run else None,
-        "state": state.of_run(row, run, waiting=asked, exceptions=found["exceptions"]),
-        "mode": row.options.get("mode"),
-        "window": row.options.get("window"),
-        "written": written,
-        **found,
-    }
+def _when(told: past.Past) -> str:
+    at = told.started_at or told.ended_at
+    return at.isoformat() if at else ""
+
+
+def _told(
+    book: Ledger,
+    rows: list[RunRow],
+    turns: list[TurnRow],
+    known: dict[str, AskedRun],
+    waiting: set[tuple[str, str]],
+    cutovers: str,
+) -> list[past.Past]:
+    """The newest runs, rollbacks and cutovers, the newest first."""
+    asked = {id: run for id, run in known.items() if (run.dag_id, run.run_id) in waiting}
+    told = [past.run(book, row, known.get(row.run_id), waits=row.run_id in asked) for row in rows[:SHOWN]]
+    told += [past.cutover(cutovers, turn, known.get(turn.run_id)) for turn in turns]
+    return sorted(told, key=_when, reverse=True)[:SHOWN]

@@ -10,11 +10,11 @@ const HEIGHT = 88;
 
 const found = (run) => (run.findings ? run.findings.reject + run.findings.warning : 0);
 const ROWS = [
-  { name: "Rows written", of: (run) => run.written, say: number },
+  { name: "Rows written", of: (run) => run.written || 0, say: number },
   { name: "Duration", of: (run) => (run.ended_at ? between(run.started_at, run.ended_at) : 0), say: duration },
   { name: "Findings", of: found, say: number },
 ];
-const colour = (run) => ({ good: "good", bad: "bad", warn: "warn" })[KIND[run.state]] || "note";
+const colour = (run) => ({ good: "good", bad: "bad", warn: "warn" })[kind(run)] || "note";
 
 // A bar a run, the oldest first. The table beside it says the same in words.
 function chart(runs, { name, of, say }) {
@@ -25,9 +25,9 @@ function chart(runs, { name, of, say }) {
   const bars = runs.map((run, i) => {
     const height = most ? Math.max((of(run) / most) * (HEIGHT - 4), of(run) ? 3 : 1) : 1;
     return svg("rect", { class: colour(run), x: (i * step + step * 0.12).toFixed(1), y: (HEIGHT - height).toFixed(1), width: (step * 0.76).toFixed(1), height: height.toFixed(1), rx: 1.5 },
-      svg("title", null, `${moment(run.started_at)}, ${run.state}: ${say(of(run))}`));
+      svg("title", null, `${moment(run.started_at)}, ${run.kind}, ${run.state}: ${say(of(run))}`));
   });
-  const last = runs.at(-1);
+  const last = runs.at(-1); // of those that have ended: what is under way has no figures yet
   return h("figure", { class: "chart" }, h("figcaption", null, h("span", null, name), h("b", null, say(of(last))), h("small", null, `last run · at most ${say(most)}`)),
     svg("svg", { viewBox: `0 0 ${width} ${HEIGHT + 1}`, role: "img", "aria-label": `${name} of the last ${plural(runs.length, "run")}; the table below has the figures` },
       svg("line", { x1: 0, x2: width, y1: HEIGHT + 0.5, y2: HEIGHT + 0.5 }), bars));
@@ -38,16 +38,21 @@ function link(run) {
   return run.run_id ? leave(tab(run.dag_id, run.run_id), {}, when) : [when, unseen(" (no longer in Airflow)")];
 }
 
+const TOLD = { turned: "good", "took back": "good", "nothing taken back": "idle" };
+const kind = (run) => TOLD[run.state] || KIND[run.state] || "note";
+const WHAT = { run: (run) => run.mode || "run", rollback: () => "rollback", cutover: () => "cutover" };
+
 const COLUMNS = [
   { label: "Run", head: true, text: (run) => [link(run), h("small", null, value(run.run_id || run.id))] },
-  { label: "State", text: (run) => [mark(KIND[run.state] || "note", sentence(run.state)), run.undoes && h("small", null, "undoes ", value(run.undoes))] },
-  { label: "Mode", text: (run) => [run.undoes ? "rollback" : run.mode || "—", run.window && h("small", null, moment(run.window.start), " – ", moment(run.window.end))] },
-  { label: "Planned", n: true, text: (run) => number(run.plan ? (run.plan.add || 0) + (run.plan.change || 0) + (run.plan.remove || 0) : null) },
+  { label: "State", text: (run) => [mark(kind(run), sentence(run.state)), run.says && h("small", null, value(run.says))] },
+  { label: "What", text: (run) => [WHAT[run.kind](run), run.window && h("small", null, moment(run.window.start), " – ", moment(run.window.end))] },
+  { label: "Planned", n: true, text: (run) => number(run.planned) },
   { label: "Written", n: true, text: (run) => number(run.written) },
-  { label: "Proven", n: true, text: (run) => number(run.proof?.compared) },
+  { label: "Deleted", n: true, text: (run) => (run.deleted ? h("span", { class: "remove" }, number(run.deleted)) : number(run.deleted)) },
+  { label: "Proven", n: true, text: (run) => number(run.compared) },
   { label: "Rejected", n: true, text: (run) => number(run.findings?.reject) },
   { label: "Warnings", n: true, text: (run) => number(run.findings?.warning) },
-  { label: "Took", n: true, text: (run) => duration(run.ended_at ? between(run.started_at, run.ended_at) : null) },
+  { label: "Took", n: true, text: (run) => (run.over ? duration(between(run.started_at, run.ended_at)) : "under way") },
   { label: "By", text: (run) => value(run.triggered_by) },
 ];
 
@@ -66,13 +71,14 @@ function page(all) {
   }
   const head = h("header", { class: "head" }, h("div", null, h("h1", null, value(all.migration_id)),
     h("p", { class: "soft" }, `${plural(all.total, "run")}${all.total > runs.length ? `, the newest ${runs.length} shown` : ""} · switch: ${all.switch}`)),
-    h("div", { class: "actions" }, leave(dagPath(all.migration_id), { class: "button small" }, all.may_run ? "Run …" : "DAG")));
+    h("div", { class: "actions" }, leave(dagPath(all.migration_id), { class: "button small" }, all.may_run ? "Run …" : "DAG"),
+      leave(`${dagPath(all.migration_id)}/plugin/migration-rollback`, { class: "button small" }, "Rollbacks"), leave(`${dagPath(all.migration_id)}/plugin/migration-cutover`, { class: "button small" }, "Switch")));
   if (!runs.length) {
     return [head, h("div", { class: "empty", "data-testid": "empty" }, h("h2", null, "No run yet"),
       h("p", null, "Trigger the DAG in mode plan: it reads and compares, shows here what would be written, and writes to no store."))];
   }
-  const charted = runs.slice(0, CHARTED).reverse();
-  return [head, h("div", { class: "charts", "data-testid": "charts" }, ROWS.map((row) => chart(charted, row))),
+  const charted = runs.filter((run) => run.over && run.kind !== "cutover").slice(0, CHARTED).reverse();
+  return [head, charted.length > 0 && h("div", { class: "charts", "data-testid": "charts" }, ROWS.map((row) => chart(charted, row))),
     section("runs", "Runs", table(COLUMNS, runs, { caption: "Runs, the newest first", note: true, testid: "history" })),
     all.turns.length > 0 && section("turns", "Turns of the switch", table(TURNS, all.turns, { caption: "Turns of the switch", note: true, testid: "turns" }))];
 }
@@ -85,7 +91,7 @@ live(async () => {
     if (now !== shown) replace(view, page(all));
     shown = now;
     view.setAttribute("aria-busy", "false");
-    return all.runs.some((run) => ["running", "starting", "waiting for approval"].includes(run.state));
+    return all.runs.some((run) => !run.over);
   } catch (error) {
     shown = "";
     replace(view, trouble(error));

@@ -1,0 +1,102 @@
+"""Runs that a ledger and Airflow know of and that nobody made: their rows, their reports, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from include.embedded import postgres
+from include.trueup.ledger import Ledger, Status
+from include.trueup.run import Options, Refusal, Window, run_id
+from include.trueup.run.files import Files
+from include.trueup.run.workspace import Workspace
+from tests.postgres_tables import new_database
+
+DAG = "kpi_linking"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invented:
+    """A ledger and a workspace, which the pages are led to."""
+
+    ledger: Ledger
+    workspace: Workspace
+
+    def airflow(self, dag_id: str, name: str, state: str = "success", *, conf: Any = None, **more: Any) -> str:
+        """A run of the DAG in Airflow's database; its id in the ledger."""
+        from airflow.models.serialized_dag import SerializedDagModel
+        from airflow.utils.state import DagRunState
+        from airflow.utils.types import DagRunTriggeredByType, DagRunType
+
+        dag = SerializedDagModel.get_dag(dag_id)
+        assert dag is not None
+        asked = {"run_after": datetime.now(UTC), "run_type": DagRunType.MANUAL, "conf": conf or {}, **more}
+        dag.create_dagrun(run_id=name, triggered_by=DagRunTriggeredByType.TEST, state=DagRunState(state), **asked)
+        return run_id(dag_id, name)
+
+    def run(
+        self,
+        id: str,
+        status: Status,
+        *,
+        dag_id: str = DAG,
+        undoes: str | None = None,
+        window: Window | None = None,
+        **rows: int,
+    ) -> None:
+        """A run in the ledger, with a plan of these rows by verb, and a proof and a report where it is proven."""
+        options = Options(window=window).to_json()
+        self.ledger.begin(id, migration_id=DAG, dag_id=dag_id, triggered_by="ada", undoes=undoes, options=options)
+        self.ledger.planned(id, "a" * 64, "b" * 64)
+        phase = {"phase": "links", "title": "Links", "source_table": "s", "target_table": "t", "source_rows": 9}
+        fates = {"written": 9, "kept": 0, "rejected": rows.pop("rejected", 0), "skipped": {}, "unaccounted": 0}
+        plan = {"sha256": "a" * 64, "created_at": "2026-11-20T10:00:00Z", "phases": [{**phase, **fates, "rows": rows}]}
+        folder = self.workspace.run(id)
+        folder.write("plan.json", json.dumps(plan))
+        proof = [{"phase": "links", "target_table": "t", "compared": 9, "missing": 0, "different": 0, "unverified": 0}]
+        undone = {"deleted": rows.get("remove", 0), "put_back": rows.get("add", 0), "as_before": 0, "kept": 0}
+        passed = status is Status.PROVEN
+        verdict = {
+            "status": "passed" if passed else "failed",
+            "headline": "As told.",
+            "exceptions": 0,
+            "proof": "proven",
+        }
+        facts = {"plan": plan, "proof": proof if passed else [], "verdict": verdict, "run": {"window": window and {}}}
+        folder.write("report.json", json.dumps({**facts, "undone": undone if undoes and passed else None}))
+        if status is not Status.RUNNING:
+            self.ledger.move(id, status, "invented")
+
+    def refused(self, id: str, step: str, reason: str, by: str | None = None) -> None:
+        """Why that run turned no switch."""
+        refusal = Refusal(step=step, reason=reason, at="2026-11-20T10:00:00+00:00", to="next", by=by)
+        Files(self.workspace.run(id)).write_refusal(refusal)
+
+
+@pytest.fixture
+def invented(
+    airflow_runs: None,
+    behind: Callable[[str, Workspace], None],
+    postgres_server: postgres.Server,
+    tmp_path: Any,
+) -> Any:
+    """An empty ledger and workspace; what Airflow has of the runs is taken away again."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete, select
+
+    uri = new_database(postgres_server)
+    ledger, workspace = Ledger(uri), Workspace(str(tmp_path / "invented"))
+    ledger.upgrade()
+    behind(uri, workspace)
+    with create_session() as session:
+        known = set(session.scalars(select(DagRun.id)))
+    yield Invented(ledger=ledger, workspace=workspace)
+    ledger.close()
+    with create_session() as session:
+        session.execute(delete(DagRun).where(DagRun.id.not_in(known)))

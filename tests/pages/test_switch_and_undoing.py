@@ -1,0 +1,121 @@
+"""What the pages of cutovers and rollbacks say, and what a history tells of both."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from include.trueup.ledger import Status, SwitchState
+
+from .conftest import PAGES, Client
+from .invented import DAG, Invented, invented
+
+__all__ = ["invented"]
+
+DATA = f"{PAGES}/data/dags"
+
+
+@pytest.fixture
+def get(signed_in: Client) -> Any:
+    client = signed_in("viewer")
+    return lambda path: client.get(f"{DATA}/{path}").json()
+
+
+def test_where_the_switch_stands_and_why_it_may_not_be_turned(invented: Invented, get: Any) -> None:
+    found = get(f"{DAG}/switch")
+    assert (found["there"], found["state"], found["proof"], found["turns"]) == (True, "legacy", None, [])
+    (way,) = found["ways"]
+    assert way["refusal"].startswith("the switch of kpi_linking is not turned: no run of it is proven")
+    assert get("checkins_cutover/switch")["migration_id"] == "checkins"
+    assert get("scoring_models/switch")["there"] is False  # it declares no settings
+
+    run = invented.airflow(DAG, "manual__one")
+    invented.run(run, Status.PROVEN, add=9)
+    found = get(f"{DAG}/switch")
+    assert (found["proof"]["run_id"], found["proof"]["compared"]) == ("manual__one", 9)
+    assert 0 <= found["proof"]["hours"] < 1
+    assert [(w["to_state"], w["refusal"], w["compared"]) for w in found["ways"]] == [("dual", None, 9)]
+
+
+def test_a_cutover_says_that_it_waits_was_refused_or_has_turned_and_why(invented: Invented, get: Any) -> None:
+    proven = invented.airflow(DAG, "manual__one")
+    invented.run(proven, Status.PROVEN, add=9)
+    asked = {"why": "both looked at it", "to": "dual"}
+    refused = invented.airflow(f"{DAG}_cutover", "manual__no", "failed", conf=asked)
+    invented.refused(refused, "approve", "ada refused to turn the switch; it is as it was", "ada")
+    turned = invented.airflow(f"{DAG}_cutover", "manual__yes", conf=asked)
+    turn = {"by": "ada", "why": "both looked at it", "run_id": turned, "proof_run_id": proven}
+    invented.ledger.switches.turn(DAG, SwitchState.DUAL, **turn)
+    invented.airflow(f"{DAG}_cutover", "manual__broken", "failed", conf=asked)
+    invented.airflow(f"{DAG}_cutover", "manual__now", "running", conf={"why": "on", "to": "new"})
+
+    def of(run: str) -> Any:
+        return get(f"{DAG}_cutover/runs/{run}/turn")["run"]
+
+    no, yes = of("manual__no"), of("manual__yes")
+    assert (no["state"], no["why"], no["refusal"]["by"]) == ("refused", "both looked at it", "ada")
+    assert no["refusal"]["reason"] == "ada refused to turn the switch; it is as it was"
+    assert (yes["state"], yes["turn"]["to_state"], yes["turn"]["proof_run_id"]) == ("turned", "dual", "manual__one")
+    assert yes["refusal"] is None
+    assert (of("manual__broken")["state"], of("manual__now")["state"]) == ("failed", "running")
+    assert get(f"{DAG}/runs/manual__one/turn")["run"] is None
+    found = get(f"{DAG}/switch")
+    assert [w["to_state"] for w in found["ways"]] == ["new", "legacy"]
+    assert [a["run_id"] for a in found["asked"]] == ["manual__now", "manual__broken", "manual__yes", "manual__no"]
+    assert [(t["run_id"], t["by"]) for t in found["turns"]] == [("manual__yes", "ada")]
+
+
+def test_what_can_be_undone_and_what_was(invented: Invented, get: Any) -> None:
+    assert get(f"{DAG}/undoing")["next"].startswith("There is nothing to undo")
+    first, second = (invented.airflow(DAG, f"manual__{n}") for n in ("one", "two"))
+    for id in (first, second):
+        invented.run(id, Status.PROVEN, add=7, change=2)
+        _wrote(invented, id, 9)
+    found = get(f"{DAG}/undoing")
+    candidate = found["candidate"]
+    assert (candidate["run_id"], candidate["add"], candidate["change"]) == ("manual__two", 7, 2)
+    assert (candidate["written"], candidate["refusal"], found["may_run"]) == (9, None, False)
+
+    back = invented.airflow(f"{DAG}_rollback", "manual__back")
+    invented.run(back, Status.PROVEN, dag_id=f"{DAG}_rollback", undoes=second, remove=7, add=2)
+    _wrote(invented, back, 9)
+    invented.ledger.move(second, Status.ROLLED_BACK, "undone")
+    rejected = invented.airflow(f"{DAG}_rollback", "manual__rejected", "failed")
+    invented.run(rejected, Status.FAILED, dag_id=f"{DAG}_rollback", undoes=first, remove=7, add=2)
+    invented.ledger.switches.turn(DAG, SwitchState.DUAL, by="ada", why="x", run_id="t1", proof_run_id=first)
+    invented.ledger.switches.turn(DAG, SwitchState.NEW, by="ada", why="x", run_id="t2", proof_run_id=first)
+    found = get(f"{DAG}/undoing")
+    assert found["candidate"]["run_id"] == "manual__one"
+    assert "the switch of kpi_linking is new" in found["candidate"]["refusal"]
+    assert [(r["state"], r["deleted"]) for r in found["rollbacks"]] == [("nothing taken back", 0), ("took back", 7)]
+    assert found["rollbacks"][1]["says"] == f"undid {second}: 7 deleted, 2 put back"
+
+    told = get(f"{DAG}/history")["runs"]
+    assert [(t["kind"], t["state"]) for t in told if t["kind"] != "cutover"] == [
+        ("rollback", "nothing taken back"),
+        ("rollback", "took back"),
+        ("run", "rolled back"),
+        ("run", "proven"),
+    ]
+    assert [t["says"] for t in told if t["kind"] == "cutover"] == ["dual → new: x", "legacy → dual: x"]
+    assert [(t["written"], t["deleted"]) for t in told if t["state"] == "took back"] == [(2, 7)]
+
+
+def test_a_run_that_is_under_way_is_not_over_in_the_history(invented: Invented, get: Any) -> None:
+    invented.run(invented.airflow(DAG, "manual__one"), Status.PROVEN, add=9)
+    invented.run(invented.airflow(DAG, "manual__now", "running"), Status.RUNNING, add=9)
+    told = get(f"{DAG}/history")["runs"]
+    assert [(t["run_id"], t["over"]) for t in told] == [("manual__now", False), ("manual__one", True)]
+    found = get(f"{DAG}/switch")
+    assert "manual__now, is running, not proven" in found["ways"][0]["refusal"]
+    assert found["running"].endswith("manual__now")
+
+
+def _wrote(invented: Invented, id: str, rows: int) -> None:
+    from include.trueup.stores import Outcome
+
+    with invented.ledger.step(id, "apply/links", "0"):
+        invented.ledger.wrote(
+            id, "links", 0, 0, rows=rows, outcome=Outcome(written=rows, conflicts=[], refused=[], retries=0)
+        )
