@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import duckdb
 
 from ..declare.names import IS, KEY, SOURCE_KEY
-from ..run import PhaseCounts, Run
+from ..run import PhaseCounts, Run, StepName
 
 EXAMPLES = 3
 """Rows of each kind that are named."""
@@ -35,7 +35,7 @@ def said(connection: duckdb.DuckDBPyConnection, wanted: str, fates: str, source:
 
 def words(run: Run, phases: Sequence[PhaseCounts]) -> dict[str, str]:
     """What is wrong with the counts of these phases (`accounting.phase_counts`), by the rule that it breaks."""
-    manifests = run.folder.manifests("transform")
+    manifests = run.folder.manifests(StepName.TRANSFORM)
     unaccounted, sums = [], []
     for p in phases:
         four = p.written + p.kept + p.rejected + sum(p.skipped.values())

@@ -14,10 +14,9 @@ from typing import Any
 from ..declare.migration import Output, Phase, Target
 from ..declare.names import BEFORE, EXTRA, IS, KEY, MISTYPED, SOURCE_KEY, VERB, WROTE, own
 from ..rows import duck
-from ..run import Run
+from ..run import Part, Run, StepName
 from ..run.files import REST_FILES, WROTE_FILES
 from ..run.partitions import before_files, source_schema
-from ..run.workspace import Manifest
 from ..stores import arrow_schema
 from . import baseline, hashing, irremovable, written
 from .files import (
@@ -26,7 +25,6 @@ from .files import (
     DRIFT,
     KEEP,
     REMOVE,
-    Made,
     differ,
     plan_schema,
     relate_drifted,
@@ -53,21 +51,14 @@ def transform(run: Run, partition: int) -> dict[str, Any]:
     Raises `ArtifactError` if its plan is missing, or is not of the columns that the migration declares now."""
     undone = run.undone
     facts: dict[str, Any] = {}
-    with run.ledger.step(run.id, "transform", str(partition)), run.workspace.scratch() as scratch:
-        made: list[Made] = []
-        with run.connect(scratch) as connection:
-            for phase in run.phases:
-                wrote = [
-                    written.wrote(connection, undone, phase, output, partition, scratch) for output in phase.outputs
-                ]
-                made += wrote
-                sources = " UNION ALL ".join(
-                    f"SELECT {SOURCE_KEY} FROM {duck.identifier(f'wrote_{output.name}')}" for output in phase.outputs
-                )
-                rows = duck.count(connection, f"SELECT count(DISTINCT {SOURCE_KEY}) FROM ({sources})")
-                facts[phase.id] = {"source_rows": rows, "skipped": {}, "rejected": 0, "kept": 0, "unaccounted": 0}
-        files = [each.publish(run) for each in made]
-        run.folder.seal(Manifest(step="transform", part=f"{partition:03}", files=tuple(files), facts=facts))
+    with run.part(StepName.TRANSFORM, partition) as part:
+        for phase in run.phases:
+            for output in phase.outputs:
+                written.write(part, undone, phase, output, partition)
+            sources = " UNION ALL ".join(f"SELECT {SOURCE_KEY} FROM {_wrote(output)}" for output in phase.outputs)
+            rows = duck.count(part.connection, f"SELECT count(DISTINCT {SOURCE_KEY}) FROM ({sources})")
+            facts[phase.id] = {"source_rows": rows, "skipped": {}, "rejected": 0, "kept": 0, "unaccounted": 0}
+        part.facts = facts
     return facts
 
 
@@ -75,55 +66,59 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
     """Give every row that the undone run wrote in one partition the verb that takes it back; rows by verb, by output.
     Its manifest says besides, by target, those that are `rest`: rows that it did not write."""
     facts: dict[str, Any] = {"drift_checked": None}
-    made: list[Made] = []
-    undone = run.undone
-    with run.ledger.step(run.id, "plan", str(partition)), run.workspace.scratch() as scratch:
-        wrote = run.folder.manifests("transform", run.partitions)
-        snapshot = run.folder.manifests("snapshot", run.segments)
-        with run.connect(scratch) as connection:
-            for target in run.migration.targets:
-                files = before_files(run, snapshot, target, partition, scratch)
-                duck.relation(connection, f"is_{target.id}", files, source_schema(target.table))
-                baseline.relate_became(connection, undone, target, scratch)
-            for phase in run.phases:
-                for output in phase.outputs:
-                    path = WROTE_FILES.part(output.name, partition)
-                    files = [run.folder.fetch(f, scratch) for m in wrote for f in m.files if f.path == path]
-                    target = run.migration.target(output.target)
-                    duck.relation(connection, f"wrote_{output.name}", files, plan_schema(target))
-                alone = (
-                    f"SELECT {WROTE}.{SOURCE_KEY} {_rows(output)} WHERE {_verb(run, phase, output)} = '{DRIFT}'"
-                    for output in phase.outputs
-                )
-                relate_drifted(connection, phase, " UNION ".join(alone))
-                for output in phase.outputs:
-                    query = _planned(run, phase, output)
-                    file, facts[output.name] = write_plan(
-                        connection, run.migration.target(output.target), output, query, partition, scratch
-                    )
-                    made.append(file)
-                    target, planned_now = run.migration.target(output.target), duck.identifier(f"plan_{output.name}")
-                    facts[hashing.entry(output.name)] = hashing.digest(connection, target, planned_now)
-                    facts[irremovable.entry(output)], stuck = irremovable.look(
-                        connection, run, target, output, facts[output.name]
-                    )
-                    findings = [_findings(run, phase, output), *stuck]
-                    made += write_findings(connection, phase, output, findings, partition, scratch)
-            for target in run.migration.targets:
-                outputs = run.migration.outputs(target.id)
-                accounted = (f"SELECT {KEY} FROM {duck.identifier(f'wrote_{output.name}')}" for output in outputs)
-                rest = write_rest(connection, target, " UNION ALL ".join(accounted), partition, scratch)
-                facts[REST_FILES.of(target.id)] = {"rest": rest.rows, "extra": 0}
-                made.append(rest)
-        files_made = tuple(each.publish(run) for each in made)
-        run.folder.seal(Manifest(step="plan", part=f"{partition:03}", files=files_made, facts=facts))
+    with run.part(StepName.PLAN, partition) as part:
+        _relate(part, run, partition)
+        for phase in run.phases:
+            relate_drifted(part.connection, phase, " UNION ".join(_drifted(run, phase, o) for o in phase.outputs))
+            for output in phase.outputs:
+                facts |= _plan(part, run, phase, output, partition)
+        for target in run.migration.targets:
+            outputs = run.migration.outputs(target.id)
+            accounted = " UNION ALL ".join(f"SELECT {KEY} FROM {_wrote(output)}" for output in outputs)
+            rest = write_rest(part, target, accounted, partition)
+            facts[REST_FILES.of(target.id)] = {"rest": rest, "extra": 0}
+        part.facts = facts
     return {o.name: facts[o.name] for phase in run.phases for o in phase.outputs}
+
+
+def _relate(part: Part, run: Run, partition: int) -> None:
+    """Make what is (`is_<target>`, of the shape of `source_schema`), what the undone run wrote (`wrote_<output>`, of
+    `plan_schema`) and what that set off (`became_<target>`) relations."""
+    undone, transformed, snapshot = run.undone, run.manifests(StepName.TRANSFORM), run.manifests(StepName.SNAPSHOT)
+    for target in run.migration.targets:
+        part.relate(f"is_{target.id}", before_files(run, snapshot, target, partition), source_schema(target.table))
+        baseline.relate_became(part, undone, target)
+        for output in run.migration.outputs(target.id):
+            wrote = WROTE_FILES.among(transformed, output.name, partition)
+            part.relate(f"wrote_{output.name}", wrote, plan_schema(target))
+
+
+def _plan(part: Part, run: Run, phase: Phase, output: Output, partition: int) -> dict[str, Any]:
+    """Plan one output; what the manifest says of it."""
+    target = run.migration.target(output.target)
+    verbs = write_plan(part, target, output, _planned(run, phase, output), partition)
+    stuck, warnings = irremovable.look(part.connection, run, target, output, verbs)
+    write_findings(part, phase, output, [_findings(run, phase, output), *warnings], partition)
+    return {
+        output.name: verbs,
+        hashing.entry(output.name): hashing.digest(part.connection, target, duck.identifier(f"plan_{output.name}")),
+        irremovable.entry(output): stuck,
+    }
+
+
+def _drifted(run: Run, phase: Phase, output: Output) -> str:
+    """SQL: the source rows of which a row of this output is left alone."""
+    return f"SELECT {WROTE}.{SOURCE_KEY} {_rows(output)} WHERE {_verb(run, phase, output)} = '{DRIFT}'"
+
+
+def _wrote(output: Output) -> str:
+    return duck.identifier(f"wrote_{output.name}")
 
 
 def _rows(output: Output) -> str:
     """SQL: FROM what the undone run wrote (`WROTE`), with what is (`IS`), null where there is none."""
-    wrote, found = duck.identifier(f"wrote_{output.name}"), duck.identifier(f"is_{output.target}")
-    return f"FROM {wrote} {WROTE} LEFT JOIN {found} {IS} ON {WROTE}.{KEY} = {IS}.{KEY}"
+    found = duck.identifier(f"is_{output.target}")
+    return f"FROM {_wrote(output)} {WROTE} LEFT JOIN {found} {IS} ON {WROTE}.{KEY} = {IS}.{KEY}"
 
 
 def _put_back(target: Target) -> list[str]:

@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -25,8 +24,9 @@ from ..declare.names import BEFORE, KEY, KNOWN, PLACE, PLANNED, VERB, own
 from ..errors import ArtifactError
 from ..ledger import RunRow, Status
 from ..rows import duck
-from ..run import Baseline, Mode, Run, earlier
+from ..run import Baseline, Mode, Part, Run, Session, StepName, earlier, entered
 from ..run.files import BASELINE_FILES, FORMER_BASELINE_FILES, PROOF_FILES
+from ..run.workspace import Artifact
 from ..stores import arrow_schema
 from . import set_off
 from .files import compared
@@ -88,14 +88,7 @@ def _last_plan(run: Run, row: RunRow) -> _LastPlan | None:
     return None
 
 
-def relate(
-    connection: duckdb.DuckDBPyConnection,
-    run: Run,
-    target: Target,
-    partition: int | None,
-    scratch: Path,
-    only: str = "true",
-) -> bool | None:
+def relate(session: Session, run: Run, target: Target, partition: int | None, only: str = "true") -> bool | None:
     """Make `baseline_<target>` a relation of one partition (None: of all), of rows of which `only` (SQL) holds: `_key`, `hash`,
     `place`, `added`, and `there`, whether a row is known to have been there; and `known_<target>` of its keys: `_key`,
     `hashes`, `added`, `there`.
@@ -107,11 +100,12 @@ def relate(
     found: bool | None = None
     if baseline is not None:
         try:
-            files, found = _files(run, baseline, target, partition, scratch), True
+            files, found = session.fetch(_files(run, baseline, target, partition)), True
         except ArtifactError as error:
             log.warning("what others changed in %s cannot be told: %s", target.table.name, error)
             found = False
-    duck.relation(connection, _BASELINE, files, _SCHEMA)
+    session.relate(_BASELINE, files, _SCHEMA)
+    connection = session.connection
     there = "there = 'seen'" + (" OR there = 'planned'" if baseline and baseline.proven else "")
     name, keys = duck.identifier(f"baseline_{target.id}"), duck.identifier(f"known_{target.id}")
     here = "true" if partition is None else f"place % {run.partitions} = {partition}"
@@ -120,7 +114,7 @@ def relate(
         f"WHERE {here} AND {only}"
     )
     if baseline is not None and found:
-        _relate_read_back(connection, run, baseline, target, scratch)
+        _relate_read_back(session, run, baseline, target)
         connection.execute(
             f"INSERT INTO {name} SELECT b.{KEY}, p.hash, any_value(b.place), bool_or(b.added), true FROM {name} b "
             f"JOIN {_READ_BACK} p ON b.{KEY} = p.key GROUP BY b.{KEY}, p.hash"
@@ -132,55 +126,48 @@ def relate(
     return found
 
 
-def _relate_read_back(
-    connection: duckdb.DuckDBPyConnection, run: Run, baseline: Baseline, target: Target, scratch: Path
-) -> None:
+def _relate_read_back(session: Session, run: Run, baseline: Baseline, target: Target) -> None:
     """The table `_READ_BACK` (key, hash): rows that the previous run wrote, and that it then found otherwise than planned, as
     when a trigger changes what is written, and what its writing set off, which is known also of a run that was killed
     before it read anything back. What a run wrote is its own, though its proof failed: nobody else's work."""
     folder = run.workspace.run(baseline.run)
-    set_off.relate(connection, _SET_OFF, folder, target, scratch)
-    connection.execute(
+    set_off.relate(session, _SET_OFF, folder, target)
+    session.connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {_READ_BACK} AS SELECT DISTINCT {KEY} AS key, {row_hash(target, PLANNED)} AS hash "
         f"FROM {_SET_OFF} {PLANNED} WHERE {KEY} IS NOT NULL"
     )
     for phase in run.migration.phases:
         of_target = [output.name for output in phase.outputs if output.target == target.id]
-        manifests = folder.manifests(f"verify/{phase.id}")
+        manifests = folder.manifests(entered(StepName.VERIFY, phase.id))
         for name in of_target:
             for file in PROOF_FILES.among(manifests, name):
                 if file.rows:
-                    local = folder.fetch(file, scratch)
+                    (local,) = session.fetch([replace(file, run=baseline.run)])
                     if "hash" in pq.read_schema(local).names:  # proofs of the first release have none
                         rows = duck.parquet([local], None)
-                        connection.execute(
+                        session.connection.execute(
                             f"INSERT INTO {_READ_BACK} SELECT DISTINCT key, hash FROM ({rows}) "
                             "WHERE kind = 'different' AND written AND hash IS NOT NULL"
                         )
 
 
-def _files(run: Run, baseline: Baseline, target: Target, partition: int | None, scratch: Path) -> list[Path]:
+def _files(run: Run, baseline: Baseline, target: Target, partition: int | None) -> list[Artifact]:
     folder, count = run.workspace.run(baseline.run), baseline.partitions
     wanted = range(count) if partition is None or count != run.partitions else [partition]
     if (attempt := baseline.attempt) is not None:
         (kept,) = [k for k in earlier.kept(folder, attempt + 1) if k.attempt == attempt]
         names = {file.path for file in kept.files}
-        return [kept.fetch(folder, _named(target, number, names), scratch) for number in wanted]
-    there = {file.path: file for m in folder.manifests("plan", count) for file in m.files}
+        return [kept.file(folder, _named(target, number, names)) for number in wanted]
+    there = {file.path: file for m in folder.manifests(StepName.PLAN, count) for file in m.files}
     paths = [_named(target, number, there) for number in wanted]
     if missing := [each for each in paths if each not in there]:
         raise ArtifactError(f"run {baseline.run} left no {missing[0]}")
-    return [folder.fetch(there[each], scratch) for each in paths]
+    return [replace(there[each], run=baseline.run) for each in paths]
 
 
 def _named(target: Target, partition: int, names: Container[str]) -> str:
     former = FORMER_BASELINE_FILES.part(target.id, partition)
-    return former if former in names else path(target, partition)
-
-
-def path(target: Target, partition: int) -> str:
-    """Where the baseline of a target's partition lies in a run's folder."""
-    return BASELINE_FILES.part(target.id, partition)
+    return former if former in names else BASELINE_FILES.part(target.id, partition)
 
 
 def row_hash(target: Target, row: str, *, whole: bool = False) -> str:
@@ -192,10 +179,10 @@ def row_hash(target: Target, row: str, *, whole: bool = False) -> str:
     return f"md5(concat({', '.join(f'strlen({text}), chr(58), {text}' for text in texts)}))"
 
 
-def relate_became(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, scratch: Path) -> None:
+def relate_became(session: Session, run: Run, target: Target) -> None:
     """The table `became_<target>` (key, hash): rows that the run wrote, as what that set off left them."""
-    set_off.relate(connection, _SET_OFF, run.folder, target, scratch)
-    connection.execute(
+    set_off.relate(session, _SET_OFF, run.folder, target)
+    session.connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {duck.identifier(f'became_{target.id}')} AS SELECT DISTINCT {KEY} AS key, "
         f"{row_hash(target, PLANNED, whole=True)} AS hash FROM {_SET_OFF} {PLANNED} WHERE {KEY} IS NOT NULL"
     )
@@ -214,15 +201,15 @@ def is_ours(target: Target, row: str, known: str) -> str:
     return f"coalesce(list_contains({known}.hashes, {row_hash(target, row)}), {unknown})"
 
 
-def write(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, checked: bool, local: Path) -> int:
-    """Write the baseline of this run to `local`; its rows. For planned rows it is what was found, where that is Trueup's, and
+def write(part: Part, run: Run, target: Target, partition: int, checked: bool) -> None:
+    """Write the baseline of this run, of the shape of `_SCHEMA`. For planned rows it is what was found, where that is Trueup's, and
     what is planned; for rows that somebody else changed, and for keys that the plan does not cover, what was known
     before. Without a baseline (not `checked`), what was found counts as Trueup's. Needs `plan_<output>`, `rest_<target>`."""
     ours = is_ours(target, f"{PLANNED}.{BEFORE}", KNOWN) if checked else "true"
     name, keys = duck.identifier(f"baseline_{target.id}"), duck.identifier(f"known_{target.id}")
     plans = (duck.identifier(f"plan_{output.name}") for output in run.migration.outputs(target.id))
     planned = " UNION ALL ".join(f"FROM {name}" for name in plans)
-    connection.execute(f"""
+    part.connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE {_COVERED} AS
         SELECT {PLANNED}.{KEY}, {VERB} AS verb, {PLACE} AS place, coalesce({KNOWN}.added, false) AS added,
             CASE WHEN {VERB} IN ('add', 'change', 'keep') THEN {row_hash(target, PLANNED)} END AS planned,
@@ -247,7 +234,7 @@ def write(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, check
             LEFT JOIN ({rest}) r ON b.{KEY} = r.{KEY}
         ) GROUP BY {KEY}, hash ORDER BY {KEY}, hash
     """
-    return duck.write(connection, query, local)
+    part.write(BASELINE_FILES.part(target.id, partition), query)
 
 
 def _keeps_all(run: Run, target: Target) -> str:

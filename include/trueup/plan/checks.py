@@ -4,14 +4,13 @@ refer to each other over several transactions, and unique values that one row ha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import duckdb
 
 from ..declare.migration import Output, Phase, Target
 from ..declare.names import BEFORE, EXTRA, KEY, MISTYPED, VERB, own
 from ..rows import duck
-from ..run import Run, SelfReference
+from ..run import Run, SelfReference, Session
 from ..stores import Unique
 from . import target_checks
 from .files import ADD, CHANGE, REMOVE, WRITTEN, plan_schema, planned
@@ -23,20 +22,20 @@ _EXAMPLES = 3
 def refusals(run: Run) -> list[str]:
     """In words, why the plan may not be applied."""
     said: list[str] = []
-    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
+    with run.session() as session:
         for phase in run.migration.phases:
             for output in phase.outputs:
                 target = run.migration.target(output.target)
                 if run.store_of(target.table).kind != "postgres":  # DynamoDB holds every value that it held before
                     continue
-                files = [run.folder.fetch(planned(run, output.name, n), scratch) for n in range(run.partitions)]
+                files = session.fetch(planned(run, output.name, n) for n in range(run.partitions))
                 parts = [duck.parquet([file], plan_schema(target)) for file in files]
                 if run.undoes is None:
-                    said += _irreversible(connection, output, target, parts)
-                said += _circular(connection, run, phase, target, parts)
+                    said += _irreversible(session.connection, output, target, parts)
+                said += _circular(session.connection, run, phase, target, parts)
         for target in run.migration.targets:
             for index in target_checks.kept(run, target).unique:
-                said += _handed_on(connection, run, target, index, scratch)
+                said += _handed_on(session, run, target, index)
     return said
 
 
@@ -103,9 +102,7 @@ def _over_batches(
     ]
 
 
-def _handed_on(
-    connection: duckdb.DuckDBPyConnection, run: Run, target: Target, index: Unique, scratch: Path
-) -> list[str]:
+def _handed_on(session: Session, run: Run, target: Target, index: Unique) -> list[str]:
     """Rows that are to have what another row has in a unique index until the plan changes or removes that one, in the same
     phase or a later one. The server judges row by row, so it would refuse them, unless it meets them in a lucky order."""
     script = target.prepare if run.undoes is None else target.undo
@@ -120,7 +117,7 @@ def _handed_on(
     parts = []
     for number, phase in enumerate(run.phases):
         for output in (o for o in phase.outputs if o.target == target.id):
-            files = [run.folder.fetch(planned(run, output.name, n), scratch) for n in range(run.partitions)]
+            files = session.fetch(planned(run, output.name, n) for n in range(run.partitions))
             rows = duck.parquet(files, plan_schema(target))
             those = f"SELECT {KEY}, {VERB}, {', '.join([*new, *was])} FROM ({rows}) WHERE {VERB} IN {WRITTEN}"
             parts.append(f"SELECT *, {number} AS {_PHASE} FROM ({those}) WHERE {VERB} <> '{CHANGE}' OR NOT ({stays})")
@@ -128,7 +125,7 @@ def _handed_on(
     same = " AND ".join(
         f"{a}.{one} {'IS NOT DISTINCT FROM' if index.nulls_equal else '='} {b}.{other}" for one, other in pairs
     )
-    rows_of = connection.execute(
+    rows_of = session.connection.execute(
         f"WITH every AS ({' UNION ALL '.join(parts)}) SELECT {a}.{KEY}, min({b}.{KEY}), min({b}.{VERB}), count(*) OVER () "
         f"FROM every {a} JOIN every {b} ON {same} WHERE {a}.{VERB} <> '{REMOVE}' AND {b}.{VERB} <> '{ADD}' "
         f"AND {a}.{KEY} <> {b}.{KEY} AND {a}.{_PHASE} <= {b}.{_PHASE} GROUP BY {a}.{KEY} ORDER BY {a}.{KEY} LIMIT {_EXAMPLES}"

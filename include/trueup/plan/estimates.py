@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..declare.migration import Phase
 from ..rows import duck
-from ..run import Run
+from ..run import Run, StepName
 
 FAR_FACTOR = 2
 FAR_ROWS = 10_000
@@ -18,7 +18,7 @@ def far(run: Run, phase: Phase, partition: int) -> list[str]:
     if partition != 0:
         return []
     expected = run.files.start.expected_rows
-    manifests = run.folder.manifests("snapshot", run.segments)
+    manifests = run.manifests(StepName.SNAPSHOT)
     found = []
     for source in run.migration.sources:
         first = next((p for p in run.migration.phases if p.source == source.id), run.migration.phases[0])

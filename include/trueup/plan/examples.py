@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
-
-import duckdb
 
 from ..declare.migration import Output, Phase, Target
 from ..declare.names import BEFORE, KEY, PLANNED, VERB
 from ..rows import duck
-from ..run import Run
+from ..run import Run, Session, StepName
 from ..run.files import EXAMPLES, PLAN_FILES, REJECT_FILES, REST_FILES
 from ..run.partitions import source_schema
 from ..run.workspace import Artifact, Manifest
@@ -30,14 +27,10 @@ def write(run: Run) -> None:
     """Publish `plan_examples.json`: one entry an output, with its phase, its target table, and by verb (and `extra`,
     `rejected`) at most `ROWS` rows: `key`, `row` {column: text, no nulls}; where there is a row before, `before` and
     the `changed` columns; of what is rejected, `code` and `message`. Raises `ArtifactError` if the plan is not whole."""
-    plans = run.folder.manifests("plan", run.partitions)
-    made = [*run.folder.manifests("transform"), *plans]
+    plans = run.manifests(StepName.PLAN)
+    made = [*run.folder.manifests(StepName.TRANSFORM), *plans]
     entries: list[dict[str, Any]] = []
-    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
-
-        def local(artifacts: Iterable[Artifact]) -> Iterator[Path]:
-            return (run.folder.fetch(artifact, scratch) for artifact in artifacts)
-
+    with run.session() as session:
         told: set[str] = set()
         for phase in run.migration.phases:
             for output in phase.outputs:
@@ -45,7 +38,7 @@ def write(run: Run) -> None:
                 verbs: dict[str, Any] = {
                     verb: found
                     for verb in VERBS
-                    if (found := _rows(connection, target, local(_planned(plans, output, verb)), verb))
+                    if (found := _rows(session, target, _planned(plans, output, verb), verb))
                 }
                 if target.owned is None and target.id not in told:
                     told.add(target.id)
@@ -55,11 +48,11 @@ def write(run: Run) -> None:
                         if m.facts[REST_FILES.of(target.id)]["extra"]
                         for f in REST_FILES.among([m], target.id)
                     ]
-                    if found := _rows(connection, target, local(rest), None):
+                    if found := _rows(session, target, rest, None):
                         verbs["extra"] = found
                 about = {"phase": phase.id, "output": output.name, "target_table": target.table.name}
                 entries.append({**about, "verbs": verbs})
-            if rejected := _rejected(connection, local(_rejects(made, phase))):
+            if rejected := _rejected(session, _rejects(made, phase)):
                 next(e for e in entries if e["phase"] == phase.id)["verbs"]["rejected"] = rejected
     run.folder.write(EXAMPLES, json.dumps({"rows_each": ROWS, "outputs": entries}, indent=1))
 
@@ -75,9 +68,7 @@ def _rejects(made: list[Manifest], phase: Phase) -> Iterator[Artifact]:
     return (f for f in REJECT_FILES.among(made, phase.id) if f.rows)
 
 
-def _rows(
-    connection: duckdb.DuckDBPyConnection, target: Target, files: Iterable[Path], verb: str | None
-) -> list[dict[str, Any]]:
+def _rows(session: Session, target: Target, files: Iterable[Artifact], verb: str | None) -> list[dict[str, Any]]:
     """The first rows of that verb; of files without verbs (None), the first rows."""
     columns = [field.name for field in arrow_schema(target.table)]
     names = [duck.identifier(c) for c in columns]
@@ -90,8 +81,9 @@ def _rows(
     schema = source_schema(target.table) if verb is None else plan_schema(target)
     found: list[dict[str, Any]] = []
     for file in files:
-        rows = connection.execute(
-            f"SELECT {_text(KEY)}, [{now}]{more} FROM ({duck.parquet([file], schema)}) {PLANNED} {where} LIMIT {ROWS - len(found)}"
+        plan = duck.parquet(session.fetch([file]), schema)
+        rows = session.connection.execute(
+            f"SELECT {_text(KEY)}, [{now}]{more} FROM ({plan}) {PLANNED} {where} LIMIT {ROWS - len(found)}"
         ).fetchall()
         found += [_example(columns, *row) for row in rows]
         if len(found) >= ROWS:
@@ -118,11 +110,11 @@ def _there(columns: list[str], values: list[str | None]) -> dict[str, str]:
     return {column: value for column, value in zip(columns, values, strict=True) if value is not None}
 
 
-def _rejected(connection: duckdb.DuckDBPyConnection, files: Iterable[Path]) -> list[dict[str, Any]]:
+def _rejected(session: Session, files: Iterable[Artifact]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for file in files:
-        rows = connection.execute(
-            f"SELECT {_text('key')}, code, {_text('message')}, {_text('row')} FROM ({duck.parquet([file], REJECTS)}) "
+        rows = session.connection.execute(
+            f"SELECT {_text('key')}, code, {_text('message')}, {_text('row')} FROM ({duck.parquet(session.fetch([file]), REJECTS)}) "
             f"LIMIT {ROWS - len(found)}"
         ).fetchall()
         found += [

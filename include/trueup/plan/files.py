@@ -12,8 +12,6 @@ none). The verbs:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -22,7 +20,7 @@ from ..declare.migration import Output, Phase, Target, Type
 from ..declare.names import BEFORE, IN_WINDOW, IS, KEY, MISTYPED, SHOULD, SOURCE_KEY, VERB, WITHOUT_NULLS, own
 from ..errors import ArtifactError
 from ..rows import duck
-from ..run import Run
+from ..run import Part, Run, StepName
 from ..run.files import FINDING_FILES, PLAN_FILES, REST_FILES
 from ..run.partitions import source_schema
 from ..run.workspace import Artifact
@@ -43,23 +41,10 @@ REJECTS = pa.schema(
 """The schema of rejected rows."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Made:
-    """A file that is ready to be published."""
-
-    local: Path
-    path: str
-    rows: int
-
-    def publish(self, run: Run) -> Artifact:
-        """Publish it."""
-        return run.folder.publish(self.local, self.path, self.rows)
-
-
 def planned(run: Run, output: str, partition: int) -> Artifact:
     """The plan's file of an output and partition. Raises `ArtifactError` if there is none."""
     path = PLAN_FILES.part(output, partition)
-    for manifest in run.folder.manifests("plan", run.partitions):
+    for manifest in run.manifests(StepName.PLAN):
         for artifact in manifest.files:
             if artifact.path == path:
                 return artifact
@@ -67,13 +52,15 @@ def planned(run: Run, output: str, partition: int) -> Artifact:
 
 
 def should_schema(target: Target) -> pa.Schema:
-    """The schema of what the transform makes for a target."""
+    """The schema of what the transform makes for a target: the row's columns (`arrow_schema`), `_key` and `_source` (text), and
+    whether its source row is in the run's window."""
     more = [pa.field(KEY, pa.string()), pa.field(SOURCE_KEY, pa.string()), pa.field(IN_WINDOW, pa.bool_())]
     return pa.schema([*arrow_schema(target.table), *more])
 
 
 def plan_schema(target: Target) -> pa.Schema:
-    """The schema of a plan of a target."""
+    """The schema of a plan of a target: the verb, `_key` and `_source` (text), the row's columns (`arrow_schema`), and the row
+    before as a struct of the same columns, null where there is none."""
     row = arrow_schema(target.table)
     first = [pa.field(name, pa.string()) for name in (VERB, KEY, SOURCE_KEY)]
     return pa.schema([*first, *row, pa.field(BEFORE, pa.struct(list(row)))])
@@ -123,19 +110,15 @@ def unit_verb(phase: Phase, verb: str, row: str) -> str:
     return f"CASE WHEN {drifted} AND {verb} <> '{KEEP}' THEN '{DRIFT}' ELSE {verb} END"
 
 
-def write_plan(
-    connection: duckdb.DuckDBPyConnection, target: Target, output: Output, query: str, partition: int, scratch: Path
-) -> tuple[Made, dict[str, int]]:
-    """Write the plan of an output and partition, and make it the relation `plan_<output>`; rows by verb."""
-    local = scratch / f"{output.name}.parquet"
+def write_plan(part: Part, target: Target, output: Output, query: str, partition: int) -> dict[str, int]:
+    """Write the plan of an output and partition, and make it the relation `plan_<output>`, of the shape of `plan_schema`;
+    rows by verb."""
     in_order = f"SELECT * FROM ({query}) ORDER BY {KEY}, {SOURCE_KEY}"
-    duck.write(connection, in_order, local, ", ROW_GROUP_SIZE 20480")
+    written = part.write(PLAN_FILES.part(output.name, partition), in_order, ", ROW_GROUP_SIZE 20480")
     name = f"plan_{output.name}"
-    duck.relation(connection, name, [local], plan_schema(target))
-    found = dict(connection.execute(f"SELECT {VERB}, count(*) FROM {duck.identifier(name)} GROUP BY 1").fetchall())
-    verbs = {verb: found.get(verb, 0) for verb in VERBS}
-    made = Made(local=local, path=PLAN_FILES.part(output.name, partition), rows=sum(verbs.values()))
-    return made, verbs
+    part.relate(name, [written], plan_schema(target))
+    rows = part.connection.execute(f"SELECT {VERB}, count(*) FROM {duck.identifier(name)} GROUP BY 1").fetchall()
+    return dict.fromkeys(VERBS, 0) | dict(rows)
 
 
 def said(target: Target, row: str, code: str, words: str, rows: str) -> str:
@@ -147,35 +130,21 @@ def said(target: Target, row: str, code: str, words: str, rows: str) -> str:
     )
 
 
-def write_findings(
-    connection: duckdb.DuckDBPyConnection,
-    phase: Phase,
-    output: Output,
-    queries: Sequence[str],
-    partition: int,
-    scratch: Path,
-) -> list[Made]:
-    """Write the findings on an output and partition that the queries give (`said`), if there are any."""
-    if not queries:
-        return []
-    query = " UNION ALL ".join(queries)
-    local = scratch / f"findings-{output.name}.parquet"
-    rows = duck.write(connection, f"SELECT * FROM ({query}) ORDER BY key, code", local)
-    to = FINDING_FILES.part(phase.id, partition, output.name)
-    return [Made(local=local, path=to, rows=rows)] if rows else []
+def write_findings(part: Part, phase: Phase, output: Output, queries: Sequence[str], partition: int) -> None:
+    """Write the findings on an output and partition that the queries give (`said`), if there are any; of the shape of
+    `FINDINGS`."""
+    if queries:
+        path = FINDING_FILES.part(phase.id, partition, output.name)
+        part.write(path, f"SELECT * FROM ({' UNION ALL '.join(queries)}) ORDER BY key, code", leave_out_empty=True)
 
 
-def write_rest(
-    connection: duckdb.DuckDBPyConnection, target: Target, accounted: str, partition: int, scratch: Path
-) -> Made:
-    """Write the rows of the target whose keys the query does not give, and make them the relation `rest_<target>`."""
-    local = scratch / f"rest-{target.id}.parquet"
-    found = duck.identifier(f"is_{target.id}")
-    rows = duck.write(
-        connection,
-        f"SELECT {IS}.* FROM {found} {IS} ANTI JOIN ({accounted}) {SHOULD} ON {IS}.{KEY} = {SHOULD}.{KEY} "
-        f"ORDER BY {IS}.{KEY}",
-        local,
+def write_rest(part: Part, target: Target, accounted: str, partition: int) -> int:
+    """Write the rows of the target whose keys the query does not give, and make them the relation `rest_<target>`, of the
+    shape of `source_schema`; how many."""
+    rows = part.write(
+        REST_FILES.part(target.id, partition, "0"),
+        f"SELECT {IS}.* FROM {duck.identifier(f'is_{target.id}')} {IS} "
+        f"ANTI JOIN ({accounted}) {SHOULD} ON {IS}.{KEY} = {SHOULD}.{KEY} ORDER BY {IS}.{KEY}",
     )
-    duck.relation(connection, f"rest_{target.id}", [local], source_schema(target.table))
-    return Made(local=local, path=REST_FILES.part(target.id, partition, "0"), rows=rows)
+    part.relate(f"rest_{target.id}", [rows], source_schema(target.table))
+    return rows.rows

@@ -10,7 +10,6 @@ the workspace, and asks a store only whether what is to be removed could be (`pl
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -19,17 +18,15 @@ from ..declare.migration import Output, Phase, Target
 from ..declare.names import BEFORE, IN_WINDOW, IS, KEY, KNOWN, PLANNED, SHOULD, SOURCE_KEY, VERB, own
 from ..errors import DeclarationError
 from ..rows import duck
-from ..run import Mode, Run
+from ..run import Mode, Part, Run, Session, StepName
 from ..run.files import REST_FILES, SHOULD_FILES
-from ..run.partitions import before_files, files_of, source_schema
-from ..run.workspace import Manifest
+from ..run.partitions import before_files, source_schema
 from ..stores import arrow_schema
 from . import baseline, estimates, hashing, irremovable, not_unique, target_checks
 from .files import (
     ADD,
     DRIFT,
     REMOVE,
-    Made,
     relate_drifted,
     said,
     should_schema,
@@ -51,83 +48,80 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
     Its manifest says besides: by target those that are `rest`, and how many of them are `extra`; and `drift_checked`, whether
     what others changed could be told (None: no run before)."""
     facts: dict[str, Any] = {}
-    made: list[Made] = []
     checked: dict[str, bool | None] = {}
     targets = run.migration.targets
-    with run.ledger.step(run.id, "plan", str(partition)), run.workspace.scratch() as scratch:
-        with run.connect(scratch) as connection:
-            # a row of a phase that has rejects is planned unless its source row is one
-            rejects = not_unique.relate(connection, run, scratch)
-            for target in targets:
-                relate(connection, run, target, partition, scratch, rejects)
-                _check_unique(connection, run, target)
-                checked[target.id] = baseline.relate(connection, run, target, partition, scratch)
-                relate_leaving(connection, run, target)
-            for phase in run.migration.phases:
-                verbs = {o.name: verb_of(run, phase, o, checked) for o in phase.outputs}
-                alone = (
-                    f"SELECT {SHOULD}.{SOURCE_KEY} {rows_of(o)} AND {verbs[o.name]} = '{DRIFT}'" for o in phase.outputs
-                )
-                relate_drifted(connection, phase, " UNION ".join(alone))
-                for output in phase.outputs:
-                    rows, verb = rows_of(output), verbs[output.name]
-                    query = _planned(run, phase, output, rows, unit_verb(phase, verb, SHOULD))
-                    file, facts[output.name] = write_plan(
-                        connection, run.migration.target(output.target), output, query, partition, scratch
-                    )
-                    made.append(file)
-                    planned = duck.identifier(f"plan_{output.name}")
-                    target = run.migration.target(output.target)
-                    facts[hashing.entry(output.name)] = hashing.digest(connection, target, planned)
-                    findings = _findings(run, phase, output, rows, facts[output.name], checked[output.target])
-                    looked = irremovable.look(connection, run, target, output, facts[output.name])
-                    facts[irremovable.entry(output)], findings = looked[0], [*findings, *looked[1]]
-                    if output == phase.outputs[0]:
-                        findings = [*findings, *estimates.far(run, phase, partition)]
-                        findings += target_checks.warnings(run, phase, partition)
-                    made += write_findings(connection, phase, output, findings, partition, scratch)
-            for target in targets:
-                # where the migration owns columns only, a row outside the window stays as it is, and that is proven too
-                accounted = keys_of(run, target, "" if target.owned is None else f" WHERE {IN_WINDOW}")
-                accounted += f" UNION ALL SELECT {KEY} FROM {leaving(target)}"
-                rest = write_rest(connection, target, accounted, partition, scratch)
-                extra = rest.rows if target.owned is None else 0
-                facts[REST_FILES.of(target.id)] = {
-                    "rest": rest.rows,
-                    "extra": extra,
-                    "owned": _added(connection, target),
-                }
-                made.append(rest)
-                if run.options.mode is Mode.APPLY:
-                    made.append(_baseline(connection, run, target, partition, checked[target.id], scratch))
-            rejected, counts = not_unique.write(connection, run, rejects, partition, scratch)
-            made, facts = [*made, *rejected], facts | counts
-        told = [found for found in checked.values() if found is not None]
-        facts["drift_checked"] = all(told) if told else None
-        files = [each.publish(run) for each in made]
-        run.folder.seal(Manifest(step="plan", part=f"{partition:03}", files=tuple(files), facts=facts))
+    with run.part(StepName.PLAN, partition) as part:
+        # a row of a phase that has rejects is planned unless its source row is one
+        rejects = not_unique.relate(part, run)
+        for target in targets:
+            relate(part, run, target, partition, rejects)
+            _check_unique(part.connection, run, target)
+            checked[target.id] = baseline.relate(part, run, target, partition)
+            relate_leaving(part.connection, run, target)
+        for phase in run.migration.phases:
+            verbs = {o.name: verb_of(run, phase, o, checked) for o in phase.outputs}
+            relate_drifted(part.connection, phase, " UNION ".join(_drifted(o, verbs[o.name]) for o in phase.outputs))
+            for output in phase.outputs:
+                facts |= _plan(part, run, phase, output, partition, verbs[output.name], checked[output.target])
+        for target in targets:
+            # where the migration owns columns only, a row outside the window stays as it is, and that is proven too
+            accounted = keys_of(run, target, "" if target.owned is None else f" WHERE {IN_WINDOW}")
+            rest = write_rest(part, target, f"{accounted} UNION ALL SELECT {KEY} FROM {leaving(target)}", partition)
+            extra = rest if target.owned is None else 0
+            added = _added(part.connection, target)
+            facts[REST_FILES.of(target.id)] = {"rest": rest, "extra": extra, "owned": added}
+            if run.options.mode is Mode.APPLY:
+                baseline.write(part, run, target, partition, checked[target.id] is True)
+        facts |= not_unique.write(part, run, rejects, partition)
+        known = [each for each in checked.values() if each is not None]
+        facts["drift_checked"] = all(known) if known else None
+        part.facts = facts
     return {o.name: facts[o.name] for phase in run.phases for o in phase.outputs}
 
 
-def relate(
-    connection: duckdb.DuckDBPyConnection, run: Run, target: Target, partition: int, scratch: Path, rejects: set[str]
-) -> None:
-    """Make what should be (`should_<output>`, each) and what is (`is_<target>`) relations of one partition. What the plan
-    itself rejects, of phases that have `rejects`, is as what lies outside the window: the run is not about it."""
-    made = run.folder.manifests("transform", run.partitions)
+def _plan(
+    part: Part, run: Run, phase: Phase, output: Output, partition: int, verb: str, checked: bool | None
+) -> dict[str, Any]:
+    """Plan one output, given the SQL of the verb of a row looked at alone; what the manifest says of it."""
+    target, rows = run.migration.target(output.target), rows_of(output)
+    verbs = write_plan(
+        part, target, output, _planned(run, phase, output, rows, unit_verb(phase, verb, SHOULD)), partition
+    )
+    stuck, warnings = irremovable.look(part.connection, run, target, output, verbs)
+    findings = [*_findings(run, phase, output, rows, verbs, checked), *warnings]
+    if output == phase.outputs[0]:
+        findings += [*estimates.far(run, phase, partition), *target_checks.warnings(run, phase, partition)]
+    write_findings(part, phase, output, findings, partition)
+    return {
+        output.name: verbs,
+        hashing.entry(output.name): hashing.digest(part.connection, target, duck.identifier(f"plan_{output.name}")),
+        irremovable.entry(output): stuck,
+    }
+
+
+def _drifted(output: Output, verb: str) -> str:
+    """SQL: the source rows of which a row of this output is left alone."""
+    return f"SELECT {SHOULD}.{SOURCE_KEY} {rows_of(output)} AND {verb} = '{DRIFT}'"
+
+
+def relate(part: Session, run: Run, target: Target, partition: int, rejects: set[str]) -> None:
+    """Make what should be (`should_<output>`, each, of the shape of `should_schema`) and what is (`is_<target>`, of
+    `source_schema`) relations of one partition. What the plan itself rejects, of phases that have `rejects`, is as what lies
+    outside the window: the run is not about it."""
+    transformed = run.manifests(StepName.TRANSFORM)
     for phase, output in ((p, o) for p in run.migration.phases for o in p.outputs if o.target == target.id):
-        files = files_of(run, made, SHOULD_FILES.of(output.name), partition, scratch)
+        files = SHOULD_FILES.among(transformed, output.name, partition)
         if phase.id not in rejects:
-            duck.relation(connection, f"should_{output.name}", files, should_schema(target))
+            part.relate(f"should_{output.name}", files, should_schema(target))
             continue
-        duck.relation(connection, every := own(f"every_{output.name}"), files, should_schema(target))
+        part.relate(every := own(f"every_{output.name}"), files, should_schema(target))
         rejected = f"(SELECT source FROM {not_unique.REJECTED} WHERE phase = {duck.literal(phase.id)})"
-        connection.execute(
+        part.connection.execute(
             f"CREATE TEMP VIEW {duck.identifier(f'should_{output.name}')} AS SELECT * REPLACE "
             f"({IN_WINDOW} AND {SOURCE_KEY} NOT IN {rejected} AS {IN_WINDOW}) FROM {duck.identifier(every)}"
         )
-    files = before_files(run, run.folder.manifests("snapshot", run.segments), target, partition, scratch)
-    duck.relation(connection, f"is_{target.id}", files, source_schema(target.table))
+    before = before_files(run, run.manifests(StepName.SNAPSHOT), target, partition)
+    part.relate(f"is_{target.id}", before, source_schema(target.table))
 
 
 def _added(connection: duckdb.DuckDBPyConnection, target: Target) -> int:
@@ -195,11 +189,3 @@ def _check_unique(connection: duckdb.DuckDBPyConnection, run: Run, target: Targe
             f"{rows:,} rows of target {target.table.name!r} are planned twice, the first with key {key!r}; nothing is written: "
             f"a transform must give every target row once (mend what makes {outputs}, or the source rows that give that key)"
         )
-
-
-def _baseline(
-    connection: duckdb.DuckDBPyConnection, run: Run, target: Target, partition: int, checked: bool | None, scratch: Path
-) -> Made:
-    local = scratch / f"baseline-{target.id}.parquet"
-    rows = baseline.write(connection, run, target, checked is True, local)
-    return Made(local=local, path=baseline.path(target, partition), rows=rows)

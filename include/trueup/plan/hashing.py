@@ -24,7 +24,7 @@ from ..declare.migration import Target
 from ..declare.names import BEFORE, PLANNED, VERB
 from ..errors import ArtifactError
 from ..rows import duck
-from ..run import Mode, Run
+from ..run import Mode, Run, StepName
 from ..run.workspace import Manifest
 from ..stores import arrow_schema
 from .files import ADD, REMOVE, WRITTEN
@@ -71,7 +71,7 @@ def entry(output: str) -> str:
 
 def plan_hash(run: Run) -> str:
     """SHA-256 of what the run's plan would do: what a person approves. Raises `ArtifactError` if the plan is not whole."""
-    manifests = run.folder.manifests("plan", run.partitions)
+    manifests = run.manifests(StepName.PLAN)
     if not _has_digests(manifests):
         return _former_hash(run, manifests)
     return hash_of(covered(run, manifests))
@@ -84,7 +84,7 @@ def hash_of(covers: Mapping[str, Any]) -> str:
 
 def covered(run: Run, manifests: list[Manifest] | None = None) -> dict[str, Any]:
     """All that the hash is over, as JSON values. Raises `ArtifactError` if the plan is not whole, or has no digests."""
-    manifests = run.folder.manifests("plan", run.partitions) if manifests is None else manifests
+    manifests = run.manifests(StepName.PLAN) if manifests is None else manifests
     options, migration = run.options.to_json(), run.migration
     decide = ("window", "extra", "overwrite_drift", "params")
     outputs = [output for phase in run.phases for output in phase.outputs]
@@ -105,13 +105,13 @@ def covered(run: Run, manifests: list[Manifest] | None = None) -> dict[str, Any]
 
 def files_hash(run: Run) -> str:
     """SHA-256 over the names and hashes of the plan's files: whether they are still those that were judged."""
-    return _former_hash(run, run.folder.manifests("plan", run.partitions))
+    return _former_hash(run, run.manifests(StepName.PLAN))
 
 
 def check_files(undone: Run, plan_sha256: str, files_sha256: str | None, covers: Mapping[str, Any] | None) -> None:
     """Raise `ArtifactError` unless the plan in the run's folder is the one with these hashes; `covers` is what was hashed,
     as it was published. A script or a declaration that was changed since makes no difference."""
-    manifests = undone.folder.manifests("plan", undone.partitions)
+    manifests = undone.manifests(StepName.PLAN)
     found = _former_hash(undone, manifests)
     same = found == (plan_sha256 if files_sha256 is None else files_sha256)
     if files_sha256 is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -14,7 +13,8 @@ from ..declare.migration import Derived, Source, Type
 from ..declare.names import EXTRA, KEY, own
 from ..errors import DeclarationError
 from ..rows import duck
-from ..run import Run, Window
+from ..run import Run, Session, StepName, Window
+from ..run.files import shared_name
 from ..run.partitions import relate_source
 from ..stores import key_text
 
@@ -32,19 +32,18 @@ SQL = {
 }
 
 
-def relate(connection: duckdb.DuckDBPyConnection, run: Run, partition: int, scratch: Path) -> None:
+def relate(session: Session, run: Run, partition: int) -> None:
     """Make everything that a transform sees a relation: sources, shared and derived relations, the still empty targets,
     and `undeclared` (source, name), the columns that stores have and sources do not declare."""
-    migration = run.migration
-    manifests = run.folder.manifests("snapshot", run.segments)
+    migration, connection = run.migration, session.connection
+    snapshot = run.manifests(StepName.SNAPSHOT)
     for source in migration.sources:
-        relate_source(connection, run, source, manifests, partition, scratch, name=as_read(source))
+        relate_source(session, source, snapshot, partition, name=as_read(source))
         _show(connection, source)
     if migration.shared:
-        (shared,) = run.folder.manifests("shared", 1)
-        for artifact in shared.files:
-            files = [run.folder.fetch(artifact, scratch)]
-            duck.relation(connection, Path(artifact.path).stem, files, None)
+        (computed,) = run.manifests(StepName.SHARED)
+        for artifact in computed.files:
+            session.relate(shared_name(artifact), [artifact], None)
     _relate_given(connection, run)
     undeclared = run.files.start.undeclared
     named = [(source, name) for source, names in undeclared.items() for name in names]

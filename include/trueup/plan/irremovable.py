@@ -11,7 +11,7 @@ import pyarrow as pa
 from ..declare.migration import Output, Target
 from ..declare.names import BEFORE, KEY, VERB, own
 from ..rows import duck
-from ..run import Run
+from ..run import Run, StepName
 from ..stores import arrow_schema
 from .files import REMOVE, said
 from .target_checks import kept, plain_name
@@ -64,7 +64,7 @@ def look(
 def total(run: Run) -> tuple[int, str]:
     """How many rows they are in all partitions, and in words which."""
     rows, parts = 0, []
-    manifests = run.folder.manifests("plan", run.partitions)
+    manifests = run.manifests(StepName.PLAN)
     for output in (o for phase in run.phases for o in phase.outputs):
         found = [m.facts.get(entry(output)) or {"rows": 0, "examples": []} for m in manifests]
         number = sum(f["rows"] for f in found)

@@ -13,20 +13,18 @@ indexed columns; whole are read only the rows that share a value with another, b
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import duckdb
 
 from ..declare.migration import Output, Phase, Target
 from ..declare.names import FOUND, IN_WINDOW, IS, KEY, SHOULD, SOURCE_KEY, VERB, own
 from ..rows import duck
-from ..run import Run
-from ..run.files import SHOULD_FILES
-from ..run.partitions import before_files, files_of, source_schema
+from ..run import Part, Run, Session, StepName
+from ..run.files import FINDING_FILES, REJECT_FILES, SHOULD_FILES
+from ..run.partitions import before_files, source_schema
 from ..stores import Unique
 from . import baseline, inputs
 from .casting import strict_json
-from .files import ADD, CHANGE, DRIFT, Made, relate_drifted, should_schema, unit_verb
+from .files import ADD, CHANGE, DRIFT, relate_drifted, should_schema, unit_verb
 from .target_checks import kept
 from .verbs import keys_of, leaving, relate_leaving, rows_of, value_of, verb_of
 
@@ -44,50 +42,48 @@ def entry(phase: Phase) -> str:
     return f"{NOT_UNIQUE}/{phase.id}"
 
 
-def relate(connection: duckdb.DuckDBPyConnection, run: Run, scratch: Path) -> set[str]:
-    """Make the table `REJECTED`, of all partitions; the phases that have rows in it."""
-    connection.execute(f"CREATE TEMP TABLE {REJECTED} (phase VARCHAR, source VARCHAR, message VARCHAR)")
+def relate(session: Session, run: Run) -> set[str]:
+    """Make the table `REJECTED` (phase, source, message: text), of all partitions; the phases that have rows in it."""
+    session.connection.execute(f"CREATE TEMP TABLE {REJECTED} (phase VARCHAR, source VARCHAR, message VARCHAR)")
     judged = {t.id: found for t in run.migration.targets if (found := _indexes(run, t))}
     phases = [p for p in run.migration.phases if any(o.target in judged for o in p.outputs)]
     if not phases:
         return set()
-    with run.connect(scratch) as apart:
-        rows = _rejected(apart, run, judged, phases, scratch)
+    with run.session() as apart:
+        rows = _rejected(apart, run, judged, phases)
     if rows:
-        connection.executemany(f"INSERT INTO {REJECTED} VALUES (?, ?, ?)", rows)
+        session.connection.executemany(f"INSERT INTO {REJECTED} VALUES (?, ?, ?)", rows)
     return {phase for phase, _, _ in rows}
 
 
-def write(
-    connection: duckdb.DuckDBPyConnection, run: Run, phases: set[str], partition: int, scratch: Path
-) -> tuple[list[Made], dict[str, int]]:
-    """Write what is rejected of this partition's source rows as findings and rejects; and how many, by `entry`."""
-    files: list[Made] = []
+def write(part: Part, run: Run, phases: set[str], partition: int) -> dict[str, int]:
+    """Write what is rejected of this partition's source rows as findings and rejects (`files.FINDINGS`, `files.REJECTS`); how
+    many source rows, by `entry`."""
     counts = {entry(phase): 0 for phase in run.migration.phases}
     if not phases:
-        return files, counts
-    rejected = connection.sql(f"FROM {REJECTED}").to_arrow_table()
+        return counts
+    rejected = part.connection.sql(f"FROM {REJECTED}").to_arrow_table()
     # a database of its own, since what a transform sees may have functions
-    with duck.connect(scratch, run.widest) as apart:
-        inputs.relate(apart, run, partition, scratch)
-        apart.register(REJECTED, rejected)
+    with run.session(alone=True) as apart:
+        inputs.relate(apart, run, partition)
+        apart.connection.register(REJECTED, rejected)
         for phase in (p for p in run.migration.phases if p.id in phases):
             driver = run.migration.driver(phase)
-            those = (
+            rows = (
                 f"FROM {strict_json(inputs.as_read(driver), driver.columns)} {IS} JOIN {REJECTED} {FOUND} "
                 f"ON {IS}.{KEY} = {FOUND}.source AND {FOUND}.phase = {duck.literal(phase.id)} ORDER BY key"
             )
-            say = f"'{NOT_UNIQUE}' AS code, {FOUND}.message AS message"
+            why = f"'{NOT_UNIQUE}' AS code, {FOUND}.message AS message"
             queries = {
-                "findings": f"SELECT {IS}.{KEY} AS key, 'reject' AS severity, {say} {those}",
-                "rejects": f"SELECT {IS}.{KEY} AS key, {say}, to_json({IS}) AS row {those}",
+                FINDING_FILES: f"SELECT {IS}.{KEY} AS key, 'reject' AS severity, {why} {rows}",
+                REJECT_FILES: f"SELECT {IS}.{KEY} AS key, {why}, to_json({IS}) AS row {rows}",
             }
-            for kind, query in queries.items():
-                local = scratch / f"{NOT_UNIQUE}-{kind}-{phase.id}.parquet"
-                counts[entry(phase)] = rows = duck.write(apart, query, local)
-                if rows:
-                    files.append(Made(local=local, path=f"{kind}/{phase.id}/u{partition:03}.parquet", rows=rows))
-    return files, counts
+            for place, query in queries.items():
+                local = part.scratch / f"{NOT_UNIQUE}-{place.folder}-{phase.id}.parquet"
+                counts[entry(phase)] = number = duck.write(apart.connection, query, local)
+                if number:
+                    part.publish(local, place.made_by("u", phase.id, partition), number)
+    return counts
 
 
 def _indexes(run: Run, target: Target) -> list[Unique]:
@@ -96,12 +92,13 @@ def _indexes(run: Run, target: Target) -> list[Unique]:
 
 
 def _rejected(
-    connection: duckdb.DuckDBPyConnection, run: Run, judged: dict[str, list[Unique]], phases: list[Phase], scratch: Path
+    session: Session, run: Run, judged: dict[str, list[Unique]], phases: list[Phase]
 ) -> list[tuple[str, str, str]]:
     """Phase, source and message of what is rejected, in order."""
+    connection = session.connection
     concerned = [t for t in run.migration.targets if any(o.target == t.id for p in phases for o in p.outputs)]
     for target in concerned:
-        _relate_all(connection, run, target, scratch)
+        _relate_all(session, run, target)
         connection.execute(f"CREATE TEMP TABLE {_meeting(target)} ({KEY} VARCHAR)")
         for index in judged.get(target.id, []):
             _meet(connection, run, target, index)
@@ -113,7 +110,7 @@ def _rejected(
         only = f"{KEY} IN (FROM {_meeting(target)})"
         for name in [f"is_{target.id}", *(f"should_{o.name}" for o in run.migration.outputs(target.id))]:
             connection.execute(f"CREATE TEMP TABLE {duck.identifier(name)} AS FROM {_all(name)} WHERE {only}")
-        checked[target.id] = baseline.relate(connection, run, target, None, scratch, only)
+        checked[target.id] = baseline.relate(session, run, target, None, only)
         relate_leaving(connection, run, target)
     for target in concerned:
         if target.id in judged:
@@ -133,14 +130,14 @@ def _state(target: Target) -> str:
     return duck.identifier(f"{_STATE}_{target.id}")
 
 
-def _relate_all(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, scratch: Path) -> None:
-    """What should be and what is, of all partitions."""
-    made = run.folder.manifests("transform", run.partitions)
+def _relate_all(session: Session, run: Run, target: Target) -> None:
+    """What should be and what is, of all partitions (`_all`), of the shapes of `should_schema` and `source_schema`."""
+    transformed = run.manifests(StepName.TRANSFORM)
     for output in run.migration.outputs(target.id):
-        files = files_of(run, made, SHOULD_FILES.of(output.name), None, scratch)
-        duck.relation(connection, f"{_ALL}_should_{output.name}", files, should_schema(target))
-    files = before_files(run, run.folder.manifests("snapshot", run.segments), target, None, scratch)
-    duck.relation(connection, f"{_ALL}_is_{target.id}", files, source_schema(target.table))
+        files = SHOULD_FILES.among(transformed, output.name)
+        session.relate(f"{_ALL}_should_{output.name}", files, should_schema(target))
+    before = before_files(run, run.manifests(StepName.SNAPSHOT), target, None)
+    session.relate(f"{_ALL}_is_{target.id}", before, source_schema(target.table))
 
 
 def _meet(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, index: Unique) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import replace
-from pathlib import Path
+from pathlib import PurePath
 
 import duckdb
 import pyarrow as pa
@@ -22,8 +22,8 @@ from ..declare.migration import Target
 from ..declare.names import FOUND, KEY, PLANNED, own
 from ..errors import ArtifactError
 from ..rows import duck
-from ..run import Run
-from ..run.files import SET_OFF
+from ..run import Run, Session
+from ..run.files import set_off_file, set_off_files
 from ..run.workspace import RunFolder
 from ..stores import Outcome, arrow_schema, key_text
 from ..stores.set_off import SetOff, Watch
@@ -48,7 +48,7 @@ def watch(run: Run, connection: str) -> Watch:
 
 
 def schema(target: Target) -> pa.Schema:
-    """The schema of the files."""
+    """The schema of the files: a row's columns (`arrow_schema`), `_key` (text), and how many rows went, of a row without a key."""
     return pa.schema([*arrow_schema(target.table), pa.field(KEY, pa.string()), pa.field(DELETED, pa.int64())])
 
 
@@ -65,41 +65,29 @@ def _publish(run: Run, target: Target, attempt: int, found: SetOff) -> None:
             whole = pa.concat_tables([whole, pa.Table.from_pylist([{DELETED: gone}], schema(target))])
         pq.write_table(whole, local := scratch / "set_off.parquet")
         digest = hashlib.sha256(local.read_bytes()).hexdigest()
-        run.folder.publish(local, f"{SET_OFF}/{attempt}/{target.id}/{digest}.parquet", whole.num_rows)
+        run.folder.publish(local, set_off_file(target.id, attempt, digest), whole.num_rows)
 
 
-def relate(
-    connection: duckdb.DuckDBPyConnection,
-    name: str,
-    folder: RunFolder,
-    target: Target,
-    scratch: Path,
-    attempt: int | None = None,
-) -> bool:
+def relate(session: Session, name: str, folder: RunFolder, target: Target, attempt: int | None = None) -> bool:
     """Make `name` a relation (`schema`) of what a run set off in a target, when it began for the `attempt`th time (None: ever);
     whether there is anything. What is of other columns than are declared now is left out. Raises `ArtifactError` for a file
     that was changed."""
-    base, files = f"runs/{folder.run_id}/{SET_OFF}", []
-    for part in folder.workspace.folders(base):
-        number, of = part.split("/")
-        if of != target.id or attempt not in (None, int(number)):
-            continue
-        for file in folder.workspace.names(f"{base}/{part}"):
-            if not file.endswith(".parquet"):
-                continue  # what was being published when the process was killed
-            local = folder.workspace.fetch(f"{base}/{part}/{file}", scratch)
-            if hashlib.sha256(local.read_bytes()).hexdigest() != file.removesuffix(".parquet"):
-                place = folder.location(f"{SET_OFF}/{part}/{file}")
-                raise ArtifactError(f"{place} is not what was written there; somebody changed the workspace")
-            if pq.read_schema(local).equals(schema(target)):
-                files.append(local)
-            else:  # of another declaration, by which no row of today can be told
-                log.warning(
-                    "what run %s set off in %s is of other columns than are declared now",
-                    folder.run_id,
-                    target.table.name,
-                )
-    duck.relation(connection, name, files, schema(target))
+    files = []
+    for path in set_off_files(folder, target.id, attempt):
+        local = folder.fetch_unlisted(path, session.scratch)
+        if hashlib.sha256(local.read_bytes()).hexdigest() != PurePath(path).stem:
+            raise ArtifactError(
+                f"{folder.location(path)} is not what was written there; somebody changed the workspace"
+            )
+        if pq.read_schema(local).equals(schema(target)):
+            files.append(local)
+        else:  # of another declaration, by which no row of today can be told
+            log.warning(
+                "what run %s set off in %s is of other columns than are declared now",
+                folder.run_id,
+                target.table.name,
+            )
+    session.relate(name, files, schema(target))
     return bool(files)
 
 
@@ -111,9 +99,10 @@ def settled(run: Run, output: str, outcome: Outcome) -> Outcome:
     ((target),) = {
         o.target: run.migration.target(o.target) for p in run.phases for o in p.outputs if o.name == output
     }.values()
-    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
-        if not relate(connection, own("set_off"), run.folder, target, scratch):
+    with run.session() as session:
+        if not relate(session, own("set_off"), run.folder, target):
             return outcome
+        connection = session.connection
         connection.register(own("met"), pa.table({KEY: [c.key for c in outcome.conflicts]}))
         names = [field.name for field in arrow_schema(target.table)]
         keys = ", ".join(duck.identifier(name) for name in target.table.key)

@@ -8,7 +8,6 @@ is migrated day by day is what one full run gives.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -30,10 +29,9 @@ from ..declare.names import (
 )
 from ..errors import DeclarationError
 from ..rows import duck
-from ..run import Run
-from ..run.files import SHOULD_FILES
+from ..run import Part, Run, StepName
+from ..run.files import FINDING_FILES, REJECT_FILES, SHOULD_FILES
 from ..run.partitions import copy_partitions, publish_partitions
-from ..run.workspace import Artifact, Manifest
 from ..stores import arrow_schema, key_text
 from . import astray, windows
 from .casting import columns, refuse_lossy, strict_json
@@ -56,16 +54,14 @@ UNWRITABLE = "unwritable"
 def transform(run: Run, partition: int) -> dict[str, dict[str, Any]]:
     """Run every phase's transform on one partition; counts of source rows, by phase."""
     facts: dict[str, dict[str, Any]] = {}
-    with run.ledger.step(run.id, "transform", str(partition)), run.workspace.scratch() as scratch:
-        files: list[Artifact] = []
-        # a database of its own: what an author's script makes there, temporary or not, no other part may see
-        with run.connect_alone(scratch) as connection:
-            relate(connection, run, partition, scratch)
-            facts |= look_beside(connection, run, partition)
-            for phase in run.migration.phases:
-                facts[phase.id] = run_phase(connection, run, phase)
-                files += _publish(connection, run, phase, partition, scratch)
-        run.folder.seal(Manifest(step="transform", part=f"{partition:03}", files=tuple(files), facts=facts))
+    # a database of its own: what an author's script makes there, temporary or not, no other part may see
+    with run.part(StepName.TRANSFORM, partition, alone=True) as part:
+        relate(part, run, partition)
+        facts |= look_beside(part.connection, run, partition)
+        for phase in run.migration.phases:
+            facts[phase.id] = run_phase(part.connection, run, phase)
+            _write(part, run, phase, partition)
+        part.facts = facts
     return facts
 
 
@@ -280,36 +276,34 @@ def _account(connection: duckdb.DuckDBPyConnection, phase: Phase, driver: Source
     }
 
 
-def _publish(
-    connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, partition: int, scratch: Path
-) -> list[Artifact]:
-    artifacts: list[Artifact] = []
+def _write(part: Part, run: Run, phase: Phase, partition: int) -> None:
+    """Write what the phase made: its rows (`should_schema`), by the partition that they belong to, and findings and rejects
+    (`files.FINDINGS`, `files.REJECTS`)."""
     for output in phase.outputs:
         target = run.migration.target(output.target)
         columns = ", ".join(duck.identifier(f.name) for f in arrow_schema(target.table))
-        folder = scratch / f"should-{output.name}"
+        folder = part.scratch / f"should-{output.name}"
         made = (
             f"SELECT {columns}, {key_text(target.table.key)} AS {KEY}, {SOURCE_KEY}, "
             f"{SOURCE_KEY} IN (SELECT {KEY} FROM {_WANTED}) AS {IN_WINDOW} FROM {own(output.view)}"
         )
-        copy_partitions(connection, made, target.placed_by, run.partitions, folder)
-        artifacts += publish_partitions(run.folder, folder, SHOULD_FILES, output.name, f"t{partition:03}")
+        copy_partitions(part.connection, made, target.placed_by, run.partitions, folder)
+        part.files += publish_partitions(part.folder, folder, SHOULD_FILES, output.name, f"t{partition:03}")
     driver = run.migration.driver(phase)
     source = strict_json(as_read(driver), driver.columns)
     wanted = f"{SOURCE_KEY} IN (SELECT {KEY} FROM {_WANTED})"
     listed = f"{wanted} AND severity IN ('reject', 'warning') OR code = '{windows.UNREADABLE_WINDOW}'"
     beside = f" UNION ALL SELECT NULL, * FROM {BESIDE}" if phase is run.migration.phases[0] else ""
-    queries = {
-        "findings": f"SELECT DISTINCT ON (key, severity, code) key, severity, code, message FROM ("
+    findings = (
+        f"SELECT DISTINCT ON (key, severity, code) key, severity, code, message FROM ("
         f"SELECT {SOURCE_KEY}, key, severity, code, message FROM {_FINDINGS} WHERE {listed}{beside}) "
-        f"ORDER BY severity, code, key, {SOURCE_KEY}",
-        "rejects": f"SELECT {IS}.{KEY} AS key, {FOUND}.code, {FOUND}.message, to_json({IS}) AS row FROM {source} {IS} "
+        f"ORDER BY severity, code, key, {SOURCE_KEY}"
+    )
+    rejects = (
+        f"SELECT {IS}.{KEY} AS key, {FOUND}.code, {FOUND}.message, to_json({IS}) AS row FROM {source} {IS} "
         f"JOIN (SELECT DISTINCT ON ({SOURCE_KEY}) * FROM {_FINDINGS} "
         f"WHERE severity = 'reject' AND {wanted} ORDER BY {SOURCE_KEY}, code) {FOUND} "
-        f"ON {IS}.{KEY} = {FOUND}.{SOURCE_KEY} ORDER BY {IS}.{KEY}",
-    }
-    for name, query in queries.items():
-        local = scratch / f"{name}-{phase.id}.parquet"
-        rows = duck.write(connection, query, local)
-        artifacts.append(run.folder.publish(local, f"{name}/{phase.id}/t{partition:03}.parquet", rows))
-    return artifacts
+        f"ON {IS}.{KEY} = {FOUND}.{SOURCE_KEY} ORDER BY {IS}.{KEY}"
+    )
+    part.write(FINDING_FILES.made_by("t", phase.id, partition), findings)
+    part.write(REJECT_FILES.made_by("t", phase.id, partition), rejects)

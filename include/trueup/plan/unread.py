@@ -28,7 +28,7 @@ from ..gate import evaluation
 from ..gate.evaluation import GateResult, value_suite
 from ..rows import duck
 from ..rows.json_column import UNREADABLE
-from ..run import Options, Run
+from ..run import Options, Run, StepName
 from .inputs import as_read
 
 UNREAD, UNREADABLE_VALUE = "unread_value", "unreadable_value"
@@ -216,7 +216,7 @@ def judge(run: Run) -> tuple[GateResult, dict[str, str]] | None:
     """Judge what the transform counted beside the phases; the result, and what is said of it by rule. None where there
     is nothing. A look-up's values are warnings only."""
     rows: dict[tuple[str, str], dict[str, int]] = {}
-    for manifest in run.folder.manifests("transform", run.partitions):
+    for manifest in run.manifests(StepName.TRANSFORM):
         for source in run.migration.sources:
             for kind, counted in manifest.facts.get(f"source:{source.id}", {}).items():
                 if kind == "unread" and source.partition_by is None:

@@ -2,92 +2,78 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import duckdb
-import pyarrow as pa
+from dataclasses import replace
 
 from ..declare.migration import Output, Phase, Target
 from ..declare.names import BEFORE, GONE, KEY, SOURCE_KEY, VERB, own
 from ..errors import ArtifactError
 from ..ledger import Planned
 from ..rows import duck
-from ..run import Run, earlier
+from ..run import Part, Run, Session, earlier, not_written
 from ..run.files import PLAN_FILES, WROTE_FILES
+from ..run.workspace import Artifact
 from ..stores import arrow_schema
 from . import baseline
-from .files import ADD, CHANGE, REMOVE, WRITTEN, Made, differ, plan_schema, planned
+from .files import ADD, CHANGE, REMOVE, WRITTEN, differ, plan_schema, planned
 from .target_checks import added_differs
 
 _FIRST, _THEN = own("first"), own("then")
 """Aliases of a row by a plan, and of the same row by the one after it."""
 
 
-def wrote(
-    connection: duckdb.DuckDBPyConnection,
-    undone: Run,
-    phase: Phase,
-    output: Output,
-    partition: int,
-    scratch: Path,
-) -> Made:
-    """What the undone run wrote of an output, in one partition, as a file and as the relation `wrote_<output>`. Raises
-    `ArtifactError` if a plan is missing, or is not of the columns that the migration declares now."""
+def write(part: Part, undone: Run, phase: Phase, output: Output, partition: int) -> None:
+    """Write what the undone run wrote of an output, in one partition, and make it the relation `wrote_<output>`, of the shape
+    of `plan_schema`. Raises `ArtifactError` if a plan is missing, or is not of the columns that the migration declares now."""
     target = undone.migration.target(output.target)
     row = undone.ledger.entered(undone.id)
     path = PLAN_FILES.part(output.name, partition)
     plans = [
-        (kept.fetch(undone.folder, path, scratch), Planned(attempt=kept.attempt, sha256=kept.sha256))
+        (kept.file(undone.folder, path), Planned(attempt=kept.attempt, sha256=kept.sha256))
         for kept in earlier.kept(undone.folder, row.attempt)
     ]
     if row.plan_sha256 is not None:
-        file = undone.folder.fetch(planned(undone, output.name, partition), scratch)
+        file = replace(planned(undone, output.name, partition), run=undone.id)
         plans.append((file, Planned(attempt=row.attempt, sha256=row.plan_sha256)))
     if not plans:
         raise ArtifactError(f"run {undone.id} left no plan in the workspace, so it cannot be read backwards")
-    baseline.relate_became(connection, undone, target, scratch)
+    baseline.relate_became(part, undone, target)
     query = ""
     for number, (file, under) in enumerate(plans):
-        one = _by_one_plan(connection, undone, target, output, partition, file, under, number)
+        one = _by_one_plan(part, undone, target, output, partition, file, under, number)
         query = one if number == 0 else _one_after_the_other(undone, target, query, one)
     # what one source row makes of two targets is one unit; any other row is a unit, and is counted, of its own
     itself = f"{duck.literal(output.name)} || ' ' || {KEY}"
     source = f"coalesce({SOURCE_KEY}, {itself})" if phase.together else KEY
-    local = scratch / f"wrote-{output.name}.parquet"
-    columns = _columns(target)
-    rows = duck.write(
-        connection, f"SELECT {VERB}, {KEY}, {source} AS {SOURCE_KEY}, {columns}, {BEFORE} FROM ({query})", local
+    rows = part.write(
+        WROTE_FILES.part(output.name, partition),
+        f"SELECT {VERB}, {KEY}, {source} AS {SOURCE_KEY}, {_columns(target)}, {BEFORE} FROM ({query})",
     )
-    duck.relation(connection, f"wrote_{output.name}", [local], plan_schema(target))
-    return Made(local=local, path=WROTE_FILES.part(output.name, partition), rows=rows)
+    part.relate(f"wrote_{output.name}", [rows], plan_schema(target))
 
 
 def _by_one_plan(
-    connection: duckdb.DuckDBPyConnection,
+    part: Session,
     undone: Run,
     target: Target,
     output: Output,
     partition: int,
-    file: Path,
+    file: Artifact,
     under: Planned,
     number: int,
 ) -> str:
     """SQL: the rows of one plan that were added, changed or removed, less those left alone as conflicts and those that
     the store refused."""
     try:
-        plan = duck.parquet([file], plan_schema(target))
+        plan = duck.parquet(part.fetch([file]), plan_schema(target))
     except ArtifactError as error:
         raise ArtifactError(
             f"the plan of run {undone.id} has other columns of {target.table.name!r} than are declared now, so it cannot "
             f"be read backwards; roll back with the code that made it: {error}"
         ) from error
-    ledger, alone = undone.ledger, own(f"alone_{number}")
-    keys = [c.key for c in ledger.conflicts(undone.id, output.name, partition, plan=under)]
-    keys += [r.key for r in ledger.refused(undone.id, output.name, partition, plan=under)]
-    connection.register(alone, pa.table({KEY: pa.array(keys, pa.string())}))
+    not_written.relate(part, name := own(f"not_written_{number}"), undone, [output], partition, under)
     return (
         f"SELECT {VERB}, {KEY}, {SOURCE_KEY}, {_columns(target)}, {BEFORE} FROM ({plan}) "
-        f"WHERE {VERB} IN {WRITTEN} AND {KEY} NOT IN (FROM {alone})"
+        f"WHERE {VERB} IN {WRITTEN} AND {KEY} NOT IN {not_written.keys(name)}"
     )
 
 

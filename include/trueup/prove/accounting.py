@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
-
-import duckdb
-import pyarrow as pa
 
 from ..declare.migration import Migration, Phase, Target
 from ..declare.names import KEY, SOURCE_KEY, VERB, own
 from ..plan import not_unique
 from ..plan.files import DRIFT, VERBS, WRITTEN, plan_schema
-from ..rows import duck
-from ..run import PhaseCounts, Run
+from ..run import PhaseCounts, Run, Session, StepName, not_written
 from ..run.files import PLAN_FILES, REST_FILES
-from ..run.partitions import files_of
+from ..run.not_written import Why
 from ..run.workspace import Manifest
 
 CONFLICT = "conflict"
@@ -27,15 +22,14 @@ MISSING = "missing"
 
 def phase_counts(run: Run) -> list[PhaseCounts]:
     """The counts of each phase, in order. Raises `ArtifactError` when the plan is not whole."""
-    made = run.folder.manifests("transform", run.partitions)
-    plans = run.folder.manifests("plan", run.partitions)
+    transformed, plans = run.manifests(StepName.TRANSFORM), run.manifests(StepName.PLAN)
     counted: list[PhaseCounts] = []
-    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
+    with run.session() as session:
         for phase in run.migration.phases:
-            facts = [m.facts[phase.id] for m in made]
+            facts = [m.facts[phase.id] for m in transformed]
             total = {n: sum(f[n] for f in facts) for n in ("source_rows", "rejected", "kept", "unaccounted")}
             total["rejected"] += sum(m.facts.get(not_unique.entry(phase), 0) for m in plans)
-            written, kept, conflicts, drifted, refused = _fates(connection, run, phase, plans, scratch)
+            written, kept, conflicts, drifted, refused = _fates(session, run, phase, plans)
             skipped: dict[str, int] = {CONFLICT: conflicts, DRIFT: drifted, MISSING: refused}
             for fact in facts:
                 for rule, rows in fact["skipped"].items():
@@ -81,29 +75,25 @@ def first_written(migration: Migration, phase: Phase) -> list[Target]:
     return [migration.target(o.target) for o in phase.outputs if o.target not in earlier]
 
 
-def _fates(
-    connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, plans: list[Manifest], scratch: Path
-) -> tuple[int, int, int, int, int]:
+def _fates(session: Session, run: Run, phase: Phase, plans: list[Manifest]) -> tuple[int, int, int, int, int]:
     """Source rows of which a target row is written, none is, and of which one was left alone as a conflict, as drift, or
     is missing, since it was refused or has gone."""
     parts = []
     for n, output in enumerate(phase.outputs):
-        plan, left = own(f"plan{n}"), own(f"alone{n}")
-        schema = plan_schema(run.migration.target(output.target))
-        duck.relation(connection, plan, files_of(run, plans, PLAN_FILES.of(output.name), None, scratch), schema)
-        conflicts = run.ledger.conflicts(run.id, output.name)
-        # a row that is not there was not left alone: it is missing. Of a rollback, it was touched since
-        alone = [c.key for c in conflicts if c.found is not None or run.undoes is not None]
-        connection.register(left, pa.table({KEY: pa.array(alone, pa.string())}))
-        refused = [r.key for r in run.ledger.refused(run.id, output.name)]
-        refused += [c.key for c in conflicts if c.key not in alone]
-        connection.register(lost := own(f"refused{n}"), pa.table({KEY: pa.array(refused, pa.string())}))
+        session.relate(
+            plan := own(f"plan{n}"),
+            PLAN_FILES.among(plans, output.name),
+            plan_schema(run.migration.target(output.target)),
+        )
+        not_written.relate(session, left := own(f"not_written{n}"), run, [output])
         parts.append(
             f"SELECT {SOURCE_KEY}, {VERB} IN {WRITTEN} AS written, {VERB} = '{DRIFT}' AS drifted, "
-            f"{KEY} IN (FROM {left}) AS alone, {KEY} IN (FROM {lost}) AS refused "
+            f"{KEY} IN {not_written.keys(left, Why.LEFT_ALONE)} AS alone, "
+            # a row that is not there was not left alone: it is missing
+            f"{KEY} IN {not_written.keys(left, Why.REFUSED, Why.GONE)} AS refused "
             f"FROM {plan} WHERE {SOURCE_KEY} IS NOT NULL"
         )
-    ((written, kept, left_alone, drifted, lost),) = connection.execute(f"""
+    ((written, kept, left_alone, drifted, lost),) = session.connection.execute(f"""
         WITH fates AS (
             SELECT bool_or(written) AS written, bool_or(drifted) AS drifted, bool_or(alone) AS alone,
                 bool_or(refused) AS refused FROM ({" UNION ALL ".join(parts)}) GROUP BY {SOURCE_KEY}

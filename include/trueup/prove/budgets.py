@@ -19,9 +19,8 @@ from ..plan import irremovable
 from ..plan.files import DRIFT, REJECTS, REMOVE, plan_schema, planned
 from ..plan.transform import OUTSIDE_WINDOW
 from ..rows import duck
-from ..run import PhaseCounts, Proof, Run
+from ..run import PhaseCounts, Proof, Run, StepName
 from ..run.files import REJECT_FILES, REST_FILES
-from ..run.partitions import files_of
 from .accounting import CONFLICT, MISSING
 from .proofs import total
 
@@ -96,7 +95,7 @@ def _in_window(phase: PhaseCounts) -> int:
 
 def _owned(run: Run) -> int:
     """The rows of the targets that earlier runs added."""
-    manifests = run.folder.manifests("plan", run.partitions)
+    manifests = run.manifests(StepName.PLAN)
     return sum(m.facts[REST_FILES.of(t.id)].get("owned", 0) for m in manifests for t in run.migration.targets)
 
 
@@ -158,14 +157,14 @@ def _words(run: Run, option: str, figures: dict[str, float], phases: Sequence[Ph
 
 def _rejects(run: Run) -> list[str]:
     """The codes of the rejects, with how many of which phase, and the first key of each."""
-    manifests = [*run.folder.manifests("transform", run.partitions), *run.folder.manifests("plan", run.partitions)]
+    manifests = [*run.manifests(StepName.TRANSFORM), *run.manifests(StepName.PLAN)]
     said = []
-    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
+    with run.session() as session:
         for phase in run.migration.phases:
-            files = files_of(run, manifests, REJECT_FILES.of(phase.id), None, scratch)
+            files = session.fetch(REJECT_FILES.among(manifests, phase.id))
             if not files:
                 continue
-            rows = connection.execute(
+            rows = session.connection.execute(
                 f"SELECT code, count(*), min(key) FROM ({duck.parquet(files, REJECTS)}) GROUP BY 1 ORDER BY 2 DESC, 1"
             ).fetchall()
             said += [f"{code} {n:,} (phase {phase.id}, such as {key})" for code, n, key in rows]
@@ -175,15 +174,15 @@ def _rejects(run: Run) -> list[str]:
 def _planned_so(run: Run, verb: str) -> str:
     """The tables that have planned rows of that verb, with how many, and the first keys of each."""
     said = []
-    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
+    with run.session() as session:
         for phase in run.phases:
             for output in phase.outputs:
-                files = [run.folder.fetch(planned(run, output.name, n), scratch) for n in range(run.partitions)]
+                files = session.fetch(planned(run, output.name, n) for n in range(run.partitions))
                 target = run.migration.target(output.target)
                 those = f"FROM ({duck.parquet(files, plan_schema(target))}) WHERE {VERB} = '{verb}'"
-                rows = duck.count(connection, f"SELECT count(*) {those}")
+                rows = duck.count(session.connection, f"SELECT count(*) {those}")
                 if not rows:
                     continue
-                keys = connection.execute(f"SELECT {KEY} {those} ORDER BY 1 LIMIT {EXAMPLES}").fetchall()
+                keys = session.connection.execute(f"SELECT {KEY} {those} ORDER BY 1 LIMIT {EXAMPLES}").fetchall()
                 said.append(f"{rows:,} of {target.table.name}, such as {', '.join(key for (key,) in keys)}")
     return "; ".join(said)

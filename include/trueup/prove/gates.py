@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from ..declare.migration import Output, Phase, SuiteFactory
 from ..declare.names import KEY, SOURCE_KEY, VERB
@@ -19,8 +20,9 @@ from ..plan import astray, checks, examples, hashing, target_checks, unread
 from ..plan.casting import in_suites
 from ..plan.files import FINDINGS, REJECTS, REMOVE, VERBS, plan_schema, planned
 from ..rows import duck
-from ..run import PhaseCounts, PlanRecord, Proof, Run, to_values
-from ..run.workspace import Artifact
+from ..run import PhaseCounts, PlanRecord, Proof, Run, Session, StepName, to_values
+from ..run.files import FINDING_FILES, FINDINGS_CSV, REJECT_FILES, REJECTS_JSONL, Place
+from ..run.workspace import Artifact, Manifest
 from . import budgets, left_alone, statements
 from .accounting import phase_counts
 from .proofs import KINDS, proof, total
@@ -39,7 +41,7 @@ def plan_gate(run: Run) -> dict[str, Any]:
 
     Raises `GateError`; `ApprovalError` where the run was asked for another plan. The plan is published then too.
     """
-    with run.ledger.step(run.id, "plan_gate", "0"):
+    with run.part(StepName.PLAN_GATE):
         phases = phase_counts(run)
         covers = hashing.covered(run)
         sha256 = hashing.hash_of(covers)
@@ -87,7 +89,7 @@ def _refuse_other_plan(run: Run, sha256: str) -> None:
 
 def drift_checked(run: Run) -> bool | None:
     """Whether what others changed since earlier runs could be told, in every partition; None: there was no run before."""
-    told = [m.facts["drift_checked"] for m in run.folder.manifests("plan", run.partitions)]
+    told = [m.facts["drift_checked"] for m in run.manifests(StepName.PLAN)]
     known = [found for found in told if found is not None]
     return all(known) if known else None
 
@@ -104,10 +106,12 @@ def _suite(run: Run, phase: Phase, output: Output, suite: SuiteFactory) -> GateR
         if _VERB_IN_SUITES not in target.table.columns:
             columns.append(f"{VERB} AS {_VERB_IN_SUITES}")
         files = [planned(run, output.name, number) for number in range(run.partitions)]
-        with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
+        with run.session() as session:
             for together in _frames(files):
-                rows = duck.parquet([run.folder.fetch(file, scratch) for file in together], plan_schema(target))
-                yield connection.sql(f"SELECT {', '.join(columns)} FROM ({rows}) WHERE {VERB} <> '{REMOVE}'").df()
+                rows = duck.parquet(session.fetch(together), plan_schema(target))
+                yield session.connection.sql(
+                    f"SELECT {', '.join(columns)} FROM ({rows}) WHERE {VERB} <> '{REMOVE}'"
+                ).df()
 
     empty = phase.allow_empty or run.options.window is not None
     unique = run.migration.target(output.target).table.key
@@ -137,7 +141,7 @@ def _frames(files: list[Artifact]) -> list[list[Artifact]]:
 
 def phase_gate(run: Run, phase: Phase) -> list[dict[str, Any]]:
     """Judge a phase by its proof; the proof without its examples. Raises `GateError`."""
-    with run.ledger.step(run.id, f"gate/{phase.id}", "0"):
+    with run.part(StepName.GATE, phase=phase):
         found = proof(run, phase)
         if found is None:
             raise GateError(
@@ -193,7 +197,7 @@ def refusals(run: Run, phase: Phase) -> list[str]:
 
 def validate(run: Run) -> dict[str, Any]:
     """Judge the whole: all proofs, and the counts as they are after applying. Raises `GateError`."""
-    with run.ledger.step(run.id, "validate", "0"):
+    with run.part(StepName.VALIDATE):
         verified = [p for p in (proof(run, phase) for phase in run.phases) if p is not None]
         if len(verified) != len(run.migration.phases):
             raise GateError(
@@ -261,32 +265,36 @@ def _proof_frame(proofs: Sequence[Proof]) -> pd.DataFrame:
 
 def _export(run: Run) -> None:
     """Findings and rejects of all partitions in one file each, for people and their tools."""
-    manifests = [*run.folder.manifests("transform", run.partitions), *run.folder.manifests("plan", run.partitions)]
-    formats = {"findings": ("csv", "(FORMAT csv, HEADER)"), "rejects": ("jsonl", "(FORMAT json)")}
-    schemas = {"findings": FINDINGS, "rejects": REJECTS}
-    head = {"findings": "phase,table,key,severity,code,message\n", "rejects": ""}
-    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
-        for kind, (suffix, format_) in formats.items():
-            parts = []
-            for phase in run.migration.phases:
-                table = run.accounts_for(phase)
-                files = [
-                    run.folder.fetch(f, scratch)
-                    for m in manifests
-                    for f in m.files
-                    if f.path.startswith(f"{kind}/{phase.id}/")
-                ]
-                if not files:
-                    continue
-                said = f'{duck.literal(phase.id)} AS phase, {duck.literal(table)} AS "table"'
-                # one finding per key and code, though several partitions may have made it
-                parts.append(
-                    f"SELECT {said}, * FROM (SELECT DISTINCT ON (key, code) * FROM ({duck.parquet(files, schemas[kind])}) "
-                    "ORDER BY key, code)"
-                )
-            if not parts:
-                run.folder.write(f"{kind}.{suffix}", head[kind])
-                continue
-            local = scratch / f"{kind}.{suffix}"
-            connection.execute(f"COPY ({' UNION ALL '.join(parts)}) TO {duck.literal(str(local))} {format_}")
-            run.folder.publish(local, f"{kind}.{suffix}")
+    manifests = [*run.manifests(StepName.TRANSFORM), *run.manifests(StepName.PLAN)]
+    head = "phase,table,key,severity,code,message\n"
+    with run.session() as session:
+        _export_one(session, run, manifests, FINDING_FILES, FINDINGS, FINDINGS_CSV, "(FORMAT csv, HEADER)", head)
+        _export_one(session, run, manifests, REJECT_FILES, REJECTS, REJECTS_JSONL, "(FORMAT json)", "")
+
+
+def _export_one(
+    session: Session,
+    run: Run,
+    manifests: list[Manifest],
+    place: Place,
+    schema: pa.Schema,
+    path: str,
+    format_: str,
+    head: str,
+) -> None:
+    """One file; `head` is its content where there is nothing."""
+    parts = []
+    for phase in run.migration.phases:
+        files = session.fetch(place.among(manifests, phase.id))
+        if files:
+            # one finding per key and code, though several partitions may have made it
+            parts.append(
+                f'SELECT {duck.literal(phase.id)} AS phase, {duck.literal(run.accounts_for(phase))} AS "table", * FROM '
+                f"(SELECT DISTINCT ON (key, code) * FROM ({duck.parquet(files, schema)}) ORDER BY key, code)"
+            )
+    if not parts:
+        run.folder.write(path, head)
+        return
+    local = session.scratch / path
+    session.connection.execute(f"COPY ({' UNION ALL '.join(parts)}) TO {duck.literal(str(local))} {format_}")
+    run.folder.publish(local, path)

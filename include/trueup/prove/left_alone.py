@@ -10,7 +10,8 @@ from ..declare.names import KEY, VERB
 from ..errors import ArtifactError
 from ..plan.files import DRIFT, plan_schema, planned
 from ..rows import duck
-from ..run import Example, Proof, Run
+from ..run import Example, Proof, Run, not_written
+from ..run.not_written import Why
 from .differing import differences
 from .proofs import last
 
@@ -26,24 +27,24 @@ def exceptions(run: Run) -> tuple[int, list[dict[str, Any]]]:
     is missing."""
     total = 0
     listed: list[dict[str, Any]] = []
-    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
+    with run.session() as session:
         for phase in run.phases:
             for output in phase.outputs:
                 target = run.migration.target(output.target)
                 about = {"phase": phase.id, "table": target.table.name}
                 try:
-                    files = [run.folder.fetch(planned(run, output.name, n), scratch) for n in range(run.partitions)]
+                    files = session.fetch(planned(run, output.name, n) for n in range(run.partitions))
                 except ArtifactError:
                     return total, listed  # there is no whole plan, so nothing was applied
                 rows = f"FROM ({duck.parquet(files, plan_schema(target))}) WHERE {VERB} = '{DRIFT}'"
-                drifted = duck.count(connection, f"SELECT count(*) {rows}")
-                keys = connection.execute(f"SELECT {KEY} {rows} ORDER BY 1 LIMIT {LISTED}").fetchall()
+                drifted = duck.count(session.connection, f"SELECT count(*) {rows}")
+                keys = session.connection.execute(f"SELECT {KEY} {rows} ORDER BY 1 LIMIT {LISTED}").fetchall()
                 who = "touched since the run that is undone" if run.undoes else "changed by somebody else"
                 alone = [{**about, "key": key, "kind": DRIFT, "reason": f"{who}, before the plan"} for (key,) in keys]
                 conflicts = [
-                    {**about, "key": c.key, "kind": CONFLICT, "reason": c.reason}
-                    for c in run.ledger.conflicts(run.id, output.name)
-                    if c.found is not None or run.undoes is not None
+                    {**about, "key": row[KEY], "kind": CONFLICT, "reason": row[not_written.REASON]}
+                    for row in not_written.rows(run, output).to_pylist()
+                    if row[not_written.WHY] == Why.LEFT_ALONE
                 ]
                 total += drifted + len(conflicts)
                 listed += [*alone, *conflicts]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..declare.migration import Phase
-from ..run import Example, Proof, Run
+from ..run import Example, Proof, Run, StepName, entered
 
 EXAMPLES = 20
 KINDS = ("missing", "different", "unverified", "left_alone", "moved_on", "extra")
@@ -14,7 +14,7 @@ KINDS = ("missing", "different", "unverified", "left_alone", "moved_on", "extra"
 
 def proof(run: Run, phase: Phase) -> list[Proof] | None:
     """What verifying the phase gave over all partitions, one of each output; None if it has not been verified whole."""
-    manifests = run.folder.manifests(f"verify/{phase.id}")
+    manifests = run.folder.manifests(entered(StepName.VERIFY, phase.id))
     if len(manifests) != run.partitions:
         return None
     names = ("compared", *KINDS, "reread", "to_keep", "gone")

@@ -7,18 +7,21 @@ what the tables hold, whatever the plan and the ledger say.
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from ..declare.migration import Statement, Target
+from ..declare.names import KEY
 from ..errors import DeclarationError
 from ..rows import duck
-from ..run import Mode, Run
+from ..run import Mode, Run, Session, StepName, not_written
 from ..run.files import ANSWERS, PROOF_FILES, READ_BACK_FILES
-from ..run.partitions import before_files, files_of, relate_rows, relate_source, source_schema
+from ..run.not_written import CONFLICTS, WHY
+from ..run.partitions import before_files, relate_rows, relate_source
+from ..run.workspace import Artifact
 
 
 def answer(run: Run) -> list[dict[str, Any]]:
@@ -28,9 +31,9 @@ def answer(run: Run) -> list[dict[str, Any]]:
     if not run.migration.statements:
         run.folder.write(ANSWERS, "[]")
         return []
-    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
-        _relate(connection, run, scratch)
-        answers = [_answer(connection, run, statement) for statement in run.migration.statements]
+    with run.session() as session:
+        _relate(session, run)
+        answers = [_answer(session.connection, run, statement) for statement in run.migration.statements]
     run.folder.write(ANSWERS, json.dumps(answers, indent=1))
     return answers
 
@@ -71,40 +74,42 @@ def _answer(connection: duckdb.DuckDBPyConnection, run: Run, statement: Statemen
     return {"title": statement.title, "answer": said, "holds": value is not False}
 
 
-def _relate(connection: duckdb.DuckDBPyConnection, run: Run, scratch: Path) -> None:
-    snapshots = run.folder.manifests("snapshot", run.segments)
+def _relate(session: Session, run: Run) -> None:
+    """Make the sources, by their ids, `before_<target>` and `after_<target>` relations of the shape of `source_schema`, and
+    `left_alone` one of target (its id) and key, both text."""
+    snapshot = run.manifests(StepName.SNAPSHOT)
     for source in run.migration.sources:
-        relate_source(connection, run, source, snapshots, None, scratch)
+        relate_source(session, source, snapshot, None)
     alone: list[tuple[str, str]] = []
     for target in run.migration.targets:
-        schema = source_schema(target.table)
-        relate_rows(connection, f"before_{target.id}", before_files(run, snapshots, target, None, scratch), schema)
-        relate_rows(connection, f"after_{target.id}", _last_read(run, target, scratch), schema)
+        relate_rows(session, f"before_{target.id}", before_files(run, snapshot, target, None), target.table)
+        relate_rows(session, f"after_{target.id}", _last_read(run, target), target.table)
         for output in run.migration.outputs(target.id):
-            alone += [(target.id, conflict.key) for conflict in run.ledger.conflicts(run.id, output.name)]
-        alone += [(target.id, key) for key in _moved_on(connection, run, target, scratch)]
+            conflicts = (row for row in not_written.rows(run, output).to_pylist() if row[WHY] in CONFLICTS)
+            alone += [(target.id, row[KEY]) for row in conflicts]
+        alone += [(target.id, key) for key in _moved_on(session, run, target)]
     schema = pa.schema([pa.field("target", pa.string()), pa.field("key", pa.string())])
-    connection.register("left_alone", pa.Table.from_pylist([{"target": t, "key": k} for t, k in alone], schema))
+    table = pa.Table.from_pylist([{"target": t, "key": k} for t, k in alone], schema)
+    session.connection.register("left_alone", table)
 
 
-def _moved_on(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, scratch: Path) -> list[str]:
+def _moved_on(session: Session, run: Run, target: Target) -> list[str]:
     """The keys of the target's rows that others changed between plan and read-back, though no phase meant to write them."""
     files = [
-        run.folder.fetch(file, scratch)
+        file
         for phase in run.migration.phases
         for output in phase.outputs
         if output.target == target.id
-        for file in PROOF_FILES.among(run.folder.manifests(f"verify/{phase.id}"), output.name)
+        for file in PROOF_FILES.among(run.manifests(StepName.VERIFY, phase), output.name)
         if file.rows
     ]
     if not files:
         return []
-    rows = connection.execute(f"SELECT DISTINCT key FROM ({duck.parquet(files, None)}) WHERE kind = 'moved_on'")
-    return [key for (key,) in rows.fetchall()]
+    rows = f"SELECT DISTINCT key FROM ({duck.parquet(session.fetch(files), None)}) WHERE kind = 'moved_on'"
+    return [key for (key,) in session.connection.execute(rows).fetchall()]
 
 
-def _last_read(run: Run, target: Target, scratch: Path) -> list[Path]:
+def _last_read(run: Run, target: Target) -> Iterator[Artifact]:
     """The files of what the last phase that writes the target read back."""
     phase, output = [(p, o) for p in run.migration.phases for o in p.outputs if o.target == target.id][-1]
-    manifests = run.folder.manifests(f"read_back/{phase.id}", run.segments)
-    return files_of(run, manifests, READ_BACK_FILES.of(output.name), None, scratch)
+    return READ_BACK_FILES.among(run.manifests(StepName.READ_BACK, phase), output.name)

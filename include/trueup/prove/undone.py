@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
-
 from ..declare.names import KEY, VERB, own
 from ..errors import ArtifactError
 from ..plan.files import ADD, CHANGE, DRIFT, KEEP, REMOVE, plan_schema
-from ..rows import duck
-from ..run import Run
+from ..run import Run, StepName, not_written
 from ..run.files import PLAN_FILES
-from ..run.partitions import files_of
+from ..run.not_written import CONFLICTS
 
 
 def outcome(run: Run) -> dict[str, int] | None:
@@ -18,19 +15,18 @@ def outcome(run: Run) -> dict[str, int] | None:
     `as_before` already, and `kept` because they were touched since; None if there is no whole plan."""
     count = dict.fromkeys(("deleted", "put_back", "as_before", "kept"), 0)
     of_verb = {REMOVE: "deleted", ADD: "put_back", CHANGE: "put_back", KEEP: "as_before", DRIFT: "kept"}
-    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
-        try:
-            plans = run.folder.manifests("plan", run.partitions)
-        except ArtifactError:
-            return None
+    try:
+        plans = run.manifests(StepName.PLAN)
+    except ArtifactError:
+        return None
+    with run.session() as session:
         for output in (output for phase in run.phases for output in phase.outputs):
-            files = files_of(run, plans, PLAN_FILES.of(output.name), None, scratch)
-            duck.relation(connection, own("plan"), files, plan_schema(run.migration.target(output.target)))
-            alone = [c.key for c in run.ledger.conflicts(run.id, output.name)]
-            connection.register(own("alone"), pa.table({KEY: pa.array(alone, pa.string())}))
-            found = connection.execute(
-                f"SELECT CASE WHEN {KEY} IN (FROM {own('alone')}) THEN '{DRIFT}' ELSE {VERB} END, count(*) "
-                f"FROM {own('plan')} GROUP BY 1"
+            schema = plan_schema(run.migration.target(output.target))
+            session.relate(plan := own("plan"), PLAN_FILES.among(plans, output.name), schema)
+            not_written.relate(session, left := own("not_written"), run, [output])
+            found = session.connection.execute(
+                f"SELECT CASE WHEN {KEY} IN {not_written.keys(left, *CONFLICTS)} THEN '{DRIFT}' ELSE {VERB} END, count(*) "
+                f"FROM {plan} GROUP BY 1"
             ).fetchall()
             for verb, rows in found:
                 count[of_verb[verb]] += rows

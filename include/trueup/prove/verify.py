@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import logging
 import time
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -38,10 +37,10 @@ from ..plan.files import (
 )
 from ..plan.target_checks import added_differs
 from ..rows import duck
-from ..run import Run
+from ..run import Part, Run, Session, StepName, not_written
 from ..run.files import PROOF_FILES, READ_BACK_FILES, REST_FILES, SHOULD_FILES
-from ..run.partitions import files_of, source_schema
-from ..run.workspace import Artifact, Manifest
+from ..run.not_written import CONFLICTS, REASON, WHY
+from ..run.partitions import source_schema
 from ..stores import arrow_schema, key_text
 from .proofs import EXAMPLES, KINDS
 
@@ -53,7 +52,7 @@ REREAD_ROWS = 5_000
 """Rows that are read again at once."""
 AGAIN = ("missing", "different")
 """The kinds that are read again before they are believed."""
-ALONE, REASON, OF_PLAN = own("alone"), own("reason"), own("of_plan")
+ALONE, OF_PLAN, OF = own("alone"), own("of_plan"), own("of")
 OURS, OURS_IF_GONE = own("ours"), own("ours_if_gone")
 
 
@@ -68,37 +67,37 @@ def verify(run: Run, phase: Phase, partition: int) -> dict[str, dict[str, Any]]:
     question go to `proof/<output>/…`: kind, key, planned and found (as JSON), reason (why it was not written, if that is
     known), hash (of the row found, as `baseline.row_hash`), written (whether this run added or changed it).
     """
-    files: list[Artifact] = []
     facts: dict[str, dict[str, Any]] = {}
-    with run.ledger.step(run.id, f"verify/{phase.id}", str(partition)), run.workspace.scratch() as scratch:
+    with run.part(StepName.VERIFY, partition, phase=phase) as part:
         for output in phase.outputs:
-            artifact, facts[output.name] = _verify(run, phase, output, partition, scratch)
-            files.append(artifact)
-        run.folder.seal(Manifest(step=f"verify/{phase.id}", part=f"{partition:03}", files=tuple(files), facts=facts))
+            with run.session() as session:
+                facts[output.name] = _verify(part, session, run, phase, output, partition)
+        part.facts = facts
     return {name: {k: v for k, v in fact.items() if k != "examples"} for name, fact in facts.items()}
 
 
-def _verify(run: Run, phase: Phase, output: Output, partition: int, scratch: Path) -> tuple[Artifact, dict[str, Any]]:
-    target = run.migration.target(output.target)
-    with run.connect(scratch) as connection:
-        _relate(connection, run, target, phase, output, partition, scratch)
-        compared = duck.count(connection, "SELECT count(*) FROM expected")
-        connection.execute(_suspects(run, target))
-        reread = duck.count(connection, f"SELECT count(*) FROM suspects WHERE kind IN {AGAIN}")
-        unverified = _read_again(connection, run, target)
-        to_keep = duck.count(connection, f"SELECT count(*) FROM expected WHERE {VERB} = '{KEEP}' AND {OF_PLAN}")
-        gone = duck.count(
-            connection,
-            f"SELECT count(*) FROM suspects s JOIN expected {EXPECTED} ON {EXPECTED}.{KEY} = s.key AND {EXPECTED}.{OF_PLAN} "
-            "WHERE s.kind = 'moved_on' AND s.found IS NULL",
-        )
-        local = scratch / f"proof-{output.name}.parquet"
-        duck.write(connection, "SELECT * FROM suspects ORDER BY kind, key", local)
-        kinds = dict(connection.execute("SELECT kind, count(*) FROM suspects GROUP BY 1").fetchall())
-        examples = connection.execute(
-            "SELECT kind, key, planned, found, reason FROM suspects QUALIFY row_number() OVER (PARTITION BY kind ORDER BY key) "
-            f"<= {EXAMPLES} ORDER BY kind, key"
-        ).fetchall()
+def _verify(part: Part, session: Session, run: Run, phase: Phase, output: Output, partition: int) -> dict[str, Any]:
+    """Compare one output, in a session of its own, since its relations have the names of any other's."""
+    target, connection = run.migration.target(output.target), session.connection
+    _relate(session, run, target, phase, output, partition)
+    compared = duck.count(connection, "SELECT count(*) FROM expected")
+    connection.execute(_suspects(run, target))
+    reread = duck.count(connection, f"SELECT count(*) FROM suspects WHERE kind IN {AGAIN}")
+    unverified = _read_again(connection, run, target)
+    to_keep = duck.count(connection, f"SELECT count(*) FROM expected WHERE {VERB} = '{KEEP}' AND {OF_PLAN}")
+    gone = duck.count(
+        connection,
+        f"SELECT count(*) FROM suspects s JOIN expected {EXPECTED} ON {EXPECTED}.{KEY} = s.key AND {EXPECTED}.{OF_PLAN} "
+        "WHERE s.kind = 'moved_on' AND s.found IS NULL",
+    )
+    local = session.scratch / "proof.parquet"
+    rows = duck.write(connection, "SELECT * FROM suspects ORDER BY kind, key", local)
+    part.publish(local, PROOF_FILES.part(output.name, partition), rows)
+    kinds = dict(connection.execute("SELECT kind, count(*) FROM suspects GROUP BY 1").fetchall())
+    examples = connection.execute(
+        "SELECT kind, key, planned, found, reason FROM suspects QUALIFY row_number() OVER (PARTITION BY kind ORDER BY key) "
+        f"<= {EXAMPLES} ORDER BY kind, key"
+    ).fetchall()
     counts = {name: kinds.get(name, 0) for name in KINDS}
     compared -= unverified + counts["left_alone"] + counts["moved_on"]
     shown = [dict(zip(("kind", "key", "planned", "found", "reason"), e, strict=True)) for e in examples]
@@ -106,8 +105,7 @@ def _verify(run: Run, phase: Phase, output: Output, partition: int, scratch: Pat
     for example in shown:
         if example["kind"] in ("missing", "different") and (why := refused.get(example["key"])):
             example["constraint"] = why.constraint
-    artifact = run.folder.publish(local, PROOF_FILES.part(output.name, partition), sum(kinds.values()))
-    return artifact, {
+    return {
         "compared": compared,
         **counts,
         "reread": reread,
@@ -117,60 +115,51 @@ def _verify(run: Run, phase: Phase, output: Output, partition: int, scratch: Pat
     }
 
 
-def _relate(
-    connection: duckdb.DuckDBPyConnection,
-    run: Run,
-    target: Target,
-    phase: Phase,
-    output: Output,
-    partition: int,
-    scratch: Path,
-) -> None:
-    """`expected`: what the plans so far say, and the rows that are to stay as they are, where `GONE` marks those that are
-    to be absent, `ALONE` those that were left alone, and `OF_PLAN` those that a plan has; `known`: every
-    key that any plan accounts for; `found`: what was read back."""
+def _relate(session: Session, run: Run, target: Target, phase: Phase, output: Output, partition: int) -> None:
+    """Make the relations that are compared. Of rows as `stores.arrow_schema` has them:
+
+    - `expected`: what the plans so far say, and the rows that are to stay as they are: `_key`, the row, its verb, and whether
+      it is to be absent (`GONE`), was left alone (`ALONE`, with the `REASON`), and whether a plan has it (`OF_PLAN`);
+    - `known`: `_key` of every row that any plan accounts for;
+    - `found`: what was read back, of the shape of `source_schema`."""
+    connection = session.connection
     columns = ", ".join(duck.identifier(f.name) for f in arrow_schema(target.table))
-    so_far = _so_far(run, phase, target)
-    plans = [run.folder.fetch(planned(run, o.name, partition), scratch) for o in so_far]
-    connection.register(own("not_written"), _not_written(run, so_far, partition))
-    rest = files_of(run, run.folder.manifests("plan", run.partitions), REST_FILES.of(target.id), partition, scratch)
-    duck.relation(connection, own("rest"), rest, source_schema(target.table))
-    planned_rows = (
-        f"SELECT {KEY}, {columns}, {VERB}, {TO_BE_GONE} AS {GONE}, "
-        f"{VERB} = '{DRIFT}' OR coalesce({own('conflict')}, false) AS {ALONE}, {REASON}, true AS {OF_PLAN} "
-        f"FROM ({duck.parquet(plans, plan_schema(target))}) "
-        f"LEFT JOIN {own('not_written')} ON {KEY} = {own('of')}"
+    so_far, plans = _so_far(run, phase, target), run.manifests(StepName.PLAN)
+    planned_rows = session.fetch(planned(run, o.name, partition) for o in so_far)
+    not_written.relate(session, left := own("not_written"), run, so_far, partition)
+    session.relate(own("rest"), REST_FILES.among(plans, target.id, partition), source_schema(target.table))
+    conflict = f"coalesce({WHY} IN ({', '.join(map(duck.literal, CONFLICTS))}), false)"
+    of_plans = (
+        f"SELECT {OF}.{KEY}, {columns}, {VERB}, {TO_BE_GONE} AS {GONE}, "
+        f"{VERB} = '{DRIFT}' OR {conflict} AS {ALONE}, {REASON}, true AS {OF_PLAN} "
+        f"FROM ({duck.parquet(planned_rows, plan_schema(target))}) {OF} LEFT JOIN {left} ON {OF}.{KEY} = {left}.{KEY}"
     )
     others = f"SELECT {KEY}, {columns}, '{KEEP}', false, false, NULL, false FROM {own('rest')}"
-    expected = _marked(connection, run, target, planned_rows, others, scratch)
+    expected = _marked(session, run, target, of_plans, others)
     connection.execute(f"CREATE TEMP VIEW expected AS {expected}")
-    made = run.folder.manifests("transform", run.partitions)
-    every = run.migration.outputs(target.id)
-    should = [file for o in every for file in files_of(run, made, SHOULD_FILES.of(o.name), partition, scratch)]
-    duck.relation(connection, own("should"), should, should_schema(target))
-    every_plan = [run.folder.fetch(planned(run, o.name, partition), scratch) for o in every]
+    every, transformed = run.migration.outputs(target.id), run.manifests(StepName.TRANSFORM)
+    should = [file for o in every for file in SHOULD_FILES.among(transformed, o.name, partition)]
+    session.relate(own("should"), should, should_schema(target))
+    every_plan = session.fetch(planned(run, o.name, partition) for o in every)
     connection.execute(
         f"CREATE TEMP VIEW known AS SELECT {KEY} FROM {own('should')} UNION ALL SELECT {KEY} FROM {own('rest')} "
         f"UNION ALL SELECT {KEY} FROM ({duck.parquet(every_plan, plan_schema(target))})"
     )
-    back = run.folder.manifests(f"read_back/{phase.id}", run.segments)
-    files = files_of(run, back, READ_BACK_FILES.of(output.name), partition, scratch)
-    duck.relation(connection, "found", files, source_schema(target.table))
+    files = READ_BACK_FILES.among(run.manifests(StepName.READ_BACK, phase), output.name, partition)
+    session.relate("found", files, source_schema(target.table))
 
 
-def _marked(
-    connection: duckdb.DuckDBPyConnection, run: Run, target: Target, planned_rows: str, others: str, scratch: Path
-) -> str:
+def _marked(session: Session, run: Run, target: Target, planned_rows: str, others: str) -> str:
     """SQL: the expected rows, with `OURS`: whether one that is otherwise than expected is so by what the run's own writing
     set off. Where that deleted rows, any that is gone is taken for one of them. Of a table that is the migration's, other
     rows are expected to stay only as far as the run's own writing goes."""
     attempt = run.ledger.entered(run.id).attempt
     name = own("set_off")
     every = f"{planned_rows} UNION ALL {others}"
-    if not set_off.relate(connection, name, run.folder, target, scratch, attempt):
+    if not set_off.relate(session, name, run.folder, target, attempt):
         rows = planned_rows if target.owned is None else every
         return f"SELECT *, false AS {OURS}, false AS {OURS_IF_GONE} FROM ({rows})"
-    gone = duck.count(connection, f"SELECT count(*) FROM {name} WHERE {set_off.DELETED} <> 0") > 0
+    gone = duck.count(session.connection, f"SELECT count(*) FROM {name} WHERE {set_off.DELETED} <> 0") > 0
     by = ", ".join(target_checks.all_triggers(run)) or "a trigger or a foreign key"
     said = duck.literal(f"this run's own writing has set that off, by {by}")
     # a row that a trigger has touched, and left as it is expected, is nobody's work
@@ -189,17 +178,6 @@ def _so_far(run: Run, phase: Phase, target: Target) -> list[Output]:
     """What the phases up to and with this one make for the target, in the run's order of them."""
     phases = run.phases[: run.phases.index(phase) + 1]
     return [o for p in phases for o in p.outputs if o.target == target.id]
-
-
-def _not_written(run: Run, outputs: list[Output], partition: int) -> pa.Table:
-    """The rows that apply has not written, with the reason, and whether each is a conflict."""
-    rows = [(c.key, c.reason, True) for o in outputs for c in run.ledger.conflicts(run.id, o.name, partition)]
-    for output in outputs:
-        for refused in run.ledger.refused(run.id, output.name, partition):
-            by = f"{refused.constraint}: " if refused.constraint else ""
-            rows.append((refused.key, f"{by}{refused.reason}", False))
-    schema = pa.schema([(own("of"), pa.string()), (REASON, pa.string()), (own("conflict"), pa.bool_())])
-    return pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in rows], schema)
 
 
 def _kind(run: Run, target: Target, row: str) -> str:

@@ -119,7 +119,7 @@ def compute_shared(run: Run) -> dict[str, int]:
     with run.part(StepName.SHARED) as part:
         snapshot = run.manifests(StepName.SNAPSHOT)
         for source in run.migration.sources:
-            relate_source(part.connection, run, source, snapshot, None, part.scratch)
+            relate_source(part, source, snapshot, None)
         rows = {}
         for name, path in run.migration.shared.items():
             query = path.read_text(encoding="utf-8").rstrip().rstrip(";")

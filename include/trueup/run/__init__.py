@@ -1,6 +1,6 @@
 """A run: what it was asked to do, its folder, and what a step of it gets to work with. It imports no step."""
 
-from ..steps import Mode, StepName
+from ..steps import Mode, StepName, entered
 from .any_run import AnyRun
 from .files import PLAN, Files
 from .options import MAX_PARTS, Extra, Options, SchemaOptions, Window
@@ -51,6 +51,7 @@ __all__ = [
     "Where",
     "Window",
     "Written",
+    "entered",
     "former_run_id",
     "part",
     "run_id",

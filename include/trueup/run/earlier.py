@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from pathlib import Path
 
 from ..errors import ArtifactError
 from ..ledger import Ledger, RunRow, Status, refuse_other
+from ..steps import StepName, entered
 from . import Run, files
 from .workspace import Artifact, RunFolder
 
-WRITING = ("apply/", "create_tables", "prepare", "finish/")
+_APPLY = entered(StepName.APPLY, "")
+WRITING = (_APPLY, StepName.CREATE_TABLES, StepName.PREPARE, entered(StepName.FINISH, ""))
 """What the names of the steps begin with that write."""
 
 
@@ -31,12 +32,11 @@ class Kept:
     at: str
     files: tuple[Artifact, ...]
 
-    def fetch(self, folder: RunFolder, path: str, scratch: Path) -> Path:
-        """A file of the plan, as a local path. Raises `ArtifactError` if it is missing or changed."""
+    def file(self, folder: RunFolder, path: str) -> Artifact:
+        """A file of the plan. Raises `ArtifactError` if there is none."""
         for file in self.files:
             if file.path == path:
-                place = {**asdict(file), "path": files.earlier(self.attempt, path)}
-                return folder.fetch(Artifact(**place), scratch)
+                return replace(file, path=files.earlier(self.attempt, path), run=folder.run_id)
         raise ArtifactError(f"run {folder.run_id} left no {path} of its plan {self.attempt}")
 
 
@@ -47,7 +47,7 @@ def begun_to_write(ledger: Ledger, run_id: str) -> bool:
 
 def begun_to_apply(ledger: Ledger, run_id: str) -> bool:
     """Whether rows may have been written since the run last began."""
-    return any(row.step.startswith("apply/") for row in ledger.steps(run_id))
+    return any(row.step.startswith(_APPLY) for row in ledger.steps(run_id))
 
 
 def set_aside(run: Run) -> None:
@@ -68,7 +68,7 @@ def _keep(run: Run, row: RunRow) -> None:
     if folder.read_json(about) is not None:
         return  # by an earlier try of this preflight
     beginnings = tuple(place.of("") for place in (files.PLAN_FILES, files.BASELINE_FILES, files.FORMER_BASELINE_FILES))
-    planned = [f for m in folder.manifests("plan") for f in m.files if f.path.startswith(beginnings)]
+    planned = [f for m in folder.manifests(StepName.PLAN) for f in m.files if f.path.startswith(beginnings)]
     for file in planned:
         folder.copy(file.path, files.earlier(attempt, file.path))
     kept = {"sha256": row.plan_sha256, "partitions": row.partitions, "at": row.planned_at}

@@ -50,11 +50,12 @@ PLAN = "plan.json"
 EXAMPLES = "plan_examples.json"
 ANSWERS = "statements.json"
 CREATED = "created.json"
+FINDINGS_CSV, REJECTS_JSONL = "findings.csv", "rejects.jsonl"
 LEFT = "left.json"
 REPORT, REPORT_HTML, REPORT_MD = "report.json", "report.html", "report.md"
 COMPARISON, CUTOVER = "comparison.json", "cutover.json"
 _REFUSED = "refused.json"
-SET_OFF = "set_off"
+_SET_OFF = "set_off"
 """Below it, by attempt and target, rows that writing changed beside those that it wrote. No manifest names them: they are
 published before a batch is committed."""
 SCHEMA_PLAN = "schema-plan.json"
@@ -78,6 +79,10 @@ class Place:
         """The file of one partition; `tail` tells it from others of the same."""
         number = partition if isinstance(partition, str) else f"{partition:03}"
         return f"{self.of(name)}/p{number}{f'-{tail}' if tail else ''}.parquet"
+
+    def made_by(self, step: str, name: str, partition: int) -> str:
+        """The file of what was said of a partition of the source; `step` is a letter for who said it."""
+        return f"{self.of(name)}/{step}{partition:03}.parquet"
 
     def among(self, manifests: Iterable[Manifest], name: str, partition: int | str | None = None) -> Iterator[Artifact]:
         """The files of a name in these manifests, of one partition (None: of all)."""
@@ -171,6 +176,26 @@ class Files:
 def shared(relation: str) -> str:
     """Where a relation that all partitions share lies."""
     return f"shared/{relation}.parquet"
+
+
+def shared_name(artifact: Artifact) -> str:
+    """The relation whose file it is."""
+    return artifact.path.removeprefix("shared/").removesuffix(".parquet")
+
+
+def set_off_file(target: str, attempt: int, sha256: str) -> str:
+    """Where rows lie that writing set off in a target, by their own hash."""
+    return f"{_SET_OFF}/{attempt}/{target}/{sha256}.parquet"
+
+
+def set_off_files(folder: RunFolder, target: str, attempt: int | None) -> Iterator[str]:
+    """The files of what writing set off in a target, when the run began for the `attempt`th time (None: ever)."""
+    for part in folder.folders(_SET_OFF):
+        number, of = part.split("/")
+        if of == target and attempt in (None, int(number)):
+            for name in folder.names(f"{_SET_OFF}/{part}"):
+                if name.endswith(".parquet"):  # else it was being published when the process was killed
+                    yield f"{_SET_OFF}/{part}/{name}"
 
 
 def before_phase(number: int) -> str:

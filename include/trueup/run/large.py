@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from ..declare.names import KEY
 from ..errors import MemoryLimitError, TrueupError
+from ..steps import StepName
 
 if TYPE_CHECKING:
     from ..declare.migration import Table
@@ -105,7 +106,7 @@ def _largest_of(run: Run) -> str | None:
     tables |= {source.id: source.table for source in run.migration.sources}
     best: Largest | None = None
     with run.workspace.scratch() as scratch:
-        for manifest in run.folder.manifests("snapshot"):
+        for manifest in run.folder.manifests(StepName.SNAPSHOT):
             for artifact in manifest.files:
                 table = tables.get(artifact.path.split("/")[1])
                 if table is None:

@@ -57,11 +57,16 @@ class Session:
         """A connection to DuckDB, whose temporary relations are this session's alone."""
         return self._opened.enter_context(self._connect(self.scratch))
 
-    def fetch(self, files: Iterable[Artifact | Written]) -> list[Path]:
+    def fetch(self, files: Iterable[Artifact | Written | Path]) -> list[Path]:
         """Files as local paths. Raises `ArtifactError` for one that is missing, or not the one of its manifest."""
-        return [file.local if isinstance(file, Written) else self.folder.fetch(file, self.scratch) for file in files]
+        return [self._local(file) for file in files]
 
-    def relate(self, name: str, files: Iterable[Artifact | Written], schema: pa.Schema | None) -> None:
+    def _local(self, file: Artifact | Written | Path) -> Path:
+        if isinstance(file, Artifact):
+            return self.folder.fetch(file, self.scratch)
+        return file.local if isinstance(file, Written) else file
+
+    def relate(self, name: str, files: Iterable[Artifact | Written | Path], schema: pa.Schema | None) -> None:
         """Make the rows of these files the relation `name`, of these columns (None: of those of the first file); an empty one
         where there are no files. Raises `ArtifactError`, also for files of other columns."""
         duck.relation(self.connection, name, self.fetch(files), schema)

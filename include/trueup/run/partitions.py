@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -14,6 +13,7 @@ from ..declare.names import KEY, MISTYPED, PART, WITHOUT_NULLS, own
 from ..rows import duck
 from ..stores import arrow_schema
 from .files import SNAPSHOT_FILES, Place
+from .part import Session
 from .run import Run
 from .workspace import Artifact, Manifest, RunFolder
 
@@ -47,47 +47,33 @@ def publish_partitions(run: RunFolder, folder: Path, place: Place, name: str, ta
     return artifacts
 
 
-def files_of(
-    run: Run, manifests: list[Manifest], prefix: str, partition: int | str | None, scratch: Path
-) -> list[Path]:
-    """Local paths of the files below `prefix` of one partition (None: of all), checked against their manifests."""
-    part = "" if partition is None else f"p{partition if isinstance(partition, str) else f'{partition:03}'}-"
-    wanted = f"{prefix}/{part}"
-    return [run.folder.fetch(f, scratch) for m in manifests for f in m.files if f.path.startswith(wanted)]
-
-
-def before_files(
-    run: Run, manifests: list[Manifest], target: Target, partition: int | None, scratch: Path
-) -> list[Path]:
+def before_files(run: Run, manifests: list[Manifest], target: Target, partition: int | None) -> Iterator[Artifact]:
     """The files of a target's rows as they were before the run, of one partition (None: of all)."""
     same = run.read_with(target)
-    return files_of(run, manifests, SNAPSHOT_FILES.of(same.id if same else target.id), partition, scratch)
+    return SNAPSHOT_FILES.among(manifests, same.id if same else target.id, partition)
 
 
 def source_schema(table: Table) -> pa.Schema:
-    """The schema of a snapshot's rows."""
+    """The schema of a snapshot's rows: the table's columns in canonical form, `_extra` and `_mistyped` (`arrow_schema`), and
+    `_key` (text)."""
     return arrow_schema(table).append(pa.field(KEY, pa.string()))
 
 
 def relate_source(
-    connection: Any,
-    run: Run,
-    source: Source,
-    manifests: list[Manifest],
-    partition: int | None,
-    scratch: Path,
-    name: str | None = None,
+    session: Session, source: Source, manifests: list[Manifest], partition: int | None, name: str | None = None
 ) -> None:
-    """Make the source's rows of a partition (None: all; look-ups always all) a relation of its id, or of that name."""
+    """Make the source's rows of a partition (None: all; look-ups always all) a relation of its id, or of that name, of the
+    shape of `source_schema`."""
     part = WHOLE if source.partition_by is None else partition
-    files = files_of(run, manifests, SNAPSHOT_FILES.of(source.id), part, scratch)
-    relate_rows(connection, name or source.id, files, source_schema(source.table))
+    files = SNAPSHOT_FILES.among(manifests, source.id, part)
+    relate_rows(session, name or source.id, files, source.table)
 
 
-def relate_rows(connection: Any, name: str, files: Sequence[Path], schema: pa.Schema) -> None:
-    """Make the rows of these files a relation as scripts and statements see it: an attribute that is NULL is null."""
-    duck.relation(connection, rows := own(f"rows_{name}"), files, schema)
-    connection.execute(
+def relate_rows(session: Session, name: str, files: Iterable[Artifact], table: Table) -> None:
+    """Make the rows of these files, of the shape of `source_schema`, a relation as scripts and statements see it: an
+    attribute that is NULL is null."""
+    session.relate(rows := own(f"rows_{name}"), files, source_schema(table))
+    session.connection.execute(
         f"CREATE OR REPLACE TEMP VIEW {duck.identifier(name)} AS "
         f"SELECT * REPLACE ({WITHOUT_NULLS}({MISTYPED}) AS {MISTYPED}) FROM {duck.identifier(rows)}"
     )

@@ -250,6 +250,10 @@ class RunFolder:
         """Names of the published files directly in one of its folders, sorted; none if there is no such folder."""
         return self.workspace.names(f"{self._base}/{folder}")
 
+    def folders(self, folder: str) -> list[str]:
+        """Every folder below one of its folders, at any depth, that holds a file; relative to it, sorted."""
+        return self.workspace.folders(f"{self._base}/{folder}")
+
     def copy(self, path: str, to: str) -> None:
         """Make a published file available under another name in the run's folder, too."""
         self.workspace.copy(f"{self._base}/{path}", f"{self._base}/{to}")
@@ -261,7 +265,11 @@ class RunFolder:
 
     def steps(self) -> list[str]:
         """Every step that sealed a part, sorted."""
-        return self.workspace.folders(f"{self._base}/manifests")
+        return self.folders("manifests")
+
+    def fetch_unlisted(self, path: str, scratch: Path) -> Path:
+        """A file that no manifest names, as a local path, unchecked. Raises `ArtifactError` if it is missing."""
+        return self.workspace.fetch(f"{self._base}/{path}", scratch)
 
     def fetch(self, artifact: Artifact, scratch: Path) -> Path:
         """A published file as a local path, checked against its manifest. Raises `ArtifactError` if it is not the same."""
@@ -269,7 +277,7 @@ class RunFolder:
         local = self.workspace.fetch(f"{base}/{artifact.path}", scratch)
         if local.stat().st_size != artifact.bytes or _sha256(local) != artifact.sha256:
             raise ArtifactError(
-                f"{self.location(artifact.path)} is not the file that its manifest names (SHA-256 differs); "
+                f"{self.workspace.location(f'{base}/{artifact.path}')} is not the file that its manifest names (SHA-256 differs); "
                 "somebody changed the workspace: run again from the snapshot"
             )
         return local

@@ -123,13 +123,13 @@ def batches(run: Run, phase: Phase, partition: int) -> Iterator[Batch]:
     target = run.migration.target(phase.target)
     artifact = planned(run, phase.id, partition)
     size = run.files.start.batch_rows[phase.target]
-    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
-        plan = duck.parquet([run.folder.fetch(artifact, scratch)], plan_schema(target))
+    with run.session() as session:
+        plan = duck.parquet(session.fetch([artifact]), plan_schema(target))
         number = 0
         for verb in WRITTEN:
             wanted = f"* EXCLUDE ({BEFORE})" if verb == ADD else "*"
             query = f"SELECT {wanted} FROM ({plan}) WHERE {VERB} = '{verb}'"
-            reader = connection.sql(query).to_arrow_reader(20_480)
+            reader = session.connection.sql(query).to_arrow_reader(20_480)
             for rows in _resized(reader, size):
                 yield number, rows.num_rows, partial(_write, run, phase, target, verb, rows)
                 number += 1

@@ -25,10 +25,11 @@ def batches(run: Run, phase: Phase, partition: int) -> Iterator[Batch]:
     add, to change or to remove, that; the same batches under the same numbers at every call."""
     sizes = run.files.start.batch_rows
     size = max(1, min(sizes[output.target] for output in phase.outputs) // len(phase.outputs))
-    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
+    with run.session() as session:
+        connection = session.connection
         for output in phase.outputs:
-            file = run.folder.fetch(planned(run, output.name, partition), scratch)
-            plan = duck.parquet([file], plan_schema(run.migration.target(output.target)))
+            files = session.fetch([planned(run, output.name, partition)])
+            plan = duck.parquet(files, plan_schema(run.migration.target(output.target)))
             connection.execute(
                 f"CREATE TEMP VIEW to_{output.view} AS SELECT *, "
                 # a row that no source row makes is a unit of its own
