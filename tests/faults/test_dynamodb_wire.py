@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import time
 
 import pytest
 
 from include.trueup.declare.migration import Table
 from include.trueup.errors import StoreRejectedError, StoreUnavailableError
 from include.trueup.stores.dynamodb import DynamoDBStore, client, wire
+from include.trueup.stores.effects import Effects
 from tests.engines import store_at
 
 from .proxy import (
@@ -24,9 +24,8 @@ pytestmark = pytest.mark.usefixtures("short_pauses")
 def test_pauses_grow_with_jitter_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "FIRST_PAUSE_SECONDS", 0.05)
     pauses: list[float] = []
-    monkeypatch.setattr(time, "sleep", pauses.append)
     for _ in range(200):
-        backoff = wire.Backoff(16)
+        backoff = wire.Backoff(16, Effects(sleep=pauses.append))
         for _ in range(15):
             backoff.pause("Scan", "t", "it throttled")
         with pytest.raises(StoreUnavailableError, match="16 attempts"):
@@ -38,9 +37,8 @@ def test_pauses_grow_with_jitter_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) 
         assert bound * 0.9 < max(each) <= bound
 
 
-def test_progress_counts_failures_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)
-    backoff = wire.Backoff(3)
+def test_progress_counts_failures_anew() -> None:
+    backoff = wire.Backoff(3, Effects(sleep=lambda seconds: None))
     for _ in range(10):
         backoff.pause("Scan", "t", "it throttled")
         backoff.progress()

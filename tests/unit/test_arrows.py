@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,15 @@ ROOMS = {
     "schema": "report write plan run ledger gate errors",
 }
 """For each room of include/trueup, the rooms that it may import."""
+OUTSIDE = ("time", "random", "uuid.uuid1", "uuid.uuid4", "secrets", "socket")
+"""Modules that read a clock, wait, draw at random or say which machine this is: `stores/effects.py` alone asks them."""
+READ_THE_CLOCK = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "os.getpid", "os.urandom"}
+HONEST = {
+    "stores/effects.py": "it is the seam",
+    "stores/dynamodb/writes.py": "a key that no row has must be one that nobody can guess, so it is drawn for secrets",
+    "stores/dynamodb/place.py": "it asks the resolver where an endpoint is, which is a question to the network",
+}
+"""Files of the engine that may, each with the reason."""
 DRIVERS = {"boto3", "botocore", "psycopg", "psycopg2", "adbc_driver_postgresql", "adbc_driver_manager", "asyncpg"}
 
 
@@ -60,6 +70,18 @@ def test_nothing_imports_dags() -> None:
 def test_only_stores_import_drivers() -> None:
     assert offenders("include/trueup", *DRIVERS, except_in=("include/trueup/stores/",)) == []
     assert offenders("include/migrations", *DRIVERS) == []
+
+
+def test_only_the_seam_reads_clocks_waits_and_draws() -> None:
+    found = set()
+    for file in modules("include/trueup"):
+        named = {name for name in imports(file) if starts(name, *OUTSIDE)}
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                named |= {f"{node.value.id}.{node.attr}"} & READ_THE_CLOCK
+        if named:
+            found.add(str(file.relative_to(ROOT / "include/trueup")))
+    assert found == HONEST.keys()
 
 
 @pytest.mark.parametrize("room", ROOMS)

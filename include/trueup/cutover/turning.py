@@ -48,7 +48,7 @@ def preflight(
         return found
     run = _proven(ledger, workspace, migration_id)
     facts = workspace.run(run.run_id).read_json(REPORT)
-    ended_at = _check(run, facts, proof_max_age)
+    ended_at = _check(run, facts, proof_max_age, ledger.effects.now())
     proven_at = ended_at.astimezone(UTC).isoformat(timespec="seconds")
     return {**found, "proof_run_id": run.run_id, "compared": _compared(facts), "proven_at": proven_at}
 
@@ -87,7 +87,7 @@ def _proven(ledger: Ledger, workspace: Workspace, migration_id: str) -> RunRow:
     raise _refusal(migration_id, "no run of it is proven")
 
 
-def _check(run: RunRow, facts: dict[str, Any] | None, proof_max_age: float) -> datetime:
+def _check(run: RunRow, facts: dict[str, Any] | None, proof_max_age: float, now: datetime) -> datetime:
     """When the run was proven. Raises `ProofError` where its proof does not do."""
     id, migration_id = run.run_id, run.migration_id
     if facts is None or (facts.get("plan") or {}).get("sha256") != run.plan_sha256:
@@ -107,7 +107,7 @@ def _check(run: RunRow, facts: dict[str, Any] | None, proof_max_age: float) -> d
         )
     if run.ended_at is None:
         raise _refusal(migration_id, f"the run {id} has not ended")
-    age = datetime.now(UTC) - run.ended_at
+    age = now - run.ended_at
     if age > timedelta(hours=proof_max_age):
         hours = age / timedelta(hours=1)
         raise _refusal(

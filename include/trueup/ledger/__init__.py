@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from ..errors import StatusError
+from ..stores.effects import REAL, Effects
 from . import sessions
 from .batches import Batches, Pace, Planned
 from .decisions import Approvals, Switches
@@ -53,8 +54,9 @@ class Ledger(Steps, Batches):
     Every method may raise `StoreUnavailableError` when the database cannot be reached.
     """
 
-    def __init__(self, url: str | sa.URL) -> None:
-        self._engine = sessions.engine(url)
+    def __init__(self, url: str | sa.URL, effects: Effects = REAL) -> None:
+        self.effects = effects
+        self._engine = sessions.engine(url, effects)
         self.approvals = Approvals(self._begin)
         self.switches = Switches(self._begin)
         self.leases = Leases(self._begin, self._move)

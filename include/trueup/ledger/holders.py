@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import socket
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 
 import psutil
 
+from ..stores.effects import REAL
 from .rows import LeaseRow
 
 
@@ -33,7 +33,7 @@ def refusal(run_id: str, lease: LeaseRow, now: datetime) -> str:
 def _machine() -> str:
     """A name of this machine since it was started, and of what may see the same processes: other containers of one host,
     and clones of one image, have others."""
-    said = [socket.gethostname()]
+    said = [REAL.host()]
     for file in ("/etc/machine-id", "/proc/sys/kernel/random/boot_id"):
         try:
             said.append(Path(file).read_text(encoding="ascii").strip())

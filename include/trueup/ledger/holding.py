@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from ..errors import StoreUnavailableError, TargetHeldError, TransientError
 from ..stores import Fence
+from ..stores.effects import REAL, Effects
 from . import Ledger, Part, lease_seconds
 
 log = logging.getLogger(__name__)
@@ -19,17 +19,13 @@ class Elapsed:
     """Seconds since it was made: the more of what the wall clock says and of what a clock says that goes on while the
     machine sleeps or is suspended."""
 
-    def __init__(self) -> None:
-        self._since = _clocks()
+    def __init__(self, effects: Effects = REAL) -> None:
+        self._clocks = (effects.wall, effects.elapsing)
+        self._since = [clock() for clock in self._clocks]
 
     def seconds(self) -> float:
         """The seconds."""
-        return max(now - then for now, then in zip(_clocks(), self._since, strict=True))
-
-
-def _clocks() -> tuple[float, ...]:
-    # CLOCK_BOOTTIME is Linux's; elsewhere the monotonic clock is the next best
-    return time.time(), time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+        return max(clock() - then for clock, then in zip(self._clocks, self._since, strict=True))
 
 
 @contextmanager
@@ -46,7 +42,7 @@ def holding(
 
     Gives a fence, to be asked before each request that writes: it raises once the right to write is lost, or can no longer
     be known to be there. Raises `TargetHeldError` or `StatusError` where the run may not hold them now."""
-    begun, lasts = Elapsed(), lease_seconds()
+    begun, lasts = Elapsed(ledger.effects), lease_seconds()
     epochs = ledger.leases.enter(run_id, targets, holder, right=right)
     stop = threading.Event()
     renewed, lost = [begun], list[TargetHeldError]()
@@ -54,7 +50,7 @@ def holding(
     def renew() -> None:
         while not stop.wait(lasts / 6):
             try:
-                asked = Elapsed()  # before the question: the answer may be long in coming
+                asked = Elapsed(ledger.effects)  # before the question: the answer may be long in coming
                 ledger.leases.renew(run_id, epochs, part)
                 renewed[0] = asked
             except TargetHeldError as error:

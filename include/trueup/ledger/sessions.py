@@ -7,8 +7,6 @@ whoever waits for a lock for longer than that gives up, and says who keeps it.
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..errors import OptionsError, StoreRejectedError, StoreUnavailableError, TrueupError
+from ..stores.effects import REAL, Effects
 from .leases import lease_seconds
 from .tables import LOCKS, SCHEMA
 
@@ -53,7 +52,7 @@ _KEEPS = sa.text(f"""
 """)
 
 
-def engine(url: str | sa.URL) -> sa.Engine:
+def engine(url: str | sa.URL, effects: Effects = REAL) -> sa.Engine:
     """A pool of sessions at a SQLAlchemy URL of PostgreSQL; each says which process it is of."""
     made = sa.create_engine(
         sa.make_url(url).set(drivername="postgresql+psycopg"), pool_size=4, pool_pre_ping=True, pool_recycle=300
@@ -61,7 +60,7 @@ def engine(url: str | sa.URL) -> sa.Engine:
 
     @sa.event.listens_for(made, "do_connect")
     def named(_: Any, __: Any, ___: Any, given: dict[str, Any]) -> None:
-        known = {**_DEFAULTS, "fallback_application_name": f"trueup-ledger {os.getpid()} {socket.gethostname()}"[:63]}
+        known = {**_DEFAULTS, "fallback_application_name": f"trueup-ledger {effects.pid()} {effects.host()}"[:63]}
         given.update({name: text for name, text in known.items() if name not in given})
 
     return made

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
@@ -12,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from ..stores.effects import Effects
 from .holders import is_dead, this_process
 from .leases import lease_seconds
 from .rows import StepRow
@@ -24,6 +24,8 @@ WRITING = ("apply", "create_tables", "prepare", "finish/")
 
 class Steps:
     """The part of the ledger that has the steps."""
+
+    effects: Effects
 
     def _begin(self) -> AbstractContextManager[sa.Connection]:
         raise NotImplementedError
@@ -78,7 +80,7 @@ class Steps:
             if left <= 0:
                 return
             log.info("an older try of this task may still be writing; it is waited for, %.0f s at the most", left)
-            time.sleep(min(left, 1.0))
+            self.effects.sleep(min(left, 1.0))
 
     def began_to_write(self, run_id: str) -> bool:
         """Whether the run ever began a step that writes to a store. One that did not has changed nothing."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -45,7 +44,7 @@ def plan_gate(run: Run) -> dict[str, Any]:
         phases = phase_counts(run)
         covers = hashing.covered(run)
         sha256 = hashing.hash_of(covers)
-        created_at = datetime.now(UTC).isoformat(timespec="seconds")
+        created_at = run.effects.now().isoformat(timespec="seconds")
         checked = drift_checked(run)
         made = PlanRecord(
             sha256=sha256, created_at=created_at, drift_checked=checked, phases=tuple(phases), covers=covers

@@ -11,7 +11,6 @@ and never a success.
 from __future__ import annotations
 
 import logging
-import time
 from typing import Any
 
 import duckdb
@@ -234,7 +233,7 @@ def _read_again(connection: duckdb.DuckDBPyConnection, run: Run, target: Target)
     for pause in REREAD_AFTER:
         if not duck.count(connection, f"SELECT count(*) FROM suspects WHERE kind IN {AGAIN}"):
             return 0
-        time.sleep(pause)
+        run.effects.sleep(pause)
         query = (
             f"SELECT {keys} FROM expected {e} JOIN suspects {ASKED} "
             f"ON {e}.{KEY} = {ASKED}.key AND {ASKED}.kind IN {AGAIN}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from ..run import Files, Options, Run, StepName
 from ..run.files import SNAPSHOT_FILES
@@ -21,7 +21,7 @@ def earlier(run: Run) -> tuple[str, Options] | None:
         return None
     for other in run.ledger.runs(run.migration.id):
         begun = other.started_at
-        if datetime.now(UTC) - begun > limit:
+        if run.effects.now() - begun > limit:
             return None
         start = Files(run.workspace.run(other.run_id)).begun
         if other.run_id == run.id or other.undoes or start is None or start.snapshot_of:

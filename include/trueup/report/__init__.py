@@ -103,7 +103,7 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
             "window": run.options.to_json()["window"],
             "options": {k: v for k, v in run.options.to_json().items() if k not in ("mode", "window")},
             "started_at": moment(entered.started_at if entered else None),
-            "ended_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "ended_at": run.effects.now().isoformat(timespec="seconds"),
             "status": str(status),
             "failed": failed,
         },

@@ -1,6 +1,7 @@
 """A run: what it was asked to do, its folder, and what a step of it gets to work with. It imports no step."""
 
 from ..steps import Mode, StepName, entered
+from ..stores.effects import REAL, Effects
 from .any_run import AnyRun
 from .files import PLAN, Files
 from .options import MAX_PARTS, Extra, Options, SchemaOptions, Window
@@ -26,9 +27,11 @@ __all__ = [
     "MAX_ID",
     "MAX_PARTS",
     "PLAN",
+    "REAL",
     "AnyRun",
     "Baseline",
     "Code",
+    "Effects",
     "Example",
     "Extra",
     "Files",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from ..ledger import Ledger
+from ..stores.effects import Effects
 from .files import Files
 from .options import Options, SchemaOptions
 from .workspace import RunFolder
@@ -40,3 +41,7 @@ class AnyRun(Protocol):
     @property
     def files(self) -> Files:
         """The same, by what they are."""
+
+    @property
+    def effects(self) -> Effects:
+        """Clocks, waiting and chance."""

@@ -19,6 +19,7 @@ from ..ledger.holding import holding
 from ..rows import duck
 from ..steps import Direction, Step, StepName, direction, entered
 from ..stores import Fence, Store
+from ..stores.effects import REAL, Effects
 from . import large
 from .files import Files
 from .options import Options
@@ -58,7 +59,7 @@ class Run:
     is the whole run (`ledger.this_process`). `undoes` makes it a rollback: the run whose writes it takes back; before
     preflight also Airflow's name of that run, or `LAST`. `database` is one that steps of the run share (`duck.connect`),
     where one process does several; None: each opens its own. `memory` is what a step may hold that came to the end of what
-    it usually may."""
+    it usually may. `effects`: clocks, waiting and chance."""
 
     id: str
     dag_id: str
@@ -72,6 +73,7 @@ class Run:
     undoes: str | None = None
     database: duckdb.DuckDBPyConnection | None = None
     memory: str | None = None
+    effects: Effects = REAL
 
     def chosen(self) -> Run:
         """The run with what its preflight chose; itself, if it has not been through it."""

@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -23,6 +22,7 @@ from typing import Any
 import pyarrow.fs as pafs
 
 from ..errors import ArtifactError, OptionsError, StoreRejectedError, StoreUnavailableError
+from ..stores.effects import REAL, Effects
 
 _TERMINAL = re.compile(
     r"ACCESS_DENIED|INVALID_ACCESS_KEY_ID|SIGNATURE_DOES_NOT_MATCH|NO_SUCH_BUCKET|INVALID_CLIENT_TOKEN"
@@ -58,7 +58,8 @@ class Workspace:
     """A folder for all runs. `uri` is a local path, or `s3://bucket/prefix`; `s3` are pyarrow's S3FileSystem options
     (access_key, secret_key, endpoint_override, region, scheme) for the latter. Raises `OptionsError` for another scheme."""
 
-    def __init__(self, uri: str, s3: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, uri: str, s3: Mapping[str, Any] | None = None, effects: Effects = REAL) -> None:
+        self._effects = effects
         self.uri = uri.rstrip("/")
         self._local = "://" not in uri
         if self._local:
@@ -112,7 +113,7 @@ class Workspace:
         with self._reaching(path, "write"):
             if self._local:
                 os.makedirs(os.path.dirname(destination), exist_ok=True)
-                aside = f"{destination}.{uuid.uuid4().hex}.part"
+                aside = f"{destination}.{self._effects.unique()}.part"
                 shutil.move(local, aside)
                 os.replace(aside, destination)
             else:
@@ -159,7 +160,7 @@ class Workspace:
             self._files.copy_file(source, destination)
             return
         os.makedirs(os.path.dirname(destination), exist_ok=True)
-        aside = f"{destination}.{uuid.uuid4().hex}.part"
+        aside = f"{destination}.{self._effects.unique()}.part"
         try:
             os.link(source, aside)  # a published file is never changed, only replaced
         except OSError:

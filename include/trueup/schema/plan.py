@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from ..errors import ApprovalError, GateError
@@ -108,7 +107,7 @@ def make(run: SchemaRun) -> dict[str, Any]:
             databases[database] = {**about, "steps": _told(run, database, about, mine, rehearsed[database])}
         plan = {
             "sha256": sha256,
-            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "created_at": run.effects.now().isoformat(timespec="seconds"),
             "from_phase": run.files.start.phase,
             "target_phase": run.options.target_phase,
             "databases": databases,

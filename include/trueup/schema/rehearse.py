@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import logging
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -17,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..errors import StoreRejectedError
+from ..run import REAL, Effects
 from . import describe, samples
 from .clone import clone_of
 from .describe import Schema
@@ -62,7 +62,9 @@ class Rehearsed:
         return asdict(self)
 
 
-def rehearse(history: History, uri: str, steps: list[Step], clone: str, lock_timeout: float) -> Rehearsed:
+def rehearse(
+    history: History, uri: str, steps: list[Step], clone: str, lock_timeout: float, effects: Effects = REAL
+) -> Rehearsed:
     """Rehearse the steps on a clone of that name of the database at `uri`.
 
     A revision that fails, on whichever way, is a problem, and the rehearsal ends there. Raises `StoreUnavailableError`
@@ -71,7 +73,7 @@ def rehearse(history: History, uri: str, steps: list[Step], clone: str, lock_tim
     if not steps:
         return found
     with clone_of(uri, clone) as (copy, found.cloned_by):
-        stage = _Stage(history, copy, lock_timeout, found)
+        stage = _Stage(history, copy, lock_timeout, found, effects)
         start, rows = stage.look()
         here = start
         for step in steps:
@@ -117,7 +119,8 @@ def _kept(was: Holding, *schemas: Schema) -> Holding:
 class _Stage:
     """A clone, and what happens on it."""
 
-    def __init__(self, history: History, uri: str, lock_timeout: float, found: Rehearsed) -> None:
+    def __init__(self, history: History, uri: str, lock_timeout: float, found: Rehearsed, effects: Effects) -> None:
+        self._effects = effects
         self._history, self._uri, self._lock_timeout, self._found = history, uri, lock_timeout, found
 
     @contextmanager
@@ -175,9 +178,9 @@ class _Stage:
                     if name is not None and _STRENGTH.index(mode) > _STRENGTH.index(locked.get(name, _STRENGTH[0])):
                         locked[name] = mode
 
-            began = time.monotonic()
+            began = self._effects.monotonic()
             self._history.run(connection, step, first, last)
-            about = {"revision": step.revision, "up": step.up, "seconds": round(time.monotonic() - began, 2)}
+            about = {"revision": step.revision, "up": step.up, "seconds": round(self._effects.monotonic() - began, 2)}
             self._found.measured.append({**about, "locked": dict(sorted(locked.items())), "lost": []})
 
     def _sample(self, step: Step) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from ..errors import TrueupError
@@ -51,7 +50,7 @@ def collect(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
             "window": None,
             "options": {k: v for k, v in run.options.to_json().items() if k != "mode"},
             "started_at": moment(entered.started_at if entered else None),
-            "ended_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "ended_at": run.effects.now().isoformat(timespec="seconds"),
             "status": str(status),
             "failed": failed,
         },

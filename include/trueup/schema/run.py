@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..ledger import Ledger
-from ..run import Files, SchemaOptions
+from ..run import REAL, Effects, Files, SchemaOptions
 from ..run.workspace import RunFolder, Workspace
 from .history import History, Step
 from .model import SchemaMigration
@@ -27,6 +27,7 @@ class SchemaRun:
     workspace: Workspace
     uri: Callable[[str], str]
     holder: str | None = None
+    effects: Effects = REAL
 
     @property
     def folder(self) -> RunFolder:

@@ -58,7 +58,12 @@ def rehearsal(run: SchemaRun, database: str) -> dict[str, Any]:
         covers = hash_of(plan.covered(run, database))
         clone = f"trueup_{run.migration.id[:20]}_{database[:20]}_{_short(run.id)}"
         found = rehearse.rehearse(
-            run.histories[database], run.uri_of(database), run.steps(database), clone, run.migration.lock_timeout
+            run.histories[database],
+            run.uri_of(database),
+            run.steps(database),
+            clone,
+            run.migration.lock_timeout,
+            run.effects,
         )
         run.folder.seal(Manifest(step="rehearse", part=database, facts={**found.to_json(), "covers": covers}))
         if found.problems:

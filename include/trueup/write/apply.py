@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
@@ -24,7 +23,7 @@ from ..declare.names import BEFORE, VERB
 from ..plan import set_off
 from ..plan.files import ADD, REMOVE, WRITTEN, plan_schema, planned
 from ..rows import duck
-from ..run import Run, StepName
+from ..run import REAL, Effects, Run, StepName
 from ..stores import Outcome, arrow_schema
 from . import approval, tables_there, units
 from .units import Batch
@@ -78,7 +77,7 @@ def apply(run: Run, phase: Phase, partition: int) -> dict[str, Any]:
         fence = held.enter_context(run.writing(part))
         done, plan = run.ledger.written(run.id, phase.id, partition), run.ledger.present_plan(run.id)
         watch = set_off.watch(run, target.table.connection)
-        pace = Pace(run.options.write_rate and run.options.write_rate / PARALLEL_PARTITIONS)
+        pace = Pace(run.options.write_rate and run.options.write_rate / PARALLEL_PARTITIONS, run.effects)
 
         def write(number: int, rows: int, send: Callable[[], dict[str, Outcome]]) -> int:
             pace.wait(rows)
@@ -94,15 +93,17 @@ def apply(run: Run, phase: Phase, partition: int) -> dict[str, Any]:
 
         found = batches(run, phase, partition) if not phase.together else units.batches(run, phase, partition)
         pending = (batch for batch in found if batch[0] not in done)
-        _walk(pending, write, store.writers, f"{phase.id}, partition {partition}")
+        _walk(pending, write, store.writers, f"{phase.id}, partition {partition}", run.effects.monotonic)
     applied = [a for o in phase.outputs for a in run.ledger.applied(run.id, o.name, partition).values()]
     return {name: sum(getattr(each, name) for each in applied) for name in ("rows", "written", "conflicts", "refused")}
 
 
-def _walk(pending: Iterator[Batch], write: Callable[..., int], writers: int, what: str) -> None:
+def _walk(
+    pending: Iterator[Batch], write: Callable[..., int], writers: int, what: str, clock: Callable[[], float]
+) -> None:
     """Write the batches, `writers` at a time, holding no more of them in memory; the first error ends the walk, after
     the batches already begun."""
-    rows, started, said = 0, time.monotonic(), time.monotonic()
+    rows, started, said = 0, clock(), clock()
     running: set[Future[int]] = set()
     with ThreadPoolExecutor(writers, thread_name_prefix="trueup-write") as pool:
         for batch in pending:
@@ -110,11 +111,11 @@ def _walk(pending: Iterator[Batch], write: Callable[..., int], writers: int, wha
             if len(running) > writers:
                 finished, running = wait(running, return_when=FIRST_COMPLETED)
                 rows += sum(f.result() for f in finished)
-            if time.monotonic() - said > PROGRESS_SECONDS:
-                said = time.monotonic()
+            if clock() - said > PROGRESS_SECONDS:
+                said = clock()
                 log.info("%s: %s rows written, %s rows/s", what, f"{rows:,}", f"{rows / (said - started):,.0f}")
         rows += sum(f.result() for f in running)
-    log.info("%s: %s rows written in %.1f s", what, f"{rows:,}", time.monotonic() - started)
+    log.info("%s: %s rows written in %.1f s", what, f"{rows:,}", clock() - started)
 
 
 def batches(run: Run, phase: Phase, partition: int) -> Iterator[Batch]:
@@ -164,9 +165,9 @@ def _write(run: Run, phase: Phase, target: Target, verb: str, rows: pa.Table) ->
 class Pace:
     """Keeps calls to `rate` rows a second over all threads that share it; None is no limit."""
 
-    def __init__(self, rate: float | None) -> None:
-        self._rate = rate
-        self._next = time.monotonic()
+    def __init__(self, rate: float | None, effects: Effects = REAL) -> None:
+        self._rate, self._effects = rate, effects
+        self._next = effects.monotonic()
         self._lock = threading.Lock()
 
     def wait(self, rows: int) -> None:
@@ -174,7 +175,7 @@ class Pace:
         if self._rate is None:
             return
         with self._lock:
-            now = time.monotonic()
+            now = self._effects.monotonic()
             mine = max(self._next, now)
             self._next = mine + rows / self._rate
-        time.sleep(max(0.0, mine - now))
+        self._effects.sleep(max(0.0, mine - now))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from ..errors import ApprovalError
@@ -161,7 +161,7 @@ def check_age(run: AnyRun) -> None:
     """Raise `ApprovalError` if the plan is older than the run allows."""
     made = _planned_at(run)
     limit = timedelta(hours=run.options.plan_max_age)
-    if datetime.now(UTC) - made > limit:
+    if run.effects.now() - made > limit:
         raise ApprovalError(
             f"the plan of run {run.id} was made {made:%Y-%m-%d %H:%M} UTC, more than {run.options.plan_max_age:g} hours ago, "
             "and the tables may have moved on; nothing is written: trigger the DAG again for a new plan"

@@ -19,6 +19,7 @@ from ...declare.migration import Table
 from ...errors import StoreRejectedError
 from ...rows.dynamodb_values import canonical_text
 from .. import Advanced, Conflict, Description, Fence, Limits, Outcome, Refused, Share, key_text
+from ..effects import REAL, Effects
 from . import place, tables
 from .expressions import removal
 from .items import Item, Layout, canonical_item, without_nulls
@@ -47,10 +48,10 @@ class DynamoDBStore:
     batch_rows = 500
     writers = 4
 
-    def __init__(self, client: DynamoDBClient) -> None:
+    def __init__(self, client: DynamoDBClient, effects: Effects = REAL) -> None:
         self.client = client
         """The boto3 client that the store was made with."""
-        self._wire = Wire(client)
+        self._wire = Wire(client, effects)
         self._writer = Writer(self._wire, connections=self._wire.connections)
 
     def end_older(self, fence: Fence) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from typing import Any
 
 import orjson
@@ -128,7 +127,7 @@ def _key_of(found: dict[str, Any]) -> tuple[str, ...]:
 
 def _wait_until_active(wire: Wire, table: Table) -> dict[str, Any]:
     """DynamoDB's description of the table once it and all its indexes are active."""
-    deadline = time.monotonic() + ACTIVE_SECONDS
+    deadline = wire.effects.monotonic() + ACTIVE_SECONDS
     pause = 0.1
     while True:
         found = _describe(wire, table)
@@ -138,18 +137,18 @@ def _wait_until_active(wire: Wire, table: Table) -> dict[str, Any]:
         # UPDATING can be read and written; DELETING must not be, and None may be a table not yet visible
         if found is not None and set(states.values()) <= {"ACTIVE", "UPDATING"}:
             return found
-        if time.monotonic() > deadline:
+        if wire.effects.monotonic() > deadline:
             raise StoreUnavailableError(
                 f"table {table.name!r} could not be used {ACTIVE_SECONDS:.0f} s after it was asked for: "
                 f"{states or 'not there'}. Look at it in the DynamoDB console, then run the step again."
             )
-        time.sleep(pause)
+        wire.effects.sleep(pause)
         pause = min(5.0, pause * 1.5)
 
 
 def _turn_on_recovery(wire: Wire, table: Table) -> None:
     """Turn point-in-time recovery on, or log a warning where the endpoint has none."""
-    deadline = time.monotonic() + ACTIVE_SECONDS
+    deadline = wire.effects.monotonic() + ACTIVE_SECONDS
     request = {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}}
     while True:
         try:
@@ -160,9 +159,9 @@ def _turn_on_recovery(wire: Wire, table: Table) -> None:
                 logger.warning("table %r is without point-in-time recovery: this endpoint has none", table.name)
                 return
             # for some time after a table was made its backups are still being set up
-            if error.code != "ContinuousBackupsUnavailable" or time.monotonic() > deadline:
+            if error.code != "ContinuousBackupsUnavailable" or wire.effects.monotonic() > deadline:
                 raise
-        time.sleep(RECOVERY_PAUSE_SECONDS)
+        wire.effects.sleep(RECOVERY_PAUSE_SECONDS)
 
 
 def _warn_without_recovery(wire: Wire, table: Table) -> None:

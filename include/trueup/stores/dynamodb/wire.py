@@ -8,8 +8,6 @@ TLS, proxies, timeouts, connection pool, number of attempts) from the client it 
 from __future__ import annotations
 
 import logging
-import random
-import time
 import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -28,6 +26,7 @@ from botocore.exceptions import ConnectionError as UnreachableError
 
 from ...errors import StoreRejectedError, StoreUnavailableError
 from .. import Outcome, ask_fence
+from ..effects import REAL, Effects
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -71,8 +70,9 @@ class Backoff:
     Each pause is at most 20 s; after `attempts` failures in a row there is no further one.
     """
 
-    def __init__(self, attempts: int) -> None:
+    def __init__(self, attempts: int, effects: Effects = REAL) -> None:
         self._attempts = attempts
+        self._effects = effects
         self._failures = 0
 
     def progress(self) -> None:
@@ -88,13 +88,15 @@ class Backoff:
                 f"{said}. The work done so far is kept; run the same step again when the store has recovered."
             )
         logger.info("%s on table %r is tried again (%d): %s", operation, table, self._failures, said)
-        time.sleep(random.uniform(0, min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**self._failures)))
+        longest = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**self._failures)
+        self._effects.sleep(self._effects.uniform(0, longest))
 
 
 class Wire:
     """Requests to the endpoint of a boto3 DynamoDB client. Safe to use from several threads at once."""
 
-    def __init__(self, client: DynamoDBClient) -> None:
+    def __init__(self, client: DynamoDBClient, effects: Effects = REAL) -> None:
+        self.effects = effects
         # botocore offers no public way to its signer and connections; both names have been stable for a decade
         inside: Any = client
         self._signer = inside._request_signer
@@ -110,7 +112,7 @@ class Wire:
 
     def backoff(self) -> Backoff:
         """A new `Backoff` with this client's number of attempts."""
-        return Backoff(self.attempts)
+        return Backoff(self.attempts, self.effects)
 
     def call(
         self, operation: str, table: str, body: bytes, outcome: Outcome | None = None, attempts: int | None = None
@@ -133,7 +135,7 @@ class Wire:
         attempts: int | None = None,
     ) -> Answer:
         """`call` with the answer's bytes parsed by `parse`, which raises `orjson.JSONDecodeError` for what is no JSON."""
-        backoff = Backoff(attempts or self.attempts)
+        backoff = Backoff(attempts or self.attempts, self.effects)
         while True:
             said = ""
             ask_fence()

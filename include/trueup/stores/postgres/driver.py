@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,13 +12,15 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ...errors import StoreRejectedError
+from ..effects import REAL, Effects
 
 
 class Drivers:
     """The drivers of one database. One holds no connection, but reads the whole catalog when it is made, which takes 30 ms
     and more; and no two threads may use one at once. So each block borrows one that no other has."""
 
-    def __init__(self) -> None:
+    def __init__(self, effects: Effects = REAL) -> None:
+        self._effects = effects
         self._idle: deque[tuple[int, adbc.AdbcDatabase]] = deque()
 
     @contextmanager
@@ -27,13 +28,13 @@ class Drivers:
         """A driver for this block alone. It is kept for the next one, unless an error ends this one."""
         made = self._kept() or driver(conninfo, place)
         yield made
-        self._idle.append((os.getpid(), made))
+        self._idle.append((self._effects.pid(), made))
 
     def _kept(self) -> adbc.AdbcDatabase | None:
         with suppress(IndexError):
             while True:
                 process, made = self._idle.pop()
-                if process == os.getpid():  # what was made before a fork belongs to the parent
+                if process == self._effects.pid():  # what was made before a fork belongs to the parent
                     return made
         return None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 
 import psycopg
 from psycopg import sql
@@ -34,16 +33,16 @@ def end_older(address: Address, fence: Fence) -> None:
     ).format(older)
 
     def end() -> None:
-        begun = time.monotonic()
+        begun = address.effects.monotonic()
         try:
             with psycopg.connect(address.conninfo, autocommit=True) as connection:
                 while found := connection.execute(query).fetchall():
                     for pid, user in found:
                         _end(connection, address, pid, user)
-                    if time.monotonic() - begun > SECONDS:
+                    if address.effects.monotonic() - begun > SECONDS:
                         pid, user = found[0]
                         raise _refused(address, pid, user, f"did not end within {SECONDS:g} s")
-                    time.sleep(0.02)
+                    address.effects.sleep(0.02)
         except psycopg.Error as error:
             raise translated(error, place=address.place, doing=_DOING) from error
 

@@ -6,7 +6,6 @@ is no pool whose connections a restart, a fork or another thread could have spoi
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
@@ -17,16 +16,11 @@ import adbc_driver_postgresql
 import psycopg
 import pyarrow as pa
 from psycopg import conninfo, pq, sql
-from tenacity import (
-    Retrying,
-    retry_if_exception_type,
-    retry_if_not_exception_type,
-    stop_after_delay,
-    wait_random_exponential,
-)
+from tenacity import Retrying, retry_if_exception_type, retry_if_not_exception_type
 
 from ...errors import StoreRejectedError, StoreUnavailableError
 from .. import Fence, present_fence
+from ..effects import REAL, Effects
 from .driver import Drivers
 from .failures import translated
 from .locks import locked
@@ -61,6 +55,8 @@ SETTINGS = {
     "quote_all_identifiers": "off",
     "lc_monetary": "C",
 }
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+"""Seconds that are waited at the most before the second try, and before any: twice as long each time."""
 SHORTEST_IDLE_SECONDS = 10.0  # however short a lease is
 # Servers before 17 know no such setting.
 _NO_TRANSACTION_TIMEOUT = sql.SQL(
@@ -90,10 +86,11 @@ class Address:
     place: str
     lock_timeout: float
     patience: float
+    effects: Effects = field(default=REAL, repr=False, compare=False)
     _drivers: Drivers = field(default_factory=Drivers, repr=False, compare=False)
 
     @classmethod
-    def of(cls, uri: str, *, lock_timeout: float, patience: float) -> Address:
+    def of(cls, uri: str, *, lock_timeout: float, patience: float, effects: Effects = REAL) -> Address:
         """The address in a libpq URI or conninfo. Raises `StoreRejectedError` if it is neither."""
         try:
             given = {name: str(text) for name, text in conninfo.conninfo_to_dict(uri).items() if text is not None}
@@ -106,7 +103,7 @@ class Address:
         host = known.get("host") or known.get("hostaddr") or "localhost"
         place = f"{host}:{known.get('port', '5432')}/{known.get('dbname') or known.get('user', '')}"
         whole = conninfo.make_conninfo(**{**_DEFAULTS, **given, "client_encoding": "UTF8"})
-        return cls(whole, place, lock_timeout, patience)
+        return cls(whole, place, lock_timeout, patience, effects, Drivers(effects))
 
     def database(self) -> AbstractContextManager[adbc.AdbcDatabase]:
         """The driver, for a block."""
@@ -125,19 +122,22 @@ class Address:
         """What `work` returns, and how often it had to be done again: after `StoreUnavailableError` it is, waiting
         longer each time, at random, until `patience` is over; not after `SnapshotGoneError`, which the same call can only
         meet again. `work` must be a whole transaction."""
+        clock, begun = self.effects.monotonic, self.effects.monotonic()
         retrying = Retrying(
             retry=retry_if_exception_type(StoreUnavailableError) & retry_if_not_exception_type(SnapshotGoneError),
-            wait=wait_random_exponential(multiplier=0.1, max=5),
-            stop=stop_after_delay(self.patience),
+            wait=lambda state: self.effects.uniform(
+                0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (state.attempt_number - 1))
+            ),
+            stop=lambda _: clock() - begun >= self.patience,
+            sleep=self.effects.sleep,
             reraise=True,
         )
-        begun = time.monotonic()
         try:
             result = retrying(work)
         except SnapshotGoneError:
             raise
         except StoreUnavailableError as error:
-            tried, took = retrying.statistics["attempt_number"], time.monotonic() - begun
+            tried, took = retrying.statistics["attempt_number"], clock() - begun
             raise StoreUnavailableError(
                 f"{error} Tried {tried} times in {took:.0f} s. What was written before stays; run it again once the"
                 " database answers."

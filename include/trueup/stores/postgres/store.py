@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from copy import copy
@@ -15,6 +14,7 @@ import pyarrow as pa
 from ...declare.migration import Table
 from ...errors import StoreRejectedError
 from .. import Advanced, Description, Fence, Limits, Outcome, Share
+from ..effects import REAL, Effects
 from . import catalog, creating, fencing, place, reading, referring, sequences, together, writing
 from .effects import effects_of
 from .failures import translated
@@ -43,9 +43,15 @@ class PostgresStore:
     writers = 2
 
     def __init__(
-        self, uri: str, *, snapshot: str | None = None, lock_timeout: float = 5.0, patience: float = 60.0
+        self,
+        uri: str,
+        *,
+        snapshot: str | None = None,
+        lock_timeout: float = 5.0,
+        patience: float = 60.0,
+        effects: Effects = REAL,
     ) -> None:
-        self._address = Address.of(uri, lock_timeout=lock_timeout, patience=patience)
+        self._address = Address.of(uri, lock_timeout=lock_timeout, patience=patience, effects=effects)
         self._snapshot = snapshot
         self._database: tuple[str, float] | None = None
 
@@ -57,7 +63,7 @@ class PostgresStore:
     def identity(self, table: Table) -> str:
         """`postgres://<system identifier>/<database>/<schema>.<table>`, as the server says itself; of several tables that
         are asked for within a second, it is asked once."""
-        asked = time.monotonic()
+        asked = self._address.effects.monotonic()
         if self._database is None or asked - self._database[1] > _SAME_SECONDS:
             self._database = self._address.insist(lambda: place.database_of(self._address))[0], asked
         return f"{self._database[0]}/{catalog.full_name(table)}"
