@@ -114,27 +114,27 @@ class Batches:
             return {row.output: _applied(row) for row in connection.execute(query)}
 
     def pace(self, run_id: str, seconds: float) -> dict[str, Pace]:
-        """How the writing of each phase went in the last `seconds`. The time of the first batch itself is not known, so its
+        """How the writing of each output went in the last `seconds`. The time of the first batch itself is not known, so its
         rows do not count."""
         now = sa.func.clock_timestamp()
         first, since = sa.func.min(batches.c.at), now - sa.func.make_interval(0, 0, 0, 0, 0, 0, seconds)
-        began = sa.select(batches.c.phase, first.label("at")).where(_of(run_id, None, None)).group_by(batches.c.phase)
+        began = sa.select(batches.c.output, first.label("at")).where(_of(run_id, None, None)).group_by(batches.c.output)
         begun = began.subquery()
         recent = sa.and_(batches.c.at > sa.func.greatest(since, begun.c.at))
         query = (
             sa.select(
-                batches.c.phase,
+                batches.c.output,
                 sa.func.coalesce(sa.func.sum(batches.c.rows).filter(recent), 0).label("rows"),
                 sa.extract("epoch", now - sa.func.greatest(since, begun.c.at)).label("seconds"),
                 sa.func.max(batches.c.at).label("last_at"),
             )
-            .join(begun, begun.c.phase == batches.c.phase)
+            .join(begun, begun.c.phase == batches.c.output)
             .where(_of(run_id, None, None))
-            .group_by(batches.c.phase, begun.c.at)
+            .group_by(batches.c.output, begun.c.at)
         )
         with self._begin() as connection:
             return {
-                row.phase: Pace(rows=int(row.rows), seconds=float(row.seconds), last_at=row.last_at)
+                row.output: Pace(rows=int(row.rows), seconds=float(row.seconds), last_at=row.last_at)
                 for row in connection.execute(query)
             }
 
