@@ -112,7 +112,7 @@ def test_every_expectation_can_fail(name: str, frames: dict[str, pd.DataFrame]) 
         severe = expectation.severity.value == "critical"
         result = evaluation.evaluate(alone, [broken(frames[name], expectation)], gate="rows", key=key)
         assert [e.passed for e in result.expectations] == [False], expectation.description
-        assert result.errors == [], expectation.description
+        assert result.errors == (), expectation.description
         assert result.passed != severe
 
 

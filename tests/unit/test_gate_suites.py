@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from include.trueup.gate.evaluation import BUDGETS, GateResult, budget_suite, count_suite, evaluate, proof_suite
+from include.trueup.gate import BUDGETS, GateResult
+from include.trueup.gate.evaluation import budget_suite, count_suite, evaluate, proof_suite
 
 
 def proof(**changes: Any) -> GateResult:
@@ -25,9 +26,9 @@ def test_proof_passes_only_with_nothing_missing_different_or_unverified() -> Non
     for name in ("missing", "different", "unverified"):
         failed = proof(**{name: 1})
         assert not failed.passed
-        assert failed.expectations[[e.rule for e in failed.expectations].index(f"proof.{name}")].examples == [
-            {"phase": "milestones", name: "1"}
-        ]
+        assert failed.expectations[[e.rule for e in failed.expectations].index(f"proof.{name}")].examples == (
+            {"phase": "milestones", name: "1"},
+        )
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), -1, "0", pd.NA])

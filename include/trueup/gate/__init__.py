@@ -2,6 +2,7 @@
 
 Knows no run: the gates of a run are in `prove/` and `schema/`."""
 
-from .evaluation import BUDGETS, Expected, GateResult, Severity, columns, evaluate
+from .evaluation import BUDGETS, columns, evaluate
+from .result import Expected, GateResult, Severity
 
 __all__ = ["BUDGETS", "Expected", "GateResult", "Severity", "columns", "evaluate"]

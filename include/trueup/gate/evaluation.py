@@ -16,20 +16,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ..declare.migration import SuiteFactory
 from ..declare.names import KEY
 from ..errors import DeclarationError
+from .result import GateResult
 
 if TYPE_CHECKING:
     import pandas as pd
     from great_expectations.expectations import Expectation
 
     from .tally import Judge, Tally
-
-Severity = Literal["critical", "warning", "info"]
 
 BUDGETS = {
     "max_reject_share": ("rejected_share", "budget.share", "At most {:.12g} % of the source rows are rejected"),
@@ -56,54 +54,6 @@ BUDGETS = {
     ),
 }
 """Of each option that limits something: the figure, the rule, and what it asks for."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Expected:
-    """What became of one expectation over all frames.
-
-    `rule` is the `rule` of the expectation's `meta`, else its type. `unexpected` is how many rows broke it (None where
-    it judges no single rows, and then `observed` says what was found). `examples` are at most 20 of those rows: the
-    key and the columns that were checked, as text. `error` says why it could not be judged; it then never passed.
-    """
-
-    rule: str
-    description: str
-    severity: Severity
-    passed: bool
-    observed: str | None
-    unexpected: int | None
-    examples: list[dict[str, str]]
-    error: str | None
-
-
-_IN_JSON = {"output": "phase"}
-"""What a field of `GateResult` is called in the files of a run, since the first release."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class GateResult:
-    """What a gate found over `rows` rows, of the `output` that it judged (of its phase's first where it judged the phase;
-    None: of the run). `errors` are the reasons why the gate could not be judged, in words; with
-    any of them it never passed. `critical_failures` counts the critical expectations that did not pass."""
-
-    gate: str
-    output: str | None
-    rows: int
-    passed: bool
-    critical_failures: int
-    expectations: list[Expected]
-    errors: list[str]
-
-    def to_json(self) -> dict[str, Any]:
-        """The result as what `json.dumps` takes."""
-        return {_IN_JSON.get(name, name): value for name, value in asdict(self).items()}
-
-    @classmethod
-    def from_json(cls, record: dict[str, Any]) -> GateResult:
-        """The result that `to_json` gave. Raises `TypeError` or `KeyError` for what is no such record."""
-        fields = {name: record[_IN_JSON.get(name, name)] for name in cls.__dataclass_fields__}
-        return cls(**{**fields, "expectations": [Expected(**e) for e in record["expectations"]]})
 
 
 def columns(suite: SuiteFactory) -> set[str]:
@@ -157,7 +107,7 @@ def evaluate(
         elif not rows and not allow_empty:
             errors.append("there was nothing to check: no rows, and this gate may not be empty")
         errors += _judge_at_end(judge, [tally for tally in tallies if tally.at_end], rows) if seen else []
-        expectations = [tally.expected(seen) for tally in tallies]
+        expectations = tuple(tally.expected(seen) for tally in tallies)
     errors += [f"{e.rule}: {e.error}" for e in expectations if e.error]
     critical = sum(e.severity == "critical" and not e.passed for e in expectations)
     return GateResult(
@@ -167,7 +117,7 @@ def evaluate(
         passed=not errors and critical <= max_critical,
         critical_failures=critical,
         expectations=expectations,
-        errors=errors,
+        errors=tuple(errors),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..declare.names import KEY
-from .evaluation import Expected, GateResult
+from .result import Expected, GateResult
 
 EXAMPLES = 3
 _NAMES = (KEY, "phase", "title")

@@ -21,7 +21,7 @@ from great_expectations.expectations.expectation import (
 )
 
 from ..errors import DeclarationError
-from .evaluation import Expected
+from .result import Expected
 
 EXAMPLES = 20
 """Most examples of broken rows kept per expectation."""
@@ -234,7 +234,7 @@ class Tally:
             passed=self._error is None and self._holds(),
             observed=self._observed,
             unexpected=self._unexpected if self._counted else None,
-            examples=self._examples,
+            examples=tuple(self._examples),
             error=self._error,
         )
 

@@ -24,8 +24,8 @@ import pandas as pd
 
 from ..declare.migration import Migration, Phase, Source, Target, Type
 from ..declare.names import EXTRA, KEY, MISTYPED, SOURCE_KEY, own
-from ..gate import evaluation
-from ..gate.evaluation import GateResult, value_suite
+from ..gate import GateResult, evaluation
+from ..gate.evaluation import value_suite
 from ..rows import duck
 from ..rows.json_column import UNREADABLE
 from ..run import Options, Run, StepName

@@ -13,8 +13,8 @@ import pandas as pd
 
 from ..declare.migration import Phase
 from ..declare.names import KEY, VERB
-from ..gate import evaluation
-from ..gate.evaluation import BUDGETS, GateResult, budget_suite
+from ..gate import BUDGETS, GateResult, evaluation
+from ..gate.evaluation import budget_suite
 from ..plan import irremovable
 from ..plan.files import DRIFT, REJECTS, REMOVE, plan_schema, planned
 from ..plan.transform import OUTSIDE_WINDOW

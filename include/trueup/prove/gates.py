@@ -13,8 +13,8 @@ import pyarrow as pa
 from ..declare.migration import Output, Phase, SuiteFactory
 from ..declare.names import KEY, SOURCE_KEY, VERB
 from ..errors import ApprovalError, GateError
-from ..gate import evaluation, faults
-from ..gate.evaluation import GateResult, count_suite, proof_suite, statement_suite
+from ..gate import GateResult, evaluation, faults
+from ..gate.evaluation import count_suite, proof_suite, statement_suite
 from ..plan import astray, checks, examples, hashing, target_checks, unread
 from ..plan.casting import in_suites
 from ..plan.files import FINDINGS, REJECTS, REMOVE, VERBS, plan_schema, planned
@@ -55,7 +55,7 @@ def plan_gate(run: Run) -> dict[str, Any]:
         examples.write(run)
         counts = evaluation.evaluate(count_suite, [_count_frame(phases)], gate="counts", key="phase")
         if wrong := checks.refusals(run):
-            counts = replace(counts, passed=False, errors=[*counts.errors, *wrong])
+            counts = replace(counts, passed=False, errors=(*counts.errors, *wrong))
         words = astray.words(run, phases)
         if run.undoes is None:
             results = [_suite(run, phase, *each) for phase in run.migration.phases for each in phase.suites]
@@ -150,13 +150,13 @@ def phase_gate(run: Run, phase: Phase) -> list[dict[str, Any]]:
         result = evaluation.evaluate(proof_suite, [_proof_frame(found)], gate="proof", output=phase.id, key="phase")
         looked = any(p.rows(n) for p in found for n in ("compared", "missing", "different", "unverified", "moved_on"))
         if not looked and not (phase.allow_empty or run.options.window is not None or run.undoes is not None):
-            errors = [*result.errors, "no row was compared, so nothing is proven"]
+            errors = (*result.errors, "no row was compared, so nothing is proven")
             result = replace(result, passed=False, errors=errors)
         if wrong := _emptied(run, found):
-            result = replace(result, passed=False, errors=[*result.errors, *wrong])
+            result = replace(result, passed=False, errors=(*result.errors, *wrong))
         refused = refusals(run, phase) if any(p.missing or p.different for p in found) else []
         if any(p.missing or p.different for p in found):
-            result = replace(result, errors=[*result.errors, *refused, *target_checks.altered(run, phase, found)])
+            result = replace(result, errors=(*result.errors, *refused, *target_checks.altered(run, phase, found)))
         so_far = [p for each in run.phases[: run.phases.index(phase) + 1] for p in proof(run, each) or []]
         results = [result, *budgets.judge_left_alone(run, phase, so_far)]
         _judge(run, f"phase-{phase.id}", results, left_alone.words(so_far, told=bool(refused)))
@@ -225,7 +225,7 @@ def validate(run: Run) -> dict[str, Any]:
 
 def _judge(run: Run, name: str, results: list[GateResult], words: Mapping[str, str] | None = None) -> None:
     """Publish the results; raise `GateError` if any is not passed, with `words` (by rule) for what broke it."""
-    run.files.write_gate(name, [r.to_json() for r in results])
+    run.files.write_gate(name, results)
     if not all(result.passed for result in results):
         raise GateError(
             f"{faults.in_words(results, words or {})}. So the {name} gate did not pass, and nothing after it runs"

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..declare.migration import Phase
 from ..errors import ArtifactError
+from ..gate import GateResult
 from ..ledger import Status, StepRow, refuse_other
 from ..plan.files import FINDINGS
 from ..prove import left_alone
@@ -81,8 +82,9 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
     if plan is not None and (counts := _counts(run)) is not None:
         plan = replace(plan, phases=tuple(counts))
     proofs = [p for phase in run.phases for p in _proof(run, phase)]
-    gates = _gates(run)
-    failed = verdict.failure(run, steps, failed_tasks, gates) or verdict.not_done(run, entered)
+    results = _gates(run)
+    gates = [to_values(result) for result in results]
+    failed = verdict.failure(run, steps, failed_tasks, results) or verdict.not_done(run, entered)
     applied = run.ledger.applied(run.id)
     status = verdict.status(run, failed)
     order = [o.name for p in run.phases for o in p.outputs]
@@ -155,9 +157,9 @@ def _proof(run: Run, phase: Phase) -> list[Proof]:
         return []
 
 
-def _gates(run: Run) -> list[dict[str, Any]]:
+def _gates(run: Run) -> list[GateResult]:
     names = ["plan", *(f"phase-{p.id}" for p in run.phases), "validate"]
-    return [gate for name in names for gate in run.files.gate(name) or []]
+    return [gate for name in names for gate in run.files.gate(name)]
 
 
 def timings(steps: list[StepRow]) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..gate import GateResult
 from ..ledger import Applied, RunRow, Status, StepRow
 from ..plan.files import VERBS, WRITTEN
 from ..prove.proofs import total as total_of
@@ -61,10 +62,10 @@ GENERAL = (
 
 
 def failure(
-    run: Run, steps: list[StepRow], failed_tasks: Sequence[str], gates: Sequence[Mapping[str, Any]]
+    run: Run, steps: list[StepRow], failed_tasks: Sequence[str], gates: Sequence[GateResult]
 ) -> dict[str, str] | None:
     """Which step ended the run, with what, and what to do next; None if the run came to its end."""
-    broken = [e["rule"] for gate in gates if not gate["passed"] for e in gate["expectations"] if not e["passed"]]
+    broken = [e.rule for gate in gates if not gate.passed for e in gate.expectations if not e.passed]
     advice = next((OF_RULE[rule] for rule in broken if rule in OF_RULE), NEXT["GateError"])
     ends = "plan_gate" if run.options.mode is Mode.PLAN else run.direction.last
     return unfinished(steps, failed_tasks, ends, {**NEXT, "GateError": advice})

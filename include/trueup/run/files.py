@@ -37,11 +37,11 @@ Rows lie in Parquet, one file or several for each partition: `<place>/<name>/p<p
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from ..errors import ArtifactError
+from ..gate import GateResult
 from .records import PlanRecord, Proof, Refusal, Start, from_json, to_json, to_values
 from .workspace import Artifact, Manifest, RunFolder
 
@@ -144,14 +144,14 @@ class Files:
         """Publish the plan as its gate sees it."""
         self.folder.write(PLAN, to_json(plan))
 
-    def gate(self, name: str) -> list[dict[str, Any]] | None:
-        """What a gate found, as `GateResult.to_json` gives it; None before it has judged."""
-        found: list[dict[str, Any]] | None = self.folder.read_json(_gate(name))
-        return found
+    def gate(self, name: str) -> tuple[GateResult, ...]:
+        """What a gate found; nothing before it has judged."""
+        content = self.folder.read(_gate(name))
+        return () if content is None else from_json(tuple[GateResult, ...], content)
 
-    def write_gate(self, name: str, results: Iterable[Mapping[str, Any]]) -> None:
+    def write_gate(self, name: str, results: Iterable[GateResult]) -> None:
         """Publish what a gate found."""
-        self.folder.write(_gate(name), json.dumps(list(results), indent=1))
+        self.folder.write(_gate(name), json.dumps([to_values(result) for result in results], indent=1))
 
     @property
     def refusal(self) -> Refusal | None:

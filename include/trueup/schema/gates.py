@@ -8,8 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import GateError
-from ..gate import evaluation
-from ..gate.evaluation import GateResult
+from ..gate import GateResult, evaluation
 from . import describe, suites
 from .describe import Definition, Rows, Schema
 from .run import SchemaRun
@@ -80,12 +79,12 @@ def whole_gate(run: SchemaRun, before: Looked, after: Looked, at: dict[str, rang
 def passed(run: SchemaRun, number: int) -> bool:
     """Whether the run has come through that phase's gate."""
     found = run.files.gate(f"phase-{number}")
-    return bool(found) and all(result["passed"] for result in found or ())
+    return bool(found) and all(result.passed for result in found)
 
 
 def judge(run: SchemaRun, name: str, results: list[GateResult]) -> None:
     """Publish what a gate found. Raises `GateError` with what did not hold."""
-    run.files.write_gate(name, [r.to_json() for r in results])
+    run.files.write_gate(name, results)
     said = []
     for result in results:
         broken = [

@@ -11,7 +11,7 @@ from ..report import approval, artifacts, moment, publish, settled, timings
 from ..report.checks import count_checks
 from ..report.text import sentence
 from ..report.verdict import NEXT, NOT_PROVEN, PROVEN, unfinished
-from ..run import Mode
+from ..run import Mode, to_values
 from ..run.files import SCHEMA_PLAN
 from .plan import going
 from .preflight import heads_of, where
@@ -121,7 +121,7 @@ def _where(run: SchemaRun) -> str:
 def _gates(run: SchemaRun) -> list[dict[str, Any]]:
     hops = begun.hops if (begun := run.files.begun) else ()
     names = [*(f"phase-{hop}" for hop in hops), "whole"]
-    return [gate for name in names for gate in run.files.gate(name) or []]
+    return [to_values(result) for name in names for result in run.files.gate(name)]
 
 
 def _verdict(run: SchemaRun, status: Status, failed: dict[str, str] | None, about: dict[str, Any]) -> dict[str, str]:

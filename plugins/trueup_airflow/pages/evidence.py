@@ -59,7 +59,7 @@ def gates(id: str) -> list[dict[str, Any]]:
     found = []
     for name in sorted((n for n in names if n.endswith(".json")), key=place):
         results = Files(folder(id)).gate(name.removesuffix(".json"))
-        found.append({"file": name.removesuffix(".json"), "results": results or []})
+        found.append({"file": name.removesuffix(".json"), "results": [to_values(result) for result in results]})
     return cut(found)
 
 
