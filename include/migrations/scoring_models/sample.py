@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -107,7 +108,7 @@ def _response(random: Random, surveys: list[Row]) -> Row:
     config = survey["scoring_config"]
     model = in_force(submitted, config.get("model") if isinstance(config, dict) else None) or version("1.0.0")
     dimensions = {name: random.randrange(1_500, 10_000) / 100 for name in model.weights}
-    index = model.index({name: str(score) for name, score in dimensions.items()})
+    index = model.index({name: Decimal(str(score)) for name, score in dimensions.items()})
     return {
         "id": _uuid(random),
         "survey_id": survey["id"],
