@@ -11,6 +11,7 @@ ROUTES = {
     "/v2/results/{session_id}",
     "/v2/clients/{client_id}/assignments",
     "/v2/scores",
+    "/v2/scores/distribution",
     "/openapi.json",
 }
 

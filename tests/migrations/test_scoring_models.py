@@ -5,16 +5,19 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from dataclasses import replace
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from itertools import pairwise
 
+import psycopg
 import pytest
 
 from include.migrations.scoring_models import sample
 from include.migrations.scoring_models.migration import migration
+from include.migrations.scoring_models.versions import SUPERSEDED, VERSIONS
 from include.trueup.errors import GateError
 from include.trueup.ledger import Ledger
+from include.trueup.rows.values import json_value
 from include.trueup.run import Mode, Window
 from include.trueup.run.workspace import Workspace
 from include.trueup.steps import Step
@@ -71,6 +74,17 @@ def oracle_of(uri: str) -> tuple[dict[str, Row], dict[str, str | None], set[tupl
     return responses, wanted, found
 
 
+def decimal_of(index: Fraction) -> Decimal:
+    """Exactly where it ends; else 34 significant digits."""
+    rest = index.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    with localcontext() as context:
+        context.prec = 34 if rest > 1 else 1_000
+        return Decimal(index.numerator) / Decimal(index.denominator)
+
+
 def nullable(uri: str) -> bool:
     ((not_null,),) = run_sql(
         uri,
@@ -100,7 +114,7 @@ def test_stamps_what_was_in_force_and_changes_nothing_else(
     assert list(answers.values()) == ["YES", sum(v is None for v in wanted.values())]
     # while a response has no version the column cannot be NOT NULL, but no new one can come in
     assert nullable(uri)
-    with pytest.raises(Exception, match="survey_responses_scoring_model_version_given"):
+    with pytest.raises(Exception, match="before_first_model"):
         run_sql(uri, "INSERT INTO survey_responses (id) VALUES (gen_random_uuid())")
 
     before = read(uri, ORIGINAL)
@@ -148,7 +162,7 @@ def test_scores_again_beside_the_original(to: str, stamped: Migrated) -> None:
         index, dimensions = expected[id]
         assert index is not None
         assert row["scoring_model_version"] == to
-        assert abs(Fraction(row["index_score"]) - index) <= Fraction(1, 10**16)
+        assert row["index_score"] == decimal_of(index)
         # under its own version a response is as it was recorded, odd band and all
         assert row["band"] == (responses[id]["band"] if wanted[id] == to else band(to, row["index_score"]))
         assert row["dimension_scores"] == dimensions
@@ -157,8 +171,11 @@ def test_scores_again_beside_the_original(to: str, stamped: Migrated) -> None:
     assert {id: r["scoring_model_version"] for id, r in recorded.items()} == wanted
     assert all(recorded[id]["index_score"] == r["index_score"] for id, r in responses.items())
     under = {r["response_id"]: r for r in read(uri, f"SELECT * FROM response_scores_under('{to}')")}
-    assert set(under) == set(scores) | {id for id, v in wanted.items() if v == to}
+    assert set(under) == set(responses)
     assert all(r["scoring_model_version"] == to for r in under.values())
+    assert {id for id, r in under.items() if not r["rescored"]} == {id for id, v in wanted.items() if v == to}
+    for id in scores.keys() - {id for id, v in wanted.items() if v == to}:
+        assert {**scores[id], "rescored": True} == under[id]
     if to != "1.1.0":
         return  # that it finds nothing to do when it is done again is no matter of the version
     third = run_of(migration, ledger, workspace, lambda _: store, "third", params={"rescore_to": to})
@@ -189,6 +206,47 @@ def test_a_stored_definition_that_differs_is_an_error_and_nothing_is_written(sta
         walk(run_of(migration, ledger, workspace, lambda _: store, "second"))
     assert read(uri, ORIGINAL) == before
     assert ("1.1.0", "definition_differs") in findings(workspace, "second")
+
+
+def test_what_the_first_release_stored_is_a_planned_change(stamped: Migrated) -> None:
+    uri, store, ledger, workspace = stamped.uri, stamped.store, stamped.ledger, stamped.workspace
+    with psycopg.connect(uri) as connection:
+        connection.cursor().executemany(
+            "UPDATE scoring_model_versions SET definition = %s, checksum = %s WHERE version = %s",
+            [(v.superseded, SUPERSEDED[v.version], v.version) for v in VERSIONS],
+        )
+    first = run_of(migration, ledger, workspace, lambda _: store, "second")
+    assert walk(first)["status"] == "passed"
+    phases = {p["phase"]: p for p in first.folder.read_json("report.json")["plan"]["phases"]}
+    assert (phases["versions"]["rows"]["change"], phases["stamp"]["rows"]["change"]) == (3, 0)
+    stored = run_sql(uri, "SELECT definition::text, checksum FROM scoring_model_versions ORDER BY version")
+    assert [(json_value(d), c) for d, c in stored] == [(json_value(v.definition), v.checksum) for v in VERSIONS]
+    second = run_of(migration, ledger, workspace, lambda _: store, "third")
+    assert walk(second)["headline"].startswith("Nothing to")
+
+
+def test_responses_to_come_are_stamped_though_their_application_does_not_know_the_column(stamped: Migrated) -> None:
+    uri, store, ledger, workspace = stamped.uri, stamped.store, stamped.ledger, stamped.workspace
+    ((opted,),) = run_sql(uri, "SELECT min(id::text) FROM surveys WHERE scoring_config ->> 'model' = '2.0.0'")
+    new = {
+        "2024-05-31T23:59:59.999999Z": "1.0.0",
+        "2024-06-01T00:00:00Z": "1.1.0",
+        "2024-12-31T23:59:59.999999Z": "1.1.0",
+        "2025-01-01T00:00:00Z": "2.0.0",
+    }
+    insert = "INSERT INTO survey_responses (id, survey_id, submitted_at) VALUES (gen_random_uuid(), {survey}, {at})"
+    given = [insert.format(survey=f"'{opted}'", at=f"'{at}'") for at in new]
+    given.append(insert.format(survey="NULL", at="'2026-01-01T00:00:00Z'"))
+    stored = [run_sql(uri, f"{one} RETURNING scoring_model_version") for one in given]
+    assert [version for ((version,),) in stored] == [*new.values(), "1.1.0"]
+    run_sql(uri, "DELETE FROM survey_responses WHERE scoring_model_version IS NULL")
+    second = run_of(migration, ledger, workspace, lambda _: store, "second")
+    assert walk(second)["headline"].startswith("Nothing to")
+    assert not nullable(uri)
+    assert all("target_has_triggers" not in code for _, code in findings(workspace, "second"))
+    for at in ("'2023-12-31T23:59:59Z'", "NULL"):
+        with pytest.raises(psycopg.errors.NotNullViolation, match="before_first_model"):
+            run_sql(uri, insert.format(survey="NULL", at=at))
 
 
 def test_mode_plan_does_not_even_add_the_column(

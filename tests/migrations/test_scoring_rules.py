@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from dataclasses import replace
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
+from textwrap import dedent
+from typing import Any
 
 import psycopg
 import pytest
@@ -16,13 +19,15 @@ import pytest
 from include.embedded import postgres
 from include.migrations.scoring_models import versions
 from include.migrations.scoring_models.rounding import Rounding
+from include.migrations.scoring_models.steps import STEPS, Score, chain, rescore
+from include.migrations.scoring_models.steps.base import NewWeights
 from include.migrations.scoring_models.versions import CalculationRules, ScoringModelVersion
 from include.trueup.errors import DeclarationError
 from include.trueup.rows.values import json_text, json_value
 from tests.harness import new_database
 
 HERE = Path(versions.__file__).parent
-TABLES = (HERE / "sample.sql", HERE / "before_responses.sql", HERE / "create_versions.sql", HERE / "create_scores.sql")
+TABLES = (HERE / "sample.sql", HERE / "prepare_responses.sql", HERE / "create_versions.sql", HERE / "create_scores.sql")
 ODD = (
     '"71"',
     "true",
@@ -71,7 +76,7 @@ def test_the_database_gives_what_the_registry_gives(postgres_server: postgres.Se
     every = [dimension_scores(chance) for _ in range(150)]
     asked = [(model.version, scores) for model in models for scores in every]
     with psycopg.connect(new_database(postgres_server)) as connection:
-        for script in (*TABLES, HERE / "before_scores.sql"):
+        for script in (*TABLES, HERE / "prepare_scores.sql"):
             connection.execute(script.read_bytes())
         connection.cursor().executemany(
             "INSERT INTO scoring_model_versions VALUES (%s, %s, %s, %s)",
@@ -147,3 +152,23 @@ def test_versions_follow_each_other_and_every_dimension_has_a_weight(monkeypatch
 def test_the_superseded_definitions_are_those_of_the_first_release() -> None:
     assert {v.version: versions.checksum(v.superseded) for v in versions.VERSIONS} == versions.SUPERSEDED
     assert all(json_text(json_value(v.definition)) == v.definition for v in versions.VERSIONS)
+
+
+def test_the_guide_to_a_new_version_does_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    guide = (Path(__file__).parents[2] / "docs/model-updates.md").read_text()
+    declared, joined = (dedent(block) for block in re.findall(r"```python\n(.*?)```", guide, re.DOTALL))
+    new: ScoringModelVersion = eval(declared, vars(versions))  # noqa: S307 - the guide's own text
+    monkeypatch.setattr(versions, "VERSIONS", (*versions.VERSIONS, new))
+    with pytest.raises(DeclarationError, match=new.checksum):
+        versions.check()
+    monkeypatch.setattr(versions, "PUBLISHED", {**versions.PUBLISHED, new.version: new.checksum})
+    versions.check()
+    added: dict[str, Any] = {}
+    exec(joined, {"NewWeights": NewWeights}, added)  # noqa: S102
+    every = (*STEPS, *added["STEPS"])
+    assert len(chain("1.0.0", new.version, every)) == 3
+    scores = dict.fromkeys(new.weights, Decimal(1)) | {"growth": Decimal("90.005")}
+    asked = Score(dimension_scores=scores, index_score=None, band=None)
+    assert rescore(asked, "2.0.0", new.version, every).index_score == Decimal("26.43")
+    without = replace(asked, dimension_scores={"clarity": Decimal(1)})
+    assert rescore(without, "2.0.0", new.version, every).index_score is None

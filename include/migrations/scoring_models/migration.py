@@ -98,6 +98,7 @@ migration = Migration(
             prepare=HERE / "prepare_responses.sql",
             undo=HERE / "undo_responses.sql",
             adds=(VERSION,),
+            triggers=("survey_responses_stamp",),
         ),
         Target(id="scoring_model_versions", table=STORED_VERSIONS, create=HERE / "create_versions.sql"),
         Target(
@@ -118,6 +119,8 @@ migration = Migration(
             transform=HERE / "versions.sql",
             suite=suites.versions,
             keeps_existing="definition_differs",
+            replaces={"definition": tuple(v.superseded for v in versions.VERSIONS if v.version in versions.SUPERSEDED)},
+            finish=(HERE / "finish_versions.sql",),
         ),
         Phase(
             id="stamp",

@@ -55,7 +55,7 @@ END $$;
 -- The index and the band of a response under a version, by its dimension scores: those that are no number are absent. Both
 -- null where it has none of the version's dimensions, or the version's rules refuse it.
 CREATE OR REPLACE FUNCTION score_under(version text, dimension_scores jsonb, OUT index_score numeric, OUT band text)
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE COST 2000 AS $$
 DECLARE
     model jsonb := (SELECT v.definition FROM scoring_model_versions v WHERE v.version = $1);
     rules jsonb := model -> 'calculation_rules';

@@ -1,4 +1,4 @@
-"""How an exact index becomes a decimal number: the same in Python and in the database (before_scores.sql)."""
+"""How an exact index becomes a decimal number: the same in Python and in the database (prepare_scores.sql)."""
 
 from __future__ import annotations
 

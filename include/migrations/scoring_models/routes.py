@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -36,6 +36,24 @@ class Scores(BaseModel):
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null on the last.")
 
 
+class Count(BaseModel):
+    """How many responses of a period or a survey have a band."""
+
+    period: str | None = Field(description="The month (YYYY-MM, UTC), or the survey's id; null where there is none.")
+    band: str | None
+    version: str | None
+    responses: int
+
+
+class Distribution(BaseModel):
+    """Bands under a version of the scoring model, beside those that were recorded: the same responses in both."""
+
+    model: str = Field(description="The version that was asked for, or as_recorded.")
+    by: Literal["month", "survey"]
+    rows: list[Count]
+    as_recorded: list[Count]
+
+
 Model = Annotated[
     str,
     Query(description=f"A version of the scoring model ({scores.known()}), or {scores.AS_RECORDED}.", max_length=100),
@@ -67,3 +85,22 @@ def get_scores(
     scored again. Without a version, or with as_recorded, each under the version that it was recorded under."""
     with stores.postgres("survey_postgres") as connection:
         return answer(scores.page(connection, model, survey_id, limit, cursor))
+
+
+@router.get(
+    "/v2/scores/distribution",
+    response_model=Distribution,
+    responses=documented(*ASK),
+    tags=["scores"],
+    operation_id="get_scores_distribution_v2",
+)
+@read
+def get_distribution(
+    stores: StoresDep,
+    model: Model = scores.AS_RECORDED,
+    by: Annotated[Literal["month", "survey"], Query(description="What a row is of.")] = "month",
+) -> Response:
+    """How many responses are in each band, by month of submission or by survey, under a version of the scoring model: every
+    response counts, those that no run has scored again are scored for the answer. Beside it, as they were recorded."""
+    with stores.postgres("survey_postgres") as connection:
+        return answer(scores.distribution(connection, model, by))

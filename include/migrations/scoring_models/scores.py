@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from include.routes import ProblemError
@@ -18,19 +18,32 @@ if TYPE_CHECKING:
 
 AS_RECORDED = "as_recorded"
 MAX_LIMIT = 1_000
-_RECORDED = "SELECT * FROM response_scores_as_recorded"
-_UNDER = """SELECT s.*, r.survey_id, r.submitted_at
-    FROM response_scores_under(%(model)s) s JOIN survey_responses r ON r.id = s.response_id"""
+_RECORDED = "response_scores_as_recorded"
+_UNDER = "response_scores_under(%(model)s)"
 _PAGE = """
-SELECT response_id::text, jsonb_build_object(
-    'response_id', response_id, 'survey_id', survey_id, 'scoring_model_version', scoring_model_version,
-    'submitted_at', (to_jsonb(submitted_at AT TIME ZONE 'UTC') #>> '{{}}') || '+00:00',
+SELECT page.id::text, jsonb_build_object(
+    'response_id', page.id, 'survey_id', page.survey_id, 'scoring_model_version', scoring_model_version,
+    'submitted_at', (to_jsonb(page.submitted_at AT TIME ZONE 'UTC') #>> '{{}}') || '+00:00',
     'index_score', index_score, 'band', band, 'dimension_scores', dimension_scores)::text
-FROM ({scores}) scores
-WHERE (%(survey_id)s::uuid IS NULL OR survey_id = %(survey_id)s::uuid)
-    AND (%(after)s::uuid IS NULL OR response_id > %(after)s::uuid)
-ORDER BY response_id
-LIMIT %(rows)s
+FROM (
+    SELECT id, survey_id, submitted_at FROM survey_responses
+    WHERE (%(survey_id)s::uuid IS NULL OR survey_id = %(survey_id)s::uuid)
+        AND (%(after)s::uuid IS NULL OR id > %(after)s::uuid)
+    ORDER BY id
+    LIMIT %(rows)s
+) page
+CROSS JOIN LATERAL (SELECT * FROM {scores} every WHERE every.response_id = page.id OFFSET 0) scores
+ORDER BY page.id
+"""
+"""Each version has one row a response, so the responses of the page are found first, and only they are scored:
+OFFSET keeps the planner from scoring them all and joining then."""
+_PERIODS = {
+    "month": "to_char(date_trunc('month', r.submitted_at AT TIME ZONE 'UTC'), 'YYYY-MM')",
+    "survey": "r.survey_id::text",
+}
+_DISTRIBUTION = """
+SELECT {period} AS period, scores.band, scores.scoring_model_version, count(*)
+FROM {scores} scores JOIN survey_responses r ON r.id = scores.response_id GROUP BY 1, 2, 3 ORDER BY 1 NULLS LAST, 3, 2 NULLS LAST
 """
 
 
@@ -41,10 +54,7 @@ def known() -> str:
 
 def page(connection: Connection, model: str, survey_id: UUID | None, limit: int, cursor: str | None) -> dict[str, Any]:
     """A page: model, scores, next_cursor. Raises `ProblemError` for an unknown model or a cursor of another list."""
-    if model != AS_RECORDED and model not in (each.version for each in VERSIONS):
-        versions = [each.version for each in VERSIONS]
-        detail = f"There is no scoring model {model!r}; there are {known()}, and {AS_RECORDED}."
-        raise ProblemError(422, "unknown-model", "There is no such scoring model", detail, known_versions=versions)
+    _check(model)
     query = _PAGE.format(scores=_RECORDED if model == AS_RECORDED else _UNDER)
     after = None if cursor is None else _read(cursor, model, survey_id)
     asked = {"model": model, "survey_id": survey_id, "after": after, "rows": limit + 1}
@@ -55,6 +65,32 @@ def page(connection: Connection, model: str, survey_id: UUID | None, limit: int,
         "scores": [json_value(row) for _, row in found[:limit]],
         "next_cursor": _written(found[limit - 1][0], model, survey_id) if more else None,
     }
+
+
+def distribution(connection: Connection, model: str, by: Literal["month", "survey"]) -> dict[str, Any]:
+    """How many responses are in each band, by month of submission (UTC) or by survey: under a model, and as recorded.
+    Raises `ProblemError` for an unknown model."""
+    _check(model)
+
+    def counted(scores: str) -> list[dict[str, Any]]:
+        found = connection.execute(_DISTRIBUTION.format(period=_PERIODS[by], scores=scores).encode(), {"model": model})
+        names = ("period", "band", "version", "responses")
+        return [dict(zip(names, row, strict=True)) for row in found]
+
+    recorded = counted(_RECORDED)
+    return {
+        "model": model,
+        "by": by,
+        "rows": recorded if model == AS_RECORDED else counted(_UNDER),
+        "as_recorded": recorded,
+    }
+
+
+def _check(model: str) -> None:
+    if model != AS_RECORDED and model not in (each.version for each in VERSIONS):
+        versions = [each.version for each in VERSIONS]
+        detail = f"There is no scoring model {model!r}; there are {known()}, and {AS_RECORDED}."
+        raise ProblemError(422, "unknown-model", "There is no such scoring model", detail, known_versions=versions)
 
 
 def _written(after: str, model: str, survey_id: UUID | None) -> str:

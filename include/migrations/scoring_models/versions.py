@@ -55,7 +55,7 @@ _ABSENT = ("renormalise", "zero", "refuse")
 
 @dataclass(frozen=True, kw_only=True)
 class CalculationRules:
-    """How an index comes about. `score_under` in the database (before_scores.sql) computes the same.
+    """How an index comes about. `score_under` in the database (prepare_scores.sql) computes the same.
 
     `index`: `weighted_mean` of the dimensions, their `median` or their `minimum` (these two know no weights).
     `absent_dimensions`, where a response lacks some, but not all, of the model's: `renormalise` leaves them out, so that

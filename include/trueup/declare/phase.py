@@ -5,8 +5,8 @@ Imported from `migration`, as everything that a declaration is written with.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +88,8 @@ class Phase:
 
     A phase with several targets says `outputs` instead of `target` and `suite`: what one source row makes of all of them
     is written in one transaction, so these rows must lie in one partition. `keeps_existing`: a target row that exists is
-    never changed, and where it is not what the transform gives, a warning with this code is reported. `allow_empty`
+    never changed, and where it is not what the transform gives, a warning with this code is reported; `replaces` excepts
+    those that have, in each of its columns, one of the values that it names (canonical text): they are changed. `allow_empty`
     says that a run may plan no row here at all (otherwise a suite over zero rows fails). `expected_skips` are rules (codes
     of findings of severity `skip`) that may leave out any number of rows; what other rules leave out is within the run's
     budget (`Options.max_skip_share`). `finish` are scripts run against the first target's store, each in a transaction of
@@ -103,6 +104,7 @@ class Phase:
     suite: SuiteFactory | None = None
     outputs: tuple[Output, ...] = ()
     keeps_existing: str | None = None
+    replaces: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     allow_empty: bool = False
     expected_skips: tuple[str, ...] = ()
     finish: tuple[Path, ...] = ()
@@ -112,6 +114,8 @@ class Phase:
         for path in (*self.scripts, *self.finish):
             if not path.is_file():
                 raise DeclarationError(f"phase {self.id!r}: there is no script {path}")
+        if self.replaces and self.keeps_existing is None:
+            raise DeclarationError(f"phase {self.id!r}: replaces is an exception to keeps_existing, which is not given")
         if not self.outputs or isinstance(self.outputs, _OneOutput):
             outputs: tuple[Output, ...] = _OneOutput([Output(target=self.target, suite=self.suite)])
         elif (self.target and self.target != self.outputs[0].target) or self.suite not in (None, self.outputs[0].suite):

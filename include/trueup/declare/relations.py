@@ -102,7 +102,8 @@ class Target:
     `adds`: columns that `prepare` adds to a table that exists; until then they read as null.
 
     `sets`: columns that a trigger or a default of the table sets (PostgreSQL). They are neither written nor compared nor
-    put back, and listed in the report. So are, without being named, generated columns that are not declared and, of a
+    put back, and listed in the report. `triggers`: names of triggers that the migration itself makes, so that no warning tells of
+    them. So are, without being named, generated columns that are not declared and, of a
     table that is the migration's, columns that are not declared and have a default.
     """
 
@@ -115,6 +116,7 @@ class Target:
     undo: Path | None = None
     adds: tuple[str, ...] = ()
     sets: tuple[str, ...] = ()
+    triggers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_id("target", self.id)

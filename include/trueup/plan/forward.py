@@ -36,7 +36,7 @@ from .files import (
     write_plan,
     write_rest,
 )
-from .verbs import changed, keys_of, leaving, relate_leaving, rows_of, value_of, verb_of
+from .verbs import changed, keys_of, leaving, relate_leaving, replaced, rows_of, value_of, verb_of
 
 DELETED_SINCE = "deleted_since"
 """Code of the warning about a row that was there and that somebody deleted: it is added again."""
@@ -173,7 +173,7 @@ def _findings(
         words = "'was there and is gone: somebody deleted it; it is added again'"
         found.append(said(target, PLANNED, DELETED_SINCE, words, those))
     if phase.keeps_existing:
-        kept = f"{rows} AND {IS}.{KEY} IS NOT NULL AND {changed(target, phase)}"
+        kept = f"{rows} AND {IS}.{KEY} IS NOT NULL AND {changed(target, phase)} AND NOT {replaced(phase)}"
         words = "'exists and is not what the source gives; it is kept'"
         found.append(said(target, SHOULD, phase.keeps_existing, words, kept))
     return found

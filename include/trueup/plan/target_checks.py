@@ -145,8 +145,11 @@ def warnings(run: Run, phase: Phase, partition: int) -> list[str]:
     found = []
     for target in {o.target: run.migration.target(o.target) for o in phase.outputs if o.target not in before}.values():
         known, name = kept(run, target), target.table.name
-        if known.triggers:
-            said = f"{name} has {', '.join(known.triggers)}: what they make of a row that is written is compared with the plan"
+        own_ones = tuple(f"trigger {trigger} (" for trigger in target.triggers)
+        if triggers := [trigger for trigger in known.triggers if not trigger.startswith(own_ones)]:
+            said = (
+                f"{name} has {', '.join(triggers)}: what they make of a row that is written is compared with the plan"
+            )
             found.append((name, TRIGGERS, f"{said}, but for the columns that Target.sets names"))
         if known.sets:
             listed = ", ".join(f"{column} ({why})" for column, why in sorted(known.sets.items()))

@@ -48,11 +48,22 @@ def changed(target: Target, phase: Phase) -> str:
     return differ(target, compared, SHOULD, IS)
 
 
+def replaced(phase: Phase) -> str:
+    """SQL: whether a row that exists is changed although the phase keeps such rows (`Phase.replaces`)."""
+    held = (
+        f"coalesce({IS}.{duck.identifier(column)} IN ({', '.join(map(duck.literal, values))}), false)"
+        for column, values in phase.replaces.items()
+    )
+    return f"({' AND '.join(held)})" if phase.replaces else "false"
+
+
 def verb_of(run: Run, phase: Phase, output: Output, checked: dict[str, bool | None]) -> str:
     """SQL: the verb of a row of `_rows`, looked at alone."""
     target = run.migration.target(output.target)
     tells_drift = checked[target.id] is True and not phase.keeps_existing and not run.options.overwrite_drift
-    differing = f"'{KEEP if phase.keeps_existing else CHANGE}'"
+    differing = (
+        f"CASE WHEN {replaced(phase)} THEN '{CHANGE}' ELSE '{KEEP}' END" if phase.keeps_existing else f"'{CHANGE}'"
+    )
     if tells_drift:
         differing = f"CASE WHEN {baseline.is_ours(target, IS, KNOWN)} THEN '{CHANGE}' ELSE '{DRIFT}' END"
     return f"CASE WHEN {IS}.{KEY} IS NULL THEN '{ADD}' WHEN {changed(target, phase)} THEN {differing} ELSE '{KEEP}' END"
@@ -69,7 +80,10 @@ def value_of(target: Target, phase: Phase, column: str) -> str:
         left = f"CASE WHEN {IS}.{name} IS NOT NULL THEN canonical_json(json_without({WITHOUT_NULLS}({IS}.{name}), [{given}])) END"
         return f"CASE WHEN {IS}.{KEY} IS NULL THEN {SHOULD}.{name} ELSE {left} END AS {name}"
     if phase.keeps_existing or (target.owned is not None and column not in target.owned):
-        return f"CASE WHEN {IS}.{KEY} IS NULL THEN {SHOULD}.{name} ELSE {IS}.{name} END AS {name}"
+        new = f"{IS}.{KEY} IS NULL"
+        if phase.replaces and column != EXTRA:  # what the transform knows nothing of stays
+            new += f" OR {replaced(phase)}"
+        return f"CASE WHEN {new} THEN {SHOULD}.{name} ELSE {IS}.{name} END AS {name}"
     return f"{SHOULD}.{name}"
 
 
