@@ -14,7 +14,7 @@ from ..rows import duck
 from ..run import Run, StepName
 from ..stores import arrow_schema
 from .files import REMOVE, said
-from .target_checks import kept, plain_name
+from .target_checks import facts_of, plain_name
 
 ROWS = 20_000
 """Rows that a store is asked about at once."""
@@ -37,7 +37,7 @@ def look(
     if planned[REMOVE]:
         ours = {plain_name(t.table.name) for t in run.migration.targets}
         # of the run's own targets, those rows may go before: which do is known when it comes to that
-        left_out = [r.name for r in kept(run, target).references if r.table in ours]
+        left_out = [r.name for r in facts_of(run, target).references if r.table in ours]
         columns = ", ".join(
             f"{BEFORE}.{duck.identifier(f.name)} AS {duck.identifier(f.name)}" for f in arrow_schema(target.table)
         )

@@ -23,7 +23,7 @@ WRITING = (_APPLY, StepName.CREATE_TABLES, StepName.PREPARE, entered(StepName.FI
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kept:
+class EarlierPlan:
     """A plan that a run had before it began again. `files` are named as the plan's manifests named them, below `folder`."""
 
     attempt: int
@@ -71,17 +71,17 @@ def _keep(run: Run, row: RunRow) -> None:
     planned = [f for m in folder.manifests(StepName.PLAN) for f in m.files if f.path.startswith(beginnings)]
     for file in planned:
         folder.copy(file.path, files.earlier(attempt, file.path))
-    kept = {"sha256": row.plan_sha256, "partitions": row.partitions, "at": row.planned_at}
-    content = {"attempt": attempt, **kept, "files": [asdict(f) for f in planned]}
+    named = {"sha256": row.plan_sha256, "partitions": row.partitions, "at": row.planned_at}
+    content = {"attempt": attempt, **named, "files": [asdict(f) for f in planned]}
     folder.write(about, json.dumps(content, indent=1, default=datetime.isoformat))
 
 
-def kept(folder: RunFolder, attempts: int) -> Sequence[Kept]:
+def plans(folder: RunFolder, attempts: int) -> Sequence[EarlierPlan]:
     """The plans that a run which has begun so often had before, the first one first."""
     found = []
     for number in range(1, attempts):
         content = folder.read_json(files.earlier(number))
         if content is not None:
             planned = tuple(Artifact(**file) for file in content.pop("files"))
-            found.append(Kept(**content, files=planned))
+            found.append(EarlierPlan(**content, files=planned))
     return found

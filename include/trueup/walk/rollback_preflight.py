@@ -79,7 +79,7 @@ def _added(run: Run, target: Target) -> bool:
     """Whether the run that is undone was to add rows to the target."""
     undone = run.undone
     row = run.ledger.entered(undone.id)
-    if row.plan_sha256 is None or earlier.kept(undone.folder, row.attempt):
+    if row.plan_sha256 is None or earlier.plans(undone.folder, row.attempt):
         return True  # by one of several plans: it may have been
     names = {output.name for output in run.migration.outputs(target.id)}
     plans = undone.manifests(StepName.PLAN)
@@ -176,8 +176,8 @@ def _check_plan(run: Run, found: RunRow) -> None:
             covers = plan.covers if (plan := undone.files.plan) else None
             hashing.check_files(undone, found.plan_sha256, found.plan_files_sha256, covers)
             _check_there(undone, None, paths)
-        for kept in earlier.kept(undone.folder, found.attempt):
-            _check_there(undone, kept.attempt, paths & {file.path for file in kept.files})
+        for former in earlier.plans(undone.folder, found.attempt):
+            _check_there(undone, former.attempt, paths & {file.path for file in former.files})
     except ArtifactError as error:
         raise ArtifactError(f"{error}; {again}") from None
 
