@@ -24,7 +24,7 @@ def run(home: Home, given: Mapping[str, str], dag_id: str, conf: str) -> int:
     Embedded stores are started only for connections that the environment does not give. The run is a child process
     (`trueup_airflow.process.one_run`), for Airflow takes over the signals of a process that runs tasks. It dies with this process,
     however that ends, and this one ends with the `make` that started it: nothing goes on writing on its own.
-    Raises `OptionsError` if the conf is no JSON object.
+    Raises `OptionsError` if the conf is not a JSON object.
     """
     _check(conf)
     needed = connections.not_given(connections.needed(dag_id), given)

@@ -25,7 +25,7 @@ def choose(name: str, home: Home, given: Mapping[str, str], recorded: Mapping[st
     """
     if asked := given.get(_VARIABLES[name]):
         if not asked.isdigit() or not 0 < int(asked) < 65_536:
-            raise OptionsError(f"{_VARIABLES[name]}={asked!r} is no port: give a number from 1 to 65535")
+            raise OptionsError(f"{_VARIABLES[name]}={asked!r} is not a port: give a number from 1 to 65535")
         if not is_free(int(asked)):
             raise OptionsError(f"{_VARIABLES[name]}={asked}: that port of {HOST} is in use; give another, or none")
         return int(asked)

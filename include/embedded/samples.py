@@ -62,8 +62,8 @@ def elsewhere(embedded: frozenset[str], conn_ids: frozenset[str]) -> None:
     """Raise `OptionsError` where the stack that is up leads one of the connections to a store that is not embedded."""
     if astray := sorted(conn_ids - embedded):
         raise OptionsError(
-            f"in the stack that is up, {', '.join(astray)} leads to no embedded store, and a sample is put nowhere else: run "
-            "`make down`, then the same command again"
+            f"in the stack that is up, {', '.join(astray)} points to no embedded store, and a sample is put "
+            "nowhere else: run `make down`, then the same command again"
         )
 
 

@@ -62,12 +62,12 @@ async def talk(socket: WebSocket):
 router.add_route("/v2/raw", lambda request: answer({}))
 """
 NOT_MOUNTED = {
-    "GET /v2/people/{id} of people (unsaid)": "it says neither @read nor @write",
-    "POST /v2/people of people (reads_by_post)": "it says @read, and answers POST",
-    "GET /people of people (elsewhere)": "its address begins with neither /v1/ nor /v2/",
-    "GET /v2/clients/{name}/assignments of people (taken)": "another route has that address",
-    "talk": "it is no route of a FastAPI router",
-    "/v2/raw": "it is no route of a FastAPI router",
+    "GET /v2/people/{id} of people (unsaid)": "it is marked neither @read nor @write",
+    "POST /v2/people of people (reads_by_post)": "it is marked @read, but answers POST",
+    "GET /people of people (elsewhere)": "its path begins with neither /v1/ nor /v2/",
+    "GET /v2/clients/{name}/assignments of people (taken)": "another route has that path",
+    "talk": "it is not a route of a FastAPI router",
+    "/v2/raw": "it is not a route of a FastAPI router",
     "none of the routes of broken is mounted": "cannot be loaded",
 }
 

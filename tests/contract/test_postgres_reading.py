@@ -115,9 +115,9 @@ def test_an_exported_snapshot_sees_nothing_that_is_written_later(wide: Table, ur
         assert sorted((row["id"], row["n"]) for row in found) == [(i, str(i)) for i in range(1, ROWS + 1)]
         assert seen.get(wide, rows(wide, {"id": 1}, {"id": 2000}, {"id": ROWS + 1})).num_rows == 2
     assert len(read(store, wide, SEGMENTS)) == ROWS + 4900
-    with pytest.raises(StoreUnavailableError, match=r"not held open any more.*Run the step again"):
+    with pytest.raises(StoreUnavailableError, match=r"no longer held open.*Run the step again"):
         list(seen.read(wide, 0, SEGMENTS))
-    with pytest.raises(StoreUnavailableError, match=r"not held open any more.*Run the step again"):
+    with pytest.raises(StoreUnavailableError, match=r"no longer held open.*Run the step again"):
         seen.get(wide, rows(wide, {"id": 1}))
 
 
@@ -234,7 +234,7 @@ def test_a_snapshot_whose_holder_is_ended_is_told_at_once_and_another_block_has_
             " current_database() AND state = 'idle in transaction'",
         )
         begun = time.monotonic()
-        with pytest.raises(StoreUnavailableError, match="not held open any more"):
+        with pytest.raises(StoreUnavailableError, match="no longer held open"):
             read(reading, wide)
         assert time.monotonic() - begun < 30
     with store.reading() as reading:

@@ -142,7 +142,7 @@ def test_columns_that_an_index_only_includes_are_not_its_key(store: PostgresStor
 def test_a_table_is_not_written_where_its_key_is_another(store: PostgresStore, uri: str) -> None:
     run_sql(uri, "CREATE TABLE results (id text, code text PRIMARY KEY, payload jsonb)")
     narrow = table("results", {"id": Type.TEXT})
-    with pytest.raises(StoreRejectedError, match="is not what is declared"):
+    with pytest.raises(StoreRejectedError, match="is not as declared"):
         store.add(narrow, rows(narrow, {"id": "x"}))
     assert len(list(store.read(narrow, 0, 1))) == 0  # it may be read
 

@@ -122,7 +122,7 @@ def test_a_sound_revision_passes_its_rehearsal(tmp_path: Path, uri: str) -> None
 @pytest.mark.parametrize(
     ("up", "down", "said"),
     [
-        ("ALTER TABLE thing ADD note text", "", r"does not lead back to the schema.*\+column thing.note: text"),
+        ("ALTER TABLE thing ADD note text", "", r"does not restore the schema.*\+column thing.note: text"),
         ("CREATE TABLE other (id int)", "DROP TABLE other; DROP TABLE thing", "table thing and its 6 rows are gone"),
         (
             "ALTER TABLE thing ADD note text",
@@ -226,7 +226,7 @@ def test_a_lock_that_is_kept_stops_between_the_databases_and_the_same_run_goes_o
     ready(run)
     with describe.connected(two.uri("two"), "keep a lock") as keeper:
         keeper.exec_driver_sql("LOCK TABLE thing IN SHARE MODE")
-        with pytest.raises(StoreUnavailableError, match=r"keeps a lock.*one is at phase 1 .*two is at phase 0"):
+        with pytest.raises(StoreUnavailableError, match=r"holds a lock.*one is at phase 1 .*two is at phase 0"):
             apply(run)
     with pytest.raises(SourceError, match=r"one is at phase 1 .*two is at phase 0"):
         preflight(two.run(1, mode=Mode.PLAN))
@@ -311,7 +311,7 @@ def test_a_revision_that_is_stopped_in_its_transaction_is_ended_by_the_server(ur
             run_sql(uri, "INSERT INTO thing VALUES (1)")  # an application, which has to wait until then
             connection.exec_driver_sql("SELECT 1")
 
-    with pytest.raises(StoreUnavailableError, match=r"could not run r1: .*stood still in the transaction"):
+    with pytest.raises(StoreUnavailableError, match=r"could not run r1: .*was paused during the transaction"):
         stopped()
     assert run_sql(uri, "SELECT * FROM thing") == [(1,)]
 

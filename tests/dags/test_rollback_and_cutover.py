@@ -86,7 +86,7 @@ def test_undo_and_do_again_and_cut_over(uri: str, tmp_path: Path) -> None:
         refused = cut_over(to="new")
     assert refused.state == "failed"
     assert states(refused)["turn"] == {"upstream_failed"}
-    assert refusals(tmp_path)[-1] == ("approve", "user refused to turn the switch; it is as it was", "user")
+    assert refusals(tmp_path)[-1] == ("approve", "user rejected the cutover; the switch is unchanged", "user")
     assert ledger.switches.state(DAG) == "dual"
 
     assert cut_over(to="new", approval=False).state == "success"

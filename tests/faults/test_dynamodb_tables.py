@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("short_pauses")
 
 @pytest.fixture
 def new(table: Table) -> Table:
-    """A table that is not there yet."""
+    """A table that does not exist yet."""
     return replace(table, name=f"{table.name}-new")
 
 

@@ -43,7 +43,7 @@ def stand_still(ledger: Ledger, statement: str, meanwhile: Callable[[], object],
 
 @pytest.mark.parametrize("statement", [ROW, LEASES])
 def test_what_stands_still_is_ended_by_the_server_and_the_next_run_goes_on(two: Ledger, statement: str) -> None:
-    with pytest.raises(StoreUnavailableError, match=r"stood still in it for more than 0\.3 s"):
+    with pytest.raises(StoreUnavailableError, match=r"was idle in it for more than 0\.3 s"):
         stand_still(two, statement, lambda: two.leases.take("b", ["t"]))  # which interrupts run a: it needs both locks
     assert two.entered("a").status == Status.INTERRUPTED
 

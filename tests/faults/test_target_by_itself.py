@@ -196,7 +196,7 @@ def test_a_target_that_is_not_the_one_planned_for_is_not_written(
         if step.id == "create_tables":
             database.sql(*between)
 
-    with pytest.raises(SourceError, match=r"renamed, dropped or made anew since.*trigger a new run"):
+    with pytest.raises(SourceError, match=r"renamed, dropped or recreated since.*trigger a new run"):
         walk(runs(migration), seen=meddle)
     there = database.sql("SELECT to_regclass('persons')::text")[0][0]
     assert there is None or database.sql("SELECT count(*) FROM persons") == [(0,)]

@@ -158,7 +158,7 @@ def test_a_removed_row_that_is_there_again_fails_the_proof(runs: Runs) -> None:
 
 
 def test_a_rejected_plan_leaves_no_false_tale_of_deleted_rows(runs: Runs) -> None:
-    with pytest.raises(Exception, match="nobody here to ask"):
+    with pytest.raises(Exception, match="nobody here can be asked"):
         runs(approval=True)
     report = runs()
     assert (rows(report), findings(report)) == ({"add": 10}, {})

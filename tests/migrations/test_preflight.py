@@ -101,7 +101,7 @@ def test_a_source_that_is_not_there_says_how_it_is_filled_where_the_store_is_emb
 
 
 def _sample(migration_id: str) -> str:
-    return f"the connection leads to the embedded store, which begins empty: `make sample MIGRATION={migration_id}`"
+    return f"the connection points to the embedded store, which starts empty: `make sample MIGRATION={migration_id}`"
 
 
 def role(here: Here, *grants: str) -> str:

@@ -209,7 +209,7 @@ def test_a_rollback_keeps_what_was_touched_since_as_exceptions_without_a_budget(
     runs()
     runs.database.sql("UPDATE persons SET amount = 99 WHERE id = 'p01'")
     refused = runs.run(LAST, max_left_alone=0)
-    with pytest.raises(GateError, match="touched since the run that is undone"):
+    with pytest.raises(GateError, match="changed since the run that is undone"):
         walk(refused)
     report = runs(undoes=LAST)
     assert verdict(report) == ("passed", "proven_with_exceptions", 1, 0)

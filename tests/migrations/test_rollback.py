@@ -99,7 +99,7 @@ def test_there_and_back_and_there_again(runs: Runs) -> None:
 
     report = runs.back("back")
     assert report["verdict"]["headline"].startswith(
-        "Rolled back: 6 rows deleted, 2 put back, 0 kept because they were touched since."
+        "Rolled back: 6 rows deleted, 2 put back, 0 left alone because somebody changed them since."
     )
     assert report["run"]["undoes"] == "first"
     assert sum(p["compared"] for p in report["proof"]) == 8
@@ -108,7 +108,7 @@ def test_there_and_back_and_there_again(runs: Runs) -> None:
 
     runs.database.sql("INSERT INTO people VALUES ('p99', 'later')")
     with pytest.raises(
-        ApprovalError, match=f"asked to apply plan {seen}, and planned anew, the plan is [0-9a-f]{{64}}"
+        ApprovalError, match=f"asked to apply plan {seen}, and the plan that it made again is [0-9a-f]{{64}}"
     ):
         runs.forward("other", plan=seen)
     assert (runs.database.persons(), runs.status("other")) == (before, "failed")
@@ -242,7 +242,7 @@ def test_a_rollback_that_does_not_reach_the_before_state_is_not_proven(runs: Run
 def test_another_plan_than_was_approved_is_not_applied(runs: Runs) -> None:
     runs.forward("first")
     there = runs.database.persons()
-    with pytest.raises(ApprovalError, match="nobody here to ask"):
+    with pytest.raises(ApprovalError, match="nobody here can be asked"):
         runs.back("back", approval=True)
     assert runs.database.persons() == there
 

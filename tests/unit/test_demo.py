@@ -28,7 +28,7 @@ def test_one_that_does_not_exist_is_said() -> None:
 
 def test_a_sample_is_put_into_no_store_of_ones_own() -> None:
     samples.elsewhere(frozenset({"a", "b"}), frozenset({"a"}))
-    with pytest.raises(OptionsError, match=r"b leads to no embedded store.*make down"):
+    with pytest.raises(OptionsError, match=r"b points to no embedded store.*make down"):
         samples.elsewhere(frozenset({"a"}), frozenset({"a", "b"}))
 
 

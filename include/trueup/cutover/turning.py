@@ -70,9 +70,9 @@ def _proven(ledger: Ledger, workspace: Workspace, migration_id: str) -> RunRow:
         id, status = run.run_id, run.status
         if run.undoes:
             if ledger.began_to_write(id):
-                raise _refusal(migration_id, f"the last run is a rollback, {id}, so what is there is not the new shape")
+                raise _refusal(migration_id, f"the last run is a rollback, {id}, so the new shape is not there")
             if status == Status.RUNNING and run.mode == Mode.APPLY:
-                raise _refusal(migration_id, f"a rollback, {id}, is under way, which would take back what is proven")
+                raise _refusal(migration_id, f"a rollback, {id}, is under way, which would undo what is proven")
             continue  # it took nothing back
         if status == Status.PLANNED:
             plan = Files(workspace.run(id)).plan
@@ -146,8 +146,8 @@ def refuse_unseen(asked: str | None, checked: dict[str, Any]) -> None:
     """Raise `ApprovalError` where a person was asked about another turn (None: nobody was asked)."""
     if asked is not None and asked != told(checked):
         raise ApprovalError(
-            f"the turn that was approved is {asked}, and the one that would be done now is {told(checked)}, so nothing is "
-            "turned: clear the task approve, which asks about the turn as it is now"
+            f"the turn that was approved is {asked}, and the turn that would be made now is {told(checked)}, "
+            "so nothing is turned: clear the task approve, which asks about the turn as it is now"
         )
 
 

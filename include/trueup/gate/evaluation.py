@@ -171,10 +171,10 @@ def _declared(suite: SuiteFactory, tracked: tuple[str, ...]) -> tuple[list[Tally
     except Exception as error:  # noqa: BLE001  an author's code: whatever it raises, the gate is not passed, and says why
         return [], [f"the suite could not be built: {_words(error)}"]
     if not expectations:
-        return [], ["the suite is empty, so it would pass whatever the rows are"]
+        return [], ["the suite is empty, so it would pass whatever the rows contain"]
     strangers = [repr(e)[:100] for e in expectations if not isinstance(e, Expectation)]
     if strangers:
-        return [], [f"the suite holds what is no expectation: {', '.join(strangers)}"]
+        return [], [f"the suite contains something that is not an expectation: {', '.join(strangers)}"]
     return [Tally(position, expectation, tracked) for position, expectation in enumerate(expectations)], []
 
 

@@ -234,5 +234,5 @@ def refuse_other(row: RunRow, dag_id: str, airflow_run_id: str | None) -> None:
     if row.dag_id != dag_id or (theirs is not None and airflow_run_id is not None and theirs != airflow_run_id):
         raise StatusError(
             f"run {row.run_id} in the ledger is Airflow's run {theirs!r} of the DAG {row.dag_id}, not "
-            f"{airflow_run_id!r} of {dag_id}; nothing of it is touched: trigger the DAG again under another run id"
+            f"{airflow_run_id!r} of {dag_id}; it is left as it is: trigger the DAG again under another run id"
         )

@@ -29,7 +29,7 @@ Move = Callable[[sa.Connection, str, Status, str], None]
 
 
 def lease_seconds() -> float:
-    """How long a lease lasts that nobody renews. Raises `OptionsError` for a setting that is no number above 0."""
+    """How long a lease lasts that nobody renews. Raises `OptionsError` for a setting that is not a number above 0."""
     given = os.environ.get(LEASE) or "60"
     try:
         seconds = float(given)
@@ -256,4 +256,4 @@ def _refuse_newer(connection: sa.Connection, run_id: str, target: str) -> None:
 def _ended(run_id: str, status: str | None) -> str:
     if status == Status.INTERRUPTED:
         return f"another run took over the targets of run {run_id}, so its plan is not written: trigger a new run"
-    return f"run {run_id} is {status}: it has ended, and nothing more of it is written; trigger a new run"
+    return f"run {run_id} is {status}: it has ended, and it writes nothing more; trigger a new run"

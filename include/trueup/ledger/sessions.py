@@ -20,7 +20,7 @@ from .tables import LOCKS, SCHEMA
 
 _DEFAULTS = {
     "connect_timeout": 10,
-    # A server that is gone without a word is noticed in a minute, not after the two hours of the operating system.
+    # A server that is gone without an error is noticed in a minute, not after the two hours of the operating system.
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
@@ -85,7 +85,7 @@ def transaction(engine: sa.Engine, at_least: float | None = None) -> Iterator[sa
             connection.execute(_SETTINGS, {"idle": f"{idle * 1000:.0f}ms", "lock": f"{idle * 1500:.0f}ms"})
             yield connection
     except sa.exc.TimeoutError as error:  # of the pool
-        raise StoreUnavailableError(f"{_CONNECTION} has no session free: {error}; try again") from None
+        raise StoreUnavailableError(f"{_CONNECTION} has no free session: {error}; try again") from None
     except sa.exc.DBAPIError as error:
         raise _translated(engine, error, idle) from None
 
@@ -98,8 +98,9 @@ def _translated(engine: sa.Engine, error: sa.exc.DBAPIError, idle: float) -> Tru
         )
     if state in _STOOD_STILL:
         return StoreUnavailableError(
-            f"{_CONNECTION} ended a transaction of this process, which stood still in it for more than {idle:g} s and kept "
-            "others waiting (it was stopped, or the machine suspended). Nothing of it is kept; what is written stays, try again"
+            f"{_CONNECTION} ended a transaction of this process, which was idle in it for more than {idle:g} s "
+            "and kept others waiting (it was stopped, or the machine suspended). None of it is kept; what is "
+            "written stays, try again"
         )
     if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) or error.connection_invalidated:
         return StoreUnavailableError(
@@ -119,9 +120,9 @@ def _who(engine: sa.Engine) -> str:
         with engine.connect() as connection:
             found = connection.execute(_KEEPS).first()
     except sa.exc.SQLAlchemyError as error:
-        return f"Who keeps it could not be found out: {str(error).splitlines()[0]}."
+        return f"Who keeps it is not known: {str(error).splitlines()[0]}."
     if found is None:
-        return "Whoever kept it is gone by now."
+        return "Whoever held it is gone by now."
     pid, role, application, host, state, seconds = found
     at = f", from {host}" if host else ""
     since = "" if seconds is None else f", its transaction open for {seconds} s"

@@ -23,7 +23,7 @@ def said(connection: duckdb.DuckDBPyConnection, wanted: str, fates: str, source:
         "is neither in rows nor in findings": f"SELECT {wanted}.{KEY} FROM {wanted} "
         f"ANTI JOIN {fates} ON {wanted}.{KEY} = {fates}.{SOURCE_KEY}",
         "is accounted for more than once (in rows and by a finding that rejects, skips or keeps it, or by two of these)": several,
-        "is no row of the source, though rows or findings name it in _source": f"SELECT {fates}.{SOURCE_KEY} "
+        "is not a row of the source, though rows or findings name it in _source": f"SELECT {fates}.{SOURCE_KEY} "
         f"FROM {fates} ANTI JOIN {source} {IS} ON {fates}.{SOURCE_KEY} = {IS}.{KEY}",
     }
     found = []

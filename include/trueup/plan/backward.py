@@ -169,10 +169,10 @@ def _planned(run: Run, phase: Phase, output: Output) -> str:
 def _findings(run: Run, phase: Phase, output: Output) -> str:
     target = run.migration.target(output.target)
     plan = duck.identifier(f"plan_{output.name}")
-    words = f"'was touched since run {run.undoes} wrote it, and is kept as it is'"
+    words = f"'was changed after run {run.undoes} wrote it, and is left alone'"
     if phase.together:
         alone = f"{_verb(run, phase, output)} = '{DRIFT}'"
-        together = f"'is kept: run {run.undoes} wrote it in one transaction with a row that was touched since'"
+        together = f"'is left alone: run {run.undoes} wrote it in one transaction with a row that was changed since'"
         words = f"CASE WHEN {alone} THEN {words} ELSE {together} END"
     those = f"{_rows(output)} WHERE {WROTE}.{KEY} IN (SELECT {KEY} FROM {plan} WHERE {VERB} = '{DRIFT}')"
     return said(target, WROTE, TOUCHED_SINCE, words, those)

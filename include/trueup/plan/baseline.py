@@ -102,7 +102,7 @@ def relate(session: Session, run: Run, target: Target, partition: int | None, on
         try:
             files, found = session.fetch(_files(run, baseline, target, partition)), True
         except ArtifactError as error:
-            log.warning("what others changed in %s cannot be told: %s", target.table.name, error)
+            log.warning("what others changed in %s is not known: %s", target.table.name, error)
             found = False
     session.relate(_BASELINE, files, _SCHEMA)
     connection = session.connection

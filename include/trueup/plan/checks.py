@@ -136,9 +136,9 @@ def _handed_on(session: Session, run: Run, target: Target, index: Unique) -> lis
     shown = ", ".join(f"{key!r} (as {other!r}, which it {verbs[verb]})" for key, other, verb, _ in rows_of)
     where = "Target.prepare, and make it again in one of Phase.finish" if run.undoes is None else "Target.undo"
     said = (
-        f"{rows_of[0][3]:,} rows of {table} are to have in unique index {name} ({', '.join(columns)}) what another row still"
-        f" has when they are written, such as {shown}: the table would refuse them. Drop the index for the time in a script"
-        f" of {where} (ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}, or DROP INDEX IF EXISTS {name}); or write in two"
-        " runs, of which the first frees those values"
+        f"{rows_of[0][3]:,} rows of {table} are to have in unique index {name} ({', '.join(columns)}) what "
+        f"another row still has when they are written, such as {shown}: the table would refuse them. Drop the "
+        f"index temporarily in a script of {where} (ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}, or "
+        f"DROP INDEX IF EXISTS {name}); or write in two runs, of which the first frees those values"
     )
     return [said]

@@ -73,7 +73,7 @@ def differs(target: Target, one: str, other: str) -> str:
 
 def differ(target: Target, columns: Sequence[str], one: str, other: str) -> str:
     """SQL: whether two rows of the target differ in these columns. Floats are compared by their text, which tells -0.0
-    from 0.0, as DuckDB itself does not. An attribute that is NULL does not differ from one that is not there."""
+    from 0.0, as DuckDB itself does not. An attribute that is NULL does not differ from one that does not exist."""
     found = (
         f"{compared(target, name, f'{one}.{duck.identifier(name)}')} IS DISTINCT FROM "
         f"{compared(target, name, f'{other}.{duck.identifier(name)}')}"

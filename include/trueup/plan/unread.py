@@ -193,7 +193,7 @@ def look_beside(
             connection.execute(
                 f"INSERT INTO {BESIDE} SELECT key, 'warning', '{UNREAD}', 'row ' || key || ' of ' || "
                 f"{duck.literal(source.name)} || ': ' || string_agg('column ' || name || ' holds ' || coalesce(why, shown) || "
-                "', which is not what is declared, so it is read as null', '; ' ORDER BY name) "
+                "', which is not as declared, so it is read as null', '; ' ORDER BY name) "
                 f"FROM ({_values(source)}) GROUP BY key"
             )
         if any(counts.values()):

@@ -114,7 +114,7 @@ def _words(run: Run, option: str, figures: dict[str, float], phases: Sequence[Ph
         which = "; ".join(_rejects(run))
         return (
             f"{figures['rejected']:,} of {figures['source_rows']:,} source rows are rejected "
-            f"({figures['rejected_share']:.1%}): {which}. Mend them, or raise {option} (it is {limit})"
+            f"({figures['rejected_share']:.1%}): {which}. Fix them, or raise {option} (it is {limit})"
         )
     if option == "max_remove_share":
         return (
@@ -134,8 +134,8 @@ def _words(run: Run, option: str, figures: dict[str, float], phases: Sequence[Ph
             f"{option} (it is {limit})"
         )
     if option == "max_left_alone":
-        who = "touched since the run that is undone" if run.undoes else "changed by somebody else"
-        then = "Mend them" if run.undoes else "Mend them, let the run overwrite them (overwrite_drift)"
+        who = "changed since the run that is undone" if run.undoes else "changed by somebody else"
+        then = "Fix them" if run.undoes else "Fix them, let the run overwrite them (overwrite_drift)"
         drifted, (stuck, which) = sum(p.rows[DRIFT] for p in phases), irremovable.total(run)
         said = []
         if drifted:
@@ -149,9 +149,10 @@ def _words(run: Run, option: str, figures: dict[str, float], phases: Sequence[Ph
         return f"{'. '.join(said)}, or allow as many with {option} (it is {run.max_left_alone})"
     lost = run.files.start.baseline
     return (
-        f"what earlier runs wrote is not known, since the baseline that run {lost.run if lost else None} left in the workspace is "
-        "missing or was changed: a row that somebody else changed could not be told from one that the source changed, and would be "
-        "overwritten. Bring the files below its baseline/ back, or accept that with allow_lost_baseline"
+        f"what earlier runs wrote is not known, since the baseline that run {lost.run if lost else None} left "
+        "in the workspace is missing or was changed: rows that somebody else changed cannot be told from rows "
+        "that the source changed, and would be overwritten. Bring the files below its baseline/ back, or "
+        "accept that with allow_lost_baseline"
     )
 
 

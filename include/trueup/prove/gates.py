@@ -80,9 +80,9 @@ def _refuse_other_plan(run: Run, sha256: str) -> None:
     asked = run.options.plan
     if asked is not None and asked != sha256:
         raise ApprovalError(
-            f"the run was asked to apply plan {asked}, and planned anew, the plan is {sha256}: sources, targets, scripts or "
-            "options are not what they were, so nothing is written. Read the plan of this run, and trigger it again with this "
-            "hash, or without one"
+            f"the run was asked to apply plan {asked}, and the plan that it made again is {sha256}: sources, "
+            "targets, scripts or options are not what they were, so nothing is written. Read the plan of this "
+            "run, and trigger it again with this hash, or without one"
         )
 
 
@@ -168,9 +168,9 @@ def _emptied(run: Run, found: list[Proof]) -> list[str]:
     the least): that is no longer an application at work. Of a rollback, rows that are gone were touched since."""
     most = run.options.max_remove_share
     return [
-        f"{p.gone:,} of the {p.to_keep:,} rows of {p.target_table} that were there when the plan was made, and that it "
-        f"keeps, are gone, such as {', '.join(_gone(p))}: somebody deleted them since, or the table was emptied or made "
-        "anew. Find out what it was; then trigger the DAG again, which adds them again "
+        f"{p.gone:,} of the {p.to_keep:,} rows of {p.target_table} that were there when the plan was made, and "
+        f"that it keeps, are gone, such as {', '.join(_gone(p))}: somebody deleted them since, or the table "
+        "was emptied or recreated. Find out what it was; then trigger the DAG again, which adds them again "
         f"(as many may go: max_remove_share, which is {most:g})"
         for p in found
         if run.undoes is None and p.gone > max(1, most * p.to_keep)

@@ -21,35 +21,36 @@ NEXT = {
     "TargetHeldError": "Wait until the other run has ended (or, if it is dead, until its hold has expired), then trigger this DAG again.",
     "StoreUnavailableError": "The work done so far is kept. When the store answers again, clear the failed task in Airflow, or trigger "
     "the DAG again: it goes on with what is left.",
-    "StoreRejectedError": "Trying again cannot help. Mend what the message names (permissions, the table, or the row), "
-    "then trigger the DAG "
-    "again: what is written already will be found and kept.",
+    "StoreRejectedError": "Trying again cannot help. Fix what the message names (permissions, the table, or "
+    "the row), then trigger the DAG again: what is written already will be found and "
+    "kept.",
     "MemoryLimitError": "What is written is kept. Do what the message says, then clear the failed task in Airflow.",
-    "UnreadableValueError": "Mend the transform or the value that the message names, then trigger the DAG again.",
+    "UnreadableValueError": ("Fix the transform or the value that the message names, then trigger the DAG again."),
     "SourceError": "Do what the message says, then trigger the DAG again.",
-    "GateError": "Read the gates below, and mend what they name (the source rows, the transform, or the target); then trigger "
-    "the DAG again.",
+    "GateError": "Read the gates below, and fix what they name (the source rows, the transform, or the "
+    "target); then trigger the DAG again.",
     "ArtifactError": "The workspace is not complete or was changed. Trigger the DAG again: it begins with a new snapshot.",
     "ApprovalError": "Read the plan and what was said of it; when that is settled, trigger the DAG again: it makes "
     "a new plan.",
     "StatusError": "Do what the message says, then trigger this DAG again.",
     "OptionsError": "Trigger this DAG again with what the message asks for.",
-    "DeclarationError": "Mend the migration's code where the message says, deploy it, then trigger the DAG again.",
+    "DeclarationError": ("Fix the migration's code where the message says, deploy it, then trigger the DAG again."),
 }
 OF_RULE = {
-    "budget.share": "Mend the rejected source rows (rejects.jsonl has them whole) or the transform, or, if the rejects are "
-    "acceptable, raise max_reject_share; then trigger the DAG again.",
-    "budget.count": "Mend the rejected source rows (rejects.jsonl has them whole) or the transform, or, if the rejects are "
-    "acceptable, raise max_rejects; then trigger the DAG again.",
+    "budget.share": "Fix the rejected source rows (rejects.jsonl has them whole) or the transform, or, if the "
+    "rejects are acceptable, raise max_reject_share; then trigger the DAG again.",
+    "budget.count": "Fix the rejected source rows (rejects.jsonl has them whole) or the transform, or, if the "
+    "rejects are acceptable, raise max_rejects; then trigger the DAG again.",
     "budget.removals": "See that the source is whole. If it is, trigger the DAG again with a larger max_remove_share, or with "
     "extra: report.",
-    "budget.skips": "Mend the transform, or name the rule in Phase.expected_skips, or trigger the DAG again with a larger "
-    "max_skip_share.",
-    "budget.left_alone": "Look at the rows that others changed (the exceptions below). Mend them, or trigger the DAG again with "
-    "overwrite_drift, which overwrites them, or with a larger max_left_alone, which leaves them alone.",
+    "budget.skips": "Fix the transform, or name the rule in Phase.expected_skips, or trigger the DAG again "
+    "with a larger max_skip_share.",
+    "budget.left_alone": "Look at the rows that others changed (the exceptions below). Fix them, or trigger "
+    "the DAG again with overwrite_drift, which overwrites them, or with a larger "
+    "max_left_alone, which leaves them alone.",
     "budget.baseline": "Bring the files of the last run's baseline back into the workspace, or trigger the DAG again with "
     "allow_lost_baseline: rows that others changed since are then overwritten.",
-    "proof.missing": "Mend what keeps the rows out of the target (the gate names it), then trigger the DAG again.",
+    "proof.missing": ("Fix what keeps the rows out of the target (the gate names it), then trigger the DAG again."),
     "proof.different": "Find what else writes to the target, such as a trigger (the gate names rows and columns), then trigger "
     "the DAG again.",
     "proof.unverified": "Trigger the DAG again with mode verify when the store answers: it reads every row back.",
@@ -75,7 +76,7 @@ def not_done(run: Run, entered: RunRow | None) -> dict[str, str] | None:
     """Why a run whose last step ended well did not come to its end all the same: another run took its targets, or a step
     was left out, such as one that was marked as done in Airflow; None if it did."""
     if entered is not None and entered.status is Status.INTERRUPTED:
-        error = "another run took over its targets before this one had ended"
+        error = "another run took over its targets before this one ended"
         return {"step": "validate", "error": error, "next": NEXT["StatusError"]}
     left_out = order.left_out(run)
     return None if left_out is None else {**left_out, "next": GENERAL}
@@ -202,7 +203,9 @@ def _of_failed(error: str, written: int) -> str:
 def _left_alone(run: Run, drift: int, checked: bool | None) -> str:
     said = ""
     if drift:
-        who = "touched since, and kept" if run.undoes else "changed by somebody else since, and left alone (drift)"
+        who = (
+            "changed since, and left alone" if run.undoes else "changed by somebody else since, and left alone (drift)"
+        )
         said = f" {rows(drift)} {were(drift)} {who}."
     if checked is False:
         said += (
@@ -213,14 +216,15 @@ def _left_alone(run: Run, drift: int, checked: bool | None) -> str:
 
 def _rolled_back(run: Run, undone: dict[str, int], compared: int, proven: str) -> dict[str, str]:
     headline = (
-        f"Rolled back: {rows(undone['deleted'])} deleted, {undone['put_back']:,} put back, {undone['kept']:,} kept because "
-        f"they were touched since. {proven}: every one of {rows(compared)} was read back and found as planned."
+        f"Rolled back: {rows(undone['deleted'])} deleted, {undone['put_back']:,} put back, {undone['kept']:,} "
+        f"left alone because somebody changed them since. {proven}: every one of {rows(compared)} was read "
+        "back and found as planned."
     )
     if left := run.folder.read_json(LEFT):
         headline += f" What run {run.undoes} made besides is left as it is: {', '.join(left)}."
     then = f"No row that run {run.undoes} wrote is there any more"
     if undone["kept"]:
-        then = "Look through the findings: they name the rows that were touched since and are kept"
+        then = "Look through the findings: they name the rows that were changed since and are left alone"
     return {"status": "passed", "headline": headline, "next": f"{then}. To migrate again, trigger {run.migration.id}."}
 
 
@@ -231,8 +235,9 @@ def undo(run: Run, applied: dict[str, Applied]) -> str:
     if run.undoes is not None:
         return f"Trigger the DAG {run.migration.id} again: it migrates again what this run has rolled back."
     return (
-        f"The source tables are untouched. Trigger the DAG {run.migration.id}_rollback with the run {run.id}: it deletes the "
-        "rows that this run added, puts back those that it changed, as they were, and proves it; rows that somebody has "
-        "touched since are kept, and listed. What it will do is shown and approved first. All of it can be read in "
-        "plan/<phase>/p<partition>.parquet: __trueup_verb says what was done, and __trueup_before holds each row as it was."
+        f"The source tables are untouched. Trigger the DAG {run.migration.id}_rollback with the run {run.id}: "
+        "it deletes the rows that this run added, puts back those that it changed, as they were, and proves "
+        "it; rows that somebody has changed since are left alone, and listed. What it will do is shown and "
+        "approved first. All of it can be read in plan/<phase>/p<partition>.parquet: __trueup_verb says what "
+        "was done, and __trueup_before holds each row as it was."
     )

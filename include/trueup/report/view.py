@@ -37,11 +37,11 @@ OPTIONS = {
     "plan_max_age": "Hours for which the plan may be used",
     "overwrite_drift": "Rows that others changed are overwritten",
     "extra": "Rows that the source no longer gives",
-    "cascade_to": "Foreign keys that may take rows along",
+    "cascade_to": "Foreign keys that may delete or empty other rows",
     "ignore_columns": "Source columns left out by name",
     "snapshot_max_age": "Hours for which runs share a snapshot",
     "params": "The migration's own params",
-    "target_phase": "Phase to come to",
+    "target_phase": "Target phase",
     "approve_down": "The plan that may go down, where nobody is asked",
     "realign": "Databases may be out of step",
 }

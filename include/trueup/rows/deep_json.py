@@ -34,7 +34,7 @@ def parse(text: str, number: Number) -> Any:
     while at < end:
         found = _TOKEN.match(text, at)
         if found is None or not reader.take(found.lastgroup or "", found[found.lastgroup or 0]):
-            raise UnreadableValueError(f"no JSON: at character {at:,}")
+            raise UnreadableValueError(f"not JSON: error at character {at:,}")
         at = found.end()
     return reader.value()
 
@@ -66,7 +66,7 @@ class _Reader:
     def value(self) -> Any:
         """What was read."""
         if len(self._open) > 1 or not self._top:
-            raise UnreadableValueError("no JSON: it ends too early")
+            raise UnreadableValueError("not JSON: it ends too early")
         return self._top[0]
 
     def _close(self, token: str) -> bool:

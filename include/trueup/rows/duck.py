@@ -175,14 +175,14 @@ def _columns(file: Path, schema: pa.Schema) -> str:
         name = old if field.name.startswith(PREFIX) and field.name not in types else field.name
         if types.pop(name, None) != field.type:
             raise ArtifactError(
-                f"{file} has not the columns that are expected: {name!r} is not there, or not of type {field.type}; "
-                "another release or another declaration made it, so run again"
+                f"{file} does not have the expected columns: {name!r} is not there, or not of type "
+                f"{field.type}; another release or another declaration made it, so run again"
             )
         columns.append(identifier(name) if name == field.name else f"{identifier(name)} AS {identifier(field.name)}")
     if types:
         raise ArtifactError(
-            f"{file} has not the columns that are expected: {', '.join(sorted(types))} are not declared; another release "
-            "or another declaration made it, so run again"
+            f"{file} does not have the expected columns: {', '.join(sorted(types))} are not declared; another "
+            "release or another declaration made it, so run again"
         )
     return ", ".join(columns)
 

@@ -52,7 +52,7 @@ def text_fault(text: str | None, nested: bool) -> str | None:
     try:
         members = orjson.loads(text)
     except orjson.JSONDecodeError:  # also what is nested deeper than a thousand levels
-        return "is no JSON that can be read"
+        return "is not readable JSON"
     try:
         if nested:
             _map(members, 1)
@@ -66,7 +66,7 @@ def text_fault(text: str | None, nested: bool) -> str | None:
 def _attributes(members: Any) -> int:
     """Bytes of an item's attributes."""
     if not isinstance(members, dict):
-        raise _FaultError("is no JSON object")
+        raise _FaultError("is not a JSON object")
     size = 0
     for name, value in members.items():
         if not name and isinstance(value, list):  # the names of attributes that are NULL (`names.NULLS`)
@@ -87,7 +87,7 @@ def _value(value: Any, depth: int) -> int:
     if depth > DEPTH:
         raise _FaultError(f"is nested deeper than {DEPTH} levels")
     if not isinstance(value, dict) or len(value) != 1:
-        raise _FaultError(f"is no value as DynamoDB types them: {orjson.dumps(value)[:80].decode(errors='replace')}")
+        raise _FaultError(f"is not a DynamoDB value: {orjson.dumps(value)[:80].decode(errors='replace')}")
     ((tag, content),) = value.items()
     if tag == "M":
         return _map(content, depth)
@@ -95,13 +95,13 @@ def _value(value: Any, depth: int) -> int:
         return _list(content, depth)
     size = _SIZES.get(tag)
     if size is None:
-        raise _FaultError(f"is of a type that DynamoDB has not, {tag[:80]!r}")
+        raise _FaultError(f"is of a type that DynamoDB does not have, {tag[:80]!r}")
     return size(content)
 
 
 def _string(content: Any) -> int:
     if not isinstance(content, str):
-        raise _FaultError(f"is called a string and is {type(content).__name__}")
+        raise _FaultError(f"should be a string, but is {type(content).__name__}")
     return len(content.encode())
 
 
@@ -115,7 +115,7 @@ def _number(content: Any) -> int:
 def number_fault(text: Any) -> tuple[str | None, int]:
     """Why DynamoDB would not take the number, if so, and its significant digits."""
     if not isinstance(text, str):
-        return f"is called a number and is {type(text).__name__}, not the text of one", 0
+        return f"should be a number, but is {type(text).__name__}, not the text of one", 0
     if text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS:
         return None, len(text.strip("0"))
     if len(text) > 1_000:  # no notation of a number in range needs as many
@@ -123,7 +123,7 @@ def number_fault(text: Any) -> tuple[str | None, int]:
     try:
         plain = canonical_number(_bounded(text)).lstrip("-")
     except (ArithmeticError, ValueError, UnreadableValueError):
-        return f"is no number that DynamoDB holds: {text[:60]!r}", 0
+        return f"is not a number that DynamoDB can hold: {text[:60]!r}", 0
     whole, _, fraction = plain.partition(".")
     digits = len((whole + fraction).strip("0"))
     if digits > NUMBER_DIGITS:
@@ -146,18 +146,18 @@ def _binary(content: Any) -> int:
     try:
         return len(base64.b64decode(content, validate=True))
     except (binascii.Error, TypeError, ValueError):
-        raise _FaultError("is called binary and is no base64") from None
+        raise _FaultError("should be binary, but is not base64") from None
 
 
 def _one(content: Any) -> int:
     if not isinstance(content, bool):
-        raise _FaultError(f"is called true or false and is {type(content).__name__}")
+        raise _FaultError(f"should be true or false, but is {type(content).__name__}")
     return 1
 
 
 def _null(content: Any) -> int:
     if content is not True:
-        raise _FaultError("is called NULL and is not true")
+        raise _FaultError("should be NULL: true, but is not")
     return 1
 
 
@@ -167,7 +167,7 @@ def _set(member: Callable[[Any], int], same: Callable[[Any], Any]) -> Callable[[
             raise _FaultError("is an empty set")
         bytes_ = sum(member(each) for each in content)
         if len({same(each) for each in content}) < len(content):
-            raise _FaultError("is a set with a member twice")
+            raise _FaultError("is a set that has a member twice")
         return bytes_
 
     return size
@@ -175,13 +175,13 @@ def _set(member: Callable[[Any], int], same: Callable[[Any], Any]) -> Callable[[
 
 def _map(content: Any, depth: int) -> int:
     if not isinstance(content, dict):
-        raise _FaultError(f"is called a map and is {type(content).__name__}")
+        raise _FaultError(f"should be a map, but is {type(content).__name__}")
     return 3 + sum(len(name.encode()) + _value(value, depth + 1) + 1 for name, value in content.items())
 
 
 def _list(content: Any, depth: int) -> int:
     if not isinstance(content, list):
-        raise _FaultError(f"is called a list and is {type(content).__name__}")
+        raise _FaultError(f"should be a list, but is {type(content).__name__}")
     return 3 + sum(_value(value, depth + 1) + 1 for value in content)
 
 

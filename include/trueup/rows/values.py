@@ -38,14 +38,14 @@ _REMEMBERED = 65_536
 def canonical_number(text: str) -> str:
     """A decimal number, exactly, as plain digits: no exponent, no trailing zeros, no plus sign, no negative zero.
 
-    `"1.50"` → `"1.5"`, `"1E+2"` → `"100"`, `"-0"` → `"0"`. Raises `UnreadableValueError` for what is no number, and for
+    `"1.50"` → `"1.5"`, `"1E+2"` → `"100"`, `"-0"` → `"0"`. Raises `UnreadableValueError` for what is not a number, and for
     an exponent beyond `MAX_EXPONENT`.
     """
     if text.isascii() and text.isdigit() and (text[0] != "0" or text == "0"):
         return text
     found = _NUMBER.fullmatch(text)
     if found is None or not (found[2] or found[3]):
-        raise UnreadableValueError(f"{_shown(text)} is no number")
+        raise UnreadableValueError(f"{_shown(text)} is not a number")
     sign, whole, fraction, exponent = found[1], found[2], found[3] or "", found[4]
     if exponent is not None:
         if not (whole + fraction).strip("0"):
@@ -83,7 +83,7 @@ class _WideningError(Exception):
 
 
 def _no_constant(name: str) -> Any:
-    raise UnreadableValueError(f"JSON has no number {name}")
+    raise UnreadableValueError(f"JSON cannot hold the number {name}")
 
 
 _numbers = _Numbers()
@@ -114,7 +114,7 @@ def _long_way(text: str) -> bytes:
     try:
         return _dump(parse(text, _number)).encode()
     except UnicodeEncodeError:
-        raise UnreadableValueError("text in it is not Unicode: half of a surrogate pair") from None
+        raise UnreadableValueError("it contains half of a surrogate pair, which is not Unicode") from None
 
 
 def _number(written_out: int, token: str) -> tuple[int, Canonical]:
@@ -162,7 +162,7 @@ def _scalar(value: Any) -> str:
         return value
     if isinstance(value, Decimal | float):
         if not (value.is_finite() if isinstance(value, Decimal) else isfinite(value)):
-            raise ValueError(f"JSON has no number {value}")
+            raise ValueError(f"JSON cannot hold the number {value}")
         return canonical_number(str(value))
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)

@@ -18,7 +18,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Extra(StrEnum):
-    """What becomes of target rows that earlier runs added and that the source no longer gives."""
+    """What happens to target rows that earlier runs added and that the source no longer gives."""
 
     REPORT = "report"
     REMOVE = "remove"

@@ -31,7 +31,7 @@ def enter(run: Run, step: str, phase: str | None = None) -> None:
     refuse_ended(run, found.status)
     if step in _READS and phase is None and begun_to_write(run.ledger, run.id):
         raise StatusError(
-            f"run {run.id} has begun to write its plan, so the step {step!r} is not done again under it; {_AFRESH}"
+            f"run {run.id} has begun to write its plan, so the step {step!r} cannot be run again; {_AFRESH}"
         )
     # in mode apply, it has to take its leases again first (`Leases.enter`)
     if found.status == Status.FAILED and run.options.mode is not Mode.APPLY:
@@ -42,12 +42,12 @@ def refuse_ended(run: AnyRun, status: str) -> None:
     """Raise `StatusError` for a run that has ended for good, or that another one interrupted."""
     if status == Status.INTERRUPTED:
         raise StatusError(
-            f"while run {run.id} waited, another run took over its targets, so its plan is no longer of what is there; "
+            f"while run {run.id} waited, another run took over its targets, so its plan is out of date; "
             f"nothing more is written: {_AFRESH}"
         )
     if status in (Status.PROVEN, Status.ROLLED_BACK, Status.PLANNED):
         how = _AFRESH if status == Status.PLANNED else "trigger the DAG again, which makes a new plan"
-        raise StatusError(f"run {run.id} is {status}: it has ended, and none of its steps is done again; {how}")
+        raise StatusError(f"run {run.id} is {status}: it has ended, and none of its steps runs again; {how}")
 
 
 def require(run: Run, step: str, phase: str | None = None) -> None:
@@ -85,9 +85,9 @@ def _left_out(run: Run) -> Iterator[tuple[str, str]]:
 
 def _wrong(row: StepRow | None, plan: str) -> str | None:
     if row is None:
-        return "it was never begun"
+        return "it never started"
     if row.error is not None:
         return f"it failed: {row.error[:300]}"
     if row.ended_at is None:
-        return "it was begun and has not ended"
+        return "it started and has not ended"
     return None if (row.plan_sha256 or "") == plan else "it was done for another plan"

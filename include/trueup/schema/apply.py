@@ -58,7 +58,7 @@ def _now(run: SchemaRun) -> str:
     try:
         return f"Now {where(run, {d: heads_of(run, d) for d in run.histories})}."
     except TrueupError as error:
-        return f"Which database is where could not be found out: {error}"
+        return f"Which database is where is not known: {error}"
 
 
 def _looked(run: SchemaRun, path: str, known: gates.Looked | None = None) -> gates.Looked:
@@ -101,7 +101,8 @@ def _first(run: SchemaRun, connection: sa.Connection, step: Step, heads: list[st
     now = run.histories[step.database].heads(connection)
     if sorted(now) != heads:
         raise StoreRejectedError(
-            f"{step.name} was not run, for somebody else has brought the database to revision {', '.join(now) or 'none'}"
+            f"{step.name} was not run, because somebody else has brought the database to revision "
+            f"{', '.join(now) or 'none'}"
         )
     _same_as_backup(run, connection, step)
 
@@ -124,7 +125,8 @@ def _same_as_backup(run: SchemaRun, connection: sa.Connection, step: Step) -> No
     now = describe.rows(connection, {key: d for key, d in schema.items() if d.table in held})
     if said := describe.rows_lost(held, now):
         raise StoreRejectedError(
-            f"{step.name} was not run, for rows were written since the backup: {'; '.join(said)}. Stop the writers, and start another run"
+            f"{step.name} was not run, because rows were written since the backup: {'; '.join(said)}. Stop the "
+            "writers, and start another run"
         )
 
 
@@ -132,7 +134,7 @@ def _gate(run: SchemaRun, hop: int, before: gates.Looked) -> None:
     after = gates.look(run)
     for database, history in run.histories.items():
         if hop not in history.standing(heads_of(run, database)):
-            raise GateError(f"{database} did not come to phase {hop}")
+            raise GateError(f"{database} did not reach phase {hop}")
     start = run.files.start.phase
     if start is None:  # out of step before: there is no single phase to judge
         return

@@ -86,10 +86,12 @@ def translated(error: sa.exc.DBAPIError, place: str, doing: str) -> StoreUnavail
     state = getattr(error.orig, "sqlstate", None) or ""
     said = str(error.orig).splitlines()[0] if str(error.orig) else type(error.orig).__name__
     if state.startswith(_TRANSIENT) or (not state and isinstance(error, sa.exc.OperationalError)):
-        advice = " Somebody keeps a lock that it needs." if state == "55P03" else ""
-        advice = " This process stood still in the transaction, which kept its locks." if state == "25P03" else advice
+        advice = " Another session holds a lock that it needs." if state == "55P03" else ""
+        advice = (
+            " This process was paused during the transaction, which kept its locks." if state == "25P03" else advice
+        )
         return StoreUnavailableError(
-            f"{place}: could not {doing}: {said} (SQLSTATE {state or 'none'}).{advice} Nothing of it is kept; try again."
+            f"{place}: could not {doing}: {said} (SQLSTATE {state or 'none'}).{advice} None of it is kept; try again."
         )
     return StoreRejectedError(f"{place}: could not {doing}: {said} (SQLSTATE {state or 'none'}).")
 

@@ -114,7 +114,7 @@ def _finding(item: dict[str, Any], step: Step) -> LintFinding:
         level, excuse = Level.NOT_LINTED, None
     else:
         level = LEVELS.get(rule, Level.LOCKS)
-        going_down = None if step.up else "the run goes down, which asks for approval"
+        going_down = None if step.up else "the run goes down, which needs an approval"
         excuse = {Level.BREAKING: step.breaking or going_down, Level.LOCKS: step.locks or going_down}.get(level)
     message = " ".join(part for part in (item.get("message"), item.get("help")) if part)
     return LintFinding(rule=rule, level=level, line=int(item["line"]) + 1, message=message, excuse=excuse)

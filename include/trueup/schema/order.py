@@ -60,11 +60,11 @@ def require(run: SchemaRun, step: str) -> None:
             row = rows.get((name, part))
             said = None
             if row is None:
-                said = "it was never begun"
+                said = "it never started"
             elif row.error is not None:
                 said = f"it failed: {row.error[:300]}"
             elif row.ended_at is None:
-                said = "it was begun and has not ended"
+                said = "it started and has not ended"
             elif name in ("backup", "apply") and row.plan_sha256 != plan:
                 said = "it was done for another plan"
             if said:

@@ -38,8 +38,9 @@ def preflight(run: SchemaRun, triggered_by: str | None = None) -> list[str]:
         phase = phase_of(run, heads)
         if phase is None and not run.options.realign:
             raise SourceError(
-                f"the databases of {run.migration.id} are not at one phase: {where(run, heads)}. Nothing was changed. Clear the failed "
-                "task of the run that left them so, or start a run with realign set, which brings each to the target on its own way"
+                f"the databases of {run.migration.id} are not at one phase: {where(run, heads)}. Nothing was "
+                "changed. Clear the failed task of the run that left them so, or start a run with realign "
+                "set, which brings each to the target from where it is"
             )
         run.files.write_start(Start(options=run.options, heads=heads, phase=phase, hops=_hops(phase, target)))
     return list(run.histories)

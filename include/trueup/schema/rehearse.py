@@ -143,7 +143,7 @@ class _Stage:
         if not step.breaking:
             self._same_rows(step, _kept(was, before, after), now)
         if step.irreversible:
-            self._found.notes.append(f"{step.name} has no way down: {step.irreversible}")
+            self._found.notes.append(f"{step.name} cannot be undone: {step.irreversible}")
             return after
         back = self._history.back(step)
         self._sample(step)
@@ -190,7 +190,7 @@ class _Stage:
             )
         self._found.sample_rows += sum(done.made.values())
         for table, why in done.without.items():
-            note = f"table {table} was rehearsed without a row: {why}"
+            note = f"table {table} was rehearsed without rows: {why}"
             if note not in self._found.notes:
                 self._found.notes.append(note)
 
@@ -207,5 +207,6 @@ class _Stage:
         if changes:
             more = f" and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
             self._found.problems.append(
-                f"{step.name} does not lead back to the schema that was there (-: missing, +: too many): {'; '.join(changes[:SHOWN])}{more}"
+                f"{step.name} does not restore the schema that was there (-: missing, +: too many): "
+                f"{'; '.join(changes[:SHOWN])}{more}"
             )

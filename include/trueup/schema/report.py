@@ -20,8 +20,8 @@ from .run import SchemaRun
 FORMAT = 1
 _NEXT = {
     **NEXT,
-    "GateError": "Nothing goes on after a gate that did not pass. Mend what the message names (the revision, or the database), then "
-    "trigger the DAG again: it goes on from where the databases are.",
+    "GateError": "Nothing goes on after a gate that did not pass. Fix what the message names (the revision, "
+    "or the database), then trigger the DAG again: it goes on from where the databases are.",
     "SourceError": "Check where the databases are, and the code that is deployed.",
 }
 
@@ -138,7 +138,10 @@ def _verdict(run: SchemaRun, status: Status, failed: dict[str, str] | None, abou
     revisions = f"{len(steps)} revision{'s' if len(steps) > 1 else ''}"
     if status is Status.PLANNED:
         down = (
-            f" It drops {'; '.join(about['going'])}: that wants a person's approval, or approve_down with the plan's hash."
+            (
+                f" It drops {'; '.join(about['going'])}: that needs a person's approval, or approve_down with the "
+                "plan's hash."
+            )
             if about["going"]
             else ""
         )
@@ -149,7 +152,9 @@ def _verdict(run: SchemaRun, status: Status, failed: dict[str, str] | None, abou
             "headline": headline,
             "next": "Read what would run. To carry it out, trigger the DAG with mode apply.",
         }
-    headline = f"Proven: {revisions} run, every database is at phase {target}, and what was to stay is as it was."
+    headline = (
+        f"Proven: {revisions} run, every database is at phase {target}, and everything that should stay is unchanged."
+    )
     return {"status": "passed", "headline": headline, "next": "Deploy the code that uses this phase."}
 
 
@@ -163,4 +168,7 @@ def _undo(run: SchemaRun, about: dict[str, Any]) -> str:
             f"{back} That makes the tables again, empty. Their rows are in backup/<database>/<table>.copy.gz: unpack the file "
             "and put it back by COPY <table> (<columns as in <table>.columns.json>) FROM STDIN."
         )
-    return f"{back} Rows that were written to new tables and columns since go with them: that asks for approval, and names them."
+    return (
+        f"{back} Rows that were written to new tables and columns since go with them: that needs an "
+        "approval, which names them."
+    )

@@ -265,7 +265,7 @@ class Store(Protocol):
         keys that are named are not looked at. Nothing is written."""
 
     def uncreatable(self, table: Table) -> tuple[str, ...]:
-        """In words, why a table that is not there could not be made and written, and what to do; nothing where it can,
+        """In words, why a table that does not exist could not be made and written, and what to do; nothing where it can,
         or where only trying tells."""
 
     def advance(self, table: Table) -> list[Advanced]:

@@ -93,7 +93,7 @@ def _check_ignored(run: Run) -> None:
 
 
 def look_at_source(run: Run, source: Source) -> Description:
-    """The source's table as it is. Raises `SourceError` where it is not there, or is not what is declared."""
+    """The source's table as it is. Raises `SourceError` where it is not there, or is not as declared."""
     table = source.table
     found = run.store_of(table).describe(table)
     if found is None:
@@ -105,7 +105,7 @@ def look_at_source(run: Run, source: Source) -> Description:
             )
         )
     if found.estimated_rows == 0:
-        fill = _to_fill(run, table) or "see that the connection leads where the rows are"
+        fill = _to_fill(run, table) or "check that the connection points to the database that has the rows"
         log.warning(
             "table %r (source %r, connection %r) seems to be empty; %s", table.name, source.id, table.connection, fill
         )
@@ -127,13 +127,13 @@ def _to_fill(run: Run, table: Table) -> str | None:
     if table.connection not in os.environ.get(EMBEDDED, "").split(","):
         return None
     fill = f"`make sample MIGRATION={run.migration.id}` fills it with a sample"
-    return f"the connection leads to the embedded store, which begins empty: {fill}"
+    return f"the connection points to the embedded store, which starts empty: {fill}"
 
 
 def _refuse(what: str, found: Description) -> None:
     """Raise `SourceError` for a table whose columns do not fit, or that cannot be read whole."""
     if found.misfits:
-        raise SourceError(f"{what} is not what is declared: {'; '.join(found.misfits)}")
+        raise SourceError(f"{what} is not as declared: {'; '.join(found.misfits)}")
     if found.obstacles:
         raise SourceError(f"{what} cannot be read whole: {'; '.join(found.obstacles)}")
 

@@ -66,8 +66,8 @@ def _look_at(run: Run, target: Target) -> Description:
     found = look_at_target(run, target)
     if found is None:
         raise SourceError(
-            f"table {target.table.name!r} does not exist any more, so what run {run.undoes} wrote into it cannot be "
-            "taken back row by row"
+            f"table {target.table.name!r} does not exist any more, so what run {run.undoes} wrote into it "
+            "cannot be undone row by row"
         )
     if run.options.mode is Mode.APPLY and _added(run, target):
         what = f"table {target.table.name!r} (target {target.id!r}, connection {target.table.connection!r})"
@@ -131,7 +131,7 @@ def _refuse(run: Run, found: RunRow | None) -> RunRow:
     if found.migration_id != migration:
         raise OptionsError(f"run {id} is of {found.migration_id}, not of {migration}; trigger that one's rollback")
     if found.undoes is not None:
-        raise OptionsError(f"run {id} is a rollback itself; to take it back, trigger {migration} again")
+        raise OptionsError(f"run {id} is a rollback itself; to undo it, trigger {migration} again")
     if found.status == Status.ROLLED_BACK:
         raise StatusError(f"run {id} is rolled back already; there is nothing to undo")
     if not _wrote(run.ledger, found):

@@ -31,7 +31,7 @@ from .units import Batch
 log = logging.getLogger(__name__)
 
 PARALLEL_PARTITIONS = 4
-"""How many partitions are applied at once at the most; each gets an equal share of the run's write rate."""
+"""How many partitions are applied at once at most; each gets an equal share of the run's write rate."""
 PROGRESS_SECONDS = 10
 
 

@@ -85,7 +85,7 @@ def _refuse_unseen(run: AnyRun, shown: str | None, sha256: str) -> None:
 def waive(run: Run) -> str:
     """Enter that a run which asks nobody is approved. The plan's hash. Raises `ApprovalError` for a run that asks."""
     if run.options.approval:
-        raise ApprovalError("this run asks for approval, and there is nobody here to ask: trigger it in Airflow")
+        raise ApprovalError("this run needs an approval, and nobody here can be asked: trigger it in Airflow")
     return approve(run)
 
 

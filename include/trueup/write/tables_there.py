@@ -38,9 +38,10 @@ def check(run: Run, *, may_be_made: bool = False) -> None:
         if now != was and not made:
             table = run.migration.target(id).table.name
             raise SourceError(
-                f"the plan of run {run.id} is for table {table!r} as {was}, and what is there is {now}: it was renamed, dropped "
-                "or made anew since the plan was made, or the connection leads elsewhere. Nothing is written to it: bring it "
-                "back, or trigger a new run, which plans anew"
+                f"the plan of run {run.id} is for table {table!r} as {was}, and what is there is {now}: it was "
+                "renamed, dropped or recreated since the plan was made, or the connection points to another "
+                "database. Nothing is written to it: bring it back, or trigger a new run, which makes a new "
+                "plan"
             )
 
 

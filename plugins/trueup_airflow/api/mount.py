@@ -42,7 +42,7 @@ def mount(app: FastAPI) -> list[str]:
 
 def _mount(app: FastAPI, migration_id: str, route: BaseRoute) -> None:
     if not isinstance(route, APIRoute):
-        log.error("%r of %s is not mounted: it is no route of a FastAPI router", route, migration_id)
+        log.error("%r of %s is not mounted: it is not a route of a FastAPI router", route, migration_id)
         return
     said = access(route.endpoint)
     reason = _refusal(route, said, {each for there in _routes(app) for each in _addresses(there)})
@@ -62,13 +62,13 @@ def _mount(app: FastAPI, migration_id: str, route: BaseRoute) -> None:
 def _refusal(route: APIRoute, said: Access | None, taken: Set[tuple[str, str]]) -> str | None:
     """Why the route is not mounted; None if it is."""
     if said is None:
-        return "it says neither @read nor @write"
+        return "it is marked neither @read nor @write"
     if not route.path.startswith(("/v1/", "/v2/")):
-        return "its address begins with neither /v1/ nor /v2/"
+        return "its path begins with neither /v1/ nor /v2/"
     if said is Access.READ and (more := route.methods - _READING):
-        return f"it says @read, and answers {', '.join(sorted(more))}"
+        return f"it is marked @read, but answers {', '.join(sorted(more))}"
     if _addresses(route) & taken:
-        return "another route has that address"
+        return "another route has that path"
     return None
 
 

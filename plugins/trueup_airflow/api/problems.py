@@ -58,7 +58,9 @@ def handle_problems(app: FastAPI) -> None:
 def unexpected(request: Request, error: Exception) -> Response:
     """The answer for an error that nobody foresaw; its words go to the log alone."""
     log.error("%s %s broke off", request.method, request.url.path, exc_info=error)
-    return problem(request, 500, "Something broke here. The log of the API server says what; tell its operators when.")
+    return problem(
+        request, 500, ("Something went wrong here. The API server's log says what; tell its operators the time.")
+    )
 
 
 async def _refused(request: Request, error: HTTPException) -> Response:
@@ -82,7 +84,7 @@ async def _found(request: Request, error: ProblemError) -> Response:
 
 async def _unavailable(request: Request, error: StoreUnavailableError) -> Response:
     log.warning("%s %s: %s", request.method, request.url.path, error)
-    return _later(request, "A database behind this does not answer, or is too busy. Ask again later.")
+    return _later(request, "A database that this needs does not answer, or is too busy. Ask again later.")
 
 
 async def _rejected(request: Request, error: StoreRejectedError) -> Response:
@@ -92,7 +94,7 @@ async def _rejected(request: Request, error: StoreRejectedError) -> Response:
     if sqlstate in _MISSING:
         log.warning("%s %s: %s", request.method, request.url.path, error)
         return _later(
-            request, "The tables that this reads are not there yet: the migration's DAG makes them. Run it first."
+            request, ("The tables that this reads do not exist yet: the migration's DAG makes them. Run it first.")
         )
     return unexpected(request, error)
 

@@ -174,7 +174,7 @@ def taken_back(plan: dict[str, Any]) -> str:
     if back := total["add"] + total["change"]:
         said.append(f"{back:,} {_rows(back)} put back as they were")
     if total["drift"]:
-        said.append(f"{total['drift']:,} {_rows(total['drift'])} kept, since somebody touched them")
+        said.append(f"{total['drift']:,} {_rows(total['drift'])} left alone, since somebody changed them")
     return ", ".join(said) + ".\n\n"
 
 

@@ -170,7 +170,7 @@ class CutoverApproval(Approval):
         """Raises `ApprovalError`."""
         said = f": {comment}" if comment else ""
         with _noted(APPROVE, by):
-            raise ApprovalError(f"{by or 'somebody'} refused to turn the switch{said}; it is as it was")
+            raise ApprovalError(f"{by or 'somebody'} rejected the cutover{said}; the switch is unchanged")
 
 
 def _escaped(text: str) -> str:
@@ -204,6 +204,6 @@ def params() -> dict[str, Param]:
             exclusiveMinimum=0,
             maximum=720,
             title="Proof's age limit (hours)",
-            description="On the way forward: an older proof does not count, and has to be made again.",
+            description="On the way forward: an older proof does not count: prove the target again first.",
         ),
     }

@@ -54,8 +54,9 @@ def params() -> dict[str, Param]:
             type=["null", "string"],
             pattern="^[0-9a-f]{64}$",
             title="Only this plan",
-            description="The hash of a plan that was seen before, as the page of its run names it. The run plans anew, and fails "
-            "before anybody is asked where its plan is another. Empty: whatever is planned.",
+            description="The hash of a plan that was seen before, as the page of its run names it. The run "
+            "makes its plan again, and fails before anyone is asked if that plan is a different "
+            "one. Empty: whatever is planned.",
         ),
         "window_start": Param(
             None,
@@ -86,15 +87,15 @@ def params() -> dict[str, Param]:
             enum=list(EXTRA),
             values_display=EXTRA,
             title="Rows that the source no longer has",
-            description="What becomes of target rows that earlier runs added and that the source no longer gives. "
-            "A run with a window only reports them.",
+            description="What happens to target rows that earlier runs added and that the source no longer "
+            "gives. A run with a window only reports them.",
             section="Catching up",
         ),
         "cascade_to": Param(
             [],
             type="array",
             items={"type": "string"},
-            title="Foreign keys that may take rows along",
+            title="Foreign keys that may delete or empty other rows",
             description="schema.table.constraint, one a line: where rows are removed, rows that refer to them by these foreign "
             "keys (ON DELETE CASCADE, SET NULL, SET DEFAULT) may be deleted or emptied with them. Without it such a run is refused.",
             section="Catching up",
@@ -113,8 +114,9 @@ def params() -> dict[str, Param]:
             None,
             type=["null", "string", "array"],
             title="Columns to leave out",
-            description="Columns of source tables that the migration does not declare, each as table.column, with commas "
-            "between them. Any other undeclared column stops the run, since its values would be lost.",
+            description="Columns of source tables that the migration does not declare, as table.column, "
+            "separated by commas. Any other undeclared column stops the run, since its values "
+            "would be lost.",
             section="Gate",
         ),
         "max_reject_share": Param(
@@ -168,8 +170,9 @@ def params() -> dict[str, Param]:
             False,
             type="boolean",
             title="Go on without the baseline",
-            description="Where the workspace lost what the last run wrote, it cannot be told what others changed since. Without "
-            "this, the plan fails its gate; with it, such rows are overwritten.",
+            description="The workspace has lost the record of what the last run wrote, so what others changed "
+            "since is not known. Without this, the plan fails its gate; with it, such rows are "
+            "overwritten.",
             section="Gate",
         ),
         "max_critical": Param(
@@ -187,7 +190,7 @@ def params() -> dict[str, Param]:
             exclusiveMinimum=0,
             maximum=720,
             title="Plan's age limit (hours)",
-            description="A plan that is older may no longer be approved or begun to be applied: it must be made again.",
+            description="An older plan can no longer be approved or applied: it must be made again.",
             section="Gate",
         ),
         "write_rate": Param(
@@ -242,9 +245,9 @@ def rollback_params() -> dict[str, Param]:
             type=["null", "integer"],
             minimum=0,
             maximum=1_000_000_000,
-            title="Rows kept, at most",
-            description="Rows that somebody touched since are kept, and listed. More of them than this fail the gate. Empty: "
-            "any number.",
+            title="Rows left alone, at most",
+            description="Rows that somebody changed since are left alone, and listed. More of them than this "
+            "fail the gate. Empty: any number.",
         ),
     }
     return own | {name: shared[name] for name in ("approval", "plan_max_age", "write_rate", "cascade_to")}

@@ -102,7 +102,7 @@ def build_rollback(migration: Migration) -> DAG:
 
 ROLLBACK_DOC = """
 Undoes one run of `{id}`: rows that it added are deleted, rows that it changed or removed are put back as they were, each
-only if it still is what the run wrote. Rows that somebody touched since are kept, and listed. The reverse plan is shown
+only if it still is what the run wrote. Rows that somebody changed since are left alone, and listed. The reverse plan is shown
 before anything is written, and the target is compared, every row, with what it was before the run.
 
 The last run is undone first: a run that a later one built on cannot be rolled back before that one is.

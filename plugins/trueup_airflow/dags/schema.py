@@ -125,7 +125,7 @@ def params(migration: SchemaMigration) -> dict[str, Param]:
             minimum=0,
             maximum=migration.last_phase,
             title="Target phase",
-            description=f"The phase that every database comes to, up or down. {titles}.",
+            description=f"The phase to bring every database to, up or down. {titles}.",
         ),
         "mode": Param(
             "apply", enum=list(MODES), values_display=MODES, title="Mode", description="How far the run goes."

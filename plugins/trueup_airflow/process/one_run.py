@@ -113,7 +113,7 @@ def _unattended(dag: DAG, conf: dict[str, Any]) -> dict[str, Any]:
         return conf
     if conf.get("approval"):
         raise OptionsError(
-            f"a run of {dag.dag_id} in this process has nobody to ask for approval: trigger it in Airflow (make up)"
+            f"a run of {dag.dag_id} in this process cannot ask anybody for approval: trigger it in Airflow (make up)"
         )
     return {**conf, "approval": False}
 

@@ -119,7 +119,7 @@ def _number_cases(name: str) -> list[tuple[str, str]]:
     return [
         (
             f"NOT regexp_full_match({column}, '-?[0-9]+(\\.[0-9]+)?')",
-            _text(f"{name!r} is no plain decimal number"),
+            _text(f"{name!r} is not a plain decimal number"),
         ),
         (
             f"length({column}) > {NUMBER_DIGITS} AND {_digits(name)} > {NUMBER_DIGITS}",

@@ -21,8 +21,10 @@ SETTLE_TRIES = 5
 """How often a row is read and tried again while somebody else keeps changing it."""
 CHANGED = "it has changed since it was planned"
 GONE = "it is gone"
-TOO_WIDE = "it has more attributes than one condition holds, so that it cannot be removed without losing a change to it"
-TOO_DEEP = "one of its values has more members than one condition holds, and the engine cannot compare it whole"
+TOO_WIDE = (
+    "it has more attributes than one condition can compare, so removing it could lose a change that somebody made"
+)
+TOO_DEEP = "one of its values has more members than one condition can compare, and the engine cannot compare it whole"
 
 
 @dataclass(kw_only=True)

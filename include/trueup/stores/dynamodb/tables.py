@@ -43,8 +43,8 @@ def create(wire: Wire, table: Table) -> bool:
     found = _wait_until_active(wire, table)
     if differences := _description(table, found).differences:
         raise StoreRejectedError(
-            f"table {table.name!r} exists, but not as declared: {'; '.join(differences)}. "
-            "Change the table or the declaration; Trueup does not alter a table that it did not make."
+            f"table {table.name!r} exists, but not as declared: {'; '.join(differences)}. Change the table or "
+            "the declaration; Trueup never alters a table that it did not create."
         )
     if made:
         _turn_on_recovery(wire, table)
@@ -139,8 +139,9 @@ def _wait_until_active(wire: Wire, table: Table) -> dict[str, Any]:
             return found
         if wire.effects.monotonic() > deadline:
             raise StoreUnavailableError(
-                f"table {table.name!r} could not be used {ACTIVE_SECONDS:.0f} s after it was asked for: "
-                f"{states or 'not there'}. Look at it in the DynamoDB console, then run the step again."
+                f"table {table.name!r} could not be used {ACTIVE_SECONDS:.0f} s after its creation was "
+                f"requested: {states or 'not there'}. Look at it in the DynamoDB console, then run the step "
+                "again."
             )
         wire.effects.sleep(pause)
         pause = min(5.0, pause * 1.5)

@@ -24,9 +24,7 @@ from .writes import ROW_CODES, Writer, key_bytes
 
 ACTIONS = 100
 """Rows a transaction: AWS's limit."""
-TOO_WIDE_FOR_ONE = (
-    "more of its attributes are to be changed than one update has room for, and a transaction has one a row"
-)
+TOO_WIDE_FOR_ONE = "more of its attributes change than one update can hold, and a transaction has one update a row"
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +83,8 @@ def _check_size(units: Iterable[Sequence[Row]]) -> None:
         if len(unit) > ACTIONS:
             first = unit[0]
             raise StoreRejectedError(
-                f"{len(unit)} rows of table {first.layout.table.name!r} and others are to be in one transaction, "
-                f"one of them {first.layout.key(first.item)}; DynamoDB takes {ACTIONS}. Mend the transform."
+                f"{len(unit)} rows of table {first.layout.table.name!r} and others belong in one transaction, "
+                f"one of them {first.layout.key(first.item)}; DynamoDB takes {ACTIONS}. Fix the transform."
             )
 
 

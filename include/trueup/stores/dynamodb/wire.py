@@ -155,7 +155,7 @@ class Wire:
                     try:
                         return parse(content)
                     except orjson.JSONDecodeError as error:
-                        said = f"an answer that is no JSON: {error}"
+                        said = f"an answer that is not JSON: {error}"
                 else:
                     code, message = error_of(content)
                     said = f"HTTP {status} {code}: {message}"

@@ -143,7 +143,7 @@ class Writer:
     def _try_statement(self, layout: Layout, item: Item) -> None:
         """Find out and remember whether INSERT refuses a key that is there; the item's key is.
 
-        It is asked in a transaction with an update of a row that is not there, so that nothing is written, whatever the
+        It is asked in a transaction with an update of a row that does not exist, so that nothing is written, whatever the
         engine makes of the INSERT and whoever deletes the row meanwhile. What passes (throttling) says nothing.
         """
         table = layout.table.name
@@ -162,7 +162,7 @@ class Writer:
         )
         try:
             self.wire.call("ExecuteTransaction", table, body, attempts=PROBE_ATTEMPTS)
-            said = "an update of a row that is not there went well"
+            said = "an update of a row that does not exist went well"
         except StoreUnavailableError:
             return
         except RejectedError as error:

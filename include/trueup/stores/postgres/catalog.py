@@ -77,7 +77,7 @@ class Shape:
         return tuple(self._differences(table))
 
     def misfits(self, table: Table) -> tuple[str, ...]:
-        """In words, each declared column that is not there or is of a type that does not fit, and what to declare."""
+        """In words, each declared column that does not exist or is of a type that does not fit, and what to declare."""
         return tuple(self._misfits(table))
 
     def _misfits(self, table: Table) -> Iterator[str]:
@@ -108,8 +108,8 @@ class Shape:
         """In words, why what is read would not be all that is there, and what to do."""
         if self.in_recovery:
             yield (
-                "the server is a standby, which cannot know what it has not received yet: give the connection the"
-                " primary's address"
+                "the server is a standby, which does not know what it has not received yet: give the "
+                "connection the primary's address"
             )
         if self.policies:
             yield (
@@ -221,8 +221,8 @@ def require_writable(session: Session, table: Table) -> Shape:
     indexes_apart = Table(name=table.name, connection=table.connection, key=table.key, columns=table.columns)
     if differences := shape.differences(indexes_apart):
         raise StoreRejectedError(
-            f"{session.place}: table {table.name} is not what is declared: {'; '.join(differences)}."
-            " Correct the declaration or the table."
+            f"{session.place}: table {table.name} is not as declared: {'; '.join(differences)}. Correct the "
+            "declaration or the table."
         )
     return shape
 

@@ -102,9 +102,9 @@ def misfit(type_: Type, column: Column) -> str | None:
         return None
     if column.type in _OF_ONE_DATABASE:
         return (
-            f"column {column.name!r} is {column.exact}, whose text is of one database alone, so Trueup carries it in no type:"
-            f" give the column another type ({'numeric' if column.type == 'money' else 'text, or bigint'}), or declare a"
-            " view that casts it"
+            f"column {column.name!r} is {column.exact}, whose text only has a meaning in one database, so "
+            "Trueup cannot carry it: give the column another type "
+            f"({'numeric' if column.type == 'money' else 'text, or bigint'}), or declare a view that casts it"
         )
     order = (Type.INTEGER, *_HOLDS)
     right = next((one for one in order if column.type in _HOLDS[one]), Type.TEXT)

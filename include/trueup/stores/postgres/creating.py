@@ -17,7 +17,7 @@ def create(address: Address, table: Table) -> bool:
     """Make the table and its indexes in one transaction; False if it was there already: then the indexes that are missing
     are made, without keeping anybody from writing.
 
-    Raises `StoreRejectedError` if what is there, or comes out of the script, is not what is declared; the script's work
+    Raises `StoreRejectedError` if what is there, or comes out of the script, is not as declared; the script's work
     is undone then."""
     made = _create(address, table)
     if not made:
@@ -60,8 +60,8 @@ def _is_there(address: Address, connection: psycopg.Connection, table: Table, *,
     lacking = [f"there is no index on {', '.join(map(repr, index.key))} ({index.name!r})" for index in missing]
     if differences := [*shape.differences(table), *lacking]:
         raise StoreRejectedError(
-            f"{address.place}: table {table.name} is not what is declared: {'; '.join(differences)}."
-            " Correct the declaration, or rename the table that is there."
+            f"{address.place}: table {table.name} is not as declared: {'; '.join(differences)}. Correct the "
+            "declaration, or rename the table that is there."
         )
     return True
 

@@ -68,7 +68,7 @@ class Effects:
     """By what `default_transaction_read_only` is on (`pg_settings.source`); None where it is off."""
 
     def droppers(self, event: str) -> str | None:
-        """What may have made a row of the event disappear without a word, by name; None if there is nothing."""
+        """What may have made a row of the event disappear without an error, by name; None if there is nothing."""
         return ", ".join(self._droppers(event)) or None
 
     def _droppers(self, event: str) -> Iterator[str]:

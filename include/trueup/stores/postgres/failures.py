@@ -26,14 +26,15 @@ _FUNCTION = re.compile(r"PL/\w+ function (\S+?)\(")
 _NO_PARTITION = re.compile(r"no partition of relation \"(.*)\" found for row")
 _DRIVER_PREFIX = re.compile(r"^([A-Z_]+: )?(\[libpq\] )?")
 _ADVICE = {
-    "22": "A planned value does not fit its column: mend the transform, or reject such rows in it.",
+    "22": "A planned value does not fit its column: fix the transform, or reject such rows in it.",
     "23502": "Fill that column in the transform, or give it a default in the database.",
     "23503": "Write the rows that are referred to in an earlier phase, or reject such rows in the transform.",
-    "23505": "Another row has the same value in a unique index, or still has it: mend the transform, reject one of the two in"
-    " it, or free the value in an earlier run.",
-    "23": "A planned row breaks a constraint of the table: mend the transform, or reject such rows in it.",
-    "25006": "Either the server is a standby (give the connection the primary's address), or default_transaction_read_only"
-    " is on for the role or the database: somebody means nothing to be written; ask who set it.",
+    "23505": "Another row has the same value in a unique index, or still has it: fix the transform, reject "
+    "one of the two in it, or free the value in an earlier run.",
+    "23": "A planned row breaks a constraint of the table: fix the transform, or reject such rows in it.",
+    "25006": "Either the server is a standby (give the connection the primary's address), or "
+    "default_transaction_read_only is on for the role or the database: somebody wants nothing to be "
+    "written; ask who set it.",
     "28": "Check user and password of the connection.",
     "3D000": "Check the database name of the connection.",
     "42501": "Grant the connection's role the right to do this.",

@@ -33,8 +33,8 @@ def only_declared(place: str, table: Table, rows: pa.Table, before: pa.Table | N
         )
         if held:
             raise StoreRejectedError(
-                f"{place}: table {table.name} has no place for what {held} planned rows hold in {name}. Declare a column"
-                " for it, or leave it out in the transform."
+                f"{place}: table {table.name} has no column for what {held} planned rows hold in {name}. "
+                "Declare a column for it, or leave it out in the transform."
             )
 
 

@@ -76,7 +76,8 @@ def in_parts(opened: Session, rows: int, write: Write) -> Written:
         if not whole.rows and len(whole.refused) >= HOPELESS:
             reason, name = next(iter(whole.refused.values()))
             raise StoreRejectedError(
-                f"{opened.place}: the first {len(whole.refused):,} of {rows:,} rows were refused, each of them, the first"
-                f" by {name or 'the server'}: {reason}. Nothing of this batch is written; mend the transform or the table."
+                f"{opened.place}: the first {len(whole.refused):,} of {rows:,} rows were refused, all of them, "
+                f"the first by {name or 'the server'}: {reason}. Nothing of this batch is written; fix the "
+                "transform or the table."
             )
     return whole

@@ -100,7 +100,7 @@ def sorted_out(
 ) -> tuple[list[Conflict], list[Refused]]:
     """The rows that are not as planned though no error said so (`left`, of `differing`), and those that were refused.
 
-    A row that is there with other content is a conflict, for the reason `words`. One that is not there, or that is as it
+    A row that is there with other content is a conflict, for the reason `words`. One that does not exist, or that is as it
     was, the table let disappear, or took for another."""
     conflicts: list[Conflict] = []
     refused: list[Refused] = []
@@ -116,16 +116,16 @@ def sorted_out(
         if found is None and event == UPDATE:
             conflicts.append(Conflict(key=keys[r], reason="the row is gone", found=None))
         elif found is None:
-            reason = f"was not written, and no error said so: it was dropped {silently}"
+            reason = f"was not written, and there was no error: it was dropped {silently}"
             refused.append(Refused(key=keys[r], reason=reason, constraint=by))
         elif not here:
             primary = next((index.name for index in shape.indexes if index.primary), None)
             reason = (
-                f"has a key that the table takes for the key of another row ({found}): mind the collation of the key"
+                f"has a key that the table treats as the key of another row ({found}): check the collation of the key"
             )
             refused.append(Refused(key=keys[r], reason=reason, constraint=primary))
         elif before:
-            reason = f"is as it was before, and no error said so: its change was dropped {silently}"
+            reason = f"is unchanged, and there was no error: its change was dropped {silently}"
             refused.append(Refused(key=keys[r], reason=reason, constraint=by))
         else:
             conflicts.append(Conflict(key=keys[r], reason=words, found=found))

@@ -93,8 +93,8 @@ def _refuse_doubles(opened: Session, table: Table, shape: Shape) -> None:
     ]
     if said:
         raise SourceError(
-            f"{opened.place}: {table.name} has {' and '.join(said)}: declare columns that tell its rows apart, or mend the"
-            " rows."
+            f"{opened.place}: {table.name} has {' and '.join(said)}: declare columns that tell its rows apart, "
+            "or fix the rows."
         )
 
 

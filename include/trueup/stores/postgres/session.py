@@ -32,7 +32,7 @@ _COPY_OPTION = adbc_driver_postgresql.StatementOptions.USE_COPY.value
 _DEFAULTS = {
     "application_name": "trueup",
     "connect_timeout": "10",
-    # A server that is gone without a word is noticed in a minute, not after the two hours of the operating system.
+    # A server that is gone without an error is noticed in a minute, not after the two hours of the operating system.
     "keepalives_idle": "30",
     "keepalives_interval": "10",
     "keepalives_count": "3",
@@ -248,9 +248,9 @@ def _import(opened: Session, snapshot: str) -> None:
         opened.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
     except (adbc.ProgrammingError, adbc.OperationalError) as error:
         raise SnapshotGoneError(
-            f"{opened.place}: snapshot {snapshot} is not held open any more: the server was restarted or another took its"
-            " place, or the connection that held it was ended. Run the step again, which reads every"
-            " segment anew, under a new snapshot."
+            f"{opened.place}: snapshot {snapshot} is no longer held open: the server restarted, another server "
+            "took over, or the connection that held it ended. Run the step again, which reads every segment "
+            "again, under a new snapshot."
         ) from error
 
 

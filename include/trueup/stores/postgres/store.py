@@ -122,7 +122,7 @@ class PostgresStore:
         return self._address.insist(look)[0]
 
     def uncreatable(self, table: Table) -> tuple[str, ...]:
-        """In words, why a table that is not there could not be made and written."""
+        """In words, why a table that does not exist could not be made and written."""
 
         def look() -> tuple[str, ...]:
             with session(self._address, doing=f"see whether table {table.name} can be made", read_only=True) as opened:

@@ -62,17 +62,20 @@ def described(shape: Shape, effects: Effects, table: Table) -> Description:
 
 def _unwritable(shape: Shape, effects: Effects, table: Table) -> Iterator[str]:
     if shape.kind not in ("r", "p"):
-        yield "it is no table, and only a table can be written"
+        yield "it is not a table, and only a table can be written"
         return
     if len(table.columns) > MOST_COLUMNS:
-        yield f"{len(table.columns):,} columns are declared, and Trueup can write {MOST_COLUMNS} at the most"
+        yield f"{len(table.columns):,} columns are declared, and Trueup can write {MOST_COLUMNS} at most"
     if effects.deferrable_key:
         yield (
-            f"its primary key ({effects.deferrable_key}) is DEFERRABLE, by which PostgreSQL cannot tell a row that is there"
-            f" already: make it NOT DEFERRABLE (drop constraint {effects.deferrable_key} and add it again)"
+            f"its primary key ({effects.deferrable_key}) is DEFERRABLE, so PostgreSQL cannot detect a row that "
+            f"is there already: make it NOT DEFERRABLE (drop constraint {effects.deferrable_key} and add it "
+            "again)"
         )
     if rules := [name for name, event in effects.rules if event in (INSERT, UPDATE)]:
-        yield f"rule {', '.join(rules)} rewrites what is inserted or updated: drop it, or write the table that it leads to"
+        yield (
+            f"rule {', '.join(rules)} rewrites what is inserted or updated: drop it, or write to the table behind it"
+        )
     if effects.read_only is not None:
         yield _reads_only(effects.read_only, shape.role)
     yield from _unwritable_columns(shape, table)
@@ -93,9 +96,10 @@ def _reads_only(set_by: str, role: str) -> str:
     """That the server's default is to write nothing, which somebody meant, and how to say that Trueup may."""
     named = sql.Identifier(role).as_string(None)
     return (
-        f"default_transaction_read_only is on, set {_SET_BY.get(set_by, 'in the configuration of the server')}: somebody meant"
-        " that nothing is written here. If Trueup may all the same, say so where only Trueup is concerned: in the options of"
-        f" its connection (-c default_transaction_read_only=off), or ALTER ROLE {named} SET default_transaction_read_only = off"
+        "default_transaction_read_only is on, set "
+        f"{_SET_BY.get(set_by, 'in the configuration of the server')}: somebody wants nothing to be written "
+        "here. If Trueup may write anyway, allow it for Trueup only: in the options of its connection (-c "
+        f"default_transaction_read_only=off), or ALTER ROLE {named} SET default_transaction_read_only = off"
     )
 
 
@@ -122,7 +126,7 @@ def _rights(shape: Shape, effects: Effects, wanted: tuple[str, ...]) -> Iterator
 
 
 def why_uncreatable(session: Session, table: Table) -> tuple[str, ...]:
-    """In words, why a table that is not there could not be made and written."""
+    """In words, why a table that does not exist could not be made and written."""
     schema, _ = schema_and_name(table)
     asked = sql.SQL(
         "SELECT current_user::text AS role, current_database()::text AS database,"

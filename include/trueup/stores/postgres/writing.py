@@ -76,7 +76,7 @@ def add_in(opened: Session, table: Table, rows: pa.Table, watching: Watching, *,
     names = [f"n{i}" for i in range(len(stored))]
     stage(opened, of_rows(table, rows, names))
     given = dict(zip(table.columns, names, strict=True))
-    # without a name, a row that meets another's value in any unique index would be left out without a word
+    # without a name, a row that meets another's value in any unique index would be left out without an error
     insert = sql.SQL(
         "INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {} WHERE {} ON CONFLICT ({}) DO NOTHING"
     )
