@@ -69,7 +69,7 @@ def test_a_value_without_canonical_form_is_the_reject_of_its_row(here: Here, tmp
     assert [(f["code"], f["count"]) for f in report["findings"]] == [("unwritable", 6)]
     said = {e["key"]: e["message"] for f in report["findings"] for e in f["examples"]}
     assert "row 1 of new cannot be stored: column 'n': 'much' is not a number" in said["1"]
-    assert "column 'i': 1.5 is no whole number" in said["4"]
+    assert "column 'i': 1.5 is not a whole number" in said["4"]
     assert "column 'j': no JSON" in said["5"]
     assert here.sql("SELECT id FROM new ORDER BY id") == [(7,), (8,), (9,)]
     assert here.sql("SELECT length(j::text) FROM new WHERE id = 7") == [(3000,)]

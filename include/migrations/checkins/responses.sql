@@ -41,7 +41,7 @@ SELECT
     f.id, f.id, 'reject', f.fate,
     'Response ' || f.id || CASE f.fate
         WHEN 'bad_week' THEN ' is of week ' || coalesce(r.recurringWeek,
-            CAST(json_extract(r._mistyped, '$.recurringWeek') AS VARCHAR)) || ', which is no whole number from 1 on'
+            CAST(json_extract(r._mistyped, '$.recurringWeek') AS VARCHAR)) || ', which is not a whole number from 1 on'
         WHEN 'no_base' THEN ' is of week ' || f.week || ' of a series that has neither an assignment of that week nor a base '
             || 'to copy'
         WHEN 'bad_due_date' THEN ' is of week ' || f.week || ', which has no assignment yet, and the dueDate of base '

@@ -61,7 +61,7 @@ def columns(target: Target, made: Mapping[str, str], dynamodb: bool) -> tuple[st
             value = f"CASE WHEN regexp_full_match({raw}, '-?[0-9]+') THEN TRY_CAST({raw} AS BIGINT) END"
             outer[-1] = f"{value} AS {column}"
             no_form = f"starts_with({raw}, {_NO_FORM})"
-            why = f"CASE WHEN {no_form} THEN {_WHY.format(raw)} ELSE {raw} || ' is no whole number of 64 bits' END"
+            why = f"CASE WHEN {no_form} THEN {_WHY.format(raw)} ELSE {raw} || ' is not a whole number of 64 bits' END"
             faults.append(_fault(name, f"{raw} IS NOT NULL AND ({value}) IS NULL", why))
         else:
             inner.append(whole(name, type_, given))

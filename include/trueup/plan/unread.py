@@ -136,7 +136,7 @@ def reject_unread(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase,
         "UNION SELECT * FROM v WHERE why IS NOT NULL) "
         f"SELECT v.key, v.key, 'reject', CASE WHEN bool_or(v.why IS NOT NULL) THEN '{UNREADABLE_VALUE}' ELSE '{UNREAD}' END, "
         f"'row ' || v.key || ' of ' || {table} || ': ' || string_agg(CASE WHEN v.why IS NOT NULL THEN 'column ' || v.name || "
-        f"' cannot be read: ' || v.why ELSE 'column ' || v.name || ' holds ' || v.shown || ', which is no ' || {types} ELSE "
+        f"' cannot be read: ' || v.why ELSE 'column ' || v.name || ' holds ' || v.shown || ', which is not a valid ' || {types} ELSE "
         "'value' END || '; it stands only in _mistyped, and neither the rows nor the findings say what becomes of it' END, "
         f"'; ' ORDER BY v.name) FROM unread v SEMI JOIN r ON r.{SOURCE_KEY} = v.key GROUP BY v.key"
     )
