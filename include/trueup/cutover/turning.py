@@ -1,6 +1,6 @@
 """Cut over: turning a migration's switch, which nothing else does.
 
-Forward (legacy → dual → new) only from a proof that is of the current plan, complete, and recent; back at any time.
+Forward (legacy → dual → new) only from a proof of the current plan that is complete and recent; back at any time.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def preflight(
     """See that the switch may be turned to `to` now: from (state), to, proof_run_id (None for the way back), and of the
     proof: compared (rows) and proven_at. `proof_max_age` is in hours.
 
-    Raises `StatusError` where there is no such turn, and `ProofError`, saying what is wrong with the last proof.
+    Raises `StatusError` where the turn is not allowed, and `ProofError`, saying what is wrong with the last proof.
     """
     was = ledger.switches.state(migration_id)
     refuse_turn(migration_id, was, to)
@@ -64,7 +64,7 @@ def _compared(facts: dict[str, Any]) -> int:
 
 
 def _proven(ledger: Ledger, workspace: Workspace, migration_id: str) -> RunRow:
-    """The run whose proof is of the current plan: the last one, or the one before runs that only planned and found
+    """The run that proved the current plan: the last one, or the one before runs that only planned and found
     nothing to do."""
     for run in ledger.runs(migration_id):
         id, status = run.run_id, run.status

@@ -38,7 +38,7 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class Param:
-    """What a person may choose for a run of a DAG, beside what all DAGs ask: a field of the form. `type` is JSON
+    """A field of the trigger form, in addition to the common ones. `type` is JSON
     Schema's. `choices` are the values allowed (any, if there are none); with `optional`, none may be chosen. A number
     has a `minimum` and a `maximum`, both inclusive."""
 

@@ -1,7 +1,7 @@
 """Names: those of the columns that Trueup adds to every row, and what a declaration may have for an id.
 
 In DuckDB a name has no case, and an alias, a column and the field of a struct can all be meant by one. So whatever is
-the engine's own and stands beside an author's columns, as a column, as a relation or as an alias, begins with `PREFIX`,
+the engine's own and appears next to an author's columns, as a column, as a relation or as an alias, begins with `PREFIX`,
 which no declaration may use, and an author's column is only ever read through such an alias."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from ..errors import DeclarationError
 
 EXTRA = "_extra"
-"""Column of every row: what the store holds beside the declared columns, as canonical JSON; null if nothing."""
+"""Column of every row: what the store holds in addition to the declared columns, as canonical JSON; null if nothing."""
 MISTYPED = "_mistyped"
 """Column of every row: declared columns that the store holds in another type, as canonical JSON; null if none."""
 NULLS = ""
@@ -89,7 +89,7 @@ def fold(name: str) -> str:
 
 
 def check_columns(what: str, columns: Iterable[str], reserved: Iterable[str] = RESERVED) -> None:
-    """Raise `DeclarationError` where the columns of `what` could not be told from the engine's own, or from each other."""
+    """Raise `DeclarationError` where the columns of `what` could not be distinguished from the engine's own, or from each other."""
     seen: dict[str, str] = {}
     for column in columns:
         if fold(column) in reserved:

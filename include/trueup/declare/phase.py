@@ -79,7 +79,7 @@ class Phase:
 
     Every source's relation has `_key` (its key as text), `_extra` (JSON: columns that are not declared) and `_mistyped`
     (JSON: values that do not fit the declared type, which are null in their column). Such a value must be read: carried
-    in `_extra` or `_mistyped` of `rows`, taken by its name, or told of in a finding; else the row is a reject of the
+    in `_extra` or `_mistyped` of `rows`, read by its name, or named in a finding; else the row is a reject of the
     engine's own, `unread_value`.
 
     Every source row must appear in `rows`, or have one of reject, keep and skip in `findings`; the engine counts, and a

@@ -140,7 +140,7 @@ class Ledger(Steps, Batches):
             connection.execute(runs.update().where(runs.c.run_id == run_id).values(**afresh, **values))
 
     def move(self, run_id: str, status: Status, reason: str) -> None:
-        """Change a run's status. Raises `StatusError` where `TRANSITIONS` has no such way."""
+        """Change a run's status. Raises `StatusError` where `TRANSITIONS` does not allow it."""
         with self._begin() as connection:
             self._move(connection, run_id, status, reason)
 
@@ -186,7 +186,7 @@ class Ledger(Steps, Batches):
         return former_id if since is not None and since <= row.started_at else run_id
 
     def runs(self, migration_id: str | None = None) -> list[RunRow]:
-        """The rows of all runs (of one migration), the newest first; `undoes` is null but for rollbacks."""
+        """The rows of all runs (of one migration), the newest first; `undoes` is null except for rollbacks."""
         query = sa.select(runs).order_by(runs.c.started_at.desc(), runs.c.run_id)
         if migration_id is not None:
             query = query.where(runs.c.migration_id == migration_id)

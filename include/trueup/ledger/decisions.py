@@ -77,7 +77,7 @@ class Switches:
     ) -> None:
         """Turn the switch and enter it in the journal; the same run's turn, tried again, is entered once.
 
-        Raises `StatusError` where `TURNS` has no such way, or where the run has turned the switch to another state."""
+        Raises `StatusError` where `TURNS` does not allow it, or where the run has turned the switch to another state."""
         with self._begin() as connection:
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": TURN_LOCK})
             done = connection.execute(sa.select(turns.c.to_state).where(turns.c.run_id == run_id)).scalar()

@@ -1,4 +1,4 @@
-"""Who holds a target: what a process is called, whether it has ended, and what a run that comes second is told."""
+"""Who holds a target: what a process is called, whether it has ended, and the message for a run that comes second."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .rows import LeaseRow
 
 
 def refusal(run_id: str, lease: LeaseRow, now: datetime) -> str:
-    """What the run is told where another's `lease` (its row) is in its way."""
+    """The message for a run when another run's `lease` (its row) is in its way."""
     seconds = int((lease.expires_at - now).total_seconds()) + 1
     held = f"run {lease.run_id} holds {lease.target} since {lease.taken_at:%Y-%m-%d %H:%M:%S %Z}"
     if lease.waits:

@@ -69,7 +69,7 @@ class Leases:
         self._move = move
 
     def take(self, run_id: str, targets: Sequence[str], holder: str | None = None) -> dict[str, int]:
-        """Take the run's place on its targets, all or none; the epochs, by target. A run that has it takes it anew.
+        """Take the run's place on its targets, all or none; the epochs, by target. A run that has it already takes it again.
 
         `holder` names the process that is the whole run, if there is one (`this_process`): a lease whose process has died
         on this machine is free at once; any other is free after `lease_seconds` without renewal. Raises `TargetHeldError`,

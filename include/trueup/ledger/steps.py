@@ -66,7 +66,7 @@ class Steps:
                 connection.execute(steps.update().where(this).values(**failed))
             raise
         with self._begin() as connection:
-            # a plan's gate is of the plan that it has just entered
+            # a plan's gate belongs to the plan that it has just entered
             plan = {"plan_sha256": _of_run(run_id, "plan_sha256")} if step == "plan_gate" else {}
             connection.execute(steps.update().where(this).values(**end, **plan))
 

@@ -22,7 +22,7 @@ runs = sa.Table(
     sa.Column("triggered_by", sa.Text),
     sa.Column("options", JSONB, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
-    # how often its preflight has begun: each time, it plans anew
+    # how often its preflight has begun: each time, it makes a new plan
     sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
     sa.Column("plan_sha256", sa.Text),
     # over the names and hashes of the plan's files; null: plan_sha256 is that

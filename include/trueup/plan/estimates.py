@@ -13,7 +13,7 @@ FAR = "count_far_from_estimate"
 
 
 def far(run: Run, phase: Phase, partition: int) -> list[str]:
-    """DuckDB queries for the warnings (key: the table) that belong to the phase, told with its first partition: of the
+    """DuckDB queries for the warnings (key: the table) that belong to the phase, reported with its first partition: of the
     sources that it is the first to account for; the first phase has those that none accounts for."""
     if partition != 0:
         return []

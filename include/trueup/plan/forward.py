@@ -1,6 +1,6 @@
 """Plan: the exact difference between what the target should hold and what it holds.
 
-One partition of a target's rows at a time; `plan/files.py` says what a plan looks like. Drift is told by what earlier
+One partition of a target's rows at a time; `plan/files.py` says what a plan looks like. Drift is found by what earlier
 runs are known to have written (`baseline.py`). Rows to be removed are those that earlier runs added and that the source no
 longer gives, where the run is to remove them; their `_source` is null, and they are planned with the first output that
 writes the target. Rows of the target that nothing accounts for go to `rest/<target>/…`: of a table that is the
@@ -46,7 +46,7 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
     """Give every target row of one partition its verb; rows by verb, by output.
 
     Its manifest says besides: by target those that are `rest`, and how many of them are `extra`; and `drift_checked`, whether
-    what others changed could be told (None: no run before)."""
+    drift could be detected (None: no run before)."""
     facts: dict[str, Any] = {}
     checked: dict[str, bool | None] = {}
     targets = run.migration.targets

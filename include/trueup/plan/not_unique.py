@@ -29,7 +29,7 @@ from .target_checks import kept
 from .verbs import keys_of, leaving, relate_leaving, rows_of, value_of, verb_of
 
 NOT_UNIQUE = "not_unique"
-"""Code of the reject that the plan makes, for a row that a unique index would not take beside the others."""
+"""Code of the reject that the plan makes, for a row that a unique index would refuse because of another row."""
 REJECTED = own("rejected")
 """Table: `phase` and `source` of what is rejected, and `message`."""
 _FOUND, _ALL, _STATE, _SAME = own("not_unique"), own("all"), own("state"), own("same")
@@ -242,7 +242,7 @@ def _until_none(
 
 
 def _clashing(target: Target, index: Unique, turn: int, place: int) -> str:
-    """SQL: the rows to be written that would have the indexed values of another, but for what was rejected in turns
+    """SQL: the rows to be written that would have the indexed values of another, except what was rejected in turns
     before: that stays as it was, and is absent if it was."""
     columns = [(duck.identifier(name), _was(name)) for name in index.columns]
     out = f"({IS}.{_PHASE}, {IS}.{_SOURCE}) IN (SELECT (phase, source) FROM {_FOUND} WHERE turn < {turn})"

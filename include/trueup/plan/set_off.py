@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 DELETED = own("deleted")
 UNKNOWN = -1
-"""In place of how many rows went: it cannot be told."""
+"""In place of the number of deleted rows: it is not known."""
 
 
 def watch(run: Run, connection: str) -> Watch:

@@ -110,7 +110,7 @@ def limits(run: Run, target: Target) -> Limits:
 
 
 def added_differs(run: Run, target: Target, one: str, other: str) -> str:
-    """SQL: whether two rows differ, of which one is planned to be added: but for undeclared columns that the table itself
+    """SQL: whether two rows differ, of which one is planned to be added, leaving out undeclared columns that the table itself
     gives values in such a row (`Description.fills`)."""
     fills = kept(run, target).fills
     if not fills:
@@ -137,7 +137,7 @@ def batch_rows(run: Run, target: Target, found: Description | None) -> int:
 
 
 def warnings(run: Run, phase: Phase, partition: int) -> list[str]:
-    """DuckDB queries for what a target does by itself, told once, with the first phase that writes it (key: the table)."""
+    """DuckDB queries for what a target does by itself, reported once, with the first phase that writes it (key: the table)."""
     if partition != 0:
         return []
     earlier = run.migration.phases[: run.migration.phases.index(phase)]

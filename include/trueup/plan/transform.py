@@ -125,7 +125,7 @@ def _quarantine(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -
 
 
 def _figures(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """What the script counts beside rows, by name; nothing where it has no such view."""
+    """What the script counts in addition to rows, by name; empty where it has no such view."""
     if not _found(connection, "figures"):
         return {}
     found = connection.execute("SELECT name, CAST(sum(value) AS BIGINT) FROM figures GROUP BY name ORDER BY name")

@@ -8,7 +8,7 @@ at `_mistyped` and takes it by its name (`json_extract(_mistyped, '$.born')`) or
 in place, where it stays as it is in a column that is not owned, or a row replaces it by another. Any other makes the
 source row a reject, `unread_value`; a value that could not be read at all makes it `unreadable_value` whatever the script
 does. Of a source whose rows no phase accounts for, and of a look-up, the values are read where a script that names the
-source looks at `_mistyped`; any other row is a warning, and, but for look-ups, fails the plan's gate. A column that nobody
+source looks at `_mistyped`; any other row is a warning, and, except in look-ups, fails the plan's gate. A column that nobody
 declares is read where `Source.carries_extra` says so or a script that names the source looks at `_extra`; and it may be
 left out by name (`Source.ignores`, the param `ignore_columns`).
 """
@@ -173,7 +173,7 @@ def _values(source: Source) -> str:
 def look_beside(
     connection: duckdb.DuckDBPyConnection, run: Run, partition: int
 ) -> dict[str, dict[str, dict[str, int]]]:
-    """Look at the sources beside what the phases account for; counts by source, where there are any: undeclared, rows by
+    """Look at what is in the sources besides what the phases account for; counts by source, where there are any: undeclared, rows by
     attribute, and unread, values by column. Leaves the relation `BESIDE`."""
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {BESIDE} (key VARCHAR, severity VARCHAR, code VARCHAR, message VARCHAR)"
@@ -213,7 +213,7 @@ def _undeclared(connection: duckdb.DuckDBPyConnection, run: Run, source: Source)
 
 
 def judge(run: Run) -> tuple[GateResult, dict[str, str]] | None:
-    """Judge what the transform counted beside the phases; the result, and what is said of it by rule. None where there
+    """Judge what the transform counted outside the phases; the result, and what is said of it by rule. None where there
     is nothing. A look-up's values are warnings only."""
     rows: dict[tuple[str, str], dict[str, int]] = {}
     for manifest in run.manifests(StepName.TRANSFORM):

@@ -14,10 +14,10 @@ from ..run.not_written import Why
 from ..run.workspace import Manifest
 
 CONFLICT = "conflict"
-"""Skipping rule: a target row of it is not what the plan was made from, so it was left alone. The rule `drift`: a target
+"""Skipping rule: one of its target rows is not what the plan was made from, so it was left alone. The rule `drift`: a target
 row of it was changed by somebody else before the plan was made, so it is left alone."""
 MISSING = "missing"
-"""Skipping rule: a target row of it was to be written, and the store has not taken it."""
+"""Skipping rule: one of its target rows was to be written, and the store did not accept it."""
 
 
 def phase_counts(run: Run) -> list[PhaseCounts]:
@@ -60,7 +60,7 @@ def phase_counts(run: Run) -> list[PhaseCounts]:
 
 
 def _figures(facts: list[dict[str, Any]]) -> dict[str, int]:
-    """What the phase's transform counted beside rows, over all partitions."""
+    """What the phase's transform counted in addition to rows, over all partitions."""
     total: dict[str, int] = {}
     for fact in facts:
         for name, value in fact.get("figures", {}).items():
@@ -69,7 +69,7 @@ def _figures(facts: list[dict[str, Any]]) -> dict[str, int]:
 
 
 def first_written(migration: Migration, phase: Phase) -> list[Target]:
-    """The targets that this phase is the first to write: their extra rows, which belong to no phase, are told with it."""
+    """The targets that this phase is the first to write, whose extra rows, which belong to no phase, are reported under this one."""
     before = migration.phases[: migration.phases.index(phase)]
     earlier = {output.target for p in before for output in p.outputs}
     return [migration.target(o.target) for o in phase.outputs if o.target not in earlier]

@@ -100,7 +100,7 @@ def _owned(run: Run) -> int:
 
 
 def _unexpected(run: Run, phases: Sequence[PhaseCounts]) -> list[tuple[PhaseCounts, dict[str, int]]]:
-    """Each phase, with the source rows that rules leave out which it does not expect, by rule."""
+    """Each phase, with the source rows that are left out by rules that it does not expect, by rule."""
     found = []
     for counted in phases:
         known = {OUTSIDE_WINDOW, CONFLICT, DRIFT, MISSING, *run.migration.phase(counted.phase).expected_skips}

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def differences(planned: str | None, found: str | None) -> list[tuple[str, str, str]]:
-    """The attributes in which a planned and a found row differ: name, planned, found; none where it cannot be told."""
+    """The attributes in which a planned and a found row differ: name, planned, found; none where that is not known."""
     try:  # as decimals: no digit is lost
         one, other = (json.loads(text or "", parse_float=Decimal, parse_int=Decimal) for text in (planned, found))
     except (TypeError, ValueError):

@@ -53,7 +53,7 @@ def exceptions(run: Run) -> tuple[int, list[dict[str, Any]]]:
 
 def words(proofs: Sequence[Proof], told: bool = False) -> dict[str, str]:
     """What is wrong by these proofs, by the rule that it breaks: how many rows of which table, such as which, and why,
-    unless the reasons are `told` already."""
+    unless the reasons are in `told` already."""
     said = {}
     for kind in ("missing", "different", "unverified", "left_alone"):
         each = [_said(kind, proof, told) for proof in last(proofs) if proof.rows(kind)]

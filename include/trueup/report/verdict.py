@@ -73,7 +73,7 @@ def failure(
 
 
 def not_done(run: Run, entered: RunRow | None) -> dict[str, str] | None:
-    """Why a run whose last step ended well did not come to its end all the same: another run took its targets, or a step
+    """Why a run whose last step ended well is still not finished: another run took its targets, or a step
     was left out, such as one that was marked as done in Airflow; None if it did."""
     if entered is not None and entered.status is Status.INTERRUPTED:
         error = "another run took over its targets before this one ended"

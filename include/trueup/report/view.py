@@ -1,7 +1,7 @@
 """What the report shows, from its facts: sums, marks and words; here the whole, the verdict, the run and its counts.
 
-A run may have failed anywhere, so any part may be missing; what is missing is told as missing, and nothing is taken for
-good that does not say so.
+A run may have failed anywhere, so any part may be missing; what is missing is shown as missing, and anything not marked as
+passed counts as failed.
 """
 
 from __future__ import annotations

@@ -172,7 +172,7 @@ def _scalar(value: Any) -> str:
 def json_text(value: Any) -> str:
     """Canonical JSON of a Python value: what `json` takes, and `Decimal` with all its digits and `UUID` besides.
 
-    Raises `TypeError` for anything else, `ValueError` for a number that JSON has not (NaN, infinity)."""
+    Raises `TypeError` for anything else, `ValueError` for a number JSON cannot hold (NaN, infinity)."""
     return _dump(value)
 
 

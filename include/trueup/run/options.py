@@ -62,9 +62,9 @@ class Options:
     those that are to be removed. `max_skip_share`: of a phase's source rows in the window, those that a rule skips which
     the phase does not expect (`Phase.expected_skips`). `max_left_alone` (rows): those that somebody else changed and that
     are left alone (drift at the plan, conflicts when it is applied); None: none in a run, any number in a rollback.
-    `allow_lost_baseline`: a plan for which it is not known what earlier runs wrote passes all the same, and what others
+    `allow_lost_baseline`: a plan for which it is not known what earlier runs wrote passes anyway, and what others
     changed since is overwritten. `max_critical`: how many critical expectations may fail. `approval`: a person must approve the plan before
-    anything is written. `plan_max_age`: hours after which a plan may no longer be approved or begun to be applied.
+    anything is written. `plan_max_age`: hours after which a plan can no longer be approved or started to be applied.
     `overwrite_drift`: target rows that somebody else changed since a run wrote them are overwritten, not left alone.
     `extra`: what becomes of target rows that earlier runs added and that the source no longer gives: they are
     reported, or removed.
@@ -73,7 +73,7 @@ class Options:
     `snapshot_max_age`: hours for which runs with a window, if they say the same, may share
     one snapshot of the sources; 0: each reads for itself. `params`: what was chosen of `Migration.params`, by id.
     `ignore_columns`: undeclared columns of sources to leave out, each as `table.column`.
-    `plan`: the hash of a plan that was seen before; the run plans anew, and one that is another fails its gate.
+    `plan`: the hash of a plan that was seen before; the run makes its plan again, and a different one fails its gate.
     Raises `OptionsError` for values out of bounds.
     """
 
@@ -139,7 +139,7 @@ class Options:
 class SchemaOptions:
     """What a run was asked to do. `approval`: a person must approve the plan before anything is changed. `approve_down`:
     where nobody is asked, the hash of the plan that may go down, as a refused run named it. `plan_max_age`: hours after
-    which a plan may no longer be approved or begun. `realign`: databases that are not at one phase are brought to the
+    which a plan can no longer be approved or started. `realign`: databases that are not at one phase are brought to the
     target each on its own way. Raises `OptionsError`."""
 
     target_phase: int

@@ -34,7 +34,7 @@ def to_json(record: object) -> bytes:
 
 
 def from_json(kind: type[R], content: bytes) -> R:
-    """The opposite of `to_json`. Raises `ValueError` for what is no such record."""
+    """The opposite of `to_json`. Raises `ValueError` for anything else."""
     record: R = _adapter(kind).validate_json(content)
     return record
 
@@ -152,7 +152,7 @@ class PhaseCounts:
     Of its source (of a rollback: what the undone run wrote): `source_rows`, which are `written`, `kept` (there is nothing to
     do), `rejected` or `skipped` (by rule), and what is `unaccounted`, which should be 0. `written` and `kept` are what the plan
     says, less what apply has left alone as conflicts so far, and what the store has refused.
-    Of its target: `rows` by verb, and `extra`. `figures`: what the transform counts beside rows.
+    Of its target: `rows` by verb, and `extra`. `figures`: what the transform counts in addition to rows.
     """
 
     phase: str
@@ -172,8 +172,8 @@ class PhaseCounts:
 @dataclass(frozen=True, kw_only=True)
 class PlanRecord:
     """`plan.json`: the plan as its gate saw it. `sha256` is its hash, `covers` all that the hash is over (`hashing.covered`;
-    None in a run of the first release), `created_at` ISO 8601, UTC; `drift_checked`: whether what others changed since earlier
-    runs could be told (None: there was no run before)."""
+    None in a run of the first release), `created_at` ISO 8601, UTC; `drift_checked`: whether drift could be detected (None:
+    there was no run before)."""
 
     sha256: str
     created_at: str

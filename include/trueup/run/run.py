@@ -118,8 +118,8 @@ class Run:
 
     @property
     def max_left_alone(self) -> int | None:
-        """How many rows may be left alone as somebody else changed them; None: any number, as a rollback keeps what was
-        touched since, unless it is told otherwise."""
+        """How many rows may be left alone as somebody else changed them; None: any number for a rollback, which leaves alone
+        what was changed since, unless it is given."""
         asked = self.options.max_left_alone
         return 0 if asked is None and self.undoes is None else asked
 

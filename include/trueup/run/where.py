@@ -77,7 +77,7 @@ def where(places: Iterable[Place], code: Code | None) -> Where:
 
 def of_migration(migration: Migration, store: Callable[[str], Store]) -> Where:
     """Where a migration's runs are now; `store` gives the store behind a connection. A store that does not answer, or whose
-    connection there is none of, is told as such."""
+    connection does not exist, is listed as such."""
     return where((place_of(connection, tables, store) for connection, tables in _tables(migration)), code_of(migration))
 
 

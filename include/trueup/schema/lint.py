@@ -137,7 +137,7 @@ def refusals(linted: Sequence[Linted]) -> list[str]:
 
 
 def _squawk() -> str:
-    """The program: beside this Python, or on the path."""
+    """The program: next to this Python, or on the path."""
     beside = Path(sys.executable).parent / "squawk"
     found = str(beside) if beside.is_file() else shutil.which("squawk")
     if found is None:

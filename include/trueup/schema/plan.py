@@ -120,7 +120,7 @@ def make(run: SchemaRun) -> dict[str, Any]:
 def _told(
     run: SchemaRun, database: str, about: dict[str, Any], findings: list[dict[str, Any]], rehearsed: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """Of each step what a person is told: SQL, lint, locks and seconds of the rehearsal, what goes."""
+    """What a person is shown of each step: SQL, lint, locks and seconds of the rehearsal, what goes."""
     told = []
     measured = {(m["revision"], m["up"]): m for m in rehearsed["measured"]}
     for step, covers in zip(run.steps(database), about["steps"], strict=True):
@@ -140,7 +140,7 @@ def _told(
 
 
 def gated(run: SchemaRun) -> str:
-    """The hash of the run's plan: computed anew, and one and the same in the workspace and in the ledger. Raises
+    """The hash of the run's plan: computed again, and the same in the workspace and in the ledger. Raises
     `ApprovalError` where it is another, with both hashes, or is too old."""
     run.ledger.ensure()
     row = run.ledger.entered(run.id)

@@ -47,8 +47,8 @@ def preflight(run: SchemaRun, triggered_by: str | None = None) -> list[str]:
 
 
 def refuse_begun(run: SchemaRun, step: str) -> None:
-    """Raise `StatusError` once the run has begun to change the databases: what lies in its folder, the backup above all, is
-    of the databases as they were before."""
+    """Raise `StatusError` once the run has begun to change the databases: what lies in its folder, above all the backup, shows
+    the databases as they were before."""
     if any(run.folder.read_json(path) is not None for path in (SCHEMA_START, SCHEMA_PROGRESS)):
         raise StatusError(
             f"run {run.id} has begun to change the databases, so the step {step!r} is not done again, and its plan and backup "
@@ -68,7 +68,7 @@ def heads_of(run: SchemaRun, database: str) -> tuple[str, ...]:
 
 
 def phase_of(run: SchemaRun, heads: dict[str, tuple[str, ...]]) -> int | None:
-    """The phase that all databases are at (the lowest, where later ones hold nothing), or None where there is no such."""
+    """The phase that all databases are at (the lowest, where later ones hold nothing), or None where there is none."""
     stand = [history.standing(heads[database]) for database, history in run.histories.items()]
     at = set(stand[0]).intersection(*stand[1:])
     return min(at) if at else None

@@ -37,7 +37,7 @@ _STRENGTH = (
     "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock",
 )  # fmt: skip
 SHOWN = 12
-"""Lines of a difference that are told."""
+"""Maximum diff lines shown."""
 
 
 @dataclass(kw_only=True)

@@ -203,7 +203,7 @@ class Store(Protocol):
     """How many batches are worth writing at once from one process."""
 
     one_state: bool
-    """Whether all that is read in one block of `reading` is of one moment."""
+    """Whether everything read in one block of `reading` is from one moment."""
 
     def reading(self) -> AbstractContextManager[Store]:
         """The store to read with. Where the store can (`one_state`), all tables that are read with it in the block,
@@ -257,7 +257,7 @@ class Store(Protocol):
 
     def remove(self, table: Table, rows: pa.Table, *, cascade_to: Sequence[str] = ()) -> Outcome:
         """Delete rows, each only if it still is as given; an absent row counts as done. One that other rows refer to is a
-        conflict, also where they would go with it; but for foreign keys that `cascade_to` names (`Reference.name`).
+        conflict, even where they would be deleted with it, except by foreign keys that `cascade_to` names (`Reference.name`).
         Idempotent."""
 
     def stuck(self, table: Table, rows: pa.Table, *, cascade_to: Sequence[str] = ()) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What a table makes by itself of a batch that is written to it (by triggers, or foreign keys that take rows along), told
+"""What a table makes by itself of a batch that is written to it (by triggers, or foreign keys that take rows along), reported
 before the batch is committed: so nothing that a run's own writing does is ever taken for somebody else's work, not after
 a kill either."""
 
@@ -16,9 +16,9 @@ from ..declare.migration import Table
 
 @dataclass(frozen=True, kw_only=True)
 class SetOff:
-    """What one transaction did to `table` beside what it was told to: `rows`, in canonical form, are those that it
+    """What one transaction did to `table` besides what it was asked to do: `rows`, in canonical form, are those that it
     changed and that it leaves otherwise than they were to be written: rows of the batch, and rows that it is not about.
-    `deleted`: how many rows went, at most, that it was not to delete; None where that cannot be told."""
+    `deleted`: how many rows went, at most, that it was not to delete; None where that is not known."""
 
     table: Table
     rows: pa.Table
@@ -27,8 +27,8 @@ class SetOff:
 
 @dataclass(frozen=True, kw_only=True)
 class Watch:
-    """While it is active, whatever is set off in one of `tables` is told, before it is committed. It may be told of a
-    transaction that is then not committed, or more than once."""
+    """While it is active, whatever is set off in one of `tables` is reported before it is committed. A transaction may be reported that
+    is then not committed, or more than once."""
 
     tables: tuple[Table, ...]
     tell: Callable[[SetOff], None]

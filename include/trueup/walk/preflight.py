@@ -93,7 +93,7 @@ def _check_ignored(run: Run) -> None:
 
 
 def look_at_source(run: Run, source: Source) -> Description:
-    """The source's table as it is. Raises `SourceError` where it is not there, or is not as declared."""
+    """The source's table as it is. Raises `SourceError` where it does not exist, or is not as declared."""
     table = source.table
     found = run.store_of(table).describe(table)
     if found is None:
@@ -139,7 +139,7 @@ def _refuse(what: str, found: Description) -> None:
 
 
 def _refuse_twins(what: str, table: Table, found: Description) -> None:
-    """Raise `SourceError` where a column that is not declared has a declared one's name but for its case."""
+    """Raise `SourceError` where a column that is not declared has the name of a declared one, in another case."""
     declared = {fold(column): column for column in table.columns}
     for column in found.undeclared:
         if twin := declared.get(fold(column)):

@@ -1,4 +1,4 @@
-"""What a rollback does beside its rows: before them, the targets are made ready; after them, the undone run is entered."""
+"""What a rollback does in addition to its rows: before them, the targets are made ready; after them, the undone run is entered."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def enter_created(run: Run, target: Target) -> None:
 
 
 def left(run: Run, undone: Run) -> list[str]:
-    """What the undone run made of its targets beside rows, and what is there still, in words: tables and indexes."""
+    """What the undone run made in addition to rows and is still there, in words: tables and indexes."""
     said = []
     start = undone.files.begun
     created = undone.folder.read_json(CREATED) or {}

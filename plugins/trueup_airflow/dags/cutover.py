@@ -64,7 +64,7 @@ def build_cutover(migration: Migration) -> DAG:
     def build() -> None:
         @task
         def preflight() -> dict[str, Any]:
-            """See that the switch may be turned: the proof is of the current plan, complete, and recent."""
+            """See that the switch may be turned: there is a complete and recent proof of the current plan."""
             from include.trueup.cutover import turning
 
             ledger, asked = connections.ledger(), get_current_context()["params"]

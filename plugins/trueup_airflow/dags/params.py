@@ -263,7 +263,7 @@ def rollback_options(params: dict[str, Any]) -> Options:
 
 
 def declared(params: Iterable[declaration.Param]) -> dict[str, Param]:
-    """The params that a declaration asks for beside those of all DAGs."""
+    """The params that a declaration asks for in addition to the common ones."""
     return {param.id: _declared(param) for param in params}
 
 

@@ -1,4 +1,4 @@
-"""No full answer while nothing changes: data have a name, and who has them under it is told that they are as they were."""
+"""No full answer while nothing changes: data have a name, and a client that has them under that name is told that they are unchanged."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _WORDS = {
 
 def of_run(row: RunRow | None, run: AskedRun | None, *, waiting: bool, exceptions: int = 0) -> str:
     """The state of a run: `row` as the ledger has it, `run` as Airflow has it. What Airflow knows to be over is not
-    running, whatever the ledger was last told. `exceptions`: rows that it left alone, as its report says."""
+    running, whatever the ledger last heard. `exceptions`: rows that it left alone, as its report says."""
     over = run is None or run.state in ENDED
     if waiting and not over:
         return "waiting for approval"

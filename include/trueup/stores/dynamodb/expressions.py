@@ -3,7 +3,7 @@
 AWS allows 300 operators and 4 KB an expression: n comparisons are 2 n - 1 operators, so 150 attributes. An item is
 deleted only if all that was read of it, and the absence of declared columns, fits in one condition. An update is on the
 condition of the attributes that it changes, and of as many others as fit; the rest was compared when the item was read,
-a moment before. An update that changes more than fits is several: who reads meanwhile sees it half done. What no
+a moment before. An update that changes more than fits is several: a reader meanwhile sees it half done. What no
 condition can see is an attribute that nobody declared and that somebody adds in that moment.
 """
 

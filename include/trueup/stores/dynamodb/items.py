@@ -140,7 +140,7 @@ class Layout:
 
 
 def _hold(item: Item, held: dict[str, Any], nulls: bool) -> None:
-    """Give an item what a row holds beside its declared columns."""
+    """Give an item what a row holds in addition to its declared columns."""
     named = held.pop(NULLS, ())
     item.update(held)
     if nulls:

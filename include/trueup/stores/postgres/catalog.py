@@ -170,7 +170,7 @@ _NAME = re.compile(rf"(?:({_PART})\.)?({_PART})")
 def schema_and_name(table: Table) -> tuple[str, str]:
     """`schema.table` in two, case as given; a part in double quotes may have dots in it, and a double quote doubled.
     Without a schema it is `public`, whatever the connection's search_path, so that one name is one table for every
-    worker. Raises `DeclarationError` for what is no such name."""
+    worker. Raises `DeclarationError` for anything else."""
     found = _NAME.fullmatch(table.name)
     if found is None:
         raise DeclarationError(

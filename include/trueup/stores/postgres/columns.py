@@ -53,7 +53,7 @@ _HOLDS: dict[Type, frozenset[str]] = {
     Type.BINARY: frozenset({"bytea"}),
 }
 _NAMES_OF_OIDS = ("class", "collation", "config", "dictionary", "namespace", "oper", "operator", "proc", "procedure")
-# Their text is of one database, or of its locale: another database reads another value in it.
+# Their text depends on one database or its locale: another database reads another value from it.
 _OF_ONE_DATABASE = frozenset({"money", "_money", "oid", "regrole", "regtype", *(f"reg{n}" for n in _NAMES_OF_OIDS)})
 # Whatever is none of these is text: varchar, uuid, enums, dates, vectors, …, as PostgreSQL writes and reads it.
 _NO_TEXT = frozenset().union(*_HOLDS.values()) - {"timestamp", "date"} | _OF_ONE_DATABASE

@@ -23,8 +23,8 @@ def in_key_order(table: Table, rows: pa.Table) -> pa.Table:
 
 
 def only_declared(place: str, table: Table, rows: pa.Table, before: pa.Table | None = None) -> None:
-    """Raise `StoreRejectedError` for rows that hold what the table has no column for, or not of that type; but for what was
-    there before and stays as it is."""
+    """Raise `StoreRejectedError` for rows that hold what the table has no column for, or not of that type, except what was there
+    before and stays as it is."""
     for name in (EXTRA, MISTYPED):
         new = rows[name].to_pylist() if rows[name].null_count < rows.num_rows else []
         old = [None] * len(new) if before is None else before[name].to_pylist()

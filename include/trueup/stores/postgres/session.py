@@ -58,7 +58,7 @@ SETTINGS = {
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds that are waited at the most before the second try, and before any: twice as long each time."""
 SHORTEST_IDLE_SECONDS = 10.0  # however short a lease is
-# Servers before 17 know no such setting.
+# Servers before 17 do not have this setting.
 _NO_TRANSACTION_TIMEOUT = sql.SQL(
     "CASE WHEN current_setting('server_version_num')::int4 >= 170000"
     " THEN set_config('transaction_timeout', '0', true) END"
@@ -67,7 +67,7 @@ _NO_TRANSACTION_TIMEOUT = sql.SQL(
 
 class SnapshotGoneError(StoreUnavailableError):
     """The exported snapshot is not held any more (a failover, a restart, a pooler that ended the connection). What reads
-    under it cannot go on, but may begin anew, with another one."""
+    under it cannot go on, but may start again with another one."""
 
 
 # A database of this encoding holds any bytes. Asked for UTF-8, the server refuses to send a table of which one row is not.

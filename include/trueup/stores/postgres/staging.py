@@ -32,7 +32,7 @@ def of_rows(table: Table, rows: pa.Table, names: Sequence[str]) -> list[Staged]:
 
 
 def stage(opened: Session, staged: Sequence[Staged]) -> None:
-    """Make the staging table of the open transaction anew, of these columns and `r`, the number of the row."""
+    """Recreate the staging table of the open transaction, with these columns and `r`, the number of the row."""
     name = sql.Identifier(NAME)
     opened.execute(sql.SQL("DROP TABLE IF EXISTS pg_temp.{}").format(name))
     number = pa.chunked_array([pa.array(range(len(staged[0].values)), pa.int64())])

@@ -189,7 +189,7 @@ class PostgresStore:
 
     def remove(self, table: Table, rows: pa.Table, *, cascade_to: Sequence[str] = ()) -> Outcome:
         """Delete rows that are as given, in every column, declared or not. One that other rows refer to is a conflict,
-        also where they would go with it, but for foreign keys named in `cascade_to` (`Reference.name`)."""
+        even where they would be deleted with it, except by foreign keys named in `cascade_to` (`Reference.name`)."""
         return self._written(rows, lambda: writing.remove(self._address, table, rows, cascade_to=cascade_to))
 
     def stuck(self, table: Table, rows: pa.Table, *, cascade_to: Sequence[str] = ()) -> dict[str, str]:
