@@ -426,5 +426,5 @@ def test_moments_are_in_utc() -> None:
 def test_what_could_not_be_checked_and_what_a_run_undoes_is_said() -> None:
     facts = report_facts.passed()
     facts["plan"]["drift_checked"], facts["run"]["undoes"] = False, "run-of-yesterday"
-    assert "What others changed since the last run could not be told" in html(facts)
+    assert "Whether others changed rows since the last run is not known" in html(facts)
     assert "run-of-yesterday" in html(facts)

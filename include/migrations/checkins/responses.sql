@@ -75,7 +75,7 @@ UNION ALL
 SELECT
     f.id, f.id, 'warning', 'week_past_total',
     'Response ' || f.id || ' is of week ' || f.week || ', but the series of base ' || f.base_id || ' ends at week '
-    || b.last_week || '; the assignment is added all the same. See whether the series was shortened.'
+    || b.last_week || '; the assignment is added anyway. See whether the series was shortened.'
 FROM fates f
 JOIN bases b ON b.id = f.base_id
 WHERE f.fate = 'linked' AND f.past_total;

@@ -30,7 +30,7 @@ SELECT
     CASE WHEN json_extract(r._mistyped, '$.submitted_at') IS NOT NULL THEN 'bad_type'
         WHEN r.submitted_at IS NULL THEN 'no_submitted_at' ELSE 'before_first_model' END AS code,
     'Response ' || r.id || ' was submitted ' || coalesce('at ' || json_timestamp(r.submitted_at) || ', before the first scoring '
-        || 'model was in force', 'at no time that can be read') || '; it gets no version, and while it is there '
+        || 'model was in force', 'at a time that cannot be read') || '; it gets no version, and while it is there '
         || 'survey_responses.scoring_model_version cannot be NOT NULL. Correct submitted_at, or move the response elsewhere.'
         AS message
 FROM responses r

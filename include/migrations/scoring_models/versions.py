@@ -221,7 +221,7 @@ def check() -> None:
                 "a published version never changes. Undo the change and publish a new version (docs/model-updates.md)"
             )
     if gone := sorted(PUBLISHED.keys() - {v.version for v in VERSIONS}):
-        raise DeclarationError(f"scoring models {gone} are published but not in VERSIONS any more; put them back")
+        raise DeclarationError(f"scoring models {gone} are published but no longer in VERSIONS; put them back")
 
 
 def in_force(submitted_at: datetime, asked: str | None) -> ScoringModelVersion | None:

@@ -209,7 +209,7 @@ def _left_alone(run: Run, drift: int, checked: bool | None) -> str:
         said = f" {rows(drift)} {were(drift)} {who}."
     if checked is False:
         said += (
-            " What others changed since the last run could not be told: what that run left in the workspace is gone."
+            " Whether others changed rows since the last run is not known: what that run left in the workspace is gone."
         )
     return said
 

@@ -43,8 +43,9 @@ def chain(
                 front.append(step.to_version)
     if to_version not in reached:
         raise DeclarationError(
-            f"no chain of steps leads from scoring model {from_version} to {to_version}; from {from_version} one gets to "
-            f"{', '.join(sorted(reached))}. Write the missing step in include/migrations/scoring_models/steps/"
+            f"no chain of steps goes from scoring model {from_version} to {to_version}; from {from_version} "
+            f"one gets to {', '.join(sorted(reached))}. Write the missing step in "
+            "include/migrations/scoring_models/steps/"
         )
     return reached[to_version]
 
