@@ -83,9 +83,7 @@ class Stores:
 
         store = self._store(conn_id)
         if not isinstance(store, PostgresStore):
-            raise StoreRejectedError(
-                (f"connection {conn_id!r} is of type {store.kind}; make it one of type 'postgres'")
-            )
+            raise StoreRejectedError(f"connection {conn_id!r} is of type {store.kind}; make it one of type 'postgres'")
         with store.connect() as connection:
             connection.read_only = True
             connection.execute("SELECT set_config('statement_timeout', %s, true)", [_STATEMENT_TIMEOUT])
@@ -99,7 +97,7 @@ class Stores:
 
         store = self._store(conn_id)
         if not isinstance(store, DynamoDBStore):
-            raise StoreRejectedError((f"connection {conn_id!r} is of type {store.kind}; make it one of type 'aws'"))
+            raise StoreRejectedError(f"connection {conn_id!r} is of type {store.kind}; make it one of type 'aws'")
         with store.connect():
             yield store
 
