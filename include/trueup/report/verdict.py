@@ -229,7 +229,7 @@ def _rolled_back(run: Run, undone: dict[str, int], compared: int, proven: str) -
 
 
 def undo(run: Run, applied: dict[str, Applied]) -> str:
-    """How to take back what the run did, in words."""
+    """How to undo what the run did, in words."""
     if not any(a.written for a in applied.values()):
         return "Nothing was written, so there is nothing to undo."
     if run.undoes is not None:

@@ -107,7 +107,7 @@ def steps(migration: Migration) -> list[Step]:
         ),
         Step(
             id=StepName.SHARED,
-            title="Compute what every partition needs to know of all the others.",
+            title="Compute what each partition needs to know about the others.",
             over="run",
             do="read.snapshot:compute_shared",
         ),
@@ -132,7 +132,7 @@ def steps(migration: Migration) -> list[Step]:
         Step(id=APPROVE, title="A person approves the plan.", over="run", do="write.approval:waive", until=Mode.APPLY),
         Step(
             id=StepName.CREATE_TABLES,
-            title="Make the targets that are not there yet.",
+            title="Create the targets that do not exist yet.",
             over="run",
             do="write.apply:create_tables",
             until=Mode.APPLY,
@@ -188,7 +188,7 @@ def rollback_steps(migration: Migration) -> list[Step]:
         ),
         Step(
             id=StepName.SETTLE,
-            title="Enter that the run is rolled back.",
+            title="Record that the run is rolled back.",
             over="run",
             do="write.put_back:settle",
             until=Mode.APPLY,
