@@ -66,7 +66,7 @@ MADE, UNWRITABLE_ROW = own("m"), own("u")
 """Aliases of a row that a transform makes, and of one that its store could not hold."""
 
 RELATIONS = ("rows", "rows_also", "findings", "figures", "params", "undeclared")
-"""The relations of a transform that are no declaration's: what it makes, and what it is given."""
+"""The relations of a transform that belong to no declaration: what it makes, and what it is given."""
 
 _CASE = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _ID = re.compile(r"^[a-z][a-z0-9_]{0,62}$")

@@ -61,7 +61,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Derived:
-    """What a phase accounts for where that is no source's row: the result of a DuckDB query over the sources of one
+    """What a phase accounts for where that is not a row of a source: the result of a DuckDB query over the sources of one
     partition (an assessment session out of the four tables that know of it). A relation of its id in every transform;
     `key` identifies its rows, `name` is what findings and reports call it. `window` as with `Source`.
     `partition_by`, where the query gives the same rows in every partition: the columns whose hash decides which of them

@@ -100,7 +100,7 @@ def whole(column: str, type_: Type, made: str) -> str:
 
 
 def in_suites(column: str, type_: Type) -> str:
-    """SQL: the column as a suite sees it: pandas knows no year below 1 or above 9999, so a date or time beyond is the
+    """SQL: the column as a suite sees it: pandas has no year below 1 or above 9999, so a date or time beyond is the
     first, or the last, that it knows."""
     name = duck.identifier(column)
     if type_ not in _KNOWN:

@@ -164,8 +164,8 @@ def phase_gate(run: Run, phase: Phase) -> list[dict[str, Any]]:
 
 
 def _emptied(run: Run, found: list[Proof]) -> list[str]:
-    """Which targets lost more of the rows that the plan keeps than may be removed (`Options.max_remove_share`, and one row at
-    the least): that is no longer an application at work. Of a rollback, rows that are gone were touched since."""
+    """Which targets lost more of the rows that the plan keeps than may be removed (`Options.max_remove_share`, and at least one
+    row): that is no longer an application at work. Of a rollback, rows that are gone were touched since."""
     most = run.options.max_remove_share
     return [
         f"{p.gone:,} of the {p.to_keep:,} rows of {p.target_table} that were there when the plan was made, and "

@@ -102,7 +102,7 @@ def instant(value: Any) -> datetime | None:
 
 
 def moment(value: Any) -> str:
-    """`20 Nov 2026, 10:18:09 UTC`; what is no instant is shown as it is."""
+    """`20 Nov 2026, 10:18:09 UTC`; what is not an instant is shown as it is."""
     at = instant(value)
     return shown(value) if at is None else f"{at.day} {at:%b %Y, %H:%M:%S} UTC"
 

@@ -85,7 +85,7 @@ def not_done(run: Run, entered: RunRow | None) -> dict[str, str] | None:
 def unfinished(
     steps: list[StepRow], failed_tasks: Sequence[str], last: str, advice: Mapping[str, str]
 ) -> dict[str, str] | None:
-    """Why a run that ends with the step `last` did not come to its end; None if it did. `advice`: what to do next, by
+    """Why a run that ends with the step `last` did not reach its end; None if it did. `advice`: what to do next, by
     the error's class."""
     for step in steps:
         if step.error is not None:

@@ -180,7 +180,7 @@ def _option(name: str, value: Any) -> str:
 def _figures(
     run: Facts, counted: list[dict[str, Any]], applied: Facts, proofs: list[dict[str, Any]]
 ) -> list[tuple[str, int]]:
-    """The few numbers that a reader wants first."""
+    """The few numbers that a reader looks for first."""
     mode, undoes = run.get("mode"), run.get("undoes")
     figures: list[tuple[str, int]] = []
     if counted:

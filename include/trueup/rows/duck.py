@@ -44,7 +44,7 @@ def memory(columns: int) -> str:
 
 
 def more_memory() -> str | None:
-    """What a step may hold that has come to the end of `memory`: half of what the machine has left. None where the
+    """What a step may hold that has run out of `memory`: half of what the machine has left. None where the
     setting is made, or where that would not be more."""
     left = psutil.virtual_memory().available // 2 >> 20
     return None if os.environ.get(MEMORY) or left < 2 * MEMORY_MB else f"{left}MB"
@@ -97,7 +97,7 @@ def _bounds() -> Iterator[None]:
 @contextmanager
 def own_errors() -> Iterator[Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]]:
     """A function to put round batches that DuckDB pulls while the block runs. What they raise comes out of the block as
-    it was raised: DuckDB makes an error of its own of it, whose class says nothing of whether another try may help."""
+    it was raised: DuckDB makes an error of its own of it, whose class does not say whether another try may help."""
     raised: list[Exception] = []
 
     def watched(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

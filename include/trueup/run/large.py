@@ -1,4 +1,4 @@
-"""Which value is the largest of what a step holds: for the message of a step that comes to the end of its memory, so that it
+"""Which value is the largest of what a step holds: for the message of a step that runs out of memory, so that it
 names a table, a row and a column, and not the setting alone."""
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ class SelfReference:
 
 @dataclass(frozen=True, kw_only=True)
 class Referring:
-    """A foreign key that points at a target: its `name`, with the `table` whose it is."""
+    """A foreign key that points at a target: its `name`, with the `table` that has it."""
 
     name: str
     table: str
@@ -107,7 +107,7 @@ class Start:
     by its server (None in a run of the first release); `targets`, what each does by itself; `where` (None: an older run
     did not say).
     Of schemas: the `heads` of each database, the `phase` that all are at (None: out of step), and the phases that the run
-    comes to, in order (`hops`).
+    passes, in order (`hops`).
     """
 
     options: Annotated[Options | SchemaOptions, PlainValidator(_options), PlainSerializer(_values)]

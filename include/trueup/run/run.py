@@ -33,7 +33,7 @@ _SAFE = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
 
 def run_id(dag_id: str, airflow_run_id: str) -> str:
     """The run's id in ledger and workspace, which may be a folder's name: `<DAG>--<run>`, with every character that is not
-    for folders replaced by `-`. Two runs of Airflow never have one id, also where folders' names know no case: unless
+    for folders replaced by `-`. Two runs of Airflow never have one id, even where folders' names ignore case: unless
     both names are plain, 8 hex digits of their SHA-256 are appended."""
     text = f"{dag_id}--{airflow_run_id}"
     plain = all(_SAFE.fullmatch(name) and "--" not in name for name in (dag_id, airflow_run_id))

@@ -1,6 +1,6 @@
 """A clone of a database on its own server, for as long as a block runs.
 
-`CREATE DATABASE … TEMPLATE` copies files, and wants nobody else connected. Where somebody is, pg_dump and pg_restore
+`CREATE DATABASE … TEMPLATE` copies files, and needs a database that nobody else is connected to. Otherwise pg_dump and pg_restore
 copy what one snapshot sees, if they are installed.
 """
 

@@ -162,7 +162,7 @@ class History:
         first: Callable[[], None] | None = None,
         last: Callable[[], None] | None = None,
     ) -> None:
-        """Run one revision on the connection, in a transaction of its own (with the parts that it wants outside of one).
+        """Run one revision on the connection, in a transaction of its own (except the parts that must run outside of one).
         `first` is called before it, in that transaction, and `last` after it."""
         connection.rollback()  # what was read before is over: Alembic leaves a transaction that it finds open to others
         with self._environment(self._one(step, first, last)) as environment:

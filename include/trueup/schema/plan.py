@@ -222,7 +222,7 @@ def _asks(run: SchemaRun) -> bool:
 
 
 def _unasked(run: SchemaRun, sha256: str) -> Decision:
-    """Up is waived. What goes down, or drops what is in use, wants its hash. Raises `GateError`."""
+    """Up is waived. What goes down, or drops what is in use, needs its hash. Raises `GateError`."""
     down, lost = any(not step["up"] for step in _steps(run)), going(run)
     if not down and not lost:
         return "waived"

@@ -14,7 +14,7 @@ def preflight(run: SchemaRun, triggered_by: str | None = None) -> list[str]:
     """Enter the run in the ledger, take the hold on its databases (mode apply), and find the way; the databases' ids.
 
     Raises `SourceError` when a database stands between phases or not where the others do, saying which is where;
-    `OptionsError` for a target that is no phase; `TargetHeldError`, `StatusError`.
+    `OptionsError` for a target that is not a phase; `TargetHeldError`, `StatusError`.
     """
     run.ledger.upgrade()
     refuse_begun(run, "preflight")
@@ -85,7 +85,7 @@ def where(run: SchemaRun, heads: dict[str, tuple[str, ...]]) -> str:
 
 
 def _hops(phase: int | None, target: int) -> tuple[int, ...]:
-    """The phases that all databases come to, one after the other."""
+    """The phases that all databases reach, one after the other."""
     if phase is None:
         return (target,)
     return tuple(range(phase + 1, target + 1) if target > phase else range(phase - 1, target - 1, -1))

@@ -46,7 +46,7 @@ def arrow_schema(table: Table) -> pa.Schema:
 class Description:
     """A table as the store has it. `estimated_rows` is the store's own estimate (DynamoDB: up to six hours old), or
     None where it has none. `differences` says in words where key or indexes are not as declared.
-    `undeclared` are columns that the declaration does not name, where the store knows of columns at all.
+    `undeclared` are columns that the declaration does not name, where the store has columns at all.
     `identified`: the declared key tells its rows apart, though it need not be the primary key. `misfits` says in words
     which declared columns are missing or of a type that does not fit, and what to declare; `obstacles` why what is read
     would not be all that is there, or could not be read, and what to do. `expected_rows` is what the store itself has

@@ -1,6 +1,6 @@
 """What a table makes by itself of a batch that is written to it (by triggers, or foreign keys that take rows along), reported
-before the batch is committed: so nothing that a run's own writing does is ever taken for somebody else's work, not after
-a kill either."""
+before the batch is committed: so nothing that a run's own writing does is ever taken for somebody else's work, even after
+a kill."""
 
 from __future__ import annotations
 

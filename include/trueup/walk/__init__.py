@@ -24,7 +24,7 @@ def carry_out(step: Step, run: Run, part: int) -> Any:
     taken or renewed all the while, so that no other run writes between this one's plan and its last proof; steps that
     write do so themselves. Raises `TargetHeldError` once another run has them.
 
-    A step that comes to the end of its memory, over rows of megabytes, is done again with half of what the machine has
+    A step that runs out of memory, over rows of megabytes, is done again with half of what the machine has
     left: every step may be done again."""
     order.enter(run, step.id, step.phase.id if step.phase else None)
     with run.holding() if run.options.mode is Mode.APPLY and not step.writes else nullcontext():

@@ -1,4 +1,4 @@
-"""Errors as problem details (RFC 9457): every answer that is no success is one, and none says more than its reader may know."""
+"""Errors as problem details (RFC 9457): every answer that is not a success is one, and none says more than its reader may know."""
 
 from __future__ import annotations
 

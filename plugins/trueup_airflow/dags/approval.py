@@ -36,7 +36,7 @@ class Approval(ApprovalOperator):
     is at all, is for the subclass."""
 
     def __init__(self, *, subject: str, **kwargs: Any) -> None:
-        # Airflow's defaults have put the DAG's params into kwargs: they are no fields of this form
+        # Airflow's defaults have put the DAG's params into kwargs: they are not fields of this form
         super().__init__(**{**kwargs, "subject": subject, "fail_on_reject": True, "params": {"comment": COMMENT}})
 
     def question(self, context: Context) -> str | None:
@@ -80,8 +80,8 @@ class Approval(ApprovalOperator):
 
 
 class PlanApproval(Approval):
-    """Asks for the approval of a run's plan, where the run wants one. What differs for other runs than those on rows is
-    for the subclass: `plans`, `begin`, `told`."""
+    """Asks for the approval of a run's plan, where the run needs one. A subclass says what differs for runs that are not
+    on rows: `plans`, `begin`, `told`."""
 
     def __init__(self, *, current: Callable[[], Any], tab: str, **kwargs: Any) -> None:
         super().__init__(subject="Approve the plan of {{ dag_run.dag_id }}, run {{ dag_run.run_id }}?", **kwargs)

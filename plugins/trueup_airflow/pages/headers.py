@@ -13,7 +13,7 @@ CSP = (
 
 class Headers:
     """ASGI middleware that sets them, on refusals and errors too. A response that sets a policy of its own keeps it;
-    what is no static file is not stored."""
+    what is not a static file is not stored."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -158,7 +158,7 @@ def runs(dag_ids: Iterable[str], limit: int, rows: Iterable[RunRow]) -> dict[str
 
 
 def confs(dag_id: str, limit: int, only: str | None = None) -> list[tuple[AskedRun, Mapping[str, Any]]]:
-    """The newest runs of a DAG that is no migration's own, at most `limit`, with what each was asked; `only`: that run."""
+    """The newest runs of a DAG that does not belong to a migration, at most `limit`, with what each was asked; `only`: that run."""
     query = select(DagRun).where(DagRun.dag_id == dag_id).order_by(DagRun.id.desc()).limit(limit)
     if only is not None:
         query = query.where(DagRun.run_id == only)

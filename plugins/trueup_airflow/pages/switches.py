@@ -101,7 +101,7 @@ class Switch:
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
-    """A run of the cutover DAG (None: it is no run of such a DAG), and the switch as it is now."""
+    """A run of the cutover DAG (None: it is not a run of such a DAG), and the switch as it is now."""
 
     run: Asked | None
     switch: Switch

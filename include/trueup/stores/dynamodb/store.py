@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 PAGE_ITEMS = 2_000
-"""Items a Scan asks for at most: some engines know no limit of their own. DynamoDB ends a page at 1 MB."""
+"""Items a Scan asks for at most: some engines have no limit of their own. DynamoDB ends a page at 1 MB."""
 
 
 class DynamoDBStore:
@@ -55,7 +55,7 @@ class DynamoDBStore:
         self._writer = Writer(self._wire, connections=self._wire.connections)
 
     def end_older(self, fence: Fence) -> None:
-        """Nothing: DynamoDB knows no sessions that could be ended. What one request may do that is under way, or stopped
+        """Nothing: DynamoDB has no sessions that could be ended. What one request may do that is under way, or stopped
         between the question and the sending, is not held up."""
 
     def identity(self, table: Table) -> str:
@@ -188,7 +188,7 @@ class DynamoDBStore:
 
     @contextmanager
     def connect(self) -> Iterator[DynamoDBClient]:
-        """The boto3 client, for what is no row of a plan, such as what a service does. Raises `StoreUnavailableError` or
+        """The boto3 client, for what is not part of a plan, such as what a service does. Raises `StoreUnavailableError` or
         `StoreRejectedError` for errors of boto3 in the block."""
         try:
             yield self.client

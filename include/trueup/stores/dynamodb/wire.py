@@ -67,7 +67,7 @@ class RejectedError(StoreRejectedError):
 class Backoff:
     """How long to wait before the same thing is tried again: exponential with full jitter.
 
-    Each pause is at most 20 s; after `attempts` failures in a row there is no further one.
+    Each pause is at most 20 s; after `attempts` failures in a row it gives up.
     """
 
     def __init__(self, attempts: int, effects: Effects = REAL) -> None:

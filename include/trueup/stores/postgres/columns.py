@@ -136,7 +136,7 @@ def value(type_: Type, column: Column) -> sql.Composable:
 
 
 def absent(type_: Type) -> sql.Composable:
-    """What a column that is to be added reads as while it is not there."""
+    """What a column that is to be added reads as until it exists."""
     return sql.SQL("NULL::{}").format(sql.SQL(STAGED[type_]))
 
 

@@ -94,7 +94,7 @@ class PostgresStore:
     @contextmanager
     def connect(self) -> Iterator[psycopg.Connection]:
         """A psycopg connection of its own, with one transaction that is committed at the end of the block: for what is
-        no row of a plan, such as a sample, or what a service does. Raises `StoreUnavailableError` or
+        not part of a plan, such as a sample, or what a service does. Raises `StoreUnavailableError` or
         `StoreRejectedError` for errors of PostgreSQL."""
         try:
             with psycopg.connect(self._address.conninfo) as connection:
