@@ -24,8 +24,8 @@ def refusal(run_id: str, lease: LeaseRow, now: datetime) -> str:
             f"so run {run_id} wrote nothing; approve or reject that plan, or end that run, then trigger this DAG again"
         )
     return (
-        f"{held}, so run {run_id} wrote nothing; "
-        f"wait for it to end, or, if it is dead, for its hold to expire (in {max(seconds, 0)} s unless it renews it)"
+        f"{held}, so run {run_id} wrote nothing; wait for it to end, or, if it is dead, for its lease to "
+        f"expire (in {max(seconds, 0)} s unless it renews it)"
     )
 
 

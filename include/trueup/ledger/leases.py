@@ -87,7 +87,7 @@ class Leases:
         if other.expires_at > now and not is_dead(other.holder):
             raise TargetHeldError(refusal(run_id, other, now), held_by=other.run_id)
         if _status(connection, other.run_id) == Status.RUNNING:
-            reason = f"run {run_id} took over its expired hold"
+            reason = f"run {run_id} took over its expired lease"
             self._move(connection, other.run_id, Status.INTERRUPTED, reason)
 
     def enter(

@@ -159,7 +159,7 @@ def _refuse_built_on(ledger: Ledger, migration_id: str, id: str) -> None:
 
 
 def _check_over(run: Run) -> None:
-    """Raise `StatusError` if the run goes on. One that was killed has lost its hold to this one by now."""
+    """Raise `StatusError` if the run goes on. One that was killed has lost its lease to this one by now."""
     found = run.ledger.entered(str(run.undoes))
     if found.status == Status.RUNNING:
         raise StatusError(
