@@ -168,7 +168,7 @@ def test_a_transaction_has_no_room_for_a_wide_change(dynamodb: DynamoDBSubject, 
     dynamodb.put(table, [before])
     share = Share(table=table, rows=arrow(table, [after]), before=arrow(table, [before]), units=(0,))
     (outcome,) = dynamodb.store.together([share])
-    assert "a transaction has one a row" in outcome.conflicts[0].reason
+    assert "a transaction has one update a row" in outcome.conflicts[0].reason
     assert stored(dynamodb, table) == by_key(table, arrow(table, [before]))
 
 

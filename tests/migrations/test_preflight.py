@@ -93,7 +93,7 @@ def test_a_source_that_is_not_there_says_how_it_is_filled_where_the_store_is_emb
     with pytest.raises(SourceError, match=r"'old' .*does not exist; check the connection's region and endpoint"):
         here.run(migration)
     monkeypatch.setenv(EMBEDDED, "a,c")
-    with pytest.raises(SourceError, match=f"'old' .*begins empty: `make sample MIGRATION={migration.id}` fills it"):
+    with pytest.raises(SourceError, match=f"'old' .*starts empty: `make sample MIGRATION={migration.id}` fills it"):
         here.run(migration)
     here.sql("CREATE TABLE old (id bigint PRIMARY KEY)", "ANALYZE old")
     assert here.run(migration)["verdict"]["status"] == "passed"  # no rows are a state, too

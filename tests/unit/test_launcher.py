@@ -134,7 +134,7 @@ def test_homes_have_ports_of_their_own_and_keep_them(tmp_path: Path) -> None:
             ports.choose("api-server", one, {"TRUEUP_UI_PORT": str(first)}, {})
     assert ports.choose("api-server", one, {}, {"api-server": second}) == second
     assert ports.choose("api-server", one, {"TRUEUP_UI_PORT": str(first)}, {"api-server": second}) == first
-    with pytest.raises(OptionsError, match="no port"):
+    with pytest.raises(OptionsError, match="not a port"):
         ports.choose("ministack", one, {"TRUEUP_DYNAMODB_PORT": "eighty"}, {})
 
 
