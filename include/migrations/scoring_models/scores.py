@@ -89,7 +89,7 @@ def distribution(connection: Connection, model: str, by: Literal["month", "surve
 def _check(model: str) -> None:
     if model != AS_RECORDED and model not in (each.version for each in VERSIONS):
         versions = [each.version for each in VERSIONS]
-        detail = f"There is no scoring model {model!r}; there are {known()}, and {AS_RECORDED}."
+        detail = f"There is no scoring model {model!r}; known are {known()}, and {AS_RECORDED}."
         raise ProblemError(422, "unknown-model", "There is no such scoring model", detail, known_versions=versions)
 
 

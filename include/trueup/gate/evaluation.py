@@ -57,7 +57,7 @@ BUDGETS = {
 
 
 def columns(suite: SuiteFactory) -> set[str]:
-    """The columns that the suite's expectations name, in conditions too: what a frame must hold beside its key.
+    """The columns that the suite's expectations name, in conditions too: what a frame must hold besides its key.
 
     Raises `DeclarationError` when the suite cannot be built, or filters rows by a text condition, whose columns
     cannot be known."""

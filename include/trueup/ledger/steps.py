@@ -79,7 +79,7 @@ class Steps:
             left = lease_seconds() - (now - renewed_at).total_seconds()
             if left <= 0:
                 return
-            log.info("an older try of this task may still be writing; it is waited for, %.0f s at the most", left)
+            log.info("an older try of this task may still be writing; it is waited for, %.0f s at most", left)
             self.effects.sleep(min(left, 1.0))
 
     def began_to_write(self, run_id: str) -> bool:

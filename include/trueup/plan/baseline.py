@@ -83,7 +83,7 @@ def _last_plan(run: Run, row: RunRow) -> _LastPlan | None:
     """The last plan of a run that has left a baseline; of this run, the last one that it had begun to write before."""
     if row.plan_sha256 is not None and row.partitions is not None and row.run_id != run.id:
         return _LastPlan(at=row.planned_at or row.started_at, partitions=row.partitions, attempt=None)
-    for kept in earlier.kept(run.workspace.run(row.run_id), row.attempt)[::-1]:
+    for kept in earlier.plans(run.workspace.run(row.run_id), row.attempt)[::-1]:
         return _LastPlan(at=datetime.fromisoformat(kept.at), partitions=kept.partitions, attempt=kept.attempt)
     return None
 
@@ -155,9 +155,9 @@ def _files(run: Run, baseline: Baseline, target: Target, partition: int | None) 
     folder, count = run.workspace.run(baseline.run), baseline.partitions
     wanted = range(count) if partition is None or count != run.partitions else [partition]
     if (attempt := baseline.attempt) is not None:
-        (kept,) = [k for k in earlier.kept(folder, attempt + 1) if k.attempt == attempt]
-        names = {file.path for file in kept.files}
-        return [kept.file(folder, _named(target, number, names)) for number in wanted]
+        (chosen,) = [k for k in earlier.plans(folder, attempt + 1) if k.attempt == attempt]
+        names = {file.path for file in chosen.files}
+        return [chosen.file(folder, _named(target, number, names)) for number in wanted]
     there = {file.path: file for m in folder.manifests(StepName.PLAN, count) for file in m.files}
     paths = [_named(target, number, there) for number in wanted]
     if missing := [each for each in paths if each not in there]:

@@ -34,7 +34,7 @@ def refusals(run: Run) -> list[str]:
                     said += _irreversible(session.connection, output, target, parts)
                 said += _circular(session.connection, run, phase, target, parts)
         for target in run.migration.targets:
-            for index in target_checks.kept(run, target).unique:
+            for index in target_checks.facts_of(run, target).unique:
                 said += _handed_on(session, run, target, index)
     return said
 
@@ -65,7 +65,7 @@ def _circular(
     before = target.prepare.read_text(encoding="utf-8") if target.prepare is not None else ""
     size = run.files.start.batch_rows[target.id]
     said = []
-    for reference in target_checks.kept(run, target).refers_to_itself:
+    for reference in target_checks.facts_of(run, target).refers_to_itself:
         known = {*reference.columns, *reference.refers_to} <= {*target.table.columns}
         if run.undoes is not None or phase.together or not known or reference.name in before:
             continue

@@ -162,7 +162,7 @@ def _findings(
                 f"CASE WHEN {IS}.{KEY} IS NULL OR {baseline.is_ours(target, IS, KNOWN)} THEN 'would be written in one transaction "
                 f"with a row that somebody else changed' ELSE {alone} END"
             )
-        then = "'; it is left alone: mend it, or let a run overwrite it (overwrite_drift)'"
+        then = "'; it is left alone: fix it, or let a run overwrite it (overwrite_drift)'"
         those = f"{rows} AND {SHOULD}.{KEY} IN (SELECT {KEY} FROM {plan} WHERE {VERB} = '{DRIFT}')"
         found.append(said(target, SHOULD, DRIFT, f"{alone} || {then}", those))
     if verbs[ADD] and checked is not None:
@@ -174,7 +174,7 @@ def _findings(
         found.append(said(target, PLANNED, DELETED_SINCE, words, those))
     if phase.keeps_existing:
         kept = f"{rows} AND {IS}.{KEY} IS NOT NULL AND {changed(target, phase)} AND NOT {replaced(phase)}"
-        words = "'exists and is not what the source gives; it is kept'"
+        words = "'exists and is not what the source gives; it is left as it is'"
         found.append(said(target, SHOULD, phase.keeps_existing, words, kept))
     return found
 
@@ -186,6 +186,7 @@ def _check_unique(connection: duckdb.DuckDBPyConnection, run: Run, target: Targe
         ((key, _),) = connection.execute(f"{twice} ORDER BY {KEY} LIMIT 1").fetchall()
         outputs = [output.name for output in run.migration.outputs(target.id)]
         raise DeclarationError(
-            f"{rows:,} rows of target {target.table.name!r} are planned twice, the first with key {key!r}; nothing is written: "
-            f"a transform must give every target row once (mend what makes {outputs}, or the source rows that give that key)"
+            f"{rows:,} rows of target {target.table.name!r} are planned twice, the first with key {key!r}; "
+            f"nothing is written: a transform must give every target row once (fix what makes {outputs}, or "
+            "the source rows that give that key)"
         )

@@ -25,7 +25,7 @@ from ..stores import Unique
 from . import baseline, inputs
 from .casting import strict_json
 from .files import ADD, CHANGE, DRIFT, relate_drifted, should_schema, unit_verb
-from .target_checks import kept
+from .target_checks import facts_of
 from .verbs import keys_of, leaving, relate_leaving, rows_of, value_of, verb_of
 
 NOT_UNIQUE = "not_unique"
@@ -88,7 +88,7 @@ def write(part: Part, run: Run, phases: set[str], partition: int) -> dict[str, i
 
 def _indexes(run: Run, target: Target) -> list[Unique]:
     """The unique indexes of the target whose columns are all declared."""
-    return [index for index in kept(run, target).unique if {*index.columns} <= {*target.table.columns}]
+    return [index for index in facts_of(run, target).unique if {*index.columns} <= {*target.table.columns}]
 
 
 def _rejected(

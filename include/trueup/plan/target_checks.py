@@ -1,4 +1,4 @@
-"""What a target does by itself, and whether it can be written as planned: looked at before anybody is asked, kept in
+"""What a target does by itself, and whether it can be written as planned: looked at before anybody is asked, noted in
 `run.json`, and looked at again before anything is written."""
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def refuse_unwritable(run: Run, what: str, target: Target, found: Description) -
     if wrong:
         raise SourceError(f"{what} cannot be written: {'; '.join(wrong)}")
     if found.differences and run.undoes is None:
-        raise SourceError(f"{what} is not what is declared: {'; '.join(found.differences)}")
+        raise SourceError(f"{what} is not as declared: {'; '.join(found.differences)}")
     if run.undoes is None and run.options.extra is Extra.REMOVE and run.options.window is None:
         refuse_irremovable(run, what, found)
 
@@ -60,9 +60,9 @@ def refuse_irremovable(run: Run, what: str, found: Description) -> None:
     if taking:
         said = "; ".join(f"{r.name} (ON DELETE {r.takes_along})" for r in taking)
         raise SourceError(
-            f"{what}: rows of other tables would be deleted or emptied along with the rows that are removed, by {said}."
-            " Make it NO ACTION for the time, so that rows which are referred to are kept; or, if"
-            f" those are to go too, name it in cascade_to: {', '.join(r.name for r in taking)}"
+            f"{what}: rows of other tables would be deleted or emptied along with the rows that are removed, "
+            f"by {said}. Make it NO ACTION temporarily, so that rows which others refer to stay; or, if those "
+            f"are to go too, name it in cascade_to: {', '.join(r.name for r in taking)}"
         )
 
 
@@ -72,7 +72,7 @@ def plain_name(name: str) -> str:
 
 
 def facts(found: Mapping[str, Description]) -> dict[str, TargetFacts]:
-    """What is kept of the targets that are there, by id."""
+    """What preflight notes of the targets that are there, by id."""
     return {
         id: TargetFacts(
             identity=each.identity,
@@ -93,15 +93,15 @@ def facts(found: Mapping[str, Description]) -> dict[str, TargetFacts]:
     }
 
 
-def kept(run: Run, target: Target) -> TargetFacts:
-    """What was kept of a target; empty for one that was not there, and for runs of the first release."""
+def facts_of(run: Run, target: Target) -> TargetFacts:
+    """What preflight found of a target; empty for one that was not there, and for runs of the first release."""
     return run.files.start.targets.get(target.id) or TargetFacts()
 
 
 def limits(run: Run, target: Target) -> Limits:
     """What the target's columns can hold, as far as a transform gives their values: nothing is known of a table that was
     not there."""
-    found = kept(run, target).limits
+    found = facts_of(run, target).limits
     names = target.table.columns if target.owned is None else target.owned
     return Limits(
         columns={name: type_ for name, type_ in found.columns.items() if name in names},
@@ -112,7 +112,7 @@ def limits(run: Run, target: Target) -> Limits:
 def added_differs(run: Run, target: Target, one: str, other: str) -> str:
     """SQL: whether two rows differ, of which one is planned to be added, leaving out undeclared columns that the table itself
     gives values in such a row (`Description.fills`)."""
-    fills = kept(run, target).fills
+    fills = facts_of(run, target).fills
     if not fills:
         return differs(target, one, other)
     names = ", ".join(map(duck.literal, fills))
@@ -144,13 +144,13 @@ def warnings(run: Run, phase: Phase, partition: int) -> list[str]:
     before = {output.target for each in earlier for output in each.outputs}
     found = []
     for target in {o.target: run.migration.target(o.target) for o in phase.outputs if o.target not in before}.values():
-        known, name = kept(run, target), target.table.name
+        known, name = facts_of(run, target), target.table.name
         own_ones = tuple(f"trigger {trigger} (" for trigger in target.triggers)
         if triggers := [trigger for trigger in known.triggers if not trigger.startswith(own_ones)]:
             said = (
                 f"{name} has {', '.join(triggers)}: what they make of a row that is written is compared with the plan"
             )
-            found.append((name, TRIGGERS, f"{said}, but for the columns that Target.sets names"))
+            found.append((name, TRIGGERS, f"{said}, except the columns that Target.sets names"))
         if known.sets:
             listed = ", ".join(f"{column} ({why})" for column, why in sorted(known.sets.items()))
             found.append(
@@ -176,7 +176,7 @@ def altered(run: Run, phase: Phase, found: Sequence[Proof]) -> list[str]:
                         columns.setdefault(name, example.key)
         if columns:
             listed = ", ".join(f"{name!r} (row {key!r})" for name, key in sorted(columns.items()))
-            does = kept(run, target).triggers
+            does = facts_of(run, target).triggers
             why = f"; it has {', '.join(does)}: name in Target.sets the columns that they set" if does else ""
             said.append(f"rows of {target.table.name} differ from the plan in column {listed}{why}")
     return said
@@ -184,4 +184,4 @@ def altered(run: Run, phase: Phase, found: Sequence[Proof]) -> list[str]:
 
 def all_triggers(run: Run) -> list[str]:
     """The triggers of the run's targets, with the table."""
-    return [f"{each} of {t.table.name}" for t in run.migration.targets for each in kept(run, t).triggers]
+    return [f"{each} of {t.table.name}" for t in run.migration.targets for each in facts_of(run, t).triggers]

@@ -28,8 +28,8 @@ def write(part: Part, undone: Run, phase: Phase, output: Output, partition: int)
     row = undone.ledger.entered(undone.id)
     path = PLAN_FILES.part(output.name, partition)
     plans = [
-        (kept.file(undone.folder, path), Planned(attempt=kept.attempt, sha256=kept.sha256))
-        for kept in earlier.kept(undone.folder, row.attempt)
+        (plan.file(undone.folder, path), Planned(attempt=plan.attempt, sha256=plan.sha256))
+        for plan in earlier.plans(undone.folder, row.attempt)
     ]
     if row.plan_sha256 is not None:
         file = replace(planned(undone, output.name, partition), run=undone.id)

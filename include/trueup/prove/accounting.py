@@ -89,7 +89,7 @@ def _fates(session: Session, run: Run, phase: Phase, plans: list[Manifest]) -> t
         parts.append(
             f"SELECT {SOURCE_KEY}, {VERB} IN {WRITTEN} AS written, {VERB} = '{DRIFT}' AS drifted, "
             f"{KEY} IN {not_written.keys(left, Why.LEFT_ALONE)} AS alone, "
-            # a row that is not there was not left alone: it is missing
+            # a row that does not exist was not left alone: it is missing
             f"{KEY} IN {not_written.keys(left, Why.REFUSED, Why.GONE)} AS refused "
             f"FROM {plan} WHERE {SOURCE_KEY} IS NOT NULL"
         )

@@ -87,7 +87,7 @@ def _refuse_other_plan(run: Run, sha256: str) -> None:
 
 
 def drift_checked(run: Run) -> bool | None:
-    """Whether what others changed since earlier runs could be told, in every partition; None: there was no run before."""
+    """Whether drift could be detected in every partition; None: there was no run before."""
     told = [m.facts["drift_checked"] for m in run.manifests(StepName.PLAN)]
     known = [found for found in told if found is not None]
     return all(known) if known else None

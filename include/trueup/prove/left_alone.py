@@ -23,7 +23,7 @@ EXAMPLES = 3
 
 def exceptions(run: Run) -> tuple[int, list[dict[str, Any]]]:
     """How many rows the run left alone, and `LISTED` of them at most: phase, table, key, kind (`drift`: changed before
-    the plan was made; `conflict`: between the plan and its writing), reason. A row that is not there is none of them: it
+    the plan was made; `conflict`: between the plan and its writing), reason. A row that does not exist is none of them: it
     is missing."""
     total = 0
     listed: list[dict[str, Any]] = []
@@ -39,7 +39,7 @@ def exceptions(run: Run) -> tuple[int, list[dict[str, Any]]]:
                 rows = f"FROM ({duck.parquet(files, plan_schema(target))}) WHERE {VERB} = '{DRIFT}'"
                 drifted = duck.count(session.connection, f"SELECT count(*) {rows}")
                 keys = session.connection.execute(f"SELECT {KEY} {rows} ORDER BY 1 LIMIT {LISTED}").fetchall()
-                who = "touched since the run that is undone" if run.undoes else "changed by somebody else"
+                who = "changed since the run that is undone" if run.undoes else "changed by somebody else"
                 alone = [{**about, "key": key, "kind": DRIFT, "reason": f"{who}, before the plan"} for (key,) in keys]
                 conflicts = [
                     {**about, "key": row[KEY], "kind": CONFLICT, "reason": row[not_written.REASON]}
@@ -71,7 +71,7 @@ def _said(kind: str, proof: Proof, told: bool) -> str:
     of = f"{rows} of {total:,} planned rows of {table}"
     because = "" if told and kind != "left_alone" else _because(examples)
     if kind == "missing":
-        return f"{of} are missing, such as {keys}{because}. Mend what keeps them out, and run again"
+        return f"{of} are missing, such as {keys}{because}. Fix what keeps them out, and run again"
     if kind == "unverified":
         return f"{of} could not be read back, such as {keys}. Run again when the store answers"
     if kind == "left_alone":
@@ -80,8 +80,9 @@ def _said(kind: str, proof: Proof, told: bool) -> str:
     columns = ", ".join(f"{name} ({n} of {len(examples)} looked at)" for name, n in differing.most_common(5))
     where = f" in {columns}" if columns else ""
     return (
-        f"{of} are not as they were written, such as {keys}{where}{because}. Something else writes there (a trigger, a default, "
-        "another program): mend that, or leave such a column out of what is migrated, and run again"
+        f"{of} are not as they were written, such as {keys}{where}{because}. Something else writes there (a "
+        "trigger, a default, another program): fix that, or leave such a column out of what is migrated, and "
+        "run again"
     )
 
 

@@ -18,8 +18,10 @@ PROVEN, WITH_EXCEPTIONS, NOT_PROVEN = "proven", "proven_with_exceptions", "not_p
 """What a verdict says of the proof."""
 _SAYS_NOTHING = re.compile(r"\bnothing (was|is)( read or)? written\b", re.I)
 NEXT = {
-    "TargetHeldError": ("Wait until the other run has ended (or, if it is dead, until its lease has expired), "
-"then trigger this DAG again."),
+    "TargetHeldError": (
+        "Wait until the other run has ended (or, if it is dead, until its lease has expired), "
+        "then trigger this DAG again."
+    ),
     "StoreUnavailableError": "The work done so far is kept. When the store answers again, clear the failed task in Airflow, or trigger "
     "the DAG again: it goes on with what is left.",
     "StoreRejectedError": "Trying again cannot help. Fix what the message names (permissions, the table, or "

@@ -56,7 +56,7 @@ REPORT, REPORT_HTML, REPORT_MD = "report.json", "report.html", "report.md"
 COMPARISON, CUTOVER = "comparison.json", "cutover.json"
 _REFUSED = "refused.json"
 _SET_OFF = "set_off"
-"""Below it, by attempt and target, rows that writing changed beside those that it wrote. No manifest names them: they are
+"""Below it, by attempt and target, rows that writing changed in addition to those that it wrote. No manifest names them: they are
 published before a batch is committed."""
 SCHEMA_PLAN = "schema-plan.json"
 SCHEMA_START = "schema/start.json"

@@ -56,7 +56,7 @@ SETTINGS = {
     "lc_monetary": "C",
 }
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
-"""Seconds that are waited at the most before the second try, and before any: twice as long each time."""
+"""Seconds that are waited at most before the second try, and before any: twice as long each time."""
 SHORTEST_IDLE_SECONDS = 10.0  # however short a lease is
 # Servers before 17 do not have this setting.
 _NO_TRANSACTION_TIMEOUT = sql.SQL(
