@@ -43,9 +43,9 @@ def test_what_a_part_wrote_is_published_with_its_manifest_when_it_ends(run: Any)
     with part(run, StepName.VERIFY, 3, phase="people") as doing:
         doing.relate("people", PLAN_FILES.among([manifest], "people", 3), PEOPLE)
         assert doing.connection.execute("FROM people").fetchall() == [(1, "Ada")]
-        with pytest.raises(ArtifactError, match="columns that are expected"):
+        with pytest.raises(ArtifactError, match="expected columns"):
             doing.relate("people", manifest.files, pa.schema({"id": pa.int32()}))
-    steps = {(row["step"], row["part"]): row["error"] for row in run.ledger.steps("r")}
+    steps = {(row.step, row.part): row.error for row in run.ledger.steps("r")}
     assert steps == {("plan", "3"): None, ("verify/people", "3"): None}
     assert run.folder.steps() == ["plan"], "a part that leaves nothing leaves no manifest"
 
@@ -61,9 +61,7 @@ def test_a_part_that_raised_leaves_its_error_and_no_manifest(run: Any) -> None:
         bad()
     assert run.folder.manifests(StepName.SHARED) == []
     assert run.folder.names("shared") == []
-    assert [(r["step"], r["part"], r["error"], r["tries"]) for r in run.ledger.steps("r")] == [
-        ("shared", "0", "bad", 1)
-    ]
+    assert [(r.step, r.part, r.error, r.tries) for r in run.ledger.steps("r")] == [("shared", "0", "bad", 1)]
     with part(run, StepName.SHARED) as doing:
         doing.facts = {}
         assert doing.tries == 2
