@@ -10,16 +10,16 @@ from typing import Any
 
 from include.embedded import postgres
 from include.trueup.ledger import Ledger
-from include.trueup.run import Mode, SchemaOptions
+from include.trueup.run import Mode, SchemaOptions, order
 from include.trueup.run.workspace import Workspace
 from include.trueup.schema import AlembicHistory, SchemaMigration, SchemaPhase
-from include.trueup.schema.apply import apply, gate
-from include.trueup.schema.plan import SCHEMAS, make
+from include.trueup.schema.plan import make
 from include.trueup.schema.preflight import preflight
 from include.trueup.schema.report import report
 from include.trueup.schema.run import SchemaRun
-from include.trueup.schema.verbs import backup, lint, rehearsal
-from include.trueup.write.approval import approve, ask
+from include.trueup.steps import APPROVE
+from include.trueup.walk import carry_out
+from include.trueup.write.approval import approve, ask, plans_of
 from tests.postgres_tables import new_database
 
 _names = itertools.count()
@@ -59,32 +59,42 @@ def answered(run: SchemaRun, by: str = "ada") -> dict[str, Any]:
     run = replace(run, options=replace(run.options, approval=True))
     try:
         ready(run, by)
-        apply(run)
-        gate(run)
+        do(run, "apply")
+        do(run, "gate")
     except Exception:
         report(run)
         raise
     return report(run)
 
 
+def do(run: SchemaRun, step: str) -> Any:
+    """A step of the run, in all its parts, as Airflow's tasks do it; what the last part gave."""
+    (this,) = (each for each in run.steps if each.id == step)
+    return [carry_out(this, run, part) for part in run.parts(this)][-1]
+
+
+def plan_of(run: SchemaRun) -> dict[str, Any]:
+    """What the task approve makes before it asks."""
+    order.enter(run, APPROVE)
+    return make(run)
+
+
 def planned(run: SchemaRun) -> dict[str, Any]:
     """Everything up to the plan, which is given."""
-    databases = preflight(run)
-    lint(run)
-    for database in databases:
-        rehearsal(run, database)
-    return make(run)
+    preflight(run)
+    do(run, "lint")
+    do(run, "rehearse")
+    return plan_of(run)
 
 
 def ready(run: SchemaRun, by: str = "ada") -> None:
     """Everything before apply; a person approves where the run asks."""
     planned(run)
-    if SCHEMAS.asks(run):
-        approve(run, by, shown_sha256=ask(run, SCHEMAS)["sha256"], plans=SCHEMAS)
+    if plans_of(run).asks(run):
+        approve(run, by, shown_sha256=ask(run)["sha256"])
     else:
-        approve(run, plans=SCHEMAS)
-    for database in run.histories:
-        backup(run, database)
+        approve(run)
+    do(run, "backup")
 
 
 def anything() -> list[Any]:

@@ -72,7 +72,7 @@ def do(run: Run, first: str | None = None, last: str | None = None) -> None:
     begin, end = 0 if first is None else ids.index(first), len(ids) - 1 if last is None else ids.index(last)
     for step in every[begin : end + 1]:
         if not step.skipped(run.chosen().options.mode) and not (step.id == "approve" and run.options.approval):
-            for part in range(run.chosen().parts(step)):
+            for part in run.chosen().parts(step):
                 carry_out(step, run.chosen(), part)
 
 

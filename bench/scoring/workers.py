@@ -69,7 +69,7 @@ def _walk(run: Run, workers: int, seen: Seen, given: tuple[str, str, str]) -> in
         for number, step in enumerate(steps(migration)):
             if not step.skipped(run.options.mode):
                 seen(step)
-                peaks += pool.map(_part, *zip(*((number, part) for part in range(run.parts(step))), strict=True))
+                peaks += pool.map(_part, *zip(*((number, part) for part in run.parts(step)), strict=True))
     report(run)
     return max(peaks)
 

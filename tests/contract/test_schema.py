@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,16 +26,15 @@ from include.trueup.errors import (
 from include.trueup.ledger import Ledger
 from include.trueup.run import Mode
 from include.trueup.run.workspace import Workspace
-from include.trueup.schema import clone, describe, gates, order
-from include.trueup.schema.apply import apply
+from include.trueup.schema import clone, describe, gates
 from include.trueup.schema.history import History
 from include.trueup.schema.lint import lint
-from include.trueup.schema.preflight import preflight, targets
+from include.trueup.schema.preflight import preflight
 from include.trueup.schema.rehearse import rehearse
-from include.trueup.schema.walk import walk
 from include.trueup.stores.postgres import PostgresStore
+from include.trueup.walk import walk
 from tests.postgres_tables import new_database, run_sql
-from tests.schemas import Databases, answered, history, migration_of, ready, revision
+from tests.schemas import Databases, answered, do, history, migration_of, ready, revision
 
 BASE = revision(
     "CREATE TABLE thing (id int PRIMARY KEY, name text); INSERT INTO thing VALUES (1, 'a'), (2, 'b')",
@@ -227,10 +227,10 @@ def test_a_lock_that_is_kept_stops_between_the_databases_and_the_same_run_goes_o
     with describe.connected(two.uri("two"), "keep a lock") as keeper:
         keeper.exec_driver_sql("LOCK TABLE thing IN SHARE MODE")
         with pytest.raises(StoreUnavailableError, match=r"holds a lock.*one is at phase 1 .*two is at phase 0"):
-            apply(run)
+            do(run, "apply")
     with pytest.raises(SourceError, match=r"one is at phase 1 .*two is at phase 0"):
         preflight(two.run(1, mode=Mode.PLAN))
-    assert apply(run) == {"one": 0, "two": 1}
+    assert do(run, "apply") == {"one": 0, "two": 1}
     assert {g["passed"] for g in run.folder.read_json("gates/phase-1.json")} == {True}
 
 
@@ -251,18 +251,12 @@ def test_rows_written_since_the_backup_stop_what_would_drop_them(
     with monkeypatch.context() as patched:
         patched.setattr(gates, "look", meddle)
         with pytest.raises(StoreRejectedError, match="written since the backup: table other holds 1 rows, and held 0"):
-            apply(run)
+            do(run, "apply")
     assert run_sql(two.uri("one"), "SELECT count(*)::int FROM other") == [(1,)]
     # what was begun is not planned, nor backed up, again
-    for again in (preflight, lambda r: doing_again(r, "lint"), lambda r: doing_again(r, "backup")):
+    for again in (preflight, partial(do, step="lint"), partial(do, step="backup")):
         with pytest.raises(StatusError, match="has begun to change the databases"):
             again(run)
-
-
-def doing_again(run: Any, step: str) -> None:
-    """Begin a step of the run again, as its cleared task does."""
-    with order.doing(run, step, "0"):
-        pytest.fail("it was let in")
 
 
 def test_a_gate_sees_what_a_phase_must_not_have_changed(two: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,7 +273,7 @@ def test_a_gate_sees_what_a_phase_must_not_have_changed(two: Databases, monkeypa
 
     monkeypatch.setattr(History, "run", meddle)
     with pytest.raises(GateError, match=r"schema.kept"):
-        apply(run)
+        do(run, "apply")
 
 
 def test_a_revision_in_which_the_right_to_write_is_lost_leaves_nothing(
@@ -294,11 +288,9 @@ def test_a_revision_in_which_the_right_to_write_is_lost_leaves_nothing(
         if len(asked) == 2:  # when it has run, before its commit
             raise TargetHeldError("another run has taken it")
 
-    monkeypatch.setattr(
-        "include.trueup.schema.apply.holding", lambda *_, **__: nullcontext(SimpleNamespace(check=check))
-    )
+    monkeypatch.setattr("include.trueup.schema.run.holding", lambda *_, **__: nullcontext(SimpleNamespace(check=check)))
     with pytest.raises(TargetHeldError, match=r"has taken it.*one is at phase 0 .*two is at phase 0"):
-        apply(run)
+        do(run, "apply")
     assert run_sql(two.uri("one"), "SELECT to_regclass('other')::text") == [(None,)]
 
 
@@ -319,4 +311,4 @@ def test_a_revision_that_is_stopped_in_its_transaction_is_ended_by_the_server(ur
 def test_a_database_has_one_name_in_all_leases_whatever_its_address(two: Databases) -> None:
     declared = Table(name="thing", connection="c", key=("id",), columns={"id": Type.INTEGER})
     places = [f"{PostgresStore(two.uri(id)).identity(declared).rpartition('/')[0]}#schema" for id in ("one", "two")]
-    assert targets(two.run(0)) == places
+    assert two.run(0).held_targets == places

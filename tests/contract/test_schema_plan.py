@@ -16,16 +16,14 @@ from include.trueup.errors import ApprovalError, ArtifactError, GateError, Optio
 from include.trueup.ledger import Ledger, Status
 from include.trueup.run import Mode, SchemaOptions
 from include.trueup.run.workspace import Workspace
-from include.trueup.schema import describe, verbs
-from include.trueup.schema.apply import apply, gate
-from include.trueup.schema.plan import SCHEMAS, make
+from include.trueup.schema import describe
 from include.trueup.schema.preflight import heads_of, preflight
 from include.trueup.schema.report import report
 from include.trueup.schema.run import SchemaRun
-from include.trueup.schema.walk import walk
+from include.trueup.walk import walk
 from include.trueup.write.approval import approve, ask
 from tests.postgres_tables import run_sql
-from tests.schemas import Databases, answered, history, migration_of, planned, ready, revision
+from tests.schemas import Databases, answered, do, history, migration_of, plan_of, planned, ready, revision
 from trueup_airflow.dags.schema_approval import question
 
 BASE = revision("CREATE TABLE thing (id int PRIMARY KEY); INSERT INTO thing VALUES (1), (2)", "DROP TABLE thing")
@@ -60,8 +58,8 @@ def tables(databases: Databases) -> set[str]:
 def test_up_is_asked_about_with_its_sql_and_what_was_approved_runs(one: Databases) -> None:
     run = one.run(1, approval=True)
     plan = planned(run)
-    assert make(run)["sha256"] == plan["sha256"] == planned(one.run(1, mode=Mode.PLAN))["sha256"]
-    text = question(ask(run, SCHEMAS), "/page", 24)
+    assert plan_of(run)["sha256"] == plan["sha256"] == planned(one.run(1, mode=Mode.PLAN))["sha256"]
+    text = question(run, ask(run), "/page")
     for said in (
         plan["sha256"],
         "ALTER TABLE thing ADD note text",
@@ -71,11 +69,11 @@ def test_up_is_asked_about_with_its_sql_and_what_was_approved_runs(one: Database
     ):
         assert said in text or said == "require-table", said
     with pytest.raises(ApprovalError, match="is not approved"):
-        verbs.backup(run, "app")
-    approve(run, "ada", "go", shown_sha256=plan["sha256"], plans=SCHEMAS)
-    verbs.backup(run, "app")
-    apply(anew(run))
-    gate(run)
+        do(run, "backup")
+    approve(run, "ada", "go", shown_sha256=plan["sha256"])
+    do(run, "backup")
+    do(anew(run), "apply")
+    do(run, "gate")
     assert report(run)["status"] == "passed"
     told = run.folder.read_json("report.json")
     assert told["approval"]["plan_sha256"] == told["schema"]["sha256"] == plan["sha256"]
@@ -83,10 +81,10 @@ def test_up_is_asked_about_with_its_sql_and_what_was_approved_runs(one: Database
     assert report(run)["status"] == "passed"  # cleared again: as it was written
     for step in (
         lambda: preflight(run),
-        lambda: verbs.lint(run),
-        lambda: make(run),
-        lambda: apply(run),
-        lambda: gate(run),
+        lambda: do(run, "lint"),
+        lambda: plan_of(run),
+        lambda: do(run, "apply"),
+        lambda: do(run, "gate"),
     ):
         with pytest.raises(StatusError):
             step()
@@ -158,12 +156,12 @@ def test_what_changed_since_it_was_shown_is_refused_with_both_hashes(
     run = one.run(1, approval=True)
     if when == "asked":
         shown = planned(run)["sha256"]
-        ask(run, SCHEMAS)
+        ask(run)
     else:
         ready(run)
         shown = run.ledger.entered(run.id).plan_sha256
     change(one, tmp_path)
-    goes_on = partial(approve, by="ada", shown_sha256=shown, plans=SCHEMAS) if when == "asked" else apply
+    goes_on = partial(approve, by="ada", shown_sha256=shown) if when == "asked" else partial(do, step="apply")
     with pytest.raises(ApprovalError, match=said) as refused:
         goes_on(anew(run))
     assert shown in str(refused.value)
@@ -175,18 +173,18 @@ def test_what_changed_since_it_was_shown_is_refused_with_both_hashes(
 def test_a_plan_that_was_made_again_since_it_was_shown_is_not_approved(one: Databases, tmp_path: Path) -> None:
     run = one.run(1, approval=True)
     shown = planned(run)["sha256"]
-    ask(run, SCHEMAS)
+    ask(run)
     _edit(one, tmp_path)
     run = anew(run)
     with pytest.raises(ApprovalError, match="changed since the step 'lint'"):
-        make(run)
-    verbs.lint(run)
-    verbs.rehearsal(run, "app")
-    made = make(run)["sha256"]
+        plan_of(run)
+    do(run, "lint")
+    do(run, "rehearse")
+    made = plan_of(run)["sha256"]
     with pytest.raises(ApprovalError, match=rf"{made}, and the plan that was shown is {shown}"):
-        approve(run, "ada", shown_sha256=shown, plans=SCHEMAS)
+        approve(run, "ada", shown_sha256=shown)
     with pytest.raises(ApprovalError, match="is not approved"):
-        apply(run)
+        do(run, "apply")
 
 
 @pytest.mark.parametrize("marked", ["preflight", "lint", "rehearse", "approve", "backup", "apply", "gate"])
@@ -194,12 +192,12 @@ def test_a_task_that_is_marked_as_done_was_not_done(one: Databases, marked: str)
     run = one.run(1, approval=True)
     steps: dict[str, Any] = {
         "preflight": lambda: preflight(run),
-        "lint": lambda: verbs.lint(run),
-        "rehearse": lambda: verbs.rehearsal(run, "app"),
-        "approve": lambda: (make(run), approve(run, shown_sha256=ask(run, SCHEMAS)["sha256"], plans=SCHEMAS)),
-        "backup": lambda: verbs.backup(run, "app"),
-        "apply": lambda: apply(run),
-        "gate": lambda: gate(run),
+        "lint": lambda: do(run, "lint"),
+        "rehearse": lambda: do(run, "rehearse"),
+        "approve": lambda: (plan_of(run), approve(run, shown_sha256=ask(run)["sha256"])),
+        "backup": lambda: do(run, "backup"),
+        "apply": lambda: do(run, "apply"),
+        "gate": lambda: do(run, "gate"),
     }
     del steps[marked]
     refused = nullcontext() if marked == "gate" else pytest.raises((ApprovalError, ArtifactError))

@@ -213,7 +213,7 @@ def schemas(server: postgres.Server, folder: Path, ledger_template: str) -> Iter
     migration = migration_of(history(folder, *tables, last), phases=3, lock_timeout=0.1)
     uri = new_database(server)
     place = Place(server, folder, ledger_uri, uri)
-    parts = {task: [{"database": "app"}] for task in ("rehearse", "backup")}
+    parts = {task: [{"part": "app"}] for task in ("rehearse", "backup")}
 
     def make(id: str, **params: Any) -> Tasks:
         return Tasks(build_schema_dag(migration), id, parts, **{"target_phase": 2, **params})

@@ -9,7 +9,7 @@ import pytest
 
 from include.embedded import postgres
 from include.trueup.schema import AlembicHistory, describe
-from include.trueup.schema.history import History, Step
+from include.trueup.schema.history import History, Revision
 from include.trueup.schema.lint import Level, lint
 from include.trueup.schema.rehearse import rehearse
 from tests.postgres_tables import new_database
@@ -44,7 +44,7 @@ def uri(airflow: History, postgres_server: postgres.Server) -> str:
     return made
 
 
-def steps(airflow: History, phase: int) -> list[Step]:
+def steps(airflow: History, phase: int) -> list[Revision]:
     return airflow.steps((START,), phase)
 
 

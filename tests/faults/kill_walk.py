@@ -25,7 +25,7 @@ if __name__ == "__main__":
     names = ["/".join(filter(None, (s.phase.id if s.phase else "", s.id))) for s in todo]
     start = 0 if first == "preflight" else names.index(first)
     for name, step in zip(names[start:], todo[start:], strict=True):
-        for part in range(run.parts(step)):
+        for part in run.parts(step):
             print(f"{name} {part}", flush=True)
             step.work(run, part)
     print("done", flush=True)

@@ -204,7 +204,7 @@ def test_a_walk_that_ended_between_transaction_and_ledger_goes_on(
     run = run_of(migration, ledger, workspace, lambda _: store)
     run = replace(run, options=preflight(run))
     for step in steps(migration):
-        for part in range(run.parts(step)):
+        for part in run.parts(step):
             for _ in range(3):
                 with suppress(StoreUnavailableError):
                     step.work(run, part)

@@ -129,7 +129,7 @@ def todo(run: Run, first: str) -> list[Any]:
         lambda step=step, part=part: carry_out(step, run, part)
         for step in all_steps[start:]
         if not step.skipped(run.options.mode)
-        for part in range(run.parts(step))
+        for part in run.parts(step)
     ]
 
 

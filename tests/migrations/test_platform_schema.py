@@ -17,8 +17,8 @@ from include.trueup.run import Mode
 from include.trueup.run.workspace import Workspace
 from include.trueup.schema import describe
 from include.trueup.schema.run import SchemaRun
-from include.trueup.schema.walk import walk
 from include.trueup.stores.postgres import PostgresStore
+from include.trueup.walk import walk
 from tests.postgres_tables import run_sql
 from tests.schemas import Databases, answered
 

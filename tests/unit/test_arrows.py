@@ -17,16 +17,16 @@ ROOMS = {
     "rows": "declare errors",
     "steps": "declare",
     "stores": "rows declare errors",
-    "ledger": "stores errors",
+    "ledger": "stores steps errors",
     "run": "ledger gate stores rows steps declare errors",
     "read": "run stores rows declare",
     "plan": "run ledger stores gate rows declare errors",
-    "write": "plan run ledger stores rows declare errors",
+    "write": "plan run ledger stores rows steps declare errors",
     "prove": "plan run stores gate rows declare errors",
     "cutover": "run ledger stores declare errors",
     "report": "prove plan run ledger gate rows declare errors",
     "walk": "report write plan read run ledger stores rows steps declare errors",
-    "schema": "report write plan run ledger gate errors",
+    "schema": "report write plan run ledger stores gate steps errors",
 }
 """For each room of include/trueup, the rooms that it may import."""
 OUTSIDE = ("time", "random", "uuid.uuid1", "uuid.uuid4", "secrets", "socket")

@@ -21,7 +21,7 @@ from .leases import Lease, Leases, Part, lease_seconds
 from .rows import Applied, ApprovalRow, ConflictRow, PlanRow, RefusedRow, RunRow, StepRow, TurnRow
 from .status import TRANSITIONS, Status, SwitchState
 from .steps import Steps
-from .tables import SCHEMA, UPGRADE_LOCK, metadata, plans, runs, transitions
+from .tables import SCHEMA, UPGRADE_LOCK, metadata, plans, runs, steps, transitions
 
 __all__ = [
     "Applied",
@@ -198,12 +198,14 @@ class Ledger(Steps, Batches):
         with self._begin() as connection:
             connection.execute(runs.update().where(runs.c.run_id == run_id).values(options=dict(options)))
 
-    def planned(self, run_id: str, sha256: str, files_sha256: str | None = None) -> None:
-        """Note the hash of the run's plan, which was made just now, and that of its files."""
+    def planned(self, run_id: str, sha256: str, files_sha256: str | None = None, *, step: str = "plan_gate") -> None:
+        """Note the hash of the run's plan, which was made just now, in this step, and that of its files."""
         made = {"plan_sha256": sha256, "plan_files_sha256": files_sha256}
         with self._begin() as connection:
             mine = runs.c.run_id == run_id
             connection.execute(runs.update().where(mine).values(planned_at=sa.func.clock_timestamp(), **made))
+            this = (steps.c.run_id == run_id, steps.c.step == step)
+            connection.execute(steps.update().where(*this).values(plan_sha256=sha256))
             copied = sa.select(runs.c.run_id, runs.c.attempt, *(runs.c[name] for name in made), runs.c.options)
             names = ["run_id", "attempt", *made, "options"]
             new = insert(plans).from_select(names, copied.where(mine))

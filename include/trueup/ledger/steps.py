@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from ..steps import writes
 from ..stores.effects import Effects
 from .holders import is_dead, this_process
 from .leases import lease_seconds
@@ -18,8 +19,6 @@ from .rows import StepRow
 from .tables import runs, steps
 
 log = logging.getLogger(__name__)
-WRITING = ("apply", "create_tables", "prepare", "finish/")
-"""What the names of the steps begin with that write."""
 
 
 class Steps:
@@ -33,7 +32,8 @@ class Steps:
     @contextmanager
     def step(self, run_id: str, step: str, part: str) -> Iterator[int]:
         """Note when a part of a step starts and ends, and the error that it ends with; gives the number of the try, which
-        is higher at every try. What an older try ends with is not noted once a newer one has begun."""
+        is higher at every try. What an older try ends with is not noted once a newer one has begun; of a step that writes, it
+        is waited for until it can write no more."""
         key = {"run_id": run_id, "step": step, "part": part}
         of_run: dict[str, Any] = {name: _of_run(run_id, name) for name in ("attempt", "plan_sha256")}
         of_run["holder"] = this_process()
@@ -54,7 +54,7 @@ class Steps:
                 query.where(*(steps.c[k] == v for k, v in key.items())).with_for_update()
             ).first()
             number: int = connection.execute(begun).scalar_one()
-        if older is not None and older.ended_at is None and step.startswith(WRITING):
+        if older is not None and older.ended_at is None and writes(step):
             self._outlive(older.holder, older.renewed_at or older.started_at)
         this = sa.and_(steps.c.tries == number, *(steps.c[k] == v for k, v in key.items()))
         end: dict[str, Any] = {"ended_at": sa.func.clock_timestamp()}
@@ -66,9 +66,7 @@ class Steps:
                 connection.execute(steps.update().where(this).values(**failed))
             raise
         with self._begin() as connection:
-            # a plan's gate belongs to the plan that it has just entered
-            plan = {"plan_sha256": _of_run(run_id, "plan_sha256")} if step == "plan_gate" else {}
-            connection.execute(steps.update().where(this).values(**end, **plan))
+            connection.execute(steps.update().where(this).values(**end))
 
     def _outlive(self, holder: str | None, renewed_at: datetime) -> None:
         """Wait until an older try of a part that writes, of which it is not known that it has ended, has no right to write
@@ -84,7 +82,7 @@ class Steps:
 
     def began_to_write(self, run_id: str) -> bool:
         """Whether the run ever began a step that writes to a store. One that did not has changed nothing."""
-        return any(row.step.startswith(WRITING) for row in self.steps(run_id, ever=True))
+        return any(writes(row.step) for row in self.steps(run_id, ever=True))
 
     def steps(self, run_id: str, *, ever: bool = False) -> list[StepRow]:
         """Every part of every step since the run last began, in the order they started; `ever`: also parts that were done

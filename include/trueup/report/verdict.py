@@ -71,8 +71,7 @@ def failure(
     """Which step ended the run, with what, and what to do next; None if the run came to its end."""
     broken = [e.rule for gate in gates if not gate.passed for e in gate.expectations if not e.passed]
     advice = next((OF_RULE[rule] for rule in broken if rule in OF_RULE), NEXT["GateError"])
-    ends = "plan_gate" if run.options.mode is Mode.PLAN else run.direction.last
-    return unfinished(steps, failed_tasks, ends, {**NEXT, "GateError": advice})
+    return unfinished(steps, failed_tasks, order.last(run), {**NEXT, "GateError": advice})
 
 
 def not_done(run: Run, entered: RunRow | None) -> dict[str, str] | None:

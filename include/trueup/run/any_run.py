@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol, Self
 
 from ..ledger import Ledger
+from ..steps import Direction, Over, Step
+from ..stores import Fence
 from ..stores.effects import Effects
 from .files import Files
 from .options import Options, SchemaOptions
@@ -45,3 +49,35 @@ class AnyRun(Protocol):
     @property
     def effects(self) -> Effects:
         """Clocks, waiting and chance."""
+
+    @property
+    def holder(self) -> str | None:
+        """The process that is the whole run, if one is."""
+
+    @property
+    def direction(self) -> Direction:
+        """What runs of its kind do differently."""
+
+    @property
+    def steps(self) -> list[Step]:
+        """Every step between preflight and report, in order."""
+
+    def numbered(self, over: Over) -> Sequence[int | str]:
+        """The parts that its steps are done for: numbers of segments or partitions, ids of databases; 0 of the run itself."""
+
+    def parts(self, step: Step) -> Sequence[int | str]:
+        """Those that a step is done for."""
+
+    @property
+    def begun_to_write(self) -> bool:
+        """Whether anything may have been written since the run last began."""
+
+    @property
+    def held_targets(self) -> list[str]:
+        """What the run's leases are on."""
+
+    def holding(self) -> AbstractContextManager[Fence]:
+        """Keep the run's place on every target while the block runs."""
+
+    def chosen(self) -> Self:
+        """The run with what its preflight chose; itself, if it has not been through it."""

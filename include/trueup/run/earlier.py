@@ -18,8 +18,6 @@ from . import Run, files
 from .workspace import Artifact, RunFolder
 
 _APPLY = entered(StepName.APPLY, "")
-WRITING = (_APPLY, StepName.CREATE_TABLES, StepName.PREPARE, entered(StepName.FINISH, ""))
-"""What the names of the steps begin with that write."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +38,6 @@ class EarlierPlan:
         raise ArtifactError(f"run {folder.run_id} left no {path} of its plan {self.attempt}")
 
 
-def begun_to_write(ledger: Ledger, run_id: str) -> bool:
-    """Whether a step that writes has begun since the run last began."""
-    return any(row.step.startswith(WRITING) for row in ledger.steps(run_id))
-
-
 def begun_to_apply(ledger: Ledger, run_id: str) -> bool:
     """Whether rows may have been written since the run last began."""
     return any(row.step.startswith(_APPLY) for row in ledger.steps(run_id))
@@ -57,7 +50,7 @@ def set_aside(run: Run) -> None:
     if row is None or row.status in (Status.PROVEN, Status.ROLLED_BACK):
         return
     refuse_other(row, run.dag_id, run.airflow_run_id)
-    if row.plan_sha256 is not None and begun_to_write(run.ledger, run.id):
+    if row.plan_sha256 is not None and run.begun_to_write:
         _keep(run, row)
     run.folder.forget()
 

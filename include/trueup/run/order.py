@@ -9,16 +9,11 @@ from collections.abc import Iterator
 
 from ..errors import ApprovalError, ArtifactError, StatusError
 from ..ledger import Status, StepRow, refuse_other
-from ..steps import StepName, entered
-from . import AnyRun, Mode, Run
-from .earlier import begun_to_write
-
-_READS = (StepName.SNAPSHOT, StepName.SHARED, StepName.TRANSFORM, StepName.PLAN)
-"""The steps that a plan is made in."""
-_AFRESH = "clear the whole run in Airflow, or trigger the DAG again: either makes a new plan"
+from ..steps import Step, entered
+from . import AnyRun, Mode
 
 
-def enter(run: Run, step: str, phase: str | None = None) -> None:
+def enter(run: AnyRun, step: str, phase: str | None = None) -> None:
     """Before any part of a step: a run that has ended stays ended. One that failed goes on, since its task was cleared.
 
     Raises `StatusError`, also for making the plan again once a run has begun to write it; `ArtifactError` for a run that
@@ -29,13 +24,26 @@ def enter(run: Run, step: str, phase: str | None = None) -> None:
         raise ArtifactError(f"run {run.id} is not in the ledger: it has not been through preflight")
     refuse_other(found, run.dag_id, run.airflow_run_id)
     refuse_ended(run, found.status)
-    if step in _READS and phase is None and begun_to_write(run.ledger, run.id):
-        raise StatusError(
-            f"run {run.id} has begun to write its plan, so the step {step!r} cannot be run again; {_AFRESH}"
-        )
+    every = [each.id for each in run.steps]
+    if phase is None and every.index(step) < every.index(run.direction.afresh):
+        refuse_begun(run, step)
     # in mode apply, it has to take its leases again first (`Leases.enter`)
     if found.status == Status.FAILED and run.options.mode is not Mode.APPLY:
         run.ledger.move(run.id, Status.RUNNING, f"the task {step} was cleared")
+
+
+def refuse_begun(run: AnyRun, step: str) -> None:
+    """Raise `StatusError` once the run has begun to write: its plan, and what it read or backed up for it, stay."""
+    if not run.begun_to_write:
+        return
+    if run.direction.begins_again:
+        said = f"has begun to write its plan, so the step {step!r} cannot be run again; {_afresh(run)}"
+    else:
+        said = (
+            f"has begun to change the databases, so the step {step!r} is not done again, and its plan and backup stay as they "
+            "are: clear the task that failed, or trigger the DAG again"
+        )
+    raise StatusError(f"run {run.id} {said}")
 
 
 def refuse_ended(run: AnyRun, status: str) -> None:
@@ -43,51 +51,67 @@ def refuse_ended(run: AnyRun, status: str) -> None:
     if status == Status.INTERRUPTED:
         raise StatusError(
             f"while run {run.id} waited, another run took over its targets, so its plan is out of date; "
-            f"nothing more is written: {_AFRESH}"
+            f"nothing more is written: {_afresh(run)}"
         )
     if status in (Status.PROVEN, Status.ROLLED_BACK, Status.PLANNED):
-        how = _AFRESH if status == Status.PLANNED else "trigger the DAG again, which makes a new plan"
+        how = _afresh(run) if status == Status.PLANNED else "trigger the DAG again, which makes a new plan"
         raise StatusError(f"run {run.id} is {status}: it has ended, and none of its steps runs again; {how}")
 
 
-def require(run: Run, step: str, phase: str | None = None) -> None:
-    """Raise `ApprovalError` unless every step from the plan's gate up to this one was done for the plan that the run has
-    now, and ended well."""
-    for name, missing in _left_out(run):
-        if name == entered(step, phase):
-            return
+def _afresh(run: AnyRun) -> str:
+    whole = "clear the whole run in Airflow, or " if run.direction.begins_again else ""
+    return f"{whole}trigger the DAG again: {'either' if whole else 'that'} makes a new plan"
+
+
+def require(run: AnyRun, step: str, phase: str | None = None) -> None:
+    """Raise `ApprovalError` unless every step up to this one was done, and ended well (`Direction.required`); those from
+    the plan on for the plan that the run has now."""
+    for name, missing in _left_out(run, before=entered(step, phase)):
         raise ApprovalError(
             f"run {run.id} has not been through {name!r} with the plan that it has now ({missing}), so nothing is "
-            f"written: a task that is marked as done in Airflow was not done here; clear that task, or {_AFRESH}"
+            f"written: a task that is marked as done in Airflow was not done here; clear that task, or {_afresh(run)}"
         )
 
 
-def left_out(run: Run) -> dict[str, str] | None:
+def left_out(run: AnyRun) -> dict[str, str] | None:
     """The first step of the run that was not done for its present plan, in all its parts, and why; None if all were."""
     for name, missing in _left_out(run):
         return {"step": name, "error": f"the step {name} was not done, though the run went on: {missing}"}
     return None
 
 
-def _left_out(run: Run) -> Iterator[tuple[str, str]]:
-    """The steps that are not done, in their order, from the plan's gate on, and what is missing of each."""
+def last(run: AnyRun) -> str:
+    """The step that ends a run in its mode."""
+    return [step.id for step in run.steps if not step.skipped(run.options.mode)][-1]
+
+
+def _left_out(run: AnyRun, *, before: str | None = None) -> Iterator[tuple[str, str]]:
+    """The steps that are not done, in their order, and what is missing of each; `before`: only those before that one."""
     plan = run.ledger.present_plan(run.id).sha256
     rows = {(row.step, row.part): row for row in run.ledger.steps(run.id)}
-    every = run.steps
-    for step in every[[s.id for s in every].index(StepName.PLAN_GATE) :]:
-        if step.skipped(run.options.mode):
-            continue
+    for step, of in _required(run, plan):
         name = entered(step.id, step.phase.id if step.phase else None)
-        missing = [said for n in range(run.parts(step)) if (said := _wrong(rows.get((name, str(n))), plan))]
+        if name == before:
+            return
+        missing = [said for n in run.parts(step) if (said := _wrong(rows.get((name, str(n))), of))]
         if missing:
             yield name, missing[0] if len(missing) == 1 else f"{len(missing)} parts of it, of the first: {missing[0]}"
 
 
-def _wrong(row: StepRow | None, plan: str) -> str | None:
+def _required(run: AnyRun, plan: str) -> Iterator[tuple[Step, str | None]]:
+    """The steps that must be done in the run's mode, in their order, and the plan that each must be done for (None: any)."""
+    every = run.steps
+    ids = [step.id for step in every]
+    for step in every[ids.index(run.direction.required) :]:
+        if not step.skipped(run.options.mode):
+            yield step, plan if every.index(step) >= ids.index(run.direction.planned) else None
+
+
+def _wrong(row: StepRow | None, plan: str | None) -> str | None:
     if row is None:
         return "it never started"
     if row.error is not None:
         return f"it failed: {row.error[:300]}"
     if row.ended_at is None:
         return "it started and has not ended"
-    return None if (row.plan_sha256 or "") == plan else "it was done for another plan"
+    return None if plan is None or (row.plan_sha256 or "") == plan else "it was done for another plan"

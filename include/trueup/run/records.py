@@ -132,6 +132,13 @@ class Start:
             raise ArtifactError("the run is one of schemas, which has no rows")
         return self.options
 
+    @property
+    def schema_options(self) -> SchemaOptions:
+        """The options of a run of schemas. Raises `ArtifactError` for a run of rows."""
+        if isinstance(self.options, Options):
+            raise ArtifactError("the run is one of rows, which changes no schema")
+        return self.options
+
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:

@@ -17,7 +17,7 @@ from ..ledger import Ledger
 from ..ledger import Part as Try
 from ..ledger.holding import holding
 from ..rows import duck
-from ..steps import Direction, Step, StepName, direction, entered
+from ..steps import Direction, Over, Step, StepName, direction, entered, writes
 from ..stores import Fence, Store
 from ..stores.effects import REAL, Effects
 from . import large
@@ -105,11 +105,20 @@ class Run:
         """Every step between preflight and report, in order."""
         return self.direction.steps(self.migration)
 
-    def parts(self, step: Step) -> int:
-        """How many segments or partitions a step is done for; 1 of one for the run."""
-        if step.over == "run":
-            return 1
-        return self.segments if step.over == "segment" else self.partitions
+    def parts(self, step: Step) -> range:
+        """The segments or partitions that a step is done for; 0 of one for the run."""
+        return self.numbered(step.over)
+
+    def numbered(self, over: Over) -> range:
+        """The numbers of the run's segments or partitions; 0 of the run itself."""
+        if over == "run":
+            return range(1)
+        return range(self.segments if over == "segment" else self.partitions)
+
+    @property
+    def begun_to_write(self) -> bool:
+        """Whether a step that writes has begun since the run last began."""
+        return any(writes(row.step) for row in self.ledger.steps(self.id))
 
     @property
     def phases(self) -> tuple[Phase, ...]:
@@ -186,7 +195,7 @@ class Run:
     def manifests(self, step: StepName, phase: Phase | None = None) -> list[Manifest]:
         """What every part of a step has left, by part. Raises `ArtifactError` where a part is missing."""
         row = next(each for each in self.steps if each.id == step and each.phase == phase)
-        return self.folder.manifests(entered(step, phase.id if phase else None), self.parts(row))
+        return self.folder.manifests(entered(step, phase.id if phase else None), len(self.parts(row)))
 
     @contextmanager
     def connect(self, scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:

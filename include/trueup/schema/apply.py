@@ -11,12 +11,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..errors import ApprovalError, GateError, StoreRejectedError, TrueupError
-from ..ledger import Part, lease_seconds
-from ..ledger.holding import holding
+from ..ledger import lease_seconds
+from ..run import StepName, order
 from ..run.files import SCHEMA_PROGRESS, SCHEMA_START, before_phase
-from . import describe, gates, order, plan
-from .history import Step
-from .preflight import heads_of, targets, where
+from . import describe, gates, plan
+from .history import Revision
+from .preflight import heads_of, where
 from .run import SchemaRun
 
 log = logging.getLogger(__name__)
@@ -30,12 +30,9 @@ def apply(run: SchemaRun) -> dict[str, int]:
 
     Raises `ApprovalError` unless what would run now is what was approved; `GateError`, `TargetHeldError`,
     `StoreUnavailableError` (a lock that is not free, say) and `StoreRejectedError`; each says which database is where."""
-    order.enter(run, "apply")
     done = dict.fromkeys(run.histories, 0)
     with ExitStack() as held:
-        tries = held.enter_context(run.ledger.step(run.id, "apply", "0"))
-        this = Part(step="apply", part="0", tries=tries)
-        fence = held.enter_context(holding(run.ledger, run.id, targets(run), run.holder, right=True, part=this))
+        fence = held.enter_context(run.writing(held.enter_context(run.part(StepName.APPLY))))
         plan.require(run, "apply")
         try:
             first: gates.Looked | None = _looked(run, SCHEMA_START)
@@ -45,7 +42,7 @@ def apply(run: SchemaRun) -> dict[str, int]:
                     continue
                 before = _looked(run, before_phase(hop), first)
                 for database in run.histories:
-                    with run.ledger.step(run.id, f"apply/{hop}", database):
+                    with run.part(StepName.APPLY, database, phase=hop):
                         done[database] += _to_phase(run, database, hop, fence.check)
                 _gate(run, hop, before)
                 first = None
@@ -72,7 +69,7 @@ def _looked(run: SchemaRun, path: str, known: gates.Looked | None = None) -> gat
 
 
 def _to_phase(run: SchemaRun, database: str, hop: int, check: Any) -> int:
-    history, every = run.histories[database], run.steps(database)
+    history, every = run.histories[database], run.revisions(database)
     heads = heads_of(run, database)
     begun = plan.ran(run, database, heads)
     steps = history.steps(heads, hop)
@@ -96,7 +93,7 @@ def _to_phase(run: SchemaRun, database: str, hop: int, check: Any) -> int:
     return len(steps)
 
 
-def _first(run: SchemaRun, connection: sa.Connection, step: Step, heads: list[str]) -> None:
+def _first(run: SchemaRun, connection: sa.Connection, step: Revision, heads: list[str]) -> None:
     """In the revision's transaction, before it: the database is where the plan has it, and holds what was backed up."""
     now = run.histories[step.database].heads(connection)
     if sorted(now) != heads:
@@ -107,13 +104,13 @@ def _first(run: SchemaRun, connection: sa.Connection, step: Step, heads: list[st
     _same_as_backup(run, connection, step)
 
 
-def _same_as_backup(run: SchemaRun, connection: sa.Connection, step: Step) -> None:
+def _same_as_backup(run: SchemaRun, connection: sa.Connection, step: Revision) -> None:
     """Before what may lose rows: lock the tables that were backed up, and see that they hold what the backup holds.
 
     Raises `StoreRejectedError` for rows that were written since."""
     if step.up and not step.breaking:
         return
-    (backup,) = [m for m in run.folder.manifests("backup", len(run.histories)) if m.part == step.database]
+    backup = run.manifest(StepName.BACKUP, step.database)
     schema = describe.schema(connection, run.migration.history(step.database).version_table)
     held = {
         table: describe.Rows(about["count"], about["checksums"], {})
@@ -143,7 +140,7 @@ def _gate(run: SchemaRun, hop: int, before: gates.Looked) -> None:
 
 def gate(run: SchemaRun) -> dict[str, int]:
     """Judge the whole run, from databases that are read again; the tables that were compared, by database."""
-    with order.doing(run, "gate", "0"):
+    with run.part(StepName.GATE):
         order.require(run, "gate")
         before, after = _looked(run, SCHEMA_START), gates.look(run)
         at = {d: history.standing(heads_of(run, d)) for d, history in run.histories.items()}

@@ -55,7 +55,7 @@ def phase_gate(run: SchemaRun, number: int, before: Looked, after: Looked, *, up
     phase = run.migration.phases[number if up else number + 1]
     older, newer = (before, after) if up else (after, before)  # going down is going up, read backwards
     changes = _changes(older, newer)
-    breaking = [s.name for d in run.histories for s in run.steps(d) if s.breaking and s.phase == phase.number]
+    breaking = [s.name for d in run.histories for s in run.revisions(d) if s.breaking and s.phase == phase.number]
     name, title = f"phase-{number}", f"{'up to' if up else 'down from'} phase {phase.number}"
     results = [evaluation.evaluate(phase.suite, [changes], gate=f"what {title} changed", unique_by=())]
     if not breaking:
@@ -68,7 +68,7 @@ def whole_gate(run: SchemaRun, before: Looked, after: Looked, at: dict[str, rang
     """Judge the whole run: every database at the target, and the rows of the tables that are still there."""
     target = run.options.target_phase
     standing = pd.DataFrame({"_key": list(at), "at_target": [target in phases for phases in at.values()]})
-    strict = not any(s.breaking for d in run.histories for s in run.steps(d))
+    strict = not any(s.breaking for d in run.histories for s in run.revisions(d))
     results = [
         evaluation.evaluate(suites.standing(target), [standing], gate=f"every database at phase {target}"),
         _rows_gate(before, after, "rows, over the whole run", strict=strict),

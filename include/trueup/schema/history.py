@@ -27,7 +27,7 @@ NOWHERE = -1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class Revision:
     """One revision, up or down. `phase` is the phase that it belongs to; `database` the history's id."""
 
     database: str
@@ -131,22 +131,22 @@ class History:
         after = min((p for p in self.phases.values() if p > highest), default=max(self.phases.values()) + 1_000)
         return range(highest, after)
 
-    def steps(self, heads: Sequence[str], target: int) -> list[Step]:
+    def steps(self, heads: Sequence[str], target: int) -> list[Revision]:
         """What brings a database with those heads to phase `target`, in order; down steps first. Nothing if it is there."""
         done = self.applied(heads)
         down = [r for r in reversed(self.phases) if r in done and self.phases[r] > target]
         up = [r for r, phase in self.phases.items() if r not in done and phase <= target]
         return [self._step(r, up=False) for r in down] + [self._step(r, up=True) for r in up]
 
-    def back(self, step: Step) -> Step:
+    def back(self, step: Revision) -> Revision:
         """The opposite of a step."""
         return self._step(step.revision, up=not step.up)
 
-    def _step(self, revision: str, *, up: bool) -> Step:
+    def _step(self, revision: str, *, up: bool) -> Revision:
         script = self._directory.get_revision(revision)
         says = {name: getattr(script.module, name, None) or None for name in ("breaking", "locks", "irreversible")}
         title = (script.doc or "").splitlines()[0] if script.doc else revision
-        return Step(
+        return Revision(
             database=self.declared.id, revision=revision, title=title, phase=self.phases[revision], up=up, **says
         )
 
@@ -158,7 +158,7 @@ class History:
     def run(
         self,
         connection: sa.Connection,
-        step: Step,
+        step: Revision,
         first: Callable[[], None] | None = None,
         last: Callable[[], None] | None = None,
     ) -> None:
@@ -172,7 +172,7 @@ class History:
             with environment.begin_transaction():
                 environment.run_migrations()
 
-    def sql(self, step: Step, heads: Sequence[str]) -> str:
+    def sql(self, step: Revision, heads: Sequence[str]) -> str:
         """The SQL that the revision runs on a PostgreSQL database with those heads, rendered offline.
 
         Raises `DeclarationError` for a revision that cannot be rendered: one that asks the database what to do."""
@@ -195,7 +195,7 @@ class History:
                 ) from error
         return text.getvalue()
 
-    def after(self, heads: Sequence[str], step: Step) -> tuple[str, ...]:
+    def after(self, heads: Sequence[str], step: Revision) -> tuple[str, ...]:
         """The heads of a database once the step has run on it."""
         done = self.applied(heads)
         done = done | {step.revision} if step.up else done - {step.revision}
@@ -205,7 +205,9 @@ class History:
             if r in done and not any(n in done for n in self._nexts(self._directory.get_revision(r)))
         )
 
-    def _one(self, step: Step, first: Callable[[], None] | None = None, last: Callable[[], None] | None = None) -> Any:
+    def _one(
+        self, step: Revision, first: Callable[[], None] | None = None, last: Callable[[], None] | None = None
+    ) -> Any:
         revisions, script = self._directory.revision_map, self._directory.get_revision(step.revision)
         make = MigrationStep.upgrade_from_script if step.up else MigrationStep.downgrade_from_script
         made: Any = make(revisions, script)

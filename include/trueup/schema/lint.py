@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DeclarationError
-from .history import History, Step
+from .history import History, Revision
 
 SECONDS = 60
 
@@ -72,12 +72,12 @@ class LintFinding:
 class Linted:
     """A step, the SQL it runs, and what was found in it."""
 
-    step: Step
+    step: Revision
     sql: str
     findings: tuple[LintFinding, ...]
 
 
-def lint(history: History, heads: Sequence[str], steps: Sequence[Step]) -> list[Linted]:
+def lint(history: History, heads: Sequence[str], steps: Sequence[Revision]) -> list[Linted]:
     """Lint each of the steps that follow each other from those heads. A revision that cannot be rendered or parsed is
     `not linted`, which is a finding that cannot be excused."""
     linted = []
@@ -93,7 +93,7 @@ def lint(history: History, heads: Sequence[str], steps: Sequence[Step]) -> list[
     return linted
 
 
-def lint_sql(sql: str, step: Step) -> list[LintFinding]:
+def lint_sql(sql: str, step: Revision) -> list[LintFinding]:
     """What squawk finds in the SQL of a step. Raises `DeclarationError` when squawk is missing or does not answer."""
     arguments = [_squawk(), "--reporter", "json", "--exclude", ",".join(_OURS)]
     try:
@@ -108,7 +108,7 @@ def lint_sql(sql: str, step: Step) -> list[LintFinding]:
     return [_finding(item, step) for item in found]
 
 
-def _finding(item: dict[str, Any], step: Step) -> LintFinding:
+def _finding(item: dict[str, Any], step: Revision) -> LintFinding:
     rule = str(item["rule_name"])
     if rule == "syntax-error" or item["level"] == "Error":
         level, excuse = Level.NOT_LINTED, None

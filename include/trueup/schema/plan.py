@@ -15,20 +15,20 @@ from ..errors import ApprovalError, GateError
 from ..ledger import refuse_other
 from ..ledger.decisions import Decision
 from ..plan.hashing import hash_of
-from ..run import Mode
+from ..run import Mode, StepName, order
 from ..run.files import SCHEMA_PLAN, SCHEMA_PROGRESS
 from ..run.order import refuse_ended
+from ..write import approval
 from ..write.approval import Plans, check_age
-from . import describe, order
-from .history import Step
-from .preflight import targets
+from . import describe
+from .history import Revision
 from .run import SchemaRun
 
 FORMAT = 1
 """Of what is hashed."""
 
 
-def cover(identity: str, heads: Sequence[str], steps: Sequence[tuple[Step, str]]) -> dict[str, Any]:
+def cover(identity: str, heads: Sequence[str], steps: Sequence[tuple[Revision, str]]) -> dict[str, Any]:
     """What the hash covers of one database but its rows, given its steps with their SQL."""
     said = [{"revision": step.revision, "up": step.up, "sql": sql} for step, sql in steps]
     return {"identity": identity, "heads": sorted(heads), "steps": said}
@@ -42,7 +42,7 @@ def covered(run: SchemaRun, database: str) -> dict[str, Any]:
     if ran(run, database, heads) is not None:
         heads = run.files.start.heads[database]
     steps, at = [], heads
-    for step in run.steps_from(database, heads):
+    for step in run.revisions_from(database, heads):
         steps.append((step, history.sql(step, at)))
         at = history.after(at, step)
     return cover(identity, heads, steps)
@@ -52,7 +52,7 @@ def ran(run: SchemaRun, database: str, heads: Sequence[str]) -> int | None:
     """How many of its steps this run has run on a database that is at those heads; None where it was not the run that
     brought it there. The run notes each step before it begins it, so that it may be one less than was noted."""
     noted = (run.folder.read_json(SCHEMA_PROGRESS) or {}).get(database, 0)
-    history, steps = run.histories[database], run.steps(database)
+    history, steps = run.histories[database], run.revisions(database)
     at: Sequence[str] = run.files.start.heads[database]
     found = None
     for number in range(noted + 1):
@@ -65,8 +65,7 @@ def ran(run: SchemaRun, database: str, heads: Sequence[str]) -> int | None:
 
 def _going(run: SchemaRun, database: str) -> dict[str, int]:
     """What goes with the steps, and its rows (values) as they are now; once the run has begun, as they were."""
-    (rehearsed,) = [m for m in run.folder.manifests("rehearse", len(run.histories)) if m.part == database]
-    lost: dict[str, int] = rehearsed.facts["lost"]
+    lost: dict[str, int] = run.manifest(StepName.REHEARSE, database).facts["lost"]
     if not lost or (run.folder.read_json(SCHEMA_PROGRESS) or {}).get(database):
         return lost
     with describe.connected(run.uri_of(database), f"count what goes from {database}") as connection:
@@ -86,14 +85,11 @@ def make(run: SchemaRun) -> dict[str, Any]:
     """Make the run's plan, publish it, and enter its hash in the ledger; the plan.
 
     Raises `ApprovalError` where what was linted and rehearsed is not what would run now."""
-    order.enter(run, "approve")
-    if run.options.mode is Mode.APPLY:
-        run.ledger.leases.enter(run.id, targets(run), run.holder)
-    with run.ledger.step(run.id, "approve", "0"):
-        order.require(run, "approve")
+    with run.part(StepName.APPROVE):
+        order.require(run, StepName.APPROVE)
         sha256, covers = name(run)
-        (linted,) = run.folder.manifests("lint", 1)
-        rehearsed = {m.part: m.facts for m in run.folder.manifests("rehearse", len(run.histories))}
+        linted = run.manifest(StepName.LINT)
+        rehearsed = {d: run.manifest(StepName.REHEARSE, d).facts for d in run.histories}
         databases: dict[str, Any] = {}
         for database, about in covers["databases"].items():
             now = hash_of({key: about[key] for key in ("identity", "heads", "steps")})
@@ -113,7 +109,7 @@ def make(run: SchemaRun) -> dict[str, Any]:
             "databases": databases,
         }
         run.folder.write(SCHEMA_PLAN, json.dumps(plan, indent=1))
-        run.ledger.planned(run.id, sha256)
+        run.ledger.planned(run.id, sha256, step="approve")
         return plan
 
 
@@ -123,7 +119,7 @@ def _told(
     """What a person is shown of each step: SQL, lint, locks and seconds of the rehearsal, what goes."""
     told = []
     measured = {(m["revision"], m["up"]): m for m in rehearsed["measured"]}
-    for step, covers in zip(run.steps(database), about["steps"], strict=True):
+    for step, covers in zip(run.revisions(database), about["steps"], strict=True):
         way = "up" if step.up else "down"
         found = measured[step.revision, step.up]
         told.append(
@@ -139,6 +135,13 @@ def _told(
     return told
 
 
+def waive(run: SchemaRun) -> str:
+    """Make the run's plan and, in mode apply, enter that nobody is asked; its hash. Raises `ApprovalError`, also for a run
+    that asks, and `GateError` for what goes down and was not named."""
+    made: str = make(run)["sha256"]
+    return made if run.options.mode is Mode.PLAN else approval.waive(run)
+
+
 def gated(run: SchemaRun) -> str:
     """The hash of the run's plan: computed again, and the same in the workspace and in the ledger. Raises
     `ApprovalError` where it is another, with both hashes, or is too old."""
@@ -148,7 +151,7 @@ def gated(run: SchemaRun) -> str:
     refuse_ended(run, row.status)
     if not run.folder.read_json(SCHEMA_PROGRESS):
         check_age(run)
-    order.require(run, "approve")
+    order.require(run, StepName.APPROVE)
     sha256, covers = name(run)
     plan = run.folder.read_json(SCHEMA_PLAN) or {}
     for where, said in (("the workspace", plan.get("sha256")), ("the ledger", row.plan_sha256)):
@@ -237,5 +240,5 @@ def _unasked(run: SchemaRun, sha256: str) -> Decision:
     )
 
 
-SCHEMAS = Plans(gated=gated, shown=SCHEMA_PLAN, asks=_asks, unasked=_unasked)
+SCHEMAS = Plans(gated=gated, make=make, shown=SCHEMA_PLAN, asks=_asks, unasked=_unasked)
 """Of runs on schemas."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from ..errors import OptionsError, SourceError, StatusError
-from ..run import Mode, Start
-from ..run.files import SCHEMA_PROGRESS, SCHEMA_START
+from ..errors import OptionsError, SourceError
+from ..run import Mode, Start, order
 from . import describe
 from .history import NOWHERE
 from .run import SchemaRun
@@ -17,7 +16,7 @@ def preflight(run: SchemaRun, triggered_by: str | None = None) -> list[str]:
     `OptionsError` for a target that is not a phase; `TargetHeldError`, `StatusError`.
     """
     run.ledger.upgrade()
-    refuse_begun(run, "preflight")
+    order.refuse_begun(run, "preflight")
     run.ledger.begin(
         run.id,
         migration_id=run.migration.id,
@@ -33,7 +32,7 @@ def preflight(run: SchemaRun, triggered_by: str | None = None) -> list[str]:
                 f"target_phase is {target}; the phases of {run.migration.id} are 0 to {run.migration.last_phase}"
             )
         if run.options.mode is Mode.APPLY:
-            run.ledger.leases.take(run.id, targets(run), run.holder)
+            run.ledger.leases.take(run.id, run.held_targets, run.holder)
         heads = {database: heads_of(run, database) for database in run.histories}
         phase = phase_of(run, heads)
         if phase is None and not run.options.realign:
@@ -44,21 +43,6 @@ def preflight(run: SchemaRun, triggered_by: str | None = None) -> list[str]:
             )
         run.files.write_start(Start(options=run.options, heads=heads, phase=phase, hops=_hops(phase, target)))
     return list(run.histories)
-
-
-def refuse_begun(run: SchemaRun, step: str) -> None:
-    """Raise `StatusError` once the run has begun to change the databases: what lies in its folder, above all the backup, shows
-    the databases as they were before."""
-    if any(run.folder.read_json(path) is not None for path in (SCHEMA_START, SCHEMA_PROGRESS)):
-        raise StatusError(
-            f"run {run.id} has begun to change the databases, so the step {step!r} is not done again, and its plan and backup "
-            "stay as they are: clear the task that failed, or trigger the DAG again"
-        )
-
-
-def targets(run: SchemaRun) -> list[str]:
-    """What the run's leases are on: each database, as its server names it."""
-    return [f"{describe.place_as_leased(run.uri_of(database))}#schema" for database in run.histories]
 
 
 def heads_of(run: SchemaRun, database: str) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from ..run import REAL, Effects
 from . import describe, samples
 from .clone import clone_of
 from .describe import Schema
-from .history import History, Step
+from .history import History, Revision
 
 Holding = dict[str, describe.Rows]
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class Rehearsed:
 
 
 def rehearse(
-    history: History, uri: str, steps: list[Step], clone: str, lock_timeout: float, effects: Effects = REAL
+    history: History, uri: str, steps: list[Revision], clone: str, lock_timeout: float, effects: Effects = REAL
 ) -> Rehearsed:
     """Rehearse the steps on a clone of that name of the database at `uri`.
 
@@ -134,7 +134,7 @@ class _Stage:
             schema = describe.schema(connection, self._history.declared.version_table)
             return schema, describe.rows(connection, schema)
 
-    def step(self, step: Step) -> Schema:
+    def step(self, step: Revision) -> Schema:
         """One revision: there, with sample rows in, back, and there again; the schema it leads to."""
         self._sample(step)
         before, was = self.look()
@@ -160,7 +160,7 @@ class _Stage:
             self._same_rows(step, _kept(was, before, after), now)
         return after
 
-    def _run(self, step: Step, *, measure: bool = False) -> None:
+    def _run(self, step: Revision, *, measure: bool = False) -> None:
         with self._open(step.name) as connection:
             if not measure:
                 self._history.run(connection, step)
@@ -183,7 +183,7 @@ class _Stage:
             about = {"revision": step.revision, "up": step.up, "seconds": round(self._effects.monotonic() - began, 2)}
             self._found.measured.append({**about, "locked": dict(sorted(locked.items())), "lost": []})
 
-    def _sample(self, step: Step) -> None:
+    def _sample(self, step: Revision) -> None:
         with self._open(f"{step.name}: sample rows") as connection:
             done = samples.fill(
                 connection, describe.tables(describe.schema(connection, self._history.declared.version_table))
@@ -194,10 +194,10 @@ class _Stage:
             if note not in self._found.notes:
                 self._found.notes.append(note)
 
-    def _same_rows(self, step: Step, was: Holding, now: Holding) -> None:
+    def _same_rows(self, step: Revision, was: Holding, now: Holding) -> None:
         self._found.problems += [f"{step.name}: {said}" for said in describe.rows_lost(was, now)]
 
-    def _same_schema(self, step: Step, wanted: Schema, found: Schema) -> None:
+    def _same_schema(self, step: Revision, wanted: Schema, found: Schema) -> None:
         lines = list(
             difflib.unified_diff(
                 describe.text(wanted).splitlines(), describe.text(found).splitlines(), n=0, lineterm=""

@@ -91,7 +91,7 @@ def _schema(run: SchemaRun) -> dict[str, Any]:
     linted = [f for m in run.folder.manifests("lint") for f in m.facts["findings"]]
     steps = []
     for database in run.histories:
-        for step in run.steps(database):
+        for step in run.revisions(database):
             way = "up" if step.up else "down"
             mine = [f for f in linted if (f["database"], f["revision"], f["way"]) == (database, step.revision, way)]
             says = {

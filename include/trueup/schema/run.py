@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ..ledger import Ledger
-from ..run import REAL, Effects, Files, SchemaOptions
-from ..run.workspace import RunFolder, Workspace
-from .history import History, Step
+from ..ledger import Part as Try
+from ..ledger.holding import holding
+from ..run import REAL, Effects, Files, Part, SchemaOptions, StepName, part
+from ..run.files import SCHEMA_PROGRESS, SCHEMA_START
+from ..run.workspace import Manifest, RunFolder, Workspace
+from ..steps import Direction, Over, Step
+from ..steps.schemas import OF_SCHEMAS
+from ..stores import Fence
+from . import describe
+from .history import History, Revision
 from .model import SchemaMigration
 
 
@@ -28,6 +36,61 @@ class SchemaRun:
     uri: Callable[[str], str]
     holder: str | None = None
     effects: Effects = REAL
+
+    def chosen(self) -> SchemaRun:
+        """The run with the options that it began with; itself, if it has not been through preflight."""
+        found = self.files.begun
+        return self if found is None else replace(self, options=found.schema_options)
+
+    @property
+    def direction(self) -> Direction:
+        """The one of runs on schemas."""
+        return OF_SCHEMAS
+
+    @property
+    def steps(self) -> list[Step]:
+        """Every step between preflight and report, in order."""
+        return self.direction.steps(self.migration)
+
+    def parts(self, step: Step) -> Sequence[int | str]:
+        """The databases that a step is done for; 0 of one for the run."""
+        return self.numbered(step.over)
+
+    def numbered(self, over: Over) -> Sequence[int | str]:
+        """The ids of the databases, in their order; 0 of the run itself."""
+        return range(1) if over == "run" else list(self.histories)
+
+    def part(
+        self, step: StepName, database: str | None = None, *, phase: int | None = None
+    ) -> AbstractContextManager[Part]:
+        """Do a part of a step (`run/part.py`), for one database, or for the run; `phase`: the part of it that is a phase's."""
+        return part(self, step, database, phase=None if phase is None else str(phase))
+
+    def manifest(self, step: StepName, database: str | None = None) -> Manifest:
+        """What a part of a step has left. Raises `ArtifactError` unless all its parts are there."""
+        parts = self.folder.manifests(step, 1 if database is None else len(self.histories))
+        (found,) = [m for m in parts if database in (None, m.part)]
+        return found
+
+    @property
+    def begun_to_write(self) -> bool:
+        """Whether the run has begun to change the databases."""
+        return any(self.folder.read_json(path) is not None for path in (SCHEMA_START, SCHEMA_PROGRESS))
+
+    def holding(self) -> AbstractContextManager[Fence]:
+        """Keep the run's place on every database while the block runs (`holding.holding`)."""
+        return holding(self.ledger, self.id, self.held_targets, self.holder)
+
+    def writing(self, part: Part) -> AbstractContextManager[Fence]:
+        """Have the right to change every database while the block runs, as this try of a part of a step. Raises
+        `TargetHeldError` or `StatusError` where the run may not."""
+        this = Try(step=part.step, part=part.number, tries=part.tries)
+        return holding(self.ledger, self.id, self.held_targets, self.holder, right=True, part=this)
+
+    @property
+    def held_targets(self) -> list[str]:
+        """What the run's leases are on: each database, as its server names it."""
+        return [f"{describe.place_as_leased(self.uri_of(database))}#schema" for database in self.histories]
 
     @property
     def folder(self) -> RunFolder:
@@ -48,13 +111,13 @@ class SchemaRun:
         """The files of the run, by what they are."""
         return Files(self.folder)
 
-    def steps(self, database: str) -> list[Step]:
+    def revisions(self, database: str) -> list[Revision]:
         """Every step of a database, from where preflight found it to the target, in the order they run."""
-        return self.steps_from(database, self.files.start.heads[database])
+        return self.revisions_from(database, self.files.start.heads[database])
 
-    def steps_from(self, database: str, heads: Sequence[str]) -> list[Step]:
+    def revisions_from(self, database: str, heads: Sequence[str]) -> list[Revision]:
         """The same, from those heads."""
-        history, steps = self.histories[database], list[Step]()
+        history, steps = self.histories[database], list[Revision]()
         for hop in self.files.start.hops:
             for step in history.steps(tuple(heads), hop):
                 steps.append(step)

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from ..errors import GateError
 from ..plan.hashing import hash_of
+from ..run import StepName
 from ..run.files import backed_up, linted_sql
-from ..run.workspace import Manifest
-from . import describe, order, plan, rehearse
+from . import describe, plan, rehearse
 from . import lint as linter
 from .run import SchemaRun
 
@@ -25,25 +25,24 @@ def lint(run: SchemaRun) -> dict[str, int]:
     """Lint every revision that the run would run; publish its SQL, and what was found; findings by level.
 
     Raises `GateError` for what the revision does not excuse, and for what could not be linted."""
-    with order.doing(run, "lint", "0"):
-        start, files, refused, covers = run.files.start, [], [], {}
+    with run.part(StepName.LINT) as part:
+        start, refused, covers = run.files.start, [], {}
         found: list[dict[str, Any]] = []
         for database, history in run.histories.items():
             heads = start.heads[database]
-            linted = linter.lint(history, heads, run.steps(database))
+            linted = linter.lint(history, heads, run.revisions(database))
             with describe.connected(run.uri_of(database), f"look at {database}") as connection:
                 covered = plan.cover(describe.identity(connection), heads, [(one.step, one.sql) for one in linted])
             covers[database] = hash_of(covered)
             for number, one in enumerate(linted):
                 way = "up" if one.step.up else "down"
-                files.append(run.folder.write(linted_sql(database, number, one.step.revision, way), one.sql))
+                part.files.append(run.folder.write(linted_sql(database, number, one.step.revision, way), one.sql))
                 about = {"database": database, "revision": one.step.revision, "way": way}
                 found += [{**about, **finding.to_json()} for finding in one.findings]
             refused += linter.refusals(linted)
-        run.folder.seal(
-            Manifest(step="lint", part="0", files=tuple(files), facts={"findings": found, "covers": covers})
-        )
+        part.facts = {"findings": found, "covers": covers}
         if refused:
+            part.seal()  # the report shows what was refused
             raise GateError(
                 f"the lint refuses {len(refused)} of what the run would do, so nothing was changed. {' | '.join(refused[:10])}"
             )
@@ -54,19 +53,20 @@ def rehearsal(run: SchemaRun, database: str) -> dict[str, Any]:
     """Rehearse the run's steps on a clone of one database, and publish what was found; counts.
 
     Raises `GateError` with the problems; `StoreUnavailableError` when the database cannot be cloned now."""
-    with order.doing(run, "rehearse", database):
+    with run.part(StepName.REHEARSE, database) as part:
         covers = hash_of(plan.covered(run, database))
         clone = f"trueup_{run.migration.id[:20]}_{database[:20]}_{_short(run.id)}"
         found = rehearse.rehearse(
             run.histories[database],
             run.uri_of(database),
-            run.steps(database),
+            run.revisions(database),
             clone,
             run.migration.lock_timeout,
             run.effects,
         )
-        run.folder.seal(Manifest(step="rehearse", part=database, facts={**found.to_json(), "covers": covers}))
+        part.facts = {**found.to_json(), "covers": covers}
         if found.problems:
+            part.seal()
             raise GateError(
                 f"the rehearsal on a clone of {database} failed, so nothing was changed. {' | '.join(found.problems[:10])}"
             )
@@ -87,27 +87,23 @@ def backup(run: SchemaRun, database: str) -> dict[str, int]:
     text format, columns as in `<table>.columns.json`), as one snapshot sees them; rows, by table.
 
     Raises `ApprovalError` unless the plan as it is now is approved."""
-    with order.doing(run, "backup", database):
+    with run.part(StepName.BACKUP, database) as part:
         plan.require(run, "backup")
-        (rehearsed,) = [m for m in run.folder.manifests("rehearse", len(run.histories)) if m.part == database]
-        wanted: list[str] = rehearsed.facts["touched"]
-        files, rows, states = [], {}, {}
-        with (
-            describe.connected(run.uri_of(database), f"back up {database}", idle=UPLOAD_SECONDS) as connection,
-            run.workspace.scratch() as scratch,
-        ):
+        wanted: list[str] = run.manifest(StepName.REHEARSE, database).facts["touched"]
+        rows = {}
+        with describe.connected(run.uri_of(database), f"back up {database}", idle=UPLOAD_SECONDS) as connection:
             connection.execution_options(isolation_level="REPEATABLE READ")
             schema = describe.schema(connection, run.migration.history(database).version_table)
             states = describe.rows(connection, {k: d for k, d in schema.items() if d.table in wanted})
             for table in wanted:
                 names = describe.columns(schema, table)
-                local = scratch / "rows"
+                local = part.scratch / "rows"
                 rows[table] = _copy(connection, table, names, local)
                 content, columns = backed_up(database, table)
-                files.append(run.folder.publish(local, content, rows[table]))
-                files.append(run.folder.write(columns, json.dumps(names)))
+                part.publish(local, content, rows[table])
+                part.files.append(run.folder.write(columns, json.dumps(names)))
         held = {table: {"count": r.count, "checksums": r.checksums} for table, r in states.items()}
-        run.folder.seal(Manifest(step="backup", part=database, files=tuple(files), facts={"rows": rows, "held": held}))
+        part.facts = {"rows": rows, "held": held}
     return rows
 
 

@@ -1,4 +1,5 @@
-"""The steps of a run, in their order: one table, which the DAGs are built from and which `walk` walks.
+"""The steps of a run, in their order: one table, which the DAGs are built from and which `walk` walks. Those of runs on
+schemas are in `schemas.py` beside it.
 
 Imports nothing heavy, so that a DAG file may: `Step.do` names the function that does the step's work, as
 `module:function` of `include.trueup`.
@@ -7,7 +8,7 @@ Imports nothing heavy, so that a DAG file may: `Step.do` names the function that
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from ..declare.migration import Migration, Phase
 
-Over = Literal["run", "segment", "partition"]
+Over = Literal["run", "segment", "partition", "database"]
 _ENGINE = __name__.removesuffix(".steps")
 
 
@@ -39,10 +40,21 @@ class StepName(StrEnum):
     FINISH = "finish"
     VALIDATE = "validate"
     SETTLE = "settle"
+    LINT = "lint"
+    REHEARSE = "rehearse"
+    BACKUP = "backup"
 
 
 APPROVE = StepName.APPROVE.value
 """The step that waits for a person, where the run asks for one."""
+
+
+_WRITING = frozenset({StepName.CREATE_TABLES, StepName.PREPARE, StepName.APPLY, StepName.FINISH, StepName.SETTLE})
+
+
+def writes(name: str) -> bool:
+    """Whether the step that the ledger knows by that name writes to a store, or enters that what was written is taken back."""
+    return name.partition("/")[0] in _WRITING
 
 
 def entered(step: str, phase: str | None = None) -> str:
@@ -63,10 +75,10 @@ _FAR = (Mode.PLAN, Mode.VERIFY, Mode.APPLY)
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One step. `over` says what it is done for: the run, each segment, or each partition. `until` is the mode that goes just
-    so far: a step until `apply` writes to a store, one until `verify` proves. `do` is the function that does it: it takes the
-    run, the phase if the step has one (`phase`), and the number of the segment or partition unless it is done for the run,
-    and gives ids and counts."""
+    """One step. `over` says what it is done for: the run, each segment, partition or database. `until` is the mode that goes
+    just so far: a step until `verify` proves, one until `apply` is there for what is written. `do` is the function that does
+    it: it takes the run, the phase if the step has one (`phase`), and the number of the segment or partition, or the id of
+    the database, unless it is done for the run, and gives ids and counts."""
 
     id: str
     title: str
@@ -77,14 +89,14 @@ class Step:
 
     @property
     def writes(self) -> bool:
-        """Whether it writes to a store: it is done in mode apply only."""
-        return self.until is Mode.APPLY
+        """Whether it writes to a store."""
+        return writes(self.id)
 
     def skipped(self, mode: Mode) -> bool:
         """Whether a run in this mode leaves the step out."""
         return _FAR.index(mode) < _FAR.index(self.until)
 
-    def work(self, run: Any, part: int) -> Any:
+    def work(self, run: Any, part: int | str) -> Any:
         """Do a part of it (0 of a step for the run)."""
         return function(self.do)(run, *([self.phase] if self.phase else []), *([] if self.over == "run" else [part]))
 
@@ -249,21 +261,39 @@ def phase_steps(phase: Phase, *, finishes: bool = True) -> list[Step]:
 
 @dataclass(frozen=True, kw_only=True)
 class Direction:
-    """What a run forward and a rollback do differently: how the preflight is done, in which steps, and in which order the
-    phases are written (`backwards`); `last` is the step that ends a run in mode apply."""
+    """What runs forward, rollbacks and runs on schemas do differently: their `steps`, given the migration, and what they are
+    done over, the parts that preflight chooses first (`over`); the functions that do the preflight, look at the plan (`Plans`)
+    and write the report; whether the phases are written `backwards`.
 
-    backwards: bool
+    `required` is the first step of which the ledger must say that it was done; `planned` the one that makes the plan whose
+    hash all behind it are done for. Once a run has begun to write, no step before `afresh` is done again, unless the whole run
+    begins again with a new plan, where it may (`begins_again`)."""
+
+    over: tuple[Over, ...]
+    steps: Callable[[Any], list[Step]]
     preflight: str
-    steps: Callable[[Migration], list[Step]]
-    last: str
+    plans: str
+    report: str
+    required: str
+    planned: str
+    afresh: str
+    backwards: bool = False
+    begins_again: bool = True
 
 
-FORWARD = Direction(backwards=False, preflight="walk.preflight:preflight", steps=steps, last=StepName.VALIDATE)
-BACKWARD = Direction(
-    backwards=True, preflight="walk.rollback_preflight:preflight", steps=rollback_steps, last=StepName.SETTLE
+FORWARD = Direction(
+    over=("segment", "partition"),
+    steps=steps,
+    preflight="walk.preflight:preflight",
+    plans="write.approval:ROWS",
+    report="report:report",
+    required=StepName.PLAN_GATE,
+    planned=StepName.PLAN_GATE,
+    afresh=StepName.PLAN_GATE,
 )
+BACKWARD = replace(FORWARD, steps=rollback_steps, preflight="walk.rollback_preflight:preflight", backwards=True)
 
 
 def direction(undoes: str | None) -> Direction:
-    """Of a run that undoes another one, or none."""
+    """Of a run on rows that undoes another one, or none."""
     return FORWARD if undoes is None else BACKWARD

@@ -5,21 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from ..errors import MemoryLimitError
-from ..report import report
 from ..rows import duck
-from ..run import Mode, Run, order
+from ..run import AnyRun, Mode, Run, order
 from ..steps import Step, function
 
 log = logging.getLogger(__name__)
 
 
-def carry_out(step: Step, run: Run, part: int) -> Any:
+def carry_out(step: Step, run: AnyRun, part: int | str) -> Any:
     """Do a part of the step, if the run may still do it (`order.enter`). In mode apply the run's hold on its targets is
     taken or renewed all the while, so that no other run writes between this one's plan and its last proof; steps that
     write do so themselves. Raises `TargetHeldError` once another run has them.
@@ -31,25 +30,25 @@ def carry_out(step: Step, run: Run, part: int) -> Any:
         try:
             return step.work(run, part)
         except MemoryLimitError as error:
-            if (more := duck.more_memory()) is None:
+            if not isinstance(run, Run) or (more := duck.more_memory()) is None:
                 raise
             log.warning("step %s is done again, with %s of memory: %s", step.id, more, error)
             return step.work(replace(run, database=None, memory=more), part)
 
 
 def walk(
-    run: Run, *, triggered_by: str | None = None, at_once: int = 1, seen: Callable[[Step], None] | None = None
+    run: AnyRun, *, triggered_by: str | None = None, at_once: int = 1, seen: Callable[[Step], None] | None = None
 ) -> dict[str, Any]:
-    """The whole run, or rollback, in this process, `at_once` parts of a step at a time; the report's verdict.
+    """The whole run, of whatever kind, in this process, `at_once` parts of a step at a time; the report's verdict.
 
     `seen` is called before each step. Raises what a step raises, after the report is written.
     """
-    with (
-        run.workspace.scratch() as scratch,
-        duck.connect(scratch, run.widest) as database,
-        ThreadPoolExecutor(at_once) as pool,
-    ):
-        run = replace(run, database=database)
+    with ExitStack() as opened:
+        if isinstance(run, Run):
+            scratch = opened.enter_context(run.workspace.scratch())
+            run = replace(run, database=opened.enter_context(duck.connect(scratch, run.widest)))
+        pool = opened.enter_context(ThreadPoolExecutor(at_once))
+        report = function(run.direction.report)
         # one by one, in this thread: each thread has to make Great Expectations ready for itself
         each: Callable[..., Iterator[Any]] = map if at_once == 1 else pool.map
         try:
@@ -60,8 +59,9 @@ def walk(
                     continue
                 if seen:
                     seen(step)
-                list(each(partial(carry_out, step, run), range(run.parts(step))))
+                list(each(partial(carry_out, step, run), run.parts(step)))
         except Exception:
             report(run)
             raise
-        return report(run)
+        verdict: dict[str, Any] = report(run)
+        return verdict

@@ -5,33 +5,41 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from ..errors import ApprovalError
 from ..ledger import ApprovalRow, RunRow, refuse_other
 from ..ledger.decisions import Decision
 from ..plan.hashing import files_hash, plan_hash
 from ..run import PLAN, AnyRun, Run, StepName, order, part
+from ..steps import function
 from . import tables_there
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plans:
-    """How the plans of runs on rows, or on schemas, are looked at. `gated`: the hash of the run's plan as it is now, if it
-    is the one that was judged; `shown`: the file that says what a person is shown; `asks`: whether anybody is to be asked;
-    `unasked`: the decision where nobody is, given the hash."""
+    """How the plans of runs on rows, or on schemas, are looked at. `make`: make the plan, where no step before has; `gated`:
+    the hash of the run's plan as it is now, if it is the one that was judged; `shown`: the file that says what a person is
+    shown; `asks`: whether anybody is to be asked; `unasked`: the decision where nobody is, given the hash."""
 
     gated: Callable[[Any], str]
+    make: Callable[[Any], object]
     shown: str
     asks: Callable[[Any], bool]
     unasked: Callable[[Any, str], Decision]
 
 
-def ask(run: AnyRun, plans: Plans | None = None) -> dict[str, Any]:
+def plans_of(run: AnyRun) -> Plans:
+    """How the plan of this run is looked at."""
+    plans: Any = function(run.direction.plans)
+    return cast(Plans, plans)
+
+
+def ask(run: AnyRun) -> dict[str, Any]:
     """The plan that somebody is to be asked about (plan.json); that it is being shown is entered in the ledger.
 
     Raises `ApprovalError` for one that did not pass its gate, that is not the one that did, or that is too old."""
-    plans = plans or ROWS
+    plans = plans_of(run)
     with part(run, StepName.APPROVE):
         sha256 = plans.gated(run)
         run.ledger.asked(run.id, sha256)
@@ -39,10 +47,10 @@ def ask(run: AnyRun, plans: Plans | None = None) -> dict[str, Any]:
         return dict(run.folder.read_json(plans.shown))
 
 
-def approved_already(run: AnyRun, plans: Plans | None = None) -> ApprovalRow | None:
+def approved_already(run: AnyRun) -> ApprovalRow | None:
     """The approval of the plan that the run has now, where a person gave it before the plan was made again."""
     with part(run, StepName.APPROVE):
-        found = run.ledger.approvals.of(run.id, (plans or ROWS).gated(run))
+        found = run.ledger.approvals.of(run.id, plans_of(run).gated(run))
         return found if found is not None and found.decision == "approved" else None
 
 
@@ -52,13 +60,12 @@ def approve(
     comment: str | None = None,
     *,
     shown_sha256: str | None = None,
-    plans: Plans | None = None,
 ) -> str:
     """Enter a person's approval of the plan that was shown (None: the one last asked about); of a run that asks for none,
     that it was waived. The plan's hash.
 
     Raises `ApprovalError` where the run's plan is not the one that was shown, did not pass its gate, or is too old."""
-    plans = plans or ROWS
+    plans = plans_of(run)
     with part(run, StepName.APPROVE):
         sha256 = plans.gated(run)
         decision: Decision = "approved"
@@ -82,9 +89,9 @@ def _refuse_unseen(run: AnyRun, shown: str | None, sha256: str) -> None:
             )
 
 
-def waive(run: Run) -> str:
+def waive(run: AnyRun) -> str:
     """Enter that a run which asks nobody is approved. The plan's hash. Raises `ApprovalError` for a run that asks."""
-    if run.options.approval:
+    if plans_of(run).asks(run):
         raise ApprovalError("this run needs an approval, and nobody here can be asked: trigger it in Airflow")
     return approve(run)
 
@@ -175,5 +182,11 @@ def _planned_at(run: AnyRun) -> datetime:
     return made
 
 
-ROWS = Plans(gated=gated, shown=PLAN, asks=lambda run: bool(run.options.approval), unasked=lambda *_: "waived")
+ROWS = Plans(
+    gated=gated,
+    make=lambda _: None,
+    shown=PLAN,
+    asks=lambda run: bool(run.options.approval),
+    unasked=lambda *_: "waived",
+)
 """Of runs on rows."""

@@ -10,14 +10,17 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.trueup.steps import APPROVE
-
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from include.trueup.write.approval import Plans
+    from include.trueup.run import AnyRun, Run
+    from include.trueup.steps import Step
 
 log = logging.getLogger(__name__)
+Question = Callable[[Any, "dict[str, Any]", str], str]
+"""From the run, its plan and the address of its page, what a person is asked, as Markdown."""
+TAB = "migration"
+"""The route of the tab that a run's page has for it."""
 
 COMMENT = Param(
     None,
@@ -80,65 +83,60 @@ class Approval(ApprovalOperator):
 
 
 class PlanApproval(Approval):
-    """Asks for the approval of a run's plan, where the run needs one. A subclass says what differs for runs that are not
-    on rows: `plans`, `begin`, `told`."""
+    """Asks for the approval of a run's plan, where the run needs one. `question` puts the plan into words."""
 
-    def __init__(self, *, current: Callable[[], Any], tab: str, **kwargs: Any) -> None:
-        super().__init__(subject="Approve the plan of {{ dag_run.dag_id }}, run {{ dag_run.run_id }}?", **kwargs)
+    def __init__(self, *, step: Step, current: Callable[[], Any], question: Question, **kwargs: Any) -> None:
+        subject = "Approve the plan of {{ dag_run.dag_id }}, run {{ dag_run.run_id }}?"
+        super().__init__(subject=subject, task_id=str(step.id), doc_md=step.title, **kwargs)
+        self._step = step
         self._current = current
-        self._tab = tab
-
-    def plans(self) -> Plans:
-        """How the run's plan is looked at."""
-        from include.trueup.write.approval import ROWS
-
-        return ROWS
-
-    def begin(self, run: Any) -> None:
-        """Before anything else: whether the run may take this step at all, and has its place while it waits; one that failed
-        has given that up."""
-        from include.trueup.run import order
-
-        order.enter(run, APPROVE)
-        run.ledger.leases.enter(run.id, run.held_targets, run.holder)
-
-    def told(self, run: Any, plan: dict[str, Any], page: str) -> str:
-        """The plan in numbers, as Markdown."""
-        undoes = f"{taken_back(plan)}It undoes run `{run.undoes}`.\n\n" if run.undoes else ""
-        return undoes + question(plan, page, run.options.plan_max_age)
+        self._question = question
 
     def execute(self, context: Context) -> Any:
-        """Ask, in mode apply; not again about a plan that was approved before and is made again as it was."""
+        """Ask, in mode apply; not again about a plan that was approved before and is made again as it was. In mode plan
+        there is a plan, and nobody is asked."""
         from include.trueup.run import Mode
-        from include.trueup.write.approval import approved_already
+        from include.trueup.write.approval import approved_already, plans_of
 
         run = self._current()
+        if not self._step.skipped(run.options.mode):
+            self._begin(run)
         if run.options.mode is Mode.PLAN:
             raise AirflowSkipException("mode plan: nothing is written, so there is nothing to approve")
         if run.options.mode is Mode.VERIFY:
             return None
-        self.begin(run)
-        if self.plans().asks(run) and (before := approved_already(run, self.plans())) is not None:
+        if plans_of(run).asks(run) and (before := approved_already(run)) is not None:
             log.info("approved by %s, at %s", before.decided_by, before.decided_at)
             return {"plan_sha256": before.plan_sha256, "by": before.decided_by}
         return super().execute(context)
 
+    def _begin(self, run: AnyRun) -> None:
+        """Before anything else: whether the run may take this step at all, and has its place while it waits; one that failed
+        has given that up. Then there is a plan."""
+        from include.trueup.run import Mode, order
+        from include.trueup.write.approval import plans_of
+
+        order.enter(run, self._step.id)
+        if run.options.mode is Mode.APPLY:
+            run.ledger.leases.enter(run.id, run.held_targets, run.holder)
+        plans_of(run).make(run)
+
     def question(self, context: Context) -> str | None:
-        """The plan in numbers."""
-        from include.trueup.write.approval import ask
+        """The plan in words."""
+        from include.trueup.write.approval import ask, plans_of
 
         run = self._current()
-        if not self.plans().asks(run):
+        if not plans_of(run).asks(run):
             return None
-        plan = ask(run, self.plans())
+        plan = ask(run)
         self.show(plan["sha256"])
-        return self.told(run, plan, f"{run_page(context)}/plugin/{self._tab}")
+        return self._question(run, plan, f"{run_page(context)}/plugin/{TAB}")
 
     def approved(self, by: str | None, comment: str | None, shown: str | None) -> Any:
         """Enter the approval of the plan that was shown; its hash."""
         from include.trueup.write.approval import approve
 
-        sha256 = approve(self._current(), by, comment, shown_sha256=shown, plans=self.plans())
+        sha256 = approve(self._current(), by, comment, shown_sha256=shown)
         return {"plan_sha256": sha256, "by": by}
 
     def rejected(self, by: str | None, comment: str | None) -> None:
@@ -148,8 +146,8 @@ class PlanApproval(Approval):
         reject(self._current(), by, comment)
 
 
-def question(plan: dict[str, Any], page: str, max_age: float) -> str:
-    """A plan as the UI asks about it, as Markdown."""
+def question(run: Run, plan: dict[str, Any], page: str) -> str:
+    """A plan of rows as the UI asks about it, in numbers, as Markdown."""
     verbs = list(dict.fromkeys(verb for phase in plan["phases"] for verb in phase["rows"]))
     head = ["phase", "target", *verbs, "rejected"]
     rows = [
@@ -160,10 +158,11 @@ def question(plan: dict[str, Any], page: str, max_age: float) -> str:
     table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
     figures = [f"{name}: {value:,}" for p in plan["phases"] for name, value in p.get("figures", {}).items()]
     beside = f"\n\n{'; '.join(figures)}" if figures else ""
-    return (
+    undoes = f"{taken_back(plan)}It undoes run `{run.undoes}`.\n\n" if run.undoes else ""
+    return undoes + (
         f"{table}{beside}\n\nExample rows, gates and findings: [the tab Migration of this run]({page}).\n\n"
         f"Plan `{plan['sha256'][:12]}`, made {plan['created_at']}; what you approve is exactly this plan, "
-        f"and it may be approved for {max_age:g} hours."
+        f"and it may be approved for {run.options.plan_max_age:g} hours."
     )
 
 

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 def build_comparison(comparison: Comparison) -> DAG:
     """The DAG of a comparison, with the comparison's id."""
-    from .rows import RETRIES
+    from .builder import RETRIES
 
     @dag(
         dag_id=comparison.id,

@@ -17,7 +17,7 @@ from include.trueup.steps import APPROVE
 
 from .. import connections
 from .approval import Approval, run_page
-from .rows import RETRIES
+from .builder import RETRIES
 
 if TYPE_CHECKING:
     from include.trueup.declare.migration import Migration

@@ -1,36 +1,28 @@
-"""A schema migration's DAG: the verbs of include/trueup/schema as Airflow tasks.
+"""A schema migration's DAG, made from the table of steps (`builder.py`).
 
-    preflight → lint → rehearse[database] → approve → backup[database] → apply → gate → report → verdict
-
-`report` runs whatever happened, and `verdict`, the only leaf, ends the run as the report says.
+preflight → lint → rehearse[database] → approve → backup[database] → apply → gate → report → verdict
 """
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import DAG, Param, dag, get_current_context, task
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk import DAG, Param, get_current_context
 
-from include.trueup.steps import APPROVE
+from include.trueup.steps.schemas import OF_SCHEMAS
 
 from .. import connections
+from .builder import build
 from .current import HOLDER, ledger_id
-from .ending import ending
 from .params import params as shared
-from .rows import RETRIES, TAB
-from .schema_approval import SchemaApproval
+from .schema_approval import question
 
 if TYPE_CHECKING:
     from include.trueup.run import SchemaOptions
     from include.trueup.schema.model import SchemaMigration
     from include.trueup.schema.run import SchemaRun
-
-log = logging.getLogger(__name__)
 
 MODES = {
     "apply": "Apply: lint, rehearse, back up, change the schemas, and judge what changed",
@@ -40,79 +32,19 @@ MODES = {
 
 def build_schema_dag(migration: SchemaMigration) -> DAG:
     """The DAG of a schema migration, with the migration's id."""
-
-    @dag(
+    return build(
+        migration,
         dag_id=migration.id,
-        dag_display_name=migration.title,
-        description=migration.title,
-        doc_md=migration.doc,
+        title=migration.title,
+        doc=migration.doc,
         schedule=None,
-        catchup=False,
         max_active_runs=1,
         params=params(migration),
-        default_args={"owner": migration.owner, **RETRIES},
-        tags=["trueup", "migration", "schema"],
-        render_template_as_native_obj=True,
+        tags=["migration", "schema"],
+        direction=OF_SCHEMAS,
+        current=partial(current_run, migration),
+        question=question,
     )
-    def build() -> None:
-        @task
-        def preflight() -> list[str]:
-            """Find where every database stands, and the way to the target; take the hold."""
-            from include.trueup.schema.preflight import preflight
-
-            context = get_current_context()
-            run = current_run(migration, first=True)
-            return preflight(run, triggered_by=getattr(context["dag_run"], "triggering_user_name", None))
-
-        @task
-        def lint() -> dict[str, int]:
-            """Judge the SQL that each revision would run."""
-            from include.trueup.schema.verbs import lint
-
-            return lint(current_run(migration))
-
-        @task(map_index_template="{{ task.op_kwargs['database'] }}")
-        def rehearse(database: str) -> dict[str, Any]:
-            """Run the revisions on a clone: up, sample rows in, down, up again."""
-            from include.trueup.schema.verbs import rehearsal
-
-            return rehearsal(current_run(migration), database)
-
-        @task(map_index_template="{{ task.op_kwargs['database'] }}")
-        def backup(database: str) -> dict[str, int]:
-            """Copy the rows of every table that will be changed or dropped."""
-            from include.trueup.schema.verbs import backup
-
-            return backup(_applying(migration), database)
-
-        @task
-        def apply() -> dict[str, int]:
-            """Run the revisions, phase by phase, with a gate after each."""
-            from include.trueup.schema.apply import apply
-
-            return apply(_applying(migration))
-
-        @task
-        def gate() -> dict[str, int]:
-            """Judge the whole, from databases that are read again."""
-            from include.trueup.schema.apply import gate
-
-            return gate(_applying(migration))
-
-        databases: Any = preflight()
-        rehearsed = rehearse.expand(database=databases)
-        saved = backup.expand(database=databases)
-        report, verdict = ending(partial(current_run, migration), _report)
-        approve = SchemaApproval(task_id=APPROVE, current=partial(current_run, migration), tab=TAB)
-        databases >> lint() >> rehearsed >> approve >> saved >> apply() >> gate() >> report >> verdict
-
-    return build()
-
-
-def _report(run: SchemaRun, failed: Sequence[str]) -> dict[str, Any]:
-    from include.trueup.schema.report import report
-
-    return report(run, failed)
 
 
 def params(migration: SchemaMigration) -> dict[str, Param]:
@@ -172,7 +104,7 @@ def current_run(migration: SchemaMigration, *, first: bool = False) -> SchemaRun
     context = get_current_context()
     dag_run = context["dag_run"]
     ledger = connections.ledger()
-    return SchemaRun(
+    run = SchemaRun(
         id=ledger_id(ledger, dag_run, first=first),
         dag_id=dag_run.dag_id,
         airflow_run_id=dag_run.run_id,
@@ -183,11 +115,4 @@ def current_run(migration: SchemaMigration, *, first: bool = False) -> SchemaRun
         uri=connections.database_uri,
         holder=os.environ.get(HOLDER),
     )
-
-
-def _applying(migration: SchemaMigration) -> SchemaRun:
-    """The current run; in mode plan the task is skipped."""
-    run = current_run(migration)
-    if run.options.mode == "plan":
-        raise AirflowSkipException("mode plan: nothing is changed")
-    return run
+    return run if first else run.chosen()

@@ -5,45 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from .approval import PlanApproval
-
 if TYPE_CHECKING:
-    from airflow.sdk import Context
-
-    from include.trueup.write.approval import Plans
+    from include.trueup.schema.run import SchemaRun
 
 SQL_LENGTH = 20_000
 """Most characters of a revision's SQL that the question has; the run's folder has it whole."""
 
 
-class SchemaApproval(PlanApproval):
-    """Makes the plan of a run on schemas, and asks for its approval."""
-
-    def plans(self) -> Plans:
-        """How the run's plan is looked at."""
-        from include.trueup.schema.plan import SCHEMAS
-
-        return SCHEMAS
-
-    def begin(self, run: Any) -> None:
-        """Make the plan, whose hash is what is asked about."""
-        from include.trueup.schema.plan import make
-
-        make(run)
-
-    def execute(self, context: Context) -> Any:
-        """Ask, in mode apply; in mode plan there is a plan, and nobody is asked."""
-        run = self._current()
-        if run.options.mode == "plan":
-            self.begin(run)
-        return super().execute(context)
-
-    def told(self, run: Any, plan: dict[str, Any], page: str) -> str:
-        """The plan, revision by revision."""
-        return question(plan, page, run.options.plan_max_age)
-
-
-def question(plan: dict[str, Any], page: str, max_age: float) -> str:
+def question(run: SchemaRun, plan: dict[str, Any], page: str) -> str:
     """A plan of revisions as the UI asks about it, as Markdown."""
     start = "databases that are not at one phase" if plan["from_phase"] is None else f"phase {plan['from_phase']}"
     parts = [f"From {start} to **phase {plan['target_phase']}**."]
@@ -53,7 +22,7 @@ def question(plan: dict[str, Any], page: str, max_age: float) -> str:
         parts += [_revision(step) for step in about["steps"]]
     return "\n\n".join(parts) + (
         f"\n\nLint and rehearsal: [the tab Migration of this run]({page}).\n\nPlan `{plan['sha256']}`, made "
-        f"{plan['created_at']}; what you approve is exactly this plan, and it may be approved for {max_age:g} hours."
+        f"{plan['created_at']}; what you approve is exactly this plan, and it may be approved for {run.options.plan_max_age:g} hours."
     )
 
 
