@@ -15,8 +15,20 @@ from .options import Options, SchemaOptions
 from .workspace import RunFolder
 
 
+class Declared(Protocol):
+    """A migration, of rows or of schemas."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+
 class AnyRun(Protocol):
     """A run, on rows or on schemas."""
+
+    @property
+    def migration(self) -> Declared:
+        """What it is a run of."""
 
     @property
     def id(self) -> str:

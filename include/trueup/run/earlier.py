@@ -14,7 +14,7 @@ from datetime import datetime
 from ..errors import ArtifactError
 from ..ledger import Ledger, RunRow, Status, refuse_other
 from ..steps import StepName, entered
-from . import Run, files
+from . import AnyRun, files
 from .workspace import Artifact, RunFolder
 
 _APPLY = entered(StepName.APPLY, "")
@@ -43,7 +43,7 @@ def begun_to_apply(ledger: Ledger, run_id: str) -> bool:
     return any(row.step.startswith(_APPLY) for row in ledger.steps(run_id))
 
 
-def set_aside(run: Run) -> None:
+def set_aside(run: AnyRun) -> None:
     """Before the run begins, again if it has begun before: keep the plan that it had begun to write, and forget which parts
     of which steps were done. Nothing is touched of a run that may not begin again."""
     row = run.ledger.run(run.id)
@@ -55,7 +55,7 @@ def set_aside(run: Run) -> None:
     run.folder.forget()
 
 
-def _keep(run: Run, row: RunRow) -> None:
+def _keep(run: AnyRun, row: RunRow) -> None:
     folder, attempt = run.folder, row.attempt
     about = files.earlier(attempt)
     if folder.read_json(about) is not None:

@@ -3,46 +3,39 @@
 from __future__ import annotations
 
 from ..errors import OptionsError, SourceError
-from ..run import Mode, Start, order
+from ..run import Start
+from ..run.begin import begin
 from . import describe
 from .history import NOWHERE
 from .run import SchemaRun
 
 
-def preflight(run: SchemaRun, triggered_by: str | None = None) -> list[str]:
-    """Enter the run in the ledger, take the hold on its databases (mode apply), and find the way; the databases' ids.
+def preflight(run: SchemaRun, triggered_by: str | None = None) -> Start:
+    """Enter the run in the ledger, take the hold on its databases (mode apply), and find the way.
 
     Raises `SourceError` when a database stands between phases or not where the others do, saying which is where;
-    `OptionsError` for a target that is not a phase; `TargetHeldError`, `StatusError`.
-    """
-    run.ledger.upgrade()
-    order.refuse_begun(run, "preflight")
-    run.ledger.begin(
-        run.id,
-        migration_id=run.migration.id,
-        dag_id=run.dag_id,
-        airflow_run_id=run.airflow_run_id,
-        triggered_by=triggered_by,
-        options=run.options.to_json(),
-    )
-    with run.ledger.step(run.id, "preflight", "0"):
-        target = run.options.target_phase
-        if target > run.migration.last_phase:
-            raise OptionsError(
-                f"target_phase is {target}; the phases of {run.migration.id} are 0 to {run.migration.last_phase}"
-            )
-        if run.options.mode is Mode.APPLY:
-            run.ledger.leases.take(run.id, run.held_targets, run.holder)
-        heads = {database: heads_of(run, database) for database in run.histories}
-        phase = phase_of(run, heads)
-        if phase is None and not run.options.realign:
-            raise SourceError(
-                f"the databases of {run.migration.id} are not at one phase: {where(run, heads)}. Nothing was "
-                "changed. Clear the failed task of the run that left them so, or start a run with realign "
-                "set, which brings each to the target from where it is"
-            )
-        run.files.write_start(Start(options=run.options, heads=heads, phase=phase, hops=_hops(phase, target)))
-    return list(run.histories)
+    `OptionsError` for a target that is not a phase; `TargetHeldError`, `StatusError`."""
+    return begin(run, triggered_by, _choose, allowed=_allowed)
+
+
+def _allowed(run: SchemaRun) -> SchemaRun:
+    if (target := run.options.target_phase) > run.migration.last_phase:
+        raise OptionsError(
+            f"target_phase is {target}; the phases of {run.migration.id} are 0 to {run.migration.last_phase}"
+        )
+    return run
+
+
+def _choose(run: SchemaRun) -> Start:
+    """Where every database stands, and the phases that all come to."""
+    heads = {database: heads_of(run, database) for database in run.histories}
+    phase = phase_of(run, heads)
+    if phase is None and not run.options.realign:
+        raise SourceError(
+            f"the databases of {run.migration.id} are not at one phase: {where(run, heads)}. Nothing was changed. Clear the failed "
+            "task of the run that left them so, or start a run with realign set, which brings each to the target from where it is"
+        )
+    return Start(options=run.options, heads=heads, phase=phase, hops=_hops(phase, run.options.target_phase))
 
 
 def heads_of(run: SchemaRun, database: str) -> tuple[str, ...]:

@@ -16,7 +16,8 @@ from ..errors import OptionsError, SourceError
 from ..plan import baseline, target_checks, unread
 from ..read import reuse
 from ..read.snapshot import READERS
-from ..run import MAX_PARTS, Mode, Options, Run, Start, StepName, earlier
+from ..run import MAX_PARTS, Mode, Options, Run, Start
+from ..run.begin import begin
 from ..run.where import of_migration
 from ..stores import Description
 from ..write import tables_there
@@ -37,49 +38,36 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
 
     Raises `SourceError` for a missing or different source or a target of another shape, `TargetHeldError`, `StatusError`.
     """
-    run.ledger.upgrade()
-    before = run.files.begun
-    earlier.set_aside(run)
-    run.ledger.begin(
-        run.id,
-        migration_id=run.migration.id,
-        dag_id=run.dag_id,
-        airflow_run_id=run.airflow_run_id,
-        triggered_by=triggered_by,
-        options=run.options.to_json(),
-    )
-    with run.part(StepName.PREFLIGHT):
-        if run.options.mode is Mode.APPLY:
-            run.ledger.leases.take(run.id, run.held_targets, run.holder)
-        _check_ignored(run)
-        sources = {source.id: look_at_source(run, source) for source in run.migration.sources}
-        looked = {target.id: look_at_target(run, target) for target in run.migration.targets}
-        targets = {id: found for id, found in looked.items() if found is not None}
-        rows = [found.estimated_rows for found in sources.values()]
-        estimate = sum(found.estimated_rows or 0 for found in (*sources.values(), *targets.values()))
-        options = _sized(run, estimate, unknown=None in rows)
-        if before is not None:  # what it wrote under an earlier plan is found by the same partitions
-            options = replace(options, partitions=run.options.partitions or before.row_options.partitions)
-        if taken := reuse.earlier(run):
-            options = replace(options, partitions=taken[1].partitions, segments=taken[1].segments)
-            log.info("the sources are read as run %s has read them, after this run's window closed", taken[0])
-        run.ledger.choose(run.id, options.to_json())
+    return begin(run, triggered_by, _choose).row_options
+
+
+def _choose(run: Run) -> Start:
+    """What is there, and the segments, partitions and batches that the run is done in."""
+    _check_ignored(run)
+    sources = {source.id: look_at_source(run, source) for source in run.migration.sources}
+    looked = {target.id: look_at_target(run, target) for target in run.migration.targets}
+    targets = {id: found for id, found in looked.items() if found is not None}
+    rows = [found.estimated_rows for found in sources.values()]
+    estimate = sum(found.estimated_rows or 0 for found in (*sources.values(), *targets.values()))
+    options = _sized(run, estimate, unknown=None in rows)
+    if (before := run.files.begun) is not None:  # what it wrote under an earlier plan is found by the same partitions
+        options = replace(options, partitions=run.options.partitions or before.row_options.partitions)
+    if taken := reuse.earlier(run):
+        options = replace(options, partitions=taken[1].partitions, segments=taken[1].segments)
+        log.info("the sources are read as run %s has read them, after this run's window closed", taken[0])
+    return Start(
+        options=options,
+        targets_present=tuple(targets),
         # the size of a batch is fixed here, once: batches are known by their number, whoever writes them
-        batch_rows = {t.id: target_checks.batch_rows(run, t, looked[t.id]) for t in run.migration.targets}
-        start = Start(
-            options=options,
-            targets_present=tuple(targets),
-            batch_rows=batch_rows,
-            undeclared={id: found.undeclared for id, found in sources.items()},
-            expected_rows={id: found.expected_rows for id, found in sources.items()},
-            baseline=baseline.previous(run),
-            snapshot_of=taken[0] if taken else None,
-            tables={t.id: tables_there.name_of(run, t, looked[t.id]) for t in run.migration.targets},
-            targets=target_checks.facts(targets),
-            where=of_migration(run.migration, run.store),
-        )
-        run.files.write_start(start)
-    return options
+        batch_rows={t.id: target_checks.batch_rows(run, t, looked[t.id]) for t in run.migration.targets},
+        undeclared={id: found.undeclared for id, found in sources.items()},
+        expected_rows={id: found.expected_rows for id, found in sources.items()},
+        baseline=baseline.previous(run),
+        snapshot_of=taken[0] if taken else None,
+        tables={t.id: tables_there.name_of(run, t, looked[t.id]) for t in run.migration.targets},
+        targets=target_checks.facts(targets),
+        where=of_migration(run.migration, run.store),
+    )
 
 
 def _check_ignored(run: Run) -> None:

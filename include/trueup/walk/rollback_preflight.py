@@ -10,6 +10,7 @@ from ..ledger import Ledger, RunRow, Status, SwitchState
 from ..plan import hashing, target_checks
 from ..plan.files import ADD
 from ..run import LAST, Mode, Options, Run, Start, StepName, earlier, files, former_run_id, run_id
+from ..run.begin import begin
 from ..run.files import PLAN_FILES
 from ..run.where import of_migration
 from ..stores import Description
@@ -24,41 +25,30 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
     Raises `OptionsError` for a run that is none of the migration's, `StatusError` for one that may not be undone,
     `ArtifactError` if its plan is gone, `SourceError` if a target is, `TargetHeldError`.
     """
-    run.ledger.upgrade()
-    found = _find(run)
-    earlier.set_aside(run)
-    run.ledger.begin(
-        run.id,
-        migration_id=run.migration.id,
-        dag_id=run.dag_id,
-        airflow_run_id=run.airflow_run_id,
-        triggered_by=triggered_by,
-        options=run.options.to_json(),
-        undoes=None if found is None else found.run_id,
+
+    def allowed(run: Run) -> Run:
+        return replace(run, undoes=_refuse(run, _find(run)).run_id)
+
+    return begin(run, triggered_by, _choose, undoes=_find, allowed=allowed).row_options
+
+
+def _choose(run: Run) -> Start:
+    """What is there, with as many partitions as the undone run had, and as many segments unless others are asked for."""
+    found = run.ledger.entered(str(run.undoes))
+    _check_over(run)
+    _check_plan(run, found)
+    looked = {target.id: _look_at(run, target) for target in run.migration.targets}
+    had = Options.from_json(found.options)
+    partitions, segments = run.undone.partitions, run.options.segments or had.segments or 1
+    return Start(
+        options=replace(run.options, partitions=partitions, segments=segments),
+        undoes=run.undoes,
+        targets_present=tuple(t.id for t in run.migration.targets),
+        batch_rows={t.id: target_checks.batch_rows(run, t, looked[t.id]) for t in run.migration.targets},
+        tables={t.id: tables_there.name_of(run, t, looked[t.id]) for t in run.migration.targets},
+        targets=target_checks.facts(looked),
+        where=of_migration(run.migration, run.store),
     )
-    with run.part(StepName.PREFLIGHT):
-        found = _refuse(run, found)
-        run = replace(run, undoes=found.run_id)
-        if run.options.mode is Mode.APPLY:
-            run.ledger.leases.take(run.id, run.held_targets, run.holder)
-        _check_over(run)
-        _check_plan(run, found)
-        looked = {target.id: _look_at(run, target) for target in run.migration.targets}
-        had = Options.from_json(found.options)
-        partitions, segments = run.undone.partitions, run.options.segments or had.segments or 1
-        options = replace(run.options, partitions=partitions, segments=segments)
-        run.ledger.choose(run.id, options.to_json())
-        start = Start(
-            options=options,
-            undoes=run.undoes,
-            targets_present=tuple(t.id for t in run.migration.targets),
-            batch_rows={t.id: target_checks.batch_rows(run, t, looked[t.id]) for t in run.migration.targets},
-            tables={t.id: tables_there.name_of(run, t, looked[t.id]) for t in run.migration.targets},
-            targets=target_checks.facts(looked),
-            where=of_migration(run.migration, run.store),
-        )
-        run.files.write_start(start)
-    return options
 
 
 def _look_at(run: Run, target: Target) -> Description:

@@ -1,0 +1,48 @@
+"""The beginning of a run, of whatever kind: what every preflight does around what it finds and chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from ..ledger import RunRow
+from . import AnyRun, Mode, Start, StepName, earlier, order, part
+
+R = TypeVar("R", bound=AnyRun)
+
+
+def begin(
+    run: R,
+    triggered_by: str | None,
+    choose: Callable[[R], Start],
+    *,
+    undoes: Callable[[R], RunRow | None] = lambda _: None,
+    allowed: Callable[[R], R] = lambda run: run,
+) -> Start:
+    """Begin the run: it is in the ledger, what it had begun to write under an earlier plan is set aside, it has its place on
+    its targets (mode apply), and `run.json` says what `choose` has found there and chosen.
+
+    `undoes` finds the run that it undoes; `allowed` gives the run as it may be, or raises, once it is entered and before it
+    has its place. Raises `StatusError` for a run that has ended, or may not begin again; `TargetHeldError`."""
+    run.ledger.upgrade()
+    undone = undoes(run)
+    if not run.direction.begins_again:
+        order.refuse_begun(run, StepName.PREFLIGHT)
+    earlier.set_aside(run)
+    run.ledger.begin(
+        run.id,
+        migration_id=run.migration.id,
+        dag_id=run.dag_id,
+        airflow_run_id=run.airflow_run_id,
+        triggered_by=triggered_by,
+        options=run.options.to_json(),
+        undoes=None if undone is None else undone.run_id,
+    )
+    with part(run, StepName.PREFLIGHT):
+        run = allowed(run)
+        if run.options.mode is Mode.APPLY:
+            run.ledger.leases.take(run.id, run.held_targets, run.holder)
+        start = choose(run)
+        run.ledger.choose(run.id, start.options.to_json())
+        run.files.write_start(start)
+    return start
