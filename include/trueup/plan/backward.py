@@ -9,13 +9,14 @@ gate, apply, prove and report it are the same.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from ..declare.migration import Output, Phase, Target
 from ..declare.names import BEFORE, EXTRA, IS, KEY, MISTYPED, SOURCE_KEY, VERB, WROTE, own
 from ..rows import duck
 from ..run import Part, Run, StepName
-from ..run.files import REST_FILES, WROTE_FILES
+from ..run.facts import Fates, OutputPlan, PartPlan, TargetPlan, Transformed
+from ..run.files import WROTE_FILES
 from ..run.partitions import before_files, source_schema
 from ..stores import arrow_schema
 from . import baseline, hashing, irremovable, written
@@ -43,42 +44,41 @@ TOUCHED_SINCE = "touched_since"
 """Code of the warning about a row that is kept because somebody touched it since the run that is undone."""
 
 
-def transform(run: Run, partition: int) -> dict[str, Any]:
+def transform(run: Run, partition: int) -> Mapping[str, Fates]:
     """Collect what the undone run wrote, of one partition, as `wrote/<output>/p<partition>.parquet`: the rows of its
     plan that it added, changed or removed, less those that it left alone as conflicts and those that the store refused;
     counts of them, by phase.
 
     Raises `ArtifactError` if its plan is missing, or is not of the columns that the migration declares now."""
     undone = run.undone
-    facts: dict[str, Any] = {}
+    phases: dict[str, Fates] = {}
     with run.part(StepName.TRANSFORM, partition) as part:
         for phase in run.phases:
             for output in phase.outputs:
                 written.write(part, undone, phase, output, partition)
             sources = " UNION ALL ".join(f"SELECT {SOURCE_KEY} FROM {_wrote(output)}" for output in phase.outputs)
             rows = duck.count(part.connection, f"SELECT count(DISTINCT {SOURCE_KEY}) FROM ({sources})")
-            facts[phase.id] = {"source_rows": rows, "skipped": {}, "rejected": 0, "kept": 0, "unaccounted": 0}
-        part.facts = facts
-    return facts
+            phases[phase.id] = Fates(source_rows=rows)
+        part.facts = Transformed(phases=phases).to_json()
+    return phases
 
 
-def plan(run: Run, partition: int) -> dict[str, Any]:
-    """Give every row that the undone run wrote in one partition the verb that takes it back; rows by verb, by output.
-    Its manifest says besides, by target, those that are `rest`: rows that it did not write."""
-    facts: dict[str, Any] = {"drift_checked": None}
+def plan(run: Run, partition: int) -> dict[str, Mapping[str, int]]:
+    """Give every row that the undone run wrote in one partition the verb that takes it back; rows by verb, by output."""
+    outputs: dict[str, OutputPlan] = {}
+    targets: dict[str, TargetPlan] = {}
     with run.part(StepName.PLAN, partition) as part:
         _relate(part, run, partition)
         for phase in run.phases:
             relate_drifted(part.connection, phase, " UNION ".join(_drifted(run, phase, o) for o in phase.outputs))
             for output in phase.outputs:
-                facts |= _plan(part, run, phase, output, partition)
+                outputs[output.name] = _plan(part, run, phase, output, partition)
         for target in run.migration.targets:
-            outputs = run.migration.outputs(target.id)
-            accounted = " UNION ALL ".join(f"SELECT {KEY} FROM {_wrote(output)}" for output in outputs)
-            rest = write_rest(part, target, accounted, partition)
-            facts[REST_FILES.of(target.id)] = {"rest": rest, "extra": 0}
-        part.facts = facts
-    return {o.name: facts[o.name] for phase in run.phases for o in phase.outputs}
+            every = run.migration.outputs(target.id)
+            accounted = " UNION ALL ".join(f"SELECT {KEY} FROM {_wrote(output)}" for output in every)
+            targets[target.id] = TargetPlan(rest=write_rest(part, target, accounted, partition), extra=0)
+        part.facts = PartPlan(outputs=outputs, targets=targets).to_json()
+    return {o.name: outputs[o.name].verbs for phase in run.phases for o in phase.outputs}
 
 
 def _relate(part: Part, run: Run, partition: int) -> None:
@@ -93,17 +93,14 @@ def _relate(part: Part, run: Run, partition: int) -> None:
             part.relate(f"wrote_{output.name}", wrote, plan_schema(target))
 
 
-def _plan(part: Part, run: Run, phase: Phase, output: Output, partition: int) -> dict[str, Any]:
-    """Plan one output; what the manifest says of it."""
+def _plan(part: Part, run: Run, phase: Phase, output: Output, partition: int) -> OutputPlan:
+    """Plan one output."""
     target = run.migration.target(output.target)
     verbs = write_plan(part, target, output, _planned(run, phase, output), partition)
     stuck, warnings = irremovable.look(part.connection, run, target, output, verbs)
     write_findings(part, phase, output, [_findings(run, phase, output), *warnings], partition)
-    return {
-        output.name: verbs,
-        hashing.entry(output.name): hashing.digest(part.connection, target, duck.identifier(f"plan_{output.name}")),
-        irremovable.entry(output): stuck,
-    }
+    digest = hashing.digest(part.connection, target, duck.identifier(f"plan_{output.name}"))
+    return OutputPlan(verbs=verbs, digest=digest, stuck=stuck)
 
 
 def _drifted(run: Run, phase: Phase, output: Output) -> str:

@@ -10,7 +10,7 @@ the workspace, and asks a store only whether what is to be removed could be (`pl
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import duckdb
 
@@ -19,7 +19,8 @@ from ..declare.names import BEFORE, IN_WINDOW, IS, KEY, KNOWN, PLANNED, SHOULD, 
 from ..errors import DeclarationError
 from ..rows import duck
 from ..run import Mode, Part, Run, Session, StepName
-from ..run.files import REST_FILES, SHOULD_FILES
+from ..run.facts import OutputPlan, PartPlan, TargetPlan
+from ..run.files import SHOULD_FILES
 from ..run.partitions import before_files, source_schema
 from ..stores import arrow_schema
 from . import baseline, estimates, hashing, irremovable, not_unique, target_checks
@@ -42,12 +43,10 @@ DELETED_SINCE = "deleted_since"
 """Code of the warning about a row that was there and that somebody deleted: it is added again."""
 
 
-def plan(run: Run, partition: int) -> dict[str, Any]:
-    """Give every target row of one partition its verb; rows by verb, by output.
-
-    Its manifest says besides: by target those that are `rest`, and how many of them are `extra`; and `drift_checked`, whether
-    drift could be detected (None: no run before)."""
-    facts: dict[str, Any] = {}
+def plan(run: Run, partition: int) -> dict[str, Mapping[str, int]]:
+    """Give every target row of one partition its verb; rows by verb, by output."""
+    outputs: dict[str, OutputPlan] = {}
+    target_plans: dict[str, TargetPlan] = {}
     checked: dict[str, bool | None] = {}
     targets = run.migration.targets
     with run.part(StepName.PLAN, partition) as part:
@@ -62,27 +61,31 @@ def plan(run: Run, partition: int) -> dict[str, Any]:
             verbs = {o.name: verb_of(run, phase, o, checked) for o in phase.outputs}
             relate_drifted(part.connection, phase, " UNION ".join(_drifted(o, verbs[o.name]) for o in phase.outputs))
             for output in phase.outputs:
-                facts |= _plan(part, run, phase, output, partition, verbs[output.name], checked[output.target])
+                verb, known = verbs[output.name], checked[output.target]
+                outputs[output.name] = _plan(part, run, phase, output, partition, verb, known)
         for target in targets:
             # where the migration owns columns only, a row outside the window stays as it is, and that is proven too
             accounted = keys_of(run, target, "" if target.owned is None else f" WHERE {IN_WINDOW}")
             rest = write_rest(part, target, f"{accounted} UNION ALL SELECT {KEY} FROM {leaving(target)}", partition)
             extra = rest if target.owned is None else 0
-            added = _added(part.connection, target)
-            facts[REST_FILES.of(target.id)] = {"rest": rest, "extra": extra, "owned": added}
+            target_plans[target.id] = TargetPlan(rest=rest, extra=extra, owned=_added(part.connection, target))
             if run.options.mode is Mode.APPLY:
                 baseline.write(part, run, target, partition, checked[target.id] is True)
-        facts |= not_unique.write(part, run, rejects, partition)
-        known = [each for each in checked.values() if each is not None]
-        facts["drift_checked"] = all(known) if known else None
-        part.facts = facts
-    return {o.name: facts[o.name] for phase in run.phases for o in phase.outputs}
+        rejected = not_unique.write(part, run, rejects, partition)
+        told = [each for each in checked.values() if each is not None]
+        part.facts = PartPlan(
+            outputs=outputs,
+            targets=target_plans,
+            not_unique=rejected,
+            drift_checked=all(told) if told else None,
+        ).to_json()
+    return {o.name: outputs[o.name].verbs for phase in run.phases for o in phase.outputs}
 
 
 def _plan(
     part: Part, run: Run, phase: Phase, output: Output, partition: int, verb: str, checked: bool | None
-) -> dict[str, Any]:
-    """Plan one output, given the SQL of the verb of a row looked at alone; what the manifest says of it."""
+) -> OutputPlan:
+    """Plan one output, given the SQL of the verb of a row looked at alone."""
     target, rows = run.migration.target(output.target), rows_of(output)
     verbs = write_plan(
         part, target, output, _planned(run, phase, output, rows, unit_verb(phase, verb, SHOULD)), partition
@@ -92,11 +95,8 @@ def _plan(
     if output == phase.outputs[0]:
         findings += [*estimates.far(run, phase, partition), *target_checks.warnings(run, phase, partition)]
     write_findings(part, phase, output, findings, partition)
-    return {
-        output.name: verbs,
-        hashing.entry(output.name): hashing.digest(part.connection, target, duck.identifier(f"plan_{output.name}")),
-        irremovable.entry(output): stuck,
-    }
+    digest = hashing.digest(part.connection, target, duck.identifier(f"plan_{output.name}"))
+    return OutputPlan(verbs=verbs, digest=digest, stuck=stuck)
 
 
 def _drifted(output: Output, verb: str) -> str:

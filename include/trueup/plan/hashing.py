@@ -14,17 +14,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import numpy as np
+from pydantic import JsonValue
 
 from ..declare.migration import Target
 from ..declare.names import BEFORE, PLANNED, VERB
 from ..errors import ArtifactError
 from ..rows import duck
-from ..run import Mode, Run, StepName
+from ..run import Mode, Run, StepName, to_values
+from ..run.facts import Digest, PartPlan, planned
 from ..run.workspace import Manifest
 from ..stores import arrow_schema
 from .files import ADD, REMOVE, WRITTEN
@@ -33,9 +35,6 @@ FORMAT = 2
 """Of what is hashed. Plans of the first release have none: their hash is that of their files (`files_hash`)."""
 _MODULUS = 1 << 256
 _LIMBS = tuple(1 << (32 * (7 - n)) for n in range(8))
-
-Digest = dict[str, Any]
-"""What a plan says of an output: `sum` (hexadecimal) and the number of rows of each verb that writes."""
 
 
 def digest(connection: duckdb.DuckDBPyConnection, target: Target, plan: str) -> Digest:
@@ -55,7 +54,7 @@ def digest(connection: duckdb.DuckDBPyConnection, target: Target, plan: str) -> 
         limbs = hashes.sum(axis=0, dtype=np.uint64).tolist()
         total += sum(limb * weight for limb, weight in zip(limbs, _LIMBS, strict=True))
     counts = dict(connection.execute(f"SELECT {VERB}, count(*) {written} GROUP BY 1").fetchall())
-    return {"sum": f"{total % _MODULUS:064x}", **{verb: counts.get(verb, 0) for verb in WRITTEN}}
+    return Digest(sum=f"{total % _MODULUS:064x}", **{verb: counts.get(verb, 0) for verb in WRITTEN})
 
 
 def _texts(row: str, names: Sequence[str]) -> str:
@@ -64,43 +63,54 @@ def _texts(row: str, names: Sequence[str]) -> str:
     return ", ".join(f"strlen({text}), ':', {text}" for text in texts)
 
 
-def entry(output: str) -> str:
-    """Under which name a plan's manifest has the digest of an output among its facts."""
-    return f"digest/{output}"
-
-
 def plan_hash(run: Run) -> str:
     """SHA-256 of what the run's plan would do: what a person approves. Raises `ArtifactError` if the plan is not whole."""
     manifests = run.manifests(StepName.PLAN)
-    if not _has_digests(manifests):
+    parts = [PartPlan.from_json(manifest.facts) for manifest in manifests]
+    if not all(any(output.digest for output in part.outputs.values()) for part in parts):
         return _former_hash(run, manifests)
-    return hash_of(covered(run, manifests))
+    return hash_of(covered(run, parts))
 
 
-def hash_of(covers: Mapping[str, Any]) -> str:
+def hash_of(covers: Mapping[str, JsonValue]) -> str:
     """The hash of what a plan covers (`covered`)."""
     return hashlib.sha256(json.dumps(covers, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def covered(run: Run, manifests: list[Manifest] | None = None) -> dict[str, Any]:
+def covered(run: Run, parts: Sequence[PartPlan] | None = None) -> dict[str, JsonValue]:
     """All that the hash is over, as JSON values. Raises `ArtifactError` if the plan is not whole, or has no digests."""
-    manifests = run.manifests(StepName.PLAN) if manifests is None else manifests
+    parts = planned(run) if parts is None else parts
     options, migration = run.options.to_json(), run.migration
     decide = ("window", "extra", "overwrite_drift", "params")
     outputs = [output for phase in run.phases for output in phase.outputs]
-    return {
-        "format": FORMAT,
-        "migration": migration.id,
-        "tables": begun.tables if (begun := run.files.begun) else None,
-        "columns": {
-            o.name: [f"{field.name} {field.type}" for field in arrow_schema(migration.target(o.target).table)]
-            for o in outputs
-        },
-        "made": {t.id: [*t.table.key, *map(repr, t.table.indexes)] for t in migration.targets},
-        "scripts": _scripts(run),
-        "options": {name: options[name] for name in decide} if run.undoes is None else {},
-        "rows": {o.name: _added_up([m.facts[entry(o.name)] for m in manifests]) for o in outputs},
-    }
+    return to_values(
+        _Covered(
+            migration=migration.id,
+            tables=begun.tables if (begun := run.files.begun) else None,
+            columns={
+                o.name: [f"{field.name} {field.type}" for field in arrow_schema(migration.target(o.target).table)]
+                for o in outputs
+            },
+            made={t.id: [*t.table.key, *map(repr, t.table.indexes)] for t in migration.targets},
+            scripts=_scripts(run),
+            options={name: options[name] for name in decide} if run.undoes is None else {},
+            rows={o.name: _added_up(run, o.name, parts) for o in outputs},
+        )
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Covered:
+    """What the hash of a plan is over; of targets and outputs by their ids and names."""
+
+    format: int = FORMAT
+    migration: str
+    tables: Mapping[str, str] | None
+    columns: Mapping[str, list[str]]
+    made: Mapping[str, list[str]]
+    scripts: Mapping[str, str]
+    options: Mapping[str, JsonValue]
+    rows: Mapping[str, Digest]
 
 
 def files_hash(run: Run) -> str:
@@ -108,7 +118,9 @@ def files_hash(run: Run) -> str:
     return _former_hash(run, run.manifests(StepName.PLAN))
 
 
-def check_files(undone: Run, plan_sha256: str, files_sha256: str | None, covers: Mapping[str, Any] | None) -> None:
+def check_files(
+    undone: Run, plan_sha256: str, files_sha256: str | None, covers: Mapping[str, JsonValue] | None
+) -> None:
     """Raise `ArtifactError` unless the plan in the run's folder is the one with these hashes; `covers` is what was hashed,
     as it was published. A script or a declaration that was changed since makes no difference."""
     manifests = undone.manifests(StepName.PLAN)
@@ -120,19 +132,18 @@ def check_files(undone: Run, plan_sha256: str, files_sha256: str | None, covers:
         raise ArtifactError(f"the plan of run {undone.id} in the workspace is not the one that was applied")
 
 
-def _has_digests(manifests: list[Manifest]) -> bool:
-    return all(any(name.startswith("digest/") for name in m.facts) for m in manifests)
-
-
 def _former_hash(run: Run, manifests: list[Manifest]) -> str:
     files = sorted(f"{f.path} {f.sha256}" for m in manifests for f in m.files)
     about = f"{run.migration.id} {run.options.mode is Mode.VERIFY}"
     return hashlib.sha256("\n".join([about, *files]).encode()).hexdigest()
 
 
-def _added_up(digests: Sequence[Digest]) -> Digest:
-    total = sum(int(each["sum"], 16) for each in digests) % _MODULUS
-    return {"sum": f"{total:064x}", **{verb: sum(each[verb] for each in digests) for verb in WRITTEN}}
+def _added_up(run: Run, output: str, parts: Sequence[PartPlan]) -> Digest:
+    digests = [digest for part in parts if (digest := part.outputs[output].digest) is not None]
+    if len(digests) != len(parts):
+        raise ArtifactError(f"the plan of run {run.id} says nothing of what it would write to {output!r}; plan again")
+    total = sum(int(each.sum, 16) for each in digests) % _MODULUS
+    return Digest(sum=f"{total:064x}", **{verb: sum(getattr(each, verb) for each in digests) for verb in WRITTEN})
 
 
 def _scripts(run: Run) -> dict[str, str]:

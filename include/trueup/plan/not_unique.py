@@ -37,11 +37,6 @@ _WRITTEN, _THERE, _PHASE, _SOURCE = own("written"), own("is_there"), own("phase"
 _ROWS, _FIRST, _LAST = own("rows"), own("first"), own("last")
 
 
-def entry(phase: Phase) -> str:
-    """Under which name a plan's manifest has the number of source rows of the phase that are rejected here."""
-    return f"{NOT_UNIQUE}/{phase.id}"
-
-
 def relate(session: Session, run: Run) -> set[str]:
     """Make the table `REJECTED` (phase, source, message: text), of all partitions; the phases that have rows in it."""
     session.connection.execute(f"CREATE TEMP TABLE {REJECTED} (phase VARCHAR, source VARCHAR, message VARCHAR)")
@@ -58,8 +53,8 @@ def relate(session: Session, run: Run) -> set[str]:
 
 def write(part: Part, run: Run, phases: set[str], partition: int) -> dict[str, int]:
     """Write what is rejected of this partition's source rows as findings and rejects (`files.FINDINGS`, `files.REJECTS`); how
-    many source rows, by `entry`."""
-    counts = {entry(phase): 0 for phase in run.migration.phases}
+    many source rows, by phase."""
+    counts = {phase.id: 0 for phase in run.migration.phases}
     if not phases:
         return counts
     rejected = part.connection.sql(f"FROM {REJECTED}").to_arrow_table()
@@ -80,7 +75,7 @@ def write(part: Part, run: Run, phases: set[str], partition: int) -> dict[str, i
             }
             for place, query in queries.items():
                 local = part.scratch / f"{NOT_UNIQUE}-{place.folder}-{phase.id}.parquet"
-                counts[entry(phase)] = number = duck.write(apart.connection, query, local)
+                counts[phase.id] = number = duck.write(apart.connection, query, local)
                 if number:
                     part.publish(local, place.made_by("u", phase.id, partition), number)
     return counts

@@ -8,11 +8,11 @@ is migrated day by day is what one full run gives.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import duckdb
 
-from ..declare.migration import Derived, Output, Phase, Source, Target
+from ..declare.migration import Output, Phase, Target
 from ..declare.names import (
     EXTRA,
     FAULT,
@@ -30,42 +30,40 @@ from ..declare.names import (
 from ..errors import DeclarationError
 from ..rows import duck
 from ..run import Part, Run, StepName
+from ..run.facts import Fates, Transformed
 from ..run.files import FINDING_FILES, REJECT_FILES, SHOULD_FILES
 from ..run.partitions import copy_partitions, publish_partitions
 from ..stores import arrow_schema, key_text
-from . import astray, windows
+from . import windows
 from .casting import columns, refuse_lossy, strict_json
+from .fates import FOUND_BESIDE, WANTED, account
 from .inputs import as_read, relate
 from .target_checks import limits
 from .unread import BESIDE, UNREAD, UNREADABLE_VALUE, look_beside, reject_unread
 
 FINDINGS = {"_source": "VARCHAR", "key": "VARCHAR", "severity": "VARCHAR", "code": "VARCHAR", "message": "VARCHAR"}
-_FINDINGS, _FATES, _WANTED = own("findings"), own("fates"), own("wanted")
 _SETTINGS = (
     *("TimeZone", "Calendar", "default_collation", "default_null_order", "default_order", "integer_division"),
     *("ieee_floating_point_ops", "scalar_subquery_error_on_multiple_rows", "search_path", "schema"),
 )
-OUTSIDE_WINDOW = "outside_window"
-"""Skipping rule: the row is not of the run's window."""
 UNWRITABLE = "unwritable"
 """Code of the reject that the engine makes itself, for a row that the target's store cannot hold."""
 
 
-def transform(run: Run, partition: int) -> dict[str, dict[str, Any]]:
+def transform(run: Run, partition: int) -> Mapping[str, Fates]:
     """Run every phase's transform on one partition; counts of source rows, by phase."""
-    facts: dict[str, dict[str, Any]] = {}
     # a database of its own: what an author's script makes there, temporary or not, no other part may see
     with run.part(StepName.TRANSFORM, partition, alone=True) as part:
         relate(part, run, partition)
-        facts |= look_beside(part.connection, run, partition)
+        beside, phases = look_beside(part.connection, run, partition), {}
         for phase in run.migration.phases:
-            facts[phase.id] = run_phase(part.connection, run, phase)
+            phases[phase.id] = run_phase(part.connection, run, phase)
             _write(part, run, phase, partition)
-        part.facts = facts
-    return facts
+        part.facts = Transformed(phases=phases, sources=beside).to_json()
+    return phases
 
 
-def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> dict[str, Any]:
+def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> Fates:
     """Run a phase's script and check what it made, leaving what the engine made of each view; counts of its source
     rows.
 
@@ -83,7 +81,7 @@ def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> 
         for output in phase.outputs:
             _collect(connection, run, output)
         columns = ", ".join(f"CAST({duck.identifier(c)} AS {t}) AS {duck.identifier(c)}" for c, t in FINDINGS.items())
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {_FINDINGS} AS SELECT {columns} FROM findings")
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {FOUND_BESIDE} AS SELECT {columns} FROM findings")
     except duckdb.OutOfMemoryException:
         raise  # no fault of the script
     except duckdb.Error as error:
@@ -93,21 +91,21 @@ def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> 
     _judge_findings(connection, phase)
     _quarantine(connection, run, phase)
     _check_together(connection, run, phase)
-    windows.mark(connection, driver, _WANTED)
+    windows.mark(connection, driver, WANTED)
     if run.options.window is not None:
-        windows.tell_unreadable(connection, driver, _FINDINGS)
+        windows.tell_unreadable(connection, driver, FOUND_BESIDE)
     for output in phase.outputs:
         if phase is run.migration.phases[-1]:
             break  # nobody looks at them any more
         columns = ", ".join(duck.identifier(c) for c in run.migration.target(output.target).table.columns)
         into = duck.identifier(output.target)
         connection.execute(f"INSERT INTO {into} SELECT {columns}, {EXTRA} FROM {own(output.view)}")
-    return _account(connection, phase, driver) | {"figures": _figures(connection)}
+    return account(connection, phase, driver, _figures(connection))
 
 
 def _judge_findings(connection: duckdb.DuckDBPyConnection, phase: Phase) -> None:
     unknown = connection.execute(
-        f"SELECT DISTINCT severity FROM {_FINDINGS} WHERE severity IS NULL OR severity NOT IN ('reject', 'warning', 'keep', 'skip')"
+        f"SELECT DISTINCT severity FROM {FOUND_BESIDE} WHERE severity IS NULL OR severity NOT IN ('reject', 'warning', 'keep', 'skip')"
     ).fetchall()
     if unknown:
         raise DeclarationError(
@@ -117,7 +115,7 @@ def _judge_findings(connection: duckdb.DuckDBPyConnection, phase: Phase) -> None
 
 def _quarantine(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> None:
     """The rejects that the engine makes itself: of values that nobody reads, or that cannot be read or written."""
-    reject_unread(connection, run, phase, _FINDINGS)
+    reject_unread(connection, run, phase, FOUND_BESIDE)
     for code in (UNREAD, UNREADABLE_VALUE):
         _leave_out(connection, phase, code)
     for output in phase.outputs:
@@ -220,7 +218,7 @@ def _reject_rows(
 ) -> None:
     key, table = key_text(target.table.key, MADE), target.table.name.replace("'", "''")
     connection.execute(
-        f"INSERT INTO {_FINDINGS} SELECT {MADE}.{SOURCE_KEY}, {MADE}.{SOURCE_KEY}, 'reject', '{UNWRITABLE}', any_value("
+        f"INSERT INTO {FOUND_BESIDE} SELECT {MADE}.{SOURCE_KEY}, {MADE}.{SOURCE_KEY}, 'reject', '{UNWRITABLE}', any_value("
         f"'row ' || coalesce({key}, '(no key)') || ' of {table} cannot be stored: ' || {UNWRITABLE_ROW}.message) "
         f"FROM ({query}) {UNWRITABLE_ROW} JOIN {own(output.view)} {MADE} ON {UNWRITABLE_ROW}.{ROW_ID} = {MADE}.{ROW_ID} "
         f"GROUP BY {MADE}.{SOURCE_KEY}"
@@ -230,50 +228,10 @@ def _reject_rows(
 
 def _leave_out(connection: duckdb.DuckDBPyConnection, phase: Phase, code: str) -> None:
     """A source row is written whole or not at all; and what is rejected is not also warned about."""
-    rejected = f"(SELECT {SOURCE_KEY} FROM {_FINDINGS} WHERE code = {duck.literal(code)})"
+    rejected = f"(SELECT {SOURCE_KEY} FROM {FOUND_BESIDE} WHERE code = {duck.literal(code)})"
     for each in phase.outputs:
         connection.execute(f"DELETE FROM {own(each.view)} WHERE {SOURCE_KEY} IN {rejected}")
-    connection.execute(f"DELETE FROM {_FINDINGS} WHERE severity <> 'reject' AND {SOURCE_KEY} IN {rejected}")
-
-
-def _account(connection: duckdb.DuckDBPyConnection, phase: Phase, driver: Source | Derived) -> dict[str, Any]:
-    """Counts of source rows: source_rows, skipped {rule: rows}, rejected, kept (nothing to do for them), unaccounted
-    (wanted rows with no fate or with two, and what rows or findings claim of source rows that are not there)."""
-    made = " UNION ".join(f"SELECT {SOURCE_KEY} FROM {own(output.view)}" for output in phase.outputs)
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {_FATES} AS "
-        f"SELECT DISTINCT {SOURCE_KEY}, 'made' AS fate, '' AS rule FROM ({made}) UNION ALL "
-        f"SELECT DISTINCT {SOURCE_KEY}, severity, CASE severity WHEN 'skip' THEN code ELSE '' END FROM {_FINDINGS} "
-        "WHERE severity IN ('reject', 'keep', 'skip')"
-    )
-    total = duck.count(connection, f"SELECT count(*) FROM {as_read(driver)}")
-    wanted = duck.count(connection, f"SELECT count(*) FROM {_WANTED}")
-    none = duck.count(
-        connection, f"SELECT count(*) FROM {_WANTED} ANTI JOIN {_FATES} ON {_WANTED}.{KEY} = {_FATES}.{SOURCE_KEY}"
-    )
-    several = duck.count(
-        connection,
-        f"SELECT count(*) FROM (FROM {_FATES} SELECT {SOURCE_KEY} GROUP BY {SOURCE_KEY} HAVING count(*) > 1)",
-    )
-    strangers = duck.count(
-        connection,
-        f"SELECT count(*) FROM {_FATES} ANTI JOIN {as_read(driver)} {IS} ON {_FATES}.{SOURCE_KEY} = {IS}.{KEY}",
-    )
-    fates = connection.execute(
-        f"SELECT fate, rule, count(*) FROM {_FATES} SEMI JOIN {_WANTED} ON {_FATES}.{SOURCE_KEY} = {_WANTED}.{KEY} "
-        "GROUP BY ALL"
-    ).fetchall()
-    count = {(fate, rule): n for fate, rule, n in fates}
-    astray_rows = none + several + strangers
-    said = astray.said(connection, _WANTED, _FATES, as_read(driver)) if astray_rows else []
-    return {
-        "source_rows": total,
-        "skipped": {OUTSIDE_WINDOW: total - wanted} | {rule: n for (fate, rule), n in count.items() if fate == "skip"},
-        "rejected": count.get(("reject", ""), 0),
-        "kept": count.get(("keep", ""), 0),
-        "unaccounted": astray_rows,
-        **({astray.FACT: said} if said else {}),
-    }
+    connection.execute(f"DELETE FROM {FOUND_BESIDE} WHERE severity <> 'reject' AND {SOURCE_KEY} IN {rejected}")
 
 
 def _write(part: Part, run: Run, phase: Phase, partition: int) -> None:
@@ -285,23 +243,23 @@ def _write(part: Part, run: Run, phase: Phase, partition: int) -> None:
         folder = part.scratch / f"should-{output.name}"
         made = (
             f"SELECT {columns}, {key_text(target.table.key)} AS {KEY}, {SOURCE_KEY}, "
-            f"{SOURCE_KEY} IN (SELECT {KEY} FROM {_WANTED}) AS {IN_WINDOW} FROM {own(output.view)}"
+            f"{SOURCE_KEY} IN (SELECT {KEY} FROM {WANTED}) AS {IN_WINDOW} FROM {own(output.view)}"
         )
         copy_partitions(part.connection, made, target.placed_by, run.partitions, folder)
         part.files += publish_partitions(part.folder, folder, SHOULD_FILES, output.name, f"t{partition:03}")
     driver = run.migration.driver(phase)
     source = strict_json(as_read(driver), driver.columns)
-    wanted = f"{SOURCE_KEY} IN (SELECT {KEY} FROM {_WANTED})"
+    wanted = f"{SOURCE_KEY} IN (SELECT {KEY} FROM {WANTED})"
     listed = f"{wanted} AND severity IN ('reject', 'warning') OR code = '{windows.UNREADABLE_WINDOW}'"
     beside = f" UNION ALL SELECT NULL, * FROM {BESIDE}" if phase is run.migration.phases[0] else ""
     findings = (
         f"SELECT DISTINCT ON (key, severity, code) key, severity, code, message FROM ("
-        f"SELECT {SOURCE_KEY}, key, severity, code, message FROM {_FINDINGS} WHERE {listed}{beside}) "
+        f"SELECT {SOURCE_KEY}, key, severity, code, message FROM {FOUND_BESIDE} WHERE {listed}{beside}) "
         f"ORDER BY severity, code, key, {SOURCE_KEY}"
     )
     rejects = (
         f"SELECT {IS}.{KEY} AS key, {FOUND}.code, {FOUND}.message, to_json({IS}) AS row FROM {source} {IS} "
-        f"JOIN (SELECT DISTINCT ON ({SOURCE_KEY}) * FROM {_FINDINGS} "
+        f"JOIN (SELECT DISTINCT ON ({SOURCE_KEY}) * FROM {FOUND_BESIDE} "
         f"WHERE severity = 'reject' AND {wanted} ORDER BY {SOURCE_KEY}, code) {FOUND} "
         f"ON {IS}.{KEY} = {FOUND}.{SOURCE_KEY} ORDER BY {IS}.{KEY}"
     )

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import duckdb
@@ -28,7 +29,8 @@ from ..gate import GateResult, evaluation
 from ..gate.evaluation import value_suite
 from ..rows import duck
 from ..rows.json_column import UNREADABLE
-from ..run import Options, Run, StepName
+from ..run import Options, Run
+from ..run.facts import Beside, transformed
 from .inputs import as_read
 
 UNREAD, UNREADABLE_VALUE = "unread_value", "unreadable_value"
@@ -170,35 +172,33 @@ def _values(source: Source) -> str:
     )
 
 
-def look_beside(
-    connection: duckdb.DuckDBPyConnection, run: Run, partition: int
-) -> dict[str, dict[str, dict[str, int]]]:
-    """Look at what is in the sources besides what the phases account for; counts by source, where there are any: undeclared, rows by
-    attribute, and unread, values by column. Leaves the relation `BESIDE`."""
+def look_beside(connection: duckdb.DuckDBPyConnection, run: Run, partition: int) -> dict[str, Beside]:
+    """Look at what is in the sources besides what the phases account for; what is there, by source.
+    Leaves the relation `BESIDE`."""
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {BESIDE} (key VARCHAR, severity VARCHAR, code VARCHAR, message VARCHAR)"
     )
     texts = scripts(run.migration)
     drivers = {phase.source for phase in run.migration.phases}
-    found: dict[str, dict[str, dict[str, int]]] = {}
+    beside: dict[str, Beside] = {}
     for source in run.migration.sources:
         if source.partition_by is None and partition:
             continue  # every partition sees a look-up whole
-        counts = {"undeclared": _undeclared(connection, run, source), "unread": {}}
+        counts = Beside(undeclared=_undeclared(connection, run, source))
         if source.id not in drivers and _has(connection, source) and not _looks(texts, source, MISTYPED):
             rows = connection.execute(
                 f"SELECT name, count(*) FROM ({_values(source)}) GROUP BY 1 ORDER BY 1"
             ).fetchall()
-            counts["unread"] = dict(rows)
+            counts = replace(counts, unread=dict(rows))
             connection.execute(
                 f"INSERT INTO {BESIDE} SELECT key, 'warning', '{UNREAD}', 'row ' || key || ' of ' || "
                 f"{duck.literal(source.name)} || ': ' || string_agg('column ' || name || ' holds ' || coalesce(why, shown) || "
                 "', which is not as declared, so it is read as null', '; ' ORDER BY name) "
                 f"FROM ({_values(source)}) GROUP BY key"
             )
-        if any(counts.values()):
-            found[f"source:{source.id}"] = counts
-    return found
+        if counts.undeclared or counts.unread:
+            beside[source.id] = counts
+    return beside
 
 
 def _undeclared(connection: duckdb.DuckDBPyConnection, run: Run, source: Source) -> dict[str, int]:
@@ -216,14 +216,13 @@ def judge(run: Run) -> tuple[GateResult, dict[str, str]] | None:
     """Judge what the transform counted outside the phases; the result, and what is said of it by rule. None where there
     is nothing. A look-up's values are warnings only."""
     rows: dict[tuple[str, str], dict[str, int]] = {}
-    for manifest in run.manifests(StepName.TRANSFORM):
-        for source in run.migration.sources:
-            for kind, counted in manifest.facts.get(f"source:{source.id}", {}).items():
-                if kind == "unread" and source.partition_by is None:
-                    continue
+    looked_up = {source.id for source in run.migration.sources if source.partition_by is None}
+    for part in transformed(run):
+        for source_id, beside in part.sources.items():
+            unread = {} if source_id in looked_up else beside.unread
+            for kind, counted in (("undeclared", beside.undeclared), ("unread", unread)):
                 for name, count in counted.items():
-                    row = rows.setdefault((source.id, name), {"undeclared": 0, "unread": 0})
-                    row[kind] += count
+                    rows.setdefault((source_id, name), {"undeclared": 0, "unread": 0})[kind] += count
     if not rows:
         return None
     frame = pd.DataFrame([{KEY: f"{source}.{name}", **counts} for (source, name), counts in rows.items()])

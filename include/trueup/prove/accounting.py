@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..declare.migration import Migration, Phase, Target
 from ..declare.names import KEY, SOURCE_KEY, VERB, own
-from ..plan import not_unique
 from ..plan.files import DRIFT, VERBS, WRITTEN, plan_schema
 from ..run import PhaseCounts, Run, Session, StepName, not_written
-from ..run.files import PLAN_FILES, REST_FILES
+from ..run.facts import Fates, PartPlan, transformed
+from ..run.files import PLAN_FILES
 from ..run.not_written import Why
 from ..run.workspace import Manifest
 
@@ -22,48 +20,49 @@ MISSING = "missing"
 
 def phase_counts(run: Run) -> list[PhaseCounts]:
     """The counts of each phase, in order. Raises `ArtifactError` when the plan is not whole."""
-    transformed, plans = run.manifests(StepName.TRANSFORM), run.manifests(StepName.PLAN)
+    transforms, manifests = transformed(run), run.manifests(StepName.PLAN)
+    plans = [PartPlan.from_json(manifest.facts) for manifest in manifests]
     counted: list[PhaseCounts] = []
     with run.session() as session:
         for phase in run.migration.phases:
-            facts = [m.facts[phase.id] for m in transformed]
-            total = {n: sum(f[n] for f in facts) for n in ("source_rows", "rejected", "kept", "unaccounted")}
-            total["rejected"] += sum(m.facts.get(not_unique.entry(phase), 0) for m in plans)
-            written, kept, conflicts, drifted, refused = _fates(session, run, phase, plans)
+            fates = [part.phases[phase.id] for part in transforms]
+            written, kept, conflicts, drifted, refused = _fates(session, run, phase, manifests)
             skipped: dict[str, int] = {CONFLICT: conflicts, DRIFT: drifted, MISSING: refused}
-            for fact in facts:
-                for rule, rows in fact["skipped"].items():
-                    skipped[rule] = skipped.get(rule, 0) + rows
-            kept += total["kept"]
-            four = written + kept + total["rejected"] + sum(skipped.values())
-            rows = {v: sum(m.facts[o.name][v] for m in plans for o in phase.outputs) for v in VERBS}
-            extra = (m.facts[REST_FILES.of(t.id)]["extra"] for t in first_written(run.migration, phase) for m in plans)
-            rows["extra"] = sum(extra)
+            for each in fates:
+                for rule, number in each.skipped.items():
+                    skipped[rule] = skipped.get(rule, 0) + number
+            source_rows = sum(each.source_rows for each in fates)
+            rejected = sum(each.rejected for each in fates)
+            rejected += sum(plan.not_unique.get(phase.id, 0) for plan in plans)
+            kept += sum(each.kept for each in fates)
+            four = written + kept + rejected + sum(skipped.values())
+            rows = {v: sum(plan.outputs[o.name].verbs[v] for plan in plans for o in phase.outputs) for v in VERBS}
+            rows["extra"] = sum(p.targets[t.id].extra for t in first_written(run.migration, phase) for p in plans)
             counted.append(
                 PhaseCounts(
                     phase=phase.id,
                     title=phase.title,
                     source_table=run.accounts_for(phase),
                     target_table=" and ".join(run.migration.target(o.target).table.name for o in phase.outputs),
-                    source_rows=total["source_rows"],
+                    source_rows=source_rows,
                     written=written,
                     kept=kept,
-                    rejected=total["rejected"],
+                    rejected=rejected,
                     skipped={rule: n for rule, n in skipped.items() if n},
                     # what the transform could not place, and what would not add up for any other reason
-                    unaccounted=max(total["unaccounted"], abs(total["source_rows"] - four)),
+                    unaccounted=max(sum(each.unaccounted for each in fates), abs(source_rows - four)),
                     rows=rows,
-                    figures=_figures(facts),
+                    figures=_figures(fates),
                 )
             )
     return counted
 
 
-def _figures(facts: list[dict[str, Any]]) -> dict[str, int]:
+def _figures(fates: list[Fates]) -> dict[str, int]:
     """What the phase's transform counted in addition to rows, over all partitions."""
     total: dict[str, int] = {}
-    for fact in facts:
-        for name, value in fact.get("figures", {}).items():
+    for each in fates:
+        for name, value in each.figures.items():
             total[name] = total.get(name, 0) + value
     return total
 

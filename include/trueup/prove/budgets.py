@@ -16,11 +16,12 @@ from ..declare.names import KEY, VERB
 from ..gate import BUDGETS, GateResult, evaluation
 from ..gate.evaluation import budget_suite
 from ..plan import irremovable
+from ..plan.fates import OUTSIDE_WINDOW
 from ..plan.files import DRIFT, REJECTS, REMOVE, plan_schema, planned
-from ..plan.transform import OUTSIDE_WINDOW
 from ..rows import duck
 from ..run import PhaseCounts, Proof, Run, StepName
-from ..run.files import REJECT_FILES, REST_FILES
+from ..run.facts import planned as planned_parts
+from ..run.files import REJECT_FILES
 from .accounting import CONFLICT, MISSING
 from .proofs import total
 
@@ -95,8 +96,7 @@ def _in_window(phase: PhaseCounts) -> int:
 
 def _owned(run: Run) -> int:
     """The rows of the targets that earlier runs added."""
-    manifests = run.manifests(StepName.PLAN)
-    return sum(m.facts[REST_FILES.of(t.id)].get("owned", 0) for m in manifests for t in run.migration.targets)
+    return sum(part.targets[t.id].owned for part in planned_parts(run) for t in run.migration.targets)
 
 
 def _unexpected(run: Run, phases: Sequence[PhaseCounts]) -> list[tuple[PhaseCounts, dict[str, int]]]:

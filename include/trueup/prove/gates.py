@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -15,11 +14,12 @@ from ..declare.names import KEY, SOURCE_KEY, VERB
 from ..errors import ApprovalError, GateError
 from ..gate import GateResult, evaluation, faults
 from ..gate.evaluation import count_suite, proof_suite, statement_suite
-from ..plan import astray, checks, examples, hashing, target_checks, unread
+from ..plan import checks, examples, fates, hashing, target_checks, unread
 from ..plan.casting import in_suites
 from ..plan.files import FINDINGS, REJECTS, REMOVE, VERBS, plan_schema, planned
 from ..rows import duck
 from ..run import PhaseCounts, PlanRecord, Proof, Run, Session, StepName, to_values
+from ..run.facts import planned as planned_parts
 from ..run.files import FINDING_FILES, FINDINGS_CSV, REJECT_FILES, REJECTS_JSONL, Place
 from ..run.workspace import Artifact, Manifest
 from . import budgets, left_alone, statements
@@ -33,7 +33,7 @@ FRAME_ROWS = 50_000
 expectation on a frame, however few its rows are."""
 
 
-def plan_gate(run: Run) -> dict[str, Any]:
+def plan_gate(run: Run) -> dict[str, int | str]:
     """Judge the plan: each phase's suite over its planned rows, the counts, and the budgets; publish `plan.json`,
     findings.csv and rejects.jsonl; rows by verb, rejects, and the plan's hash. Of a rollback, whose rows no transform
     made, the counts alone are judged, and rows left alone where they are limited.
@@ -56,7 +56,7 @@ def plan_gate(run: Run) -> dict[str, Any]:
         counts = evaluation.evaluate(count_suite, [_count_frame(phases)], gate="counts", key="phase")
         if wrong := checks.refusals(run):
             counts = replace(counts, passed=False, errors=(*counts.errors, *wrong))
-        words = astray.words(run, phases)
+        words = fates.words(run, phases)
         if run.undoes is None:
             results = [_suite(run, phase, *each) for phase in run.migration.phases for each in phase.suites]
             whole = evaluation.evaluate(run.migration.suite, [_count_frame(phases)], gate="whole", key="phase")
@@ -88,7 +88,7 @@ def _refuse_other_plan(run: Run, sha256: str) -> None:
 
 def drift_checked(run: Run) -> bool | None:
     """Whether drift could be detected in every partition; None: there was no run before."""
-    told = [m.facts["drift_checked"] for m in run.manifests(StepName.PLAN)]
+    told = [part.drift_checked for part in planned_parts(run)]
     known = [found for found in told if found is not None]
     return all(known) if known else None
 
@@ -138,7 +138,7 @@ def _frames(files: list[Artifact]) -> list[list[Artifact]]:
     return groups
 
 
-def phase_gate(run: Run, phase: Phase) -> list[dict[str, Any]]:
+def phase_gate(run: Run, phase: Phase) -> list[Proof]:
     """Judge a phase by its proof; the proof without its examples. Raises `GateError`."""
     with run.part(StepName.GATE, phase=phase):
         found = proof(run, phase)
@@ -160,7 +160,7 @@ def phase_gate(run: Run, phase: Phase) -> list[dict[str, Any]]:
         so_far = [p for each in run.phases[: run.phases.index(phase) + 1] for p in proof(run, each) or []]
         results = [result, *budgets.judge_left_alone(run, phase, so_far)]
         _judge(run, f"phase-{phase.id}", results, left_alone.words(so_far, told=bool(refused)))
-    return [{name: value for name, value in to_values(p).items() if name != "examples"} for p in found]
+    return [replace(p, examples=()) for p in found]
 
 
 def _emptied(run: Run, found: list[Proof]) -> list[str]:
@@ -194,7 +194,7 @@ def refusals(run: Run, phase: Phase) -> list[str]:
     ]
 
 
-def validate(run: Run) -> dict[str, Any]:
+def validate(run: Run) -> dict[str, int]:
     """Judge the whole: all proofs, and the counts as they are after applying. Raises `GateError`."""
     with run.part(StepName.VALIDATE):
         verified = [p for p in (proof(run, phase) for phase in run.phases) if p is not None]
@@ -217,9 +217,11 @@ def validate(run: Run) -> dict[str, Any]:
             results.append(whole)
             if answers := [*statements.answer(run), *statements.advance(run)]:
                 results.append(
-                    evaluation.evaluate(statement_suite, [pd.DataFrame(answers)], gate="statements", key="title")
+                    evaluation.evaluate(
+                        statement_suite, [pd.DataFrame(map(to_values, answers))], gate="statements", key="title"
+                    )
                 )
-        _judge(run, "validate", results, left_alone.words(proofs) | astray.words(run, phases))
+        _judge(run, "validate", results, left_alone.words(proofs) | fates.words(run, phases))
     return {name: total(proofs, name) for name in ("compared", *KINDS)}
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
 
 from ..declare.names import KEY, VERB
 from ..errors import ArtifactError
@@ -21,17 +22,27 @@ CONFLICT = "conflict"
 EXAMPLES = 3
 
 
-def exceptions(run: Run) -> tuple[int, list[dict[str, Any]]]:
-    """How many rows the run left alone, and `LISTED` of them at most: phase, table, key, kind (`drift`: changed before
-    the plan was made; `conflict`: between the plan and its writing), reason. A row that does not exist is none of them: it
-    is missing."""
+@dataclass(frozen=True, kw_only=True)
+class LeftAlone:
+    """A row that the run left alone, of a `phase` and a target's `table`: its `kind` is `drift` (it was changed before the plan
+    was made) or `conflict` (between the plan and its writing)."""
+
+    phase: str
+    table: str
+    key: str
+    kind: str
+    reason: str
+
+
+def exceptions(run: Run) -> tuple[int, list[LeftAlone]]:
+    """How many rows the run left alone, and `LISTED` of them at most. A row that does not exist is none of them: it is missing."""
     total = 0
-    listed: list[dict[str, Any]] = []
+    listed: list[LeftAlone] = []
     with run.session() as session:
         for phase in run.phases:
             for output in phase.outputs:
                 target = run.migration.target(output.target)
-                about = {"phase": phase.id, "table": target.table.name}
+                of_output = partial(LeftAlone, phase=phase.id, table=target.table.name)
                 try:
                     files = session.fetch(planned(run, output.name, n) for n in range(run.partitions))
                 except ArtifactError:
@@ -40,14 +51,14 @@ def exceptions(run: Run) -> tuple[int, list[dict[str, Any]]]:
                 drifted = duck.count(session.connection, f"SELECT count(*) {rows}")
                 keys = session.connection.execute(f"SELECT {KEY} {rows} ORDER BY 1 LIMIT {LISTED}").fetchall()
                 who = "changed since the run that is undone" if run.undoes else "changed by somebody else"
-                alone = [{**about, "key": key, "kind": DRIFT, "reason": f"{who}, before the plan"} for (key,) in keys]
+                drift = [of_output(key=key, kind=DRIFT, reason=f"{who}, before the plan") for (key,) in keys]
                 conflicts = [
-                    {**about, "key": row[KEY], "kind": CONFLICT, "reason": row[not_written.REASON]}
+                    of_output(key=row[KEY], kind=CONFLICT, reason=row[not_written.REASON])
                     for row in not_written.rows(run, output).to_pylist()
                     if row[not_written.WHY] == Why.LEFT_ALONE
                 ]
                 total += drifted + len(conflicts)
-                listed += [*alone, *conflicts]
+                listed += [*drift, *conflicts]
     return total, listed[:LISTED]
 
 

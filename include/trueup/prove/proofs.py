@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 from ..declare.migration import Phase
 from ..run import Example, Proof, Run, StepName, entered
+from ..run.facts import verified
 
 EXAMPLES = 20
 KINDS = ("missing", "different", "unverified", "left_alone", "moved_on", "extra")
 """What may be said of a row that is not as planned, the worst first."""
+COUNTS = ("compared", *KINDS, "reread", "to_keep", "gone")
+"""What a proof counts."""
 
 
 def proof(run: Run, phase: Phase) -> list[Proof] | None:
@@ -17,14 +20,13 @@ def proof(run: Run, phase: Phase) -> list[Proof] | None:
     manifests = run.folder.manifests(entered(StepName.VERIFY, phase.id))
     if len(manifests) != run.partitions:
         return None
-    names = ("compared", *KINDS, "reread", "to_keep", "gone")
     found = []
     for output in phase.outputs:
-        facts = [m.facts[output.name] for m in manifests]
-        total = {name: sum(fact.get(name, 0) for fact in facts) for name in names}
+        parts = [verified(manifest.facts, output.name) for manifest in manifests]
+        total = {name: sum(getattr(part, name) for part in parts) for name in COUNTS}
         table = run.migration.target(output.target).table.name
         passed = not (total["missing"] or total["different"] or total["unverified"])
-        shown = _shown([Example(**e) for fact in facts for e in fact["examples"]])
+        shown = _shown([example for part in parts for example in part.examples])
         found.append(
             Proof(phase=phase.id, target=output.target, target_table=table, **total, passed=passed, examples=shown)
         )

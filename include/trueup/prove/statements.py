@@ -6,9 +6,7 @@ what the tables hold, whatever the plan and the ledger say.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -17,61 +15,59 @@ from ..declare.migration import Statement, Target
 from ..declare.names import KEY
 from ..errors import DeclarationError
 from ..rows import duck
-from ..run import Mode, Run, Session, StepName, not_written
-from ..run.files import ANSWERS, PROOF_FILES, READ_BACK_FILES
+from ..run import Answer, Mode, Run, Session, StepName, not_written
+from ..run.files import PROOF_FILES, READ_BACK_FILES
 from ..run.not_written import CONFLICTS, WHY
 from ..run.partitions import before_files, relate_rows, relate_source
 from ..run.workspace import Artifact
 
 
-def answer(run: Run) -> list[dict[str, Any]]:
-    """Answer every statement and publish the answers: `title`, `answer` (YES, NO or a whole number), and whether it
-    `holds`, which only a NO does not. Raises `DeclarationError` for a query that does not run or gives anything else.
-    """
+def answer(run: Run) -> list[Answer]:
+    """Answer every statement and publish the answers. Raises `DeclarationError` for a query that does not run or gives anything
+    but one boolean or whole number."""
     if not run.migration.statements:
-        run.folder.write(ANSWERS, "[]")
+        run.files.write_answers([])
         return []
     with run.session() as session:
         _relate(session, run)
         answers = [_answer(session.connection, run, statement) for statement in run.migration.statements]
-    run.folder.write(ANSWERS, json.dumps(answers, indent=1))
+    run.files.write_answers(answers)
     return answers
 
 
-def advance(run: Run) -> list[dict[str, Any]]:
+def advance(run: Run) -> list[Answer]:
     """Bring the sequences of the targets behind what was written, and state that they are: an application's next row gets
     a value that is free."""
     if run.options.mode is not Mode.APPLY:
         return []
-    said = []
+    answers = []
     for target in run.migration.targets:
         for one in run.store_of(target.table).advance(target.table):
             title = (
                 f"The next value of sequence {one.sequence} is beyond every {one.column} of {one.table}"
                 f" (last value {one.before:,} before, {one.after:,} now)"
             )
-            said.append({"title": title, "answer": "YES" if one.holds else "NO", "holds": one.holds})
-    if said:
-        answers = run.folder.read_json(ANSWERS) or []
-        run.folder.write(ANSWERS, json.dumps([*answers, *said], indent=1))
-    return said
+            answers.append(Answer(title=title, answer="YES" if one.holds else "NO", holds=one.holds))
+    if answers:
+        run.files.write_answers([*run.files.answers, *answers])
+    return answers
 
 
-def _answer(connection: duckdb.DuckDBPyConnection, run: Run, statement: Statement) -> dict[str, Any]:
+def _answer(connection: duckdb.DuckDBPyConnection, run: Run, statement: Statement) -> Answer:
     try:
-        found = connection.execute(statement.query).fetchall()
+        rows = connection.execute(statement.query).fetchall()
     except duckdb.Error as error:
         raise DeclarationError(
             f"statement {statement.title!r} of {run.migration.id!r} does not run: {error}"
         ) from error
-    value = found[0][0] if len(found) == 1 and len(found[0]) == 1 else None
+    value = rows[0][0] if len(rows) == 1 and len(rows[0]) == 1 else None
     if not isinstance(value, bool | int):
         raise DeclarationError(
             f"statement {statement.title!r} of {run.migration.id!r} must give one boolean or whole number, "
-            f"not {found[:3]}"
+            f"not {rows[:3]}"
         )
-    said: str | int = ("YES" if value else "NO") if isinstance(value, bool) else value
-    return {"title": statement.title, "answer": said, "holds": value is not False}
+    text: str | int = ("YES" if value else "NO") if isinstance(value, bool) else value
+    return Answer(title=statement.title, answer=text, holds=value is not False)
 
 
 def _relate(session: Session, run: Run) -> None:

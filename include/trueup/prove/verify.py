@@ -11,7 +11,7 @@ and never a success.
 from __future__ import annotations
 
 import logging
-from typing import Any
+from dataclasses import replace
 
 import duckdb
 import pyarrow as pa
@@ -36,7 +36,8 @@ from ..plan.files import (
 )
 from ..plan.target_checks import added_differs
 from ..rows import duck
-from ..run import Part, Run, Session, StepName, not_written
+from ..run import Example, Part, Run, Session, StepName, not_written, to_values
+from ..run.facts import Verified
 from ..run.files import PROOF_FILES, READ_BACK_FILES, REST_FILES, SHOULD_FILES
 from ..run.not_written import CONFLICTS, REASON, WHY
 from ..run.partitions import source_schema
@@ -55,27 +56,25 @@ ALONE, OF_PLAN, OF = own("alone"), own("of_plan"), own("of")
 OURS, OURS_IF_GONE = own("ours"), own("ours_if_gone")
 
 
-def verify(run: Run, phase: Phase, partition: int) -> dict[str, dict[str, Any]]:
+def verify(run: Run, phase: Phase, partition: int) -> dict[str, Verified]:
     """Compare one partition of the phase's targets, as `read_back` found them, with the plans of this phase and of the
     phases before it that write the same target; and, of a target where the migration owns columns only, every other
     row with what it was before.
 
-    By output: compared (rows that were expected to be as planned, and read), missing, different, unverified, left_alone,
-    moved_on, extra (rows of the target that no plan knows), reread (rows that were looked at again), to_keep (rows that the
-    plan keeps as they were) and gone (how many of these moved on by being absent). The rows in
-    question go to `proof/<output>/…`: kind, key, planned and found (as JSON), reason (why it was not written, if that is
-    known), hash (of the row found, as `baseline.row_hash`), written (whether this run added or changed it).
+    What came of it, by output, without examples. The rows in question go to `proof/<output>/…`: kind, key, planned and found
+    (as JSON), reason (why it was not written, if that is known), hash (of the row found, as `baseline.row_hash`), written
+    (whether this run added or changed it).
     """
-    facts: dict[str, dict[str, Any]] = {}
+    outputs: dict[str, Verified] = {}
     with run.part(StepName.VERIFY, partition, phase=phase) as part:
         for output in phase.outputs:
             with run.session() as session:
-                facts[output.name] = _verify(part, session, run, phase, output, partition)
-        part.facts = facts
-    return {name: {k: v for k, v in fact.items() if k != "examples"} for name, fact in facts.items()}
+                outputs[output.name] = _verify(part, session, run, phase, output, partition)
+        part.facts = {name: to_values(each) for name, each in outputs.items()}
+    return {name: replace(each, examples=()) for name, each in outputs.items()}
 
 
-def _verify(part: Part, session: Session, run: Run, phase: Phase, output: Output, partition: int) -> dict[str, Any]:
+def _verify(part: Part, session: Session, run: Run, phase: Phase, output: Output, partition: int) -> Verified:
     """Compare one output, in a session of its own, since its relations have the names of any other's."""
     target, connection = run.migration.target(output.target), session.connection
     _relate(session, run, target, phase, output, partition)
@@ -99,19 +98,19 @@ def _verify(part: Part, session: Session, run: Run, phase: Phase, output: Output
     ).fetchall()
     counts = {name: kinds.get(name, 0) for name in KINDS}
     compared -= unverified + counts["left_alone"] + counts["moved_on"]
-    shown = [dict(zip(("kind", "key", "planned", "found", "reason"), e, strict=True)) for e in examples]
     refused = {r.key: r for r in run.ledger.refused(run.id, output.name, partition)} if kinds else {}
-    for example in shown:
-        if example["kind"] in ("missing", "different") and (why := refused.get(example["key"])):
-            example["constraint"] = why.constraint
-    return {
-        "compared": compared,
-        **counts,
-        "reread": reread,
-        "to_keep": to_keep,
-        "gone": gone,
-        "examples": shown,
-    }
+    shown = tuple(
+        Example(
+            kind=kind,
+            key=key,
+            planned=planned_row,
+            found=found_row,
+            reason=reason,
+            constraint=refused[key].constraint if kind in AGAIN and key in refused else None,
+        )
+        for kind, key, planned_row, found_row, reason in examples
+    )
+    return Verified(compared=compared, **counts, reread=reread, to_keep=to_keep, gone=gone, examples=shown)
 
 
 def _relate(session: Session, run: Run, target: Target, phase: Phase, output: Output, partition: int) -> None:

@@ -115,7 +115,7 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
         "gates": gates,
         "checks": count_checks(gates, answers, unanswered),
         "proof": [to_values(each) for each in proofs],
-        "exceptions": exceptions,
+        "exceptions": [to_values(each) for each in exceptions],
         "statements": answers,
         "findings": _findings(run),
         "approval": approval(run),

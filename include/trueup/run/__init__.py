@@ -7,6 +7,7 @@ from .files import PLAN, Files
 from .options import MAX_PARTS, Extra, Options, SchemaOptions, Window
 from .part import Part, Session, Written, part
 from .records import (
+    Answer,
     Baseline,
     Example,
     PhaseCounts,
@@ -28,6 +29,7 @@ __all__ = [
     "MAX_PARTS",
     "PLAN",
     "REAL",
+    "Answer",
     "AnyRun",
     "Baseline",
     "Code",

@@ -42,7 +42,7 @@ from dataclasses import dataclass
 
 from ..errors import ArtifactError
 from ..gate import GateResult
-from .records import PlanRecord, Proof, Refusal, Start, from_json, to_json, to_values
+from .records import Answer, PlanRecord, Proof, Refusal, Start, from_json, to_json, to_values
 from .workspace import Artifact, Manifest, RunFolder
 
 _START = "run.json"
@@ -143,6 +143,16 @@ class Files:
     def write_plan(self, plan: PlanRecord) -> None:
         """Publish the plan as its gate sees it."""
         self.folder.write(PLAN, to_json(plan))
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """The answers to the migration's statements; none before they are asked."""
+        content = self.folder.read(ANSWERS)
+        return () if content is None else from_json(tuple[Answer, ...], content)
+
+    def write_answers(self, answers: Iterable[Answer]) -> None:
+        """Publish the answers to the migration's statements."""
+        self.folder.write(ANSWERS, json.dumps([to_values(each) for each in answers], indent=1))
 
     def gate(self, name: str) -> tuple[GateResult, ...]:
         """What a gate found; nothing before it has judged."""

@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from pydantic import JsonValue
+
 from ..errors import OptionsError
 from ..steps import Mode
 
@@ -95,7 +97,7 @@ class Options:
     extra: Extra = Extra.REPORT
     cascade_to: tuple[str, ...] = ()
     snapshot_max_age: float = 0
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, JsonValue] = field(default_factory=dict)
     ignore_columns: tuple[str, ...] = ()
     plan: str | None = None
 
@@ -120,7 +122,7 @@ class Options:
             if value is not None and value < 0:
                 raise OptionsError(f"{name} is {value}; it may not be negative")
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, JsonValue]:
         """As JSON values."""
         window = self.window and {"start": self.window.start.isoformat(), "end": self.window.end.isoformat()}
         return {**asdict(self), "mode": str(self.mode), "extra": str(self.extra), "window": window}
@@ -163,7 +165,7 @@ class SchemaOptions:
                 "refused, or one in mode plan, named: what goes has to be seen before it is approved"
             )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, JsonValue]:
         """As JSON values."""
         return {**asdict(self), "mode": str(self.mode)}
 

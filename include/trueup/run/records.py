@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AliasChoices, Field, PlainSerializer, PlainValidator, TypeAdapter
+from pydantic import AliasChoices, Field, JsonValue, PlainSerializer, PlainValidator, TypeAdapter
 
 from ..errors import ArtifactError
 from ..stores import Limits, Unique
@@ -39,9 +39,9 @@ def from_json(kind: type[R], content: bytes) -> R:
     return record
 
 
-def to_values(record: object) -> dict[str, Any]:
+def to_values(record: object) -> dict[str, JsonValue]:
     """A record as JSON values."""
-    values: dict[str, Any] = _adapter(type(record)).dump_python(record, mode="json", by_alias=True)
+    values: dict[str, JsonValue] = _adapter(type(record)).dump_python(record, mode="json", by_alias=True)
     return values
 
 
@@ -49,7 +49,7 @@ def _options(values: Any) -> Options | SchemaOptions:
     return (SchemaOptions if "target_phase" in values else Options).from_json(values)
 
 
-def _values(options: Options | SchemaOptions) -> dict[str, Any]:
+def _values(options: Options | SchemaOptions) -> dict[str, JsonValue]:
     return options.to_json()
 
 
@@ -186,7 +186,7 @@ class PlanRecord:
     created_at: str
     drift_checked: bool | None = None
     phases: tuple[PhaseCounts, ...]
-    covers: Mapping[str, Any] | None = None
+    covers: Mapping[str, JsonValue] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,3 +234,13 @@ class Proof:
     def of(self, kind: str) -> list[Example]:
         """The examples of that kind."""
         return [example for example in self.examples if example.kind == kind]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """The answer to a statement about the whole run: YES, NO or a whole number, and whether it `holds`, which only a NO does
+    not."""
+
+    title: str
+    answer: str | int
+    holds: bool

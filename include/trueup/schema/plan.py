@@ -77,7 +77,7 @@ def _going(run: SchemaRun, database: str) -> dict[str, int]:
 def name(run: SchemaRun) -> tuple[str, dict[str, Any]]:
     """The hash of the plan as it would be carried out now, and what it is over."""
     databases = {d: {**covered(run, d), "going": _going(run, d)} for d in run.histories}
-    covers = {"format": FORMAT, "migration": run.migration.id, "databases": databases}
+    covers: dict[str, Any] = {"format": FORMAT, "migration": run.migration.id, "databases": databases}
     return hash_of(covers), covers
 
 

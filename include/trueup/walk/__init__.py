@@ -10,6 +10,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from pydantic_core import to_jsonable_python
+
 from ..errors import MemoryLimitError
 from ..rows import duck
 from ..run import AnyRun, Mode, Run, order
@@ -19,21 +21,21 @@ log = logging.getLogger(__name__)
 
 
 def carry_out(step: Step, run: AnyRun, part: int | str) -> Any:
-    """Do a part of the step, if the run may still do it (`order.enter`). In mode apply the run's hold on its targets is
-    taken or renewed all the while, so that no other run writes between this one's plan and its last proof; steps that
-    write do so themselves. Raises `TargetHeldError` once another run has them.
+    """Do a part of the step, if the run may still do it (`order.enter`); what it gives, as JSON values. In mode apply the run's
+    hold on its targets is taken or renewed all the while, so that no other run writes between this one's plan and its last
+    proof; steps that write do so themselves. Raises `TargetHeldError` once another run has them.
 
     A step that runs out of memory, over rows of megabytes, is done again with half of what the machine has
     left: every step may be done again."""
     order.enter(run, step.id, step.phase.id if step.phase else None)
     with run.holding() if run.options.mode is Mode.APPLY and not step.writes else nullcontext():
         try:
-            return step.work(run, part)
+            return to_jsonable_python(step.work(run, part))
         except MemoryLimitError as error:
             if not isinstance(run, Run) or (more := duck.more_memory()) is None:
                 raise
             log.warning("step %s is done again, with %s of memory: %s", step.id, more, error)
-            return step.work(replace(run, database=None, memory=more), part)
+            return to_jsonable_python(step.work(replace(run, database=None, memory=more), part))
 
 
 def walk(

@@ -11,6 +11,7 @@ from ..plan import hashing, target_checks
 from ..plan.files import ADD
 from ..run import LAST, Mode, Options, Run, Start, StepName, earlier, files, former_run_id, run_id
 from ..run.begin import begin
+from ..run.facts import planned
 from ..run.files import PLAN_FILES
 from ..run.where import of_migration
 from ..stores import Description
@@ -72,8 +73,7 @@ def _added(run: Run, target: Target) -> bool:
     if row.plan_sha256 is None or earlier.plans(undone.folder, row.attempt):
         return True  # by one of several plans: it may have been
     names = {output.name for output in run.migration.outputs(target.id)}
-    plans = undone.manifests(StepName.PLAN)
-    return any(plan.facts[name][ADD] for plan in plans for name in names)
+    return any(part.outputs[name].verbs[ADD] for part in planned(undone) for name in names)
 
 
 def _find(run: Run) -> RunRow | None:

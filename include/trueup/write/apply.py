@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from functools import partial
-from typing import Any
 
 import pyarrow as pa
 
@@ -63,7 +62,7 @@ def finish(run: Run, phase: Phase) -> None:
                 store.script(script.read_text(encoding="utf-8"))
 
 
-def apply(run: Run, phase: Phase, partition: int) -> dict[str, Any]:
+def apply(run: Run, phase: Phase, partition: int) -> dict[str, int]:
     """Write what the plan of one phase says for one partition; rows written, rows left alone as conflicts, and rows that
     the store refused, in batches of this call and of the interrupted ones before it.
 

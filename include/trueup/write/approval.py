@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+from pydantic import JsonValue
+
 from ..errors import ApprovalError
 from ..ledger import ApprovalRow, RunRow, refuse_other
 from ..ledger.decisions import Decision
@@ -35,7 +37,7 @@ def plans_of(run: AnyRun) -> Plans:
     return cast(Plans, plans)
 
 
-def ask(run: AnyRun) -> dict[str, Any]:
+def ask(run: AnyRun) -> dict[str, JsonValue]:
     """The plan that somebody is to be asked about (plan.json); that it is being shown is entered in the ledger.
 
     Raises `ApprovalError` for one that did not pass its gate, that is not the one that did, or that is too old."""

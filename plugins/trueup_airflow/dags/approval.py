@@ -129,7 +129,7 @@ class PlanApproval(Approval):
         if not plans_of(run).asks(run):
             return None
         plan = ask(run)
-        self.show(plan["sha256"])
+        self.show(str(plan["sha256"]))
         return self._question(run, plan, f"{run_page(context)}/plugin/{TAB}")
 
     def approved(self, by: str | None, comment: str | None, shown: str | None) -> Any:

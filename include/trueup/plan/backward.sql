@@ -1,0 +1,44 @@
+-- A run's plan, read backwards (plan/backward.py).
+
+-- name: rows
+-- What the undone run wrote, with what is, null where there is none.
+FROM $written $wrote LEFT JOIN $there $is ON $wrote.$key = $is.$key
+
+-- name: verb
+CASE $wrote.$verb
+    -- it was added: gone already, touched since, or to be removed
+    WHEN 'add' THEN CASE
+        WHEN $is.$key IS NULL THEN 'keep'
+        WHEN $added_differs AND $touched THEN 'drift'
+        ELSE 'remove'
+    END
+    -- it was changed: gone since, as it was before already, touched since, or to be put back
+    WHEN 'change' THEN CASE
+        WHEN $is.$key IS NULL THEN 'drift'
+        WHEN NOT $before_differs THEN 'keep'
+        WHEN $owned_differs AND $touched THEN 'drift'
+        ELSE 'change'
+    END
+    -- it was removed: to be added again, or somebody has, with the same row or with another
+    ELSE CASE
+        WHEN $is.$key IS NULL THEN 'add'
+        WHEN $whole_differs THEN 'drift'
+        ELSE 'keep'
+    END
+END
+
+-- name: verbs
+SELECT $wrote.$key, $verb_of_unit AS $verb $rows
+
+-- name: put_back
+-- A column's new value: as it was before the run, where it is put back; else as it is, or as it was written.
+CASE
+    WHEN $decided.$verb = 'add' OR ($decided.$verb = 'change' AND $owned) THEN $wrote.$before.$column
+    ELSE CASE WHEN $is.$key IS NULL THEN $wrote.$column ELSE $is.$column END
+END AS $column
+
+-- name: planned
+-- By a join: packed into structs, every column of a row would take the room of all of them.
+SELECT $decided.$verb AS $verb, $wrote.$key, $wrote.$source_key, $columns,
+    CASE WHEN $is.$key IS NOT NULL THEN $row END AS $before
+$rows JOIN ($verbs) $decided ON $wrote.$key = $decided.$key
