@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from ..declare.migration import Output, Phase, Target
 from ..declare.names import BEFORE, EXTRA, IS, KEY, MISTYPED, SOURCE_KEY, VERB, WROTE, own
 from ..rows import duck
+from ..rows.statements import Statements
 from ..run import Part, Run, StepName
 from ..run.facts import Fates, OutputPlan, PartPlan, TargetPlan, Transformed
 from ..run.files import WROTE_FILES
@@ -21,11 +22,7 @@ from ..run.partitions import before_files, source_schema
 from ..stores import arrow_schema
 from . import baseline, hashing, irremovable, written
 from .files import (
-    ADD,
-    CHANGE,
     DRIFT,
-    KEEP,
-    REMOVE,
     differ,
     plan_schema,
     relate_drifted,
@@ -38,8 +35,7 @@ from .files import (
 )
 from .target_checks import added_differs
 
-DECIDED = own("d")
-"""Alias of a row's verb, once it is decided."""
+_SQL = Statements(__file__, decided=own("d"))
 TOUCHED_SINCE = "touched_since"
 """Code of the warning about a row that is kept because somebody touched it since the run that is undone."""
 
@@ -114,8 +110,7 @@ def _wrote(output: Output) -> str:
 
 def _rows(output: Output) -> str:
     """SQL: FROM what the undone run wrote (`WROTE`), with what is (`IS`), null where there is none."""
-    found = duck.identifier(f"is_{output.target}")
-    return f"FROM {_wrote(output)} {WROTE} LEFT JOIN {found} {IS} ON {WROTE}.{KEY} = {IS}.{KEY}"
+    return _SQL("rows", written=_wrote(output), there=duck.identifier(f"is_{output.target}"))
 
 
 def _put_back(target: Target) -> list[str]:
@@ -130,37 +125,27 @@ def _verb(run: Run, phase: Phase, output: Output) -> str:
     # of columns that the transform knows nothing of, a phase that keeps rows has not said what they should be
     declared = [name for name in names if name != EXTRA]
     added = differ(target, declared, WROTE, IS) if phase.keeps_existing else added_differs(run, target, WROTE, IS)
-    owned = _put_back(target)
-    before = f"{WROTE}.{BEFORE}"
-    changed, as_before = differ(target, owned, WROTE, IS), f"NOT {differ(target, owned, before, IS)}"
-    gone = f"{IS}.{KEY} IS NULL"
-    other = f"NOT {baseline.became(target, f'{WROTE}.{KEY}', IS)}"
-    return f"""CASE {WROTE}.{VERB}
-        WHEN '{ADD}' THEN CASE WHEN {gone} THEN '{KEEP}' WHEN {added} AND {other} THEN '{DRIFT}' ELSE '{REMOVE}' END
-        WHEN '{CHANGE}' THEN CASE WHEN {gone} THEN '{DRIFT}' WHEN {as_before} THEN '{KEEP}'
-            WHEN {changed} AND {other} THEN '{DRIFT}' ELSE '{CHANGE}' END
-        ELSE CASE WHEN {gone} THEN '{ADD}' WHEN {differ(target, names, before, IS)} THEN '{DRIFT}' ELSE '{KEEP}' END
-    END"""
+    owned, before = _put_back(target), f"{WROTE}.{BEFORE}"
+    return _SQL(
+        "verb",
+        added_differs=added,
+        owned_differs=differ(target, owned, WROTE, IS),
+        before_differs=differ(target, owned, before, IS),
+        whole_differs=differ(target, names, before, IS),
+        touched=f"NOT {baseline.became(target, f'{WROTE}.{KEY}', IS)}",
+    )
 
 
 def _planned(run: Run, phase: Phase, output: Output) -> str:
     """SQL: the reverse plan of an output. The new row of what is not put back is the row that is, or was written."""
     target = run.migration.target(output.target)
-    owned = _put_back(target)
-    # by a join: packed into structs, every column of a row would take the room of all of them
-    verbs = f"SELECT {WROTE}.{KEY}, {unit_verb(phase, _verb(run, phase, output), WROTE)} AS {VERB} {_rows(output)}"
-    decided = f"{DECIDED}.{VERB}"
-    columns = []
-    for field in arrow_schema(target.table):
-        name = duck.identifier(field.name)
-        there = f"CASE WHEN {IS}.{KEY} IS NULL THEN {WROTE}.{name} ELSE {IS}.{name} END"
-        back = f"{decided} = '{ADD}' OR ({decided} = '{CHANGE}' AND {str(field.name in owned).lower()})"
-        columns.append(f"CASE WHEN {back} THEN {WROTE}.{BEFORE}.{name} ELSE {there} END AS {name}")
-    before = f"CASE WHEN {IS}.{KEY} IS NOT NULL THEN {struct(target, IS)} END"
-    return (
-        f"SELECT {decided} AS {VERB}, {WROTE}.{KEY}, {WROTE}.{SOURCE_KEY}, {', '.join(columns)}, {before} AS {BEFORE} "
-        f"{_rows(output)} JOIN ({verbs}) {DECIDED} ON {WROTE}.{KEY} = {DECIDED}.{KEY}"
+    owned, rows = _put_back(target), _rows(output)
+    columns = (
+        _SQL("put_back", column=duck.identifier(field.name), owned=str(field.name in owned).lower())
+        for field in arrow_schema(target.table)
     )
+    verbs = _SQL("verbs", verb_of_unit=unit_verb(phase, _verb(run, phase, output), WROTE), rows=rows)
+    return _SQL("planned", columns=", ".join(columns), row=struct(target, IS), rows=rows, verbs=verbs)
 
 
 def _findings(run: Run, phase: Phase, output: Output) -> str:

@@ -20,10 +20,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..declare.migration import Target
-from ..declare.names import BEFORE, KEY, KNOWN, PLACE, PLANNED, VERB, own
+from ..declare.names import BEFORE, KEY, KNOWN, PLANNED, own
 from ..errors import ArtifactError
 from ..ledger import RunRow, Status
 from ..rows import duck
+from ..rows.statements import Statements
 from ..run import Baseline, Mode, Part, Run, Session, StepName, earlier, entered
 from ..run.files import BASELINE_FILES, FORMER_BASELINE_FILES, PROOF_FILES
 from ..run.workspace import Artifact
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 
 _BASELINE, _COVERED, _READ_BACK, _SET_OFF = own("baseline"), own("covered"), own("read_back"), own("set_off")
 
+_SQL = Statements(__file__, covered=_COVERED, read_back=_READ_BACK)
 _SCHEMA = pa.schema(
     {KEY: pa.string(), "hash": pa.string(), "place": pa.uint64(), "added": pa.bool_(), "there": pa.string()}
 )
@@ -97,33 +99,24 @@ def relate(session: Session, run: Run, target: Target, partition: int | None, on
     treated as empty."""
     baseline = run.files.start.baseline
     files: list[Path] = []
-    found: bool | None = None
+    readable: bool | None = None
     if baseline is not None:
         try:
-            files, found = session.fetch(_files(run, baseline, target, partition)), True
+            files, readable = session.fetch(_files(run, baseline, target, partition)), True
         except ArtifactError as error:
             log.warning("what others changed in %s is not known: %s", target.table.name, error)
-            found = False
+            readable = False
     session.relate(_BASELINE, files, _SCHEMA)
     connection = session.connection
     there = "there = 'seen'" + (" OR there = 'planned'" if baseline and baseline.proven else "")
-    name, keys = duck.identifier(f"baseline_{target.id}"), duck.identifier(f"known_{target.id}")
     here = "true" if partition is None else f"place % {run.partitions} = {partition}"
-    connection.execute(
-        f"CREATE TEMP TABLE {name} AS SELECT {KEY}, hash, place, added, {there} AS there FROM {_BASELINE} "
-        f"WHERE {here} AND {only}"
-    )
-    if baseline is not None and found:
+    names = {"baseline": duck.identifier(f"baseline_{target.id}"), "keys": duck.identifier(f"known_{target.id}")}
+    connection.execute(_SQL("related", **names, there=there, files=_BASELINE, here=here, only=only))
+    if baseline is not None and readable:
         _relate_read_back(session, run, baseline, target)
-        connection.execute(
-            f"INSERT INTO {name} SELECT b.{KEY}, p.hash, any_value(b.place), bool_or(b.added), true FROM {name} b "
-            f"JOIN {_READ_BACK} p ON b.{KEY} = p.key GROUP BY b.{KEY}, p.hash"
-        )
-    connection.execute(
-        f"CREATE TEMP TABLE {keys} AS SELECT {KEY}, list(hash) AS hashes, bool_or(added) AS added, "
-        f"bool_or(there) AS there FROM {name} GROUP BY {KEY}"
-    )
-    return found
+        connection.execute(_SQL("also_known", **names))
+    connection.execute(_SQL("known", **names))
+    return readable
 
 
 def _relate_read_back(session: Session, run: Run, baseline: Baseline, target: Target) -> None:
@@ -132,10 +125,7 @@ def _relate_read_back(session: Session, run: Run, baseline: Baseline, target: Ta
     before it read anything back. What a run wrote is its own, though its proof failed: nobody else's work."""
     folder = run.workspace.run(baseline.run)
     set_off.relate(session, _SET_OFF, folder, target)
-    session.connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {_READ_BACK} AS SELECT DISTINCT {KEY} AS key, {row_hash(target, PLANNED)} AS hash "
-        f"FROM {_SET_OFF} {PLANNED} WHERE {KEY} IS NOT NULL"
-    )
+    session.connection.execute(_SQL("set_off", set_off=_SET_OFF, hash=row_hash(target, PLANNED)))
     for phase in run.migration.phases:
         of_target = [output.name for output in phase.outputs if output.target == target.id]
         manifests = folder.manifests(entered(StepName.VERIFY, phase.id))
@@ -144,11 +134,7 @@ def _relate_read_back(session: Session, run: Run, baseline: Baseline, target: Ta
                 if file.rows:
                     (local,) = session.fetch([replace(file, run=baseline.run)])
                     if "hash" in pq.read_schema(local).names:  # proofs of the first release have none
-                        rows = duck.parquet([local], None)
-                        session.connection.execute(
-                            f"INSERT INTO {_READ_BACK} SELECT DISTINCT key, hash FROM ({rows}) "
-                            "WHERE kind = 'different' AND written AND hash IS NOT NULL"
-                        )
+                        session.connection.execute(_SQL("read_back", proof=duck.parquet([local], None)))
 
 
 def _files(run: Run, baseline: Baseline, target: Target, partition: int | None) -> list[Artifact]:
@@ -182,10 +168,8 @@ def row_hash(target: Target, row: str, *, whole: bool = False) -> str:
 def relate_became(session: Session, run: Run, target: Target) -> None:
     """The table `became_<target>` (key, hash): rows that the run wrote, as what that set off left them."""
     set_off.relate(session, _SET_OFF, run.folder, target)
-    session.connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {duck.identifier(f'became_{target.id}')} AS SELECT DISTINCT {KEY} AS key, "
-        f"{row_hash(target, PLANNED, whole=True)} AS hash FROM {_SET_OFF} {PLANNED} WHERE {KEY} IS NOT NULL"
-    )
+    became_table, hash_ = duck.identifier(f"became_{target.id}"), row_hash(target, PLANNED, whole=True)
+    session.connection.execute(_SQL("became", became=became_table, set_off=_SET_OFF, hash=hash_))
 
 
 def became(target: Target, key: str, row: str) -> str:
@@ -205,36 +189,20 @@ def write(part: Part, run: Run, target: Target, partition: int, checked: bool) -
     """Write the baseline of this run, of the shape of `_SCHEMA`. For planned rows it is what was found, where that is Trueup's, and
     what is planned; for rows that somebody else changed, and for keys that the plan does not cover, what was known
     before. Without a baseline (not `checked`), what was found counts as Trueup's. Needs `plan_<output>`, `rest_<target>`."""
-    ours = is_ours(target, f"{PLANNED}.{BEFORE}", KNOWN) if checked else "true"
-    name, keys = duck.identifier(f"baseline_{target.id}"), duck.identifier(f"known_{target.id}")
     plans = (duck.identifier(f"plan_{output.name}") for output in run.migration.outputs(target.id))
-    planned = " UNION ALL ".join(f"FROM {name}" for name in plans)
-    part.connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE {_COVERED} AS
-        SELECT {PLANNED}.{KEY}, {VERB} AS verb, {PLACE} AS place, coalesce({KNOWN}.added, false) AS added,
-            CASE WHEN {VERB} IN ('add', 'change', 'keep') THEN {row_hash(target, PLANNED)} END AS planned,
-            CASE WHEN {VERB} IN ('change', 'remove') THEN {row_hash(target, f"{PLANNED}.{BEFORE}")} END AS found,
-            CASE WHEN {VERB} = 'add' THEN true WHEN {VERB} = 'drift' THEN false
-                WHEN {VERB} = 'keep' AND NOT {_keeps_all(run, target)} THEN true ELSE {ours} END AS ours
-        FROM (SELECT *, {duck.place(target.placed_by)} AS {PLACE} FROM ({planned})) {PLANNED}
-        LEFT JOIN {keys} {KNOWN} ON {PLANNED}.{KEY} = {KNOWN}.{KEY}
-    """)
-    rest = f"SELECT {KEY} FROM {duck.identifier(f'rest_{target.id}')}"
-    query = f"""
-        SELECT {KEY}, hash, any_value(place) AS place, bool_or(added) AS added, max(there) AS there FROM (
-            SELECT {KEY}, planned AS hash, place, added OR verb = 'add' AS added,
-                CASE WHEN verb = 'keep' THEN 'seen' ELSE 'planned' END AS there
-            FROM {_COVERED} WHERE verb IN ('add', 'change') OR (verb = 'keep' AND ours)
-            UNION ALL
-            SELECT {KEY}, found, place, added, CASE WHEN verb = 'remove' THEN 'no' ELSE 'seen' END
-            FROM {_COVERED} WHERE verb IN ('change', 'remove') AND ours
-            UNION ALL
-            SELECT b.{KEY}, b.hash, b.place, b.added, CASE WHEN b.there OR r.{KEY} IS NOT NULL THEN 'seen' ELSE 'no' END
-            FROM {name} b ANTI JOIN (SELECT {KEY} FROM {_COVERED} WHERE ours) c ON b.{KEY} = c.{KEY}
-            LEFT JOIN ({rest}) r ON b.{KEY} = r.{KEY}
-        ) GROUP BY {KEY}, hash ORDER BY {KEY}, hash
-    """
-    part.write(BASELINE_FILES.part(target.id, partition), query)
+    covered = _SQL(
+        "covered",
+        hash_planned=row_hash(target, PLANNED),
+        hash_found=row_hash(target, f"{PLANNED}.{BEFORE}"),
+        keeps_all=_keeps_all(run, target),
+        ours=is_ours(target, f"{PLANNED}.{BEFORE}", KNOWN) if checked else "true",
+        placed=duck.place(target.placed_by),
+        plans=" UNION ALL ".join(f"FROM {name}" for name in plans),
+        keys=duck.identifier(f"known_{target.id}"),
+    )
+    part.connection.execute(covered)
+    names = {"baseline": duck.identifier(f"baseline_{target.id}"), "rest": duck.identifier(f"rest_{target.id}")}
+    part.write(BASELINE_FILES.part(target.id, partition), _SQL("next", **names))
 
 
 def _keeps_all(run: Run, target: Target) -> str:

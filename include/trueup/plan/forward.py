@@ -15,7 +15,7 @@ from collections.abc import Mapping
 import duckdb
 
 from ..declare.migration import Output, Phase, Target
-from ..declare.names import BEFORE, IN_WINDOW, IS, KEY, KNOWN, PLANNED, SHOULD, SOURCE_KEY, VERB, own
+from ..declare.names import IN_WINDOW, IS, KEY, KNOWN, PLANNED, SHOULD, SOURCE_KEY, VERB, own
 from ..errors import DeclarationError
 from ..rows import duck
 from ..run import Mode, Part, Run, Session, StepName
@@ -27,7 +27,6 @@ from . import baseline, estimates, hashing, irremovable, not_unique, target_chec
 from .files import (
     ADD,
     DRIFT,
-    REMOVE,
     relate_drifted,
     said,
     should_schema,
@@ -37,7 +36,7 @@ from .files import (
     write_plan,
     write_rest,
 )
-from .verbs import changed, keys_of, leaving, relate_leaving, replaced, rows_of, value_of, verb_of
+from .verbs import SQL, changed, keys_of, leaving, relate_leaving, replaced, rows_of, value_of, verb_of
 
 DELETED_SINCE = "deleted_since"
 """Code of the warning about a row that was there and that somebody deleted: it is added again."""
@@ -115,10 +114,14 @@ def relate(part: Session, run: Run, target: Target, partition: int, rejects: set
             part.relate(f"should_{output.name}", files, should_schema(target))
             continue
         part.relate(every := own(f"every_{output.name}"), files, should_schema(target))
-        rejected = f"(SELECT source FROM {not_unique.REJECTED} WHERE phase = {duck.literal(phase.id)})"
         part.connection.execute(
-            f"CREATE TEMP VIEW {duck.identifier(f'should_{output.name}')} AS SELECT * REPLACE "
-            f"({IN_WINDOW} AND {SOURCE_KEY} NOT IN {rejected} AS {IN_WINDOW}) FROM {duck.identifier(every)}"
+            SQL(
+                "rejected",
+                view=duck.identifier(f"should_{output.name}"),
+                rejects=not_unique.REJECTED,
+                phase=duck.literal(phase.id),
+                every=duck.identifier(every),
+            )
         )
     before = before_files(run, run.manifests(StepName.SNAPSHOT), target, partition)
     part.relate(f"is_{target.id}", before, source_schema(target.table))
@@ -136,12 +139,11 @@ def _planned(run: Run, phase: Phase, output: Output, rows: str, verb: str) -> st
     target = run.migration.target(output.target)
     names = [f.name for f in arrow_schema(target.table)]
     columns = ", ".join(value_of(target, phase, name) for name in names)
-    before = f"CASE WHEN {IS}.{KEY} IS NOT NULL THEN {struct(target, IS)} END"
-    query = f"SELECT {verb} AS {VERB}, {SHOULD}.{KEY}, {SHOULD}.{SOURCE_KEY}, {columns}, {before} AS {BEFORE} {rows}"
+    query = SQL("planned", decided=verb, columns=columns, row=struct(target, IS), rows=rows)
     if output == run.migration.outputs(target.id)[0]:
         removed = ", ".join(f"{IS}.{duck.identifier(name)}" for name in names)
-        query += f" UNION ALL SELECT '{REMOVE}', {IS}.{KEY}, NULL, {removed}, {struct(target, IS)}"
-        query += f" FROM {leaving(target)} {IS}"
+        removed = SQL("removed", columns=removed, row=struct(target, IS), leaving=leaving(target))
+        query = f"{query}\n{removed}"
     return query
 
 

@@ -6,12 +6,15 @@ from __future__ import annotations
 import duckdb
 
 from ..declare.migration import Output, Phase, Target
-from ..declare.names import EXTRA, IN_WINDOW, IS, KEY, KNOWN, MISTYPED, SHOULD, WITHOUT_NULLS
+from ..declare.names import EXTRA, IS, KEY, KNOWN, MISTYPED, SHOULD, WITHOUT_NULLS
 from ..rows import duck
+from ..rows.statements import Statements
 from ..run import Extra, Mode, Run
 from ..stores import arrow_schema
 from . import baseline
-from .files import ADD, CHANGE, DRIFT, KEEP, differ
+from .files import CHANGE, KEEP, differ
+
+SQL = Statements(__file__)
 
 
 def leaving(target: Target) -> str:
@@ -24,21 +27,26 @@ def relate_leaving(connection: duckdb.DuckDBPyConnection, run: Run, target: Targ
     asked = options.extra is Extra.REMOVE and options.window is None and options.mode is not Mode.VERIFY
     wanted = f"{KNOWN}.added AND {baseline.is_ours(target, IS, KNOWN)}" if asked and target.owned is None else "false"
     connection.execute(
-        f"CREATE TEMP TABLE {leaving(target)} AS SELECT {IS}.* FROM {duck.identifier(f'is_{target.id}')} {IS} "
-        f"JOIN {known} {KNOWN} ON {IS}.{KEY} = {KNOWN}.{KEY} "
-        f"ANTI JOIN ({keys_of(run, target)}) {SHOULD} ON {IS}.{KEY} = {SHOULD}.{KEY} WHERE {wanted}"
+        SQL(
+            "leaving",
+            leaving=leaving(target),
+            there=duck.identifier(f"is_{target.id}"),
+            keys=known,
+            accounted=keys_of(run, target),
+            wanted=wanted,
+        )
     )
 
 
 def rows_of(output: Output) -> str:
     """SQL: FROM what should be (`SHOULD`), with what is (`IS`) and what is known of it (`KNOWN`), null where there is
     none."""
-    should = duck.identifier(f"should_{output.name}")
-    others = (
-        f"LEFT JOIN {duck.identifier(f'{name}_{output.target}')} {alias} ON {SHOULD}.{KEY} = {alias}.{KEY}"
-        for name, alias in (("is", IS), ("known", KNOWN))
+    return SQL(
+        "rows",
+        should_rows=duck.identifier(f"should_{output.name}"),
+        there=duck.identifier(f"is_{output.target}"),
+        keys=duck.identifier(f"known_{output.target}"),
     )
-    return f"FROM {should} {SHOULD} {' '.join(others)} WHERE {SHOULD}.{IN_WINDOW}"
 
 
 def changed(target: Target, phase: Phase) -> str:
@@ -65,8 +73,8 @@ def verb_of(run: Run, phase: Phase, output: Output, checked: dict[str, bool | No
         f"CASE WHEN {replaced(phase)} THEN '{CHANGE}' ELSE '{KEEP}' END" if phase.keeps_existing else f"'{CHANGE}'"
     )
     if tells_drift:
-        differing = f"CASE WHEN {baseline.is_ours(target, IS, KNOWN)} THEN '{CHANGE}' ELSE '{DRIFT}' END"
-    return f"CASE WHEN {IS}.{KEY} IS NULL THEN '{ADD}' WHEN {changed(target, phase)} THEN {differing} ELSE '{KEEP}' END"
+        differing = SQL("ours_or_drift", ours=baseline.is_ours(target, IS, KNOWN))
+    return SQL("verb", changed=changed(target, phase), differing=differing)
 
 
 def value_of(target: Target, phase: Phase, column: str) -> str:

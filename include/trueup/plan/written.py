@@ -5,20 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..declare.migration import Output, Phase, Target
-from ..declare.names import BEFORE, GONE, KEY, SOURCE_KEY, VERB, own
+from ..declare.names import BEFORE, KEY, SOURCE_KEY, VERB, own
 from ..errors import ArtifactError
 from ..ledger import Planned
 from ..rows import duck
+from ..rows.statements import Statements
 from ..run import Part, Run, Session, earlier, not_written
 from ..run.files import PLAN_FILES, WROTE_FILES
 from ..run.workspace import Artifact
 from ..stores import arrow_schema
 from . import baseline
-from .files import ADD, CHANGE, REMOVE, WRITTEN, differ, plan_schema, planned
+from .files import differ, plan_schema, planned
 from .target_checks import added_differs
 
-_FIRST, _THEN = own("first"), own("then")
+_FIRST, _SECOND = own("first"), own("then")
 """Aliases of a row by a plan, and of the same row by the one after it."""
+_SQL = Statements(__file__, first=_FIRST, second=_SECOND)
 
 
 def write(part: Part, undone: Run, phase: Phase, output: Output, partition: int) -> None:
@@ -71,10 +73,7 @@ def _by_one_plan(
             f"be read backwards; roll back with the code that made it: {error}"
         ) from error
     not_written.relate(part, name := own(f"not_written_{number}"), undone, [output], partition, under)
-    return (
-        f"SELECT {VERB}, {KEY}, {SOURCE_KEY}, {_columns(target)}, {BEFORE} FROM ({plan}) "
-        f"WHERE {VERB} IN {WRITTEN} AND {KEY} NOT IN {not_written.keys(name)}"
-    )
+    return _SQL("by_one_plan", plan=plan, columns=_columns(target), not_written=not_written.keys(name))
 
 
 def _columns(target: Target) -> str:
@@ -84,25 +83,14 @@ def _columns(target: Target) -> str:
 def _one_after_the_other(undone: Run, target: Target, first: str, then: str) -> str:
     """SQL: what two plans, one after the other, made of each row. Where the second plan found the row as the first meant to
     leave it, the row was before as the first one found it; where it did not, the first one was never applied to it."""
-    a, b = _FIRST, _THEN
     names = [field.name for field in arrow_schema(target.table)]
-    found = f"{b}.{BEFORE}"
-    as_left = (
-        f"CASE WHEN {a}.{VERB} = '{REMOVE}' THEN {b}.{BEFORE} IS NULL "
-        f"WHEN {a}.{VERB} = '{ADD}' THEN {b}.{BEFORE} IS NOT NULL AND NOT {added_differs(undone, target, found, a)} "
-        f"ELSE {b}.{BEFORE} IS NOT NULL AND NOT {differ(target, names, found, a)} END"
+    before = f"{_SECOND}.{BEFORE}"
+    as_left = _SQL(
+        "as_left",
+        added_differs=added_differs(undone, target, before, _FIRST),
+        whole_differs=differ(target, names, before, _FIRST),
+        became=baseline.became(target, f"{_SECOND}.{KEY}", before),
     )
-    as_left = f"({as_left} OR {b}.{BEFORE} IS NOT NULL AND {baseline.became(target, f'{b}.{KEY}', found)})"
-    by_first = f"{b}.{KEY} IS NULL OR ({a}.{KEY} IS NOT NULL AND {as_left})"
-    before = f"CASE WHEN {by_first} THEN {a}.{BEFORE} ELSE {b}.{BEFORE} END"
-    newest = ", ".join(
-        f"CASE WHEN {b}.{KEY} IS NULL THEN {a}.{name} ELSE {b}.{name} END AS {name}"
-        for name in (KEY, SOURCE_KEY, *map(duck.identifier, names))
-    )
-    gone = f"coalesce({b}.{VERB}, {a}.{VERB}) = '{REMOVE}'"
-    verb = f"CASE WHEN {GONE} THEN '{REMOVE}' WHEN {BEFORE} IS NULL THEN '{ADD}' ELSE '{CHANGE}' END"
-    return (
-        f"SELECT {verb} AS {VERB}, * EXCLUDE ({GONE}) FROM (SELECT {gone} AS {GONE}, {newest}, {before} AS {BEFORE} "
-        f"FROM ({first}) {a} FULL OUTER JOIN ({then}) {b} ON {a}.{KEY} = {b}.{KEY}) "
-        f"WHERE NOT ({GONE} AND {BEFORE} IS NULL)"
-    )
+    columns = (KEY, SOURCE_KEY, *map(duck.identifier, names))
+    newest = ", ".join(_SQL("newest", column=column) for column in columns)
+    return _SQL("one_after_the_other", newest=newest, as_left=as_left, by_first=first, by_second=then)

@@ -17,12 +17,11 @@ import duckdb
 import pyarrow as pa
 
 from ..declare.migration import Output, Phase, Target
-from ..declare.names import ASKED, EXPECTED, FOUND, GONE, KEY, MISTYPED, NOW, VERB, own
+from ..declare.names import EXPECTED, FOUND, KEY, MISTYPED, NOW, VERB, own
 from ..errors import StoreUnavailableError
 from ..plan import set_off, target_checks
 from ..plan.baseline import row_hash
 from ..plan.files import (
-    ADD,
     CHANGE,
     DRIFT,
     KEEP,
@@ -36,6 +35,7 @@ from ..plan.files import (
 )
 from ..plan.target_checks import added_differs
 from ..rows import duck
+from ..rows.statements import Statements
 from ..run import Example, Part, Run, Session, StepName, not_written, to_values
 from ..run.facts import Verified
 from ..run.files import PROOF_FILES, READ_BACK_FILES, REST_FILES, SHOULD_FILES
@@ -52,8 +52,18 @@ REREAD_ROWS = 5_000
 """Rows that are read again at once."""
 AGAIN = ("missing", "different")
 """The kinds that are read again before they are believed."""
-ALONE, OF_PLAN, OF = own("alone"), own("of_plan"), own("of")
+ALONE, OF_PLAN = own("alone"), own("of_plan")
 OURS, OURS_IF_GONE = own("ours"), own("ours_if_gone")
+_SQL = Statements(
+    __file__,
+    again=str(AGAIN),
+    alone=ALONE,
+    of_plan=OF_PLAN,
+    ours=OURS,
+    ours_if_gone=OURS_IF_GONE,
+    reason=REASON,
+    seen=own("seen"),
+)
 
 
 def verify(run: Run, phase: Phase, partition: int) -> dict[str, Verified]:
@@ -121,28 +131,31 @@ def _relate(session: Session, run: Run, target: Target, phase: Phase, output: Ou
     - `known`: `_key` of every row that any plan accounts for;
     - `found`: what was read back, of the shape of `source_schema`."""
     connection = session.connection
-    columns = ", ".join(duck.identifier(f.name) for f in arrow_schema(target.table))
+    columns = [duck.identifier(f.name) for f in arrow_schema(target.table)]
     so_far, plans = _so_far(run, phase, target), run.manifests(StepName.PLAN)
     planned_rows = session.fetch(planned(run, o.name, partition) for o in so_far)
     not_written.relate(session, left := own("not_written"), run, so_far, partition)
     session.relate(own("rest"), REST_FILES.among(plans, target.id, partition), source_schema(target.table))
-    conflict = f"coalesce({WHY} IN ({', '.join(map(duck.literal, CONFLICTS))}), false)"
-    of_plans = (
-        f"SELECT {OF}.{KEY}, {columns}, {VERB}, {TO_BE_GONE} AS {GONE}, "
-        f"{VERB} = '{DRIFT}' OR {conflict} AS {ALONE}, {REASON}, true AS {OF_PLAN} "
-        f"FROM ({duck.parquet(planned_rows, plan_schema(target))}) {OF} LEFT JOIN {left} ON {OF}.{KEY} = {left}.{KEY}"
+    of_plans = _SQL(
+        "of_plans",
+        plan=own("of"),
+        columns=", ".join(f"{own('of')}.{name}" for name in columns),
+        to_be_gone=TO_BE_GONE,
+        why=WHY,
+        conflicts=", ".join(map(duck.literal, CONFLICTS)),
+        plans=duck.parquet(planned_rows, plan_schema(target)),
+        not_written=left,
     )
-    others = f"SELECT {KEY}, {columns}, '{KEEP}', false, false, NULL, false FROM {own('rest')}"
+    others = _SQL("others", columns=", ".join(columns), rest=own("rest"))
     expected = _marked(session, run, target, of_plans, others)
     connection.execute(f"CREATE TEMP VIEW expected AS {expected}")
     every, transformed = run.migration.outputs(target.id), run.manifests(StepName.TRANSFORM)
     should = [file for o in every for file in SHOULD_FILES.among(transformed, o.name, partition)]
     session.relate(own("should"), should, should_schema(target))
     every_plan = session.fetch(planned(run, o.name, partition) for o in every)
-    connection.execute(
-        f"CREATE TEMP VIEW known AS SELECT {KEY} FROM {own('should')} UNION ALL SELECT {KEY} FROM {own('rest')} "
-        f"UNION ALL SELECT {KEY} FROM ({duck.parquet(every_plan, plan_schema(target))})"
-    )
+    plans_of_all = duck.parquet(every_plan, plan_schema(target))
+    known = _SQL("known", should_rows=own("should"), rest=own("rest"), plans=plans_of_all)
+    connection.execute(f"CREATE TEMP VIEW known AS {known}")
     files = READ_BACK_FILES.among(run.manifests(StepName.READ_BACK, phase), output.name, partition)
     session.relate("found", files, source_schema(target.table))
 
@@ -155,21 +168,18 @@ def _marked(session: Session, run: Run, target: Target, planned_rows: str, other
     name = own("set_off")
     every = f"{planned_rows} UNION ALL {others}"
     if not set_off.relate(session, name, run.folder, target, attempt):
-        rows = planned_rows if target.owned is None else every
-        return f"SELECT *, false AS {OURS}, false AS {OURS_IF_GONE} FROM ({rows})"
-    gone = duck.count(session.connection, f"SELECT count(*) FROM {name} WHERE {set_off.DELETED} <> 0") > 0
+        return _SQL("untouched", rows=planned_rows if target.owned is None else every)
+    went = duck.count(session.connection, f"SELECT count(*) FROM {name} WHERE {set_off.DELETED} <> 0") > 0
     by = ", ".join(target_checks.all_triggers(run)) or "a trigger or a foreign key"
-    said = duck.literal(f"this run's own writing has set that off, by {by}")
-    # a row that a trigger has touched, and left as it is expected, is nobody's work
-    ours = (
-        f"{KEY} IN (SELECT {NOW}.{KEY} FROM {name} {NOW} JOIN ({every}) {EXPECTED} ON {NOW}.{KEY} = {EXPECTED}.{KEY} "
-        f"WHERE {differs(target, NOW, EXPECTED)})"
+    marked = _SQL(
+        "touched",
+        rows=every,
+        set_off=name,
+        differs=differs(target, NOW, EXPECTED),
+        rows_went=str(went).lower(),
+        words=duck.literal(f"this run's own writing has set that off, by {by}"),
     )
-    only = f" WHERE {OF_PLAN} OR {OURS} OR {OURS_IF_GONE}" if target.owned is None else ""
-    return (
-        f"SELECT * REPLACE (coalesce({REASON}, CASE WHEN {OURS} OR ({OURS_IF_GONE} AND {VERB} = '{KEEP}') THEN {said} END) "
-        f"AS {REASON}) FROM (SELECT *, {ours} AS {OURS}, {str(gone).lower()} AS {OURS_IF_GONE} FROM ({every})){only}"
-    )
+    return f"{marked}\nWHERE {OF_PLAN} OR {OURS} OR {OURS_IF_GONE}" if target.owned is None else marked
 
 
 def _so_far(run: Run, phase: Phase, target: Target) -> list[Output]:
@@ -181,21 +191,17 @@ def _so_far(run: Run, phase: Phase, target: Target) -> list[Output]:
 def _kind(run: Run, target: Target, row: str) -> str:
     """SQL: what is to be said of a row of `expected`, as it was found in `row`; null if it is as planned."""
     e = EXPECTED
-    absent, gone = f"{row}.{KEY} IS NULL", f"{e}.{GONE}"
-    # what a rollback finds gone was touched since, as what it finds changed; but what it puts back has to be there
-    touched = "false" if run.undoes is None else f"{e}.{VERB} IN ('{DRIFT}', '{CHANGE}')"
-    differ_now = (
-        f"CASE WHEN {e}.{VERB} = '{ADD}' THEN {added_differs(run, target, e, row)} ELSE {differs(target, e, row)} END"
+    differing = _SQL("differs", added_differs=added_differs(run, target, e, row), whole_differs=differs(target, e, row))
+    return _SQL(
+        "kind",
+        row=row,
+        # what a rollback finds gone was touched since, as what it finds changed; but what it puts back has to be there
+        touched="false" if run.undoes is None else f"{e}.{VERB} IN ('{DRIFT}', '{CHANGE}')",
+        differs=differing,
+        not_owned="false"
+        if target.owned is None
+        else f"({e}.{VERB} = '{CHANGE}' AND NOT {_owned_differ(target, e, row)})",
     )
-    not_owned = "false" if target.owned is None else f"{e}.{VERB} = '{CHANGE}' AND NOT {_owned_differ(target, e, row)}"
-    return f"""CASE
-        WHEN {e}.{ALONE} THEN CASE WHEN {absent} AND NOT {gone} AND NOT {touched} THEN 'missing' ELSE 'left_alone' END
-        WHEN {gone} AND {absent} THEN NULL
-        WHEN NOT {gone} AND NOT {absent} AND NOT {differ_now} THEN NULL
-        WHEN {absent} AND {e}.{VERB} = '{KEEP}' AND NOT {e}.{OURS_IF_GONE} THEN 'moved_on'
-        WHEN {absent} THEN 'missing'
-        WHEN ({e}.{VERB} = '{KEEP}' OR {not_owned}) AND NOT {e}.{OURS} THEN 'moved_on'
-        ELSE 'different' END"""
 
 
 def _owned_differ(target: Target, one: str, other: str) -> str:
@@ -208,68 +214,49 @@ def _owned_differ(target: Target, one: str, other: str) -> str:
 
 def _suspects(run: Run, target: Target) -> str:
     """`suspects`: every row that is not as planned."""
-    e, f = EXPECTED, FOUND
-    return f"""
-        CREATE TEMP TABLE suspects AS
-        SELECT {_kind(run, target, f)} AS kind, {e}.{KEY} AS key,
-            CASE WHEN NOT {e}.{GONE} THEN CAST(to_json({struct(target, e)}) AS VARCHAR) END AS planned,
-            CASE WHEN {f}.{KEY} IS NOT NULL THEN CAST(to_json({struct(target, f)}) AS VARCHAR) END AS found,
-            {e}.{REASON} AS reason, CASE WHEN {f}.{KEY} IS NOT NULL THEN {row_hash(target, f)} END AS hash,
-            {e}.{VERB} IN ('{ADD}', '{CHANGE}') AND NOT {e}.{ALONE} AS written
-        FROM expected {e} LEFT JOIN found {f} ON {e}.{KEY} = {f}.{KEY} WHERE {_kind(run, target, f)} IS NOT NULL
-        UNION ALL
-        SELECT 'extra', {f}.{KEY}, NULL, CAST(to_json({struct(target, f)}) AS VARCHAR), NULL, NULL, false
-        FROM found {f} ANTI JOIN known {e} ON {f}.{KEY} = {e}.{KEY}
-    """
+    return _SQL(
+        "suspects",
+        kind=_kind(run, target, FOUND),
+        row_expected=struct(target, EXPECTED),
+        row_found=struct(target, FOUND),
+        hash=row_hash(target, FOUND),
+    )
 
 
 def _read_again(connection: duckdb.DuckDBPyConnection, run: Run, target: Target) -> int:
     """Look again at rows that are missing or different, and forget those that are right by now; rows that could not
     be read become `unverified`, and their number is returned."""
-    store = run.store_of(target.table)
-    e, n = EXPECTED, NOW
-    keys = ", ".join(f"{e}.{duck.identifier(c)}" for c in target.table.key)
+    store, key = run.store_of(target.table), key_text(target.table.key)
+    keys = ", ".join(f"{EXPECTED}.{duck.identifier(c)}" for c in target.table.key)
     for pause in REREAD_AFTER:
         if not duck.count(connection, f"SELECT count(*) FROM suspects WHERE kind IN {AGAIN}"):
             return 0
         run.effects.sleep(pause)
-        query = (
-            f"SELECT {keys} FROM expected {e} JOIN suspects {ASKED} "
-            f"ON {e}.{KEY} = {ASKED}.key AND {ASKED}.kind IN {AGAIN}"
-        )
-        wanted = connection.sql(query).to_arrow_table()
+        wanted = connection.sql(_SQL("asked", keys=keys)).to_arrow_table()
         unread: list[str] = []
         for start in range(0, wanted.num_rows, REREAD_ROWS):
-            part = wanted.slice(start, REREAD_ROWS)
-            connection.register(own("asked_for"), part)
-            asked = f"(SELECT {key_text(target.table.key)} AS {KEY} FROM {own('asked_for')})"
+            rows = wanted.slice(start, REREAD_ROWS)
+            connection.register(own("asked_for"), rows)
+            asked_for = f"(SELECT {key} AS {KEY} FROM {own('asked_for')})"
             try:
-                connection.register(own("read_now"), store.get(target.table, part))
+                connection.register(own("read_now"), store.get(target.table, rows))
             except StoreUnavailableError as error:
-                log.warning("%s rows of %s could not be read again: %s", f"{part.num_rows:,}", target.table.name, error)
-                unread += [row[0] for row in connection.execute(f"FROM {asked}").fetchall()]
+                log.warning("%s rows of %s could not be read again: %s", f"{rows.num_rows:,}", target.table.name, error)
+                unread += [row[0] for row in connection.execute(f"FROM {asked_for}").fetchall()]
                 continue
-            connection.execute(f"""
-                CREATE OR REPLACE TEMP TABLE {own("seen")} AS
-                SELECT {e}.{KEY} AS key, {_kind(run, target, n)} AS kind,
-                    CASE WHEN {n}.{KEY} IS NOT NULL THEN CAST(to_json({struct(target, n)}) AS VARCHAR) END AS found,
-                    CASE WHEN {n}.{KEY} IS NOT NULL THEN {row_hash(target, n)} END AS hash
-                FROM expected {e} JOIN {asked} {ASKED} ON {e}.{KEY} = {ASKED}.{KEY}
-                LEFT JOIN (SELECT *, {key_text(target.table.key)} AS {KEY} FROM {own("read_now")}) {n}
-                ON {e}.{KEY} = {n}.{KEY}
-            """)
-            connection.execute(
-                f"DELETE FROM suspects WHERE kind IN {AGAIN} AND key IN "
-                f"(SELECT key FROM {own('seen')} WHERE kind IS NULL)"
+            seen = _SQL(
+                "seen",
+                kind=_kind(run, target, NOW),
+                row_now=struct(target, NOW),
+                hash=row_hash(target, NOW),
+                asked_for=asked_for,
+                key_text=key,
+                read_now=own("read_now"),
             )
-            connection.execute(
-                f"UPDATE suspects SET kind = s.kind, found = s.found, hash = s.hash FROM {own('seen')} s "
-                f"WHERE suspects.kind IN {AGAIN} AND suspects.key = s.key"
-            )
+            for statement in (seen, _SQL("right_by_now"), _SQL("still_wrong")):
+                connection.execute(statement)
     if not unread:
         return 0
     connection.register(own("unread"), pa.table({KEY: pa.array(unread, pa.string())}))
-    connection.execute(
-        f"UPDATE suspects SET kind = 'unverified' WHERE kind IN {AGAIN} AND key IN (FROM {own('unread')})"
-    )
+    connection.execute(_SQL("unread", unread=own("unread")))
     return len(unread)

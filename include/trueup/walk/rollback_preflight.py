@@ -9,7 +9,7 @@ from ..errors import ArtifactError, OptionsError, SourceError, StatusError
 from ..ledger import Ledger, RunRow, Status, SwitchState
 from ..plan import hashing, target_checks
 from ..plan.files import ADD
-from ..run import LAST, Mode, Options, Run, Start, StepName, earlier, files, former_run_id, run_id
+from ..run import LAST, Mode, Options, Run, Start, earlier, files, former_run_id, run_id
 from ..run.begin import begin
 from ..run.facts import planned
 from ..run.files import PLAN_FILES

@@ -1,4 +1,4 @@
--- The difference between what should be and what is (plan/forward.py, plan/verbs.py).
+-- The difference between what should be and what is (plan/verbs.py, plan/forward.py).
 
 -- name: leaving
 -- Rows that nothing accounts for any more; which of them are to go, `wanted` says.
