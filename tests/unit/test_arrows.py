@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from include.trueup.run import files, workspace
 from tests.house import ROOT, floors, house, imports
 
 ROOMS = {
@@ -29,6 +30,7 @@ ROOMS = {
     "schema": "report write plan run ledger stores gate steps errors",
 }
 """For each room of include/trueup, the rooms that it may import."""
+FORMATS = {".json", ".jsonl", ".csv", ".html", ".md"}
 OUTSIDE = ("time", "random", "uuid.uuid1", "uuid.uuid4", "secrets", "socket")
 """Modules that read a clock, wait, draw at random or say which machine this is: `stores/effects.py` alone asks them."""
 READ_THE_CLOCK = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "os.getpid", "os.urandom"}
@@ -82,6 +84,24 @@ def test_only_the_seam_reads_clocks_waits_and_draws() -> None:
         if named:
             found.add(str(file.relative_to(ROOT / "include/trueup")))
     assert found == HONEST.keys()
+
+
+def test_only_the_map_knows_paths_of_a_runs_folder() -> None:
+    places = {each.folder for each in vars(files).values() if isinstance(each, files.Place)}
+    beginnings = tuple(f"{folder}/" for folder in {*places, files.GATES, workspace.MANIFESTS, "runs"})
+    names = {name for name in vars(files).values() if isinstance(name, str) and Path(name).suffix in FORMATS}
+    found = set()
+    for file in modules("include/trueup") + modules("plugins"):
+        if file.name in ("files.py", "workspace.py") and file.parent.name == "run":
+            continue
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said:
+                text = node.value
+                if text in names or (text.startswith(beginnings) and " " not in text):
+                    found.add(f"{file.relative_to(ROOT)}: {text}")
+    assert found == set()
 
 
 @pytest.mark.parametrize("room", ROOMS)

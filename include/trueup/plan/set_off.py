@@ -74,7 +74,7 @@ def relate(session: Session, name: str, folder: RunFolder, target: Target, attem
     that was changed."""
     files = []
     for path in set_off_files(folder, target.id, attempt):
-        local = folder.fetch_unlisted(path, session.scratch)
+        local = folder.published(path, session.scratch)
         if hashlib.sha256(local.read_bytes()).hexdigest() != PurePath(path).stem:
             raise ArtifactError(
                 f"{folder.location(path)} is not what was written there; somebody changed the workspace"

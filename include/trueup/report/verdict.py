@@ -11,7 +11,7 @@ from ..ledger import Applied, RunRow, Status, StepRow
 from ..plan.files import VERBS, WRITTEN
 from ..prove.proofs import total as total_of
 from ..run import Mode, PlanRecord, Proof, Run, order
-from ..run.files import LEFT
+from ..run.files import LEFT, PLAN_FILES
 from .text import rows, sentence, were
 
 PROVEN, WITH_EXCEPTIONS, NOT_PROVEN = "proven", "proven_with_exceptions", "not_proven"
@@ -240,6 +240,6 @@ def undo(run: Run, applied: dict[str, Applied]) -> str:
         f"The source tables are untouched. Trigger the DAG {run.migration.id}_rollback with the run {run.id}: "
         "it deletes the rows that this run added, puts back those that it changed, as they were, and proves "
         "it; rows that somebody has changed since are left alone, and listed. What it will do is shown and "
-        "approved first. All of it can be read in plan/<phase>/p<partition>.parquet: __trueup_verb says what "
+        f"approved first. All of it can be read in {PLAN_FILES.part('<phase>', '<partition>')}: __trueup_verb says what "
         "was done, and __trueup_before holds each row as it was."
     )

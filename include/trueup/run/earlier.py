@@ -52,7 +52,7 @@ def set_aside(run: AnyRun) -> None:
     refuse_other(row, run.dag_id, run.airflow_run_id)
     if row.plan_sha256 is not None and run.begun_to_write:
         _keep(run, row)
-    run.folder.forget()
+    run.files.forget()
 
 
 def _keep(run: AnyRun, row: RunRow) -> None:

@@ -43,13 +43,14 @@ from dataclasses import dataclass
 from ..errors import ArtifactError
 from ..gate import GateResult
 from .records import Answer, PlanRecord, Proof, Refusal, Start, from_json, to_json, to_values
-from .workspace import Artifact, Manifest, RunFolder
+from .workspace import MANIFESTS, Artifact, Manifest, RunFolder
 
 _START = "run.json"
 PLAN = "plan.json"
 EXAMPLES = "plan_examples.json"
 ANSWERS = "statements.json"
 CREATED = "created.json"
+GATES = "gates"
 FINDINGS_CSV, REJECTS_JSONL = "findings.csv", "rejects.jsonl"
 LEFT = "left.json"
 REPORT, REPORT_HTML, REPORT_MD = "report.json", "report.html", "report.md"
@@ -79,6 +80,11 @@ class Place:
         """The file of one partition; `tail` tells it from others of the same."""
         number = partition if isinstance(partition, str) else f"{partition:03}"
         return f"{self.of(name)}/p{number}{f'-{tail}' if tail else ''}.parquet"
+
+    def name_in(self, artifact: Artifact) -> str:
+        """The name whose file it is; empty if it lies elsewhere."""
+        folder, _, rest = artifact.path.partition("/")
+        return rest.partition("/")[0] if folder == self.folder else ""
 
     def made_by(self, step: str, name: str, partition: int) -> str:
         """The file of what was said of a partition of the source; `step` is a letter for who said it."""
@@ -143,6 +149,20 @@ class Files:
     def write_plan(self, plan: PlanRecord) -> None:
         """Publish the plan as its gate sees it."""
         self.folder.write(PLAN, to_json(plan))
+
+    def forget(self) -> None:
+        """Forget what was sealed and judged: no part of any step counts as done any more."""
+        for folder in (MANIFESTS, GATES, PROOF_FILES.folder):
+            self.folder.remove(folder)
+
+    def judged(self) -> list[str]:
+        """The gates that have judged, sorted."""
+        return sorted(n.removesuffix(".json") for n in self.folder.names(GATES) if n.endswith(".json"))
+
+    def names(self) -> set[str]:
+        """Names of the files directly in the run's folder, and of its gates and its proofs with their folder."""
+        beside = {f"{folder}/{name}" for folder in (GATES, PROOF_FILES.folder) for name in self.folder.names(folder)}
+        return {*self.folder.names(""), *beside}
 
     @property
     def answers(self) -> tuple[Answer, ...]:
@@ -229,7 +249,7 @@ def earlier(attempt: int, path: str = "plan.json") -> str:
 
 
 def _gate(name: str) -> str:
-    return f"gates/{name}.json"
+    return f"{GATES}/{name}.json"
 
 
 def _proof(phase: str) -> str:

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from ..declare.names import KEY
 from ..errors import MemoryLimitError, TrueupError
 from ..steps import StepName
+from .files import SNAPSHOT_FILES
 
 if TYPE_CHECKING:
     from ..declare.migration import Table
@@ -108,7 +109,7 @@ def _largest_of(run: Run) -> str | None:
     with run.workspace.scratch() as scratch:
         for manifest in run.folder.manifests(StepName.SNAPSHOT):
             for artifact in manifest.files:
-                table = tables.get(artifact.path.split("/")[1])
+                table = tables.get(SNAPSHOT_FILES.name_in(artifact))
                 if table is None:
                     continue
                 found = Largest(table=table.name, key=(KEY,))

@@ -18,10 +18,10 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
-from pydantic import JsonValue
 
 from ..rows import duck
 from ..steps import entered
@@ -81,7 +81,7 @@ class Part(Session):
     ):
         super().__init__(run.folder, connect, opened)
         self.step, self.number, self.tries = step, _in_ledger(number), tries
-        self.facts: Mapping[str, JsonValue] | None = None
+        self.facts: Mapping[str, Any] | None = None
         self.files: list[Artifact] = []
         self._sealed_as = f"{number:03}" if isinstance(number, int) else self.number
         self._written: list[Written] = []

@@ -28,6 +28,7 @@ _TERMINAL = re.compile(
     r"ACCESS_DENIED|INVALID_ACCESS_KEY_ID|SIGNATURE_DOES_NOT_MATCH|NO_SUCH_BUCKET|INVALID_CLIENT_TOKEN"
 )
 """What the store of the workspace says where another try ends the same way."""
+MANIFESTS = "manifests"
 _FORMER_STEPS = {"shared": "look_ups"}
 """What the first release called a step, and the folder of its manifests."""
 
@@ -227,16 +228,21 @@ class RunFolder:
         content = self.read(path)
         return None if content is None else json.loads(content)
 
+    def published(self, path: str, scratch: Path) -> Path:
+        """A file as a local path, unchecked: for people, or one that no manifest names. Raises `ArtifactError` if it is
+        missing."""
+        return self.workspace.fetch(f"{self._base}/{path}", scratch)
+
     def seal(self, manifest: Manifest) -> None:
         """Publish the manifest of a step's part; from now on the part counts as done."""
-        self.write(f"manifests/{manifest.step}/{manifest.part}.json", json.dumps(asdict(manifest), indent=1))
+        self.write(f"{MANIFESTS}/{manifest.step}/{manifest.part}.json", json.dumps(asdict(manifest), indent=1))
 
     def manifests(self, step: str, expected: int | None = None) -> list[Manifest]:
         """The manifests of a step's parts, sorted by part. Raises `ArtifactError` if not `expected` many are there."""
         found = []
-        folder = f"manifests/{step}"
+        folder = f"{MANIFESTS}/{step}"
         if step in _FORMER_STEPS and not self.names(folder):
-            folder = f"manifests/{_FORMER_STEPS[step]}"
+            folder = f"{MANIFESTS}/{_FORMER_STEPS[step]}"
         for name in self.names(folder):
             content = self.read_json(f"{folder}/{name}")
             files = tuple(Artifact(**f) for f in content["files"])
@@ -259,18 +265,13 @@ class RunFolder:
         """Make a published file available under another name in the run's folder, too."""
         self.workspace.copy(f"{self._base}/{path}", f"{self._base}/{to}")
 
-    def forget(self) -> None:
-        """Forget what was sealed and judged: no part of any step counts as done any more."""
-        for folder in ("manifests", "gates", "proof"):
-            self.workspace.remove(f"{self._base}/{folder}")
+    def remove(self, folder: str) -> None:
+        """Remove one of its folders and all that is in it, if it is there."""
+        self.workspace.remove(f"{self._base}/{folder}")
 
     def steps(self) -> list[str]:
         """Every step that sealed a part, sorted."""
-        return self.folders("manifests")
-
-    def fetch_unlisted(self, path: str, scratch: Path) -> Path:
-        """A file that no manifest names, as a local path, unchecked. Raises `ArtifactError` if it is missing."""
-        return self.workspace.fetch(f"{self._base}/{path}", scratch)
+        return self.folders(MANIFESTS)
 
     def fetch(self, artifact: Artifact, scratch: Path) -> Path:
         """A published file as a local path, checked against its manifest. Raises `ArtifactError` if it is not the same."""

@@ -22,6 +22,8 @@ def ending(current: Callable[[], Any], write: Write) -> tuple[Any, Any]:
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def report() -> dict[str, str]:
         """Write the report, whatever happened."""
+        from include.trueup.run.files import REPORT_HTML
+
         context = get_current_context()
         run = current()
         states = context["ti"].get_task_states(dag_id=run.dag_id, run_ids=[context["dag_run"].run_id])
@@ -29,13 +31,15 @@ def ending(current: Callable[[], Any], write: Write) -> tuple[Any, Any]:
         found_failed = {t for found in states.values() for t, state in found.items() if state == "failed"}
         failed = sorted(found_failed - {"report", "verdict"})
         found = write(run, failed)
-        log.info("%s\n%s\nReport: %s", found["headline"], found["next"], run.folder.location("report.html"))
+        log.info("%s\n%s\nReport: %s", found["headline"], found["next"], run.folder.location(REPORT_HTML))
         return found
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def verdict() -> str:
         """The run ends as its report says."""
-        facts = current().folder.read_json("report.json")
+        from include.trueup.run.files import REPORT
+
+        facts = current().folder.read_json(REPORT)
         if facts is None:
             raise AirflowFailException("the run has no report; the log of the task report says why")
         if facts["verdict"]["status"] != "passed":

@@ -14,8 +14,9 @@ from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
 
 from include.trueup.rows import duck
+from include.trueup.run.files import FINDINGS_CSV, REJECTS_JSONL, REPORT, REPORT_HTML, REPORT_MD
 
-from .files import File, local
+from .files import local
 from .findings import LONGEST, csv
 from .views import Asked
 
@@ -31,31 +32,31 @@ TYPES = {".json": "application/json", ".md": "text/markdown", ".csv": "text/csv"
 def report_html(asked: Asked, download: bool = Query(False)) -> Response:
     """The report as a page: no script at all runs in it, and of styles only its own."""
     with TemporaryDirectory(prefix="trueup-page-") as scratch:
-        page = local(asked.id, "report.html", Path(scratch)).read_bytes()
+        page = local(asked.id, REPORT_HTML, Path(scratch)).read_bytes()
     styles = re.search(rb"<style>(.*?)</style>", page, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(styles[1] if styles else b"").digest()).decode()
     headers = {"Content-Security-Policy": REPORT_CSP.format(style=f"'sha256-{digest}'")}
     if download:
-        headers["Content-Disposition"] = f'attachment; filename="{asked.id}-report.html"'
+        headers["Content-Disposition"] = f'attachment; filename="{asked.id}-{REPORT_HTML}"'
     return Response(page, media_type="text/html; charset=utf-8", headers=headers)
 
 
 @router.get("/report.json")
 def report_json(asked: Asked) -> Response:
     """The report as JSON."""
-    return _file(asked.id, "report.json")
+    return _file(asked.id, REPORT)
 
 
 @router.get("/report.md")
 def report_markdown(asked: Asked) -> Response:
     """The report as Markdown."""
-    return _file(asked.id, "report.md")
+    return _file(asked.id, REPORT_MD)
 
 
 @router.get("/rejects.jsonl")
 def rejects_jsonl(asked: Asked) -> Response:
     """The rejected rows, exactly: one JSON object a line."""
-    return _file(asked.id, "rejects.jsonl")
+    return _file(asked.id, REJECTS_JSONL)
 
 
 @router.get("/rejects.csv")
@@ -66,7 +67,7 @@ def rejects_csv(asked: Asked) -> Response:
     )
     return _table(
         asked.id,
-        "rejects.jsonl",
+        REJECTS_JSONL,
         f"read_json({{path}}, format = 'newline_delimited', columns = {columns}, hive_partitioning = false, "
         f"maximum_object_size = {LONGEST})",
         ("phase", "table", "key", "code", "message", "row"),
@@ -76,17 +77,17 @@ def rejects_csv(asked: Asked) -> Response:
 @router.get("/findings.csv")
 def findings_csv(asked: Asked) -> Response:
     """All findings as a table, for a spreadsheet."""
-    return _table(asked.id, "findings.csv", None, ("phase", "table", "key", "severity", "code", "message"))
+    return _table(asked.id, FINDINGS_CSV, None, ("phase", "table", "key", "severity", "code", "message"))
 
 
-def _file(id: str, name: File) -> Response:
+def _file(id: str, name: str) -> Response:
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(TemporaryDirectory(prefix="trueup-page-")))
         path = local(id, name, scratch)
         return _sent(path, f"{id}-{name}", stack.pop_all())
 
 
-def _table(id: str, name: File, reader: str | None, columns: tuple[str, ...]) -> Response:
+def _table(id: str, name: str, reader: str | None, columns: tuple[str, ...]) -> Response:
     """A CSV file that a spreadsheet takes for text: a cell that would be a formula there begins with `'`."""
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(TemporaryDirectory(prefix="trueup-page-")))

@@ -13,7 +13,6 @@ from include.trueup.report.text import untold
 from include.trueup.run import Files, PhaseCounts, Proof, to_values
 from include.trueup.run.files import EXAMPLES, REPORT
 
-from .. import connections
 from . import findings
 from .files import cut, folder
 
@@ -47,19 +46,18 @@ def totals(phases: Sequence[PhaseCounts]) -> dict[str, int]:
 
 def gates(id: str) -> list[dict[str, Any]]:
     """The gates in the order of the run: `file` (plan, phase-…, validate, whole) and its results."""
-    names = connections.workspace().names(f"runs/{id}/gates")
+    names = Files(folder(id)).judged()
     known = _phases(id)
 
-    def place(name: str) -> tuple[int, int, str]:
-        stem = name.removesuffix(".json")
+    def place(stem: str) -> tuple[int, int, str]:
         phase = stem.removeprefix("phase-")
         at = 0 if stem == "plan" else 2 if stem in ("validate", "whole") else 1
         return at, known.index(phase) if phase in known else 0, stem.zfill(20)
 
     found = []
-    for name in sorted((n for n in names if n.endswith(".json")), key=place):
-        results = Files(folder(id)).gate(name.removesuffix(".json"))
-        found.append({"file": name.removesuffix(".json"), "results": [to_values(result) for result in results]})
+    for name in sorted(names, key=place):
+        results = Files(folder(id)).gate(name)
+        found.append({"file": name, "results": [to_values(result) for result in results]})
     return cut(found)
 
 

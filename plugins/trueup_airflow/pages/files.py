@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from include.trueup.run import Files
 from include.trueup.run.workspace import RunFolder
 
 from .. import connections
 
-File = Literal["report.html", "report.json", "report.md", "findings.csv", "rejects.jsonl"]
-"""The files of a run that may be asked for."""
 TEXT = 2_000
 """Characters of a value that a page gets at once."""
 
@@ -21,15 +20,14 @@ def folder(id: str) -> RunFolder:
     return connections.workspace().run(id)
 
 
-def local(id: str, name: File, scratch: Path) -> Path:
+def local(id: str, name: str, scratch: Path) -> Path:
     """A file of the run as a local path, copied to `scratch` if it must be. Raises `ArtifactError` if there is none."""
-    return connections.workspace().fetch(f"runs/{id}/{name}", scratch)
+    return folder(id).published(name, scratch)
 
 
 def there(id: str) -> set[str]:
     """Names of the files of the run's folder, and of its gates and proofs with their folder."""
-    at = {"": f"runs/{id}", "gates/": f"runs/{id}/gates", "proof/": f"runs/{id}/proof"}
-    return {prefix + name for prefix, folder in at.items() for name in connections.workspace().names(folder)}
+    return Files(folder(id)).names()
 
 
 def cut(value: Any) -> Any:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from include.trueup.declare.names import phase_of
 from include.trueup.errors import ArtifactError
 from include.trueup.rows import duck
+from include.trueup.run.files import FINDINGS_CSV
 
 from .. import connections
 from .files import TEXT, local
@@ -83,7 +84,7 @@ def _findings(id: str) -> Iterator[duckdb.DuckDBPyConnection | None]:
     below zero, so that a later one changes no other's."""
     with TemporaryDirectory(prefix="trueup-page-") as folder:
         try:
-            path = local(id, "findings.csv", Path(folder))
+            path = local(id, FINDINGS_CSV, Path(folder))
         except ArtifactError:
             yield None
             return

@@ -12,6 +12,16 @@ from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Depends, HTTPException, Query
 
 from include.trueup.ledger import Ledger, RunRow, Status, SwitchState, TurnRow
+from include.trueup.run.files import (
+    FINDINGS_CSV,
+    GATES,
+    PLAN,
+    PROOF_FILES,
+    REJECTS_JSONL,
+    REPORT,
+    REPORT_HTML,
+    REPORT_MD,
+)
 
 from .. import connections
 from . import evidence, files, findings, past, progress, scheduled, state
@@ -21,7 +31,7 @@ everyone = APIRouter()
 of_dag = APIRouter(prefix="/data/dags/{dag_id}")
 SHOWN = 50
 """Runs that a history shows."""
-REPORTS = ("report.html", "report.json", "report.md")
+REPORTS = (REPORT_HTML, REPORT, REPORT_MD)
 
 
 def asked_run(dag_id: str, run_id: str) -> AskedRun:
@@ -150,7 +160,7 @@ def run(asked: Asked, user: GetUserDep) -> dict[str, Any]:
     there = files.there(asked.id)
     phases = evidence.counts(asked.id)
     batches = book.applied(asked.id) if book else {}
-    report = evidence.report(asked.id) if "report.json" in there else None
+    report = evidence.report(asked.id) if REPORT in there else None
     return {
         **about,
         "ours": True,
@@ -173,11 +183,11 @@ def run(asked: Asked, user: GetUserDep) -> dict[str, Any]:
         "report": report,
         # a page asks for these again when they have changed
         "made": {
-            "plan": row and row.planned_at if "plan.json" in there else None,
-            "gates": sorted(name for name in there if name.startswith("gates/")),
-            "proof": sorted(name for name in there if name.startswith("proof/")),
-            "findings": "findings.csv" in there,
-            "rejects": "rejects.jsonl" in there,
+            "plan": row and row.planned_at if PLAN in there else None,
+            "gates": sorted(name for name in there if name.startswith(f"{GATES}/")),
+            "proof": sorted(name for name in there if name.startswith(f"{PROOF_FILES.folder}/")),
+            "findings": FINDINGS_CSV in there,
+            "rejects": REJECTS_JSONL in there,
             "reports": [name for name in REPORTS if name in there],
         },
         "page": progress.run_page(asked.dag_id, asked.run_id),
