@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import pandas as pd
-import pyarrow as pa
 
 from ..declare.migration import Output, Phase, SuiteFactory
 from ..declare.names import KEY, SOURCE_KEY, VERB
@@ -16,13 +15,12 @@ from ..gate import GateResult, evaluation, faults
 from ..gate.evaluation import count_suite, proof_suite, statement_suite
 from ..plan import checks, examples, fates, hashing, target_checks, unread
 from ..plan.casting import in_suites
-from ..plan.files import FINDINGS, REJECTS, REMOVE, VERBS, plan_schema, planned
+from ..plan.files import REMOVE, VERBS, plan_schema, planned
 from ..rows import duck
-from ..run import PhaseCounts, PlanRecord, Proof, Run, Session, StepName, to_values
+from ..run import PhaseCounts, PlanRecord, Proof, Run, StepName, to_values
 from ..run.facts import planned as planned_parts
-from ..run.files import FINDING_FILES, FINDINGS_CSV, REJECT_FILES, REJECTS_JSONL, Place
-from ..run.workspace import Artifact, Manifest
-from . import budgets, left_alone, statements
+from ..run.workspace import Artifact
+from . import budgets, export, left_alone, statements
 from .accounting import phase_counts
 from .proofs import KINDS, proof, total
 
@@ -51,7 +49,7 @@ def plan_gate(run: Run) -> dict[str, int | str]:
         )
         run.files.write_plan(made)
         run.ledger.planned(run.id, sha256, hashing.files_hash(run))
-        _export(run)
+        export.findings_and_rejects(run)
         examples.write(run)
         counts = evaluation.evaluate(count_suite, [_count_frame(phases)], gate="counts", key="phase")
         if wrong := checks.refusals(run):
@@ -262,40 +260,3 @@ def _count_frame(phases: list[PhaseCounts]) -> pd.DataFrame:
 def _proof_frame(proofs: Sequence[Proof]) -> pd.DataFrame:
     names = ("phase", "compared", "missing", "different", "extra", "unverified")
     return pd.DataFrame([{n: getattr(p, n) for n in names} for p in proofs])
-
-
-def _export(run: Run) -> None:
-    """Findings and rejects of all partitions in one file each, for people and their tools."""
-    manifests = [*run.manifests(StepName.TRANSFORM), *run.manifests(StepName.PLAN)]
-    head = "phase,table,key,severity,code,message\n"
-    with run.session() as session:
-        _export_one(session, run, manifests, FINDING_FILES, FINDINGS, FINDINGS_CSV, "(FORMAT csv, HEADER)", head)
-        _export_one(session, run, manifests, REJECT_FILES, REJECTS, REJECTS_JSONL, "(FORMAT json)", "")
-
-
-def _export_one(
-    session: Session,
-    run: Run,
-    manifests: list[Manifest],
-    place: Place,
-    schema: pa.Schema,
-    path: str,
-    format_: str,
-    head: str,
-) -> None:
-    """One file; `head` is its content where there is nothing."""
-    parts = []
-    for phase in run.migration.phases:
-        files = session.fetch(place.among(manifests, phase.id))
-        if files:
-            # one finding per key and code, though several partitions may have made it
-            parts.append(
-                f'SELECT {duck.literal(phase.id)} AS phase, {duck.literal(run.accounts_for(phase))} AS "table", * FROM '
-                f"(SELECT DISTINCT ON (key, code) * FROM ({duck.parquet(files, schema)}) ORDER BY key, code)"
-            )
-    if not parts:
-        run.folder.write(path, head)
-        return
-    local = session.scratch / path
-    session.connection.execute(f"COPY ({' UNION ALL '.join(parts)}) TO {duck.literal(str(local))} {format_}")
-    run.folder.publish(local, path)

@@ -22,7 +22,7 @@ from ..prove.accounting import phase_counts
 from ..prove.proofs import proof
 from ..prove.undone import outcome
 from ..rows import duck
-from ..run import AnyRun, Mode, PhaseCounts, Proof, Run, files, to_values
+from ..run import AnyRun, Mode, PhaseCounts, Proof, Run, StepName, files, to_values
 from ..run.files import FINDING_FILES
 from ..run.workspace import RunFolder
 from . import render, verdict
@@ -190,13 +190,13 @@ def _findings(run: Run) -> list[dict[str, Any]]:
     tables = {p.id: run.accounts_for(p) for p in run.phases}
     outputs = [(p.id, o) for p in run.phases for o in p.outputs]
     found: list[dict[str, Any]] = []
-    with run.workspace.scratch() as scratch, run.connect(scratch) as connection:
-        manifests = [*run.folder.manifests("transform"), *run.folder.manifests("plan")]
+    with run.session() as session:
+        manifests = [*run.folder.manifests(StepName.TRANSFORM), *run.folder.manifests(StepName.PLAN)]
         for phase, table in tables.items():
-            found_in = [run.folder.fetch(f, scratch) for f in FINDING_FILES.among(manifests, phase)]
+            found_in = session.fetch(FINDING_FILES.among(manifests, phase))
             if not found_in:
                 continue
-            rows = connection.execute(
+            rows = session.connection.execute(
                 f"WITH f AS (SELECT DISTINCT ON (severity, code, key) * FROM ({duck.parquet(found_in, FINDINGS)}) "
                 "ORDER BY severity, code, key) "
                 f"SELECT severity, code, count(*), list({{'key': key, 'message': message}} ORDER BY key)[:{EXAMPLES}] "
