@@ -10,6 +10,7 @@ ROUTES = {
     "/v1/results/{session_id}",
     "/v2/results/{session_id}",
     "/v2/clients/{client_id}/assignments",
+    "/v2/tenants/{tenant_id}/kpis/{kpi_id}",
     "/v2/scores",
     "/v2/scores/distribution",
     "/openapi.json",

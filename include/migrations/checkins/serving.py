@@ -13,6 +13,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
+from include.migrations.plain import plain_row
+
 from .dates import days_later, instant
 
 if TYPE_CHECKING:
@@ -42,10 +44,10 @@ def switched(settings: Mapping[str, str | bool]) -> Switch:
 def get_assignments(store: DynamoDBStore, client_id: str, switch: Switch = off) -> list[Assignment]:
     """The client's assignments: those that are there where the switch `checkins.use_pre_created` is on, otherwise
     generated from bases and responses (which are looked for in the whole table, as they have no index by client)."""
-    stored = [_plain_row(item) for item in _query(store, client_id)]
+    stored = [plain_row(item) for item in _query(store, client_id)]
     if switch(USE_PRE_CREATED):
         return _in_order(stored)
-    responses = [_plain_row(item) for item in _scan(store, RESPONSES, client_id)]
+    responses = [plain_row(item) for item in _scan(store, RESPONSES, client_id)]
     unknown = {r.get("assignmentId") for r in responses} - {a["id"] for a in stored}
     return generated(stored, responses, {id for id in unknown if isinstance(id, str) and id and _is_there(store, id)})
 
@@ -158,7 +160,7 @@ def _in_order(assignments: Iterable[Assignment]) -> list[Assignment]:
 
 def _by_client(items: Iterable[dict[str, Any]]) -> dict[str, list[Assignment]]:
     rows: dict[str, list[Assignment]] = defaultdict(list)
-    for row in map(_plain_row, items):
+    for row in map(plain_row, items):
         if isinstance(row.get("clientId"), str):
             rows[row["clientId"]].append(row)
     return rows
@@ -185,27 +187,3 @@ def _scan(store: DynamoDBStore, table: str, client_id: str | None = None) -> Ite
 def _is_there(store: DynamoDBStore, id: str) -> bool:
     found = store.client.get_item(TableName=ASSIGNMENTS, Key={"id": {"S": id}}, ProjectionExpression="id")
     return "Item" in found
-
-
-def _plain_row(item: Mapping[str, Any]) -> Assignment:
-    """A row of plain values; nulls are left out, as if they were missing."""
-    return {name: _plain(value) for name, value in item.items() if "NULL" not in value}
-
-
-def _plain(value: Mapping[str, Any]) -> Any:
-    ((kind, content),) = value.items()
-    match kind:
-        case "N":
-            return Decimal(content)
-        case "NULL":
-            return None
-        case "NS":
-            return sorted(Decimal(number) for number in content)
-        case "SS" | "BS":
-            return sorted(content)
-        case "L":
-            return [_plain(member) for member in content]
-        case "M":
-            return {name: _plain(member) for name, member in content.items()}
-        case _:
-            return content

@@ -1,0 +1,74 @@
+"""What the services read of KPIs: one KPI with its links, each with its targets and actuals."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from fastapi.responses import Response
+from pydantic import AfterValidator, BaseModel, Field
+
+from include.routes import FIND, Number, Open, ProblemError, StoresDep, answer, documented, read
+
+from .migration import READ_FROM, migration
+from .serving import KpiNotFoundError, get_kpi
+
+router = APIRouter()
+_KEY_BYTES = 2048  # DynamoDB's limit for a partition key
+
+
+class Figure(Open):
+    """A target or an actual of a KPI, with whatever else the legacy row had (`legacy_extra`). What is null is left out."""
+
+    id: str
+    kpi_link_id: str
+    post_value: Number | None = None
+    post_date: str
+
+
+class Link(Open):
+    """A link of the KPI to a goal and a person, with its figures by date."""
+
+    id: str
+    kpi_id: str
+    goal_id: str | None = None
+    person_id: str | None = None
+    targets: list[Figure]
+    actuals: list[Figure]
+
+
+class Kpi(BaseModel):
+    """A KPI of a tenant."""
+
+    kpi: Open | None = Field(description="The KPI itself; null where only links of it are left.")
+    links: list[Link] = Field(description="The primary link first, then by display order.")
+
+
+def _fits_a_key(name: str) -> str:
+    if len(name.encode(errors="replace")) > _KEY_BYTES:
+        raise ValueError(f"longer than {_KEY_BYTES} bytes")
+    return name
+
+
+Id = Annotated[str, Path(min_length=1), AfterValidator(_fits_a_key)]
+
+
+@router.get(
+    "/v2/tenants/{tenant_id}/kpis/{kpi_id}",
+    response_model=Kpi,
+    responses=documented(*FIND),
+    tags=["KPIs"],
+    operation_id="get_kpi_v2",
+)
+@read
+def get_tenant_kpi(tenant_id: Id, kpi_id: Id, stores: StoresDep) -> Response:
+    """A KPI with its links, each with its targets and actuals. Which tables are read is the setting
+    `kpi_linking.read_from`: the answer is the same. Legacy tables without an index on kpi_id are scanned, one request at
+    a time; the next one gets 503 and Retry-After."""
+    read_from = stores.settings(migration)[READ_FROM]
+    with stores.dynamodb("kpi_dynamodb") as store:
+        try:
+            found = get_kpi(store, tenant_id, kpi_id, "new" if read_from == "new" else "legacy")
+        except KpiNotFoundError as error:
+            raise ProblemError(404, "no-such-kpi", "The tenant has no such KPI", f"{error}.") from None
+    return answer(found)
