@@ -47,6 +47,12 @@ class TrueupPlugin(AirflowPlugin):
             "destination": "dag",
             "url_route": "migration-rollback",
         },
+        {
+            "name": "Backfilled days",
+            "href": "/trueup/pages/backfills?dag_id={DAG_ID}",
+            "destination": "dag",
+            "url_route": "migration-backfills",
+        },
     ]
 
     @property

@@ -28,6 +28,10 @@ class OnDemandWindows(CronDataIntervalTimetable):
         """The next window of a backfill; None for the scheduler."""
         if not restriction.catchup:
             return None
-        return super().next_dagrun_info(
+        info = super().next_dagrun_info(
             last_automated_data_interval=last_automated_data_interval, restriction=restriction, **more
         )
+        if info is None or info.data_interval is None:
+            return info
+        # Airflow names a backfill's run after this instant; by default it is the window's end, which is the day after
+        return info._replace(run_after=info.data_interval.start)

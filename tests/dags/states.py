@@ -77,7 +77,7 @@ class States:
 
 
 @contextmanager
-def _connected(place: Place, **known: Callable[..., Any]) -> Iterator[None]:
+def connected(place: Place, **known: Callable[..., Any]) -> Iterator[None]:
     """Airflow's connections lead to the place."""
     with pytest.MonkeyPatch.context() as patch:
         given = {"ledger": lambda: place.ledger, "workspace": lambda: place.workspace, **known}
@@ -144,7 +144,7 @@ def rows(server: postgres.Server, folder: Path, ledger_template: str, *, back: b
     small = Small(server, folder, ledger_template)
     place, make, first = small.place, small.back if back else small.forward, "prepare" if back else "create_tables"
     states = States(place, make, small.held, dict if back else small.database.should)
-    with _connected(place, store=lambda _: small.database.store):
+    with connected(place, store=lambda _: small.database.store):
         if back:
             small.all(small.forward("before"))
         states.keep_before_each("proven")
@@ -178,7 +178,7 @@ def switch(server: postgres.Server, folder: Path, ledger_template: str) -> Itera
     ledger = small.place.ledger
     states = States(small.place, small.cutover, lambda: str(ledger.switches.state("small")), lambda: "dual")
     states.of_switch = True
-    with _connected(small.place, store=lambda _: small.database.store):
+    with connected(small.place, store=lambda _: small.database.store):
         small.all(small.forward("proof"))
         states.keep_before_each("turned")
         with states.kept_since("turned by another", "before turn"):
@@ -223,7 +223,7 @@ def schemas(server: postgres.Server, folder: Path, ledger_template: str) -> Iter
 
     at = "SELECT version_num FROM alembic_version"
     states = States(place, make, lambda: run_sql(uri, at), lambda: [("r2",)])
-    with _connected(place, database_uri=lambda _: uri):
+    with connected(place, database_uri=lambda _: uri):
         whole(make("zero", target_phase=0))
         states.keep_before_each("proven")
         with states.kept_since("written", "before report"):

@@ -24,7 +24,7 @@ from include.trueup.ledger import Ledger
 from include.trueup.run.workspace import Workspace
 from include.trueup.steps import APPROVE
 from tests.harness import run_sql
-from trueup_airflow.dags.approval import SHOWN, Approval
+from trueup_airflow.dags.approval import RANGE, SHOWN, Approval
 
 
 class Tasks:
@@ -35,6 +35,7 @@ class Tasks:
         self.order = [task.task_id for task in dag.topological_sort()]  # type: ignore[no-untyped-call]
         self.states: dict[str, str] = {}
         self.returned: dict[str, Any] = {}
+        self.asked: list[Any] = []
         asked = {**{name: dag.params[name] for name in dag.params}, **params}
         dag_run = SimpleNamespace(
             dag_id=dag.dag_id, run_id=run_id, run_type="manual", run_after=datetime.now(UTC), triggering_user_name="ada"
@@ -49,30 +50,32 @@ class Tasks:
         )
         self._context: Any = {"dag_run": dag_run, "params": asked, "ti": ti, "task_instance": ti}
 
-    def do(self, id: str, *, answer: bool = True) -> None:
-        """The task, until it ends; a question is answered with yes, or not at all. What it raises is raised."""
+    def do(self, id: str, *, answer: bool = True, **fields: str) -> None:
+        """The task, until it ends; a question is answered with yes, or not at all (`fields` in place of what was shown). What
+        it raises is raised."""
         self.states[id] = "failed"
         with set_current_context(self._context), suppress(AirflowSkipException):
-            self.returned[id] = self._done(id, answer)
+            self.returned[id] = self._done(id, answer, fields)
         self.states[id] = "success"
 
-    def _done(self, id: str, answer: bool) -> Any:
+    def _done(self, id: str, answer: bool, fields: Mapping[str, str]) -> Any:
         task: Any = self.dag.task_dict[id]
         if isinstance(task, Approval):
-            return self._asked(task, answer)
+            return self._ask(task, answer, fields)
         do = task.python_callable
         if id == "turn":
             return do(self.returned["preflight"], self.returned["approve"])
         return [do(**part) for part in self._parts.get(id, [{}])][-1]
 
-    def _asked(self, task: Approval, answer: bool) -> Any:
+    def _ask(self, task: Approval, answer: bool, fields: Mapping[str, str]) -> Any:
         asked: list[Any] = []
         task.params = ParamsDict()  # those of an earlier question are gone
         with patch.object(HITLOperator, "execute", lambda self, _: asked.append(self)):
             given = task.execute(self._context)
+        self.asked += asked
         if not asked or not answer:
             return given
-        shown = {SHOWN: task.params[SHOWN]} if SHOWN in task.params else {}
+        shown = {**{name: task.params[name] for name in (SHOWN, RANGE) if name in task.params}, **fields}
         event = {"chosen_options": ["Approve"], "params_input": {"comment": None, **shown}}
         return task.execute_complete(self._context, {**event, "responded_by_user": {"name": "ada"}})
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from include.migrations.kpi_linking.migration import migration
+from include.trueup.errors import OptionsError
 
 DAY = datetime(2025, 3, 1, tzinfo=UTC), datetime(2025, 3, 2, tzinfo=UTC)
 
@@ -38,6 +39,7 @@ def test_nothing_starts_on_its_own_and_a_backfill_gets_whole_days(airflow_databa
         ):
             last = info.data_interval
             found.append((last.start.to_date_string(), last.end.to_date_string()))
+            assert info.run_after == last.start  # Airflow names the run after it: by its window, not by the day after
         return found
 
     assert days(catchup=False) == []
@@ -84,3 +86,16 @@ def test_a_manual_run_is_of_everything_whatever_interval_airflow_gives_it() -> N
 def test_a_window_in_the_form_comes_first(run_type: str) -> None:
     window = options(run_type, window_start="2025-01-01", window_end="2025-02-01").window
     assert (window.start, window.end) == (datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 2, 1, tzinfo=UTC))
+
+
+def test_a_range_holds_its_days_and_nothing_else() -> None:
+    asked = {"range_start": "2025-03-01", "range_end": "2025-03-08", "range_approval": True}
+    chosen = options("backfill", **asked)
+    assert (chosen.range.start, chosen.range_approval, chosen.range_budget) == (DAY[0], True, False)
+    for run_type, given, said in (
+        ("manual", asked, "whole tables"),
+        ("backfill", {**asked, "range_start": "2025-03-02"}, "is no day of the range"),
+        ("backfill", {"range_budget": True}, "give range_start and range_end"),
+    ):
+        with pytest.raises(OptionsError, match=said):
+            options(run_type, **given)

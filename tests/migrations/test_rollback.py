@@ -22,7 +22,7 @@ from include.trueup.errors import (
     TrueupError,
 )
 from include.trueup.ledger import Ledger, SwitchState
-from include.trueup.run import LAST, Extra, Mode, Run
+from include.trueup.run import LAST, Extra, Files, Mode, Run
 from include.trueup.run.workspace import Workspace
 from include.trueup.steps import APPROVE, Step
 from include.trueup.walk import walk
@@ -105,6 +105,10 @@ def test_there_and_back_and_there_again(runs: Runs) -> None:
     assert sum(p["compared"] for p in report["proof"]) == 8
     assert runs.database.persons() == before
     assert (runs.status("first"), runs.status("back")) == ("rolled_back", "proven")
+    since = Files(runs.workspace.run("first")).afterwards
+    assert since is not None
+    assert (since.undone_by, since.by) == ("back", None)
+    assert runs.workspace.run("first").read_json("report.json")["verdict"]["status"] == "passed"  # it stays as it was
 
     runs.database.sql("INSERT INTO people VALUES ('p99', 'later')")
     with pytest.raises(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from include.embedded import postgres
 from include.trueup.ledger import Ledger, Status
-from include.trueup.run import Options, Refusal, Window, run_id
+from include.trueup.run import Mode, Options, Refusal, Window, run_id
 from include.trueup.run.files import Files
 from include.trueup.run.workspace import Workspace
 from tests.postgres_tables import new_database
@@ -50,10 +50,13 @@ class Invented:
         **rows: int,
     ) -> None:
         """A run in the ledger, with a plan of these rows by verb, and a proof and a report where it is proven."""
-        options = Options(window=window).to_json()
+        options = Options(window=window, mode=Mode.PLAN if status is Status.PLANNED else Mode.APPLY).to_json()
         self.ledger.begin(id, migration_id=DAG, dag_id=dag_id, triggered_by="ada", undoes=undoes, options=options)
         self.ledger.planned(id, "a" * 64, "b" * 64)
         phase = {"phase": "links", "title": "Links", "source_table": "s", "target_table": "t", "source_rows": 9}
+        self.workspace.run(id).write(
+            "findings.csv", "phase,table,key,severity,code,message\nlinks,t,k,warning,odd,said\n"
+        )
         fates = {"written": 9, "kept": 0, "rejected": rows.pop("rejected", 0), "skipped": {}, "unaccounted": 0}
         plan = {"sha256": "a" * 64, "created_at": "2026-11-20T10:00:00Z", "phases": [{**phase, **fates, "rows": rows}]}
         folder = self.workspace.run(id)
@@ -72,6 +75,44 @@ class Invented:
         if status is not Status.RUNNING:
             self.ledger.move(id, status, "invented")
 
+    def backfill(self, days: list[tuple[date, str | None]], conf: Any = None) -> dict[date, str]:
+        """A backfill of these days, each with the state of Airflow's run (None: it made none); the runs' ids in the ledger."""
+        from airflow._shared.timezones import timezone
+        from airflow.models.backfill import Backfill, BackfillDagRun
+        from airflow.models.dagrun import DagRun
+        from airflow.timetables.base import DataInterval
+        from airflow.utils.session import create_session
+        from airflow.utils.types import DagRunType
+        from sqlalchemy import select
+
+        def midnight(day: date) -> datetime:
+            return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+        first, last = midnight(days[0][0]), midnight(days[-1][0])
+        with create_session() as session:
+            made = Backfill(
+                dag_id=DAG, from_date=first, to_date=last, dag_run_conf=conf or {}, triggering_user_name="olive"
+            )
+            session.add(made)
+            session.flush()
+            number = made.id
+        found: dict[date, str] = {}
+        for n, (day, state) in enumerate(days, 1):
+            start = midnight(day)
+            asked: dict[str, Any] = {"logical_date": start, "run_type": DagRunType.BACKFILL_JOB, "backfill_id": number}
+            asked["data_interval"] = DataInterval(
+                timezone.coerce_datetime(start), timezone.coerce_datetime(start + timedelta(days=1))
+            )
+            if state is not None:
+                found[day] = self.airflow(DAG, f"backfill__{start.isoformat()}", state, conf=conf, **asked)
+            with create_session() as session:
+                query = select(DagRun.id).where(DagRun.backfill_id == number, DagRun.logical_date == start)
+                its = session.scalar(query)
+                why = None if its else "already exists"
+                about = {"dag_run_id": its, "exception_reason": why, "logical_date": start, "sort_ordinal": n}
+                session.add(BackfillDagRun(backfill_id=number, **about))
+        return found
+
     def refused(self, id: str, step: str, reason: str, by: str | None = None) -> None:
         """Why that run turned no switch."""
         refusal = Refusal(step=step, reason=reason, at="2026-11-20T10:00:00+00:00", to="next", by=by)
@@ -86,6 +127,7 @@ def invented(
     tmp_path: Any,
 ) -> Any:
     """An empty ledger and workspace; what Airflow has of the runs is taken away again."""
+    from airflow.models.backfill import Backfill, BackfillDagRun
     from airflow.models.dagrun import DagRun
     from airflow.utils.session import create_session
     from sqlalchemy import delete, select
@@ -99,4 +141,6 @@ def invented(
     yield Invented(ledger=ledger, workspace=workspace)
     ledger.close()
     with create_session() as session:
+        session.execute(delete(BackfillDagRun))
         session.execute(delete(DagRun).where(DagRun.id.not_in(known)))
+        session.execute(delete(Backfill))

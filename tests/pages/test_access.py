@@ -10,7 +10,7 @@ import pytest
 from .conftest import PAGES, RUN, Client
 
 PUBLIC = {"/static"}
-OF_A_DAG = ("/history", "/cutover", "/rollback")
+OF_A_DAG = ("/history", "/cutover", "/rollback", "/backfills")
 FILES = ("report.html", "report.json", "report.md", "rejects.jsonl", "rejects.csv", "findings.csv")
 
 

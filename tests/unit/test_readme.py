@@ -32,7 +32,7 @@ def test_every_param_is_described_and_no_other() -> None:
     forward, backward = (plugin / "params.py").read_text().split("\ndef rollback_params")
     shared = re.findall(r'"([a-z_]+)"', backward.split("for name in (")[1].split(")")[0])
     params = {
-        "A migration": declared(forward),
+        "A migration": [*declared(forward), *declared((plugin / "range_params.py").read_text())],
         "A rollback": [*declared(backward), *shared],
         "A cutover": declared((plugin / "cutover.py").read_text()),
         "Schemas": declared((plugin / "schema.py").read_text()),

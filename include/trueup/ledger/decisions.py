@@ -47,6 +47,14 @@ class Approvals:
             row = connection.execute(query.limit(1)).mappings().first()
             return None if row is None else ApprovalRow(**row)
 
+    def of_plan(self, migration_id: str, plan_sha256: str) -> list[ApprovalRow]:
+        """Every approval by a person of this plan in runs of the migration, the last one first."""
+        mine = sa.and_(runs.c.run_id == approvals.c.run_id, runs.c.migration_id == migration_id)
+        query = sa.select(approvals).join(runs, mine).where(approvals.c.plan_sha256 == plan_sha256)
+        query = query.where(approvals.c.decision == "approved").order_by(approvals.c.decided_at.desc())
+        with self._begin() as connection:
+            return [ApprovalRow(**row) for row in connection.execute(query).mappings()]
+
 
 class Switches:
     """The switch of each migration: the state is what it was last turned to, and the turns are its journal."""

@@ -7,19 +7,20 @@ table, by which rule, such as which, and the param that allows more.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import pandas as pd
 
 from ..declare.migration import Phase
 from ..declare.names import KEY, VERB
-from ..gate import BUDGETS, GateResult, evaluation
+from ..gate import BUDGETS, Expected, GateResult, evaluation
 from ..gate.evaluation import budget_suite
 from ..plan import irremovable
 from ..plan.fates import OUTSIDE_WINDOW
 from ..plan.files import DRIFT, REJECTS, REMOVE, plan_schema, planned
 from ..rows import duck
-from ..run import PhaseCounts, Proof, Run, StepName
+from ..run import Day, Mode, PhaseCounts, Proof, Run, StepName, ranges
 from ..run.facts import planned as planned_parts
 from ..run.files import REJECT_FILES
 from .accounting import CONFLICT, MISSING
@@ -40,11 +41,29 @@ def judge(run: Run, phases: Sequence[PhaseCounts], drift_checked: bool | None) -
     figures = _figures(run, phases, drift_checked)
     frame = pd.DataFrame({"_key": ["run"], **{name: [value] for name, value in figures.items()}})
     result = evaluation.evaluate(partial(budget_suite, limits), [frame], gate="budget")
+    result = replace(result, expectations=tuple(_seen(e, figures) for e in result.expectations))
     over = {e.rule for e in result.expectations if not e.passed}
     words = {
         BUDGETS[option][1]: _words(run, option, figures, phases) for option in limits if BUDGETS[option][1] in over
     }
     return result, words
+
+
+def _seen(expected: Expected, figures: dict[str, float]) -> Expected:
+    """The expectation with the figure that it was judged by, in words: it is of the run, not of rows that break it."""
+    figure = next((figure for figure, rule, _ in BUDGETS.values() if rule == expected.rule), None)
+    if figure is None or expected.error:
+        return expected
+    number = figures[figure]
+    if figure == "baseline_lost":
+        said = "it is not known" if number else "it is known"
+    elif figure == "rejected_share":
+        said = f"{number:.1%}: {figures['rejected']:,} of {figures['source_rows']:,}"
+    elif figure == "removed_share":
+        said = f"{number:.1%}: {figures['removed']:,}"
+    else:
+        said = f"{number:.1%}" if figure.endswith("_share") else f"{number:,}"
+    return replace(expected, observed=said, unexpected=None, examples=())
 
 
 def judge_left_alone(run: Run, phase: Phase, proofs: Sequence[Proof]) -> list[GateResult]:
@@ -62,9 +81,11 @@ def _limits(run: Run) -> dict[str, float]:
     options = run.options
     limits: dict[str, float | None] = {"max_left_alone": run.max_left_alone}
     if run.undoes is None:
+        # a day that is only planned is counted, and judged with the others when it is applied
+        judged = not (options.range_budget and options.mode is Mode.PLAN)
         limits |= {
-            "max_reject_share": options.max_reject_share,
-            "max_rejects": options.max_rejects,
+            "max_reject_share": options.max_reject_share if judged else None,
+            "max_rejects": options.max_rejects if judged else None,
             "max_remove_share": options.max_remove_share,
             "max_skip_share": options.max_skip_share,
             # what is overwritten by intent needs no protection
@@ -74,8 +95,9 @@ def _limits(run: Run) -> dict[str, float]:
 
 
 def _figures(run: Run, phases: Sequence[PhaseCounts], drift_checked: bool | None) -> dict[str, float]:
-    rows = sum(_in_window(p) for p in phases)
-    rejected = sum(p.rejected for p in phases)
+    others = [p for day in _others(run) for p in day.phases]
+    rows = sum(_in_window(p) for p in (*phases, *others))
+    rejected = sum(p.rejected for p in (*phases, *others))
     removed = sum(p.rows[REMOVE] for p in phases)
     skipped = (sum(rules.values()) / max(_in_window(p), 1) for p, rules in _unexpected(run, phases))
     return {
@@ -88,6 +110,14 @@ def _figures(run: Run, phases: Sequence[PhaseCounts], drift_checked: bool | None
         "left_alone": sum(p.rows[DRIFT] for p in phases) + irremovable.total(run)[0],
         "baseline_lost": int(drift_checked is False),
     }
+
+
+def _others(run: Run) -> list[Day]:
+    """The other days over which the run's budget for rejects is."""
+    if not run.options.range_budget or run.options.window is None:
+        return []
+    own = run.options.window.to_json()
+    return [day for day in ranges.days(run) if (day.start, day.end) != (own["start"], own["end"])]
 
 
 def _in_window(phase: PhaseCounts) -> int:
@@ -112,9 +142,15 @@ def _words(run: Run, option: str, figures: dict[str, float], phases: Sequence[Ph
     limit = getattr(run.options, option)
     if option in ("max_reject_share", "max_rejects"):
         which = "; ".join(_rejects(run))
+        days = len(_others(run)) + 1
+        planned_days = f"{days} day of the range that is" if days == 1 else f"{days} days of the range that are"
+        of_days = f" of the {planned_days} planned" if run.options.range_budget else ""
+        alone = run.options.window is not None and not run.options.range_budget
+        instead = ", or judge all days of the backfill together (range_budget)" if alone else ""
         return (
-            f"{figures['rejected']:,} of {figures['source_rows']:,} source rows are rejected "
-            f"({figures['rejected_share']:.1%}): {which}. Fix them, or raise {option} (it is {limit})"
+            f"{figures['rejected']:,} of {figures['source_rows']:,} source rows{of_days} "
+            f"{'is' if figures['rejected'] == 1 else 'are'} rejected ({figures['rejected_share']:.1%}): {which}. Fix them, or "
+            f"raise {option} (it is {limit}){instead}"
         )
     if option == "max_remove_share":
         return (

@@ -29,6 +29,8 @@
     report.json .html .md                    report                       pages, people
     comparison.json cutover.json             a comparison, a cutover      pages
     refused.json                Refusal      a cutover                    pages
+    afterwards.json             Afterwards   settle of its rollback       people
+    range.json                  RangeRecord  approve                      approve of other days, pages
     manifests/<step>/<part>.json             each part of a step          the steps after it
 
 Rows lie in Parquet, one file or several for each partition: `<place>/<name>/p<partition>[-…].parquet`.
@@ -42,7 +44,18 @@ from dataclasses import dataclass
 
 from ..errors import ArtifactError
 from ..gate import GateResult
-from .records import Answer, PlanRecord, Proof, Refusal, Start, from_json, to_json, to_values
+from .records import (
+    Afterwards,
+    Answer,
+    PlanRecord,
+    Proof,
+    RangeRecord,
+    Refusal,
+    Start,
+    from_json,
+    to_json,
+    to_values,
+)
 from .workspace import MANIFESTS, Artifact, Manifest, RunFolder
 
 _START = "run.json"
@@ -56,6 +69,8 @@ LEFT = "left.json"
 REPORT, REPORT_HTML, REPORT_MD = "report.json", "report.html", "report.md"
 COMPARISON, CUTOVER = "comparison.json", "cutover.json"
 _REFUSED = "refused.json"
+_RANGE = "range.json"
+_AFTERWARDS = "afterwards.json"
 _SET_OFF = "set_off"
 """Below it, by attempt and target, rows that writing changed in addition to those that it wrote. No manifest names them: they are
 published before a batch is committed."""
@@ -182,6 +197,26 @@ class Files:
     def write_gate(self, name: str, results: Iterable[GateResult]) -> None:
         """Publish what a gate found."""
         self.folder.write(_gate(name), json.dumps([to_values(result) for result in results], indent=1))
+
+    @property
+    def afterwards(self) -> Afterwards | None:
+        """What became of the run after its report was written; None where nothing did."""
+        content = self.folder.read(_AFTERWARDS)
+        return None if content is None else from_json(Afterwards, content)
+
+    def write_afterwards(self, record: Afterwards) -> None:
+        """Note what became of the run after its report was written."""
+        self.folder.write(_AFTERWARDS, to_json(record))
+
+    @property
+    def range(self) -> RangeRecord | None:
+        """The days of the range as somebody was asked about them; None where nobody was."""
+        content = self.folder.read(_RANGE)
+        return None if content is None else from_json(RangeRecord, content)
+
+    def write_range(self, record: RangeRecord) -> None:
+        """Publish the days of the range."""
+        self.folder.write(_RANGE, to_json(record))
 
     @property
     def refusal(self) -> Refusal | None:

@@ -52,6 +52,14 @@ class Window:
             raise OptionsError(f"window_start and window_end must be ISO 8601: {error}") from None
         return cls(start=instants[0], end=instants[1])
 
+    def holds(self, other: Window) -> bool:
+        """Whether the other lies within this one."""
+        return self.start <= other.start and other.end <= self.end
+
+    def to_json(self) -> dict[str, str]:
+        """As JSON values."""
+        return {"start": self.start.isoformat(), "end": self.end.isoformat()}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
@@ -76,6 +84,9 @@ class Options:
     one snapshot of the sources; 0: each reads for itself. `params`: what was chosen of `Migration.params`, by id.
     `ignore_columns`: undeclared columns of sources to leave out, each as `table.column`.
     `plan`: the hash of a plan that was seen before; the run makes its plan again, and a different one fails its gate.
+    `range`: the days that a backfill is of, this run's window among them. `range_approval`: one person's approval is for all
+    days of it that are planned: each plans again at its turn, and goes on unasked under the hash that was listed.
+    `range_budget`: the budget for rejects is over all days of it that are planned, not over each alone.
     Raises `OptionsError` for values out of bounds.
     """
 
@@ -100,8 +111,12 @@ class Options:
     params: Mapping[str, JsonValue] = field(default_factory=dict)
     ignore_columns: tuple[str, ...] = ()
     plan: str | None = None
+    range: Window | None = None
+    range_approval: bool = False
+    range_budget: bool = False
 
     def __post_init__(self) -> None:
+        self._check_range()
         if self.plan is not None and not _SHA256.fullmatch(self.plan):
             raise OptionsError(
                 f"plan is {self.plan!r}; it must be the hash of a plan (64 hexadecimal digits), as the page of its run names it"
@@ -122,17 +137,30 @@ class Options:
             if value is not None and value < 0:
                 raise OptionsError(f"{name} is {value}; it may not be negative")
 
+    def _check_range(self) -> None:
+        if self.range is None:
+            if self.range_approval or self.range_budget:
+                raise OptionsError("range_approval and range_budget are of a range: give range_start and range_end")
+            return
+        if self.window is None or not self.range.holds(self.window):
+            window = f"from {self.window.start} to {self.window.end}" if self.window else "whole tables"
+            raise OptionsError(
+                f"the run is of {window}, which is no day of the range from {self.range.start} to {self.range.end}: a range is "
+                "for the runs of a backfill within it"
+            )
+
     def to_json(self) -> dict[str, JsonValue]:
         """As JSON values."""
-        window = self.window and {"start": self.window.start.isoformat(), "end": self.window.end.isoformat()}
-        return {**asdict(self), "mode": str(self.mode), "extra": str(self.extra), "window": window}
+        windows = {name: (found := getattr(self, name)) and found.to_json() for name in ("window", "range")}
+        return {**asdict(self), "mode": str(self.mode), "extra": str(self.extra), **windows}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Options:
         """The opposite of `to_json`."""
-        window = values["window"] and Window.parse(values["window"]["start"], values["window"]["end"])
+        windows = {name: values.get(name) for name in ("window", "range")}
+        windows = {name: found and Window.parse(found["start"], found["end"]) for name, found in windows.items()}
         extra = Extra(values.get("extra", Extra.REPORT))  # runs that are older than the option have none
-        given = {"mode": Mode(values["mode"]), "extra": extra, "window": window}
+        given = {"mode": Mode(values["mode"]), "extra": extra, **windows}
         names = {name: tuple(values.get(name, ())) for name in ("cascade_to", "ignore_columns")}
         return cls(**{**values, **given, **names})
 

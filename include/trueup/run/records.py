@@ -177,6 +177,38 @@ class PhaseCounts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Afterwards:
+    """`afterwards.json`, beside a run's report, which stays as it was: the rollback that has undone the run since, `at` (ISO
+    8601, UTC), and who approved it or, where nobody was asked, triggered it."""
+
+    undone_by: str
+    at: str
+    by: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Day:
+    """A day of a range: its window (ISO 8601), the `run` that made its newest plan, the plan's hash, when it was made, and its
+    counts (none where the workspace does not have them)."""
+
+    start: str
+    end: str
+    run: str
+    sha256: str
+    planned_at: str
+    phases: tuple[PhaseCounts, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RangeRecord:
+    """`range.json`: the days of a range as a person was asked about them, in order."""
+
+    start: str
+    end: str
+    days: tuple[Day, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlanRecord:
     """`plan.json`: the plan as its gate saw it. `sha256` is its hash, `covers` all that the hash is over (`hashing.covered`;
     None in a run of the first release), `created_at` ISO 8601, UTC; `drift_checked`: whether drift could be detected (None:

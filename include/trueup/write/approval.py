@@ -13,7 +13,7 @@ from ..errors import ApprovalError
 from ..ledger import ApprovalRow, RunRow, refuse_other
 from ..ledger.decisions import Decision
 from ..plan.hashing import files_hash, plan_hash
-from ..run import PLAN, AnyRun, Run, StepName, order, part
+from ..run import PLAN, AnyRun, RangeRecord, Run, StepName, order, part, ranges
 from ..steps import function
 from . import tables_there
 
@@ -78,6 +78,44 @@ def approve(
         run.ledger.approvals.decide(run.id, sha256, decision, by=by, comment=comment)
         run.ledger.leases.answered(run.id)
     return sha256
+
+
+def approved_with_range(run: Run) -> ApprovalRow | None:
+    """Enter the approval of the run's plan that a person gave with the range which the run is a day of; None where there is
+    none, or it was of another plan."""
+    with part(run, StepName.APPROVE):
+        sha256 = gated(run)
+        found = ranges.given(run, sha256)
+        if found is None:
+            return None
+        said = f": {found.comment}" if found.comment else ""
+        comment = (
+            f"with its range, which was asked about by run {found.run_id}, {found.decided_at:%Y-%m-%d %H:%M %Z}{said}"
+        )
+        run.ledger.approvals.decide(run.id, sha256, "approved", by=found.decided_by, comment=comment)
+        run.ledger.leases.answered(run.id)
+        return found
+
+
+def range_shown(run: Run, shown_sha256: str | None) -> RangeRecord:
+    """The days of the run's range as they were shown. Raises `ApprovalError` where the list is not the one that was shown."""
+    record = run.files.range
+    listed = None if record is None else ranges.sha256(record)
+    if record is None or shown_sha256 != listed:
+        raise ApprovalError(
+            f"the list of days of run {run.id} is {listed or 'not there'}, and the one that was shown is {shown_sha256 or 'none'}, "
+            "so nothing is approved: clear the task approve, which asks about the range as it is now"
+        )
+    return record
+
+
+def approve_others(run: Run, shown: RangeRecord, by: str | None, comment: str | None) -> int:
+    """Enter a person's approval of every other day of the range; how many. The run's own plan is approved already."""
+    own = run.ledger.entered(run.id).plan_sha256
+    others = [day for day in shown.days if day.sha256 != own]
+    for day in others:
+        run.ledger.approvals.decide(run.id, day.sha256, "approved", by=by, comment=comment)
+    return len(others)
 
 
 def _refuse_unseen(run: AnyRun, shown: str | None, sha256: str) -> None:

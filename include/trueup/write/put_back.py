@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from ..ledger import Status
-from ..run import Run, StepName
+from ..run import Afterwards, Run, StepName
 from ..run.files import LEFT
 from . import approval, tables_there
 
@@ -29,3 +29,7 @@ def settle(run: Run) -> None:
         run.folder.write(LEFT, json.dumps(tables_there.left(run, undone)))
         if run.ledger.entered(undone.id).status is not Status.ROLLED_BACK:
             run.ledger.move(undone.id, Status.ROLLED_BACK, f"run {run.id} rolled it back and proved it")
+        approved = run.ledger.approvals.of(run.id)
+        by = (approved and approved.decided_by) or run.ledger.entered(run.id).triggered_by
+        now = run.effects.now().isoformat(timespec="seconds")
+        undone.files.write_afterwards(Afterwards(undone_by=run.id, at=now, by=by))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from include.trueup.run import AnyRun, Run
+    from include.trueup.run import AnyRun, RangeRecord, Run
     from include.trueup.steps import Step
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,8 @@ COMMENT = Param(
     description="Why, for whoever reads the report. Optional.",
 )
 
+RANGE = "range_sha256"
+"""The field of the form that says which days were listed."""
 SHOWN = "plan_sha256"
 """The field of the form that says what was shown."""
 
@@ -41,6 +43,9 @@ class Approval(ApprovalOperator):
     def __init__(self, *, subject: str, **kwargs: Any) -> None:
         # Airflow's defaults have put the DAG's params into kwargs: they are not fields of this form
         super().__init__(**{**kwargs, "subject": subject, "fail_on_reject": True, "params": {"comment": COMMENT}})
+
+    answer: Mapping[str, Any] | None = None
+    """The fields of the form as somebody filled them in; None before that, and where nobody was asked."""
 
     def question(self, context: Context) -> str | None:
         """What is to be decided, as Markdown; None if nobody is to be asked, and the task ends well at once."""
@@ -73,7 +78,7 @@ class Approval(ApprovalOperator):
             self.process_trigger_event_error(event)
         self.validate_chosen_options(event["chosen_options"])
         by = (event.get("responded_by_user") or {}).get("name")
-        answer = event.get("params_input") or {}
+        self.answer = answer = event.get("params_input") or {}
         given, shown = answer.get("comment"), answer.get(SHOWN)
         comment = str(given)[:2000] if given else None
         if event["chosen_options"] == [self.REJECT]:
@@ -105,6 +110,17 @@ class PlanApproval(Approval):
             raise AirflowSkipException("mode plan: nothing is written, so there is nothing to approve")
         if run.options.mode is Mode.VERIFY:
             return None
+        if self.with_range(run):
+            from include.trueup.write.approval import approved_with_range
+
+            if (with_it := approved_with_range(run)) is not None:
+                log.info(
+                    "approved by %s with the range, at %s (run %s)",
+                    with_it.decided_by,
+                    with_it.decided_at,
+                    with_it.run_id,
+                )
+                return {"plan_sha256": with_it.plan_sha256, "by": with_it.decided_by}
         if plans_of(run).asks(run) and (before := approved_already(run)) is not None:
             log.info("approved by %s, at %s", before.decided_by, before.decided_at)
             return {"plan_sha256": before.plan_sha256, "by": before.decided_by}
@@ -130,14 +146,35 @@ class PlanApproval(Approval):
             return None
         plan = ask(run)
         self.show(str(plan["sha256"]))
+        if self.with_range(run):
+            from include.trueup.run import ranges
+
+            record = ranges.write(run)
+            listed = ranges.sha256(record)
+            self.params[RANGE] = Param(
+                listed, enum=[listed], title="Range", description="The list of days, by its hash."
+            )
+            return of_range(record) + self._question(run, plan, f"{run_page(context)}/plugin/{TAB}")
         return self._question(run, plan, f"{run_page(context)}/plugin/{TAB}")
 
     def approved(self, by: str | None, comment: str | None, shown: str | None) -> Any:
         """Enter the approval of the plan that was shown; its hash."""
-        from include.trueup.write.approval import approve
+        from include.trueup.write.approval import approve, approve_others, range_shown
 
-        sha256 = approve(self._current(), by, comment, shown_sha256=shown)
+        run = self._current()
+        record = None
+        if self.answer is not None and self.with_range(run):
+            record = range_shown(run, self.answer.get(RANGE))
+        sha256 = approve(run, by, comment, shown_sha256=shown)
+        if record is not None:
+            log.info("%s other days of the range are approved", approve_others(run, record, by, comment))
         return {"plan_sha256": sha256, "by": by}
+
+    def with_range(self, run: Any) -> bool:
+        """Whether one approval is for all days of a range."""
+        from include.trueup.write.approval import plans_of
+
+        return bool(plans_of(run).asks(run) and getattr(run.options, "range_approval", False))
 
     def rejected(self, by: str | None, comment: str | None) -> None:
         """Enter the rejection. Raises `ApprovalError`."""
@@ -163,6 +200,23 @@ def question(run: Run, plan: dict[str, Any], page: str) -> str:
         f"{table}{beside}\n\nExample rows, gates and findings: [the tab Migration of this run]({page}).\n\n"
         f"Plan `{plan['sha256'][:12]}`, made {plan['created_at']}; what you approve is exactly this plan, "
         f"and it may be approved for {run.options.plan_max_age:g} hours."
+    )
+
+
+def of_range(record: RangeRecord) -> str:
+    """The days of a range as the UI asks about them, as Markdown."""
+    lines = ["| day | add | change | remove | rejected | plan |", "| --- | --: | --: | --: | --: | --- |"]
+    for day in record.days:
+        counts = [sum(p.rows.get(verb, 0) for p in day.phases) for verb in ("add", "change", "remove")]
+        figures = [*counts, sum(p.rejected for p in day.phases)]
+        cells = " | ".join(f"{n:,}" for n in figures) if day.phases else "? | ? | ? | ?"
+        lines.append(f"| {day.start[:10]} | {cells} | `{day.sha256[:12]}` |")
+    return (
+        f"**One approval for {len(record.days)} {'day' if len(record.days) == 1 else 'days'}**, from {record.start[:10]} to "
+        f"{record.end[:10]} (exclusive), as they are planned now. Each plans again at its turn, and goes on unasked only under the "
+        "hash that is listed; a day whose plan is another by then, or that is not listed, asks again.\n\n"
+        + "\n".join(lines)
+        + "\n\nThe plan of this day:\n\n"
     )
 
 

@@ -9,6 +9,8 @@ from airflow.sdk import Param
 
 from include.trueup.declare import migration as declaration
 
+from .range_params import of_range, range_params
+
 if TYPE_CHECKING:
     from include.trueup.run import Options
 
@@ -110,6 +112,7 @@ def params() -> dict[str, Param]:
             "closed and is not older than this. 0: each run reads for itself.",
             section="Window",
         ),
+        **range_params(),
         "ignore_columns": Param(
             None,
             type=["null", "string", "array"],
@@ -300,4 +303,4 @@ def options(params: dict[str, Any], migration: declaration.Migration, dag_run: A
         values["snapshot_max_age"] = params["snapshot_max_age"]
     if window is None and dag_run.run_type in ("backfill", "scheduled"):
         window = Window(start=dag_run.data_interval_start, end=dag_run.data_interval_end)
-    return Options(mode=Mode(params["mode"]), window=window, **values)
+    return Options(mode=Mode(params["mode"]), window=window, **of_range(params), **values)

@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from include.trueup.errors import ArtifactError, TrueupError
 
-from . import downloads, switches, undoing, views
+from . import backfills, downloads, switches, undoing, views
 from .changes import Unchanged
 from .headers import Headers
 from .shell import shell
@@ -65,10 +65,17 @@ def rollback_page(dag_id: Id) -> Response:
     return shell("rollback", dag_id)
 
 
+@shells.get("/backfills", dependencies=[MAY_READ])
+def backfills_page(dag_id: Id) -> Response:
+    """The backfills of a migration."""
+    return shell("backfills", dag_id)
+
+
 app.include_router(shells)
 app.include_router(views.everyone, dependencies=[Depends(requires_authenticated())])
 app.include_router(views.of_dag, dependencies=[MAY_READ])
 app.include_router(switches.router, dependencies=[MAY_READ])
+app.include_router(backfills.router, dependencies=[MAY_READ])
 app.include_router(undoing.router, dependencies=[MAY_READ])
 app.include_router(downloads.router, dependencies=[MAY_READ])
 

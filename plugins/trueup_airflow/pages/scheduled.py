@@ -163,22 +163,21 @@ def confs(dag_id: str, limit: int, only: str | None = None) -> list[tuple[AskedR
     if only is not None:
         query = query.where(DagRun.run_id == only)
     with create_session() as session:
-        return [
-            (
-                AskedRun(
-                    id=ledger_id(dag_id, run.run_id),
-                    dag_id=dag_id,
-                    run_id=run.run_id,
-                    state=str(run.state),
-                    paused=False,
-                    ours=True,
-                    started_at=run.start_date,
-                    ended_at=run.end_date,
-                ),
-                dict(run.conf or {}),
-            )
-            for run in session.scalars(query)
-        ]
+        return [(asked_run(run), dict(run.conf or {})) for run in session.scalars(query)]
+
+
+def asked_run(run: DagRun) -> AskedRun:
+    """A run of a DAG of ours, which began under no id of the first release."""
+    return AskedRun(
+        id=ledger_id(run.dag_id, run.run_id),
+        dag_id=run.dag_id,
+        run_id=run.run_id,
+        state=str(run.state),
+        paused=False,
+        ours=True,
+        started_at=run.start_date,
+        ended_at=run.end_date,
+    )
 
 
 def instances(dag_id: str, run_id: str) -> list[Instance]:

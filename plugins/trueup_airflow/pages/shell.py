@@ -7,7 +7,7 @@ from typing import Literal
 
 from starlette.responses import HTMLResponse
 
-View = Literal["migrations", "run", "history", "turn", "cutover", "rollback"]
+View = Literal["migrations", "run", "history", "turn", "cutover", "rollback", "backfills"]
 TITLES: dict[View, str] = {
     "migrations": "Migrations",
     "run": "Migration run",
@@ -15,6 +15,7 @@ TITLES: dict[View, str] = {
     "turn": "Cutover run",
     "cutover": "Cutover",
     "rollback": "Rollback",
+    "backfills": "Backfills",
 }
 
 

@@ -1,0 +1,100 @@
+// Backfills, each as one thing: a strip of its days, what is true of the whole range, one retry, one approval.
+
+import { h, mark, replace, section, value } from "./dom.js";
+import { ask, asked, dagPath, get, leave, live, tab, trouble } from "./host.js";
+import { KIND, moment, number, plural, sentence } from "./words.js";
+
+const view = document.getElementById("view");
+const STATES = { ...KIND, rejected: "bad", queued: "idle", "not started": "skip", planned: "note" };
+const ORDER = ["waiting for approval", "failed", "rejected", "interrupted", "running", "starting", "queued", "planned", "proven with exceptions", "proven", "rolled back", "not started"];
+const day = (iso) => new Date(iso).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+const percent = (part, whole) => (whole ? `${((100 * part) / whole).toFixed(1)} %` : "—");
+const said = new Map(); // what became of what a person has pressed, by backfill
+let again = () => {};
+
+function one(found, its) {
+  const figures = its.source_rows === null ? its.why : `${plural(its.source_rows, "row")}${its.rejected ? `, ${number(its.rejected)} rejected (${percent(its.rejected, its.source_rows)})` : ""}`;
+  const inside = [h("b", null, day(its.start)), mark(STATES[its.state] || "note", sentence(its.state)), h("small", null, figures || ""),
+    its.to_write !== null && h("small", null, `${number(its.to_write)} to write`), its.removed > 0 && h("small", { class: "remove" }, `${number(its.removed)} removed`)];
+  const title = its.why || its.state;
+  return h("li", { class: "day", "data-testid": `day-${its.start.slice(0, 10)}`, "data-state": its.state },
+    its.run_id ? leave(tab(found.migration_id, its.run_id), { title }, inside) : h("span", { title }, inside));
+}
+
+async function press(id, work) {
+  said.set(id, { kind: "busy", words: "Asking Airflow …" });
+  await again();
+  try {
+    said.set(id, { kind: "good", words: await work() });
+  } catch (error) {
+    said.set(id, { kind: "bad", words: error.message });
+  }
+  await again();
+}
+
+// Each day is cleared as a whole: it plans anew, and asks again unless it is approved with its range.
+const retry = (found, its) => press(its.id, async () => {
+  for (const run of its.retry) await ask("POST", `${dagPath(found.migration_id)}/dagRuns/${encodeURIComponent(run)}/clear`, { dry_run: false, only_failed: false });
+  return `${plural(its.retry.length, "day")} cleared: they plan anew.`;
+});
+
+const apply = (found, its, form) => press(its.id, async () => {
+  const chosen = new FormData(form);
+  const conf = { ...its.conf, mode: "apply", approval: true, range_start: its.start, range_end: its.end, range_approval: chosen.has("approval"), range_budget: chosen.has("budget") };
+  const last = new Date(new Date(its.end) - 86_400_000).toISOString();
+  await ask("POST", "backfills", { dag_id: found.migration_id, from_date: its.start, to_date: last, dag_run_conf: conf, reprocess_behavior: "completed" });
+  return "The backfill is under way: its first day asks for approval.";
+});
+
+function applying(found, its) {
+  if (!found.may_run || its.mode !== "plan" || !its.days.length || its.days.some((each) => each.state !== "planned")) return null;
+  const check = (name, words, on) => h("label", null, h("input", { type: "checkbox", name, checked: on }), " ", words);
+  const form = h("form", { class: "apply", onsubmit: (event) => { event.preventDefault(); apply(found, its, event.target); } },
+    check("approval", "One approval for the whole range: a day goes on unasked only under the hash that is listed", true),
+    check("budget", "One reject budget for the whole range, instead of one for each day", its.over_range),
+    h("button", { class: "primary", "data-testid": `apply-${its.id}`, disabled: !its.completed_at }, `Apply these ${plural(its.days.length, "day")} …`),
+    !its.completed_at && h("small", null, "Airflow counts the backfill as under way for about half a minute after its last day."));
+  return h("details", { id: `applying-${its.id}` }, h("summary", null, "Apply these plans"), form);
+}
+
+function backfill(found, its) {
+  const states = ORDER.filter((state) => its.states[state]).map((state) => mark(STATES[state] || "note", `${number(its.states[state])} ${state}`));
+  const share = its.source_rows ? its.rejected / its.source_rows : 0;
+  const over = share > its.max_reject_share;
+  const fact = (name, ...what) => h("div", { class: "fact" }, h("dt", null, name), h("dd", null, what));
+  const severities = Object.entries(its.findings).filter(([, n]) => n).map(([severity, n]) => plural(n, severity === "reject" ? "reject" : severity));
+  const last = said.get(its.id);
+  return section(`backfill-${its.id}`, `${day(its.start)} – ${day(new Date(new Date(its.end) - 1))}`,
+    h("p", { class: "states" }, states, its.paused && h("span", { class: "chip" }, "paused"), h("span", { class: "soft" }, `mode ${its.mode} · asked for ${moment(its.created_at)}`, its.by && [" by ", value(its.by)])),
+    h("ol", { class: "days", "data-testid": `days-${its.id}`, "aria-label": "Days" }, its.days.map((each) => one(found, each))),
+    h("dl", { class: "facts-row" },
+      fact("Rejected, over the range", mark(over ? "bad" : its.rejected ? "warn" : "good", `${number(its.rejected)} of ${number(its.source_rows)} (${percent(its.rejected, its.source_rows)})`),
+        h("small", null, `budget ${percent(its.max_reject_share, 1)}, judged ${its.over_range ? "over the range" : "for each day"}`)),
+      fact("To write", number(its.to_write), its.removed > 0 && h("small", { class: "remove" }, `${number(its.removed)} of them removals`)),
+      fact("Findings", severities.length ? severities.join(", ") : "none"),
+      fact("Approval", its.one_approval ? "one for the range" : "each day")),
+    last && h("p", { role: "status", "data-testid": `said-${its.id}` }, mark(last.kind, last.words)),
+    found.may_run && its.retry.length > 0 && h("p", { class: "actions" }, h("button", { type: "button", "data-testid": `retry-${its.id}`, onclick: () => retry(found, its) }, `Retry the ${plural(its.retry.length, "failed day")}`)),
+    applying(found, its));
+}
+
+function page(found) {
+  if (!found.ours) return h("div", { class: "empty", "data-testid": "empty" }, h("h2", null, "Not a migration"), h("p", null, "The DAG ", h("code", null, value(asked.dag)), " is no migration of Trueup’s. ", leave("plugin/migrations", {}, "All migrations")));
+  return [h("header", { class: "head" }, h("div", null, h("h1", null, value(found.migration_id), h("span", { class: "chip" }, "backfills")),
+    h("p", { class: "soft" }, "Plan a range in mode plan first: then all its days can be read, and approved, together.")),
+    h("div", { class: "actions" }, leave(dagPath(found.migration_id), { class: "button small" }, found.may_run ? "Backfill …" : "DAG"))),
+    found.backfills.length ? found.backfills.map((its) => backfill(found, its)) : h("div", { class: "empty", "data-testid": "empty" }, h("h2", null, "No backfill yet"), h("p", null, "Ask for one in the DAG’s form: Trigger, then Backfill."))];
+}
+
+again = live(async () => {
+  try {
+    const found = await get(`${dagPath(asked.dag)}/backfills`);
+    view.setAttribute("aria-busy", "false");
+    replace(view, page(found));
+    return found.backfills.some((its) => !its.completed_at);
+  } catch (error) {
+    replace(view, trouble(error));
+    return false;
+  }
+});
+document.title = `${asked.dag} · backfills`;
