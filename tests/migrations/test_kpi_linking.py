@@ -114,6 +114,18 @@ def test_mode_verify_proves_a_right_target_and_names_every_defect(samples: Sampl
 def proves_and_names_every_defect(kpi_store: DynamoDBStore, ledger: Ledger, workspace: Workspace) -> None:
     verify = run_of(migration, ledger, workspace, lambda _: kpi_store, "right", mode=Mode.VERIFY)
     assert walk(verify)["headline"].startswith("Proven")
+    (stated,) = verify.files.answers
+    assert (stated.id, stated.answer, stated.holds) == ("no_orphans", "YES", True)
+
+    orphan = {**items(kpi_store, DATA)[0], "id": {"S": "an orphan"}, "kpi_link_id": {"S": "no such link"}}
+    kpi_store.client.put_item(TableName=DATA, Item=orphan)
+    of_a_day = Window.parse("2020-01-01T00:00:00+00:00", "2020-01-02T00:00:00+00:00")
+    orphaned = run_of(migration, ledger, workspace, lambda _: kpi_store, "orphaned", mode=Mode.VERIFY, window=of_a_day)
+    with pytest.raises(GateError, match=r"No KPI data without its link.*1 row \(orphan\).*'an orphan'"):
+        walk(orphaned)
+    (stated,) = orphaned.files.answers
+    assert (stated.answer, stated.code, stated.rows, stated.keys) == ("NO", "orphan", 1, ("an orphan",))
+    kpi_store.client.delete_item(TableName=DATA, Key={"id": orphan["id"]})
 
     data = sorted(items(kpi_store, DATA), key=lambda i: i["id"]["S"])
     missing, different, swapped, other = data[10], data[20], data[30], data[31]

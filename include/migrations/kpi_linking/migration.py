@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from include.trueup.declare.migration import Index, Migration, Phase, Source, Table, Target, Type
+from include.trueup.declare.migration import Index, Migration, Phase, Source, Statement, Table, Target, Type
 
 from . import suites
 
@@ -104,6 +104,15 @@ migration = Migration(
         _data_phase("readings", "Readings, as actuals"),
     ),
     suite=suites.whole,
+    statements=(
+        Statement(
+            id="no_orphans",
+            title="No KPI data without its link",
+            query="SELECT d._key FROM after_kpi_data d ANTI JOIN after_kpi_links l"
+            " ON l.tenant_id = d.tenant_id AND l.id = d.kpi_link_id",
+            code="orphan",
+        ),
+    ),
     settings={
         "legacy": {READ_FROM: "legacy"},
         "dual": {READ_FROM: "legacy"},

@@ -63,7 +63,8 @@ class Param:
 @dataclass(frozen=True, kw_only=True)
 class Statement:
     """A statement about a whole run that its report makes, answered when the run is judged: `query` is a DuckDB query
-    for one value, a boolean (YES or NO; NO fails the run) or a whole number.
+    for one value, a boolean (YES or NO; NO fails the run) or a whole number. With `code`, it is one for the keys of the rows
+    that break the statement: YES where there is none, else NO, and the rows are listed under that code.
 
     It sees, as relations over whole tables: every source, as it was read; `before_<target>` and `after_<target>`, the
     rows of each target as they were before the run and as they were last read back; and `left_alone` (target, key),
@@ -72,6 +73,8 @@ class Statement:
 
     title: str
     query: str
+    id: str = ""
+    code: str | None = None
 
 
 @takes_former(

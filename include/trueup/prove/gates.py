@@ -17,7 +17,7 @@ from ..plan import checks, examples, fates, hashing, target_checks, unread
 from ..plan.casting import in_suites
 from ..plan.files import REMOVE, VERBS, plan_schema, planned
 from ..rows import duck
-from ..run import PhaseCounts, PlanRecord, Proof, Run, StepName, to_values
+from ..run import PhaseCounts, PlanRecord, Proof, Run, StepName
 from ..run.facts import planned as planned_parts
 from ..run.workspace import Artifact
 from . import budgets, export, left_alone, statements
@@ -214,11 +214,9 @@ def validate(run: Run) -> dict[str, int]:
             )
             results.append(whole)
             if answers := [*statements.answer(run), *statements.advance(run)]:
-                results.append(
-                    evaluation.evaluate(
-                        statement_suite, [pd.DataFrame(map(to_values, answers))], gate="statements", key="title"
-                    )
-                )
+                frame = pd.DataFrame({"title": [a.title for a in answers], "holds": [a.holds for a in answers]})
+                stated = evaluation.evaluate(statement_suite, [frame], gate="statements", key="title")
+                results.append(replace(stated, errors=[*stated.errors, *statements.broken(answers)]))
         _judge(run, "validate", results, left_alone.words(proofs) | fates.words(run, phases))
     return {name: total(proofs, name) for name in ("compared", *KINDS)}
 

@@ -6,7 +6,7 @@ what the tables hold, whatever the plan and the ledger say.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import duckdb
 import pyarrow as pa
@@ -20,6 +20,9 @@ from ..run.files import PROOF_FILES, READ_BACK_FILES
 from ..run.not_written import CONFLICTS, WHY
 from ..run.partitions import before_files, relate_rows, relate_source
 from ..run.workspace import Artifact
+
+LISTED, SHOWN = 100, 3
+"""Rows that break a statement: how many are listed with its answer, and how many a message names."""
 
 
 def answer(run: Run) -> list[Answer]:
@@ -60,6 +63,17 @@ def _answer(connection: duckdb.DuckDBPyConnection, run: Run, statement: Statemen
         raise DeclarationError(
             f"statement {statement.title!r} of {run.migration.id!r} does not run: {error}"
         ) from error
+    if statement.code is not None:
+        keys = sorted(str(key) for (key,) in rows)
+        return Answer(
+            title=statement.title,
+            answer="NO" if keys else "YES",
+            holds=not keys,
+            id=statement.id,
+            code=statement.code,
+            rows=len(keys),
+            keys=tuple(keys[:LISTED]),
+        )
     value = rows[0][0] if len(rows) == 1 and len(rows[0]) == 1 else None
     if not isinstance(value, bool | int):
         raise DeclarationError(
@@ -67,7 +81,16 @@ def _answer(connection: duckdb.DuckDBPyConnection, run: Run, statement: Statemen
             f"not {rows[:3]}"
         )
     text: str | int = ("YES" if value else "NO") if isinstance(value, bool) else value
-    return Answer(title=statement.title, answer=text, holds=value is not False)
+    return Answer(title=statement.title, answer=text, holds=value is not False, id=statement.id)
+
+
+def broken(answers: Sequence[Answer]) -> list[str]:
+    """Which rows break which statements."""
+    return [
+        f"“{each.title}” does not hold of {each.rows:,} row{'s' * (each.rows > 1)} ({each.code}), the first: {', '.join(map(repr, each.keys[:SHOWN]))}"
+        for each in answers
+        if each.keys
+    ]
 
 
 def _relate(session: Session, run: Run) -> None:

@@ -271,8 +271,13 @@ class Proof:
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """The answer to a statement about the whole run: YES, NO or a whole number, and whether it `holds`, which only a NO does
-    not."""
+    not. Of a statement with a `code`: how many `rows` break it, and the `keys` of the first of them. `id` is the
+    statement's, empty where it has none."""
 
     title: str
     answer: str | int
     holds: bool
+    id: str = ""
+    code: str | None = None
+    rows: int = 0
+    keys: tuple[str, ...] = ()
