@@ -86,11 +86,12 @@ def _answer(connection: duckdb.DuckDBPyConnection, run: Run, statement: Statemen
 
 def broken(answers: Sequence[Answer]) -> list[str]:
     """Which rows break which statements."""
-    return [
-        f"“{each.title}” does not hold of {each.rows:,} row{'s' * (each.rows > 1)} ({each.code}), the first: {', '.join(map(repr, each.keys[:SHOWN]))}"
-        for each in answers
-        if each.keys
-    ]
+    said = []
+    for each in answers:
+        if each.keys:
+            rows = f"{each.rows:,} row{'s' * (each.rows > 1)} ({each.code})"
+            said.append(f"“{each.title}” does not hold of {rows}, the first: {', '.join(map(repr, each.keys[:SHOWN]))}")
+    return said
 
 
 def _relate(session: Session, run: Run) -> None:
