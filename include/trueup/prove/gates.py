@@ -216,7 +216,7 @@ def validate(run: Run) -> dict[str, int]:
             if answers := [*statements.answer(run), *statements.advance(run)]:
                 frame = pd.DataFrame({"title": [a.title for a in answers], "holds": [a.holds for a in answers]})
                 stated = evaluation.evaluate(statement_suite, [frame], gate="statements", key="title")
-                results.append(replace(stated, errors=[*stated.errors, *statements.broken(answers)]))
+                results.append(replace(stated, errors=(*stated.errors, *statements.broken(answers))))
         _judge(run, "validate", results, left_alone.words(proofs) | fates.words(run, phases))
     return {name: total(proofs, name) for name in ("compared", *KINDS)}
 
