@@ -38,6 +38,8 @@ def test_an_approved_plan_is_applied_and_the_report_says_who(uri: str, tmp_path:
     facts = report(tmp_path)
     assert f"{facts['plan']['phases'][0]['rows']['add']:,}" in question["body"]
     assert facts["plan"]["sha256"][:12] in question["body"]
+    assert question["body"].startswith("**local** · ")  # where it is, before all else
+    assert "`postgres://" in question["body"]
     approval = facts["approval"]
     assert (approval["decision"], approval["by"], approval["comment"]) == ("approved", "user", "looks right")
     assert approval["plan_sha256"] == facts["plan"]["sha256"]

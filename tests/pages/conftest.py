@@ -121,8 +121,10 @@ def behind(
     """Lead the pages to a ledger and a workspace."""
     from trueup_airflow import connections as module
     from trueup_airflow.pages import evidence as kept
+    from trueup_airflow.pages import where
 
     def forget() -> None:
+        where.forget()
         for cached in (module.ledger, module.workspace, kept._ended):
             cached.cache_clear()
 

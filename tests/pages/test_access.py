@@ -10,7 +10,7 @@ import pytest
 from .conftest import PAGES, RUN, Client
 
 PUBLIC = {"/static"}
-OF_A_DAG = ("/history", "/cutover", "/rollback", "/backfills")
+OF_A_DAG = ("/history", "/cutover", "/rollback", "/backfills", "/start")
 FILES = ("report.html", "report.json", "report.md", "rejects.jsonl", "rejects.csv", "findings.csv")
 
 

@@ -31,6 +31,14 @@ def test_the_run_stands_as_the_ledger_says(viewer: Any) -> None:
     assert names.index("plan_gate") < names.index("approve") < names.index("links.apply") < names.index("validate")
     assert [s["name"] for s in run["steps"] if s["group"] == "links"][:2] == ["apply", "read_back"]
     assert all(phase["rows"] == phase["total"] for phase in run["applied"])
+    assert (run["title"], run["kind"], run["plan_sha256"]) == ("KPI linking", "run", run["approval"]["plan_sha256"])
+    assert run["totals"]["add"] == sum(phase["total"] for phase in run["applied"])
+    where = run["where"]
+    assert (where["environment"], where["live"], len(where["code"]["sha256"])) == ("local", False, 64)
+    (place,) = where["places"]
+    assert (place["connection"], place["kind"]) == ("kpi_dynamodb", "dynamodb")
+    assert place["place"].startswith("dynamodb://127.0.0.1:")
+    assert (run["offers"], run["may_run"]) == ([], False)  # she may look
 
 
 def test_the_plan_has_counts_and_example_rows(viewer: Any, evidence: Evidence) -> None:
@@ -134,7 +142,11 @@ def test_migrations_and_history(viewer: Any) -> None:
     assert kpi["plan"]["totals"]["add"] > 0
     assert kpi["proof"]["rows"]["compared"] > 0
     assert kpi["findings"]["reject"] > 0
-    assert kpi["may_run"] is False
+    assert (kpi["state"], kpi["run"]["run_id"], kpi["writes"]) == ("starting", EMPTY, False)
+    assert (kpi["plan"]["open"], kpi["proof"]["stands"], kpi["findings"]["window"]) == (False, True, None)
+    assert kpi["about"]["purpose"].startswith("Brings four legacy DynamoDB tables")
+    assert kpi["about"]["source"]["connections"] == kpi["about"]["target"]["connections"] == ["kpi_dynamodb"]
+    assert (kpi["may_run"], kpi["offers"]) == (False, [])
     assert found["checkins"]["state"] == "never run"
     past = viewer.get(f"{DATA}/dags/kpi_linking/history").json()
     assert past["ours"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -93,6 +93,12 @@ class Batches:
             query = sa.select(sa.func.coalesce(sa.func.sum(batches.c.written), 0)).where(batches.c.run_id == run_id)
             return int(connection.execute(query).scalar_one())
 
+    def writers(self, run_ids: Iterable[str]) -> frozenset[str]:
+        """Those of these runs that have written rows, under any plan that they ever had."""
+        wrote = sa.select(batches.c.run_id).where(batches.c.run_id.in_(list(run_ids)), batches.c.written > 0)
+        with self._begin() as connection:
+            return frozenset(connection.execute(wrote.distinct()).scalars())
+
     def applied(self, run_id: str, output: str | None = None, partition: int | None = None) -> dict[str, Applied]:
         """What has been applied, by output."""
         total = sa.func.sum
@@ -128,7 +134,7 @@ class Batches:
                 sa.extract("epoch", now - sa.func.greatest(since, begun.c.at)).label("seconds"),
                 sa.func.max(batches.c.at).label("last_at"),
             )
-            .join(begun, begun.c.phase == batches.c.output)
+            .join(begun, begun.c.output == batches.c.output)
             .where(_of(run_id, None, None))
             .group_by(batches.c.output, begun.c.at)
         )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import subprocess
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..declare.environment import environment, is_live
 from ..errors import TrueupError
 
 if TYPE_CHECKING:
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ENVIRONMENT = "TRUEUP_ENVIRONMENT"
-"""Environment variable: what this installation is called, for people."""
-LIVE = frozenset({"production", "prod", "live"})
-"""Environments in which a mistake is one in earnest: shown in red."""
 _SECONDS = 5.0
 
 
@@ -51,22 +47,12 @@ class Code:
 
 @dataclass(frozen=True, kw_only=True)
 class Where:
-    """Where a run is. `live`: the environment is one of `LIVE`."""
+    """Where a run is. `live`: a mistake there is one in earnest."""
 
     environment: str
     live: bool
     places: tuple[Place, ...] = ()
     code: Code | None = None
-
-
-def environment() -> str:
-    """What this installation is called."""
-    return os.environ.get(ENVIRONMENT, "").strip() or "local"
-
-
-def is_live(name: str) -> bool:
-    """Whether a mistake there is one in earnest."""
-    return name.casefold() in LIVE
 
 
 def where(places: Iterable[Place], code: Code | None) -> Where:

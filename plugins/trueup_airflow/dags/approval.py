@@ -10,6 +10,8 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowSkipException
 
+from . import place
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -146,6 +148,8 @@ class PlanApproval(Approval):
             return None
         plan = ask(run)
         self.show(str(plan["sha256"]))
+        begun = run.files.begun
+        where = place.told(begun.where if begun is not None else None)
         if self.with_range(run):
             from include.trueup.run import ranges
 
@@ -154,8 +158,8 @@ class PlanApproval(Approval):
             self.params[RANGE] = Param(
                 listed, enum=[listed], title="Range", description="The list of days, by its hash."
             )
-            return of_range(record) + self._question(run, plan, f"{run_page(context)}/plugin/{TAB}")
-        return self._question(run, plan, f"{run_page(context)}/plugin/{TAB}")
+            return where + of_range(record) + self._question(run, plan, f"{run_page(context)}/plugin/{TAB}")
+        return where + self._question(run, plan, f"{run_page(context)}/plugin/{TAB}")
 
     def approved(self, by: str | None, comment: str | None, shown: str | None) -> Any:
         """Enter the approval of the plan that was shown; its hash."""
@@ -195,7 +199,7 @@ def question(run: Run, plan: dict[str, Any], page: str) -> str:
     table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
     figures = [f"{name}: {value:,}" for p in plan["phases"] for name, value in p.get("figures", {}).items()]
     beside = f"\n\n{'; '.join(figures)}" if figures else ""
-    undoes = f"{taken_back(plan)}It undoes run `{run.undoes}`.\n\n" if run.undoes else ""
+    undoes = f"{taken_back(plan)}It undoes run `{run.undoes}`.\n\n" if run.undoes else removed(plan)
     return undoes + (
         f"{table}{beside}\n\nExample rows, gates and findings: [the tab Migration of this run]({page}).\n\n"
         f"Plan `{plan['sha256'][:12]}`, made {plan['created_at']}; what you approve is exactly this plan, "
@@ -218,6 +222,12 @@ def of_range(record: RangeRecord) -> str:
         + "\n".join(lines)
         + "\n\nThe plan of this day:\n\n"
     )
+
+
+def removed(plan: dict[str, Any]) -> str:
+    """What a plan deletes in all, as Markdown; nothing where it deletes nothing."""
+    total = sum(p["rows"].get("remove", 0) for p in plan["phases"])
+    return f"**{total:,} {_rows(total)} will be deleted.**\n\n" if total else ""
 
 
 def taken_back(plan: dict[str, Any]) -> str:

@@ -33,6 +33,7 @@ from include.trueup.steps import APPROVE, Direction, Over, Step, function
 
 from .approval import PlanApproval, Question, triggered_by
 from .ending import ending
+from .place import document
 
 if TYPE_CHECKING:
     from include.trueup.declare.migration import Migration
@@ -77,7 +78,7 @@ def build(
         dag_id=dag_id,
         dag_display_name=title,
         description=title,
-        doc_md=doc,
+        doc_md=document(doc),
         catchup=False,
         params=params,
         default_args={"owner": migration.owner, **RETRIES},

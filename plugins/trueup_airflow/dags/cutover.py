@@ -16,6 +16,7 @@ from include.trueup.errors import ApprovalError, DeclarationError, TerminalError
 from include.trueup.steps import APPROVE
 
 from .. import connections
+from . import place
 from .approval import Approval, run_page
 from .builder import RETRIES
 
@@ -52,7 +53,7 @@ def build_cutover(migration: Migration) -> DAG:
         dag_id=f"{migration.id}_cutover",
         dag_display_name=f"Cut over: {migration.title}",
         description=f"Turn the switch of {migration.id}",
-        doc_md=DOC.format(id=migration.id),
+        doc_md=place.document(DOC.format(id=migration.id)),
         schedule=None,
         catchup=False,
         max_active_runs=1,
@@ -158,7 +159,7 @@ class CutoverApproval(Approval):
                 f"run `{checked['proof_run_id']}`."
             )
         return (
-            f"**{checked['from']} → {checked['to']}**\n\n{proof}\n\nWhy: {_escaped(context['params']['why'])}\n\n"
+            f"{place.told(None)}**{checked['from']} → {checked['to']}**\n\n{proof}\n\nWhy: {_escaped(context['params']['why'])}\n\n"
             f"[This run]({run_page(context)})"
         )
 
@@ -182,7 +183,11 @@ def params() -> dict[str, Param]:
     """The params, in the order of the form."""
     return {
         "to": Param(
-            "next", enum=list(STATES), values_display=STATES, title="To", description="What to turn the switch to."
+            "next",
+            enum=list(STATES),
+            values_display=STATES,
+            title="To",
+            description=f"What to turn the switch to. {place.installation()}",
         ),
         # no default: a reason that nobody gave is none
         "why": Param(

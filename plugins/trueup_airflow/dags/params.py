@@ -9,6 +9,7 @@ from airflow.sdk import Param
 
 from include.trueup.declare import migration as declaration
 
+from .place import installation
 from .range_params import of_range, range_params
 
 if TYPE_CHECKING:
@@ -42,7 +43,11 @@ def params() -> dict[str, Param]:
     """The params, in the order of the form."""
     return {
         "mode": Param(
-            "apply", enum=list(MODES), values_display=MODES, title="Mode", description="How far the run goes."
+            "apply",
+            enum=list(MODES),
+            values_display=MODES,
+            title="Mode",
+            description=f"How far the run goes. {installation()}",
         ),
         "approval": Param(
             True,
@@ -238,7 +243,7 @@ def rollback_params() -> dict[str, Param]:
             None,
             type=["null", "string"],
             title="Run to undo",
-            description="Its run id. Empty: the last run that wrote rows and is not rolled back.",
+            description=f"Its run id. Empty: the last run that wrote rows and is not rolled back. {installation()}",
         ),
         "mode": Param(
             "apply", enum=list(modes), values_display=modes, title="Mode", description="How far the rollback goes."

@@ -17,6 +17,7 @@ from .. import connections
 from .builder import build
 from .current import HOLDER, ledger_id
 from .params import params as shared
+from .place import installation
 from .schema_approval import question
 
 if TYPE_CHECKING:
@@ -60,7 +61,11 @@ def params(migration: SchemaMigration) -> dict[str, Param]:
             description=f"The phase to bring every database to, up or down. {titles}.",
         ),
         "mode": Param(
-            "apply", enum=list(MODES), values_display=MODES, title="Mode", description="How far the run goes."
+            "apply",
+            enum=list(MODES),
+            values_display=MODES,
+            title="Mode",
+            description=f"How far the run goes. {installation()}",
         ),
         "approval": shared()["approval"],
         "plan_max_age": shared()["plan_max_age"],

@@ -1,4 +1,5 @@
-"""The app: a shell per view, the data that it shows, and files to download. It changes nothing, so everything is a GET.
+"""The app: a shell per view, the data that it shows, and files to download. It changes nothing, so everything is a GET;
+what its pages do, they ask of Airflow's own public API, as whoever is signed in.
 
 Whoever asks must be known to Airflow (401), and for what belongs to a DAG, may read that DAG's runs (403). Only static
 files are public. Handlers wait for databases and files, so they are plain functions, which run in threads.
@@ -18,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 
 from include.trueup.errors import ArtifactError, TrueupError
 
-from . import backfills, downloads, switches, undoing, views
+from . import backfills, downloads, index, one_run, start, switches, undoing, views
 from .changes import Unchanged
 from .headers import Headers
 from .shell import shell
@@ -71,8 +72,16 @@ def backfills_page(dag_id: Id) -> Response:
     return shell("backfills", dag_id)
 
 
+@shells.get("/start", dependencies=[MAY_READ])
+def start_page(dag_id: Id) -> Response:
+    """The form of a DAG, filled with what the address says."""
+    return shell("start", dag_id)
+
+
 app.include_router(shells)
-app.include_router(views.everyone, dependencies=[Depends(requires_authenticated())])
+app.include_router(index.router, dependencies=[Depends(requires_authenticated())])
+app.include_router(one_run.router, dependencies=[MAY_READ])
+app.include_router(start.router, dependencies=[MAY_READ])
 app.include_router(views.of_dag, dependencies=[MAY_READ])
 app.include_router(switches.router, dependencies=[MAY_READ])
 app.include_router(backfills.router, dependencies=[MAY_READ])

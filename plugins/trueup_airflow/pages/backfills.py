@@ -172,7 +172,7 @@ def _day(book: Ledger | None, asked: Asked, rows: Mapping[str, RunRow], waiting:
     rejected = decision is not None and decision.decision == "rejected"
     now = SKIPPED if run is None else _state(row, run, rejected, run.run_id in waiting, found)
     counts = evidence.counts(run.id) if run and row else ()
-    plan = found and found["plan"]
+    plan = found.plan if found else None
     start = dag_run.data_interval_start if dag_run and dag_run.data_interval_start else of_day.logical_date
     end = dag_run.data_interval_end if dag_run and dag_run.data_interval_end else start + timedelta(days=1)
     return Day(
@@ -187,24 +187,23 @@ def _day(book: Ledger | None, asked: Asked, rows: Mapping[str, RunRow], waiting:
         rejected=sum(p.rejected for p in counts) if counts else None,
         to_write=sum(plan.get(verb, 0) for verb in ("add", "change", "remove")) if plan else None,
         removed=plan.get("remove", 0) if plan else None,
-        findings=found and found["findings"],
+        findings=found.findings if found else None,
         decision=decision.decision if decision else None,
         decided_by=decision.decided_by if decision else None,
         may_be_retried=run is not None and run.state in ENDED and now in ("failed", "interrupted", "ended"),
     )
 
 
-def _state(row: RunRow | None, run: AskedRun, rejected: bool, waits: bool, found: dict[str, Any] | None) -> str:
+def _state(row: RunRow | None, run: AskedRun, rejected: bool, waits: bool, found: evidence.Summary | None) -> str:
     if rejected and row is not None and row.status is Status.FAILED:
         return REJECTED
     if run.state == "queued":
         return "queued"
-    return state.of_run(row, run, waiting=waits, exceptions=found["exceptions"] if found else 0)
+    return state.of_run(row, run, waiting=waits, exceptions=found.exceptions if found else 0)
 
 
-def _headline(found: dict[str, Any] | None) -> str | None:
-    said = found and found["headline"]
-    return str(said) if said else None
+def _headline(found: evidence.Summary | None) -> str | None:
+    return found.headline if found else None
 
 
 def _in_window(phase: PhaseCounts) -> int:

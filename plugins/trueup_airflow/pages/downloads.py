@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from contextlib import ExitStack
+from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,7 +19,8 @@ from include.trueup.run.files import FINDINGS_CSV, REJECTS_JSONL, REPORT, REPORT
 
 from .files import local
 from .findings import LONGEST, csv
-from .views import Asked
+from .known import entered
+from .one_run import Asked, ledger, undone_by
 
 router = APIRouter(prefix="/data/dags/{dag_id}/runs/{run_id}/files")
 REPORT_CSP = (
@@ -30,15 +32,31 @@ TYPES = {".json": "application/json", ".md": "text/markdown", ".csv": "text/csv"
 
 @router.get("/report.html")
 def report_html(asked: Asked, download: bool = Query(False)) -> Response:
-    """The report as a page: no script at all runs in it, and of styles only its own."""
+    """The report as a page: no script at all runs in it, and of styles only its own. One of a run that was undone since says
+    so when it is opened; the file itself stays as it was, and is what is downloaded."""
     with TemporaryDirectory(prefix="trueup-page-") as scratch:
         page = local(asked.id, REPORT_HTML, Path(scratch)).read_bytes()
+    if not download and (said := _undone(asked.id)) is not None:
+        page = re.sub(rb"<body[^>]*>", lambda found: found[0] + said, page, count=1)
     styles = re.search(rb"<style>(.*?)</style>", page, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(styles[1] if styles else b"").digest()).decode()
     headers = {"Content-Security-Policy": REPORT_CSP.format(style=f"'sha256-{digest}'")}
     if download:
         headers["Content-Disposition"] = f'attachment; filename="{asked.id}-{REPORT_HTML}"'
     return Response(page, media_type="text/html; charset=utf-8", headers=headers)
+
+
+def _undone(id: str) -> bytes | None:
+    """What is said above the report of a run that was rolled back; None of any other."""
+    book = ledger()
+    row = book.run(id) if book else None
+    undone = undone_by(book, entered(row)) if book and row else None
+    if undone is None:
+        return None
+    by = f" by run {undone.run_id or undone.id}" if undone.run_id or undone.id else ""
+    at = f" on {undone.at:%Y-%m-%d %H:%M} UTC" if undone.at else ""
+    said = f"<strong>Undone.</strong> What this run wrote was rolled back{escape(by)}{at}. The report below is of the time before."
+    return f'<div role="alert" data-testid="undone" class="undone"><p>{said}</p><hr></div>'.encode()
 
 
 @router.get("/report.json")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+
+from pydantic import JsonValue
 
 from include.trueup.prove.differing import differences
 from include.trueup.prove.proofs import KINDS, total
@@ -17,19 +19,133 @@ from . import findings
 from .files import cut, folder
 
 
-def plan(id: str) -> dict[str, Any] | None:
-    """The plan: sha256, created_at, phases with counts, and `outputs` with example rows; None if none is published."""
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A plan: its name, when it was made, the counts of its phases and of all, and `outputs` with example rows, at most
+    `rows_each` of a verb, as they lie in the workspace."""
+
+    sha256: str
+    created_at: str
+    drift_checked: bool | None
+    phases: tuple[PhaseCounts, ...]
+    totals: Mapping[str, int]
+    outputs: JsonValue
+    rows_each: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """What a gate found: `file` (plan, phase-…, validate, whole) and its results, as they lie in the workspace."""
+
+    file: str
+    results: tuple[JsonValue, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Differing:
+    """A row that is not as planned, with the attributes in which it `differs`: name, planned, found."""
+
+    kind: str
+    key: str
+    planned: str | None
+    found: str | None
+    reason: str | None
+    constraint: str | None
+    differs: tuple[tuple[str, str | None, str | None], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proven:
+    """The proof of an output (`run.Proof`), in rows."""
+
+    phase: str
+    target: str
+    target_table: str
+    compared: int
+    missing: int
+    different: int
+    unverified: int
+    left_alone: int
+    moved_on: int
+    extra: int
+    reread: int
+    to_keep: int
+    gone: int
+    passed: bool
+    examples: tuple[Differing, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """A report's verdict; `next`: what to do, `exceptions`: rows left alone."""
+
+    status: str | None = None
+    proof: str | None = None
+    headline: str | None = None
+    next: str | None = None
+    exceptions: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """The step that a run failed at, and its error, unless the headline says it."""
+
+    step: str | None
+    error: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted:
+    """Findings of one severity, code and phase."""
+
+    severity: str
+    code: str
+    phase: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """The parts of a report that a page shows. `statements`, `schema` and `undo` are as report.json has them."""
+
+    mode: str | None
+    triggered_by: str | None
+    failed: Failed | None
+    verdict: Verdict
+    statements: JsonValue
+    schema: JsonValue
+    undo: JsonValue
+    findings: tuple[Counted, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """A run in a few numbers: `plan`, its rows by verb; `proof`, rows compared and what was found wrong; `findings` by
+    severity; `headline` of its report; `exceptions`, rows left alone by its report; `undone`, what a rollback took back.
+    None: the run has not got as far."""
+
+    plan: Mapping[str, int] | None = None
+    proof: Mapping[str, int] | None = None
+    findings: Mapping[str, int] | None = None
+    headline: str | None = None
+    exceptions: int = 0
+    undone: Mapping[str, int] | None = None
+
+
+def plan(id: str) -> Plan | None:
+    """The plan; None if none is published."""
     found = Files(folder(id)).plan
     if found is None:
         return None
     shown = folder(id).read_json(EXAMPLES) or {"outputs": [], "rows_each": 0}
-    return cut(
-        {
-            **to_values(found),
-            "totals": totals(found.phases),
-            "outputs": shown["outputs"],
-            "rows_each": shown["rows_each"],
-        }
+    return Plan(
+        sha256=found.sha256,
+        created_at=found.created_at,
+        drift_checked=found.drift_checked,
+        phases=found.phases,
+        totals=totals(found.phases),
+        outputs=cut(shown["outputs"]),
+        rows_each=shown["rows_each"],
     )
 
 
@@ -44,8 +160,8 @@ def totals(phases: Sequence[PhaseCounts]) -> dict[str, int]:
     return found
 
 
-def gates(id: str) -> list[dict[str, Any]]:
-    """The gates in the order of the run: `file` (plan, phase-…, validate, whole) and its results."""
+def gates(id: str) -> list[Gate]:
+    """The gates in the order of the run."""
     names = Files(folder(id)).judged()
     known = _phases(id)
 
@@ -57,8 +173,8 @@ def gates(id: str) -> list[dict[str, Any]]:
     found = []
     for name in sorted(names, key=place):
         results = Files(folder(id)).gate(name)
-        found.append({"file": name, "results": [to_values(result) for result in results]})
-    return cut(found)
+        found.append(Gate(file=name, results=tuple(cut(to_values(result)) for result in results)))
+    return found
 
 
 def counts(id: str) -> tuple[PhaseCounts, ...]:
@@ -71,13 +187,26 @@ def _phases(id: str) -> list[str]:
     return [counted.phase for counted in counts(id)]
 
 
-def proofs(id: str) -> list[dict[str, Any]]:
-    """The proofs of the phases, gated or about to be; examples with the attributes in which they `differ`."""
-    found = []
-    for proof in _proofs(id):
-        examples = [{**to_values(e), "differs": differences(e.planned, e.found)} for e in proof.examples]
-        found.append({**to_values(proof), "examples": examples})
-    return cut(found)
+def proofs(id: str) -> list[Proven]:
+    """The proofs of the phases, gated or about to be."""
+    return [_shown(proof) for proof in _proofs(id)]
+
+
+def _shown(proof: Proof) -> Proven:
+    examples = [
+        Differing(
+            kind=e.kind,
+            key=cut(e.key),
+            planned=cut(e.planned),
+            found=cut(e.found),
+            reason=cut(e.reason),
+            constraint=e.constraint,
+            differs=tuple((name, cut(planned), cut(found)) for name, planned, found in differences(e.planned, e.found)),
+        )
+        for e in proof.examples
+    ]
+    names = [each.name for each in fields(Proven) if each.name != "examples"]
+    return Proven(**{name: getattr(proof, name) for name in names}, examples=tuple(examples))
 
 
 def _proofs(id: str) -> list[Proof]:
@@ -88,46 +217,65 @@ def _proofs(id: str) -> list[Proof]:
     return sorted(found, key=lambda p: known.index(p.phase) if p.phase in known else len(known))
 
 
-def report(id: str) -> dict[str, Any] | None:
-    """The parts of the report that a page shows: mode, options, window, verdict, statements, undo, schema."""
+def report(id: str) -> Report | None:
+    """The parts of the report that a page shows; None before there is one."""
     facts = folder(id).read_json(REPORT)
     if facts is None:
         return None
-    run = facts.get("run") or {}
-    about = {name: run.get(name) for name in ("mode", "options", "window", "failed", "triggered_by")}
-    if failed := about["failed"]:  # what the headline says already is not said again
-        headline = str((facts.get("verdict") or {}).get("headline"))
-        about["failed"] = {**failed, "error": untold(str(failed.get("error")), headline)}
-    rest = {name: facts.get(name) for name in ("verdict", "statements", "schema", "undo")}
-    counted = [{n: f.get(n) for n in ("severity", "code", "phase", "count")} for f in facts.get("findings") or []]
-    return cut({**about, **rest, "findings": counted})
+    run, said = facts.get("run") or {}, facts.get("verdict") or {}
+    failed = run.get("failed")
+    names = [each.name for each in fields(Verdict)]
+    verdict = Verdict(**{name: cut(said[name]) for name in names if said.get(name) is not None})
+    return Report(
+        mode=run.get("mode"),
+        triggered_by=run.get("triggered_by"),
+        # what the headline says already is not said again
+        failed=Failed(step=failed.get("step"), error=cut(untold(str(failed.get("error")), str(verdict.headline))))
+        if failed
+        else None,
+        verdict=verdict,
+        statements=cut(facts.get("statements")),
+        schema=cut(facts.get("schema")),
+        undo=cut(facts.get("undo")),
+        findings=tuple(
+            Counted(severity=f["severity"], code=f["code"], phase=f.get("phase") or "", count=f["count"])
+            for f in facts.get("findings") or []
+        ),
+    )
 
 
-def summary(id: str, ended_at: datetime | None) -> dict[str, Any]:
-    """A run in a few numbers: `plan` (totals or None), `proof` (compared and what was found wrong, or None), `findings`
-    (by severity, or None), `headline` (of the report, or None), `exceptions` (rows left
-    alone, by the report). Kept in memory once the run has ended."""
+def summary(id: str, ended_at: datetime | None) -> Summary:
+    """A run in a few numbers, kept in memory once it has ended."""
     return _ended(id, ended_at) if ended_at else _summary(id)
 
 
+def exceptions(id: str, ended_at: datetime | None) -> int:
+    """The rows that a run left alone, by its report."""
+    return summary(id, ended_at).exceptions
+
+
+def headline(id: str, ended_at: datetime | None) -> str | None:
+    """What a run's report says in a sentence; None before there is one."""
+    return summary(id, ended_at).headline
+
+
 @lru_cache(maxsize=512)
-def _ended(id: str, _: datetime) -> dict[str, Any]:
+def _ended(id: str, _: datetime) -> Summary:
     return _summary(id)
 
 
-def _summary(id: str) -> dict[str, Any]:
+def _summary(id: str) -> Summary:
     made = counts(id)
     found, begun = _proofs(id), Files(folder(id)).begun
     if begun is not None and begun.undoes:  # a rollback writes its phases backwards
         found.reverse()
-    proven = {name: total(found, name) for name in ("compared", *KINDS)} if found else None
     facts = folder(id).read_json(REPORT) or {}
     verdict = facts.get("verdict") or {}
-    return {
-        "plan": totals(made) if made else None,
-        "proof": proven,
-        "findings": findings.by_severity(id),
-        "headline": cut(verdict.get("headline")),
-        "exceptions": verdict.get("exceptions", 0),
-        "undone": facts.get("undone"),
-    }
+    return Summary(
+        plan=totals(made) if made else None,
+        proof={name: total(found, name) for name in ("compared", *KINDS)} if found else None,
+        findings=findings.by_severity(id),
+        headline=cut(verdict.get("headline")),
+        exceptions=verdict.get("exceptions") or 0,
+        undone=facts.get("undone"),
+    )

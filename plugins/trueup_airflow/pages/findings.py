@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,9 +26,43 @@ LONGEST = 64 * 1024 * 1024
 """Bytes of a finding or a rejected row that can still be read; DynamoDB's rows have at most 400 KB, Postgres' may have more."""
 
 
-def page(id: str, *, number: int, size: int, search: str | None, **filters: str | None) -> dict[str, Any]:
-    """Findings that have all these values and the text in key or message: `rows` of that page (from 1), `total` of
-    them, and `counts` of all findings by severity, code and phase. Long texts are cut, and `cut` says so."""
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A finding by its number; `cut` says that its texts are longer than what is here."""
+
+    number: int
+    phase: str | None
+    table: str | None
+    key: str | None
+    severity: str | None
+    code: str | None
+    message: str | None
+    cut: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Count:
+    """How many findings there are of a severity, code and phase."""
+
+    severity: str | None
+    code: str | None
+    phase: str | None
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """A page of findings: its `rows`, the `total` of those asked for, and `counts` of all. Not `there` until they are
+    published."""
+
+    there: bool = False
+    rows: tuple[Finding, ...] = ()
+    total: int = 0
+    counts: tuple[Count, ...] = ()
+
+
+def page(id: str, *, number: int, size: int, search: str | None, **filters: str | None) -> Page:
+    """Findings that have all these values and the text in key or message, of that page (from 1). Long texts are cut."""
     asked = {name: value for name, value in filters.items() if value}
     conditions = [f"{duck.identifier(name)} = ?" for name in FILTERS if name in asked]
     values: list[Any] = [asked[name] for name in FILTERS if name in asked]
@@ -37,7 +72,7 @@ def page(id: str, *, number: int, size: int, search: str | None, **filters: str 
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     with _findings(id) as connection:
         if connection is None:
-            return {"there": False, "rows": [], "total": 0, "counts": []}
+            return Page()
         total = connection.execute(f"SELECT count(*) FROM findings {where}", values).fetchall()[0][0]
         shown = ", ".join(f"left({duck.identifier(c)}, {TEXT})" for c in COLUMNS)
         long = f"greatest(length(key), length(message)) > {TEXT}"
@@ -45,22 +80,23 @@ def page(id: str, *, number: int, size: int, search: str | None, **filters: str 
             f"SELECT number, {shown}, {long} FROM findings {where} ORDER BY number LIMIT ? OFFSET ?",
             [*values, size, (number - 1) * size],
         ).fetchall()
-        return {
-            "there": True,
-            "rows": [dict(zip(("number", *COLUMNS, "cut"), row, strict=True)) for row in rows],
-            "total": total,
-            "counts": _counts(connection),
-        }
+        names = ("number", *COLUMNS, "cut")
+        return Page(
+            there=True,
+            rows=tuple(Finding(**dict(zip(names, row, strict=True))) for row in rows),
+            total=total,
+            counts=_counts(connection),
+        )
 
 
-def one(id: str, number: int) -> dict[str, Any] | None:
+def one(id: str, number: int) -> Finding | None:
     """A finding, whole; None if there is none of that number."""
     with _findings(id) as connection:
         if connection is None:
             return None
         columns = ", ".join(duck.identifier(c) for c in COLUMNS)
         row = connection.execute(f"SELECT {columns} FROM findings WHERE number = ?", [number]).fetchone()
-        return None if row is None else dict(zip(COLUMNS, row, strict=True))
+        return None if row is None else Finding(number=number, **dict(zip(COLUMNS, row, strict=True)))
 
 
 def by_severity(id: str) -> dict[str, int] | None:
@@ -72,10 +108,10 @@ def by_severity(id: str) -> dict[str, int] | None:
         return {"reject": 0, "warning": 0, **dict(found)}
 
 
-def _counts(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+def _counts(connection: duckdb.DuckDBPyConnection) -> tuple[Count, ...]:
     query = "SELECT severity, code, phase, count(*) FROM findings GROUP BY ALL ORDER BY severity, code, min(number)"
-    names = ("severity", "code", "phase", "count")
-    return [dict(zip(names, row, strict=True)) for row in connection.execute(query).fetchall()]
+    rows = connection.execute(query).fetchall()
+    return tuple(Count(severity=severity, code=code, phase=phase, count=n) for severity, code, phase, n in rows)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -36,7 +36,8 @@ class MigrationDag:
 
 @dataclass(frozen=True, kw_only=True)
 class AskedRun:
-    """A run of a DAG, as Airflow has it. `id` is its id in ledger and workspace."""
+    """A run of a DAG, as Airflow has it. `id` is its id in ledger and workspace; `conf`, what it was triggered with; `kind`,
+    Airflow's word for how it came about (manual, backfill, scheduled)."""
 
     id: str
     dag_id: str
@@ -46,6 +47,8 @@ class AskedRun:
     ours: bool
     started_at: datetime | None
     ended_at: datetime | None
+    kind: str = "manual"
+    conf: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +138,8 @@ def run(dag_id: str, run_id: str, book: Ledger | None) -> AskedRun | None:
             ours="trueup" in tags,
             started_at=found.start_date,
             ended_at=found.end_date,
+            kind=str(found.run_type),
+            conf=found.conf or {},
         )
 
 

@@ -1,8 +1,8 @@
-"""A migration's state in one word, from its last run, Airflow's word on that run, and its switch. Pure."""
+"""A run's state in one word, from the ledger and Airflow's word on it. Pure."""
 
 from __future__ import annotations
 
-from include.trueup.ledger import RunRow, Status, SwitchState
+from include.trueup.ledger import RunRow, Status
 
 from .progress import ENDED
 from .scheduled import AskedRun
@@ -30,12 +30,3 @@ def of_run(row: RunRow | None, run: AskedRun | None, *, waiting: bool, exception
     if status is Status.RUNNING:
         return "interrupted" if over else "running"
     return WITH_EXCEPTIONS if status is Status.PROVEN and exceptions else _WORDS[status]
-
-
-def of_migration(last: str | None, switch: SwitchState) -> str:
-    """The state of a migration whose last run is in the state `last`."""
-    if last in ("running", "starting", "waiting for approval"):
-        return last
-    if switch is SwitchState.NEW:
-        return "cut over"
-    return last or NEVER_RUN

@@ -92,7 +92,7 @@ def _candidate(book: Ledger, migration_id: str, known: dict[str, AskedRun]) -> U
     except StatusError as error:
         refusal = str(error)
     run = known.get(row.run_id)
-    plan = evidence.summary(row.run_id, row.ended_at)["plan"] or {}
+    plan = evidence.summary(row.run_id, row.ended_at).plan or {}
     return Undoable(
         id=row.run_id,
         run_id=run.run_id if run else None,

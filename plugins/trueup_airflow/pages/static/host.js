@@ -98,14 +98,12 @@ const root = new URL("../../", location.href.replace(/[?#].*$/, ""));
 
 // A link to a page of Airflow's UI, which leaves the frame: the UI routes it without loading itself again.
 export function leave(path, attributes, ...children) {
-  const target = new URL(path, root);
-  const go = (event) => {
+  const follow = (event) => {
     if (!framed() || event.ctrlKey || event.metaKey || event.shiftKey || event.button > 0) return;
     event.preventDefault();
-    window.parent.history.pushState({}, "", target);
-    window.parent.dispatchEvent(new PopStateEvent("popstate", { state: {} }));
+    go(path);
   };
-  return h("a", { href: target.href, onclick: go, ...attributes }, ...children);
+  return h("a", { href: new URL(path, root).href, onclick: follow, ...attributes }, ...children);
 }
 
 // A link to a page of its own, beside Airflow's: a frame may not open one, so the window around it does.
@@ -121,7 +119,23 @@ export function aside(href, attributes, ...children) {
   return h("a", { href: target.href, target: "_blank", rel: "noopener", onclick: go, ...attributes }, ...children);
 }
 
+// This page without Airflow's frame around it.
+export const alone = () => framed() && aside(location.href, { class: "button small", "data-testid": "open-alone" }, "Open on its own");
+
+// Go to a page of Airflow's UI, out of the frame.
+export function go(path) {
+  const target = new URL(path, root);
+  if (!framed()) {
+    location.assign(target);
+    return;
+  }
+  window.parent.history.pushState({}, "", target);
+  window.parent.dispatchEvent(new PopStateEvent("popstate", { state: {} }));
+}
+
 export const asked = { dag: document.body.dataset.dag, run: document.body.dataset.run };
 export const dagPath = (dag = asked.dag) => `dags/${encodeURIComponent(dag)}`;
 export const runPath = (dag = asked.dag, run = asked.run) => `${dagPath(dag)}/runs/${encodeURIComponent(run)}`;
+// Our own form of a DAG, filled; it stays in the frame.
+export const startPage = (dag, conf) => `start?dag_id=${encodeURIComponent(dag)}${Object.keys(conf || {}).length ? `#${encodeURIComponent(JSON.stringify(conf))}` : ""}`;
 export const tab = (dag, run) => `${runPath(dag, run)}/plugin/migration`;

@@ -1,88 +1,120 @@
-// One run: where it stands, and what it planned, judged and proved.
+// One run: first what one must decide on, then how far it is, then what it planned, judged and proved.
 
 import { h, icon, mark, replace, value } from "./dom.js";
-import { aside, asked, get, leave, live, runPath, trouble } from "./host.js";
+import { decide } from "./decide.js";
+import { alone, aside, get, leave, live, runPath, tab, trouble } from "./host.js";
 import { judged } from "./judged.js";
 import { findings } from "./findings.js";
+import { numbers, toWrite } from "./numbers.js";
+import { offers } from "./offers.js";
 import { plan } from "./plan.js";
 import { proof } from "./proof.js";
-import { strip, writing } from "./steps.js";
+import { progress, strip } from "./steps.js";
 import { tabs } from "./tabs.js";
-import { KIND, between, duration, moment, sentence, words } from "./words.js";
+import { where } from "./where.js";
+import { KIND, between, duration, moment, number, plural, sentence, words } from "./words.js";
 
 const view = document.getElementById("view");
 const data = runPath();
 const file = (name) => `data/${data}/files/${name}`;
+const said = h("div", { "aria-live": "polite" });
+let again = () => {};
+
+const other = (run) => (run.run_id ? leave(tab(run.dag_id, run.run_id), {}, value(run.run_id)) : value(run.id));
 
 function facts(run) {
-  const options = run.options || {};
-  const window = options.window;
-  const said = [
-    ["mode", options.mode && sentence(options.mode)],
+  const { mode, window } = run.options || {};
+  const told = [
+    ["mode", mode && sentence(mode)],
     ["window", window && [moment(window.start), " – ", moment(window.end)]],
-    ["started", moment(run.started_at)],
-    [run.ended ? "took" : "running for", duration(between(run.started_at, run.ended_at))],
+    ["started", run.started_at && moment(run.started_at)],
+    [run.ended ? "took" : "running for", run.started_at && duration(between(run.started_at, run.ended_at))],
     ["by", run.triggered_by && value(run.triggered_by)],
-    ["undoes", run.undoes && value(run.undoes)],
+    ["undoes", run.undoes && other(run.undoes)],
   ];
-  return h("p", { class: "meta" }, said.filter(([, what]) => what).map(([name, what]) => h("span", null, h("span", { class: "soft" }, `${name} `), what)));
+  return h("p", { class: "meta" }, told.filter(([, what]) => what).map(([name, what]) => h("span", null, h("span", { class: "soft" }, `${name} `), what)));
 }
 
 function actions(run) {
   const reports = run.made.reports;
   const save = (name, label) => reports.includes(name) && h("a", { class: "button small", href: file(name) + (name.endsWith("html") ? "?download=true" : ""), download: "", "data-testid": `download-${name}` }, label);
-  const may = run.may_run && run.ended && run.state !== "rolled back";
-  const own = run.dag_id === run.migration_id;
-  return h("div", { class: "actions" },
-    reports.includes("report.html") && aside(file("report.html"), { class: "button primary", "data-testid": "open-report" }, "Open report"),
-    save("report.html", "HTML"), save("report.json", "JSON"), save("report.md", "Markdown"),
-    may && own && run.companions.includes("_rollback") && leave(`dags/${encodeURIComponent(`${run.migration_id}_rollback`)}`, { class: "button small" }, "Roll back …"));
+  return h("div", { class: "actions" }, offers(run.offers, { said, done: again }),
+    reports.includes("report.html") && aside(file("report.html"), { class: "button small", "data-testid": "open-report" }, "Open report"),
+    save("report.html", "HTML"), save("report.json", "JSON"), save("report.md", "Markdown"), alone());
+}
+
+function head(run) {
+  const kind = run.dag_id !== run.migration_id && words(run.dag_id.slice(run.migration_id.length + 1));
+  return [h("div", null, h("h1", null, value(run.title), kind && h("span", { class: "chip" }, kind)),
+    h("p", { class: "states" }, mark(KIND[run.state] || "note", sentence(run.state), { "data-testid": "run-state", "data-state": run.state })), facts(run)), actions(run)];
 }
 
 function verdict(run) {
+  if (run.undone) {
+    return h("div", { class: "verdict undone", "data-testid": "verdict" }, icon("skip"), h("div", null,
+      h("p", { class: "headline" }, "Rolled back: what this run wrote was undone. What follows is of the time before."),
+      run.undone.run_id && h("p", { class: "soft" }, "By ", other(run.undone), run.undone.at && `, ${moment(run.undone.at)}`),
+      run.report?.verdict && h("p", { class: "soft" }, value(run.report.verdict.headline))));
+  }
   const found = run.report?.verdict;
-  if (!found || !run.ended) return null;
+  if (!found || !run.ended) return failure(run);
   const passed = found.status === "passed" && run.state !== "failed";
-  const undone = run.state === "rolled back";
-  return h("div", { class: `verdict ${undone ? "undone" : passed ? "passed" : "failed"}`, "data-testid": "verdict" }, icon(undone ? "skip" : !passed ? "bad" : found.exceptions ? "warn" : "good"),
-    h("div", null, undone && h("p", { class: "headline" }, "Rolled back: what this run wrote was undone. What follows is of the time before."),
-      h("p", { class: undone ? null : "headline" }, value(found.headline)), found.next && !undone && h("p", { class: "soft" }, value(found.next)),
-      run.report.failed && h("p", null, "Failed at ", h("b", null, value(run.report.failed.step)), run.report.failed.error && [": ", value(run.report.failed.error)])));
+  const failed = run.report.failed;
+  return h("div", { class: `verdict ${passed ? "passed" : "failed"}`, "data-testid": "verdict" }, icon(!passed ? "bad" : found.exceptions ? "warn" : "good"),
+    h("div", null, h("p", { class: "headline" }, value(found.headline)),
+      failed && h("p", null, "Failed at ", h("b", null, value(failed.step)), failed.error && [": ", value(failed.error)]),
+      found.next && h("p", { class: "soft" }, value(found.next))));
+}
+
+// Of a run that failed and left no report: the error of its step.
+function failure(run) {
+  const failed = run.ended && run.steps.find((one) => one.state === "failed" && one.name !== "verdict");
+  if (!failed) return null;
+  return h("div", { class: "verdict failed", "data-testid": "verdict" }, icon("bad"), h("div", null, h("p", { class: "headline" }, "Failed at ", h("b", null, words(failed.task_id))),
+    h("p", null, failed.error ? value(failed.error) : "Its log in Airflow says why."), leave(failed.link, { class: "button small" }, "Show the task")));
 }
 
 function waits(run) {
-  return run.waits.map((wait) =>
-    h("div", { class: `notice ${wait.kind}`, "data-testid": `wait-${wait.kind}` }, icon(wait.kind === "approval" ? "wait" : wait.kind === "retry" ? "warn" : "idle"),
+  return run.waits.map((wait) => {
+    if (wait.kind === "approval" && run.question) return decide(run, wait.link, said, again);
+    return h("div", { class: `notice ${wait.kind}`, "data-testid": `wait-${wait.kind}` }, icon(wait.kind === "approval" ? "wait" : wait.kind === "retry" ? "warn" : "idle"),
       h("div", null, h("p", { class: "headline" }, wait.words), h("p", null, value(wait.why))),
-      wait.link && leave(wait.link, { class: wait.kind === "approval" ? "button primary" : "button small", "data-testid": `go-${wait.kind}` }, wait.kind === "approval" ? "Approve or reject" : "Show")));
+      wait.link && leave(wait.link, { class: "button small", "data-testid": `go-${wait.kind}` }, "Show"));
+  });
 }
 
 function decision(run) {
   const found = run.approval;
-  const turn = run.turn;
-  const said = [];
-  if (found) {
-    const kinds = { approved: "good", rejected: "bad", waived: "note" };
-    said.push(h("p", { class: "decision", "data-testid": "approval" }, mark(kinds[found.decision] || "note", sentence(found.decision)),
-      found.decided_by && [" by ", h("b", null, value(found.decided_by))], `, ${moment(found.decided_at)}`,
-      found.decision === "waived" && " (the run asked for no approval)",
-      " · plan ", h("code", null, found.plan_sha256.slice(0, 12)), found.comment && h("q", null, value(found.comment))));
-  }
-  if (turn) said.push(h("p", { class: "decision", "data-testid": "turn" }, mark("good", `Switch turned from ${turn.from_state} to ${turn.to_state}`), turn.turned_by && [" by ", h("b", null, value(turn.turned_by))], `, ${moment(turn.at)}`, h("q", null, value(turn.why))));
-  return said;
+  if (!found) return null;
+  const kinds = { approved: "good", rejected: "bad", waived: "note" };
+  return h("p", { class: "decision", "data-testid": "approval" }, mark(kinds[found.decision] || "note", sentence(found.decision)),
+    found.decided_by && [" by ", h("b", null, value(found.decided_by))], `, ${moment(found.decided_at)}`,
+    found.decision === "waived" && " (the run asked for no approval)",
+    " · plan ", h("code", null, found.plan_sha256.slice(0, 12)), found.comment && h("q", null, value(found.comment)));
 }
 
-const head = h("header", { class: "head" });
-const standing = h("div", { "aria-live": "polite", "data-testid": "standing" });
-const steps = h("div");
+// A plan in numbers, with the row of what is deleted said once more in words: that is the one which cannot be seen again.
+function counts(run) {
+  if (!run.totals) return null;
+  const done = run.ended && ["proven", "proven with exceptions", "rolled back"].includes(run.state) && run.options?.mode === "apply";
+  const removed = run.totals.remove || 0;
+  return [numbers(run.totals, { done }),
+    removed > 0 && !done && h("p", { class: "removes", "data-testid": "removes" }, icon("warn"), ` ${plural(removed, "row")} ${run.ended ? "were to be" : "will be"} deleted from the target.`),
+    run.question && !toWrite(run.totals) && h("p", { class: "soft" }, `There is nothing to write: ${number(run.totals.keep || 0)} rows are as they should be.`)];
+}
+
+const parts = { head: h("header", { class: "head" }), where: h("div"), standing: h("div", { "aria-live": "polite", "data-testid": "standing" }), counts: h("div"), progress: h("div"), steps: h("div") };
 const panels = tabs([plan(data), judged(data), proof(data), findings(data, file)]);
-let shown = "";
 
 function show(run) {
-  replace(head, h("div", null, h("h1", null, value(run.migration_id), run.dag_id !== run.migration_id && h("span", { class: "chip" }, words(run.dag_id.slice(run.migration_id.length + 1)))),
-    h("p", { class: "states" }, mark(KIND[run.state] || "note", sentence(run.state), { "data-testid": "run-state", "data-state": run.state })), facts(run)), actions(run));
-  replace(standing, waits(run), verdict(run), decision(run));
-  replace(steps, strip(run), writing(run));
+  document.title = `${run.title} – ${sentence(run.state)} – Trueup`;
+  replace(parts.head, head(run));
+  replace(parts.where, where(run.where));
+  replace(parts.standing, said, waits(run), verdict(run), decision(run), run.withheld.map((why) => h("p", { class: "soft", "data-testid": "withheld" }, value(why))));
+  replace(parts.counts, counts(run));
+  replace(parts.progress, progress(run));
+  replace(parts.steps, strip(run));
+  panels.element.hidden = run.kind === "cutover";
 }
 
 function foreign(run) {
@@ -90,7 +122,7 @@ function foreign(run) {
     h("p", null, "The DAG ", h("code", null, value(run.dag_id)), " is not one of Trueup’s, so there is no plan and no proof to show here. ", leave("plugin/migrations", {}, "All migrations")));
 }
 
-live(async () => {
+again = live(async () => {
   try {
     const run = await get(data);
     view.setAttribute("aria-busy", "false");
@@ -98,17 +130,13 @@ live(async () => {
       replace(view, foreign(run));
       return false;
     }
-    if (!view.contains(head)) view.replaceChildren(head, standing, steps, panels.element);
-    const now = JSON.stringify(run);
-    if (now !== shown || !run.ended) show(run);
-    shown = now;
-    await panels.update(run);
+    if (!view.contains(parts.head)) view.replaceChildren(...Object.values(parts), panels.element);
+    show(run);
+    if (run.kind !== "cutover") await panels.update(run);
     return !run.ended;
   } catch (error) {
-    if (view.contains(head)) replace(standing, trouble(error));
+    if (view.contains(parts.head)) replace(parts.standing, trouble(error));
     else replace(view, trouble(error));
-    shown = "";
     return true;
   }
 });
-document.title = `${asked.dag} · ${asked.run}`;

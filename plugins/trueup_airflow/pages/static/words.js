@@ -30,8 +30,8 @@ export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 // Which mark a state gets.
 export const KIND = {
-  "never run": "idle", starting: "busy", running: "busy", planned: "note", "waiting for approval": "wait",
-  proven: "good", "proven with exceptions": "warn", "cut over": "good", "rolled back": "skip", failed: "bad", interrupted: "bad", ended: "note",
+  "never run": "idle", starting: "busy", running: "busy", "rolling back": "busy", turning: "busy", planned: "note", "waiting for approval": "wait",
+  proven: "good", "proven with exceptions": "warn", "proven of a window": "good", "cut over": "good", "rolled back": "skip", failed: "bad", interrupted: "bad", ended: "note",
   done: "good", skipped: "skip", waiting: "wait", retrying: "warn", queued: "idle", pending: "idle", "left out": "skip",
 };
 
@@ -39,6 +39,12 @@ export const VERBS = {
   add: "to add", change: "to change", keep: "as they are", drift: "drifted", remove: "to remove", extra: "extra",
   rejected: "rejected", skipped: "skipped",
 };
+
+// the same, of a plan that is written
+export const DONE = { add: "added", change: "changed", remove: "removed" };
+
+// How long ago, in seconds.
+export const ago = (iso) => (Date.now() - new Date(iso)) / 1000;
 
 export const ABOUT = {
   add: "Rows that the target lacks.",

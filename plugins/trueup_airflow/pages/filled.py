@@ -1,0 +1,108 @@
+"""A backfill as one thing: its days, in order, and where each stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from airflow.models.backfill import Backfill as BackfillModel
+from airflow.models.backfill import BackfillDagRun
+from airflow.models.dagrun import DagRun
+from airflow.utils.session import create_session
+from sqlalchemy import func, select
+
+from include.trueup.ledger import Status
+
+from .known import Known
+
+
+@dataclass(frozen=True, kw_only=True)
+class Day:
+    """A day of a backfill: from `start` to `end`, its run, and where that stands: not begun, running, waiting, planned,
+    proven, failed, rolled back."""
+
+    start: datetime | None
+    end: datetime | None
+    run_id: str | None
+    state: str
+    known: Known | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backfill:
+    """The newest backfill of a DAG."""
+
+    id: int
+    by: str | None
+    days: tuple[Day, ...]
+
+    @property
+    def run_ids(self) -> frozenset[str]:
+        """The runs of its days."""
+        return frozenset(day.run_id for day in self.days if day.run_id)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether any day is still to end."""
+        return any(day.state in ("not begun", "running", "waiting") for day in self.days)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A day as Airflow has it."""
+
+    backfill: int
+    by: str | None
+    run_id: str | None
+    start: datetime | None
+    end: datetime | None
+
+
+def newest(dag_ids: Iterable[str]) -> dict[str, list[Row]]:
+    """The days of the newest backfill of each of these DAGs that has one, the first day first."""
+    last = (
+        select(func.max(BackfillModel.id)).where(BackfillModel.dag_id.in_(list(dag_ids))).group_by(BackfillModel.dag_id)
+    )
+    query = (
+        select(
+            BackfillModel.dag_id,
+            BackfillModel.id,
+            BackfillModel.triggering_user_name,
+            DagRun.run_id,
+            DagRun.data_interval_start,
+            DagRun.data_interval_end,
+        )
+        .join(BackfillDagRun, BackfillDagRun.backfill_id == BackfillModel.id)
+        .outerjoin(DagRun, DagRun.id == BackfillDagRun.dag_run_id)
+        .where(BackfillModel.id.in_(last))
+        .order_by(BackfillModel.dag_id, BackfillDagRun.logical_date)
+    )
+    found: dict[str, list[Row]] = {}
+    with create_session() as session:
+        for dag_id, id, by, run_id, start, end in session.execute(query):
+            found.setdefault(dag_id, []).append(Row(backfill=id, by=by, run_id=run_id, start=start, end=end))
+    return found
+
+
+def of(rows: Sequence[Row], runs: Sequence[Known]) -> Backfill | None:
+    """A backfill with where its days stand; None where there is none."""
+    if not rows:
+        return None
+    by_run = {run.asked.run_id: run for run in runs if run.asked is not None}
+    days = [_day(row, by_run.get(row.run_id) if row.run_id else None) for row in rows]
+    return Backfill(id=rows[0].backfill, by=rows[0].by, days=tuple(days))
+
+
+def _day(row: Row, run: Known | None) -> Day:
+    return Day(start=row.start, end=row.end, run_id=row.run_id, state=_state(row, run), known=run)
+
+
+def _state(row: Row, run: Known | None) -> str:
+    if run is None:
+        return "not begun" if row.run_id is None else "gone"
+    if not run.over:
+        return "waiting" if run.waits else "running" if run.entered else "not begun"
+    if run.entered is None or run.entered.status in (Status.FAILED, Status.INTERRUPTED, Status.RUNNING):
+        return "failed"
+    return run.entered.status.value.replace("_", " ")

@@ -1,0 +1,139 @@
+"""A run as ledger and Airflow know it together, and the order in which a migration's runs count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from include.trueup.ledger import Ledger, RunRow, Status
+from include.trueup.steps import Mode
+
+from . import evidence
+from .scheduled import AskedRun
+
+ENDED = frozenset({"success", "failed"})
+"""States of a run of Airflow that is over."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """From `start` (inclusive) to `end` (exclusive), ISO 8601."""
+
+    start: str
+    end: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entered:
+    """A run as the ledger has it."""
+
+    id: str
+    migration_id: str
+    dag_id: str
+    airflow_run_id: str | None
+    triggered_by: str | None
+    status: Status
+    mode: str
+    window: Window | None
+    approval: bool
+    write_rate: float | None
+    plan_sha256: str | None
+    planned_at: datetime | None
+    undoes: str | None
+    started_at: datetime
+    ended_at: datetime | None
+
+    @property
+    def writes(self) -> bool:
+        """Whether it was asked to write."""
+        return self.mode == Mode.APPLY
+
+
+def entered(row: RunRow) -> Entered:
+    """The ledger's row of a run."""
+    window, rate = row.options.get("window"), row.options.get("write_rate")
+    return Entered(
+        id=row.run_id,
+        migration_id=row.migration_id,
+        dag_id=row.dag_id,
+        airflow_run_id=row.airflow_run_id,
+        triggered_by=row.triggered_by,
+        status=row.status,
+        mode=row.mode,
+        window=Window(start=str(window["start"]), end=str(window["end"])) if isinstance(window, Mapping) else None,
+        approval=bool(row.options.get("approval")),
+        write_rate=float(rate) if isinstance(rate, int | float) else None,
+        plan_sha256=row.plan_sha256,
+        planned_at=row.planned_at,
+        undoes=row.undoes,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """A run: `entered` in the ledger (None: it has not come as far), `asked` as Airflow has it (None: it has it no more, or
+    never had it); `waits` for a person; `holds` a target; `wrote` rows, or may have; `exceptions`: rows that it left alone."""
+
+    entered: Entered | None
+    asked: AskedRun | None
+    waits: bool = False
+    holds: bool = False
+    wrote: bool = False
+    exceptions: int = 0
+
+    @property
+    def id(self) -> str:
+        """Its id in the ledger."""
+        return self.entered.id if self.entered else self.asked.id if self.asked else ""
+
+    @property
+    def dag_id(self) -> str:
+        """The DAG that it is a run of."""
+        return self.asked.dag_id if self.asked else self.entered.dag_id if self.entered else ""
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended: what Airflow knows to be over is not running, whatever the ledger was last told."""
+        if self.asked is not None:
+            return self.asked.state in ENDED
+        return not self.holds or self.entered is None or self.entered.status is not Status.RUNNING
+
+    @property
+    def kind(self) -> str:
+        """run, rollback or cutover."""
+        tail = next((c for c in ("rollback", "cutover") if self.dag_id.endswith(f"_{c}")), "run")
+        return "rollback" if self.entered and self.entered.undoes else tail
+
+
+def runs(
+    book: Ledger,
+    rows: Sequence[Entered],
+    asked: Mapping[str, AskedRun],
+    waiting: Iterable[tuple[str, str]],
+    holding: Iterable[str] = (),
+) -> list[Known]:
+    """The runs of a migration, the newest first: `rows` of the ledger, and those of Airflow that have not come as far.
+    `holding`: the runs that hold a target."""
+    waits, holds, wrote = set(waiting), set(holding), book.writers(row.id for row in rows if row.writes)
+
+    def of(row: Entered | None, run: AskedRun | None) -> Known:
+        waiting = run is not None and (run.dag_id, run.run_id) in waits
+        if row is None:
+            return Known(entered=None, asked=run, waits=waiting)
+        exceptions = evidence.exceptions(row.id, row.ended_at) if row.status is Status.PROVEN else 0
+        beside = {"waits": waiting, "holds": row.id in holds, "wrote": row.id in wrote}
+        return Known(entered=row, asked=run, **beside, exceptions=exceptions)
+
+    there = {row.id for row in rows}
+    found = [of(None, run) for id, run in asked.items() if id not in there]
+    return sorted([*found, *(of(row, asked.get(row.id)) for row in rows)], key=_begun, reverse=True)
+
+
+def _begun(run: Known) -> datetime:
+    if run.entered is not None:
+        return run.entered.started_at
+    began = run.asked.started_at if run.asked else None
+    return began or datetime.max.replace(tzinfo=UTC)  # it is still to begin

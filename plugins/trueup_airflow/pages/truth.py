@@ -1,0 +1,149 @@
+"""What is the case with a migration now, in one state and a sentence: from its runs, its backfill and its switch. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from include.trueup.ledger import Status, SwitchState
+
+from .filled import Backfill, Day
+from .known import Known
+
+WAITS = "waiting for approval"
+NEVER = "never run"
+UNDONE = "rolled back"
+EXCEPTIONS = "proven with exceptions"
+OF_WINDOW = "proven of a window"
+ORDER = (WAITS, "rolling back", "turning", "running", "starting", "failed", "interrupted")
+"""What a person sees first; all others come after."""
+_DOING = {"run": "running", "rollback": "rolling back", "cutover": "turning"}
+_ASKS = {
+    "run": "Its plan waits for approval",
+    "rollback": "A rollback waits for approval: nothing is undone yet",
+    "cutover": "A cutover waits for approval: the switch is not turned yet",
+}
+_DOES = {
+    "run": "A run is under way",
+    "rollback": "A rollback is under way: what it undoes is no longer proven",
+    "cutover": "The switch is being turned",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truth:
+    """`state`: one of a few words; `words`: the same in a sentence; `run`: the run that it is about (None: none);
+    `writes`: something may be written now, so nothing is called proven."""
+
+    state: str
+    words: str
+    run: Known | None = None
+    writes: bool = False
+
+
+def of_migration(runs: Sequence[Known], switch: SwitchState, backfill: Backfill | None = None) -> Truth:
+    """What is the case, `runs` with the newest first."""
+    active = [run for run in runs if not run.over]
+    if backfill is not None and (backfill.goes_on or _newest(backfill, runs)):
+        others = [run for run in active if run.asked is None or run.asked.run_id not in backfill.run_ids]
+        if not others:
+            return _of_backfill(backfill, active)
+    for run in active:
+        if run.waits:
+            return Truth(state=WAITS, words=f"{_ASKS[run.kind]}.", run=run)
+    begun = [run for run in active if run.entered is not None or run.kind == "cutover"]
+    if begun:
+        # a rollback that deletes is told before all else
+        run = min(begun, key=lambda one: one.kind != "rollback")
+        return Truth(state=_DOING[run.kind], words=f"{_DOES[run.kind]}.", run=run, writes=run.kind != "cutover")
+    if active:
+        return Truth(state="starting", words="It waits for Airflow to begin.", run=active[0])
+    return _settled([run for run in runs if _counts(run)], switch)
+
+
+def _counts(run: Known) -> bool:
+    """Whether a run that is over says anything of the tables: a cutover does not, nor a rollback that wrote nothing."""
+    if run.kind == "cutover":
+        return False
+    return run.kind == "run" or run.wrote
+
+
+def _settled(runs: Sequence[Known], switch: SwitchState) -> Truth:
+    if not runs:
+        return Truth(state=NEVER, words="It never ran.")
+    last = runs[0]
+    row = last.entered
+    if row is None:
+        failed = last.asked is not None and last.asked.state == "failed"
+        said = "The last run ended before it was entered in the ledger; its log in Airflow says why."
+        return Truth(state="failed" if failed else "ended", words=said, run=last)
+    if last.kind == "rollback":
+        if row.status is Status.PROVEN:
+            return Truth(state=UNDONE, words=f"Undone: {row.undoes} was rolled back, and that is proven.", run=last)
+        return Truth(state=_state(last), words="A rollback wrote rows and did not come to its end.", run=last)
+    if row.status is Status.PROVEN:
+        return _proven(last, switch)
+    if row.status is Status.ROLLED_BACK:
+        return Truth(state=UNDONE, words="Undone: what the last run wrote was taken back.", run=last)
+    return Truth(state=_state(last), words=_said(last, runs[1:]), run=last)
+
+
+def _proven(run: Known, switch: SwitchState) -> Truth:
+    row = run.entered
+    assert row is not None  # it is proven
+    if row.window is not None:
+        of = f"{row.window.start[:10]} to {row.window.end[:10]}"
+        return Truth(state=OF_WINDOW, words=f"Proven for the rows of {of}, not for the whole table.", run=run)
+    if run.exceptions:
+        said = f"Proven, with {run.exceptions:,} rows left alone that are not as they should be."
+        return Truth(state=EXCEPTIONS, words=said, run=run)
+    if switch is SwitchState.NEW:
+        return Truth(state="cut over", words="Proven of the whole table, and the switch is at the new shape.", run=run)
+    return Truth(state="proven", words="Proven of the whole table.", run=run)
+
+
+def _said(last: Known, before: Sequence[Known]) -> str:
+    state = _state(last)
+    proven = next((run for run in before if run.entered and run.entered.status is Status.PROVEN), None)
+    standing = proven is not None and proven.kind == "run" and not last.wrote
+    if state == "planned":
+        return "A plan was made; nothing is written." if not standing else "A plan was made since the last proof."
+    kept = "; what was proven before is as it was" if standing else ""
+    wrote = " after it wrote rows" if last.wrote else " before it wrote a row"
+    return f"The last run {'failed' if state == 'failed' else 'was interrupted'}{wrote}{kept}."
+
+
+def _state(run: Known) -> str:
+    assert run.entered is not None  # what is not in the ledger is told before
+    status = run.entered.status
+    return "interrupted" if status is Status.RUNNING else status.value.replace("_", " ")
+
+
+# ── a backfill ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _newest(backfill: Backfill, runs: Sequence[Known]) -> bool:
+    """Whether the backfill is the last that happened."""
+    newest = next((run for run in runs if _counts(run)), None)
+    return newest is not None and newest.asked is not None and newest.asked.run_id in backfill.run_ids
+
+
+def _of_backfill(backfill: Backfill, active: Sequence[Known]) -> Truth:
+    counted = {state: len([d for d in backfill.days if d.state == state]) for state in ("proven", "failed", "planned")}
+    waits = [run for run in active if run.waits]
+    of = f"of {len(backfill.days)} days"
+    said = f"Backfill: {counted['proven'] or counted['planned']} {of} {'planned' if counted['planned'] else 'proven'}"
+    if counted["failed"]:
+        said += f", {counted['failed']} failed"
+    if waits:
+        return Truth(state=WAITS, words=f"{said}, {len(waits)} waiting for approval.", run=waits[0])
+    if backfill.goes_on:
+        run = next((run for run in active if run.entered is not None), active[0] if active else None)
+        return Truth(state="running", words=f"{said}; it goes on.", run=run, writes=True)
+    state = "failed" if counted["failed"] else OF_WINDOW if counted["proven"] else "planned"
+    return Truth(state=state, words=f"{said}.", run=_day_run(backfill, counted["failed"] > 0))
+
+
+def _day_run(backfill: Backfill, failed: bool) -> Known | None:
+    days: list[Day] = [d for d in backfill.days if (d.state == "failed") == failed]
+    return days[-1].known if days else None

@@ -1,0 +1,80 @@
+"""Where a migration's runs are now: asked of its stores beside the request, and kept for some minutes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as StillAskedError
+from threading import Lock
+
+from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
+
+from include.trueup.declare.migration import Table, Type
+from include.trueup.errors import TrueupError
+from include.trueup.run import Place, Where
+from include.trueup.run.where import code_in, code_of, of_migration, place_of, where
+from include.trueup.schema import SchemaMigration
+from include.trueup.stores import Store
+
+from .. import connections
+from . import about
+
+log = logging.getLogger(__name__)
+KEPT_SECONDS = 300.0
+"""How long an answer is taken for true."""
+WAITED_SECONDS = 1.0
+"""How long a page waits for one; after that it shows what is known, and the rest when it asks again."""
+_asking = ThreadPoolExecutor(max_workers=4, thread_name_prefix="where")
+_found: dict[str, tuple[float, Future[Where]]] = {}
+_lock = Lock()
+
+
+def now(migration_id: str, waited: float = WAITED_SECONDS) -> Where:
+    """Where its runs are. Without places while the stores have not answered."""
+    with _lock:
+        asked = _found.get(migration_id)
+        if asked is None or time.monotonic() - asked[0] > KEPT_SECONDS:
+            asked = _found[migration_id] = time.monotonic(), _asking.submit(_ask, migration_id)
+    try:
+        return asked[1].result(timeout=waited)
+    except StillAskedError:
+        return where((), None)
+
+
+def forget() -> None:
+    """Ask anew from now on."""
+    with _lock:
+        _found.clear()
+
+
+def _ask(migration_id: str) -> Where:
+    declared = about.declared(migration_id)
+    if declared is None:
+        return where((), None)
+    if isinstance(declared, SchemaMigration):
+        places = [_database(history.connection) for history in declared.histories]
+        folder = declared.histories[0].script_location.parent
+        return where(places, code_in(folder) if (folder / "migration.py").is_file() else None)
+    try:
+        return of_migration(declared, _store)
+    except Exception:  # whatever it is, the page is shown without it, and the log says why
+        log.exception("where %s is cannot be said", migration_id)
+        return where((), code_of(declared))
+
+
+def _database(connection: str) -> Place:
+    """The database behind a connection: it is asked as if for a table of any name."""
+    table = Table(name="public.any", connection=connection, key=("id",), columns={"id": Type.TEXT})
+    return place_of(connection, table, _store)
+
+
+def _store(connection: str) -> Store:
+    try:
+        return connections.store(connection)
+    except (AirflowNotFoundException, AirflowRuntimeError) as error:
+        raise _NoConnectionError(f"Airflow has no connection {connection!r}: {error}") from error
+
+
+class _NoConnectionError(TrueupError):
+    """Airflow gives no such connection."""
