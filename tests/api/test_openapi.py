@@ -13,6 +13,7 @@ ROUTES = {
     "/v2/tenants/{tenant_id}/kpis/{kpi_id}",
     "/v2/scores",
     "/v2/scores/distribution",
+    "/v2/migrations/{id}/rows",
     "/openapi.json",
 }
 

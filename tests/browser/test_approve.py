@@ -60,3 +60,16 @@ def test_an_approved_plan_is_applied_proven_and_its_report_says_who_approved(
     expect(report.get_by_text("ursula").first).to_be_visible()
     expect(report.get_by_text("checked with <b>finance</b>")).to_be_visible()
     shot(report, "report", readme=True)
+
+    # every row, beside its legacy row; and what became of one in all runs
+    frame.get_by_role("tab", name="Rows").click()
+    expect(frame.get_by_test_id("fans")).to_contain_text("more than one row")
+    frame.get_by_test_id("rows-phase").select_option("milestones")
+    expect(frame.get_by_test_id("rows-total")).to_contain_text("rows")
+    row = frame.get_by_test_id("row").first
+    row.locator("summary").click()
+    expect(row.get_by_test_id("beside")).to_contain_text("carried")
+    expect(row.get_by_test_id("came")).to_contain_text("Read back as planned")
+    shot(approver.page, "rows")
+    row.get_by_role("link", name="What became of the legacy row").click()
+    expect(frame.get_by_test_id("lens-run").first.get_by_test_id("lens-source")).to_contain_text("Written")

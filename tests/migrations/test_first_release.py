@@ -19,6 +19,8 @@ from include.embedded import postgres
 from include.trueup.errors import GateError, TrueupError
 from include.trueup.ledger import Ledger
 from include.trueup.report import report
+from include.trueup.report.lens import browse, count, history, one, search
+from include.trueup.report.lens.shelf import Shelf
 from include.trueup.run import Mode, Options, Run, former_run_id
 from include.trueup.run.workspace import Workspace
 from include.trueup.steps import steps
@@ -244,3 +246,19 @@ def test_a_new_run_takes_the_target_of_one_that_waited_too_long(left: Left) -> N
     assert failed is not None
     assert left.status(run.id) == "failed"
     assert left.held("waiting") == held
+
+
+def test_its_rows_can_be_looked_at(left: Left) -> None:
+    run = left.old("proven")
+    looked = history.look(run.migration, Shelf(left.workspace), left.ledger.entered(run.id))
+    page = browse.page(looked, left.ledger, search.Asked())
+    assert {line.verb for line in page.rows} >= {"add", "rejected"}
+    assert sum(kind.rows for kind in count.summary(looked, left.ledger).kinds) == len(page.rows)
+    line = next(line for line in page.rows if line.verb == "add")
+    whole = one.one(looked, left.ledger, line.at)
+    assert whole is not None
+    assert whole.legacy[0].key == line.source
+    (target,) = whole.made.targets
+    assert (target.written_at is not None, target.proof is not None) == (True, True)
+    assert target.proof is not None
+    assert target.proof.kind == "as planned"

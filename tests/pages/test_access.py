@@ -10,7 +10,7 @@ import pytest
 from .conftest import PAGES, RUN, Client
 
 PUBLIC = {"/static"}
-OF_A_DAG = ("/history", "/cutover", "/rollback", "/backfills", "/start")
+OF_A_DAG = ("/history", "/cutover", "/rollback", "/backfills", "/start", "/lens")
 FILES = ("report.html", "report.json", "report.md", "rejects.jsonl", "rejects.csv", "findings.csv")
 
 
@@ -25,6 +25,8 @@ def address(route: Any) -> str:
     path = route.path.format(**filled) if "{" in route.path else route.path
     query = dict.fromkeys(OF_A_DAG, "?dag_id=kpi_linking")
     query["/run"] = f"?dag_id=kpi_linking&run_id={filled['run_id']}"
+    query[f"/data/dags/{filled['dag_id']}/lens"] = "?key=x"
+    query[f"/data/dags/{filled['dag_id']}/runs/{filled['run_id']}/rows/one"] = "?at=plan/links/p000.parquet:0"
     return f"{PAGES}{path}{query.get(path, '')}"
 
 

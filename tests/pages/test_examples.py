@@ -6,12 +6,17 @@ from typing import Any
 
 from include.migrations.checkins import sample
 from include.migrations.checkins.migration import migration
+from include.trueup.declare.names import KEY, NUMBER
 from include.trueup.ledger import Ledger
 from include.trueup.plan import examples
-from include.trueup.run import Mode
+from include.trueup.plan.files import planned
+from include.trueup.rows import duck
+from include.trueup.run import Mode, Run
 from include.trueup.run.files import EXAMPLES
 from include.trueup.run.workspace import Workspace
 from include.trueup.walk import walk
+from include.trueup.write import units
+from include.trueup.write.numbers import batch_of
 from tests.engines import run_of, store_at
 from tests.samples import Samples
 
@@ -21,6 +26,7 @@ LONG = "<b>" + "x" * 5_000
 def test_examples_are_rows_of_the_plan(ledger: Ledger, workspace: Workspace, samples: Samples) -> None:
     with samples.engine(sample) as engine:
         store = store_at(engine.endpoint)
+        store.batch_rows = 10
         scan = store.client.scan(TableName="check-in-assignments", ConsistentRead=True)["Items"]
         for item in scan:  # whatever becomes of it, its note is too long
             store.client.put_item(TableName="check-in-assignments", Item={**item, "note": {"S": LONG}})
@@ -44,3 +50,23 @@ def test_examples_are_rows_of_the_plan(ledger: Ledger, workspace: Workspace, sam
     values = [text for rows in verbs.values() for row in rows for text in row["row"].values()]
     assert max(map(len, values)) == examples.LENGTH + 1
     assert any(LONG[:50] in text and text.endswith("…") for text in values)
+    _numbers_are_those_of_the_writer(run.chosen())
+
+
+def _numbers_are_those_of_the_writer(run: Run) -> None:
+    """Of a phase with two targets: each row is in the batch that the lens says."""
+    phase = migration.phase("responses")
+    with run.workspace.scratch() as scratch, duck.connect(scratch) as connection:
+        plans = {o.name: run.folder.fetch(planned(run, o.name, 0), scratch) for o in phase.outputs}
+        rows = {
+            name: dict(connection.execute(f"SELECT {KEY}, {NUMBER} FROM ({duck.numbered([plan])})").fetchall())
+            for name, plan in plans.items()
+        }
+        seen = 0
+        for number, _, send in units.batches(run, phase, 0):
+            for name, share in send.args[-1].items():
+                for key in share.rows["id"].to_pylist():
+                    of = batch_of(connection, phase, run.files.start.batch_rows, plans, name, rows[name][key])
+                    assert of == number
+                    seen += 1
+        assert seen > 10

@@ -25,7 +25,7 @@ ROOMS = {
     "write": "plan run ledger stores rows steps declare errors",
     "prove": "plan run stores gate rows declare errors",
     "cutover": "run ledger stores declare errors",
-    "report": "prove plan run ledger gate rows declare errors",
+    "report": "prove write plan run ledger gate rows declare errors",
     "walk": "report write plan read run ledger stores rows steps declare errors",
     "schema": "report write plan run ledger stores gate steps errors",
 }

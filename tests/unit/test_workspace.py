@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.fs as pafs
@@ -15,6 +16,7 @@ import pytest
 
 from include.embedded.dynamodb import free_port
 from include.trueup.errors import ArtifactError, OptionsError, StoreRejectedError, StoreUnavailableError, TrueupError
+from include.trueup.report.lens.shelf import Shelf
 from include.trueup.run.workspace import Manifest, Workspace
 
 
@@ -142,3 +144,20 @@ def test_a_folder_that_may_not_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "workspace" / "runs").write_text("no folder")
     with pytest.raises(StoreRejectedError, match=r"could not write .*plan\.json.*free space"):
         workspace.run("r").write("plan.json", "{}")
+
+
+def test_a_shelf_checks_a_file_once_and_keeps_few_copies(workspace: Workspace, tmp_path: Path) -> None:
+    run, shelf, made = workspace.run("shelved"), Shelf(workspace, copies=6_000), []
+    for n in range(3):
+        (tmp_path / "rows").write_bytes(bytes([n]) * 4_000)
+        made.append(run.publish(tmp_path / "rows", f"plan/p{n:03}.parquet", 7))
+    paths = [shelf.path(run, artifact) for artifact in made]
+    assert shelf.path(run, made[2]) == paths[2]
+    assert [path.exists() for path in paths] == ([True] * 3 if workspace.uri.startswith("/") else [False, False, True])
+    assert shelf.path(run, made[0]).read_bytes() == b"\0" * 4_000
+    (tmp_path / "rows").write_bytes(b"x" * 4_000)
+    run.publish(tmp_path / "rows", made[1].path)
+    with pytest.raises(ArtifactError, match="is not the file"):
+        shelf.path(run, made[1])
+    with pytest.raises(ArtifactError, match="missing"):
+        shelf.path(run, replace(made[1], path="plan/p009.parquet"))

@@ -55,6 +55,8 @@ FAULT = own("fault")
 """Column of every such row: why a value of it has no canonical form; null where each has one."""
 UNIT = own("unit")
 """Column of every row that is written in a transaction with others: the number of that unit."""
+FILE, NUMBER = own("file"), own("number")
+"""Columns of a row as it is looked at: which of several files it is in, and its number there."""
 MADE_BY = own("made_by")
 """Column of every such row: what it is a unit by."""
 

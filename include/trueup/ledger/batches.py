@@ -87,6 +87,12 @@ class Batches:
         with self._begin() as connection:
             return set(connection.execute(sa.select(batches.c.batch).where(_of(run_id, output, partition))).scalars())
 
+    def written_at(self, run_id: str, output: str, partition: int, batch: int) -> datetime | None:
+        """When a batch of the present plan was entered, which is after it was written; None if it is not."""
+        with self._begin() as connection:
+            query = sa.select(batches.c.at).where(_of(run_id, output, partition), batches.c.batch == batch)
+            return connection.execute(query).scalar_one_or_none()
+
     def written_ever(self, run_id: str) -> int:
         """The rows that the run has written, under all plans that it ever had."""
         with self._begin() as connection:

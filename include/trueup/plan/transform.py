@@ -31,12 +31,12 @@ from ..errors import DeclarationError
 from ..rows import duck
 from ..run import Part, Run, StepName
 from ..run.facts import Fates, Transformed
-from ..run.files import FINDING_FILES, REJECT_FILES, SHOULD_FILES
+from ..run.files import FATE_FILES, FINDING_FILES, REJECT_FILES, SHOULD_FILES
 from ..run.partitions import copy_partitions, publish_partitions
 from ..stores import arrow_schema, key_text
 from . import windows
 from .casting import columns, refuse_lossy, strict_json
-from .fates import FOUND_BESIDE, WANTED, account
+from .fates import FATES, FOUND_BESIDE, WANTED, account
 from .inputs import as_read, relate
 from .target_checks import limits
 from .unread import BESIDE, UNREAD, UNREADABLE_VALUE, look_beside, reject_unread
@@ -265,3 +265,8 @@ def _write(part: Part, run: Run, phase: Phase, partition: int) -> None:
     )
     part.write(FINDING_FILES.made_by("t", phase.id, partition), findings)
     part.write(REJECT_FILES.made_by("t", phase.id, partition), rejects)
+    fates = (
+        f"SELECT {SOURCE_KEY} AS key, fate, rule AS code FROM {FATES} WHERE fate IN ('keep', 'skip') AND {wanted} "
+        "ORDER BY ALL"
+    )
+    part.write(FATE_FILES.made_by("t", phase.id, partition), fates)

@@ -14,7 +14,7 @@ import psutil
 import pyarrow as pa
 from duckdb.func import ARROW, SPECIAL
 
-from ..declare.names import PREFIX, own
+from ..declare.names import BEFORE, FILE, NUMBER, PREFIX, VERB, fold, own
 from ..errors import ArtifactError, MemoryLimitError
 from . import forms
 from .dynamodb_sizes import text_bytes, text_fault
@@ -160,6 +160,33 @@ def parquet(files: Sequence[Path], schema: pa.Schema | None) -> str:
     return " UNION ALL ".join(
         f"SELECT {columns} FROM read_parquet([{', '.join(paths)}], hive_partitioning = false, union_by_name = false)"
         for columns, paths in selects.items()
+    )
+
+
+def columns_of(file: Path) -> pa.Schema:
+    """The columns that a Parquet file has, the engine's own by their present names."""
+    import pyarrow.parquet as pq
+
+    found = pq.read_schema(file).remove_metadata()
+    olds = {"_" + name.removeprefix(PREFIX): name for name in (VERB, BEFORE) if name not in found.names}
+    return pa.schema([field.with_name(olds.get(field.name, field.name)) for field in found])
+
+
+def numbered(files: Sequence[Path]) -> str:
+    """SQL: the rows of these Parquet files, of one at least, all of the columns of the first (`columns_of`); with each its
+    file's place in `files` (`FILE`) and its number in that file, both from 0 (`NUMBER`). Which rows are asked for by number,
+    or by a column that the file is sorted by, decides which of its row groups are read."""
+    schema = columns_of(files[0])
+    columns = _columns(files[0], schema)
+    if not {"file_index", "file_row_number"} & {*map(fold, schema.names)}:
+        paths = ", ".join(path(file) for file in files)
+        return (
+            f"SELECT {columns}, file_index AS {FILE}, file_row_number AS {NUMBER} FROM "
+            f"read_parquet([{paths}], hive_partitioning = false, union_by_name = false)"
+        )
+    return " UNION ALL ".join(  # an author's column has the name of DuckDB's
+        f"SELECT {columns}, {place} AS {FILE}, row_number() OVER () - 1 AS {NUMBER} FROM ({parquet([file], schema)})"
+        for place, file in enumerate(files)
     )
 
 

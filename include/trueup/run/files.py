@@ -6,6 +6,7 @@
     should/<output>/            rows         transform                    plan, verify
     findings/<phase>/           findings     transform, plan              plan_gate, report, pages
     rejects/<phase>/            whole rows   transform, plan              plan_gate, pages
+    fates/<phase>/              keys, rules  transform                    pages
     baseline/<target>/          hashes       plan                         plan and transform of later runs
     plan/<output>/              rows, verbs  plan                         apply, verify, a rollback
     rest/<target>/              rows         plan                         verify
@@ -122,6 +123,9 @@ SNAPSHOT_FILES = Place("snapshot")
 SHOULD_FILES = Place("should")
 FINDING_FILES = Place("findings")
 REJECT_FILES = Place("rejects")
+FATE_FILES = Place("fates")
+"""Source rows for which nothing is done (`keep`), or that are left out by a rule (`skip`): `key`, `fate`, `code`. Not those
+outside the run's window. Runs of the first release have none."""
 BASELINE_FILES = Place("baseline")
 FORMER_BASELINE_FILES = Place("base")
 """Where runs of the first release have theirs."""

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from include.routes import Problem, documented
 
-from . import deprecation, stores
+from . import deprecation, rows, stores
 from .mount import mount
 from .problems import handle_problems, unexpected
 
@@ -68,6 +68,7 @@ def build() -> FastAPI:
     app = FastAPI(title="Trueup", version="2", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.stores = stores.STORES
     handle_problems(app)
+    app.include_router(rows.router)
     app.add_middleware(Answers, superseded=deprecation.superseded(mount(app)))
 
     @app.get(

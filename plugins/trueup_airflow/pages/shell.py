@@ -10,7 +10,7 @@ from typing import Literal
 
 from starlette.responses import HTMLResponse
 
-View = Literal["migrations", "run", "history", "turn", "cutover", "rollback", "backfills", "start"]
+View = Literal["migrations", "run", "history", "turn", "cutover", "rollback", "backfills", "start", "lens"]
 TITLES: dict[View, str] = {
     "migrations": "Migrations",
     "run": "Migration run",
@@ -20,6 +20,7 @@ TITLES: dict[View, str] = {
     "rollback": "Rollback",
     "backfills": "Backfills",
     "start": "Start a run",
+    "lens": "A row",
 }
 STATIC = Path(__file__).parent / "static"
 
@@ -48,6 +49,7 @@ def shell(view: View, dag_id: str = "", run_id: str = "") -> HTMLResponse:
 <script src="static/theme.js"></script>
 <link rel="stylesheet" href="static/pages.css">
 <link rel="stylesheet" href="static/parts.css">
+<link rel="stylesheet" href="static/rows.css">
 {"".join(f'<link rel="modulepreload" href="static/{name}">' for name in modules(view))}
 <script type="module" src="static/{view}.js"></script>
 </head>

@@ -2,6 +2,8 @@
 
 import { h, icon, mark, replace, value } from "./dom.js";
 import { get, trouble } from "./host.js";
+import { lens } from "./row.js";
+import { showRows } from "./rows.js";
 import { number, plural } from "./words.js";
 
 const SIZES = [10, 25, 50, 100];
@@ -57,7 +59,8 @@ export function findings(data, file) {
       h("td", { "data-label": "Severity" }, mark(one.severity === "reject" ? "bad" : "warn", one.severity)),
       h("th", { scope: "row", "data-label": "Code" }, h("code", null, value(one.code))),
       h("td", { "data-label": "Phase" }, value(one.phase)),
-      h("td", { class: "key", "data-label": "Key" }, h("code", null, value(one.key))), message);
+      h("td", { class: "key", "data-label": "Key" }, h("code", null, lens(one.key)),
+        h("button", { type: "button", class: "link small", "data-testid": "open-row", onclick: () => showRows({ key: one.key, ...(one.severity === "reject" && { verb: "rejected", phase: one.phase }) }) }, one.severity === "reject" ? "Open the rejected row" : "Open its rows")), message);
   }
 
   function pager(found) {

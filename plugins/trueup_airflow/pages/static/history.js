@@ -63,16 +63,24 @@ const TURNS = [
   { label: "Why", wide: true, text: (turn) => value(turn.why) },
 ];
 
+// The policy lets no form be sent, so the page goes there itself.
+function seek(event) {
+  event.preventDefault();
+  location.href = `lens?${new URLSearchParams({ dag_id: asked.dag, key: event.target.elements.key.value })}`;
+}
+
 function page(all) {
   const runs = all.runs;
   if (!all.ours) {
     return [h("div", { class: "empty", "data-testid": "empty" }, h("h2", null, "Not a migration"),
       h("p", null, "The DAG ", h("code", null, value(all.dag_id)), " is no migration of Trueup’s, so it has no history here. ", leave("plugin/migrations", {}, "All migrations")))];
   }
+  const find = h("form", { class: "find", role: "search", "data-testid": "find-row", onsubmit: seek }, h("label", { for: "find-key" }, "Find a row"),
+    h("input", { id: "find-key", name: "key", type: "search", required: true, maxlength: "2000", autocomplete: "off", placeholder: "Legacy or new key …" }), h("button", { class: "small", type: "submit" }, "Look"));
   const head = h("header", { class: "head" }, h("div", null, h("h1", null, value(all.migration_id)),
     h("p", { class: "soft" }, `${plural(all.total, "run")}${all.total > runs.length ? `, the newest ${runs.length} shown` : ""} · switch: ${all.switch}`)),
     h("div", { class: "actions" }, leave(dagPath(all.migration_id), { class: "button small" }, all.may_run ? "Run …" : "DAG"),
-      leave(`${dagPath(all.migration_id)}/plugin/migration-rollback`, { class: "button small" }, "Rollbacks"), leave(`${dagPath(all.migration_id)}/plugin/migration-cutover`, { class: "button small" }, "Switch")));
+      leave(`${dagPath(all.migration_id)}/plugin/migration-rollback`, { class: "button small" }, "Rollbacks"), leave(`${dagPath(all.migration_id)}/plugin/migration-cutover`, { class: "button small" }, "Switch"), runs.length > 0 && find));
   if (!runs.length) {
     return [head, h("div", { class: "empty", "data-testid": "empty" }, h("h2", null, "No run yet"),
       h("p", null, "Trigger the DAG in mode plan: it reads and compares, shows here what would be written, and writes to no store."))];

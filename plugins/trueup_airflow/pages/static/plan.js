@@ -2,6 +2,7 @@
 
 import { h, mark, replace, table, value } from "./dom.js";
 import { get, trouble } from "./host.js";
+import { showRows } from "./rows.js";
 import { ABOUT, VERBS, moment, number, sentence } from "./words.js";
 
 const ALWAYS = ["add", "change", "keep", "rejected"];
@@ -15,11 +16,15 @@ function tiles(totals, shown) {
     h("div", { class: `tile ${verb}${totals[verb] ? "" : " zero"}`, title: ABOUT[verb] }, h("dt", null, VERBS[verb]), h("dd", { "data-testid": `total-${verb}` }, number(totals[verb] || 0)))));
 }
 
+// All rows of a verb and phase, on their own tab. What is extra is of a target, not of a phase.
+const all = (where, verb, phase, ...children) =>
+  h("button", { type: "button", class: `link ${verb}`, title: "Show these rows", "data-testid": `${where}-${phase.phase}-${verb}`, onclick: () => showRows({ verb, phase: verb === "extra" ? "" : phase.phase }) }, children);
+
 function byPhase(phases, shown) {
   const columns = [
     { label: "Phase", head: true, text: (p) => [h("span", null, value(p.title || p.phase)), h("small", null, value(p.source_table), " → ", value(p.target_table))] },
     { label: "Source rows", n: true, text: (p) => number(p.source_rows) },
-    ...shown.map((verb) => ({ label: sentence(VERBS[verb]), n: true, text: (p) => h("span", { class: count(p, verb) ? verb : "zero" }, number(count(p, verb))) })),
+    ...shown.map((verb) => ({ label: sentence(VERBS[verb]), n: true, text: (p) => (count(p, verb) ? all("all", verb, p, number(count(p, verb))) : h("span", { class: "zero" }, "0")) })),
   ];
   return table(columns, phases, { caption: "Rows by phase", testid: "plan-phases" });
 }
@@ -59,7 +64,7 @@ function examples(found) {
     return verbs.length > 0 && h("div", { class: "examples" }, h("h3", null, value(phase?.title || output.phase), h("small", null, value(output.target_table))),
       verbs.map((verb) => h("details", { id: `examples-${output.output}-${verb}`, "data-testid": `examples-${output.output}-${verb}` },
         h("summary", null, h("span", { class: `verb ${verb}` }, sentence(VERBS[verb])), h("span", { class: "soft" }, phase && output.output === output.phase ? `${number(output.verbs[verb].length)} of ${number(count(phase, verb))}` : `${output.verbs[verb].length} rows`)),
-        h("p", { class: "soft" }, ABOUT[verb]), h("ul", null, output.verbs[verb].map((one) => example(verb, one))))));
+        h("p", { class: "soft" }, ABOUT[verb], phase && [" ", all("more", verb, phase, "Show all of them")]), h("ul", null, output.verbs[verb].map((one) => example(verb, one))))));
   });
 }
 

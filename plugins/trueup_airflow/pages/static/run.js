@@ -9,6 +9,7 @@ import { numbers, toWrite } from "./numbers.js";
 import { offers } from "./offers.js";
 import { plan } from "./plan.js";
 import { proof } from "./proof.js";
+import { rows } from "./rows.js";
 import { progress, strip } from "./steps.js";
 import { tabs } from "./tabs.js";
 import { where } from "./where.js";
@@ -104,8 +105,7 @@ function counts(run) {
 }
 
 const parts = { head: h("header", { class: "head" }), where: h("div"), standing: h("div", { "aria-live": "polite", "data-testid": "standing" }), counts: h("div"), progress: h("div"), steps: h("div") };
-const panels = tabs([plan(data), judged(data), proof(data), findings(data, file)]);
-
+const panels = tabs([plan(data), rows(data), judged(data), proof(data), findings(data, file)]);
 function show(run) {
   document.title = `${run.title} – ${sentence(run.state)} – Trueup`;
   replace(parts.head, head(run));

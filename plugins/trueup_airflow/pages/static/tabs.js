@@ -4,7 +4,8 @@ import { h } from "./dom.js";
 
 // `parts`: {id, title, element, count(run) → text or null, update(run)}. Only what is open is asked for.
 export function tabs(parts) {
-  let open = parts.find((part) => `#${part.id}` === location.hash) || parts[0];
+  const [wanted] = location.hash.split("?"); // a tab may be told more behind it
+  let open = parts.find((part) => `#${part.id}` === wanted) || parts[0];
   let last = null;
   const buttons = parts.map((part) =>
     h("button", { type: "button", role: "tab", id: `tab-${part.id}`, "aria-controls": `panel-${part.id}`, "data-testid": `tab-${part.id}`, onclick: () => choose(part), onkeydown: key },

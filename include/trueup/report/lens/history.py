@@ -1,0 +1,174 @@
+"""The row lens: what became of a key in all runs of its migration, the newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from ...declare.migration import Migration
+from ...errors import ArtifactError
+from ...ledger import Ledger, RunRow, Status
+from ...rows import duck
+from ...run import earlier
+from .fates import Sought, SourceRow, TargetRow
+from .fates import made as made_by
+from .findings import Finding
+from .findings import about as findings_about
+from .rows import Looked
+from .shelf import Shelf
+
+RUNS = 20
+"""Runs that are looked at for one answer."""
+SECONDS = 3.0
+"""How long is looked for one answer, beyond the run that is under way."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """A run, and what it made of the row; nothing where it is not about it. `undone_by` is the run that has taken it back.
+    `not_looked`: what of it could not be looked at, in words; `pruned`: its files are gone."""
+
+    run: str
+    dag_id: str
+    run_id: str | None
+    status: str
+    mode: str | None
+    window: Mapping[str, str] | None
+    started_at: datetime
+    ended_at: datetime | None
+    undoes: str | None
+    undone_by: str | None
+    sources: tuple[SourceRow, ...] = ()
+    targets: tuple[TargetRow, ...] = ()
+    more: int = 0
+    findings: tuple[Finding, ...] = ()
+    pruned: bool = False
+    not_looked: tuple[str, ...] = ()
+
+    @property
+    def found(self) -> bool:
+        """Whether the run has anything of the row."""
+        return bool(self.sources or self.targets or self.findings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """What the runs made of a key. `next`: the run from which to go on; None: all have been looked at. `looked` of the
+    migration's `of` runs have been by now; `hidden` are those that may not be read."""
+
+    runs: tuple[Past, ...]
+    next: str | None
+    looked: int
+    of: int
+    hidden: int
+
+
+def history(
+    migration: Migration,
+    ledger: Ledger,
+    shelf: Shelf,
+    sought: Sought,
+    *,
+    since: str | None = None,
+    of_dags: Callable[[str], bool] = lambda _: True,
+) -> History:
+    """What the runs made of it from the newest on, or from the run `since` on; only those of DAGs that may be read
+    (`of_dags`). Raises `ArtifactError` if there is no such run."""
+    every = ledger.runs(migration.id)
+    may = {dag_id: of_dags(dag_id) for dag_id in {row.dag_id for row in every}}
+    rows = [row for row in every if may[row.dag_id]]
+    ids = [row.run_id for row in rows]
+    if since is not None and since not in ids:
+        raise ArtifactError(f"migration {migration.id} has no run {since!r}; begin again")
+    first = 0 if since is None else ids.index(since)
+    until = ledger.effects.monotonic() + SECONDS
+    found: list[Past] = []
+    for past in each(migration, ledger, shelf, sought, rows, first):
+        found.append(past)
+        if len(found) == RUNS or ledger.effects.monotonic() > until:
+            break
+    seen = first + len(found)
+    return History(
+        runs=tuple(found),
+        next=ids[seen] if seen < len(ids) else None,
+        looked=seen,
+        of=len(ids),
+        hidden=len(every) - len(ids),
+    )
+
+
+def each(
+    migration: Migration,
+    ledger: Ledger,
+    shelf: Shelf,
+    sought: Sought,
+    rows: Sequence[RunRow],
+    first: int = 0,
+) -> Iterator[Past]:
+    """What each of these runs of the ledger made of it, from the `first` on. A rollback knows no source rows: it is asked
+    for the target rows that the run which it undoes made of them."""
+    undone = {row.undoes: row.run_id for row in rows if row.undoes and row.status == Status.PROVEN}
+    by_id = {row.run_id: row for row in rows}
+    told: dict[str, Past] = {}
+
+    def past(row: RunRow) -> Past:
+        if row.run_id not in told:
+            about = sought
+            if row.undoes in by_id:
+                keys = (target.key for target in past(by_id[row.undoes]).targets)
+                about = replace(sought, keys=tuple(dict.fromkeys((*sought.keys, *keys))))
+            told[row.run_id] = _past(migration, ledger, shelf, about, row, undone.get(row.run_id))
+        return told[row.run_id]
+
+    for row in rows[first:]:
+        yield past(row)
+
+
+def look(migration: Migration, shelf: Shelf, row: RunRow) -> Looked:
+    """A run of the ledger, to be looked at. What is known of its files holds while it has ended and is not begun again."""
+    ended = row.status != Status.RUNNING and row.ended_at is not None
+    version = (row.attempt, row.ended_at) if ended else None
+    return Looked(migration, shelf.workspace.run(row.run_id), shelf, version=version, undoes=row.undoes)
+
+
+def _past(
+    migration: Migration, ledger: Ledger, shelf: Shelf, sought: Sought, row: RunRow, undone_by: str | None
+) -> Past:
+    about = {name: getattr(row, name) for name in ("dag_id", "status", "started_at", "ended_at", "undoes")}
+    about |= {"run": row.run_id, "run_id": row.airflow_run_id, "undone_by": undone_by}
+    about |= {"mode": row.options.get("mode"), "window": row.options.get("window")}
+    looked = look(migration, shelf, row)
+    if looked.start is None:
+        had = row.planned_at is not None
+        why = "its files are no longer in the workspace" if had else "it ended before its sources were read"
+        return Past(**about, pruned=had, not_looked=(f"{why}, so nothing is known of this row in it",))
+    try:
+        not_whole = _missing(looked, row)
+        if not looked.stacks:
+            return Past(**about, pruned=row.planned_at is not None, not_looked=not_whole)
+        with shelf.workspace.scratch() as scratch, duck.connect(scratch) as connection:
+            made = made_by(connection, looked, ledger, sought)
+            keys = {*(s.key for s in made.sources), *(t.key for t in made.targets)}
+            keys |= {*sought.keys} if sought.phases is None else set()
+            told = findings_about(connection, looked, ledger, sorted(keys))
+    except ArtifactError as error:
+        return Past(**about, not_looked=(str(error),))
+    return Past(
+        **about, sources=made.sources, targets=made.targets, more=made.more, findings=told, not_looked=not_whole
+    )
+
+
+def _missing(looked: Looked, row: RunRow) -> tuple[str, ...]:
+    """Which parts of the run's evidence are not there, in words."""
+    options = looked.start.row_options if looked.start else None
+    expected = 0 if options is None else options.partitions or 0
+    said = []
+    for step in ("transform", "plan"):
+        there = len(looked.manifests(step))
+        if there < expected:
+            had = "are in the workspace" if row.planned_at is not None else "were made"
+            said.append(f"{there} of {expected} parts of its step {step} {had}")
+    if before := len(earlier.plans(looked.folder, row.attempt)):
+        said.append(f"it began again, and what it wrote by {before} plans that it had before is not told here")
+    return tuple(said)
