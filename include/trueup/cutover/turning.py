@@ -165,9 +165,9 @@ def turn(
     The same run's turn, tried again, is one turn. Raises `StatusError` if the switch was turned meanwhile."""
     to, was = SwitchState(checked["to"]), SwitchState(checked["from"])
     ledger.switches.turn(migration_id, to, by=by, why=why, run_id=run_id, proof_run_id=checked["proof_run_id"])
-    about = {**checked, "by": by, "why": why, "undo": undo(migration_id, was)}
-    workspace.run(run_id).write(CUTOVER, json.dumps(about, indent=1))
-    return f"the switch of {migration_id} is {to}, it was {was}; {about['undo']}"
+    record = {**checked, "by": by, "why": why, "undo": undo(migration_id, was)}
+    workspace.run(run_id).write(CUTOVER, json.dumps(record, indent=1))
+    return f"the switch of {migration_id} is {to}, it was {was}; {record['undo']}"
 
 
 def undo(migration_id: str, was: SwitchState) -> str:

@@ -120,8 +120,10 @@ class Migration:
         views = {output.view for phase in self.phases for output in phase.outputs}
         check_relations(f"migration {self.id!r}", self._relations(), {*RELATIONS, *views})
         if self.statements:
-            told = {f"{when}_{target.id}" for target in self.targets for when in ("before", "after")} | {"left_alone"}
-            check_relations(f"statements of migration {self.id!r}", (s.id for s in self.sources), told)
+            reserved = {f"{when}_{target.id}" for target in self.targets for when in ("before", "after")} | {
+                "left_alone"
+            }
+            check_relations(f"statements of migration {self.id!r}", (s.id for s in self.sources), reserved)
         for name, rows in self.constants.items():
             for row in rows[:1]:
                 check_columns(f"constant {name!r}", row, reserved=())

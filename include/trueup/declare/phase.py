@@ -42,13 +42,13 @@ class _OneOutput(tuple[Output, ...]):
 
 def _outputs_of(given: dict[str, Any]) -> dict[str, Any]:
     """Keywords of a phase without `also`, `suite_also` and `after`."""
-    said = {"finish" if name == "after" else name: value for name, value in given.items()}
-    also, suite = said.pop("also", None), said.pop("suite_also", None)
+    keywords = {"finish" if name == "after" else name: value for name, value in given.items()}
+    also, suite = keywords.pop("also", None), keywords.pop("suite_also", None)
     if also is None:
-        return said
-    first = Output(target=said.pop("target"), suite=said.pop("suite"))
-    second = Output(target=also, suite=suite, view="rows_also", name=f"{said['id']}-also")
-    return {**said, "outputs": (first, second)}
+        return keywords
+    first = Output(target=keywords.pop("target"), suite=keywords.pop("suite"))
+    second = Output(target=also, suite=suite, view="rows_also", name=f"{keywords['id']}-also")
+    return {**keywords, "outputs": (first, second)}
 
 
 @takes_former(

@@ -125,8 +125,10 @@ def budget(limits: Mapping[str, float]) -> list[Expectation]:
     suite = [_figures("budget.figures", ["source_rows", *(BUDGETS[option][0] for option in limits)])]
     for option, most in limits.items():
         figure, rule, words = BUDGETS[option]
-        said = words.format(most * 100 if option.endswith("_share") else most)
+        description = words.format(most * 100 if option.endswith("_share") else most)
         suite.append(
-            gxe.ExpectColumnValuesToBeBetween(column=figure, max_value=most, description=said, meta={"rule": rule})
+            gxe.ExpectColumnValuesToBeBetween(
+                column=figure, max_value=most, description=description, meta={"rule": rule}
+            )
         )
     return suite

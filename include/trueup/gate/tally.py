@@ -263,14 +263,14 @@ def _raised(info: dict[str, Any]) -> str | None:
 def _described(expectation: Expectation) -> str:
     """An expectation in words, from its type and what it was given."""
     words = expectation.expectation_type.removeprefix("expect_").replace("_", " ")
-    given = [
+    values = [
         f"{field} = {_text(value)}"
         for field, value in expectation
         if field not in _GENERAL and value is not None and value is not False and (field, value) != ("mostly", 1)
     ]
     condition = getattr(expectation, "row_condition", None)
     where = f" where {_text(repr(condition))}" if condition is not None else ""
-    return (f"{words} ({', '.join(given)})" if given else words) + where
+    return (f"{words} ({', '.join(values)})" if values else words) + where
 
 
 def _text(value: Any) -> str:

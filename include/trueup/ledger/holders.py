@@ -33,17 +33,17 @@ def refusal(run_id: str, lease: LeaseRow, now: datetime) -> str:
 def _machine() -> str:
     """A name of this machine since it was started, and of what may see the same processes: other containers of one host,
     and clones of one image, have others."""
-    said = [REAL.host()]
+    parts = [REAL.host()]
     for file in ("/etc/machine-id", "/proc/sys/kernel/random/boot_id"):
         try:
-            said.append(Path(file).read_text(encoding="ascii").strip())
+            parts.append(Path(file).read_text(encoding="ascii").strip())
         except OSError:
-            said.append(f"{psutil.boot_time():.0f}")
+            parts.append(f"{psutil.boot_time():.0f}")
     try:
-        said.append(os.readlink("/proc/self/ns/pid"))
+        parts.append(os.readlink("/proc/self/ns/pid"))
     except OSError:
-        said.append("")
-    return hashlib.sha256("\n".join(said).encode()).hexdigest()[:32]
+        parts.append("")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
 def this_process() -> str:

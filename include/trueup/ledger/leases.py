@@ -30,13 +30,13 @@ Move = Callable[[sa.Connection, str, Status, str], None]
 
 def lease_seconds() -> float:
     """How long a lease lasts that nobody renews. Raises `OptionsError` for a setting that is not a number above 0."""
-    given = os.environ.get(LEASE) or "60"
+    setting = os.environ.get(LEASE) or "60"
     try:
-        seconds = float(given)
+        seconds = float(setting)
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
-        raise OptionsError(f"{LEASE} is {given!r}; it must be a number of seconds above 0")
+        raise OptionsError(f"{LEASE} is {setting!r}; it must be a number of seconds above 0")
     return seconds
 
 
@@ -145,9 +145,9 @@ class Leases:
 
     def present(self) -> list[Lease]:
         """Every lease that has not ended or expired."""
-        there = (leases.c.ended_at.is_(None), leases.c.expires_at > sa.func.clock_timestamp())
+        live = (leases.c.ended_at.is_(None), leases.c.expires_at > sa.func.clock_timestamp())
         with self._begin() as connection:
-            found = connection.execute(sa.select(leases).where(*there).order_by(leases.c.target)).mappings()
+            found = connection.execute(sa.select(leases).where(*live).order_by(leases.c.target)).mappings()
             return [
                 Lease(
                     target=row["target"],

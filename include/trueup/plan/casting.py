@@ -46,16 +46,16 @@ def columns(target: Target, made: Mapping[str, str], dynamodb: bool) -> tuple[st
     inner, outer, faults = [], [], []
     types = {**target.table.columns, EXTRA: Type.JSON, MISTYPED: Type.JSON}
     for name, type_ in types.items():
-        column, given = duck.identifier(name), made.get(name)
+        column, made_type = duck.identifier(name), made.get(name)
         outer.append(column)
-        if given is None:
+        if made_type is None:
             inner.append(f"CAST(NULL AS {SQL[type_]}) AS {column}")
         elif type_ in (Type.NUMBER, Type.JSON):
             form = forms.NUMBER if type_ is Type.NUMBER else (forms.DYNAMODB_JSON if dynamodb else forms.ANY_JSON)
             inner.append(f"{form}(CAST({column} AS VARCHAR)) AS {column}")
             outer[-1] = f"CASE WHEN NOT starts_with({column}, {_NO_FORM}) THEN {column} END AS {column}"
             faults.append(_fault(name, f"starts_with({column}, {_NO_FORM})", _WHY.format(column)))
-        elif type_ is Type.INTEGER and given not in _WHOLE:
+        elif type_ is Type.INTEGER and made_type not in _WHOLE:
             raw = own(f"text_{len(inner)}")
             inner.append(f"{forms.NUMBER}(CAST({column} AS VARCHAR)) AS {raw}")
             value = f"CASE WHEN regexp_full_match({raw}, '-?[0-9]+') THEN TRY_CAST({raw} AS BIGINT) END"
@@ -64,7 +64,7 @@ def columns(target: Target, made: Mapping[str, str], dynamodb: bool) -> tuple[st
             why = f"CASE WHEN {no_form} THEN {_WHY.format(raw)} ELSE {raw} || ' is not a whole number of 64 bits' END"
             faults.append(_fault(name, f"{raw} IS NOT NULL AND ({value}) IS NULL", why))
         else:
-            inner.append(whole(name, type_, given))
+            inner.append(whole(name, type_, made_type))
     return ", ".join(inner), ", ".join(outer), f"coalesce({', '.join([*faults, 'CAST(NULL AS VARCHAR)'])})"
 
 
@@ -89,14 +89,14 @@ def whole(column: str, type_: Type, made: str) -> str:
     value, name = cast(column, type_), duck.identifier(column)
     if made != "VARCHAR":
         return value
-    said = f"error({duck.literal(f'column {column!r}: no Type.{type_.name} is ')} || {name})"
+    error = f"error({duck.literal(f'column {column!r}: no Type.{type_.name} is ')} || {name})"
     if type_ in _TEXTS:
         fits = f"{name} IS NULL OR regexp_full_match({name}, {duck.literal(_TEXTS[type_])})"
     elif type_ is Type.FLOAT:
         fits = f"coalesce(NOT isinf(CAST({name} AS DOUBLE)), true) OR contains(lower({name}), 'inf')"
     else:
         return value
-    return f"CASE WHEN {fits} THEN {value.removesuffix(f' AS {name}')} ELSE {said} END AS {name}"
+    return f"CASE WHEN {fits} THEN {value.removesuffix(f' AS {name}')} ELSE {error} END AS {name}"
 
 
 def in_suites(column: str, type_: Type) -> str:

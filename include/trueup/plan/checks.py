@@ -21,7 +21,7 @@ _EXAMPLES = 3
 
 def refusals(run: Run) -> list[str]:
     """In words, why the plan may not be applied."""
-    said: list[str] = []
+    messages: list[str] = []
     with run.session() as session:
         for phase in run.migration.phases:
             for output in phase.outputs:
@@ -31,12 +31,12 @@ def refusals(run: Run) -> list[str]:
                 files = session.fetch(planned(run, output.name, n) for n in range(run.partitions))
                 parts = [duck.parquet([file], plan_schema(target)) for file in files]
                 if run.undoes is None:
-                    said += _irreversible(session.connection, output, target, parts)
-                said += _circular(session.connection, run, phase, target, parts)
+                    messages += _irreversible(session.connection, output, target, parts)
+                messages += _circular(session.connection, run, phase, target, parts)
         for target in run.migration.targets:
             for index in target_checks.facts_of(run, target).unique:
-                said += _handed_on(session, run, target, index)
-    return said
+                messages += _handed_on(session, run, target, index)
+    return messages
 
 
 def _irreversible(connection: duckdb.DuckDBPyConnection, output: Output, target: Target, parts: list[str]) -> list[str]:
@@ -64,13 +64,13 @@ def _circular(
     """Rows that refer to rows of the same table which are added in another transaction."""
     before = target.prepare.read_text(encoding="utf-8") if target.prepare is not None else ""
     size = run.files.start.batch_rows[target.id]
-    said = []
+    messages = []
     for reference in target_checks.facts_of(run, target).refers_to_itself:
-        known = {*reference.columns, *reference.refers_to} <= {*target.table.columns}
-        if run.undoes is not None or phase.together or not known or reference.name in before:
+        declared = {*reference.columns, *reference.refers_to} <= {*target.table.columns}
+        if run.undoes is not None or phase.together or not declared or reference.name in before:
             continue
-        said += _over_batches(connection, target, reference, parts, size)
-    return said
+        messages += _over_batches(connection, target, reference, parts, size)
+    return messages
 
 
 def _over_batches(
@@ -119,8 +119,8 @@ def _handed_on(session: Session, run: Run, target: Target, index: Unique) -> lis
         for output in (o for o in phase.outputs if o.target == target.id):
             files = session.fetch(planned(run, output.name, n) for n in range(run.partitions))
             rows = duck.parquet(files, plan_schema(target))
-            those = f"SELECT {KEY}, {VERB}, {', '.join([*new, *was])} FROM ({rows}) WHERE {VERB} IN {WRITTEN}"
-            parts.append(f"SELECT *, {number} AS {_PHASE} FROM ({those}) WHERE {VERB} <> '{CHANGE}' OR NOT ({stays})")
+            written = f"SELECT {KEY}, {VERB}, {', '.join([*new, *was])} FROM ({rows}) WHERE {VERB} IN {WRITTEN}"
+            parts.append(f"SELECT *, {number} AS {_PHASE} FROM ({written}) WHERE {VERB} <> '{CHANGE}' OR NOT ({stays})")
     a, b = own("a"), own("b")
     same = " AND ".join(
         f"{a}.{one} {'IS NOT DISTINCT FROM' if index.nulls_equal else '='} {b}.{other}" for one, other in pairs
@@ -135,10 +135,10 @@ def _handed_on(session: Session, run: Run, target: Target, index: Unique) -> lis
     verbs = {CHANGE: "changes", REMOVE: "removes"}
     shown = ", ".join(f"{key!r} (as {other!r}, which it {verbs[verb]})" for key, other, verb, _ in rows_of)
     where = "Target.prepare, and make it again in one of Phase.finish" if run.undoes is None else "Target.undo"
-    said = (
+    message = (
         f"{rows_of[0][3]:,} rows of {table} are to have in unique index {name} ({', '.join(columns)}) what "
         f"another row still has when they are written, such as {shown}: the table would refuse them. Drop the "
         f"index temporarily in a script of {where} (ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}, or "
         f"DROP INDEX IF EXISTS {name}); or write in two runs, of which the first frees those values"
     )
-    return [said]
+    return [message]

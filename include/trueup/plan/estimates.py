@@ -28,12 +28,12 @@ def far(run: Run, phase: Phase, partition: int) -> list[str]:
         rows = sum(m.facts.get(source.id, 0) for m in manifests)
         low, high = sorted((rows, estimate))
         if high - low >= FAR_ROWS and high >= FAR_FACTOR * low:
-            said = (
+            message = (
                 f"{rows:,} rows of {source.table.name} were read, but its database estimates {estimate:,}: see that the"
                 " connection reads all of it, or ANALYZE the table"
             )
             found.append(
                 f"SELECT {duck.literal(source.table.name)} AS key, 'warning' AS severity, '{FAR}' AS code, "
-                f"{duck.literal(said)} AS message"
+                f"{duck.literal(message)} AS message"
             )
     return found

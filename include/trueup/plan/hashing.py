@@ -42,12 +42,12 @@ def digest(connection: duckdb.DuckDBPyConnection, target: Target, plan: str) -> 
     names = [field.name for field in arrow_schema(target.table)]
     new, before = _texts(PLANNED, names), _texts(f"{PLANNED}.{BEFORE}", names)
     # rows to add have no before-image; of a row to be removed, the row and its before-image are one
-    said = (
+    text = (
         f"CASE {VERB} WHEN '{ADD}' THEN concat({VERB}, {new}) WHEN '{REMOVE}' THEN concat({VERB}, {before}) "
         f"ELSE concat({VERB}, {new}, '|', {before}) END"
     )
     written = f"FROM {plan} {PLANNED} WHERE {VERB} IN {WRITTEN}"
-    reader = connection.sql(f"SELECT unhex(sha256({said})) AS hash {written}").to_arrow_reader(20_480)
+    reader = connection.sql(f"SELECT unhex(sha256({text})) AS hash {written}").to_arrow_reader(20_480)
     total = 0
     for batch in reader:
         hashes = np.frombuffer(b"".join(batch.column(0).to_pylist()), dtype=">u4").reshape(-1, 8)
@@ -134,8 +134,8 @@ def check_files(
 
 def _former_hash(run: Run, manifests: list[Manifest]) -> str:
     files = sorted(f"{f.path} {f.sha256}" for m in manifests for f in m.files)
-    about = f"{run.migration.id} {run.options.mode is Mode.VERIFY}"
-    return hashlib.sha256("\n".join([about, *files]).encode()).hexdigest()
+    kind = f"{run.migration.id} {run.options.mode is Mode.VERIFY}"
+    return hashlib.sha256("\n".join([kind, *files]).encode()).hexdigest()
 
 
 def _added_up(run: Run, output: str, parts: Sequence[PartPlan]) -> Digest:

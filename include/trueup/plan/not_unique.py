@@ -250,9 +250,9 @@ def _clashing(target: Target, index: Unique, turn: int, place: int) -> str:
     names = ", ".join(new for new, _ in columns)
     apart = "" if index.nulls_equal else " WHERE " + " AND ".join(f"{new} IS NOT NULL" for new, _ in columns)
     same = " AND ".join(f"{IS}.{new} IS NOT DISTINCT FROM {_SAME}.{new}" for new, _ in columns)
-    said = duck.literal(f" of {target.table.name} is not unique by {index.name} ({', '.join(index.columns)}): ")
+    message = duck.literal(f" of {target.table.name} is not unique by {index.name} ({', '.join(index.columns)}): ")
     return (
-        f"SELECT {turn}, {IS}.{_PHASE}, {IS}.{_SOURCE}, {place}, {IS}.{KEY}, 'row ' || {IS}.{KEY} || {said} || {_ROWS} || ' rows would "
+        f"SELECT {turn}, {IS}.{_PHASE}, {IS}.{_SOURCE}, {place}, {IS}.{KEY}, 'row ' || {IS}.{KEY} || {message} || {_ROWS} || ' rows would "
         f"have the same there, such as ' || CASE WHEN {_FIRST} = {IS}.{KEY} THEN {_LAST} ELSE {_FIRST} END FROM ({state}) {IS} "
         f"JOIN (SELECT {names}, count(*) AS {_ROWS}, min({KEY}) AS {_FIRST}, max({KEY}) AS {_LAST} FROM ({state}){apart} "
         f"GROUP BY {names} HAVING count(*) > 1) {_SAME} ON {same} WHERE {IS}.{_WRITTEN}"

@@ -58,10 +58,10 @@ def refuse_irremovable(run: Run, what: str, found: Description) -> None:
         and (reference.own or reference.table not in ours)
     ]
     if taking:
-        said = "; ".join(f"{r.name} (ON DELETE {r.takes_along})" for r in taking)
+        listed = "; ".join(f"{r.name} (ON DELETE {r.takes_along})" for r in taking)
         raise SourceError(
             f"{what}: rows of other tables would be deleted or emptied along with the rows that are removed, "
-            f"by {said}. Make it NO ACTION temporarily, so that rows which others refer to stay; or, if those "
+            f"by {listed}. Make it NO ACTION temporarily, so that rows which others refer to stay; or, if those "
             f"are to go too, name it in cascade_to: {', '.join(r.name for r in taking)}"
         )
 
@@ -144,27 +144,27 @@ def warnings(run: Run, phase: Phase, partition: int) -> list[str]:
     before = {output.target for each in earlier for output in each.outputs}
     found = []
     for target in {o.target: run.migration.target(o.target) for o in phase.outputs if o.target not in before}.values():
-        known, name = facts_of(run, target), target.table.name
+        noted, name = facts_of(run, target), target.table.name
         own_ones = tuple(f"trigger {trigger} (" for trigger in target.triggers)
-        if triggers := [trigger for trigger in known.triggers if not trigger.startswith(own_ones)]:
-            said = (
+        if triggers := [trigger for trigger in noted.triggers if not trigger.startswith(own_ones)]:
+            message = (
                 f"{name} has {', '.join(triggers)}: what they make of a row that is written is compared with the plan"
             )
-            found.append((name, TRIGGERS, f"{said}, except the columns that Target.sets names"))
-        if known.sets:
-            listed = ", ".join(f"{column} ({why})" for column, why in sorted(known.sets.items()))
+            found.append((name, TRIGGERS, f"{message}, except the columns that Target.sets names"))
+        if noted.sets:
+            listed = ", ".join(f"{column} ({why})" for column, why in sorted(noted.sets.items()))
             found.append(
                 (name, SETS, f"{name} fills columns by itself, which are not written, compared or put back: {listed}")
             )
     return [
-        f"SELECT {duck.literal(key)} AS key, 'warning' AS severity, '{code}' AS code, {duck.literal(said)} AS message"
-        for key, code, said in found
+        f"SELECT {duck.literal(key)} AS key, 'warning' AS severity, '{code}' AS code, {duck.literal(message)} AS message"
+        for key, code, message in found
     ]
 
 
 def altered(run: Run, phase: Phase, found: Sequence[Proof]) -> list[str]:
     """In which columns rows differ from the plan, and the triggers of the table that may have made it so."""
-    said = []
+    messages = []
     for output, proof_of in zip(phase.outputs, found, strict=True):
         target = run.migration.target(output.target)
         columns: dict[str, str] = {}
@@ -178,8 +178,8 @@ def altered(run: Run, phase: Phase, found: Sequence[Proof]) -> list[str]:
             listed = ", ".join(f"{name!r} (row {key!r})" for name, key in sorted(columns.items()))
             does = facts_of(run, target).triggers
             why = f"; it has {', '.join(does)}: name in Target.sets the columns that they set" if does else ""
-            said.append(f"rows of {target.table.name} differ from the plan in column {listed}{why}")
-    return said
+            messages.append(f"rows of {target.table.name} differ from the plan in column {listed}{why}")
+    return messages
 
 
 def all_triggers(run: Run) -> list[str]:

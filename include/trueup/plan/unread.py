@@ -121,7 +121,7 @@ def reject_unread(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase,
         f"[{_given(target if target is not None and target.id == o.target else None)}] AS given FROM {own(o.view)}"
         for o in phase.outputs
     )
-    said = f" ANTI JOIN {findings} f ON f.{SOURCE_KEY} = v.key" if looks else ""
+    in_findings = f" ANTI JOIN {findings} f ON f.{SOURCE_KEY} = v.key" if looks else ""
     carries = (
         "list_contains(coalesce(json_keys(r.extra), []), v.name) OR list_contains(coalesce(json_keys(r.odd), []), v.name)"
         " OR list_contains(r.given, v.name) OR len(list_filter(r.texts, lambda t: contains(t, v.whole))) > 0"
@@ -133,7 +133,7 @@ def reject_unread(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase,
     connection.execute(
         f"INSERT INTO {findings} WITH v AS ({_values(driver)}), r AS ({rows}), "
         f"carried AS (SELECT DISTINCT v.key, v.name FROM v JOIN r ON r.{SOURCE_KEY} = v.key WHERE {carries}), "
-        f"lost AS (SELECT v.* FROM v{said} WHERE NOT coalesce(v.name IN ({names}), false)), unread AS ("
+        f"lost AS (SELECT v.* FROM v{in_findings} WHERE NOT coalesce(v.name IN ({names}), false)), unread AS ("
         "SELECT v.* FROM lost v ANTI JOIN carried c ON c.key = v.key AND c.name = v.name "
         "UNION SELECT * FROM v WHERE why IS NOT NULL) "
         f"SELECT v.key, v.key, 'reject', CASE WHEN bool_or(v.why IS NOT NULL) THEN '{UNREADABLE_VALUE}' ELSE '{UNREAD}' END, "

@@ -24,8 +24,10 @@ def leaving(target: Target) -> str:
 def relate_leaving(connection: duckdb.DuckDBPyConnection, run: Run, target: Target) -> None:
     """`leaving_<target>`: rows to be removed: nothing accounts for them, Trueup added them, and nobody changed them."""
     options, known = run.options, duck.identifier(f"known_{target.id}")
-    asked = options.extra is Extra.REMOVE and options.window is None and options.mode is not Mode.VERIFY
-    wanted = f"{KNOWN}.added AND {baseline.is_ours(target, IS, KNOWN)}" if asked and target.owned is None else "false"
+    removing = options.extra is Extra.REMOVE and options.window is None and options.mode is not Mode.VERIFY
+    wanted = (
+        f"{KNOWN}.added AND {baseline.is_ours(target, IS, KNOWN)}" if removing and target.owned is None else "false"
+    )
     connection.execute(
         SQL(
             "leaving",
@@ -82,10 +84,10 @@ def value_of(target: Target, phase: Phase, column: str) -> str:
     name = duck.identifier(column)
     if column == MISTYPED and target.owned is not None and not phase.keeps_existing:
         # a value of another type than declared goes where the migration gives that column a value of its own
-        given = ", ".join(
+        columns = ", ".join(
             f"CASE WHEN {SHOULD}.{duck.identifier(c)} IS NOT NULL THEN {duck.literal(c)} END" for c in target.owned
         )
-        left = f"CASE WHEN {IS}.{name} IS NOT NULL THEN canonical_json(json_without({WITHOUT_NULLS}({IS}.{name}), [{given}])) END"
+        left = f"CASE WHEN {IS}.{name} IS NOT NULL THEN canonical_json(json_without({WITHOUT_NULLS}({IS}.{name}), [{columns}])) END"
         return f"CASE WHEN {IS}.{KEY} IS NULL THEN {SHOULD}.{name} ELSE {left} END AS {name}"
     if phase.keeps_existing or (target.owned is not None and column not in target.owned):
         new = f"{IS}.{KEY} IS NULL"

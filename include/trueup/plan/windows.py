@@ -34,10 +34,10 @@ def tell_unreadable(connection: duckdb.DuckDBPyConnection, driver: Source | Deri
     instant = f"iso_instant({column})" if driver.columns[window] is Type.TEXT else column
     path = "/" + window.replace("~", "~0").replace("/", "~1")
     odd = f"json_extract({MISTYPED}, {duck.literal(path)})" if isinstance(driver, Source) else "NULL"
-    said = f"coalesce(CAST({column} AS VARCHAR), CAST({odd} AS VARCHAR), 'nothing')"
+    shown = f"coalesce(CAST({column} AS VARCHAR), CAST({odd} AS VARCHAR), 'nothing')"
     connection.execute(
         f"INSERT INTO {findings} SELECT {KEY}, {KEY}, 'warning', '{UNREADABLE_WINDOW}', 'row ' || {KEY} || ' of ' || "
         f"{duck.literal(driver.name)} || ' is in no window, whatever its dates: ' || {duck.literal(window)} || ' holds ' || "
-        f"{said} || '. Correct it, or migrate the row by a run without a window.' "
+        f"{shown} || '. Correct it, or migrate the row by a run without a window.' "
         f"FROM {as_read(driver)} WHERE {instant} IS NULL"
     )

@@ -133,8 +133,8 @@ def _unexpected(run: Run, phases: Sequence[PhaseCounts]) -> list[tuple[PhaseCoun
     """Each phase, with the source rows that are left out by rules that it does not expect, by rule."""
     found = []
     for counted in phases:
-        known = {OUTSIDE_WINDOW, CONFLICT, DRIFT, MISSING, *run.migration.phase(counted.phase).expected_skips}
-        found.append((counted, {rule: n for rule, n in counted.skipped.items() if rule not in known}))
+        expected = {OUTSIDE_WINDOW, CONFLICT, DRIFT, MISSING, *run.migration.phase(counted.phase).expected_skips}
+        found.append((counted, {rule: n for rule, n in counted.skipped.items() if rule not in expected}))
     return found
 
 
@@ -173,16 +173,16 @@ def _words(run: Run, option: str, figures: dict[str, float], phases: Sequence[Ph
         who = "changed since the run that is undone" if run.undoes else "changed by somebody else"
         then = "Fix them" if run.undoes else "Fix them, let the run overwrite them (overwrite_drift)"
         drifted, (stuck, which) = sum(p.rows[DRIFT] for p in phases), irremovable.total(run)
-        said = []
+        messages = []
         if drifted:
-            said.append(
+            messages.append(
                 f"{drifted:,} rows were {who}, and would be left alone (drift): {_planned_so(run, DRIFT)}. {then}"
             )
         if stuck:
-            said.append(
+            messages.append(
                 f"{stuck:,} rows cannot be removed, and would be left alone: {which}. Remove them by hand first"
             )
-        return f"{'. '.join(said)}, or allow as many with {option} (it is {run.max_left_alone})"
+        return f"{'. '.join(messages)}, or allow as many with {option} (it is {run.max_left_alone})"
     lost = run.files.start.baseline
     return (
         f"what earlier runs wrote is not known, since the baseline that run {lost.run if lost else None} left "
@@ -195,7 +195,7 @@ def _words(run: Run, option: str, figures: dict[str, float], phases: Sequence[Ph
 def _rejects(run: Run) -> list[str]:
     """The codes of the rejects, with how many of which phase, and the first key of each."""
     manifests = [*run.manifests(StepName.TRANSFORM), *run.manifests(StepName.PLAN)]
-    said = []
+    listed = []
     with run.session() as session:
         for phase in run.migration.phases:
             files = session.fetch(REJECT_FILES.among(manifests, phase.id))
@@ -204,22 +204,22 @@ def _rejects(run: Run) -> list[str]:
             rows = session.connection.execute(
                 f"SELECT code, count(*), min(key) FROM ({duck.parquet(files, REJECTS)}) GROUP BY 1 ORDER BY 2 DESC, 1"
             ).fetchall()
-            said += [f"{code} {n:,} (phase {phase.id}, such as {key})" for code, n, key in rows]
-    return said
+            listed += [f"{code} {n:,} (phase {phase.id}, such as {key})" for code, n, key in rows]
+    return listed
 
 
 def _planned_so(run: Run, verb: str) -> str:
     """The tables that have planned rows of that verb, with how many, and the first keys of each."""
-    said = []
+    listed = []
     with run.session() as session:
         for phase in run.phases:
             for output in phase.outputs:
                 files = session.fetch(planned(run, output.name, n) for n in range(run.partitions))
                 target = run.migration.target(output.target)
-                those = f"FROM ({duck.parquet(files, plan_schema(target))}) WHERE {VERB} = '{verb}'"
-                rows = duck.count(session.connection, f"SELECT count(*) {those}")
+                planned_rows = f"FROM ({duck.parquet(files, plan_schema(target))}) WHERE {VERB} = '{verb}'"
+                rows = duck.count(session.connection, f"SELECT count(*) {planned_rows}")
                 if not rows:
                     continue
-                keys = session.connection.execute(f"SELECT {KEY} {those} ORDER BY 1 LIMIT {EXAMPLES}").fetchall()
-                said.append(f"{rows:,} of {target.table.name}, such as {', '.join(key for (key,) in keys)}")
-    return "; ".join(said)
+                keys = session.connection.execute(f"SELECT {KEY} {planned_rows} ORDER BY 1 LIMIT {EXAMPLES}").fetchall()
+                listed.append(f"{rows:,} of {target.table.name}, such as {', '.join(key for (key,) in keys)}")
+    return "; ".join(listed)

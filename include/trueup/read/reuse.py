@@ -27,11 +27,11 @@ def earlier(run: Run) -> tuple[str, Options] | None:
         if other.run_id == run.id or other.undoes or start is None or start.snapshot_of:
             continue
         options = start.row_options
-        asked = (run.options.partitions, options.partitions), (run.options.segments, options.segments)
+        counts = (run.options.partitions, options.partitions), (run.options.segments, options.segments)
         if (
             begun >= window.end
             and options.snapshot_max_age
-            and all(mine in (None, its) for mine, its in asked)
+            and all(mine in (None, its) for mine, its in counts)
             and len(run.workspace.run(other.run_id).manifests(StepName.SNAPSHOT)) == options.segments
         ):
             return other.run_id, options

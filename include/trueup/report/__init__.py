@@ -137,8 +137,8 @@ def approval(run: AnyRun) -> dict[str, Any] | None:
     found = run.ledger.approvals.of(run.id)
     if found is None:
         return None
-    told = {"decision": found.decision, "by": found.decided_by, "at": moment(found.decided_at)}
-    return {**told, "comment": found.comment, "plan_sha256": found.plan_sha256}
+    record = {"decision": found.decision, "by": found.decided_by, "at": moment(found.decided_at)}
+    return {**record, "comment": found.comment, "plan_sha256": found.plan_sha256}
 
 
 def _counts(run: Run) -> list[PhaseCounts] | None:
@@ -218,8 +218,8 @@ def _findings(run: Run) -> list[dict[str, Any]]:
         conflicts = run.ledger.conflicts(run.id, output.name)
         if conflicts:
             examples = [{"key": c.key, "message": c.reason} for c in conflicts[:EXAMPLES]]
-            about = {"severity": "warning", "code": "conflict", "phase": phase, "table": table}
-            found.append({**about, "count": len(conflicts), "examples": examples})
+            common = {"severity": "warning", "code": "conflict", "phase": phase, "table": table}
+            found.append({**common, "count": len(conflicts), "examples": examples})
     return sorted(found, key=lambda f: (f["severity"] != "reject", list(tables).index(f["phase"]), f["code"]))
 
 

@@ -18,12 +18,12 @@ def gate_view(gate: Facts) -> dict[str, Any]:
     """A gate: its name in words, what broke it, and its expectations, those that do not hold first."""
     expectations = [_expectation(e) for e in gate.get("expectations") or []]
     holding = sum(e["mark"] == "good" for e in expectations)
-    told = {f"{e['rule']}: {e['error']}" for e in expectations}
+    errors = {f"{e['rule']}: {e['error']}" for e in expectations}
     return {
         "name": _capital(f"{gate.get('gate')} of {gate.get('phase')}" if gate.get("phase") else str(gate.get("gate"))),
         "rows": gate.get("rows"),
         "passed": gate.get("passed") is True,
-        "errors": [error for error in gate.get("errors") or [] if error not in told],
+        "errors": [error for error in gate.get("errors") or [] if error not in errors],
         "expectations": sorted(expectations, key=lambda e: ("bad", "warn", "note", "good").index(e["mark"])),
         "holding": holding,
         "warnings": sum(e["mark"] == "warn" for e in expectations),
@@ -42,8 +42,8 @@ def _expectation(expected: Facts) -> dict[str, Any]:
         mark, word = "good", "Holds"
     else:
         mark, word = {"warning": ("warn", "Warning"), "info": ("note", "Note")}.get(str(severity), ("bad", "Failed"))
-    said = {name: expected.get(name) for name in ("rule", "description", "severity", "observed", "unexpected")}
-    return {**said, "mark": mark, "word": word, "error": error, "examples": list(expected.get("examples") or [])}
+    fields = {name: expected.get(name) for name in ("rule", "description", "severity", "observed", "unexpected")}
+    return {**fields, "mark": mark, "word": word, "error": error, "examples": list(expected.get("examples") or [])}
 
 
 def proof_view(proof: Facts) -> dict[str, Any]:
@@ -56,8 +56,8 @@ def proof_view(proof: Facts) -> dict[str, Any]:
         }
         for e in proof.get("examples") or []
     ]
-    about = {name: proof.get(name) for name in ("phase", "target_table")}
-    return {**about, **numbers, "passed": proof.get("passed") is True, "examples": examples}
+    fields = {name: proof.get(name) for name in ("phase", "target_table")}
+    return {**fields, **numbers, "passed": proof.get("passed") is True, "examples": examples}
 
 
 def findings_view(findings: list[Facts]) -> list[dict[str, Any]]:

@@ -164,8 +164,8 @@ def _exceptions(exceptions: dict[str, Any]) -> list[str]:
 
 
 def _statements(statements: list[dict[str, Any]]) -> list[str]:
-    said = [f"{'✓' if s['holds'] is True else '✗'} {md(s['title'])}: {md(s['answer'])}" for s in statements]
-    return [f"**Before and after:** {' · '.join(said)}"] if said else []
+    lines = [f"{'✓' if s['holds'] is True else '✗'} {md(s['title'])}: {md(s['answer'])}" for s in statements]
+    return [f"**Before and after:** {' · '.join(lines)}"] if lines else []
 
 
 def _findings(seen: dict[str, Any]) -> list[str]:

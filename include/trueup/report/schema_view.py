@@ -38,5 +38,5 @@ def _step(step: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _rehearsal(one: Mapping[str, Any]) -> dict[str, Any]:
-    about = {n: one.get(n) for n in ("database", "cloned_by", "steps", "sample_rows")}
-    return {**about, "problems": list(one.get("problems") or []), "notes": list(one.get("notes") or [])}
+    common = {n: one.get(n) for n in ("database", "cloned_by", "steps", "sample_rows")}
+    return {**common, "problems": list(one.get("problems") or []), "notes": list(one.get("notes") or [])}

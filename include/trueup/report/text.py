@@ -127,8 +127,8 @@ def sentence(error: str) -> str:
 
 def untold(error: str, headline: str) -> str | None:
     """The error, where the headline does not have the whole of it."""
-    said = sentence(error)
-    return None if headline.startswith(said) and not said.endswith("…") else error
+    message = sentence(error)
+    return None if headline.startswith(message) and not message.endswith("…") else error
 
 
 def rows(number: int, what: str = "row") -> str:

@@ -155,7 +155,7 @@ def _said(
     total = {verb: sum(p.rows[verb] for p in phases) for verb in (*VERBS, "extra")}
     rejected = sum(p.rejected for p in phases)
     aside = f"; {rows(rejected, 'source row')} {'is' if rejected == 1 else 'are'} in quarantine" if rejected else ""
-    alone = _left_alone(run, total["drift"], plan.drift_checked if plan is not None else None)
+    left_alone = _left_alone(run, total["drift"], plan.drift_checked if plan is not None else None)
     if status is Status.PLANNED:
         if not any(total[verb] for verb in (*WRITTEN, "drift")):
             headline = f"Nothing to add: all {total['keep']:,} rows are as they should be{aside}."
@@ -167,7 +167,7 @@ def _said(
             headline = f"Planned, nothing written: {verbs}{aside}."
         return {
             "status": "passed",
-            "headline": headline + alone,
+            "headline": headline + left_alone,
             "next": "Read the plan. To carry it out, trigger the DAG with mode apply.",
         }
     compared = total_of(proofs, "compared")
@@ -186,7 +186,7 @@ def _said(
         )
         if total["remove"]:
             headline += f" {total['remove']:,} of them were removed, since the source no longer gives them."
-    headline += alone
+    headline += left_alone
     conflicts = sum(a.conflicts for a in applied.values())
     if conflicts:
         headline += f" {rows(conflicts)} had been changed by somebody else since the plan and {were(conflicts)} left alone (conflict)."
@@ -203,17 +203,17 @@ def _of_failed(error: str, written: int) -> str:
 
 
 def _left_alone(run: Run, drift: int, checked: bool | None) -> str:
-    said = ""
+    message = ""
     if drift:
         who = (
             "changed since, and left alone" if run.undoes else "changed by somebody else since, and left alone (drift)"
         )
-        said = f" {rows(drift)} {were(drift)} {who}."
+        message = f" {rows(drift)} {were(drift)} {who}."
     if checked is False:
-        said += (
+        message += (
             " Whether others changed rows since the last run is not known: what that run left in the workspace is gone."
         )
-    return said
+    return message
 
 
 def _rolled_back(run: Run, undone: dict[str, int], compared: int, proven: str) -> dict[str, str]:

@@ -271,8 +271,8 @@ def _target(phase: dict[str, Any], applied: Facts | None) -> dict[str, Any]:
 def _approval(approval: Facts | None, plan_sha256: Any) -> dict[str, Any] | None:
     if not approval:
         return None
-    told = {name: approval.get(name) for name in ("decision", "by", "at", "comment", "plan_sha256")}
-    return {**told, "this_plan": bool(plan_sha256) and approval.get("plan_sha256") == plan_sha256}
+    fields = {name: approval.get(name) for name in ("decision", "by", "at", "comment", "plan_sha256")}
+    return {**fields, "this_plan": bool(plan_sha256) and approval.get("plan_sha256") == plan_sha256}
 
 
 def _timings(timings: list[Facts]) -> list[dict[str, Any]]:
@@ -287,8 +287,8 @@ def _timings(timings: list[Facts]) -> list[dict[str, Any]]:
     for offset, (timing, at, seconds) in zip(offsets, steps, strict=True):
         width = max(seconds / whole * 100, 0.4)  # what is too short to see is still drawn
         start = None if offset is None else min(offset / whole * 100, 100 - width)
-        about = {name: timing.get(name) for name in ("step", "phase", "seconds", "tasks")}
-        rows.append({**about, "clock": f"{at:%H:%M:%S}" if at else "–", "start": start, "width": width})
+        fields = {name: timing.get(name) for name in ("step", "phase", "seconds", "tasks")}
+        rows.append({**fields, "clock": f"{at:%H:%M:%S}" if at else "–", "start": start, "width": width})
     return rows
 
 

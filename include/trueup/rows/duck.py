@@ -194,8 +194,8 @@ def _columns(file: Path, schema: pa.Schema) -> str:
     """SQL: the columns of `schema` in this file."""
     import pyarrow.parquet as pq
 
-    there = pq.read_schema(file)
-    types = dict(zip(there.names, there.types, strict=True))
+    present = pq.read_schema(file)
+    types = dict(zip(present.names, present.types, strict=True))
     columns = []
     for field in schema:
         old = "_" + field.name.removeprefix(PREFIX)

@@ -78,9 +78,9 @@ def say_unreadable(mistyped: pa.Array, raw: pa.Array, column: str, reasons: Mapp
     texts = mistyped.to_pylist()
     contents = raw.cast(pa.binary())
     for place, reason in reasons.items():
-        said = orjson.dumps(column).decode() + ":" + unreadable(contents[place].as_py(), reason).decode()
+        entry = orjson.dumps(column).decode() + ":" + unreadable(contents[place].as_py(), reason).decode()
         others = "" if texts[place] is None else f"{texts[place][1:-1]},"
-        texts[place] = canonical_json(f"{{{others}{said}}}")
+        texts[place] = canonical_json(f"{{{others}{entry}}}")
     return pa.array(texts, pa.string())
 
 

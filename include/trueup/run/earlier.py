@@ -57,8 +57,8 @@ def set_aside(run: AnyRun) -> None:
 
 def _keep(run: AnyRun, row: RunRow) -> None:
     folder, attempt = run.folder, row.attempt
-    about = files.earlier(attempt)
-    if folder.read_json(about) is not None:
+    record = files.earlier(attempt)
+    if folder.read_json(record) is not None:
         return  # by an earlier try of this preflight
     beginnings = tuple(place.of("") for place in (files.PLAN_FILES, files.BASELINE_FILES, files.FORMER_BASELINE_FILES))
     planned = [f for m in folder.manifests(StepName.PLAN) for f in m.files if f.path.startswith(beginnings)]
@@ -66,7 +66,7 @@ def _keep(run: AnyRun, row: RunRow) -> None:
         folder.copy(file.path, files.earlier(attempt, file.path))
     named = {"sha256": row.plan_sha256, "partitions": row.partitions, "at": row.planned_at}
     content = {"attempt": attempt, **named, "files": [asdict(f) for f in planned]}
-    folder.write(about, json.dumps(content, indent=1, default=datetime.isoformat))
+    folder.write(record, json.dumps(content, indent=1, default=datetime.isoformat))
 
 
 def plans(folder: RunFolder, attempts: int) -> Sequence[EarlierPlan]:

@@ -87,11 +87,11 @@ def named_of(run: Run) -> Iterator[None]:
         yield
     except MemoryLimitError as error:
         try:
-            said = _largest_of(run)
+            largest = _largest_of(run)
         except (TrueupError, OSError, pa.ArrowException) as other:  # what went wrong first is what is to be said
             log.warning("the largest value of run %s could not be found: %s", run.id, other)
-            said = None
-        raise _with(error, said) from error
+            largest = None
+        raise _with(error, largest) from error
 
 
 def _with(error: MemoryLimitError, said: str | None) -> MemoryLimitError:
@@ -123,11 +123,14 @@ def _largest_of(run: Run) -> str | None:
 
 def _look_at(file: pa.parquet.ParquetFile, group: int, found: Largest) -> None:
     """Look at those columns of a row group that may have a large value, a few rows at a time."""
-    about = file.metadata.row_group(group)
-    sizes = {about.column(n).path_in_schema: about.column(n).total_uncompressed_size for n in range(about.num_columns)}
+    group_metadata = file.metadata.row_group(group)
+    sizes = {
+        group_metadata.column(n).path_in_schema: group_metadata.column(n).total_uncompressed_size
+        for n in range(group_metadata.num_columns)
+    }
     for column, size in sizes.items():
         if size < LARGE or column == KEY:
             continue
-        rows = max(1, about.num_rows * LARGE // size)
+        rows = max(1, group_metadata.num_rows * LARGE // size)
         for batch in file.iter_batches(batch_size=rows, row_groups=[group], columns=[column, KEY]):
             found.look(batch)

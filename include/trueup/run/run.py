@@ -129,8 +129,8 @@ class Run:
     def max_left_alone(self) -> int | None:
         """How many rows may be left alone as somebody else changed them; None: any number for a rollback, which leaves alone
         what was changed since, unless it is given."""
-        asked = self.options.max_left_alone
-        return 0 if asked is None and self.undoes is None else asked
+        given = self.options.max_left_alone
+        return 0 if given is None and self.undoes is None else given
 
     def read_with(self, target: Target) -> Source | None:
         """The source that is read for the target too (`Migration.read_with`). A rollback reads no source."""

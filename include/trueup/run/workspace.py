@@ -89,13 +89,13 @@ class Workspace:
         except FileNotFoundError:
             raise
         except OSError as error:
-            said = f"the workspace could not {doing} {self.location(path)}: {error}."
+            message = f"the workspace could not {doing} {self.location(path)}: {error}."
             if self._local or _TERMINAL.search(str(error)):
                 raise StoreRejectedError(
-                    f"{said} Check the workspace's address, its rights and its free space."
+                    f"{message} Check the workspace's address, its rights and its free space."
                 ) from error
             raise StoreUnavailableError(
-                f"{said} What is published stays; run it again once the store answers."
+                f"{message} What is published stays; run it again once the store answers."
             ) from error
 
     @contextmanager

@@ -210,7 +210,7 @@ def rollback_steps(migration: Migration) -> list[Step]:
 
 def phase_steps(phase: Phase, *, finishes: bool = True) -> list[Step]:
     """The steps of one phase, in order; `finishes`: with its scripts (`Phase.finish`)."""
-    made = [
+    steps_of_phase = [
         Step(
             id=StepName.APPLY,
             title="Write what the plan says.",
@@ -246,7 +246,7 @@ def phase_steps(phase: Phase, *, finishes: bool = True) -> list[Step]:
     ]
     if phase.finish and finishes:
         scripts = ", ".join(script.name for script in phase.finish)
-        made.append(
+        steps_of_phase.append(
             Step(
                 id=StepName.FINISH,
                 title=f"Run {scripts}.",
@@ -256,7 +256,7 @@ def phase_steps(phase: Phase, *, finishes: bool = True) -> list[Step]:
                 phase=phase,
             )
         )
-    return made
+    return steps_of_phase
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -72,8 +72,8 @@ def _choose(run: Run) -> Start:
 
 def _check_ignored(run: Run) -> None:
     """Raise `OptionsError` where `ignore_columns` names no source: a name that is spelled wrongly leaves nothing out."""
-    known = {name for s in run.migration.sources for name in (s.table.name, s.id)}
-    if wrong := [text for text in run.options.ignore_columns if not any(text.startswith(f"{k}.") for k in known)]:
+    table_names = {name for s in run.migration.sources for name in (s.table.name, s.id)}
+    if wrong := [text for text in run.options.ignore_columns if not any(text.startswith(f"{k}.") for k in table_names)]:
         raise OptionsError(
             f"ignore_columns: {', '.join(map(repr, wrong))} begins with no source's table; write table.column, with a table of"
             f" {', '.join(sorted({s.table.name for s in run.migration.sources}))}"

@@ -83,18 +83,18 @@ def _find(run: Run) -> RunRow | None:
         return run.ledger.run(entered.undoes)
     if run.undoes in (None, LAST):
         return last_that_wrote(run.ledger, run.migration.id)
-    asked = str(run.undoes)
-    former = former_run_id(run.migration.id, asked)
-    names = (asked, run_id(run.migration.id, asked), former)
+    named = str(run.undoes)
+    former = former_run_id(run.migration.id, named)
+    names = (named, run_id(run.migration.id, named), former)
     rows = [row for name in names if (row := run.ledger.run(name)) is not None]
     # an id of the first release says nothing of a run that is known not to be it
-    return next((r for r in rows if r.run_id != former or r.airflow_run_id in (None, asked)), None)
+    return next((r for r in rows if r.run_id != former or r.airflow_run_id in (None, named)), None)
 
 
 def last_that_wrote(ledger: Ledger, migration_id: str) -> RunRow | None:
     """The run that a rollback undoes where none is named: the last that wrote rows and is not rolled back."""
-    known = (r for r in ledger.runs(migration_id) if _wrote(ledger, r))
-    return next((r for r in known if r.status != Status.ROLLED_BACK), None)
+    writers = (r for r in ledger.runs(migration_id) if _wrote(ledger, r))
+    return next((r for r in writers if r.status != Status.ROLLED_BACK), None)
 
 
 def _wrote(ledger: Ledger, row: RunRow) -> bool:
@@ -179,6 +179,6 @@ def _check_there(undone: Run, attempt: int | None, paths: set[str]) -> None:
         return path if attempt is None else files.earlier(attempt, path)
 
     plans = [PLAN_FILES.of(output.name) for phase in undone.phases for output in phase.outputs]
-    there = {f"{plan}/{name}" for plan in plans for name in undone.folder.names(place(plan))}
-    if missing := sorted(paths - there):
+    published = {f"{plan}/{name}" for plan in plans for name in undone.folder.names(place(plan))}
+    if missing := sorted(paths - published):
         raise ArtifactError(f"{undone.folder.location(place(missing[0]))} is missing")

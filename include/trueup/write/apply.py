@@ -36,18 +36,18 @@ PROGRESS_SECONDS = 10
 
 def create_tables(run: Run) -> dict[str, bool]:
     """Make the targets that are not there yet, and the others ready; whether each was made, by target."""
-    made = {}
+    created_tables = {}
     with run.part(StepName.CREATE_TABLES) as part:
         approval.check_age(run)
         approval.require(run, StepName.CREATE_TABLES)
         with run.writing(part):
             for target in run.migration.targets:
                 store = run.store_of(target.table)
-                made[target.id] = store.create(target.table)
+                created_tables[target.id] = store.create(target.table)
                 tables_there.enter_created(run, target)
                 if target.prepare is not None:
                     store.script(target.prepare.read_text(encoding="utf-8"))
-    return made
+    return created_tables
 
 
 def finish(run: Run, phase: Phase) -> None:
@@ -102,7 +102,7 @@ def _walk(
 ) -> None:
     """Write the batches, `writers` at a time, holding no more of them in memory; the first error ends the walk, after
     the batches already begun."""
-    rows, started, said = 0, clock(), clock()
+    rows, started, logged = 0, clock(), clock()
     running: set[Future[int]] = set()
     with ThreadPoolExecutor(writers, thread_name_prefix="trueup-write") as pool:
         for batch in pending:
@@ -110,9 +110,9 @@ def _walk(
             if len(running) > writers:
                 finished, running = wait(running, return_when=FIRST_COMPLETED)
                 rows += sum(f.result() for f in finished)
-            if clock() - said > PROGRESS_SECONDS:
-                said = clock()
-                log.info("%s: %s rows written, %s rows/s", what, f"{rows:,}", f"{rows / (said - started):,.0f}")
+            if clock() - logged > PROGRESS_SECONDS:
+                logged = clock()
+                log.info("%s: %s rows written, %s rows/s", what, f"{rows:,}", f"{rows / (logged - started):,.0f}")
         rows += sum(f.result() for f in running)
     log.info("%s: %s rows written in %.1f s", what, f"{rows:,}", clock() - started)
 

@@ -119,8 +119,8 @@ def approve_others(run: Run, shown: RangeRecord, by: str | None, comment: str | 
 
 
 def _refuse_unseen(run: AnyRun, shown: str | None, sha256: str) -> None:
-    asked = run.ledger.entered(run.id).asked_sha256
-    for what, said in (("shown", shown or asked), ("last asked about", asked)):
+    last_asked = run.ledger.entered(run.id).asked_sha256
+    for what, said in (("shown", shown or last_asked), ("last asked about", last_asked)):
         if said != sha256:
             raise ApprovalError(
                 f"the plan of run {run.id} is {sha256}, and the plan that was {what} is {said or 'none'}: somebody made it "
@@ -143,8 +143,8 @@ def reject(run: AnyRun, by: str | None, comment: str | None) -> None:
         # of a run that asked before the ledger noted what about: of the plan that it has
         sha256 = row.asked_sha256 or row.plan_sha256 or ""
         run.ledger.approvals.decide(run.id, sha256, "rejected", by=by, comment=comment)
-        said = f": {comment}" if comment else ""
-        raise ApprovalError(f"{by or 'somebody'} rejected the plan{said}; nothing was written")
+        reason = f": {comment}" if comment else ""
+        raise ApprovalError(f"{by or 'somebody'} rejected the plan{reason}; nothing was written")
 
 
 def gated(run: Run) -> str:
@@ -206,11 +206,11 @@ def _same(run: Run, row: RunRow) -> str:
 
 def check_age(run: AnyRun) -> None:
     """Raise `ApprovalError` if the plan is older than the run allows."""
-    made = _planned_at(run)
+    planned_at = _planned_at(run)
     limit = timedelta(hours=run.options.plan_max_age)
-    if run.effects.now() - made > limit:
+    if run.effects.now() - planned_at > limit:
         raise ApprovalError(
-            f"the plan of run {run.id} was made {made:%Y-%m-%d %H:%M} UTC, more than {run.options.plan_max_age:g} hours ago, "
+            f"the plan of run {run.id} was made {planned_at:%Y-%m-%d %H:%M} UTC, more than {run.options.plan_max_age:g} hours ago, "
             "and the tables may have moved on; nothing is written: trigger the DAG again for a new plan"
         )
 

@@ -54,7 +54,7 @@ def enter_created(run: Run, target: Target) -> None:
 
 def left(run: Run, undone: Run) -> list[str]:
     """What the undone run made in addition to rows and is still there, in words: tables and indexes."""
-    said = []
+    leftovers = []
     start = undone.files.begun
     created = undone.folder.read_json(CREATED) or {}
     for target in run.migration.targets:
@@ -63,13 +63,13 @@ def left(run: Run, undone: Run) -> list[str]:
         if found is None or created.get(target.id) != name_of(run, target, found):
             continue
         if was.endswith(f"#{ABSENT}"):
-            said.append(f"table {target.table.name}")
+            leftovers.append(f"table {target.table.name}")
             continue
         before = start.targets.get(target.id, TargetFacts()).indexes if start else None
         declared = {index.name for index in target.table.indexes}
-        made = [name for name in found.indexes if name in declared and before is not None and name not in before]
-        said += [f"index {name} of {target.table.name}" for name in made]
-    return said
+        indexes = [name for name in found.indexes if name in declared and before is not None and name not in before]
+        leftovers += [f"index {name} of {target.table.name}" for name in indexes]
+    return leftovers
 
 
 def _place(name: str) -> str:

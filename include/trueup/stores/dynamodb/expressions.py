@@ -120,8 +120,8 @@ def update(table: Table, raw: Item, changed: Sequence[str], after: Item, by_leaf
     fits = _add_while_fit(use, condition, raw, changed, by_leaf)
     if not fits:
         return None
-    those = {*changed, *table.key}
-    _add_while_fit(use, condition, raw, (name for name in _names(table, raw) if name not in those), by_leaf)
+    compared = {*changed, *table.key}
+    _add_while_fit(use, condition, raw, (name for name in _names(table, raw) if name not in compared), by_leaf)
     chosen = changed[:fits]
     sets = [f"{use.name(name)}={use.value(after[name])}" for name in chosen if name in after]
     removes = [use.name(name) for name in chosen if name not in after]

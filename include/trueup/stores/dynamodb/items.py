@@ -50,9 +50,9 @@ class Layout:
     def __init__(self, table: Table) -> None:
         for name, type_ in table.columns.items():
             if type_ not in TAGS:
-                there = ", ".join(f"Type.{one.name}" for one in TAGS)
+                types = ", ".join(f"Type.{one.name}" for one in TAGS)
                 raise DeclarationError(
-                    f"table {table.name!r}: DynamoDB has no Type.{type_.name} (column {name!r}); it has {there}"
+                    f"table {table.name!r}: DynamoDB has no Type.{type_.name} (column {name!r}); it has {types}"
                 )
         for key in (table.key, *(index.key for index in table.indexes)):
             if len(key) > 2:

@@ -89,9 +89,9 @@ class Pages:
         if seen != at_most:
             return None
         types = self._layout.table.columns.values()
-        made = [canonical_numbers(c) if t is Type.NUMBER else c for t, c in zip(types, columns, strict=False)]
-        made += [pa.nulls(found.num_rows, pa.string()), held]
-        return pa.RecordBatch.from_arrays(made, schema=self._layout.schema), after and orjson.loads(after)
+        parsed = [canonical_numbers(c) if t is Type.NUMBER else c for t, c in zip(types, columns, strict=False)]
+        parsed += [pa.nulls(found.num_rows, pa.string()), held]
+        return pa.RecordBatch.from_arrays(parsed, schema=self._layout.schema), after and orjson.loads(after)
 
 
 def _value(name: str, type_: Type) -> str:

@@ -77,11 +77,11 @@ def settle(
         found = {key_bytes(layout, item): item for item in writer.fetch(layout, keys, outcome)}
         ready: list[_Write] = []
         for row in pending:
-            made = _next(layout, row, found.get(key_bytes(layout, row.before)))
-            if isinstance(made, _Write):
-                ready.append(made)
-            elif made is not None:
-                left.conflicts[row.position] = made
+            following = _next(layout, row, found.get(key_bytes(layout, row.before)))
+            if isinstance(following, _Write):
+                ready.append(following)
+            elif following is not None:
+                left.conflicts[row.position] = following
         pending = []
         answers = writer.each(ready, outcome, lambda write, counted: _send(writer, layout, write, counted))
         for write, written in zip(ready, answers, strict=True):
@@ -124,18 +124,18 @@ def _next(layout: Layout, row: _Row, raw: Item | None) -> _Write | tuple[str, It
         return None
     if now != row.before and not _begun(layout, row, now, changed):
         return CHANGED, now
-    made = update(table, raw, rest, row.written, by_leaf)
-    if made is None:
+    fitting = update(table, raw, rest, row.written, by_leaf)
+    if fitting is None:
         return TOO_DEEP, now
-    request, fits = made
+    request, fits = fitting
     return _Write(row=row, operation="UpdateItem", request=request, last=fits == len(rest))
 
 
 def _begun(layout: Layout, row: _Row, now: Item, changed: Sequence[str]) -> bool:
     """Whether the row is as an update of several requests leaves it between them: each attribute as before, or new."""
     whole: dict[str, Any] = row.after or {}
-    made = update(layout.table, row.before, changed, whole, by_leaf=row.failures > 0)
-    if made is None or made[1] == len(changed):
+    begun = update(layout.table, row.before, changed, whole, by_leaf=row.failures > 0)
+    if begun is None or begun[1] == len(changed):
         return False
     own = {name: whole.get(name) if now.get(name) == whole.get(name) else row.before.get(name) for name in changed}
     expected = {**row.before, **own}

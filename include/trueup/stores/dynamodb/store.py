@@ -108,16 +108,16 @@ class DynamoDBStore:
         """Write rows that must not exist yet. One that exists and is equal counts as written, else it is a conflict."""
         layout, outcome = Layout(table), Outcome()
         items = layout.encode(rows, nulls=True)
-        there, refused = self._writer.insert(layout, items, outcome)
+        present, refused = self._writer.insert(layout, items, outcome)
         left = Left(refused=refused)
-        if there:
-            keys = [layout.key(items[position]) for position in there]
+        if present:
+            keys = [layout.key(items[position]) for position in present]
             found = {
                 key_bytes(layout, item): canonical_item(item) for item in self._writer.fetch(layout, keys, outcome)
             }
             left.conflicts = {
                 position: ("a row with this key is there, with other content", now)
-                for position in there
+                for position in present
                 if (now := found.get(key_bytes(layout, items[position]))) != without_nulls(items[position])
             }
         return _concluded(outcome, table, rows, left)

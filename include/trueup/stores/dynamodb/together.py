@@ -57,9 +57,9 @@ def settle_together(writer: Writer, units: Iterable[Sequence[Row]], shares: int,
         found = _fetch(writer, pending, outcome)
         ready: list[tuple[Sequence[Row], list[dict[str, Any]]]] = []
         for unit in pending:
-            made = {row: _action(row, found.get(row.key), by_leaf=tries > 0) for row in unit}
-            wrong = {row: said for row, said in made.items() if isinstance(said, str)}
-            actions = [action for action in made.values() if not isinstance(action, str)]
+            action_of = {row: _action(row, found.get(row.key), by_leaf=tries > 0) for row in unit}
+            wrong = {row: said for row, said in action_of.items() if isinstance(said, str)}
+            actions = [action for action in action_of.values() if not isinstance(action, str)]
             if wrong:
                 _leave(left, unit, wrong, found)
             elif any("ConditionCheck" not in action for action in actions):
@@ -144,8 +144,8 @@ def _action(row: Row, raw: Item | None, by_leaf: bool) -> dict[str, Any] | str:
         request = removal(table, raw, by_leaf)
         return TOO_WIDE if request is None else {"Delete": request}
     changed = differing(now, row.after)
-    made = update(table, raw, changed, row.item, by_leaf)
-    return TOO_WIDE_FOR_ONE if made is None or made[1] < len(changed) else {"Update": made[0]}
+    fitting = update(table, raw, changed, row.item, by_leaf)
+    return TOO_WIDE_FOR_ONE if fitting is None or fitting[1] < len(changed) else {"Update": fitting[0]}
 
 
 def _transact(

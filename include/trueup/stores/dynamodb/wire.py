@@ -137,7 +137,7 @@ class Wire:
         """`call` with the answer's bytes parsed by `parse`, which raises `orjson.JSONDecodeError` for what is no JSON."""
         backoff = Backoff(attempts or self.attempts, self.effects)
         while True:
-            said = ""
+            reason = ""
             ask_fence()
             try:
                 status, content, checksum = self._send(operation, body)
@@ -147,22 +147,22 @@ class Wire:
                     f"no AWS credentials for {operation} on table {table!r}: {error}. Set them on the connection.",
                 ) from error
             except BotoCoreError as error:
-                said = f"{type(error).__name__}: {error}"
+                reason = f"{type(error).__name__}: {error}"
             else:
                 if checksum is not None and zlib.crc32(content) != int(checksum):
-                    said = "an answer whose CRC32 checksum does not match its content"
+                    reason = "an answer whose CRC32 checksum does not match its content"
                 elif status == 200:
                     try:
                         return parse(content)
                     except orjson.JSONDecodeError as error:
-                        said = f"an answer that is not JSON: {error}"
+                        reason = f"an answer that is not JSON: {error}"
                 else:
                     code, message = error_of(content)
-                    said = f"HTTP {status} {code}: {message}"
+                    reason = f"HTTP {status} {code}: {message}"
                     if status < 500 and code not in TRANSIENT_CODES:
-                        said = f"DynamoDB refused {operation} on table {table!r}: {code}: {message}"
-                        raise RejectedError(code, said, reasons_of(content))
-            backoff.pause(operation, table, said)
+                        reason = f"DynamoDB refused {operation} on table {table!r}: {code}: {message}"
+                        raise RejectedError(code, reason, reasons_of(content))
+            backoff.pause(operation, table, reason)
             if outcome is not None:
                 outcome.retries += 1
 
@@ -186,15 +186,15 @@ class Wire:
 
 def translated(error: BotoCoreError | ClientError, *, place: str) -> StoreUnavailableError | StoreRejectedError:
     """An error of boto3 as Trueup's own; boto3 has tried again already. `place`: host, port and region, for the message."""
-    said = f"DynamoDB at {place}: {error}"
+    message = f"DynamoDB at {place}: {error}"
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code", "").removesuffix("Exception")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         lasting = status < 500 and code not in TRANSIENT_CODES
-        return RejectedError(code, said) if lasting else StoreUnavailableError(f"{said} Try again later.")
+        return RejectedError(code, message) if lasting else StoreUnavailableError(f"{message} Try again later.")
     if isinstance(error, UnreachableError | HTTPClientError):
-        return StoreUnavailableError(f"{said} Try again later.")
-    return RejectedError(type(error).__name__, said)
+        return StoreUnavailableError(f"{message} Try again later.")
+    return RejectedError(type(error).__name__, message)
 
 
 def error_of(content: bytes) -> tuple[str, str]:

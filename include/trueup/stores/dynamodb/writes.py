@@ -135,10 +135,10 @@ class Writer:
                 return False
             written = request.get("Item") or request["Key"]
             key = {name: written.get(name) for name in layout.table.key}
-            said = RejectedError(error.code, f"{error} (the row with key {key})")
+            of_row = RejectedError(error.code, f"{error} (the row with key {key})")
             if error.code in ROW_CODES:
-                return said
-            raise said from error
+                return of_row
+            raise of_row from error
 
     def _try_statement(self, layout: Layout, item: Item) -> None:
         """Find out and remember whether INSERT refuses a key that is there; the item's key is.
@@ -162,7 +162,7 @@ class Writer:
         )
         try:
             self.wire.call("ExecuteTransaction", table, body, attempts=PROBE_ATTEMPTS)
-            said = "an update of a row that does not exist went well"
+            why = "an update of a row that does not exist went well"
         except StoreUnavailableError:
             return
         except RejectedError as error:
@@ -173,8 +173,8 @@ class Writer:
                 return
             if error.reasons and not self.fetch(layout, [layout.key(item)]):
                 return  # somebody has deleted the row meanwhile: the next one tells
-            said = str(error)
-        self._do_without(table, said)
+            why = str(error)
+        self._do_without(table, why)
 
     def _do_without(self, table: str, said: str) -> None:
         """Put the rows of this table one by one from now on."""
@@ -191,7 +191,7 @@ class Writer:
         while batch:
             responses = self._send_statements(table, [items[position] for position in batch], outcome)
             again: list[int] = []
-            said = ""
+            reason = ""
             for position, response in zip(batch, responses, strict=True):
                 code = _statement_code(response)
                 if code == "DuplicateItem":
@@ -200,7 +200,7 @@ class Writer:
                     single.append(position)
                 elif code in TRANSIENT_CODES:
                     again.append(position)
-                    said = f"{code}: {response['Error'].get('Message')}"
+                    reason = f"{code}: {response['Error'].get('Message')}"
                 elif code is not None:
                     raise RejectedError(
                         code,
@@ -211,7 +211,7 @@ class Writer:
                 if len(again) < len(batch):
                     backoff.progress()
                 outcome.retries += 1
-                backoff.pause("BatchExecuteStatement", table, f"{len(again)} rows left unwritten, {said}")
+                backoff.pause("BatchExecuteStatement", table, f"{len(again)} rows left unwritten, {reason}")
             batch = again
 
     def _send_statements(self, table: str, items: list[Item], outcome: Outcome) -> list[dict[str, Any]]:

@@ -98,9 +98,9 @@ class Shape:
     def identifies(self, key: tuple[str, ...]) -> bool:
         """Whether no two rows have the same values in these columns, and none is null: by the primary key, or by a unique
         index over columns that are NOT NULL. Where that has to be `counted`, reading does it."""
-        known = all(name in self.columns for name in key)
-        if not known or self.counted:
-            return known
+        all_known = all(name in self.columns for name in key)
+        if not all_known or self.counted:
+            return all_known
         always = all(self.columns[name].not_null for name in key)
         return key == self.key or (always and any(i.unique and i.complete and {*i.key} == {*key} for i in self.indexes))
 

@@ -75,12 +75,12 @@ def _statements(table: Table) -> list[sql.Composed]:
         for column, type_ in table.columns.items()
     ]
     key = sql.SQL("PRIMARY KEY ({})").format(_columns(table.key))
-    made: list[sql.Composed] = [sql.SQL("CREATE TABLE {} ({})").format(name, sql.SQL(", ").join([*columns, key]))]
-    made.extend(
+    statements: list[sql.Composed] = [sql.SQL("CREATE TABLE {} ({})").format(name, sql.SQL(", ").join([*columns, key]))]
+    statements.extend(
         sql.SQL("CREATE INDEX {} ON {} ({})").format(sql.Identifier(index.name), name, _columns(index.key))
         for index in table.indexes
     )
-    return made
+    return statements
 
 
 def _columns(names: tuple[str, ...]) -> sql.Composable:

@@ -50,13 +50,13 @@ def translated(
 ) -> StoreUnavailableError | StoreRejectedError:
     """The error as Trueup's own. The message has the server's own sentence, never the statement nor the connection."""
     sqlstate = getattr(error, "sqlstate", None) or ""
-    said = _said(error)
-    if _transient(error, sqlstate, said):
-        return StoreUnavailableError(f"{place}: could not {doing}: {said}{_code(sqlstate)}.")
-    if sqlstate == "42501" and "row-level security" in said:
+    message = _said(error)
+    if _transient(error, sqlstate, message):
+        return StoreUnavailableError(f"{place}: could not {doing}: {message}{_code(sqlstate)}.")
+    if sqlstate == "42501" and "row-level security" in message:
         subject = "Connect as a role that is not subject to the policies (BYPASSRLS): they would hide rows."
-        return StoreRejectedError(f"{place}: could not {doing}: {said}{_code(sqlstate)}. {subject}")
-    return StoreRejectedError(f"{place}: could not {doing}: {said}{_code(sqlstate)}. {_advice(sqlstate, said)}")
+        return StoreRejectedError(f"{place}: could not {doing}: {message}{_code(sqlstate)}. {subject}")
+    return StoreRejectedError(f"{place}: could not {doing}: {message}{_code(sqlstate)}. {_advice(sqlstate, message)}")
 
 
 def _advice(sqlstate: str, said: str) -> str:
@@ -65,8 +65,8 @@ def _advice(sqlstate: str, said: str) -> str:
             f"Make the partition of {partitioned[1]} that takes such rows (CREATE TABLE … PARTITION OF {partitioned[1]} …), or a"
             " DEFAULT one, or reject them in the transform."
         )
-    known = next((_ADVICE[code] for code in (sqlstate, sqlstate[:2]) if code in _ADVICE), None)
-    return known or (
+    advice = next((_ADVICE[code] for code in (sqlstate, sqlstate[:2]) if code in _ADVICE), None)
+    return advice or (
         "Appendix A of PostgreSQL's manual explains the SQLSTATE." if sqlstate else "Check the connection."
     )
 
@@ -131,11 +131,11 @@ def _said(error: adbc.Error | psycopg.Error | OSError) -> str:
     primary, detail = details.get("PG_DIAG_MESSAGE_PRIMARY"), details.get("PG_DIAG_MESSAGE_DETAIL")
     if isinstance(error, psycopg.Error):
         primary, detail = error.diag.message_primary, error.diag.message_detail
-    said = _text(primary) if primary else _DRIVER_PREFIX.sub("", str(error))
+    message = _text(primary) if primary else _DRIVER_PREFIX.sub("", str(error))
     # The detail of a broken constraint or a missing partition names the key; other details may hold a whole row.
     if detail and _text(detail).startswith(("Key ", "Partition key ")):
-        said = f"{said} {_text(detail)}"
-    return " ".join(said.split()).rstrip(".?")
+        message = f"{message} {_text(detail)}"
+    return " ".join(message.split()).rstrip(".?")
 
 
 def _text(value: str | bytes) -> str:

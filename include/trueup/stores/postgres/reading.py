@@ -83,7 +83,7 @@ def _refuse_doubles(opened: Session, table: Table, shape: Shape) -> None:
     )
     found = opened.fetch(query).to_pylist()[0]
     key = ", ".join(table.key)
-    said = [
+    faults = [
         *([f"{found['empty']:,} rows whose key ({key}) is null, such as ({found['such']})"] if found["empty"] else []),
         *(
             [f"{found['twice']:,} keys ({key}) that several rows have, such as ({found['as_well']})"]
@@ -91,9 +91,9 @@ def _refuse_doubles(opened: Session, table: Table, shape: Shape) -> None:
             else []
         ),
     ]
-    if said:
+    if faults:
         raise SourceError(
-            f"{opened.place}: {table.name} has {' and '.join(said)}: declare columns that tell its rows apart, "
+            f"{opened.place}: {table.name} has {' and '.join(faults)}: declare columns that tell its rows apart, "
             "or fix the rows."
         )
 

@@ -15,8 +15,8 @@ def advance(address: Address, table: Table) -> list[Advanced]:
     """Bring the sequences of the declared columns behind the greatest value there; never backwards."""
     with session(address, doing=f"advance the sequences of table {table.name}") as opened:
         shape = catalog.require(opened, table)
-        known = (one for one in effects_of(opened, shape.oid).sequences if one.column in table.columns)
-        return [_advance(opened, table, sql.Identifier(shape.schema, shape.name), one) for one in known]
+        declared = (one for one in effects_of(opened, shape.oid).sequences if one.column in table.columns)
+        return [_advance(opened, table, sql.Identifier(shape.schema, shape.name), one) for one in declared]
 
 
 def _advance(opened: Session, table: Table, name: sql.Identifier, sequence: Sequence) -> Advanced:

@@ -207,9 +207,9 @@ class Session:
 
     @contextmanager
     def _statement(self, statement: str | sql.Composable) -> Iterator[adbc.AdbcStatement]:
-        with adbc.AdbcStatement(self.connection) as made:
-            made.set_sql_query(statement if isinstance(statement, str) else statement.as_string(None))
-            yield made
+        with adbc.AdbcStatement(self.connection) as opened_statement:
+            opened_statement.set_sql_query(statement if isinstance(statement, str) else statement.as_string(None))
+            yield opened_statement
 
 
 @contextmanager

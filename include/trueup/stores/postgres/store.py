@@ -63,9 +63,9 @@ class PostgresStore:
     def identity(self, table: Table) -> str:
         """`postgres://<system identifier>/<database>/<schema>.<table>`, as the server says itself; of several tables that
         are asked for within a second, it is asked once."""
-        asked = self._address.effects.monotonic()
-        if self._database is None or asked - self._database[1] > _SAME_SECONDS:
-            self._database = self._address.insist(lambda: place.database_of(self._address))[0], asked
+        now = self._address.effects.monotonic()
+        if self._database is None or now - self._database[1] > _SAME_SECONDS:
+            self._database = self._address.insist(lambda: place.database_of(self._address))[0], now
         return f"{self._database[0]}/{catalog.full_name(table)}"
 
     def server(self) -> str:

@@ -78,14 +78,14 @@ def _write_share(opened: Session, share: Share, left: Left, watching: Watching) 
     gone = pa.array(share.gone, pa.bool_())
     absent = share.before[share.table.key[0]].is_null()
     new = pc.and_not(absent, gone)
-    there = pc.and_not(pc.invert(absent), gone)
+    present = pc.and_not(pc.invert(absent), gone)
     if any(share.gone):
         removed = share.before.filter(gone)
         left += remove_in(opened, share.table, removed, watching, alone=False, cascade_to=share.cascade_to)
     if pc.any(new).as_py():
         left += add_in(opened, share.table, share.rows.filter(new), watching, alone=False)
-    if pc.any(there).as_py():
-        changed, before = share.rows.filter(there), share.before.filter(there)
+    if pc.any(present).as_py():
+        changed, before = share.rows.filter(present), share.before.filter(present)
         left += change_in(opened, share.table, changed, before, watching, alone=False)
 
 
@@ -99,21 +99,21 @@ def _of_units(share: Share, units: Sequence[int]) -> Share:
 
 def _add_every(address: Address, share: Share, wrong: Left, whole: Left, *, refused: bool) -> None:
     """Add each row of a unit that was taken back to `whole`: those that it failed by, and the others."""
-    said: dict[str, Conflict | Refused] = {each.key: each for each in wrong.conflicts}
-    said |= {each.key: each for each in wrong.refused}
-    there = reading.by_keys(address, share.table, share.rows.select(list(share.table.key)), None)
+    outcome: dict[str, Conflict | Refused] = {each.key: each for each in wrong.conflicts}
+    outcome |= {each.key: each for each in wrong.refused}
+    present = reading.by_keys(address, share.table, share.rows.select(list(share.table.key)), None)
     shown = pa.table(
         {
             n: reading.instant_texts(c) if pa.types.is_temporal(c.type) else c
-            for n, c in zip(there.column_names, there.columns, strict=True)
+            for n, c in zip(present.column_names, present.columns, strict=True)
         }
     )
     found = {
         key: json.dumps({name: value for name, value in row.items() if value is not None}, default=str)
-        for key, row in zip(keys_of(share.table, there), shown.to_pylist(), strict=True)
+        for key, row in zip(keys_of(share.table, present), shown.to_pylist(), strict=True)
     }
     for key in keys_of(share.table, share.rows):
-        one = said.get(key)
+        one = outcome.get(key)
         if one is None and refused:
             one = Refused(key=key, reason=REFUSED_ELSEWHERE)
         if isinstance(one, Refused):

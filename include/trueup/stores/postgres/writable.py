@@ -128,7 +128,7 @@ def _rights(shape: Shape, effects: Effects, wanted: tuple[str, ...]) -> Iterator
 def why_uncreatable(session: Session, table: Table) -> tuple[str, ...]:
     """In words, why a table that does not exist could not be made and written."""
     schema, _ = schema_and_name(table)
-    asked = sql.SQL(
+    query = sql.SQL(
         "SELECT current_user::text AS role, current_database()::text AS database,"
         " (SELECT has_schema_privilege(oid, 'CREATE') FROM pg_catalog.pg_namespace WHERE nspname = {}) AS may,"
         " has_database_privilege(current_database(), 'CREATE') AS may_schema,"
@@ -136,20 +136,20 @@ def why_uncreatable(session: Session, table: Table) -> tuple[str, ...]:
         " (SELECT source FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only' AND setting = 'on')"
         " AS read_only"
     )
-    (found,) = session.fetch(asked.format(schema)).to_pylist()
+    (found,) = session.fetch(query.format(schema)).to_pylist()
     role, database = (sql.Identifier(found[name]).as_string(None) for name in ("role", "database"))
-    said = []
+    reasons = []
     if found["standby"]:
-        said.append("the server is a standby, which only reads: give the connection the primary's address")
+        reasons.append("the server is a standby, which only reads: give the connection the primary's address")
     if found["read_only"] is not None:
-        said.append(_reads_only(found["read_only"], found["role"]))
+        reasons.append(_reads_only(found["read_only"], found["role"]))
     if found["may"] is False:
         named = sql.Identifier(schema).as_string(None)
-        said.append(
+        reasons.append(
             f"role {found['role']!r} may not make a table in schema {schema}: GRANT CREATE ON SCHEMA {named} TO {role}"
         )
     if found["may"] is None and (table.create is None or not found["may_schema"]):
-        said.append(f"there is no schema {schema!r}: make it")
+        reasons.append(f"there is no schema {schema!r}: make it")
     if not found["may_stage"]:
-        said.append(f"{_NO_TEMP.format(found['role'])}: GRANT TEMPORARY ON DATABASE {database} TO {role}")
-    return tuple(said)
+        reasons.append(f"{_NO_TEMP.format(found['role'])}: GRANT TEMPORARY ON DATABASE {database} TO {role}")
+    return tuple(reasons)
