@@ -121,7 +121,7 @@ def write_plan(part: Part, target: Target, output: Output, query: str, partition
     return dict.fromkeys(VERBS, 0) | dict(rows)
 
 
-def said(target: Target, row: str, code: str, words: str, rows: str) -> str:
+def warning(target: Target, row: str, code: str, words: str, rows: str) -> str:
     """SQL: a warning with this code about each row; `words` is SQL for what is said of it."""
     table = target.table.name.replace("'", "''")
     message = f"'row ' || {row}.{KEY} || ' of {table} ' || {words}"

@@ -118,7 +118,7 @@ def reject_unread(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase,
     names = ", ".join(map(duck.literal, sorted(read))) or "NULL"
     rows = " UNION ALL ".join(
         f"SELECT {SOURCE_KEY}, {EXTRA} AS extra, {MISTYPED} AS odd, [{_texts(run.migration.target(o.target))}] AS texts, "
-        f"[{_given(target if target is not None and target.id == o.target else None)}] AS given FROM {own(o.view)}"
+        f"[{_replaced(target if target is not None and target.id == o.target else None)}] AS given FROM {own(o.view)}"
         for o in phase.outputs
     )
     in_findings = f" ANTI JOIN {findings} f ON f.{SOURCE_KEY} = v.key" if looks else ""
@@ -150,7 +150,7 @@ def _texts(target: Target) -> str:
     return ", ".join(names) or "CAST(NULL AS VARCHAR)"
 
 
-def _given(target: Target | None) -> str:
+def _replaced(target: Target | None) -> str:
     """The names of the owned columns for which a row in place has a value: what was there is what it is to replace."""
     names = () if target is None else target.owned or ()
     given = [f"CASE WHEN {duck.identifier(n)} IS NOT NULL THEN {duck.literal(n)} END" for n in names]

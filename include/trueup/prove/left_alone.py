@@ -67,14 +67,14 @@ def words(proofs: Sequence[Proof], told: bool = False) -> dict[str, str]:
     unless the reasons are in `told` already."""
     said = {}
     for kind in ("missing", "different", "unverified", "left_alone"):
-        each = [_said(kind, proof, told) for proof in last(proofs) if proof.rows(kind)]
+        each = [_message(kind, proof, told) for proof in last(proofs) if proof.rows(kind)]
         if each:
             rule = "budget.left_alone" if kind == "left_alone" else f"proof.{kind}"
             said[rule] = "; ".join(each)
     return said
 
 
-def _said(kind: str, proof: Proof, told: bool) -> str:
+def _message(kind: str, proof: Proof, told: bool) -> str:
     examples = proof.of(kind)
     keys = ", ".join(e.key for e in examples[:EXAMPLES])
     rows, table = f"{proof.rows(kind):,}", proof.target_table

@@ -129,7 +129,7 @@ def verdict(
     proof = NOT_PROVEN
     if failed is None and status is Status.PROVEN:
         proof = WITH_EXCEPTIONS if exceptions else PROVEN
-    said = _said(run, status, failed, plan, proofs, applied, exceptions, undone)
+    said = _sentences(run, status, failed, plan, proofs, applied, exceptions, undone)
     if moved_on and failed is None:
         said["headline"] += (
             f" {rows(moved_on)} that {were(moved_on)} not to be written {were(moved_on)} changed by somebody else since the plan was "
@@ -138,7 +138,7 @@ def verdict(
     return {**said, "proof": proof, "exceptions": exceptions, "moved_on": moved_on}
 
 
-def _said(
+def _sentences(
     run: Run,
     status: Status,
     failed: dict[str, str] | None,

@@ -50,7 +50,7 @@ def translated(
 ) -> StoreUnavailableError | StoreRejectedError:
     """The error as Trueup's own. The message has the server's own sentence, never the statement nor the connection."""
     sqlstate = getattr(error, "sqlstate", None) or ""
-    message = _said(error)
+    message = _message(error)
     if _transient(error, sqlstate, message):
         return StoreUnavailableError(f"{place}: could not {doing}: {message}{_code(sqlstate)}.")
     if sqlstate == "42501" and "row-level security" in message:
@@ -99,7 +99,7 @@ _POLICY = "row-level security policy"
 def refusal(error: adbc.Error) -> tuple[str, str | None] | None:
     """Why the server took offence at a row (a broken constraint, a value that does not fit, what a trigger raised), and
     the name of what it broke; None where the error is not about rows, so that another row would meet it, too."""
-    sqlstate, said = error.sqlstate or "", _said(error)
+    sqlstate, said = error.sqlstate or "", _message(error)
     of_no_row = not sqlstate or (sqlstate.startswith("54") and sqlstate != "54000")
     if of_no_row or (sqlstate.startswith(_NOT_OF_A_ROW) and _POLICY not in said):
         return None
@@ -126,7 +126,7 @@ def _transient(error: adbc.Error | psycopg.Error | OSError, sqlstate: str, said:
     return "ERROR:" not in said or "conflict with recovery" in said
 
 
-def _said(error: adbc.Error | psycopg.Error | OSError) -> str:
+def _message(error: adbc.Error | psycopg.Error | OSError) -> str:
     details = {_text(name): told for name, told in getattr(error, "details", None) or ()}
     primary, detail = details.get("PG_DIAG_MESSAGE_PRIMARY"), details.get("PG_DIAG_MESSAGE_DETAIL")
     if isinstance(error, psycopg.Error):
