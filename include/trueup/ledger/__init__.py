@@ -86,8 +86,8 @@ class Ledger(Steps, Batches):
         """Whether the database has every table and column of the newest version."""
         with self._begin() as connection:
             query = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = :schema"
-            there = {tuple(row) for row in connection.execute(sa.text(query), {"schema": SCHEMA})}
-        return there >= {(table.name, column.name) for table in metadata.sorted_tables for column in table.columns}
+            present = {tuple(row) for row in connection.execute(sa.text(query), {"schema": SCHEMA})}
+        return present >= {(table.name, column.name) for table in metadata.sorted_tables for column in table.columns}
 
     def ensure(self) -> None:
         """`upgrade`, where the database is not at the newest version; it is looked at once."""
@@ -200,14 +200,14 @@ class Ledger(Steps, Batches):
 
     def planned(self, run_id: str, sha256: str, files_sha256: str | None = None, *, step: str = "plan_gate") -> None:
         """Note the hash of the run's plan, which was made just now, in this step, and that of its files."""
-        made = {"plan_sha256": sha256, "plan_files_sha256": files_sha256}
+        hashes = {"plan_sha256": sha256, "plan_files_sha256": files_sha256}
         with self._begin() as connection:
             mine = runs.c.run_id == run_id
-            connection.execute(runs.update().where(mine).values(planned_at=sa.func.clock_timestamp(), **made))
+            connection.execute(runs.update().where(mine).values(planned_at=sa.func.clock_timestamp(), **hashes))
             this = (steps.c.run_id == run_id, steps.c.step == step)
             connection.execute(steps.update().where(*this).values(plan_sha256=sha256))
-            copied = sa.select(runs.c.run_id, runs.c.attempt, *(runs.c[name] for name in made), runs.c.options)
-            names = ["run_id", "attempt", *made, "options"]
+            copied = sa.select(runs.c.run_id, runs.c.attempt, *(runs.c[name] for name in hashes), runs.c.options)
+            names = ["run_id", "attempt", *hashes, "options"]
             new = insert(plans).from_select(names, copied.where(mine))
             again = {"plan_files_sha256": files_sha256, "at": sa.func.clock_timestamp()}
             keys = ["run_id", "attempt", "plan_sha256"]

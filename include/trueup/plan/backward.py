@@ -26,9 +26,9 @@ from .files import (
     differ,
     plan_schema,
     relate_drifted,
-    said,
     struct,
     unit_verb,
+    warning,
     write_findings,
     write_plan,
     write_rest,
@@ -153,8 +153,8 @@ def _findings(run: Run, phase: Phase, output: Output) -> str:
     plan = duck.identifier(f"plan_{output.name}")
     words = f"'was changed after run {run.undoes} wrote it, and is left alone'"
     if phase.together:
-        alone = f"{_verb(run, phase, output)} = '{DRIFT}'"
+        left_alone = f"{_verb(run, phase, output)} = '{DRIFT}'"
         together = f"'is left alone: run {run.undoes} wrote it in one transaction with a row that was changed since'"
-        words = f"CASE WHEN {alone} THEN {words} ELSE {together} END"
-    those = f"{_rows(output)} WHERE {WROTE}.{KEY} IN (SELECT {KEY} FROM {plan} WHERE {VERB} = '{DRIFT}')"
-    return said(target, WROTE, TOUCHED_SINCE, words, those)
+        words = f"CASE WHEN {left_alone} THEN {words} ELSE {together} END"
+    drifted = f"{_rows(output)} WHERE {WROTE}.{KEY} IN (SELECT {KEY} FROM {plan} WHERE {VERB} = '{DRIFT}')"
+    return warning(target, WROTE, TOUCHED_SINCE, words, drifted)

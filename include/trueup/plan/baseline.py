@@ -54,7 +54,7 @@ def previous(run: Run) -> Baseline | None:
     """
     if run.options.mode is Mode.VERIFY:
         return None
-    known = [
+    plans = [
         (plan, row)
         for row in run.ledger.runs(run.migration.id)
         if row.undoes is None and row.mode == Mode.APPLY
@@ -62,7 +62,7 @@ def previous(run: Run) -> Baseline | None:
         if plan is not None
     ]
     chosen: Baseline | None = None
-    for plan, row in sorted(known, key=lambda each: each[0].at, reverse=True):
+    for plan, row in sorted(plans, key=lambda each: each[0].at, reverse=True):
         if plan.attempt is None and not earlier.begun_to_apply(run.ledger, row.run_id):
             continue
         if row.status != Status.ROLLED_BACK and chosen is not None:
@@ -108,10 +108,10 @@ def relate(session: Session, run: Run, target: Target, partition: int | None, on
             readable = False
     session.relate(_BASELINE, files, _SCHEMA)
     connection = session.connection
-    there = "there = 'seen'" + (" OR there = 'planned'" if baseline and baseline.proven else "")
+    was_there = "there = 'seen'" + (" OR there = 'planned'" if baseline and baseline.proven else "")
     here = "true" if partition is None else f"place % {run.partitions} = {partition}"
     names = {"baseline": duck.identifier(f"baseline_{target.id}"), "keys": duck.identifier(f"known_{target.id}")}
-    connection.execute(_SQL("related", **names, there=there, files=_BASELINE, here=here, only=only))
+    connection.execute(_SQL("related", **names, there=was_there, files=_BASELINE, here=here, only=only))
     if baseline is not None and readable:
         _relate_read_back(session, run, baseline, target)
         connection.execute(_SQL("also_known", **names))
@@ -144,11 +144,11 @@ def _files(run: Run, baseline: Baseline, target: Target, partition: int | None) 
         (chosen,) = [k for k in earlier.plans(folder, attempt + 1) if k.attempt == attempt]
         names = {file.path for file in chosen.files}
         return [chosen.file(folder, _named(target, number, names)) for number in wanted]
-    there = {file.path: file for m in folder.manifests(StepName.PLAN, count) for file in m.files}
-    paths = [_named(target, number, there) for number in wanted]
-    if missing := [each for each in paths if each not in there]:
+    published = {file.path: file for m in folder.manifests(StepName.PLAN, count) for file in m.files}
+    paths = [_named(target, number, published) for number in wanted]
+    if missing := [each for each in paths if each not in published]:
         raise ArtifactError(f"run {baseline.run} left no {missing[0]}")
-    return [replace(there[each], run=baseline.run) for each in paths]
+    return [replace(published[each], run=baseline.run) for each in paths]
 
 
 def _named(target: Target, partition: int, names: Container[str]) -> str:

@@ -48,12 +48,12 @@ def write(run: Run) -> None:
     """Publish `plan_examples.json`: one entry an output, with its phase, its target table, and by verb (and `extra`,
     `rejected`) at most `ROWS` rows (`ExampleRow`). Raises `ArtifactError` if the plan is not whole."""
     plans = run.manifests(StepName.PLAN)
-    made = [*run.folder.manifests(StepName.TRANSFORM), *plans]
+    manifests = [*run.folder.manifests(StepName.TRANSFORM), *plans]
     entries: list[JsonValue] = []
     with run.session() as session:
         shown: set[str] = set()
         for phase in run.migration.phases:
-            rejected = _rejected(session, _rejects(made, phase))
+            rejected = _rejected(session, _rejects(manifests, phase))
             for output in phase.outputs:
                 target = run.migration.target(output.target)
                 verbs = {verb: _rows(session, target, _planned(plans, output, verb), verb) for verb in VERBS}
@@ -123,12 +123,12 @@ def _example(
     differs: list[bool],
 ) -> ExampleRow:
     if not has_before:
-        return ExampleRow(key=key, row=_there(columns, row))
+        return ExampleRow(key=key, row=_present(columns, row))
     changed = tuple(column for column, other in zip(columns, differs, strict=True) if other)
-    return ExampleRow(key=key, row=_there(columns, row), before=_there(columns, before), changed=changed)
+    return ExampleRow(key=key, row=_present(columns, row), before=_present(columns, before), changed=changed)
 
 
-def _there(columns: list[str], values: list[str | None]) -> dict[str, str]:
+def _present(columns: list[str], values: list[str | None]) -> dict[str, str]:
     return {column: value for column, value in zip(columns, values, strict=True) if value is not None}
 
 

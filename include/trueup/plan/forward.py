@@ -28,10 +28,10 @@ from .files import (
     ADD,
     DRIFT,
     relate_drifted,
-    said,
     should_schema,
     struct,
     unit_verb,
+    warning,
     write_findings,
     write_plan,
     write_rest,
@@ -60,8 +60,8 @@ def plan(run: Run, partition: int) -> dict[str, Mapping[str, int]]:
             verbs = {o.name: verb_of(run, phase, o, checked) for o in phase.outputs}
             relate_drifted(part.connection, phase, " UNION ".join(_drifted(o, verbs[o.name]) for o in phase.outputs))
             for output in phase.outputs:
-                verb, known = verbs[output.name], checked[output.target]
-                outputs[output.name] = _plan(part, run, phase, output, partition, verb, known)
+                verb, checks = verbs[output.name], checked[output.target]
+                outputs[output.name] = _plan(part, run, phase, output, partition, verb, checks)
         for target in targets:
             # where the migration owns columns only, a row outside the window stays as it is, and that is proven too
             accounted = keys_of(run, target, "" if target.owned is None else f" WHERE {IN_WINDOW}")
@@ -129,8 +129,8 @@ def relate(part: Session, run: Run, target: Target, partition: int, rejects: set
 
 def _added(connection: duckdb.DuckDBPyConnection, target: Target) -> int:
     """How many rows of the target earlier runs added."""
-    there, known = duck.identifier(f"is_{target.id}"), duck.identifier(f"known_{target.id}")
-    keys = f"FROM {there} SELECT {KEY}"
+    is_there, known = duck.identifier(f"is_{target.id}"), duck.identifier(f"known_{target.id}")
+    keys = f"FROM {is_there} SELECT {KEY}"
     return duck.count(connection, f"SELECT count(*) FROM {known} WHERE added AND {KEY} IN ({keys})")
 
 
@@ -153,32 +153,32 @@ def _findings(
     """SQL: the findings of planning an output, a query each; `checked` is None where no run was before this one."""
     target = run.migration.target(output.target)
     plan, known = duck.identifier(f"plan_{output.name}"), duck.identifier(f"known_{target.id}")
-    found = []
+    queries = []
     if verbs[DRIFT]:
-        alone = (
+        reason = (
             f"CASE WHEN {KNOWN}.hashes IS NULL THEN 'was made by somebody else' "
             "ELSE 'was changed by somebody else since a run wrote it' END"
         )
         if phase.together:
-            alone = (
+            reason = (
                 f"CASE WHEN {IS}.{KEY} IS NULL OR {baseline.is_ours(target, IS, KNOWN)} THEN 'would be written in one transaction "
-                f"with a row that somebody else changed' ELSE {alone} END"
+                f"with a row that somebody else changed' ELSE {reason} END"
             )
-        then = "'; it is left alone: fix it, or let a run overwrite it (overwrite_drift)'"
-        those = f"{rows} AND {SHOULD}.{KEY} IN (SELECT {KEY} FROM {plan} WHERE {VERB} = '{DRIFT}')"
-        found.append(said(target, SHOULD, DRIFT, f"{alone} || {then}", those))
+        advice = "'; it is left alone: fix it, or let a run overwrite it (overwrite_drift)'"
+        matching = f"{rows} AND {SHOULD}.{KEY} IN (SELECT {KEY} FROM {plan} WHERE {VERB} = '{DRIFT}')"
+        queries.append(warning(target, SHOULD, DRIFT, f"{reason} || {advice}", matching))
     if verbs[ADD] and checked is not None:
-        those = (
+        matching = (
             f"FROM {plan} {PLANNED} JOIN {known} {KNOWN} ON {PLANNED}.{KEY} = {KNOWN}.{KEY} "
             f"WHERE {PLANNED}.{VERB} = '{ADD}' AND {KNOWN}.there"
         )
-        words = "'was there and is gone: somebody deleted it; it is added again'"
-        found.append(said(target, PLANNED, DELETED_SINCE, words, those))
+        message = "'was there and is gone: somebody deleted it; it is added again'"
+        queries.append(warning(target, PLANNED, DELETED_SINCE, message, matching))
     if phase.keeps_existing:
         kept = f"{rows} AND {IS}.{KEY} IS NOT NULL AND {changed(target, phase)} AND NOT {replaced(phase)}"
-        words = "'exists and is not what the source gives; it is left as it is'"
-        found.append(said(target, SHOULD, phase.keeps_existing, words, kept))
-    return found
+        message = "'exists and is not what the source gives; it is left as it is'"
+        queries.append(warning(target, SHOULD, phase.keeps_existing, message, kept))
+    return queries
 
 
 def _check_unique(connection: duckdb.DuckDBPyConnection, run: Run, target: Target) -> None:

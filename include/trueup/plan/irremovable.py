@@ -13,7 +13,7 @@ from ..run import Run
 from ..run.facts import Stuck, StuckRow
 from ..run.facts import planned as planned_parts
 from ..stores import arrow_schema
-from .files import REMOVE, said
+from .files import REMOVE, warning
 from .target_checks import facts_of, plain_name
 
 ROWS = 20_000
@@ -53,7 +53,7 @@ def look(
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM {own('given')}")
     alias = own("x")
     words = f"'cannot be removed, and is left alone: ' || {alias}.reason"
-    return stuck, [said(target, alias, IRREMOVABLE, words, f"FROM {name} {alias}")]
+    return stuck, [warning(target, alias, IRREMOVABLE, words, f"FROM {name} {alias}")]
 
 
 def total(run: Run) -> tuple[int, str]:

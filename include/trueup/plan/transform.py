@@ -124,13 +124,13 @@ def _quarantine(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -
 
 def _figures(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """What the script counts in addition to rows, by name; empty where it has no such view."""
-    if not _found(connection, "figures"):
+    if not _relations_called(connection, "figures"):
         return {}
     found = connection.execute("SELECT name, CAST(sum(value) AS BIGINT) FROM figures GROUP BY name ORDER BY name")
     return {name: value or 0 for name, value in found.fetchall()}
 
 
-def _found(connection: duckdb.DuckDBPyConnection, name: str) -> list[tuple[str, str]]:
+def _relations_called(connection: duckdb.DuckDBPyConnection, name: str) -> list[tuple[str, str]]:
     """The relations of that name, in any case and schema: whether it is a view, and its whole name in SQL."""
     found = connection.execute(
         "SELECT table_type, table_catalog, table_schema, table_name FROM information_schema.tables WHERE lower(table_name) = ?",
@@ -140,7 +140,7 @@ def _found(connection: duckdb.DuckDBPyConnection, name: str) -> list[tuple[str, 
 
 
 def _drop(connection: duckdb.DuckDBPyConnection, name: str) -> None:
-    for kind, whole_name in _found(connection, name):
+    for kind, whole_name in _relations_called(connection, name):
         connection.execute(f"DROP {kind} {whole_name}")
 
 
@@ -163,18 +163,18 @@ def _collect(connection: duckdb.DuckDBPyConnection, run: Run, output: Output) ->
     """Take the view's rows into a table of the engine's own: every column of the target, of its type and in canonical form,
     `_source`, a row number, and its fault, where a value has no such form."""
     target = run.migration.target(output.target)
-    made = {row[0]: row[1] for row in connection.execute(f"DESCRIBE {output.view}").fetchall()}
+    types = {row[0]: row[1] for row in connection.execute(f"DESCRIBE {output.view}").fetchall()}
     needed = {*target.table.columns} if target.owned is None else {*target.owned, *target.placed_by, *target.table.key}
-    if missing := {*needed, SOURCE_KEY} - {*made}:
+    if missing := {*needed, SOURCE_KEY} - {*types}:
         raise DeclarationError(
             f"target {target.id!r}: the transform's {output.view} lack the columns {sorted(missing)}"
         )
-    if unknown := {*made} - {*target.table.columns, *target.table.sets, SOURCE_KEY, EXTRA, MISTYPED}:
+    if unknown := {*types} - {*target.table.columns, *target.table.sets, SOURCE_KEY, EXTRA, MISTYPED}:
         raise DeclarationError(
             f"target {target.id!r}: the transform's {output.view} have columns {sorted(unknown)} that it does not declare"
         )
-    refuse_lossy(target, output.view, made)
-    values, in_form, fault = columns(target, made, run.store_of(target.table).kind == "dynamodb")
+    refuse_lossy(target, output.view, types)
+    values, in_form, fault = columns(target, types, run.store_of(target.table).kind == "dynamodb")
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {own(output.view)} AS SELECT {in_form}, {SOURCE_KEY}, "
         f"row_number() OVER () AS {ROW_ID}, {fault} AS {FAULT} "
@@ -241,11 +241,11 @@ def _write(part: Part, run: Run, phase: Phase, partition: int) -> None:
         target = run.migration.target(output.target)
         columns = ", ".join(duck.identifier(f.name) for f in arrow_schema(target.table))
         folder = part.scratch / f"should-{output.name}"
-        made = (
+        rows = (
             f"SELECT {columns}, {key_text(target.table.key)} AS {KEY}, {SOURCE_KEY}, "
             f"{SOURCE_KEY} IN (SELECT {KEY} FROM {WANTED}) AS {IN_WINDOW} FROM {own(output.view)}"
         )
-        copy_partitions(part.connection, made, target.placed_by, run.partitions, folder)
+        copy_partitions(part.connection, rows, target.placed_by, run.partitions, folder)
         part.files += publish_partitions(part.folder, folder, SHOULD_FILES, output.name, f"t{partition:03}")
     driver = run.migration.driver(phase)
     source = strict_json(as_read(driver), driver.columns)

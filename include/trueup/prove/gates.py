@@ -44,10 +44,10 @@ def plan_gate(run: Run) -> dict[str, int | str]:
         sha256 = hashing.hash_of(covers)
         created_at = run.effects.now().isoformat(timespec="seconds")
         checked = drift_checked(run)
-        made = PlanRecord(
+        record = PlanRecord(
             sha256=sha256, created_at=created_at, drift_checked=checked, phases=tuple(phases), covers=covers
         )
-        run.files.write_plan(made)
+        run.files.write_plan(record)
         run.ledger.planned(run.id, sha256, hashing.files_hash(run))
         export.findings_and_rejects(run)
         examples.write(run)
@@ -75,10 +75,10 @@ def plan_gate(run: Run) -> dict[str, int | str]:
 
 
 def _refuse_other_plan(run: Run, sha256: str) -> None:
-    asked = run.options.plan
-    if asked is not None and asked != sha256:
+    wanted = run.options.plan
+    if wanted is not None and wanted != sha256:
         raise ApprovalError(
-            f"the run was asked to apply plan {asked}, and the plan that it made again is {sha256}: sources, "
+            f"the run was asked to apply plan {wanted}, and the plan that it made again is {sha256}: sources, "
             "targets, scripts or options are not what they were, so nothing is written. Read the plan of this "
             "run, and trigger it again with this hash, or without one"
         )
@@ -86,9 +86,9 @@ def _refuse_other_plan(run: Run, sha256: str) -> None:
 
 def drift_checked(run: Run) -> bool | None:
     """Whether drift could be detected in every partition; None: there was no run before."""
-    told = [part.drift_checked for part in planned_parts(run)]
-    known = [found for found in told if found is not None]
-    return all(known) if known else None
+    per_partition = [part.drift_checked for part in planned_parts(run)]
+    answers = [found for found in per_partition if found is not None]
+    return all(answers) if answers else None
 
 
 def _suite(run: Run, phase: Phase, output: Output, suite: SuiteFactory) -> GateResult:
@@ -181,14 +181,14 @@ def _gone(found: Proof) -> list[str]:
 
 def refusals(run: Run, phase: Phase) -> list[str]:
     """What the store refused of the phase's rows, in words: by each constraint how many, and the first of them."""
-    said: dict[tuple[str, str | None], list[str]] = {}
+    reasons: dict[tuple[str, str | None], list[str]] = {}
     for output in phase.outputs:
         table = run.migration.target(output.target).table.name
         for row in run.ledger.refused(run.id, output.name):
-            said.setdefault((table, row.constraint), []).append(f"{row.key!r}: {row.reason}")
+            reasons.setdefault((table, row.constraint), []).append(f"{row.key!r}: {row.reason}")
     return [
         f"{len(rows):,} planned rows of {table} were refused by {constraint or 'the server'}, the first, {rows[0]}"
-        for (table, constraint), rows in sorted(said.items(), key=lambda each: -len(each[1]))
+        for (table, constraint), rows in sorted(reasons.items(), key=lambda each: -len(each[1]))
     ]
 
 

@@ -65,13 +65,13 @@ def exceptions(run: Run) -> tuple[int, list[LeftAlone]]:
 def words(proofs: Sequence[Proof], told: bool = False) -> dict[str, str]:
     """What is wrong by these proofs, by the rule that it breaks: how many rows of which table, such as which, and why,
     unless the reasons are in `told` already."""
-    said = {}
+    messages = {}
     for kind in ("missing", "different", "unverified", "left_alone"):
         each = [_message(kind, proof, told) for proof in last(proofs) if proof.rows(kind)]
         if each:
             rule = "budget.left_alone" if kind == "left_alone" else f"proof.{kind}"
-            said[rule] = "; ".join(each)
-    return said
+            messages[rule] = "; ".join(each)
+    return messages
 
 
 def _message(kind: str, proof: Proof, told: bool) -> str:

@@ -100,16 +100,16 @@ def _relate(session: Session, run: Run) -> None:
     snapshot = run.manifests(StepName.SNAPSHOT)
     for source in run.migration.sources:
         relate_source(session, source, snapshot, None)
-    alone: list[tuple[str, str]] = []
+    left_alone: list[tuple[str, str]] = []
     for target in run.migration.targets:
         relate_rows(session, f"before_{target.id}", before_files(run, snapshot, target, None), target.table)
         relate_rows(session, f"after_{target.id}", _last_read(run, target), target.table)
         for output in run.migration.outputs(target.id):
             conflicts = (row for row in not_written.rows(run, output).to_pylist() if row[WHY] in CONFLICTS)
-            alone += [(target.id, row[KEY]) for row in conflicts]
-        alone += [(target.id, key) for key in _moved_on(session, run, target)]
+            left_alone += [(target.id, row[KEY]) for row in conflicts]
+        left_alone += [(target.id, key) for key in _moved_on(session, run, target)]
     schema = pa.schema([pa.field("target", pa.string()), pa.field("key", pa.string())])
-    table = pa.Table.from_pylist([{"target": t, "key": k} for t, k in alone], schema)
+    table = pa.Table.from_pylist([{"target": t, "key": k} for t, k in left_alone], schema)
     session.connection.register("left_alone", table)
 
 
