@@ -71,7 +71,7 @@ def _idle_seconds(at_least: float) -> float:
     run may take its lease."""
     try:
         return max(at_least, lease_seconds() / 2)
-    except OptionsError:  # it is said where a lease is taken; the ledger is read and reports are written all the same
+    except OptionsError:  # it is said where a lease is taken; the ledger is still read, and reports are written
         return max(at_least, 30.0)
 
 

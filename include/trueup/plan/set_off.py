@@ -81,7 +81,7 @@ def relate(session: Session, name: str, folder: RunFolder, target: Target, attem
             )
         if pq.read_schema(local).equals(schema(target)):
             files.append(local)
-        else:  # of another declaration, by which no row of today can be told
+        else:  # from another declaration, so its rows cannot be matched
             log.warning(
                 "what run %s set off in %s is of other columns than are declared now",
                 folder.run_id,

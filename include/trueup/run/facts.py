@@ -114,7 +114,7 @@ class TargetPlan:
 @dataclass(frozen=True, kw_only=True)
 class PartPlan:
     """Of one partition: each output's plan, by its name, and each target's, by its id; the source rows that the plan itself
-    rejects, by phase (`not_unique`); and whether what others changed could be told (None: there was no run before)."""
+    rejects, by phase (`not_unique`); and whether drift could be detected (None: there was no run before)."""
 
     outputs: Mapping[str, OutputPlan]
     targets: Mapping[str, TargetPlan]

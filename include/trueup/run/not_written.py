@@ -23,7 +23,7 @@ class Why(StrEnum):
 
     LEFT_ALONE = "left_alone"  # it is not what the plan was made from, so somebody else has changed it
     GONE = "gone"  # the same, and it is not there: it was deleted; of a rollback, it was touched, so it is left alone
-    REFUSED = "refused"  # the store has not taken it
+    REFUSED = "refused"  # the store did not accept it
 
 
 WHY, REASON = own("why"), own("reason")

@@ -143,8 +143,8 @@ def _no_key(what: str, found: Description, table: Table) -> str:
     if found.key:
         return f"{what} has the key {', '.join(map(repr, found.key))}, but {declared} is declared: declare the table's own key"
     return (
-        f"{what} has no primary key, and no unique index keeps {declared} apart, so its rows cannot be told from each"
-        " other: it cannot be migrated as it is. Declare the columns of a unique index that are NOT NULL, or give the"
+        f"{what} has no primary key, and no unique index keeps {declared} apart, so its rows cannot be told apart:"
+        " it cannot be migrated as it is. Declare the columns of a unique index that are NOT NULL, or give the"
         " table a primary key, or declare a view of it in which the declared columns are a key"
     )
 

@@ -123,5 +123,5 @@ def _says(row: RunRow, undone: Mapping[str, int] | None) -> str | None:
         return None
     if undone is None:
         return f"was to undo {row.undoes}"
-    kept = f", {undone['kept']:,} kept as they were touched since" if undone["kept"] else ""
+    kept = f", {undone['kept']:,} left alone, changed since" if undone["kept"] else ""
     return f"undid {row.undoes}: {undone['deleted']:,} deleted, {undone['put_back']:,} put back{kept}"

@@ -115,7 +115,7 @@ def update(table: Table, raw: Item, changed: Sequence[str], after: Item, by_leaf
     """The UpdateItem that brings the attributes `changed` from `raw` to `after` if they still are as in `raw`, and how
     many of them it brings there: the first that fit in one condition. None where not even the first does."""
     use, condition = _Placeholders(), _Condition()
-    for name in table.key:  # an item that is gone must not be made anew
+    for name in table.key:  # an item that is gone must not be created again
         condition.add(_terms(use, raw, name, by_leaf))
     fits = _add_while_fit(use, condition, raw, changed, by_leaf)
     if not fits:

@@ -160,7 +160,7 @@ def _parts(
     opened: Session, table: Table, shape: Shape, segment: int, segments: int, snapshot: str | None
 ) -> Iterator[sql.Composable]:
     """The conditions whose rows, one condition after the other, are the segment."""
-    if segments == 1 or shape.kind in ("v", "m"):  # a view is made anew for each query
+    if segments == 1 or shape.kind in ("v", "m"):  # a view is computed again for each query
         if segment == 0:
             yield sql.SQL("true")
         return
