@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -71,3 +72,27 @@ def test_the_architecture_has_every_step_every_file_of_a_run_and_every_table_of_
     left = {path.name for run in runs.iterdir() for path in run.iterdir()}
     assert {name for name in left if f"`{name}" not in _section("The run's folder")} == set()
     assert {t.name for t in metadata.tables.values() if f"| `{t.name}` |" not in _section("The ledger")} == set()
+
+
+def _defined(file: Path) -> set[str]:
+    """Functions, classes, and names of modules and classes that are assigned."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return found
+
+
+@pytest.mark.parametrize("walk", ["The life of a row", "The life of a param"])
+def test_what_the_walks_name_is_in_the_code(walk: str) -> None:
+    """`module.name`, `module:function` and `_private` each stand in the engine or the plugin."""
+    files = [file for folder in ("include/trueup", "plugins") for file in (ROOT / folder).rglob("*.py")]
+    known = set[str]().union(*map(_defined, files))
+    named = re.findall(r"`([a-zA-Z_.]+[.:]\w+|_[a-z_]+)`", _section(walk))
+    leaves = {name: re.split(r"[.:]", name)[-1] for name in named if not re.search(r"\.(py|sql|json)$", name)}
+    own = {"_extra", "_mistyped", "_source", "budget.left_alone", "links.apply", "run.part"}
+    assert len(leaves) > 8
+    assert {name for name, leaf in leaves.items() if leaf not in known} - own == set()
