@@ -46,7 +46,7 @@ def _shelf(workspace: Workspace) -> Shelf:
 
 @contextmanager
 def turn() -> Iterator[bool]:
-    """Whether there is room to look now; waited for `WAIT_SECONDS` at the most."""
+    """Whether there is room to look now; waited for `WAIT_SECONDS` at most."""
     free = _turns.acquire(timeout=WAIT_SECONDS)
     try:
         yield free

@@ -160,9 +160,9 @@ class Options:
         windows = {name: values.get(name) for name in ("window", "range")}
         windows = {name: found and Window.parse(found["start"], found["end"]) for name, found in windows.items()}
         extra = Extra(values.get("extra", Extra.REPORT))  # runs that are older than the option have none
-        given = {"mode": Mode(values["mode"]), "extra": extra, **windows}
+        converted = {"mode": Mode(values["mode"]), "extra": extra, **windows}
         names = {name: tuple(values.get(name, ())) for name in ("cascade_to", "ignore_columns")}
-        return cls(**{**values, **given, **names})
+        return cls(**{**values, **converted, **names})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -96,7 +96,7 @@ class Known:
 
     @property
     def over(self) -> bool:
-        """Whether it has ended: what Airflow knows to be over is not running, whatever the ledger was last told."""
+        """Whether it has ended: what Airflow knows to be over is not running, whatever the ledger last heard."""
         if self.asked is not None:
             return self.asked.state in ENDED
         return not self.holds or self.entered is None or self.entered.status is not Status.RUNNING

@@ -84,12 +84,12 @@ class Looked:
 
     @cached_property
     def start(self) -> Start | None:
-        """What its preflight found; None where that is not there."""
+        """What its preflight found; None where that does not exist."""
         return Files(self.folder).begun
 
     @cached_property
     def plan(self) -> PlanRecord | None:
-        """Its plan as its gate saw it; None where that is not there."""
+        """Its plan as its gate saw it; None where that does not exist."""
         return Files(self.folder).plan
 
     def manifests(self, step: str) -> list[Manifest]:
