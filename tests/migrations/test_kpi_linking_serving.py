@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from include.migrations.kpi_linking import sample, serving
-from include.migrations.kpi_linking.migration import KPIS, LINKS, NEW_LINKS, migration
+from include.migrations.kpi_linking.migration import KPIS, LINKS, NEW_DATA, NEW_LINKS, migration
 from include.migrations.kpi_linking.serving import KpiNotFoundError, ReadFrom, ScanUnderWayError, get_kpi
+from include.migrations.kpi_linking.shadow import compare
 from include.trueup.stores.dynamodb import DynamoDBStore
 from tests.harness import few_rows, items
 from tests.samples import Samples
@@ -51,3 +52,27 @@ def test_one_legacy_table_is_scanned_at_a_time(store: DynamoDBStore) -> None:
         get_kpi(store, tenant_id, kpi_id)
     with serving._alone():
         assert get_kpi(store, tenant_id, kpi_id, "new")["links"]
+
+
+def test_the_shadow_finds_what_differs_and_nothing_else(store: DynamoDBStore) -> None:
+    everything = compare(store, {"share": 1})
+    assert everything.differences == []
+    assert everything.compared > 40
+    assert 0 < compare(store, {"share": 0.3}).compared < everything.compared * 0.6
+    assert compare(store, {"share": 0}).compared == 0
+
+    links, data = items(store, NEW_LINKS.name), items(store, NEW_DATA.name)
+    changed, gone = data[0], next(link for link in links if link["id"] != data[0]["kpi_link_id"])
+    stray = {**links[0], "id": {"S": "a stray link"}, "tenant_id": {"S": "nobody"}}
+    store.client.put_item(TableName=NEW_DATA.name, Item={**changed, "post_value": {"N": "0.125"}})
+    store.client.delete_item(TableName=NEW_LINKS.name, Key={"id": gone["id"]})
+    store.client.put_item(TableName=NEW_LINKS.name, Item=stray)
+    found = compare(store, {"share": 1}).differences
+    (of_value,) = [d for d in found if d["path"].endswith("post_value")]
+    assert (of_value["new"], of_value["legacy"]) == ("0.125", changed["post_value"]["N"])
+    keys = {d["key"] for d in found}
+    assert keys == {
+        of_value["key"],
+        f"{gone['tenant_id']['S']}/{gone['kpi_id']['S']}",
+        f"nobody/{stray['kpi_id']['S']}",
+    }

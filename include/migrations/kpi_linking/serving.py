@@ -49,8 +49,15 @@ def get_kpi(store: DynamoDBStore, tenant_id: str, kpi_id: str, read_from: ReadFr
     """
     kpi = next((row for row in _get(store, KPIS.name, [kpi_id]) if text(row, "tenant_id") == tenant_id), None)
     links, figures = (_new if read_from == "new" else _legacy)(store, tenant_id, kpi_id, kpi)
-    if kpi is None and not links:
+    if (found := answer(kpi, links, figures)) is None:
         raise KpiNotFoundError(f"tenant {tenant_id!r} has no KPI {kpi_id!r}, and no link of one")
+    return found
+
+
+def answer(kpi: Item | None, links: Sequence[Item], figures: Sequence[Item]) -> Row | None:
+    """What `get_kpi` gives of a KPI with these links, in their order, and their figures; None of nothing."""
+    if kpi is None and not links:
+        return None
     return {"kpi": None if kpi is None else plain_row(kpi), "links": [_link(link, figures) for link in links]}
 
 
@@ -76,7 +83,7 @@ def _legacy(store: DynamoDBStore, tenant_id: str, kpi_id: str, kpi: Item | None)
     figures = {kind.table.name: read.of_kpi(kind.table.name) for kind in KINDS} if rows else {}
     found = Legacy(kpi=kpi, people=read.people(users), links=rows, figures=figures, held=dict(_held(store, figures)))
     links = legacy.links(found)
-    return list(links), list(legacy.figures(found, links, _dated))
+    return list(links), list(legacy.figures(found, links, dated))
 
 
 def _held(store: DynamoDBStore, figures: Mapping[str, Sequence[Item]]) -> Iterator[tuple[str, Set[str]]]:
@@ -186,7 +193,7 @@ def _macros() -> Any:
     return _opened.enter_context(duck.connect(Path(gettempdir())))
 
 
-def _dated(texts: list[str]) -> Set[str]:
+def dated(texts: list[str]) -> Set[str]:
     """Those of the texts that are ISO 8601 dates or timestamps."""
     with _dates:
         found = _macros().execute(

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from include.migrations.differences import differences
 from include.trueup.cutover.comparison import Compared, Comparison
 from include.trueup.declare.migration import Param
 from include.trueup.errors import SourceError
-from include.trueup.rows.values import json_text
 
 from .serving import legacy_payload, unified_payload
 
 if TYPE_CHECKING:
     from include.trueup.stores.postgres import PostgresStore
 
-_ABSENT = object()
 # A session's own hash decides, so that a larger share looks at all that a smaller one did.
 _SESSIONS = """
 SELECT id::text FROM (SELECT session_id AS id FROM profiles UNION SELECT session_id FROM scoring_results) s
@@ -41,29 +40,9 @@ def compare(store: PostgresStore, asked: Mapping[str, Any]) -> Compared:
             if unified is None and legacy is None:
                 continue  # a profile without types, which has no results either way
             result.compared += 1
-            ways = [_ABSENT if way is None else way for way in (unified, legacy)]
-            for path, one, other in differences(ways[0], ways[1]):
-                found = {"unified": one, "legacy": other}
-                result.differences.append(
-                    {"key": session, "path": path, **{way: _text(value) for way, value in found.items()}}
-                )
+            for path, one, other in differences(unified, legacy):
+                result.differences.append({"key": session, "path": path, "unified": one, "legacy": other})
     return result
-
-
-def differences(one: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Where two JSON values differ: path, and both values there, of the smallest parts that do."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        for name in sorted({*one, *other}):
-            yield from differences(one.get(name, _ABSENT), other.get(name, _ABSENT), f"{path}.{name}" if path else name)
-    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        for n, (left, right) in enumerate(zip(one, other, strict=True)):
-            yield from differences(left, right, f"{path}[{n}]")
-    elif _text(one) != _text(other):
-        yield path, one, other
-
-
-def _text(value: Any) -> str | None:
-    return None if value is _ABSENT else json_text(value)
 
 
 comparison = Comparison(
