@@ -136,6 +136,12 @@ class TriggerForm:
         self.dialog.locator(f"#element_{param}").get_by_role("combobox").click()
         self._page.get_by_role("option", name=re.compile(f"^{re.escape(label)}")).click()
 
+    def write(self, param: str, text: str) -> None:
+        """Write into a field of text, which is empty until then."""
+        field = self.dialog.locator(f"[name=element_{param}]")
+        expect(field).to_have_value("")
+        field.fill(text)
+
     def turn(self, param: str, on: bool) -> None:
         """Turn a switch on or off."""
         field = self.dialog.locator(f"input[name=element_{param}]")

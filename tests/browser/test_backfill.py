@@ -6,6 +6,8 @@ import time
 from datetime import date
 from typing import Any
 
+from playwright.sync_api import expect
+
 from include.console import outcome
 from include.trueup.run.workspace import Workspace
 
@@ -34,6 +36,10 @@ def test_three_days_are_three_runs_each_proven(admin: AirflowPages, server: Serv
     admin.open_run(DAG, runs[-1]["dag_run_id"])
     admin.wait_for_state(runs[-1]["dag_run_id"], "Success")
     shot(admin.page, "backfilled")
+    admin.page.goto(f"/dags/{DAG}/plugin/migration-backfills")
+    for day in (4, 5, 6):
+        expect(admin.frame().get_by_test_id(f"day-2024-03-0{day}")).to_have_attribute("data-state", "proven")
+    shot(admin.page, "backfilled-days")
 
 
 def _finished(pages: AirflowPages) -> list[dict[str, Any]]:

@@ -16,10 +16,13 @@ DAG = "kpi_linking"
 TARGETS = ("purposepath-kpi-links", "purposepath-kpi-data")
 
 
-def _run(pages: AirflowPages, dag_id: str, **switches: bool) -> str:
+def _run(pages: AirflowPages, dag_id: str, **fields: bool | str) -> str:
     form = pages.form(dag_id)
-    for param, on in switches.items():
-        form.turn(param, on)
+    for param, given in fields.items():
+        if isinstance(given, str):
+            form.write(param, given)
+        else:
+            form.turn(param, given)
     run_id = form.start()
     pages.open_run(dag_id, run_id)
     return run_id
@@ -29,13 +32,19 @@ def test_cut_over_and_undo(admin: AirflowPages, server: Server, kpi_store: Dynam
     run_id = _run(admin, DAG, approval=False)  # the last proof must be of whole tables
     assert admin.wait_for_state(run_id, "Success", "Failed") == "Success"
 
-    run_id = _run(admin, f"{DAG}_cutover")
+    admin.page.goto(f"/dags/{DAG}/plugin/migration-cutover")
+    expect(admin.frame().get_by_test_id("switch")).to_have_attribute("data-state", "legacy")
+    expect(admin.frame().get_by_test_id("way-dual")).to_have_attribute("data-refused", "no")
+    run_id = _run(admin, f"{DAG}_cutover", why="proven twice")
     admin.open_question(f"{DAG}_cutover", run_id)
     expect(admin.page.get_by_text("legacy → dual")).to_be_visible()
     shot(admin.page, "cutover")
     assert admin.decide("Approve", "the report is clean") == 200
     admin.open_run(f"{DAG}_cutover", run_id)
     assert admin.wait_for_state(run_id, "Success", "Failed") == "Success"
+    admin.open_run(f"{DAG}_cutover", run_id, "plugin/migration")
+    expect(admin.frame().get_by_text("The switch was turned from legacy to dual")).to_be_visible()
+    shot(admin.page, "turned")
     admin.page.goto("/plugin/migrations")
     listed = admin.frame().get_by_test_id(f"migration-{DAG}")
     expect(listed.get_by_text("dual").first).to_be_visible()
@@ -55,11 +64,17 @@ def test_cut_over_and_undo(admin: AirflowPages, server: Server, kpi_store: Dynam
     admin.open_run(f"{DAG}_rollback", run_id, "plugin/migration")
     expect(admin.frame().get_by_text("Rolled back").first).to_be_visible()
     shot(admin.page, "rolled-back")
+    admin.page.goto(f"/dags/{DAG}/plugin/migration-rollback")
+    expect(admin.frame().get_by_test_id("rollbacks").get_by_text("Took back").first).to_be_visible()
+    shot(admin.page, "rollbacks")
 
 
 def test_what_is_not_proven_is_not_cut_over(admin: AirflowPages, shot: Shot) -> None:
-    run_id = _run(admin, f"{DAG}_cutover", approval=False)
+    run_id = _run(admin, f"{DAG}_cutover", why="to see it refused", approval=False)
     assert admin.wait_for_state(run_id, "Success", "Failed") == "Failed"
     admin.page.goto(f"/dags/{DAG}_cutover/runs/{run_id}/tasks/preflight")
     expect(admin.page.get_by_text("the switch of kpi_linking is not turned").first).to_be_visible()
+    admin.open_run(f"{DAG}_cutover", run_id, "plugin/migration")
+    expect(admin.frame().get_by_text("The switch was not turned").first).to_be_visible()
+    expect(admin.frame().get_by_text("the last run is a rollback").first).to_be_visible()
     shot(admin.page, "cutover-refused")

@@ -74,7 +74,7 @@ function backfill(found, its) {
       fact("Findings", severities.length ? severities.join(", ") : "none"),
       fact("Approval", its.one_approval ? "one for the range" : "each day")),
     last && h("p", { role: "status", "data-testid": `said-${its.id}` }, mark(last.kind, last.words)),
-    found.may_run && its.retry.length > 0 && h("p", { class: "actions" }, h("button", { type: "button", "data-testid": `retry-${its.id}`, onclick: () => retry(found, its) }, `Retry the ${plural(its.retry.length, "failed day")}`)),
+    found.may_run && its.retry.length > 0 && h("p", { class: "actions" }, h("button", { type: "button", "data-testid": `retry-${its.id}`, onclick: () => retry(found, its) }, its.retry.length === 1 ? "Retry the failed day" : `Retry the ${number(its.retry.length)} failed days`)),
     applying(found, its));
 }
 
