@@ -100,7 +100,7 @@ class Samples:
 
         def first(store: Any) -> Migrated:
             there = Migrated(store=store, ledger=ledger, workspace=Workspace(str(folder)))
-            assert walk(run_of(migration, ledger, there.workspace, lambda _: store, "first"))["status"] == "passed"
+            assert walk(run_of(migration, ledger, there.workspace, lambda _: store, "first")).status == "passed"
             return there
 
         if all(target.table.connection.endswith("postgres") for target in migration.targets):

@@ -11,6 +11,7 @@ from typing import Any
 from include.embedded import postgres
 from include.trueup.ledger import Ledger
 from include.trueup.run import Mode, SchemaOptions, order
+from include.trueup.run.reported import Verdict
 from include.trueup.run.workspace import Workspace
 from include.trueup.schema import AlembicHistory, SchemaMigration, SchemaPhase
 from include.trueup.schema.plan import make
@@ -54,7 +55,7 @@ class Databases:
         )
 
 
-def answered(run: SchemaRun, by: str = "ada") -> dict[str, Any]:
+def answered(run: SchemaRun, by: str = "ada") -> Verdict:
     """The whole run, whose plan a person approves as it was shown; the verdict."""
     run = replace(run, options=replace(run.options, approval=True))
     try:
@@ -91,7 +92,7 @@ def ready(run: SchemaRun, by: str = "ada") -> None:
     """Everything before apply; a person approves where the run asks."""
     planned(run)
     if plans_of(run).asks(run):
-        approve(run, by, shown_sha256=ask(run)["sha256"])
+        approve(run, by, shown_sha256=str(ask(run)["sha256"]))
     else:
         approve(run)
     do(run, "backup")

@@ -70,15 +70,15 @@ def test_up_is_asked_about_with_its_sql_and_what_was_approved_runs(one: Database
         assert said in text or said == "require-table", said
     with pytest.raises(ApprovalError, match="is not approved"):
         do(run, "backup")
-    approve(run, "ada", "go", shown_sha256=plan["sha256"])
+    approve(run, "ada", "go", shown_sha256=str(plan["sha256"]))
     do(run, "backup")
     do(anew(run), "apply")
     do(run, "gate")
-    assert report(run)["status"] == "passed"
+    assert report(run).status == "passed"
     told = run.folder.read_json("report.json")
     assert told["approval"]["plan_sha256"] == told["schema"]["sha256"] == plan["sha256"]
     assert (told["approval"]["decision"], told["approval"]["by"]) == ("approved", "ada")
-    assert report(run)["status"] == "passed"  # cleared again: as it was written
+    assert report(run).status == "passed"  # cleared again: as it was written
     for step in (
         lambda: preflight(run),
         lambda: do(run, "lint"),
@@ -92,7 +92,7 @@ def test_up_is_asked_about_with_its_sql_and_what_was_approved_runs(one: Database
 
 def test_up_is_waived_where_nobody_is_asked(one: Databases) -> None:
     run = one.run(1)
-    assert walk(run)["status"] == "passed"
+    assert walk(run).status == "passed"
     assert run.folder.read_json("report.json")["approval"]["decision"] == "waived"
 
 
@@ -107,7 +107,7 @@ def test_down_where_nobody_is_asked_wants_the_hash_that_names_these_rows(one: Da
     with pytest.raises(GateError, match=rf"names another plan, {named}: .*table other \(4 rows\)") as refused:
         walk(one.run(0, approve_down=named))
     run = one.run(0, approve_down=SHA256.findall(str(refused.value))[-1])
-    assert walk(run, triggered_by="ada")["status"] == "passed"
+    assert walk(run, triggered_by="ada").status == "passed"
     assert run.folder.read_json("report.json")["approval"]["decision"] == "approved"
 
 
@@ -194,7 +194,7 @@ def test_a_task_that_is_marked_as_done_was_not_done(one: Databases, marked: str)
         "preflight": lambda: preflight(run),
         "lint": lambda: do(run, "lint"),
         "rehearse": lambda: do(run, "rehearse"),
-        "approve": lambda: (plan_of(run), approve(run, shown_sha256=ask(run)["sha256"])),
+        "approve": lambda: (plan_of(run), approve(run, shown_sha256=str(ask(run)["sha256"]))),
         "backup": lambda: do(run, "backup"),
         "apply": lambda: do(run, "apply"),
         "gate": lambda: do(run, "gate"),
@@ -206,5 +206,5 @@ def test_a_task_that_is_marked_as_done_was_not_done(one: Databases, marked: str)
             step()
     assert tables(one) == ({"thing", "other"} if marked == "gate" else {"thing"})
     if marked != "preflight":
-        assert report(run)["status"] == "failed"
+        assert report(run).status == "failed"
         assert run.ledger.entered(run.id).status == Status.FAILED

@@ -57,7 +57,7 @@ def test_runs_under_live_writes_and_a_last_one_equal_a_fresh_migration(
                 migration, ledger, workspace, lambda _: database.store, f"live-{number}",
                 partitions=1 + number, segments=1, max_reject_share=1, max_remove_share=1, extra=extra,
             )  # fmt: skip
-            assert walk(run)["status"] == "passed"
+            assert walk(run).status == "passed"
             report = run.folder.read_json("report.json")
             # only the source was written by somebody else: nothing of the target may look as if it had been
             assert {f["code"] for f in report["findings"]} <= {"no_name"}

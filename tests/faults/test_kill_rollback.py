@@ -63,7 +63,7 @@ def test_a_rollback_that_is_killed_goes_on_where_it_was(
     assert kills == KILLS
     assert database.persons() == before
     run = replace(run_of(migration, ledger, workspace, lambda _: database.store, "back"), undoes=LAST).chosen()
-    assert report(run)["status"] == "passed"
+    assert report(run).status == "passed"
     facts = run.folder.read_json("report.json")
     assert facts["undone"] == {"deleted": PEOPLE - CHANGED, "put_back": CHANGED, "as_before": 0, "kept": 0}
     applied = ledger.applied("back")["copy"]

@@ -74,7 +74,7 @@ def test_a_value_in_place_that_has_no_canonical_form_and_is_not_owned_stays(
         if step.id == "apply":  # so that the batch is written in parts, and looked at again
             database.sql("UPDATE people SET amount = 6 WHERE id = 'p01'")
 
-    assert walk(run, seen=meddle)["proof"] == "proven"
+    assert walk(run, seen=meddle).proof == "proven"
     rows = database.sql("SELECT id, amount::int, seen_at = 'infinity' FROM people ORDER BY id")
     assert rows == [(f"p0{n}", 6, n == 2) for n in range(4)]
     assert run.ledger.conflicts(run.id) == []
@@ -94,7 +94,7 @@ def test_values_that_a_column_cannot_hold_are_rejects_of_the_plan(
         "UPDATE people SET amount = -99.9 WHERE id = 'p03'",
     )
     run = run_of(declare(tmp_path), ledger, workspace, lambda _: database.store, max_reject_share=1)
-    assert walk(run)["proof"] == "proven"
+    assert walk(run).proof == "proven"
     assert [*database.persons()] == ["p03"]
     (found,) = [f for f in run.folder.read_json("report.json")["findings"] if f["code"] == "unwritable"]
     said = "".join(e["message"] for e in found["examples"])
@@ -136,13 +136,13 @@ def test_rows_that_refer_to_each_other_are_written_and_taken_back(
     circle: Database, ledger: Ledger, workspace: Workspace, tmp_path: Path
 ) -> None:
     run = run_of(staff(tmp_path), ledger, workspace, lambda _: circle.store)
-    assert walk(run)["status"] == "passed"
+    assert walk(run).status == "passed"
     same = "SELECT count(*) FROM staff s JOIN persons p USING (id) WHERE s.boss IS NOT DISTINCT FROM p.boss"
     assert circle.sql(same) == [(4000,)]
     back = replace(
         run, id="back", dag_id="small_rollback", undoes=run.id, options=replace(run.options, partitions=None)
     )
-    assert walk(back)["status"] == "passed"
+    assert walk(back).status == "passed"
     assert circle.sql("SELECT count(*) FROM persons") == [(0,)]
 
 
@@ -167,5 +167,5 @@ def test_too_many_of_them_stop_the_plan_and_are_told_how_to_go_on(
         targets=(replace(target, prepare=tmp_path / "before.sql"),),
         phases=(replace(phase, finish=(tmp_path / "after.sql",)),),
     )
-    assert walk(run_of(followed, ledger, workspace, lambda _: circle.store, "run-2"))["status"] == "passed"
+    assert walk(run_of(followed, ledger, workspace, lambda _: circle.store, "run-2")).status == "passed"
     assert circle.sql("SELECT count(*) FROM persons") == [(4000,)]

@@ -96,7 +96,7 @@ def test_other_rows_that_a_trigger_changes_have_not_moved_on(
     assert proof(run) == {kind: rows} | ({"moved_on": theirs} if theirs else {})
     database.sql("DROP TRIGGER elsewhere ON persons", "UPDATE persons SET amount = 2 WHERE id = 'p02'")
     if rows == 6:
-        assert walk(again := runs())["proof"] == "proven"  # its own, so planned again, and not drift
+        assert walk(again := runs()).proof == "proven"  # its own, so planned again, and not drift
         assert again.folder.read_json("plan.json")["phases"][0]["rows"]["change"] == 5
         assert {id: row for id, row in database.persons().items() if id != "other"} == database.should()
 
@@ -117,7 +117,7 @@ def test_a_trigger_that_changes_nothing_of_other_rows_makes_nobodys_work_the_run
             database.sql("ALTER TABLE persons DISABLE TRIGGER USER", "UPDATE persons SET amount = 9 WHERE id = 'p02'")
             database.sql("DELETE FROM persons WHERE id = 'p03'")
 
-    assert walk(run := runs(), seen=meddle)["proof"] == "proven"
+    assert walk(run := runs(), seen=meddle).proof == "proven"
     assert proof(run) == {"moved_on": 2}
     assert bool(run.workspace.folders(f"runs/{run.id}/set_off")) == ("UPDATE" in body)
 
@@ -148,7 +148,7 @@ def test_what_a_killed_run_wrote_and_a_trigger_altered_is_its_own(
     rows = after.folder.read_json("plan.json")["phases"][0]["rows"]
     assert (rows["change"], rows["drift"]) == (1, 0)
     database.sql("DROP TRIGGER elsewhere ON persons")
-    assert walk(runs())["proof"] == "proven"
+    assert walk(runs()).proof == "proven"
     assert database.persons() == database.should()
 
 
@@ -180,7 +180,7 @@ def test_a_rollback_takes_back_what_a_trigger_altered(runs: Runs, database: Data
     with pytest.raises(TrueupError):
         walk(first := runs())
     database.sql("UPDATE persons SET amount = 1 WHERE id = 'p00'")  # somebody else
-    assert walk(runs(undoes=first.id))["proof"] == "proven_with_exceptions"
+    assert walk(runs(undoes=first.id)).proof == "proven_with_exceptions"
     assert [*database.persons()] == ["p00"]
 
 
@@ -192,7 +192,7 @@ def test_a_rollback_puts_back_what_a_trigger_altered(runs: Runs, database: Datab
     with pytest.raises(TrueupError):
         walk(second := runs())
     database.sql("DROP TRIGGER elsewhere ON persons")
-    assert walk(runs(undoes=second.id))["proof"] == "proven"
+    assert walk(runs(undoes=second.id)).proof == "proven"
     assert database.persons() == before
 
 

@@ -126,7 +126,7 @@ def test_it_was_tried_again_while_it_was_stopped(target: Stopped) -> None:
     with target.stopped(MOST, 0.1):
         run = target.run("a").chosen()
         do(run, "apply")
-        assert report(run)["status"] == "passed"
+        assert report(run).status == "passed"
         assert target.held() == set(target.database.should())
         if target.endpoint is None:
             target.database.sql(f"DELETE FROM persons WHERE id IN {tuple(gone)}")

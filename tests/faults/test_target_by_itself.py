@@ -75,10 +75,10 @@ def test_columns_that_the_table_fills_are_not_compared(runs: Runs, database: Dat
         )
     )
     first, second = runs(migration), runs(migration)
-    assert walk(first)["status"] == "passed"
+    assert walk(first).status == "passed"
     assert verbs(first) == {"add": 6}
     database.sql("UPDATE people SET amount = 70 WHERE id = 'p01'")
-    assert walk(second)["status"] == "passed"
+    assert walk(second).status == "passed"
     assert verbs(second) == {"change": 1, "keep": 5}  # nobody's rows but its own
     report = second.folder.read_json("report.json")
     assert report is not None
@@ -86,8 +86,8 @@ def test_columns_that_the_table_fills_are_not_compared(runs: Runs, database: Dat
     assert (
         "made_at (has a DEFAULT), number (GENERATED AS IDENTITY), twice (GENERATED)" in said["examples"][0]["message"]
     )
-    assert walk(runs(migration, undoes=second.id))["status"] == "passed"
-    assert walk(runs(migration, undoes=first.id))["status"] == "passed"
+    assert walk(runs(migration, undoes=second.id)).status == "passed"
+    assert walk(runs(migration, undoes=first.id)).status == "passed"
     assert database.sql("SELECT count(*) FROM persons") == [(0,)]
 
 
@@ -100,9 +100,9 @@ def test_what_a_trigger_sets_is_named_and_may_be_declared(runs: Runs, database: 
     database.sql("DELETE FROM persons")
     declared = with_target(migration, sets=("seen_at",))
     first, second = runs(declared, overwrite_drift=True), runs(declared)
-    assert walk(first)["status"] == "passed"
+    assert walk(first).status == "passed"
     database.sql("UPDATE people SET amount = 70 WHERE id = 'p01'")
-    assert walk(second)["status"] == "passed"
+    assert walk(second).status == "passed"
     assert verbs(second) == {"change": 1, "keep": 5}
     assert database.sql("SELECT DISTINCT seen_at::date::text FROM persons") == [("2030-01-01",)]
 
@@ -150,9 +150,9 @@ def test_a_role_that_may_not_write_is_refused_by_name(
     database.sql(f'REVOKE TEMP ON DATABASE "{name}" FROM PUBLIC')
     with pytest.raises(SourceError, match=r"INSERT, UPDATE ON .*GRANT TEMPORARY"):
         walk(runs(migration, store))
-    assert walk(runs(migration, store, mode=Mode.PLAN))["status"] == "passed"
+    assert walk(runs(migration, store, mode=Mode.PLAN)).status == "passed"
     database.sql("GRANT INSERT, UPDATE ON persons TO reader_only", f'GRANT TEMP ON DATABASE "{name}" TO PUBLIC')
-    assert walk(runs(migration, store))["status"] == "passed"
+    assert walk(runs(migration, store)).status == "passed"
     with pytest.raises(SourceError, match="GRANT DELETE ON"):
         walk(runs(migration, store, extra=Extra.REMOVE))
     del postgres_server
@@ -173,13 +173,13 @@ def test_a_default_that_only_reads_is_not_overridden(runs: Runs, database: Datab
     thaw = "SET default_transaction_read_only = off"
     with pytest.raises(SourceError, match=f"'persons' .*{said}"):
         walk(runs(migration))
-    assert walk(runs(migration, mode=Mode.PLAN))["status"] == "passed"
+    assert walk(runs(migration, mode=Mode.PLAN)).status == "passed"
     database.sql(thaw, "DROP TABLE persons")
     with pytest.raises(SourceError, match=f"'persons' .*is not there and cannot be made: {said}"):
         walk(runs(migration))
     # said of this connection alone, it is meant
     knowing = PostgresStore(f"{database.uri}&options=-c%20default_transaction_read_only%3Doff", patience=0.5)
-    assert walk(runs(migration, knowing))["proof"] == "proven"
+    assert walk(runs(migration, knowing)).proof == "proven"
     assert database.persons() == database.should()
 
 
@@ -218,7 +218,7 @@ def test_a_missing_index_is_made_and_an_invalid_one_made_anew(
             "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'by_name'::regclass",
         )
     table = replace(migration.targets[0].table, indexes=(Index(name="by_name", key=("name",)),))
-    assert walk(runs(with_target(migration, table=table)))["status"] == "passed"
+    assert walk(runs(with_target(migration, table=table))).status == "passed"
     assert database.sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'by_name'::regclass") == [(True,)]
 
 
@@ -243,12 +243,12 @@ def test_sequences_are_advanced_and_it_is_stated(runs: Runs, database: Database,
         targets=(replace(target, table=replace(target.table, columns=columns)),),
     )
     run = runs(numbers)
-    assert walk(run)["status"] == "passed"
+    assert walk(run).status == "passed"
     (said,) = run.folder.read_json("report.json")["statements"]
     assert said["answer"] == "YES"
     assert "sequence persons_id_seq is beyond every id" in said["title"]
     assert database.sql("INSERT INTO persons (v) VALUES ('app') RETURNING id") == [(6,)]
-    assert walk(runs(numbers))["status"] == "passed"
+    assert walk(runs(numbers)).status == "passed"
     assert database.sql("INSERT INTO persons (v) VALUES ('app') RETURNING id") == [(7,)]
 
 
@@ -266,7 +266,7 @@ def test_a_rollback_takes_no_row_of_the_application_along(
         walk(runs(migration, undoes=first.id))
     assert database.sql("SELECT count(person) FROM orders") == [(3,)]
     asked = runs(migration, undoes=first.id, cascade_to=("public.orders.orders_person_fkey",))
-    assert walk(asked)["status"] == "passed"
+    assert walk(asked).status == "passed"
     assert database.sql("SELECT count(person) FROM orders") == [(0,)]
 
 
@@ -281,7 +281,7 @@ def test_a_row_that_others_refer_to_is_found_at_plan_and_kept_by_a_rollback(
         walk(runs(migration, undoes=first.id, max_left_alone=0))
     assert len(database.persons()) == 6
     back = runs(migration, undoes=first.id)
-    assert walk(back)["proof"] == "proven_with_exceptions"
+    assert walk(back).proof == "proven_with_exceptions"
     assert [*database.persons()] == ["p01"]
     (kept,) = back.ledger.conflicts(back.id)
     assert kept.key == "p01"
@@ -297,11 +297,11 @@ def test_rows_added_in_place_are_as_the_table_fills_them(runs: Runs, database: D
     database.sql("INSERT INTO persons (id, name, amount, note) VALUES ('p00', 'other', 0, 'mine')")
     owned = with_target(migration, owned=("name",))
     first, second = runs(owned), runs(owned)
-    assert walk(first)["proof"] == "proven"
+    assert walk(first).proof == "proven"
     assert verbs(first) == {"add": 5, "change": 1}
-    assert walk(second)["proof"] == "proven"
+    assert walk(second).proof == "proven"
     assert verbs(second) == {"keep": 6}
-    assert walk(runs(owned, undoes=first.id))["proof"] == "proven"
+    assert walk(runs(owned, undoes=first.id)).proof == "proven"
     assert database.sql("SELECT id, name, place, note FROM persons") == [("p00", "other", "here", "mine")]
 
 

@@ -55,7 +55,7 @@ def test_the_whole_migration_and_a_second_run_that_finds_nothing(
     before = {table: {i["id"]["S"]: i for i in items(store, table)} for table in sample.TABLES}
     wanted = oracle(store)
     first = run_of(migration, ledger, workspace, lambda _: store, "first", partitions=3, segments=2)
-    assert walk(first, triggered_by="ada")["status"] == "passed"
+    assert walk(first, triggered_by="ada").status == "passed"
     assert_tables(store, wanted)
 
     report = first.folder.read_json("report.json")
@@ -89,7 +89,7 @@ def test_the_whole_migration_and_a_second_run_that_finds_nothing(
             assert {n: v for n, v in after[table][id].items() if n not in changeable} == kept
 
     second = run_of(migration, ledger, workspace, lambda _: store, "second")
-    assert walk(second)["headline"].startswith("Nothing to add")
+    assert walk(second).headline.startswith("Nothing to add")
     report = second.folder.read_json("report.json")
     assert sum(p["rows"]["add"] + p["rows"]["change"] for p in report["plan"]["phases"]) == 0
     assert report["applied"] == []
@@ -100,7 +100,7 @@ def test_the_whole_migration_and_a_second_run_that_finds_nothing(
 def test_mode_plan_writes_nothing(store: DynamoDBStore, ledger: Ledger, workspace: Workspace) -> None:
     before = {table: items(store, table) for table in (ASSIGNMENTS, RESPONSES)}
     verdict = walk(run_of(migration, ledger, workspace, lambda _: store, mode=Mode.PLAN))
-    assert verdict["headline"].startswith("Planned, nothing written")
+    assert verdict.headline.startswith("Planned, nothing written")
     assert {table: items(store, table) for table in (ASSIGNMENTS, RESPONSES)} == before
 
 
@@ -110,7 +110,7 @@ def test_window_by_window_equals_one_full_run(store: DynamoDBStore, ledger: Ledg
     for number, (start, end) in enumerate(pairwise(bounds)):
         window = Window.parse(start, end)
         run = run_of(migration, ledger, workspace, lambda _: store, f"window-{number}", window=window)
-        assert walk(run)["status"] == "passed"
+        assert walk(run).status == "passed"
         if number == 0:  # weeks whose responses are of later windows are there already, pending
             found = {i["id"]["S"] for i in items(store, ASSIGNMENTS)}
             past = {id for id in wanted.added if id not in found}
@@ -210,7 +210,7 @@ def test_a_walk_that_ended_between_transaction_and_ledger_goes_on(
                     step.work(run, part)
                     break
     assert calls[0] > 18
-    assert report(run)["status"] == "passed"
+    assert report(run).status == "passed"
     assert_tables(store, wanted)
     applied = {a["phase"]: a for a in run.folder.read_json("report.json")["applied"]}
     assert applied["responses"]["written"] == applied["responses-also"]["written"] == len(wanted.linked)

@@ -32,7 +32,7 @@ def uri(samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> st
 
 def run(uri: str, ledger: Ledger, workspace: Workspace, id: str) -> dict[str, Any]:
     one = run_of(migration, ledger, workspace, lambda _: PostgresStore(uri), id, partitions=3, segments=2)
-    assert walk(one)["status"] == "passed"
+    assert walk(one).status == "passed"
     return dict(one.folder.read_json("report.json"))
 
 

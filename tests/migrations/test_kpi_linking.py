@@ -51,7 +51,7 @@ def test_the_whole_migration_and_a_second_run_that_finds_nothing(
         segments=2,
         max_reject_share=0.05,
     )
-    assert walk(first, triggered_by="ada")["status"] == "passed"
+    assert walk(first, triggered_by="ada").status == "passed"
     assert_as_the_contract_says(whole_kpi_store)
     assert {table: by_id(rows) for table, rows in legacy(whole_kpi_store).items()} == before
 
@@ -73,7 +73,7 @@ def test_the_whole_migration_and_a_second_run_that_finds_nothing(
     assert proven == {LINKS: len(oracle.links), DATA: len(oracle.data)}
 
     second = run_of(migration, ledger, workspace, lambda _: whole_kpi_store, "second")
-    assert walk(second)["headline"].startswith("Nothing to add")
+    assert walk(second).headline.startswith("Nothing to add")
     report = second.folder.read_json("report.json")
     assert sum(p["rows"]["add"] + p["rows"]["change"] + p["rows"]["extra"] for p in report["plan"]["phases"]) == 0
     assert report["applied"] == []
@@ -101,7 +101,7 @@ def test_mode_plan_writes_nothing_and_says_what_it_would(
 ) -> None:
     run = run_of(migration, ledger, workspace, lambda _: kpi_store, mode=Mode.PLAN)
     verdict = walk(run)
-    assert verdict["headline"].startswith("Planned, nothing written")
+    assert verdict.headline.startswith("Planned, nothing written")
     assert kpi_store.describe(migration.target("kpi_links").table) is None
     assert ledger.entered("run").status == "planned"
 
@@ -113,7 +113,7 @@ def test_mode_verify_proves_a_right_target_and_names_every_defect(samples: Sampl
 
 def proves_and_names_every_defect(kpi_store: DynamoDBStore, ledger: Ledger, workspace: Workspace) -> None:
     verify = run_of(migration, ledger, workspace, lambda _: kpi_store, "right", mode=Mode.VERIFY)
-    assert walk(verify)["headline"].startswith("Proven")
+    assert walk(verify).headline.startswith("Proven")
     (stated,) = verify.files.answers
     assert (stated.id, stated.answer, stated.holds) == ("no_orphans", "YES", True)
 
@@ -169,7 +169,7 @@ def test_day_by_day_equals_one_full_run(kpi_store: DynamoDBStore, ledger: Ledger
             "snapshot_max_age": 1,
         }
         run = run_of(migration, ledger, workspace, lambda _: kpi_store, f"w{number}", **chosen)
-        assert walk(run)["status"] == "passed"
+        assert walk(run).status == "passed"
         read_by.append(run.files.start.snapshot_of)
     # a window that has not closed yet is not shown whole by a snapshot
     assert read_by == [None, "w0", None]
@@ -207,9 +207,9 @@ def test_a_row_that_was_changed_since_the_plan_is_left_alone(
 
     run = run_of(migration, ledger, workspace, lambda _: kpi_store, max_left_alone=1)
     verdict = walk(run, seen=meddle)
-    assert (verdict["status"], verdict["proof"]) == ("passed", "proven_with_exceptions")
-    assert verdict["headline"].startswith("Proven with 1 exception")
-    assert "left alone" in verdict["headline"]
+    assert (verdict.status, verdict.proof) == ("passed", "proven_with_exceptions")
+    assert verdict.headline.startswith("Proven with 1 exception")
+    assert "left alone" in verdict.headline
     found = kpi_store.client.get_item(TableName=target.name, Key={"id": link["id"]}, ConsistentRead=True)["Item"]
     assert found == mine
     report = run.folder.read_json("report.json")

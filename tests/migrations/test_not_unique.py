@@ -74,12 +74,12 @@ def test_a_clashing_group_is_rejected_whole(runs: Runs, database: Database) -> N
     message = "row p00 of persons is not unique by by_name (name): 7 rows would have the same there, such as p07"
     assert found["examples"][0]["message"] == message
     run = runs(partitions=3)
-    assert walk(run)["proof"] == "proven"
+    assert walk(run).proof == "proven"
     assert rejects(run) == [f"p0{n}" for n in range(8) if n != 3]
     assert counts(run) == {"written": 1, "kept": 0, "rejected": 7, "add": 1}
     assert [*database.persons()] == ["p03"]
     again = runs(partitions=3)
-    assert walk(again)["proof"] == "proven"
+    assert walk(again).proof == "proven"
     assert counts(again) == {"written": 0, "kept": 1, "rejected": 7, "keep": 1}
 
 
@@ -103,13 +103,13 @@ def test_nulls_are_apart_unless_the_index_says_not(
         "UPDATE people SET amount = 7.0, seen_at = '2025-01-04 00:00Z' WHERE id IN ('p06', 'p07')",
         "UPDATE people SET seen_at = '2025-01-05 00:00Z' WHERE id = 'p06'",
     )
-    assert walk(run := runs(partitions=2))["proof"] == "proven"
+    assert walk(run := runs(partitions=2)).proof == "proven"
     assert rejects(run) == rejected
 
 
 def test_rows_that_stay_are_not_rejected(runs: Runs, database: Database) -> None:
     database.sql(PERSONS, BY_NAME, NAMED, "INSERT INTO persons VALUES ('other', 'THEIRS')")
-    assert walk(runs())["proof"] == "proven"
+    assert walk(runs()).proof == "proven"
     database.sql(
         "UPDATE people SET name = 'name 1' WHERE id = 'p00'",  # what p01 has, and keeps
         "UPDATE people SET name = 'name 0' WHERE id = 'p02'",  # what p00 has, and keeps, since it is rejected
@@ -117,7 +117,7 @@ def test_rows_that_stay_are_not_rejected(runs: Runs, database: Database) -> None
         "UPDATE people SET name = 'name 3' WHERE id = 'p04'",  # as p02
         "UPDATE people SET name = 'free' WHERE id = 'p05'",
     )
-    assert walk(run := runs(partitions=3))["proof"] == "proven"
+    assert walk(run := runs(partitions=3)).proof == "proven"
     assert rejects(run) == ["p00", "p02", "p03", "p04"]
     assert counts(run) == {"written": 1, "kept": 3, "rejected": 4, "change": 1, "keep": 3, "extra": 1}
     assert {id: row[0] for id, row in database.persons().items()} == {
@@ -133,7 +133,7 @@ def test_a_row_changed_by_somebody_else_counts_as_it_is(runs: Runs, database: Da
     database.sql(
         "UPDATE persons SET name = 'TAKEN' WHERE id = 'p00'", "UPDATE people SET name = 'taken' WHERE id = 'p01'"
     )
-    assert walk(run := runs(partitions=2, max_left_alone=1))["proof"] == "proven_with_exceptions"
+    assert walk(run := runs(partitions=2, max_left_alone=1)).proof == "proven_with_exceptions"
     assert rejects(run) == ["p01"]
     assert counts(run) == {"written": 0, "kept": 6, "rejected": 1, "drift": 1, "keep": 6}
 
@@ -178,12 +178,12 @@ def test_names_that_swap_stop_the_plan_unless_the_index_is_dropped_for_the_time(
         phases=(replace(phase, finish=(tmp_path / "make.sql",)),),
     )
     run = runs(without, partitions=2)
-    assert walk(run)["proof"] == "proven"
+    assert walk(run).proof == "proven"
     assert database.persons() == database.should()
     back = replace(run, id="back", dag_id="small_rollback", undoes=run.id)
     with pytest.raises(GateError, match=r"by_name .*Target\.undo"):
         walk(replace(back, migration=migration))
-    assert walk(replace(back, id="back-2"))["proof"] == "proven"
+    assert walk(replace(back, id="back-2")).proof == "proven"
     assert database.persons()["p00"][0] == "NAME 0"
 
 
@@ -196,7 +196,7 @@ def test_a_source_row_is_rejected_with_all_that_it_makes(runs: Runs, database: D
         "NULL AS _source, NULL AS key, '' AS severity, '' AS code, '' AS message WHERE false"
     )
     database.sql(PERSONS, BY_NAME, "UPDATE people SET name = 'same' WHERE id < 'p02'")
-    assert walk(run := runs(partitions=3))["proof"] == "proven"
+    assert walk(run := runs(partitions=3)).proof == "proven"
     assert rejects(run) == ["p00", "p01"]
     assert counts(run) == {"written": 6, "kept": 0, "rejected": 2, "add": 12}
 
@@ -210,7 +210,7 @@ def test_columns_owned_of_a_table_stay_as_they_are_where_rejected(
         PERSONS, BY_NAME, NAMED, "UPDATE people SET name = 'name 1' WHERE id = 'p00'",
         "UPDATE people SET name = 'new' WHERE id = 'p02'",
     )  # fmt: skip
-    assert walk(run := runs(owned, partitions=2))["proof"] == "proven"
+    assert walk(run := runs(owned, partitions=2)).proof == "proven"
     assert rejects(run) == ["p00"]
     assert database.persons()["p00"][0] == "NAME 0"
     assert database.persons()["p02"][0] == "NEW"

@@ -82,12 +82,12 @@ def test_up_and_down_through_every_phase(databases: Databases) -> None:
     before, schemas = rows(databases), {}
     assert tables(databases) == as_contracted(0)
     for phase in range(1, 7):
-        assert walk(databases.run(phase))["headline"].startswith("Proven")
+        assert walk(databases.run(phase)).headline.startswith("Proven")
         assert tables(databases) == as_contracted(phase)
         schemas[phase] = text(databases)
     assert run_sql(databases.uri("specs"), EMBEDDING) == [("vector(384)",)]
     for phase in range(5, -1, -1):
-        assert answered(databases.run(phase))["status"] == "passed"
+        assert answered(databases.run(phase)).status == "passed"
         assert tables(databases) == as_contracted(phase)
         assert phase == 0 or text(databases) == schemas[phase]
     assert run_sql(databases.uri("specs"), EXTENSION) == [(0,)]
@@ -97,7 +97,7 @@ def test_up_and_down_through_every_phase(databases: Databases) -> None:
 
 def test_all_phases_at_once_and_a_second_run_that_finds_nothing(databases: Databases) -> None:
     first = databases.run(6)
-    assert walk(first, triggered_by="ada")["status"] == "passed"
+    assert walk(first, triggered_by="ada").status == "passed"
     assert tables(databases) == as_contracted(6)
     found = report(first)
     assert found["schema"]["from_phase"] == 0  # type: ignore[index]
@@ -110,7 +110,7 @@ def test_all_phases_at_once_and_a_second_run_that_finds_nothing(databases: Datab
     schema = text(databases)
     second = databases.run(6)
     verdict = walk(second)
-    assert verdict["headline"] == "Nothing to do: every database is at phase 6."
+    assert verdict.headline == "Nothing to do: every database is at phase 6."
     assert report(second)["schema"]["steps"] == []  # type: ignore[index]
     assert text(databases) == schema
 
@@ -118,7 +118,7 @@ def test_all_phases_at_once_and_a_second_run_that_finds_nothing(databases: Datab
 def test_mode_plan_changes_nothing(databases: Databases) -> None:
     schema, held = text(databases), rows(databases)
     run = databases.run(6, mode=Mode.PLAN)
-    assert "Planned, nothing changed: 10 revisions" in walk(run)["headline"]
+    assert "Planned, nothing changed: 10 revisions" in walk(run).headline
     assert (text(databases), rows(databases)) == (schema, held)
     assert report(run)["run"]["status"] == "planned"  # type: ignore[index]
     assert clones(databases) == []
@@ -141,7 +141,7 @@ def test_going_down_without_approval_names_what_would_go(databases: Databases) -
 
     named = report(refused)["schema"]["sha256"]  # type: ignore[index]
     run = databases.run(5, approve_down=named)
-    assert walk(run)["status"] == "passed"
+    assert walk(run).status == "passed"
     assert report(run)["approval"]["decision"] == "approved"  # type: ignore[index]
     assert tables(databases) == as_contracted(5)
     saved = gzip.decompress(Path(run.folder.location("backup/auth/teams.copy.gz")).read_bytes()).decode()
@@ -157,7 +157,7 @@ def test_databases_out_of_step_are_refused_by_name_and_realigned_when_asked(data
     with describe.connected(databases.uri("specs"), "get out of step") as connection:
         for step in steps:
             history.run(connection, step)
-    assert walk(databases.run(2))["status"] == "passed"  # auth has nothing in phases 1 and 2: both are at phase 2
+    assert walk(databases.run(2)).status == "passed"  # auth has nothing in phases 1 and 2: both are at phase 2
     with describe.connected(databases.uri("auth"), "get out of step") as connection:
         history = run.histories["auth"]
         for step in history.steps(("auth_0000",), 6):
@@ -169,7 +169,7 @@ def test_databases_out_of_step_are_refused_by_name_and_realigned_when_asked(data
     assert "auth is at phase 6" in report(out)["verdict"]["headline"]  # type: ignore[index]
     with pytest.raises(GateError, match=r"auth: table teams \(0 rows\)"):
         walk(databases.run(3, realign=True))
-    assert answered(databases.run(3, realign=True))["status"] == "passed"
+    assert answered(databases.run(3, realign=True)).status == "passed"
     assert tables(databases) == as_contracted(3)
 
 
@@ -191,7 +191,7 @@ def test_an_empty_pair_of_databases_comes_to_phase_6(
     postgres_server: postgres.Server, ledger: Ledger, workspace: Workspace
 ) -> None:
     empty = Databases(postgres_server, migration, ledger, workspace)
-    assert walk(empty.run(6))["status"] == "passed"
+    assert walk(empty.run(6)).status == "passed"
     assert tables(empty) == as_contracted(6)
 
 
@@ -204,5 +204,5 @@ def test_tables_that_were_there_before_the_history_are_taken_over(
         "CREATE TABLE users (id uuid PRIMARY KEY, email text)",
         "INSERT INTO users VALUES (gen_random_uuid(), 'a')",
     )
-    assert walk(found.run(1))["status"] == "passed"
+    assert walk(found.run(1)).status == "passed"
     assert run_sql(found.uri("auth"), "SELECT email FROM users") == [("a",)]

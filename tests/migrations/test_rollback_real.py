@@ -70,8 +70,8 @@ def test_back_to_exactly_what_was_there(
         assert there != before
         back = run_of(migration, ledger, workspace, found, "back", segments=1)
         verdict = walk(replace(back, dag_id=f"{id}_rollback", undoes=LAST))
-        assert verdict["headline"].startswith("Rolled back")
-        assert " 0 left alone because somebody changed them since" in verdict["headline"]
+        assert verdict.headline.startswith("Rolled back")
+        assert " 0 left alone because somebody changed them since" in verdict.headline
         assert {t.id: _rows(store, t.table) for t in migration.targets} == before
         assert ledger.entered("first").status == "rolled_back"
         # and forward again: nothing looks as if somebody else had written it

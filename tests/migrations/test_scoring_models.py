@@ -100,7 +100,7 @@ def test_stamps_what_was_in_force_and_changes_nothing_else(
     responses, wanted, oracle = oracle_of(uri)
     assert {"1.0.0", "1.1.0", "2.0.0", None} == set(wanted.values())
     first = run_of(migration, ledger, workspace, lambda _: store, "first", partitions=3, segments=2)
-    assert walk(first)["status"] == "passed"
+    assert walk(first).status == "passed"
     assert stamps(uri) == wanted
     assert {r["id"]: r for r in read(uri, CONTENT)} == responses
     assert findings(workspace, "first") == oracle
@@ -119,7 +119,7 @@ def test_stamps_what_was_in_force_and_changes_nothing_else(
 
     before = read(uri, ORIGINAL)
     second = run_of(migration, ledger, workspace, lambda _: store, "second")
-    assert walk(second)["headline"].startswith("Nothing to")
+    assert walk(second).headline.startswith("Nothing to")
     assert read(uri, ORIGINAL) == before  # not one row was written
     assert findings(workspace, "second") == oracle
 
@@ -151,7 +151,7 @@ def test_scores_again_beside_the_original(to: str, stamped: Migrated) -> None:
     uri, store, ledger, workspace = stamped.uri, stamped.store, stamped.ledger, stamped.workspace
     responses, wanted, _ = oracle_of(uri)
     run = run_of(migration, ledger, workspace, lambda _: store, "again", params={"rescore_to": to})
-    assert walk(run)["status"] == "passed"
+    assert walk(run).status == "passed"
     assert {r["id"]: r for r in read(uri, CONTENT)} == responses
     scores = {r["response_id"]: r for r in read(uri, "SELECT * FROM response_scores")}
     expected = {id: rescored(responses[id], v, to) for id, v in wanted.items() if v is not None}
@@ -179,7 +179,7 @@ def test_scores_again_beside_the_original(to: str, stamped: Migrated) -> None:
     if to != "1.1.0":
         return  # that it finds nothing to do when it is done again is no matter of the version
     third = run_of(migration, ledger, workspace, lambda _: store, "third", params={"rescore_to": to})
-    assert walk(third)["headline"].startswith("Nothing to")
+    assert walk(third).headline.startswith("Nothing to")
 
 
 def test_one_version_s_scores_stay_when_another_s_are_written(
@@ -216,13 +216,13 @@ def test_what_the_first_release_stored_is_a_planned_change(stamped: Migrated) ->
             [(v.superseded, SUPERSEDED[v.version], v.version) for v in VERSIONS],
         )
     first = run_of(migration, ledger, workspace, lambda _: store, "second")
-    assert walk(first)["status"] == "passed"
+    assert walk(first).status == "passed"
     phases = {p["phase"]: p for p in first.folder.read_json("report.json")["plan"]["phases"]}
     assert (phases["versions"]["rows"]["change"], phases["stamp"]["rows"]["change"]) == (3, 0)
     stored = run_sql(uri, "SELECT definition::text, checksum FROM scoring_model_versions ORDER BY version")
     assert [(json_value(d), c) for d, c in stored] == [(json_value(v.definition), v.checksum) for v in VERSIONS]
     second = run_of(migration, ledger, workspace, lambda _: store, "third")
-    assert walk(second)["headline"].startswith("Nothing to")
+    assert walk(second).headline.startswith("Nothing to")
 
 
 def test_responses_to_come_are_stamped_though_their_application_does_not_know_the_column(stamped: Migrated) -> None:
@@ -241,7 +241,7 @@ def test_responses_to_come_are_stamped_though_their_application_does_not_know_th
     assert [version for ((version,),) in stored] == [*new.values(), "1.1.0"]
     run_sql(uri, "DELETE FROM survey_responses WHERE scoring_model_version IS NULL")
     second = run_of(migration, ledger, workspace, lambda _: store, "second")
-    assert walk(second)["headline"].startswith("Nothing to")
+    assert walk(second).headline.startswith("Nothing to")
     assert not nullable(uri)
     assert all("target_has_triggers" not in code for _, code in findings(workspace, "second"))
     for at in ("'2023-12-31T23:59:59Z'", "NULL"):
@@ -253,7 +253,7 @@ def test_mode_plan_does_not_even_add_the_column(
     uri: str, store: PostgresStore, ledger: Ledger, workspace: Workspace
 ) -> None:
     verdict = walk(run_of(migration, ledger, workspace, lambda _: store, mode=Mode.PLAN))
-    assert verdict["headline"].startswith("Planned, nothing written")
+    assert verdict.headline.startswith("Planned, nothing written")
     columns = run_sql(uri, "SELECT column_name FROM information_schema.columns WHERE table_name = 'survey_responses'")
     assert ("scoring_model_version",) not in columns
 
@@ -267,7 +267,7 @@ def test_windows_by_submitted_at_leave_the_others_unstamped(
         run = run_of(
             migration, ledger, workspace, lambda _: store, f"w{n}", window=Window.parse(start, end), max_reject_share=1
         )
-        assert walk(run)["status"] == "passed"
+        assert walk(run).status == "passed"
         assert stamps(uri) == {
             id: v if responses[id]["submitted_at"].isoformat() < end else None for id, v in wanted.items()
         }
@@ -286,7 +286,7 @@ def test_a_row_that_changes_between_plan_and_apply_keeps_its_new_content(
 
     run = run_of(migration, ledger, workspace, lambda _: store, max_left_alone=1)
     verdict = walk(run, seen=meddle)
-    assert (verdict["status"], verdict["proof"]) == ("passed", "proven_with_exceptions")
+    assert (verdict.status, verdict.proof) == ("passed", "proven_with_exceptions")
     ((found, version),) = run_sql(uri, f"SELECT band, scoring_model_version FROM survey_responses WHERE id = '{id}'")
     assert (found, version) == ("by hand", None)
 

@@ -58,7 +58,7 @@ def test_the_whole_migration_and_a_second_run_that_finds_nothing(
         "no_profile", "incomplete_session", "no_state", "differs_from_legacy"
     }  # fmt: skip
     first = run_of(migration, ledger, workspace, lambda _: store, "first", partitions=3, segments=2)
-    assert walk(first)["status"] == "passed"
+    assert walk(first).status == "passed"
     assert unified(uri) == {**oracle.rows, **there}
     after = tables(uri)
     assert {t: r for t, r in after.items() if t != "scoring_results"} == {
@@ -76,7 +76,7 @@ def test_the_whole_migration_and_a_second_run_that_finds_nothing(
     }
 
     second = run_of(migration, ledger, workspace, lambda _: store, "second")
-    assert walk(second)["headline"].startswith("Nothing to add")
+    assert walk(second).headline.startswith("Nothing to add")
     (phase,) = second.folder.read_json("report.json")["plan"]["phases"]
     assert {verb: n for verb, n in phase["rows"].items() if n} == {"keep": len(oracle.rows) + len(there)}
     # what the first run wrote is, by value and digit for digit, what the legacy tables give
@@ -185,7 +185,7 @@ def test_windows_by_created_at_give_what_one_run_gives(
     for n, (start, end) in enumerate(pairwise(bounds)):
         window = Window.parse(start, end)
         run = run_of(migration, ledger, workspace, lambda _: store, f"w{n}", window=window)
-        assert walk(run)["status"] == "passed"
+        assert walk(run).status == "passed"
         assert set(unified(uri)) == set(there) | {id for id in oracle.rows if created[id] < end}
         (phase,) = run.folder.read_json("report.json")["plan"]["phases"]
         assert phase["skipped"]["outside_window"] > 0

@@ -34,7 +34,7 @@ def test_a_wide_table_is_changed_and_put_back_within_a_steps_memory(
         made = run_of(migration, ledger, workspace, lambda _: store, id)
         if undoes:
             made = replace(made, undoes=undoes, options=replace(made.options, partitions=None))
-        return str(walk(made)["proof"])
+        return str(walk(made).proof)
 
     assert run("there") == "proven"
     before = run_sql(uri, "SELECT new::text FROM new ORDER BY id")

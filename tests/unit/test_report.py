@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
+from include.trueup.prove.differing import differences
 from include.trueup.report import text
 from include.trueup.report.checks import count_checks
-from include.trueup.report.render import html, markdown
-from include.trueup.report.view import view
+from include.trueup.run.reported import Checks
 
 from . import report_facts
 from .report_facts import HOSTILE, Facts
 from .report_page import Page, squeezed
+from .report_record import html, markdown, report_of, view
 
 SECTIONS = ("asked", "counts", "gates", "proof", "findings", "people", "times", "artifacts", "undo")
 every_run = pytest.mark.parametrize("run", report_facts.ALL, ids=lambda run: run.__name__)
@@ -202,10 +203,12 @@ def test_gates_tell_every_expectation_in_words() -> None:
 def test_checks_are_counted_and_what_was_not_judged_is_failed() -> None:
     facts = report_facts.failed_at_gate()
     shown = sum(len(gate["expectations"]) for gate in facts["gates"])
-    assert count_checks(facts["gates"], []) == {"total": shown, "passed": shown - 3, "failed": 3}  # K2, K8; K1 warns
+    counted = Checks(total=shown, passed=shown - 3, failed=3)  # K2, K8; K1 warns
+    assert count_checks(report_of(facts).gates, []) == counted
     empty = report_facts.gate("rows", "links", 0, []) | {"passed": False, "errors": ["the suite is empty"]}
     said = [{"title": "Same?", "answer": "NO", "holds": False}, {"title": "Rows", "answer": 7, "holds": True}]
-    assert count_checks([empty], said, unanswered=2) == {"total": 5, "passed": 1, "failed": 4}
+    seen = report_of({"gates": [empty], "statements": said})
+    assert count_checks(seen.gates, seen.statements, unanswered=2) == Checks(total=5, passed=1, failed=4)
     words = f"{shown - 3} of {shown} checks passed"
     assert words in page(report_facts.failed_at_gate).sections["gates"]
     assert words in markdown(facts)
@@ -244,7 +247,8 @@ def test_proof_tells_each_difference_to_the_last_digit() -> None:
 def test_differences_between_rows(planned: Any, found: Any, differs: list[str]) -> None:
     facts = report_facts.failed_proof()
     facts["proof"][2]["examples"] = [{"kind": "different", "key": "k", "planned": planned, "found": found}]
-    shown = view(facts)["proofs"][2]["examples"][0]["differs"]
+    (example,) = view(facts).proofs[2].examples
+    shown = differences(example.planned, example.found)
     assert [name for name, _, _ in shown] == differs
     assert all(one != other for _, one, other in shown)
 
@@ -270,9 +274,10 @@ def test_who_and_whether_they_approved_this_very_plan() -> None:
 
 
 def test_times_of_steps_lie_on_a_line_and_a_step_may_not_have_ended() -> None:
-    steps = view(report_facts.failed_at_apply())["timings"]
-    assert [s["start"] for s in steps] == sorted(s["start"] for s in steps)
-    assert all(s["start"] >= 0 and s["start"] + s["width"] <= 100.01 for s in steps)
+    steps = view(report_facts.failed_at_apply()).timings
+    starts = [s.start or 0 for s in steps]
+    assert starts == sorted(starts)
+    assert all(s.start is not None and s.start >= 0 and s.start + s.width <= 100.01 for s in steps)
     seen = page(report_facts.failed_at_apply)
     assert row(seen, "apply milestones").endswith("16 did not end")
     assert row(seen, "snapshot") == "snapshot 09:26:53 8 41 s"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from ..declare.names import KEY, VERB
@@ -13,6 +12,7 @@ from ..plan.files import DRIFT, plan_schema, planned
 from ..rows import duck
 from ..run import Example, Proof, Run, not_written
 from ..run.not_written import Why
+from ..run.reported import LeftAlone
 from .differing import differences
 from .proofs import last
 
@@ -20,18 +20,6 @@ LISTED = 1_000
 """Most exceptions that a report lists; all of them are in the plan's and the proof's files."""
 CONFLICT = "conflict"
 EXAMPLES = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class LeftAlone:
-    """A row that the run left alone, of a `phase` and a target's `table`: its `kind` is `drift` (it was changed before the plan
-    was made) or `conflict` (between the plan and its writing)."""
-
-    phase: str
-    table: str
-    key: str
-    kind: str
-    reason: str
 
 
 def exceptions(run: Run) -> tuple[int, list[LeftAlone]]:

@@ -8,9 +8,10 @@ from ..plan.files import ADD, CHANGE, DRIFT, KEEP, REMOVE, plan_schema
 from ..run import Run, StepName, not_written
 from ..run.files import PLAN_FILES
 from ..run.not_written import CONFLICTS
+from ..run.reported import Undone
 
 
-def outcome(run: Run) -> dict[str, int] | None:
+def outcome(run: Run) -> Undone | None:
     """What the rollback did so far by its plan, less the rows that were changed meanwhile: rows `deleted`, `put_back`,
     `as_before` already, and `kept` because they were touched since; None if there is no whole plan."""
     count = dict.fromkeys(("deleted", "put_back", "as_before", "kept"), 0)
@@ -30,4 +31,4 @@ def outcome(run: Run) -> dict[str, int] | None:
             ).fetchall()
             for verb, rows in found:
                 count[of_verb[verb]] += rows
-    return count
+    return Undone(**count)

@@ -6,11 +6,9 @@ the other two are ways to read it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from ..declare.migration import Phase
 from ..errors import ArtifactError
@@ -22,17 +20,30 @@ from ..prove.accounting import phase_counts
 from ..prove.proofs import proof
 from ..prove.undone import outcome
 from ..rows import duck
-from ..run import AnyRun, Mode, PhaseCounts, Proof, Run, StepName, files, to_values
+from ..run import AnyRun, Files, Mode, PhaseCounts, Proof, Run, StepName, files
 from ..run.files import FINDING_FILES
+from ..run.reported import (
+    Decided,
+    FindingExample,
+    FindingGroup,
+    OfMigration,
+    OfOutput,
+    OfRun,
+    PublishedFile,
+    Report,
+    ReportedWindow,
+    Timing,
+    Undo,
+    Verdict,
+)
 from ..run.workspace import RunFolder
 from . import render, verdict
 from .checks import count_checks
 
-FORMAT = 1
 EXAMPLES = 5
 
 
-def report(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
+def report(run: Run, failed_tasks: Sequence[str] = ()) -> Verdict:
     """Write the report, settle the run's status in the ledger, and give up its hold; the verdict.
 
     `failed_tasks` are steps that the caller knows to have failed, which the ledger may not (a task that was killed).
@@ -42,7 +53,7 @@ def report(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
     return settled(run) or publish(run, collect(run, failed_tasks))
 
 
-def settled(run: AnyRun) -> dict[str, Any] | None:
+def settled(run: AnyRun) -> Verdict | None:
     """The verdict of a run that is proven and whose report says so; None of any other, whose report is to be written."""
     run.ledger.ensure()
     entered = run.ledger.run(run.id)
@@ -51,80 +62,79 @@ def settled(run: AnyRun) -> dict[str, Any] | None:
     refuse_other(entered, run.dag_id, run.airflow_run_id)
     if entered.status not in (Status.PROVEN, Status.ROLLED_BACK):
         return None
-    written = run.folder.read_json(files.REPORT)
-    if written is None or written["run"]["status"] != Status.PROVEN:
-        return None
-    if (written.get("plan") or written.get("schema") or {}).get("sha256") != entered.plan_sha256:
+    written = Files(run.folder).report
+    if written is None or written.run.status != Status.PROVEN or written.plan_sha256 != entered.plan_sha256:
         return None
     run.ledger.leases.release(run.id)
-    return dict(written["verdict"])
+    return written.verdict
 
 
-def publish(run: AnyRun, facts: dict[str, Any]) -> dict[str, Any]:
+def publish(run: AnyRun, facts: Report) -> Verdict:
     """Settle the run's status, write what a report says in its three forms, and give up its hold; the verdict. Where the
     ledger refuses the status nothing is written: it knows better how the run ended."""
     entered = run.ledger.run(run.id) is not None
     if entered:
-        run.ledger.move(run.id, Status(facts["run"]["status"]), facts["verdict"]["headline"])
+        run.ledger.move(run.id, Status(str(facts.run.status)), facts.verdict.headline)
     run.folder.write(files.REPORT_HTML, render.html(facts))
     run.folder.write(files.REPORT_MD, render.markdown(facts))
-    run.folder.write(files.REPORT, json.dumps(facts, indent=1, default=str))  # last: `settled` looks for it
+    Files(run.folder).write_report(facts)  # last: `settled` looks for it
     if entered:
         run.ledger.leases.release(run.id)
-    return dict(facts["verdict"])
+    return facts.verdict
 
 
-def collect(run: Run, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
-    """Everything that the report says, as JSON values."""
+def collect(run: Run, failed_tasks: Sequence[str] = ()) -> Report:
+    """Everything that the report says."""
     entered = run.ledger.run(run.id)
     steps = run.ledger.steps(run.id)
     plan = run.files.plan
     if plan is not None and (counts := _counts(run)) is not None:
         plan = replace(plan, phases=tuple(counts))
     proofs = [p for phase in run.phases for p in _proof(run, phase)]
-    results = _gates(run)
-    gates = [to_values(result) for result in results]
-    failed = verdict.failure(run, steps, failed_tasks, results) or verdict.not_done(run, entered)
+    gates = _gates(run)
+    failed = verdict.failure(run, steps, failed_tasks, gates) or verdict.not_done(run, entered)
     applied = run.ledger.applied(run.id)
     status = verdict.status(run, failed)
     order = [o.name for p in run.phases for o in p.outputs]
     undone = outcome(run) if run.undoes is not None else None
     total, exceptions = left_alone.exceptions(run) if plan is not None else (0, [])
-    answers = run.folder.read_json(files.ANSWERS) or []
+    answers = run.files.answers
     proving = run.options.mode is not Mode.PLAN and run.undoes is None
     unanswered = len(run.migration.statements) if proving and not answers else 0
-    return {
-        "format": FORMAT,
-        "migration": {"id": run.migration.id, "title": run.migration.title, "owner": run.migration.owner},
-        "run": {
-            "id": run.id,
-            "dag_id": run.dag_id,
-            "mode": str(run.options.mode),
-            "triggered_by": entered.triggered_by if entered else None,
-            "undoes": run.undoes,
-            "window": run.options.to_json()["window"],
-            "options": {k: v for k, v in run.options.to_json().items() if k not in ("mode", "window")},
-            "started_at": moment(entered.started_at if entered else None),
-            "ended_at": run.effects.now().isoformat(timespec="seconds"),
-            "status": str(status),
-            "failed": failed,
-        },
-        "verdict": verdict.verdict(run, status, failed, plan, proofs, applied, total, undone),
-        "plan": None if plan is None else to_values(plan),
-        "applied": [{"phase": phase, **asdict(applied[phase])} for phase in order if phase in applied],
-        "gates": gates,
-        "checks": count_checks(gates, answers, unanswered),
-        "proof": [to_values(each) for each in proofs],
-        "exceptions": [to_values(each) for each in exceptions],
-        "statements": answers,
-        "findings": _findings(run),
-        "approval": approval(run),
-        "timings": timings(steps),
-        "artifacts": artifacts(run.folder),
-        "undone": undone,
-        "left": run.folder.read_json(files.LEFT) or [],
-        "undo": {"how": verdict.undo(run, applied)},
-    }
+    asked, window = run.options.to_json(), run.options.window
+    return Report(
+        migration=OfMigration(id=run.migration.id, title=run.migration.title, owner=run.migration.owner),
+        run=OfRun(
+            id=run.id,
+            dag_id=run.dag_id,
+            mode=str(run.options.mode),
+            triggered_by=entered.triggered_by if entered else None,
+            undoes=run.undoes,
+            window=None
+            if window is None
+            else ReportedWindow(start=window.start.isoformat(), end=window.end.isoformat()),
+            options={name: value for name, value in asked.items() if name not in ("mode", "window")},
+            started_at=moment(entered.started_at if entered else None),
+            ended_at=moment(run.effects.now()),
+            status=str(status),
+            failed=failed,
+        ),
+        verdict=verdict.verdict(run, status, failed, plan, proofs, applied, total, undone),
+        plan=plan,
+        applied=tuple(OfOutput(output=output, **asdict(applied[output])) for output in order if output in applied),
+        gates=tuple(gates),
+        checks=count_checks(gates, answers, unanswered),
+        proof=tuple(proofs),
+        exceptions=tuple(exceptions),
+        statements=answers,
+        findings=_findings(run),
+        approval=approval(run),
+        timings=timings(steps),
+        artifacts=artifacts(run.folder),
+        undone=undone,
+        left=run.files.left,
+        undo=Undo(how=verdict.undo(run, applied)),
+    )
 
 
 def moment(at: datetime | None) -> str | None:
@@ -132,13 +142,13 @@ def moment(at: datetime | None) -> str | None:
     return None if at is None else at.astimezone(UTC).isoformat(timespec="seconds")
 
 
-def approval(run: AnyRun) -> dict[str, Any] | None:
-    """Who decided on which plan, when, and with what comment; None if nobody has."""
+def approval(run: AnyRun) -> Decided | None:
+    """Who decided on which plan; None if nobody has."""
     found = run.ledger.approvals.of(run.id)
     if found is None:
         return None
-    record = {"decision": found.decision, "by": found.decided_by, "at": moment(found.decided_at)}
-    return {**record, "comment": found.comment, "plan_sha256": found.plan_sha256}
+    by, at = found.decided_by, moment(found.decided_at)
+    return Decided(decision=found.decision, by=by, at=at, comment=found.comment, plan_sha256=found.plan_sha256)
 
 
 def _counts(run: Run) -> list[PhaseCounts] | None:
@@ -162,7 +172,7 @@ def _gates(run: Run) -> list[GateResult]:
     return [gate for name in names for gate in run.files.gate(name)]
 
 
-def timings(steps: list[StepRow]) -> list[dict[str, Any]]:
+def timings(steps: list[StepRow]) -> tuple[Timing, ...]:
     """One entry a step, in the order they began: seconds from its first part's start to its last part's end."""
     grouped: dict[str, list[StepRow]] = {}
     for step in steps:
@@ -174,22 +184,16 @@ def timings(steps: list[StepRow]) -> list[dict[str, Any]]:
         verb, _, phase = name.partition("/")
         seconds = round((max(ends) - started).total_seconds(), 2) if ends else None
         timings.append(
-            {
-                "step": verb,
-                "phase": phase or None,
-                "started_at": moment(started),
-                "seconds": seconds,
-                "tasks": len(parts),
-            }
+            Timing(step=verb, phase=phase or None, started_at=moment(started), seconds=seconds, tasks=len(parts))
         )
-    return timings
+    return tuple(timings)
 
 
-def _findings(run: Run) -> list[dict[str, Any]]:
+def _findings(run: Run) -> tuple[FindingGroup, ...]:
     """Findings by severity, code, phase and table, with counts of keys and a few of them; conflicts among them."""
     tables = {p.id: run.accounts_for(p) for p in run.phases}
     outputs = [(p.id, o) for p in run.phases for o in p.outputs]
-    found: list[dict[str, Any]] = []
+    found: list[FindingGroup] = []
     with run.session() as session:
         manifests = [*run.folder.manifests(StepName.TRANSFORM), *run.folder.manifests(StepName.PLAN)]
         for phase, table in tables.items():
@@ -203,31 +207,35 @@ def _findings(run: Run) -> list[dict[str, Any]]:
                 "FROM f GROUP BY 1, 2 ORDER BY 1, 2"
             ).fetchall()
             found += [
-                {
-                    "severity": severity,
-                    "code": code,
-                    "phase": phase,
-                    "table": table,
-                    "count": count,
-                    "examples": examples,
-                }
+                FindingGroup(
+                    severity=severity,
+                    code=code,
+                    phase=phase,
+                    table=table,
+                    count=count,
+                    examples=tuple(FindingExample(**each) for each in examples),
+                )
                 for severity, code, count, examples in rows
             ]
     for phase, output in outputs:
         table = run.migration.target(output.target).table.name
         conflicts = run.ledger.conflicts(run.id, output.name)
         if conflicts:
-            examples = [{"key": c.key, "message": c.reason} for c in conflicts[:EXAMPLES]]
-            common = {"severity": "warning", "code": "conflict", "phase": phase, "table": table}
-            found.append({**common, "count": len(conflicts), "examples": examples})
-    return sorted(found, key=lambda f: (f["severity"] != "reject", list(tables).index(f["phase"]), f["code"]))
+            some = tuple(FindingExample(key=c.key, message=c.reason) for c in conflicts[:EXAMPLES])
+            found.append(
+                FindingGroup(
+                    severity="warning", code="conflict", phase=phase, table=table, count=len(conflicts), examples=some
+                )
+            )
+    places = list(tables)
+    return tuple(sorted(found, key=lambda f: (f.severity != "reject", places.index(f.phase), f.code)))
 
 
-def artifacts(folder: RunFolder) -> list[dict[str, Any]]:
+def artifacts(folder: RunFolder) -> tuple[PublishedFile, ...]:
     """Every published file of a run, as its manifests name it."""
-    return [
-        {"path": f.path, "rows": f.rows, "bytes": f.bytes, "sha256": f.sha256}
+    return tuple(
+        PublishedFile(path=f.path, rows=f.rows, bytes=f.bytes, sha256=f.sha256)
         for step in folder.steps()
         for manifest in folder.manifests(step)
         for f in manifest.files
-    ]
+    )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import NamedTuple
 
 from ..gate import GateResult
 from ..ledger import Applied, RunRow, Status, StepRow
 from ..plan.files import VERBS, WRITTEN
 from ..prove.proofs import total as total_of
 from ..run import Mode, PlanRecord, Proof, Run, order
-from ..run.files import LEFT, PLAN_FILES
+from ..run.files import PLAN_FILES
+from ..run.reported import Failure, Undone, Verdict
 from .text import rows, sentence, were
 
 PROVEN, WITH_EXCEPTIONS, NOT_PROVEN = "proven", "proven_with_exceptions", "not_proven"
@@ -65,47 +66,45 @@ GENERAL = (
 )
 
 
-def failure(
-    run: Run, steps: list[StepRow], failed_tasks: Sequence[str], gates: Sequence[GateResult]
-) -> dict[str, str] | None:
+def failure(run: Run, steps: list[StepRow], failed_tasks: Sequence[str], gates: Sequence[GateResult]) -> Failure | None:
     """Which step ended the run, with what, and what to do next; None if the run came to its end."""
     broken = [e.rule for gate in gates if not gate.passed for e in gate.expectations if not e.passed]
     advice = next((OF_RULE[rule] for rule in broken if rule in OF_RULE), NEXT["GateError"])
     return unfinished(steps, failed_tasks, order.last(run), {**NEXT, "GateError": advice})
 
 
-def not_done(run: Run, entered: RunRow | None) -> dict[str, str] | None:
+def not_done(run: Run, entered: RunRow | None) -> Failure | None:
     """Why a run whose last step ended well is still not finished: another run took its targets, or a step
     was left out, such as one that was marked as done in Airflow; None if it did."""
     if entered is not None and entered.status is Status.INTERRUPTED:
         error = "another run took over its targets before this one ended"
-        return {"step": "validate", "error": error, "next": NEXT["StatusError"]}
+        return Failure(step="validate", error=error, next=NEXT["StatusError"])
     left_out = order.left_out(run)
-    return None if left_out is None else {**left_out, "next": GENERAL}
+    return None if left_out is None else Failure(**left_out, next=GENERAL)
 
 
 def unfinished(
     steps: list[StepRow], failed_tasks: Sequence[str], last: str, advice: Mapping[str, str]
-) -> dict[str, str] | None:
+) -> Failure | None:
     """Why a run that ends with the step `last` did not reach its end; None if it did. `advice`: what to do next, by
     the error's class."""
     for step in steps:
         if step.error is not None:
             name = step.step if step.part == "0" and "/" not in step.step else f"{step.step} (part {step.part})"
-            return {"step": name, "error": step.error, "next": advice.get(step.error_class or "", GENERAL)}
+            return Failure(step=name, error=step.error, next=advice.get(step.error_class or "", GENERAL))
     for step in steps:
         if step.ended_at is None:
             error = f"the worker of the step {step.step} ended before the step did"
-            return {"step": step.step, "error": error, "next": GENERAL}
+            return Failure(step=step.step, error=error, next=GENERAL)
     if failed_tasks:
         error = f"the task {failed_tasks[0]} failed before or after its step's work; its log in Airflow says why"
-        return {"step": failed_tasks[0], "error": error, "next": GENERAL}
+        return Failure(step=failed_tasks[0], error=error, next=GENERAL)
     if last not in {s.step for s in steps}:
-        return {"step": last, "error": f"the run ended before its last step, {last}", "next": GENERAL}
+        return Failure(step=last, error=f"the run ended before its last step, {last}", next=GENERAL)
     return None
 
 
-def status(run: Run, failed: dict[str, str] | None) -> Status:
+def status(run: Run, failed: Failure | None) -> Status:
     """The status that the run ends in."""
     if failed is not None:
         return Status.FAILED
@@ -115,13 +114,13 @@ def status(run: Run, failed: dict[str, str] | None) -> Status:
 def verdict(
     run: Run,
     status: Status,
-    failed: dict[str, str] | None,
+    failed: Failure | None,
     plan: PlanRecord | None,
     proofs: Sequence[Proof],
     applied: dict[str, Applied],
     exceptions: int = 0,
-    undone: dict[str, int] | None = None,
-) -> dict[str, Any]:
+    undone: Undone | None = None,
+) -> Verdict:
     """status ('passed' | 'failed'), proof ('proven' | 'proven_with_exceptions' | 'not_proven'), headline, next (one
     sentence), exceptions (rows left alone, as others changed them), moved_on (rows that the plan did not mean to write,
     and that others changed meanwhile). `undone`: what a rollback did."""
@@ -129,28 +128,37 @@ def verdict(
     proof = NOT_PROVEN
     if failed is None and status is Status.PROVEN:
         proof = WITH_EXCEPTIONS if exceptions else PROVEN
-    said = _sentences(run, status, failed, plan, proofs, applied, exceptions, undone)
+    words = _sentences(run, status, failed, plan, proofs, applied, exceptions, undone)
+    headline = words.headline
     if moved_on and failed is None:
-        said["headline"] += (
+        headline += (
             f" {rows(moved_on)} that {were(moved_on)} not to be written {were(moved_on)} changed by somebody else since the plan was "
             "made (moved on)."
         )
-    return {**said, "proof": proof, "exceptions": exceptions, "moved_on": moved_on}
+    return Verdict(
+        status=words.status, headline=headline, next=words.next, proof=proof, exceptions=exceptions, moved_on=moved_on
+    )
+
+
+class _Sentences(NamedTuple):
+    status: str
+    headline: str
+    next: str
 
 
 def _sentences(
     run: Run,
     status: Status,
-    failed: dict[str, str] | None,
+    failed: Failure | None,
     plan: PlanRecord | None,
     proofs: Sequence[Proof],
     applied: dict[str, Applied],
     exceptions: int,
-    undone: dict[str, int] | None,
-) -> dict[str, str]:
+    undone: Undone | None,
+) -> _Sentences:
     written = sum(a.written for a in applied.values())
     if failed is not None:
-        return {"status": "failed", "headline": _of_failed(failed["error"], written), "next": failed["next"]}
+        return _Sentences("failed", _of_failed(failed.error, written), failed.next)
     phases = plan.phases if plan is not None else ()
     total = {verb: sum(p.rows[verb] for p in phases) for verb in (*VERBS, "extra")}
     rejected = sum(p.rejected for p in phases)
@@ -165,11 +173,9 @@ def _sentences(
                 f"{rows(total['add'])} to add, {total['change']:,} to change, {removed}{total['keep']:,} as they are"
             )
             headline = f"Planned, nothing written: {verbs}{aside}."
-        return {
-            "status": "passed",
-            "headline": headline + left_alone,
-            "next": "Read the plan. To carry it out, trigger the DAG with mode apply.",
-        }
+        return _Sentences(
+            "passed", headline + left_alone, "Read the plan. To carry it out, trigger the DAG with mode apply."
+        )
     compared = total_of(proofs, "compared")
     proven = f"Proven with {exceptions:,} exception{'s' if exceptions > 1 else ''}" if exceptions else "Proven"
     if undone is not None:
@@ -191,7 +197,7 @@ def _sentences(
     if conflicts:
         headline += f" {rows(conflicts)} had been changed by somebody else since the plan and {were(conflicts)} left alone (conflict)."
     then = "Look through the findings; a run with mode verify proves it again at any time."
-    return {"status": "passed", "headline": headline, "next": then}
+    return _Sentences("passed", headline, then)
 
 
 def _of_failed(error: str, written: int) -> str:
@@ -216,18 +222,18 @@ def _left_alone(run: Run, drift: int, checked: bool | None) -> str:
     return message
 
 
-def _rolled_back(run: Run, undone: dict[str, int], compared: int, proven: str) -> dict[str, str]:
+def _rolled_back(run: Run, undone: Undone, compared: int, proven: str) -> _Sentences:
     headline = (
-        f"Rolled back: {rows(undone['deleted'])} deleted, {undone['put_back']:,} put back, {undone['kept']:,} "
+        f"Rolled back: {rows(undone.deleted)} deleted, {undone.put_back:,} put back, {undone.kept:,} "
         f"left alone because somebody changed them since. {proven}: every one of {rows(compared)} was read "
         "back and found as planned."
     )
-    if left := run.folder.read_json(LEFT):
+    if left := run.files.left:
         headline += f" What run {run.undoes} made besides is left as it is: {', '.join(left)}."
     then = f"No row that run {run.undoes} wrote is there any more"
-    if undone["kept"]:
+    if undone.kept:
         then = "Look through the findings: they name the rows that were changed since and are left alone"
-    return {"status": "passed", "headline": headline, "next": f"{then}. To migrate again, trigger {run.migration.id}."}
+    return _Sentences("passed", headline, f"{then}. To migrate again, trigger {run.migration.id}.")
 
 
 def undo(run: Run, applied: dict[str, Applied]) -> str:

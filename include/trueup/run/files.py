@@ -57,16 +57,17 @@ from .records import (
     to_json,
     to_values,
 )
+from .reported import Report, report_from_json, report_to_json
 from .workspace import MANIFESTS, Artifact, Manifest, RunFolder
 
 _START = "run.json"
 PLAN = "plan.json"
 EXAMPLES = "plan_examples.json"
-ANSWERS = "statements.json"
+_ANSWERS = "statements.json"
 CREATED = "created.json"
 GATES = "gates"
 FINDINGS_CSV, REJECTS_JSONL = "findings.csv", "rejects.jsonl"
-LEFT = "left.json"
+_LEFT = "left.json"
 REPORT, REPORT_HTML, REPORT_MD = "report.json", "report.html", "report.md"
 COMPARISON, CUTOVER = "comparison.json", "cutover.json"
 _REFUSED = "refused.json"
@@ -186,12 +187,12 @@ class Files:
     @property
     def answers(self) -> tuple[Answer, ...]:
         """The answers to the migration's statements; none before they are asked."""
-        content = self.folder.read(ANSWERS)
+        content = self.folder.read(_ANSWERS)
         return () if content is None else from_json(tuple[Answer, ...], content)
 
     def write_answers(self, answers: Iterable[Answer]) -> None:
         """Publish the answers to the migration's statements."""
-        self.folder.write(ANSWERS, json.dumps([to_values(each) for each in answers], indent=1))
+        self.folder.write(_ANSWERS, json.dumps([to_values(each) for each in answers], indent=1))
 
     def gate(self, name: str) -> tuple[GateResult, ...]:
         """What a gate found; nothing before it has judged."""
@@ -221,6 +222,26 @@ class Files:
     def write_range(self, record: RangeRecord) -> None:
         """Publish the days of the range."""
         self.folder.write(_RANGE, to_json(record))
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        """What a rollback left in the databases, in words."""
+        content = self.folder.read(_LEFT)
+        return () if content is None else from_json(tuple[str, ...], content)
+
+    def write_left(self, left: Iterable[str]) -> None:
+        """Publish what a rollback leaves in the databases."""
+        self.folder.write(_LEFT, json.dumps([*left]))
+
+    @property
+    def report(self) -> Report | None:
+        """The report; None before it is written."""
+        content = self.folder.read(REPORT)
+        return None if content is None else report_from_json(content)
+
+    def write_report(self, report: Report) -> None:
+        """Publish the report."""
+        self.folder.write(REPORT, report_to_json(report))
 
     @property
     def refusal(self) -> Refusal | None:

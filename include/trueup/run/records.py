@@ -39,6 +39,12 @@ def from_json(kind: type[R], content: bytes) -> R:
     return record
 
 
+def from_values(kind: type[R], values: object) -> R:
+    """The opposite of `to_values`. Raises `ValueError` for what is no such record."""
+    record: R = _adapter(kind).validate_python(values)
+    return record
+
+
 def to_values(record: object) -> dict[str, JsonValue]:
     """A record as JSON values."""
     values: dict[str, JsonValue] = _adapter(type(record)).dump_python(record, mode="json", by_alias=True)

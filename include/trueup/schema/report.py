@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 from ..errors import TrueupError
+from ..gate import GateResult
 from ..ledger import Status
 from ..report import approval, artifacts, moment, publish, settled, timings
 from ..report.checks import count_checks
 from ..report.text import sentence
 from ..report.verdict import NEXT, NOT_PROVEN, PROVEN, unfinished
-from ..run import Mode, to_values
+from ..run import Mode
 from ..run.files import SCHEMA_PLAN
+from ..run.records import from_values
+from ..run.reported import (
+    BackedUp,
+    Failure,
+    OfMigration,
+    OfRun,
+    OfSchemas,
+    Report,
+    ReportedLint,
+    ReportedRehearsal,
+    ReportedStep,
+    Undo,
+    Verdict,
+)
 from .plan import going
 from .preflight import heads_of, where
 from .run import SchemaRun
 
-FORMAT = 1
 _NEXT = {
     **NEXT,
     "GateError": "Nothing goes on after a gate that did not pass. Fix what the message names (the revision, "
@@ -26,89 +40,75 @@ _NEXT = {
 }
 
 
-def report(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
+def report(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> Verdict:
     """Write the report, settle the run's status in the ledger, and give up its hold; the verdict."""
     return settled(run) or publish(run, collect(run, failed_tasks))
 
 
-def collect(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
-    """Everything that the report says, as JSON values."""
+def collect(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> Report:
+    """Everything that the report says."""
     entered = run.ledger.run(run.id)
     steps = run.ledger.steps(run.id)
     last = "approve" if run.options.mode is Mode.PLAN else "gate"
     failed = unfinished(steps, failed_tasks, last, _NEXT)
     status = Status.FAILED if failed else Status.PLANNED if run.options.mode is Mode.PLAN else Status.PROVEN
     about, gates = _schema(run), _gates(run)
-    return {
-        "format": FORMAT,
-        "migration": {"id": run.migration.id, "title": run.migration.title, "owner": run.migration.owner},
-        "run": {
-            "id": run.id,
-            "dag_id": run.dag_id,
-            "mode": str(run.options.mode),
-            "triggered_by": entered.triggered_by if entered else None,
-            "window": None,
-            "options": {k: v for k, v in run.options.to_json().items() if k != "mode"},
-            "started_at": moment(entered.started_at if entered else None),
-            "ended_at": run.effects.now().isoformat(timespec="seconds"),
-            "status": str(status),
-            "failed": failed,
-        },
-        "verdict": {
-            **_verdict(run, status, failed, about),
-            "proof": PROVEN if status is Status.PROVEN else NOT_PROVEN,
-            "exceptions": 0,
-            "moved_on": 0,
-        },
-        "plan": None,
-        "applied": [],
-        "gates": gates,
-        "checks": count_checks(gates, []),
-        "proof": [],
-        "findings": [],
-        "approval": approval(run),
-        "schema": about,
-        "timings": timings(steps),
-        "artifacts": artifacts(run.folder),
-        "undo": {"how": _undo(run, about)},
-    }
+    return Report(
+        migration=OfMigration(id=run.migration.id, title=run.migration.title, owner=run.migration.owner),
+        run=OfRun(
+            id=run.id,
+            dag_id=run.dag_id,
+            mode=str(run.options.mode),
+            triggered_by=entered.triggered_by if entered else None,
+            options={k: v for k, v in run.options.to_json().items() if k != "mode"},
+            started_at=moment(entered.started_at if entered else None),
+            ended_at=moment(run.effects.now()),
+            status=str(status),
+            failed=failed,
+        ),
+        verdict=replace(_verdict(run, status, failed, about), proof=PROVEN if status is Status.PROVEN else NOT_PROVEN),
+        gates=tuple(gates),
+        checks=count_checks(gates, []),
+        approval=approval(run),
+        schema=about,
+        timings=timings(steps),
+        artifacts=artifacts(run.folder),
+        undo=Undo(how=_undo(run, about)),
+    )
 
 
-def _schema(run: SchemaRun) -> dict[str, Any]:
+def _schema(run: SchemaRun) -> OfSchemas:
     """What was to be done to the schemas, what was found before it, and where the databases are."""
     start = run.files.begun
     if start is None:
-        return {
-            "sha256": None,
-            "target_phase": run.options.target_phase,
-            "from_phase": None,
-            "where": _where(run),
-            "steps": [],
-            "rehearsals": [],
-            "going": [],
-            "backups": [],
-        }
-    linted = [f for m in run.folder.manifests("lint") for f in m.facts["findings"]]
-    steps = []
-    for database in run.histories:
-        for step in run.revisions(database):
-            way = "up" if step.up else "down"
-            mine = [f for f in linted if (f["database"], f["revision"], f["way"]) == (database, step.revision, way)]
-            says = {
-                n: getattr(step, n)
-                for n in ("database", "phase", "revision", "title", "breaking", "locks", "irreversible")
-            }
-            steps.append({**says, "way": way, "findings": mine})
-    return {
-        "sha256": (run.folder.read_json(SCHEMA_PLAN) or {}).get("sha256"),
-        "target_phase": run.options.target_phase,
-        "from_phase": start.phase,
-        "where": _where(run),
-        "steps": sorted(steps, key=lambda s: s["phase"] if s["way"] == "up" else -s["phase"]),
-        "rehearsals": [m.facts for m in run.folder.manifests("rehearse")],
-        "going": going(run),
-        "backups": [{"database": m.part, "rows": m.facts["rows"]} for m in run.folder.manifests("backup")],
-    }
+        return OfSchemas(target_phase=run.options.target_phase, from_phase=None, where=_where(run))
+    linted = [from_values(ReportedLint, f) for m in run.folder.manifests("lint") for f in m.facts["findings"]]
+    steps = [
+        ReportedStep(
+            database=step.database,
+            phase=step.phase,
+            revision=step.revision,
+            title=step.title,
+            breaking=step.breaking,
+            locks=step.locks,
+            irreversible=step.irreversible,
+            way=way,
+            findings=tuple(f for f in linted if (f.database, f.revision, f.way) == (database, step.revision, way)),
+        )
+        for database in run.histories
+        for step in run.revisions(database)
+        for way in ("up" if step.up else "down",)
+    ]
+    return OfSchemas(
+        sha256=(run.folder.read_json(SCHEMA_PLAN) or {}).get("sha256"),
+        target_phase=run.options.target_phase,
+        from_phase=start.phase,
+        where=_where(run),
+        steps=tuple(sorted(steps, key=lambda s: s.phase if s.way == "up" else -s.phase)),
+        rehearsals=tuple(from_values(ReportedRehearsal, m.facts) for m in run.folder.manifests("rehearse")),
+        going=tuple(going(run)),
+        backups=tuple(BackedUp(database=m.part, rows=m.facts["rows"]) for m in run.folder.manifests("backup")),
+    )
 
 
 def _where(run: SchemaRun) -> str:
@@ -118,52 +118,52 @@ def _where(run: SchemaRun) -> str:
         return f"not known: {error}"
 
 
-def _gates(run: SchemaRun) -> list[dict[str, Any]]:
+def _gates(run: SchemaRun) -> list[GateResult]:
     hops = begun.hops if (begun := run.files.begun) else ()
     names = [*(f"phase-{hop}" for hop in hops), "whole"]
-    return [to_values(result) for name in names for result in run.files.gate(name)]
+    return [result for name in names for result in run.files.gate(name)]
 
 
-def _verdict(run: SchemaRun, status: Status, failed: dict[str, str] | None, about: dict[str, Any]) -> dict[str, str]:
-    target, steps = run.options.target_phase, about["steps"]
+def _verdict(run: SchemaRun, status: Status, failed: Failure | None, about: OfSchemas) -> Verdict:
+    target, steps = run.options.target_phase, about.steps
     if failed is not None:
-        return {
-            "status": "failed",
-            "headline": f"{sentence(failed['error'])} Where the databases are: {about['where']}.",
-            "next": failed["next"],
-        }
+        return Verdict(
+            status="failed",
+            headline=f"{sentence(failed.error)} Where the databases are: {about.where}.",
+            next=failed.next,
+        )
     if not steps:
         headline = f"Nothing to do: every database is at phase {target}."
-        return {"status": "passed", "headline": headline, "next": "To change the schemas, choose another target_phase."}
+        return Verdict(status="passed", headline=headline, next="To change the schemas, choose another target_phase.")
     revisions = f"{len(steps)} revision{'s' if len(steps) > 1 else ''}"
     if status is Status.PLANNED:
         down = (
             (
-                f" It drops {'; '.join(about['going'])}: that needs a person's approval, or approve_down with the "
+                f" It drops {'; '.join(about.going)}: that needs a person's approval, or approve_down with the "
                 "plan's hash."
             )
-            if about["going"]
+            if about.going
             else ""
         )
-        way = f"from phase {about['from_phase']} to phase {target}"
-        headline = f"Planned, nothing changed: {revisions} {way}, linted and rehearsed on clones; the plan is {about['sha256']}.{down}"
-        return {
-            "status": "passed",
-            "headline": headline,
-            "next": "Read what would run. To carry it out, trigger the DAG with mode apply.",
-        }
+        way = f"from phase {about.from_phase} to phase {target}"
+        headline = f"Planned, nothing changed: {revisions} {way}, linted and rehearsed on clones; the plan is {about.sha256}.{down}"
+        return Verdict(
+            status="passed",
+            headline=headline,
+            next="Read what would run. To carry it out, trigger the DAG with mode apply.",
+        )
     headline = (
         f"Proven: {revisions} run, every database is at phase {target}, and everything that should stay is unchanged."
     )
-    return {"status": "passed", "headline": headline, "next": "Deploy the code that uses this phase."}
+    return Verdict(status="passed", headline=headline, next="Deploy the code that uses this phase.")
 
 
-def _undo(run: SchemaRun, about: dict[str, Any]) -> str:
-    start = about["from_phase"]
-    if run.options.mode is Mode.PLAN or not about["steps"] or start is None or start < 0:
+def _undo(run: SchemaRun, about: OfSchemas) -> str:
+    start = about.from_phase
+    if run.options.mode is Mode.PLAN or not about.steps or start is None or start < 0:
         return "Nothing was changed, or there is no phase to go back to: there is nothing to undo."
     back = f"Trigger this DAG with target_phase {start}."
-    if about["going"]:
+    if about.going:
         return (
             f"{back} That makes the tables again, empty. Their rows are in backup/<database>/<table>.copy.gz: unpack the file "
             "and put it back by COPY <table> (<columns as in <table>.columns.json>) FROM STDIN."

@@ -15,6 +15,7 @@ from pydantic_core import to_jsonable_python
 from ..errors import MemoryLimitError
 from ..rows import duck
 from ..run import AnyRun, Mode, Run, order
+from ..run.reported import Verdict
 from ..steps import Step, function
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ def carry_out(step: Step, run: AnyRun, part: int | str) -> Any:
 
 def walk(
     run: AnyRun, *, triggered_by: str | None = None, at_once: int = 1, seen: Callable[[Step], None] | None = None
-) -> dict[str, Any]:
+) -> Verdict:
     """The whole run, of whatever kind, in this process, `at_once` parts of a step at a time; the report's verdict.
 
     `seen` is called before each step. Raises what a step raises, after the report is written.
@@ -65,5 +66,5 @@ def walk(
         except Exception:
             report(run)
             raise
-        verdict: dict[str, Any] = report(run)
+        verdict: Verdict = report(run)
         return verdict

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from ..ledger import Status
 from ..run import Afterwards, Run, StepName
-from ..run.files import LEFT
 from . import approval, tables_there
 
 
@@ -26,7 +23,7 @@ def settle(run: Run) -> None:
     undone = run.undone
     with run.part(StepName.SETTLE):
         approval.require(run, StepName.SETTLE)
-        run.folder.write(LEFT, json.dumps(tables_there.left(run, undone)))
+        run.files.write_left(tables_there.left(run, undone))
         if run.ledger.entered(undone.id).status is not Status.ROLLED_BACK:
             run.ledger.move(undone.id, Status.ROLLED_BACK, f"run {run.id} rolled it back and proved it")
         approved = run.ledger.approvals.of(run.id)

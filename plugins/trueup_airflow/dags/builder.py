@@ -38,6 +38,7 @@ from .place import document
 if TYPE_CHECKING:
     from include.trueup.declare.migration import Migration
     from include.trueup.run import AnyRun
+    from include.trueup.run.reported import Verdict
     from include.trueup.schema.model import SchemaMigration
 
 log = logging.getLogger(__name__)
@@ -169,8 +170,8 @@ def _gave_up(run: AnyRun, held: TargetHeldError, context: Any) -> bool:
     return True
 
 
-def _report(run: AnyRun, failed: Sequence[str]) -> dict[str, Any]:
-    verdict: dict[str, Any] = function(run.direction.report)(run, failed)
+def _report(run: AnyRun, failed: Sequence[str]) -> Verdict:
+    verdict: Verdict = function(run.direction.report)(run, failed)
     return verdict
 
 

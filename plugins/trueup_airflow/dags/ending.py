@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import TriggerRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
+if TYPE_CHECKING:
+    from include.trueup.run.reported import Verdict
+
 log = logging.getLogger(__name__)
 
-Write = Callable[[Any, Sequence[str]], dict[str, Any]]
+Write = Callable[[Any, Sequence[str]], "Verdict"]
 """Writes the report of a run, given the tasks that failed; its verdict."""
 
 
@@ -20,7 +24,7 @@ def ending(current: Callable[[], Any], write: Write) -> tuple[Any, Any]:
     that a written report turns no failed run green."""
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
-    def report() -> dict[str, str]:
+    def report() -> dict[str, str | int | None]:
         """Write the report, whatever happened."""
         from include.trueup.run.files import REPORT_HTML
 
@@ -31,19 +35,20 @@ def ending(current: Callable[[], Any], write: Write) -> tuple[Any, Any]:
         found_failed = {t for found in states.values() for t, state in found.items() if state == "failed"}
         failed = sorted(found_failed - {"report", "verdict"})
         found = write(run, failed)
-        log.info("%s\n%s\nReport: %s", found["headline"], found["next"], run.folder.location(REPORT_HTML))
-        return found
+        log.info("%s\n%s\nReport: %s", found.headline, found.next, run.folder.location(REPORT_HTML))
+        return asdict(found)
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def verdict() -> str:
         """The run ends as its report says."""
-        from include.trueup.run.files import REPORT
+        from include.trueup.run import Files
 
-        facts = current().folder.read_json(REPORT)
-        if facts is None:
+        written = Files(current().folder).report
+        if written is None:
             raise AirflowFailException("the run has no report; the log of the task report says why")
-        if facts["verdict"]["status"] != "passed":
-            raise AirflowFailException(f"{facts['verdict']['headline']} {facts['verdict']['next']}")
-        return str(facts["verdict"]["headline"])
+        found = written.verdict
+        if found.status != "passed":
+            raise AirflowFailException(f"{found.headline} {found.next}")
+        return found.headline
 
     return report(), verdict()
