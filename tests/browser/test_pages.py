@@ -42,7 +42,7 @@ def test_from_the_card_to_the_proof_by_keyboard(admin: AirflowPages, server: Ser
     expect(card.get_by_text("Brings four legacy DynamoDB tables")).to_be_visible()
     expect(card.get_by_test_id("place-kpi_dynamodb")).to_contain_text("dynamodb://127.0.0.1:")
     shot(page, "card")
-    _press(page, frame, f"{DAG}-offer-run")
+    _press(page, frame, f"run-{DAG}")
     form = frame.get_by_test_id("start-form")
     expect(form).to_be_visible()
     form.get_by_test_id("field-mode").select_option(label="Plan: read and compare only; nothing is written")
@@ -50,7 +50,7 @@ def test_from_the_card_to_the_proof_by_keyboard(admin: AirflowPages, server: Ser
     planned = _begun(page)
     apply = frame.get_by_test_id("offer-apply")
     expect(apply).to_be_visible(timeout=RUN_SECONDS * 1000)
-    expect(frame.get_by_test_id("number-add")).not_to_have_text("0")
+    expect(frame.get_by_test_id("total-add")).not_to_have_text("0")
     expect(frame.get_by_test_id("steps-summary")).to_contain_text("skipped")
     shot(page, "plan-to-apply")
     apply.focus()
@@ -94,7 +94,7 @@ def test_a_viewer_is_offered_nothing_and_every_page_reads_well(sign_in: SignIn, 
         for name, address in (("migrations", f"{PAGES}/"), ("run", run), ("start", f"{PAGES}/start?dag_id={DAG}")):
             vera.page.goto(address)
             expect(vera.page.locator("#view")).to_have_attribute("aria-busy", "false")
-            expect(vera.page.locator("[data-testid*=offer-], [data-testid^=decide-]")).to_have_count(0)
+            expect(vera.page.locator("[data-testid^=offer-], [data-testid^=decide-], [data-testid^=run-kpi], [data-testid^=rollback-], [data-testid^=cutover-]")).to_have_count(0)
             shot(vera.page, f"{name}-{'dark' if dark else 'light'}-{size['width']}")
             wide: int = vera.page.evaluate(
                 "document.documentElement.scrollWidth - document.documentElement.clientWidth"

@@ -51,11 +51,11 @@ function findings(one) {
 }
 
 function actions(one) {
-  const to = (path, words, testid) => leave(path, { class: `button small${testid.startsWith("review") ? " primary" : ""}`, id: testid, "data-testid": testid, "aria-label": `${words}: ${one.title}` }, words);
+  const to = (path, words, testid, first) => leave(path, { class: `button small${first ? " primary" : ""}`, id: testid, "data-testid": testid, "aria-label": `${words}: ${one.title}` }, words);
   const waits = one.state === "waiting for approval";
   return h("div", { class: "actions" },
-    one.run && to(tab(one.run.dag_id, one.run.run_id), waits ? "Review and decide" : BUSY.includes(one.state) ? "Watch" : "Last run", `${waits ? "review" : "last-run"}-${one.dag_id}`),
-    offers(one.offers, { named: one.title, prefix: `${one.dag_id}-offer` }),
+    one.run && to(tab(one.run.dag_id, one.run.run_id), waits ? "Review and decide" : BUSY.includes(one.state) ? "Watch" : "Last run", `last-run-${one.dag_id}`, waits),
+    offers(one.offers, { named: one.title, id: (kind) => `${kind.replace("_", "")}-${one.dag_id}` }),
     to(`${dagPath(one.dag_id)}/plugin/migration-history`, "History", `history-${one.dag_id}`), to(dagPath(one.dag_id), "DAG", `dag-${one.dag_id}`));
 }
 

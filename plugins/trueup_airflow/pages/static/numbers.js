@@ -11,9 +11,9 @@ const WRITES = ["add", "change", "remove"];
 export function numbers(totals, { done = false } = {}) {
   const shown = ORDER.filter((verb) => ALWAYS.includes(verb) || totals[verb]);
   const words = done ? { ...VERBS, ...DONE } : VERBS;
-  return h("dl", { class: "tiles", "data-testid": "numbers", "aria-label": "The plan in rows" }, shown.map((verb) =>
+  return h("dl", { class: "tiles", "data-testid": "plan-totals", "aria-label": "The plan in rows" }, shown.map((verb) =>
     h("div", { class: `tile ${verb}${totals[verb] ? "" : " zero"}${done ? " done" : ""}`, title: ABOUT[verb] },
-      h("dt", null, words[verb]), h("dd", { "data-testid": `number-${verb}` }, number(totals[verb] || 0)))));
+      h("dt", null, words[verb]), h("dd", { "data-testid": `total-${verb}` }, number(totals[verb] || 0)))));
 }
 
 export const toWrite = (totals) => WRITES.reduce((sum, verb) => sum + (totals[verb] || 0), 0);

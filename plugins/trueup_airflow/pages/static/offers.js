@@ -23,10 +23,10 @@ function again(offer, said, done) {
 }
 
 // `named`: what a button is about, for who cannot see where it stands; `done`: called when something was begun.
-export function offers(list, { named = "", said = h("div"), done = null, small = "small", prefix = "offer" } = {}) {
+export function offers(list, { named = "", said = h("div"), done = null, id = (kind) => `offer-${kind}` } = {}) {
   return list.map((offer, at) => {
-    const look = `button ${small} ${at === 0 || offer.kind === "roll_back" ? LOOK[offer.kind] : ""}`;
-    const attributes = { class: look, id: `${prefix}-${offer.kind}`, "data-testid": `${prefix}-${offer.kind}`, "aria-label": named ? `${offer.title} ${named}` : null };
+    const look = `button small ${at === 0 || offer.kind === "roll_back" ? LOOK[offer.kind] : ""}`;
+    const attributes = { class: look, id: id(offer.kind), "data-testid": id(offer.kind), "aria-label": named ? `${offer.title} ${named}` : null };
     if (offer.form) return h("a", { ...attributes, href: startPage(offer.form.dag_id, offer.form.conf) }, offer.title);
     return h("button", { ...attributes, type: "button", onclick: again(offer, said, done) }, offer.title);
   });

@@ -11,11 +11,6 @@ const ORDER = ["add", "change", "remove", "drift", "keep", "extra", "rejected", 
 const count = (phase, verb) =>
   verb === "rejected" ? phase.rejected : verb === "skipped" ? Object.values(phase.skipped).reduce((a, b) => a + b, 0) : phase.rows[verb] || 0;
 
-function tiles(totals, shown) {
-  return h("dl", { class: "tiles", "data-testid": "plan-totals" }, shown.map((verb) =>
-    h("div", { class: `tile ${verb}${totals[verb] ? "" : " zero"}`, title: ABOUT[verb] }, h("dt", null, VERBS[verb]), h("dd", { "data-testid": `total-${verb}` }, number(totals[verb] || 0)))));
-}
-
 // All rows of a verb and phase, on their own tab. What is extra is of a target, not of a phase.
 const all = (where, verb, phase, ...children) =>
   h("button", { type: "button", class: `link ${verb}`, title: "Show these rows", "data-testid": `${where}-${phase.phase}-${verb}`, onclick: () => showRows({ verb, phase: verb === "extra" ? "" : phase.phase }) }, children);
@@ -94,7 +89,7 @@ export function plan(data) {
         try {
           const { plan: found } = await get(`${data}/plan`);
           const shown = ORDER.filter((verb) => ALWAYS.includes(verb) || found.totals[verb]);
-          replace(element, tiles(found.totals, shown), byPhase(found.phases, shown), skipped(found.phases), figures(found.phases),
+          replace(element, byPhase(found.phases, shown), skipped(found.phases), figures(found.phases),
             h("p", { class: "soft" }, "Plan ", h("code", null, found.sha256.slice(0, 12)), `, made ${moment(found.created_at)}. What is approved is exactly this plan.`), examples(found));
         } catch (error) {
           replace(element, trouble(error));

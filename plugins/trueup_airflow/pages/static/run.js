@@ -106,7 +106,14 @@ function counts(run) {
 
 const parts = { head: h("header", { class: "head" }), where: h("div"), standing: h("div", { "aria-live": "polite", "data-testid": "standing" }), counts: h("div"), progress: h("div"), steps: h("div") };
 const panels = tabs([plan(data), rows(data), judged(data), proof(data), findings(data, file)]);
+
+// What was said of a button that was pressed is over when the run has gone on.
+let stood = "";
+
 function show(run) {
+  const stands = JSON.stringify([run.ended, run.approval?.decided_at]);
+  if (stood && stood !== stands) replace(said);
+  stood = stands;
   document.title = `${run.title} – ${sentence(run.state)} – Trueup`;
   replace(parts.head, head(run));
   replace(parts.where, where(run.where));

@@ -102,7 +102,7 @@ function left(run, rows, total) {
 
 export function progress(run) {
   const writes = run.applied.filter((phase) => phase.total || phase.rows);
-  const now = run.ended ? [] : run.steps.filter((one) => ["running", "retrying", "queued"].includes(one.state) && !(one.name === "apply" && writes.some((phase) => phase.phase === one.group)));
+  const now = run.ended ? [] : run.steps.filter((one) => (["running", "retrying"].includes(one.state) || (one.state === "queued" && one.done > 0)) && !(one.name === "apply" && writes.some((phase) => phase.phase === one.group)));
   if (!now.length && !writes.length) return null;
   const rows = writes.reduce((sum, phase) => sum + phase.rows, 0);
   const total = writes.reduce((sum, phase) => sum + phase.total, 0);
