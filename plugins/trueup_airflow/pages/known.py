@@ -26,7 +26,7 @@ class Window:
 
 @dataclass(frozen=True, kw_only=True)
 class Entered:
-    """A run as the ledger has it."""
+    """A run as the ledger has it; `schemas`: it is one of schemas, which has no rows."""
 
     id: str
     migration_id: str
@@ -43,6 +43,7 @@ class Entered:
     undoes: str | None
     started_at: datetime
     ended_at: datetime | None
+    schemas: bool = False
 
     @property
     def writes(self) -> bool:
@@ -69,6 +70,7 @@ def entered(row: RunRow) -> Entered:
         undoes=row.undoes,
         started_at=row.started_at,
         ended_at=row.ended_at,
+        schemas="target_phase" in row.options,
     )
 
 
