@@ -21,7 +21,7 @@ PAGES = "/trueup/pages"
 
 
 def _press(page: Page, frame: FrameLocator, testid: str) -> None:
-    """Come to what it is by Tab, and press Enter."""
+    """Come to what it is, and press Enter."""
     wanted = frame.get_by_test_id(testid)
     expect(wanted).to_be_visible()
     wanted.focus()

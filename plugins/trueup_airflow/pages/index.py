@@ -129,13 +129,14 @@ def migrations(user: GetUserDep) -> Index:
     days = filled.newest(dag.dag_id for dag in dags)
     rows = [known.entered(row) for row in raw]
     holding = {lease.run_id for lease in book.leases.present()} if book else set()
+    at = places.of_all(dag.dag_id for dag in dags)
     told = []
     for dag in dags:
         ids = {dag.dag_id, *(dag.dag_id + c for c in dag.companions)}
         mine = [row for row in rows if row.migration_id == dag.dag_id][:NEWEST]
         theirs = {id: run for id, run in asked.items() if run.dag_id in ids}
         runs = known.runs(book, mine, theirs, waiting, holding) if book else []
-        told.append(_standing(dag, book, runs, filled.of(days.get(dag.dag_id, []), runs), user))
+        told.append(_standing(dag, book, runs, filled.of(days.get(dag.dag_id, []), runs), at[dag.dag_id], user))
     name = environment()
     first = {state: place for place, state in enumerate(truth.ORDER)}
     told.sort(key=lambda one: first.get(one.state, len(first)))
@@ -147,6 +148,7 @@ def _standing(
     book: Ledger | None,
     runs: Sequence[Known],
     backfill: filled.Backfill | None,
+    where: Where,
     user: BaseUser,
 ) -> Standing:
     switch = book.switches.state(dag.dag_id) if book else SwitchState.LEGACY
@@ -158,7 +160,7 @@ def _standing(
         dag_id=dag.dag_id,
         title=dag.title,
         about=about.of(dag.dag_id),
-        where=places.now(dag.dag_id, waited=0.2),
+        where=where,
         paused=dag.paused,
         state=case.state,
         words=case.words,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillAskedError
 from threading import Lock
@@ -23,23 +24,37 @@ from . import about
 log = logging.getLogger(__name__)
 KEPT_SECONDS = 300.0
 """How long an answer is taken for true."""
-WAITED_SECONDS = 1.0
+WAITED_SECONDS = 0.5
 """How long a page waits for one; after that it shows what is known, and the rest when it asks again."""
 _asking = ThreadPoolExecutor(max_workers=4, thread_name_prefix="where")
 _found: dict[str, tuple[float, Future[Where]]] = {}
 _lock = Lock()
 
 
-def now(migration_id: str, waited: float = WAITED_SECONDS) -> Where:
+def now(migration_id: str) -> Where:
     """Where its runs are. Without places while the stores have not answered."""
+    return of_all([migration_id])[migration_id]
+
+
+def of_all(migration_ids: Iterable[str]) -> dict[str, Where]:
+    """The same of several migrations, which are asked together."""
+    asked = {id: _asked(id) for id in migration_ids}
+    until = time.monotonic() + WAITED_SECONDS
+    found = {}
+    for id, answer in asked.items():
+        try:
+            found[id] = answer.result(timeout=max(until - time.monotonic(), 0))
+        except StillAskedError:
+            found[id] = where((), None)
+    return found
+
+
+def _asked(migration_id: str) -> Future[Where]:
     with _lock:
         asked = _found.get(migration_id)
         if asked is None or time.monotonic() - asked[0] > KEPT_SECONDS:
             asked = _found[migration_id] = time.monotonic(), _asking.submit(_ask, migration_id)
-    try:
-        return asked[1].result(timeout=waited)
-    except StillAskedError:
-        return where((), None)
+        return asked[1]
 
 
 def forget() -> None:
