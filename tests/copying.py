@@ -12,8 +12,7 @@ from include.trueup.run import Run
 from include.trueup.run.workspace import Workspace
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import walk
-from tests.engines import run_of
-from tests.postgres_tables import run_sql
+from tests.harness import run_of, run_sql
 
 if TYPE_CHECKING:
     from great_expectations.expectations import Expectation

@@ -21,7 +21,7 @@ from include.trueup.schema.run import SchemaRun
 from include.trueup.steps import APPROVE
 from include.trueup.walk import carry_out
 from include.trueup.write.approval import approve, ask, plans_of
-from tests.postgres_tables import new_database
+from tests.harness import new_database
 
 _names = itertools.count()
 

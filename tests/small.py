@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from include.embedded import postgres
 from include.trueup.declare.migration import Migration, Phase, Source, Table, Target, Type
 from include.trueup.stores.postgres import PostgresStore
-
-from .postgres_tables import new_database, run_sql
+from tests.harness import new_database, run_sql
 
 if TYPE_CHECKING:
     from great_expectations.expectations import Expectation

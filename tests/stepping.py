@@ -18,7 +18,7 @@ from include.trueup.run.workspace import Workspace
 from include.trueup.walk import carry_out, rollback_preflight, walk
 from include.trueup.walk.preflight import preflight
 
-from .engines import run_of
+from .harness import run_of
 from .small import Database, declare
 
 

@@ -24,8 +24,7 @@ from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import walk
 from tests.dags.conftest import airflow_database, connections
-from tests.engines import run_of, store_at
-from tests.postgres_tables import new_database
+from tests.harness import new_database, run_of, store_at
 from tests.samples import Samples
 
 from .described import Described

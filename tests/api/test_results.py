@@ -16,7 +16,7 @@ from include.embedded.ports import is_free
 from include.migrations.scoring_results import sample
 from include.trueup.errors import OptionsError
 from include.trueup.rows.values import json_text, json_value
-from tests.postgres_tables import new_database, run_sql
+from tests.harness import new_database, run_sql
 
 from .conftest import Client, Connect, exact
 

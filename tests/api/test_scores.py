@@ -9,7 +9,7 @@ import pytest
 
 from include.embedded import postgres
 from include.trueup.rows.values import json_value
-from tests.postgres_tables import new_database, run_sql
+from tests.harness import new_database, run_sql
 
 from .conftest import Client, Connect, exact
 

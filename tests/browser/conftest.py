@@ -22,7 +22,7 @@ from include.embedded import connections, stack
 from include.embedded.home import PROJECT, Home
 from include.migrations.kpi_linking import sample
 from include.trueup.stores.dynamodb import DynamoDBStore
-from tests.engines import store_at
+from tests.harness import store_at
 
 from .airflow_pages import ACTION_MS, AirflowPages, Server
 

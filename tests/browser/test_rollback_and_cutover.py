@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from include.console import outcome
 from include.trueup.run.workspace import Workspace
 from include.trueup.stores.dynamodb import DynamoDBStore
-from tests.engines import items
+from tests.harness import items
 
 from .airflow_pages import AirflowPages, Server
 from .conftest import Shot

@@ -20,7 +20,8 @@ from include.trueup.errors import StoreRejectedError
 from include.trueup.rows import duck
 from include.trueup.rows.values import canonical_json
 from include.trueup.stores.postgres import PostgresStore
-from tests.postgres_tables import new_database, read, rows, run_sql, table
+from tests.contract.postgres_rows import read, rows, table
+from tests.harness import new_database, run_sql
 
 NOON = dt.datetime(2024, 3, 1, 12, tzinfo=dt.UTC)
 UUID = "0be35faf-0c35-41a0-80ae-08de001a0641"

@@ -9,7 +9,8 @@ from include.embedded import postgres
 from include.trueup.declare.migration import Type
 from include.trueup.errors import StoreRejectedError, StoreUnavailableError
 from include.trueup.stores.postgres import PostgresStore
-from tests.postgres_tables import new_database, read, rows, run_sql, table
+from tests.contract.postgres_rows import read, rows, table
+from tests.harness import new_database, run_sql
 
 COLUMNS = {"id": Type.INTEGER, "label": Type.TEXT, "stamp": Type.TEXT}
 

@@ -18,7 +18,8 @@ from include.trueup.errors import StoreRejectedError, StoreUnavailableError
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.stores.postgres.reading import STRIPE_BLOCKS
 from include.trueup.stores.postgres.session import Address, session
-from tests.postgres_tables import new_database, read, rows, run_sql, table
+from tests.contract.postgres_rows import read, rows, table
+from tests.harness import new_database, run_sql
 
 ROWS = 12_000
 SEGMENTS = 3

@@ -9,7 +9,8 @@ from include.trueup.declare.migration import Table, Type
 from include.trueup.errors import StoreRejectedError
 from include.trueup.stores import REFUSED_ELSEWHERE, Outcome, Share
 from include.trueup.stores.postgres import PostgresStore, halving
-from tests.postgres_tables import new_database, rows, run_sql, table
+from tests.contract.postgres_rows import rows, table
+from tests.harness import new_database, run_sql
 
 COLUMNS = {"id": Type.INTEGER, "v": Type.NUMBER, "u": Type.TEXT}
 DECLARED = table("t", COLUMNS)

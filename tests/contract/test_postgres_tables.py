@@ -13,7 +13,8 @@ from include.trueup.declare.migration import Index, Type
 from include.trueup.errors import DeclarationError, StoreRejectedError, StoreUnavailableError
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.stores.postgres.catalog import full_name, schema_and_name
-from tests.postgres_tables import new_database, rows, run_sql, table
+from tests.contract.postgres_rows import rows, table
+from tests.harness import new_database, run_sql
 
 RESULTS = table(
     "results",

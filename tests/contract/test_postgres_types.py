@@ -14,7 +14,8 @@ import pytest
 from include.embedded import postgres
 from include.trueup.declare.migration import Table, Type
 from include.trueup.stores.postgres import PostgresStore
-from tests.postgres_tables import new_database, read, rows, run_sql, table
+from tests.contract.postgres_rows import read, rows, table
+from tests.harness import new_database, run_sql
 
 FLOATS = ["0.1", "0", "-0", "NaN", "Infinity", "-Infinity", "5e-324", "1.7976931348623157e308", "123456789012345.6"]
 # Each would change the text of some value, or what a text is read as.

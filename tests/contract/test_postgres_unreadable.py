@@ -12,7 +12,8 @@ from include.embedded import postgres
 from include.trueup.declare.migration import Type
 from include.trueup.rows.json_column import UNREADABLE
 from include.trueup.stores.postgres import PostgresStore
-from tests.postgres_tables import new_database, read, run_sql, table
+from tests.contract.postgres_rows import read, table
+from tests.harness import new_database, run_sql
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ from include.trueup.schema.preflight import preflight
 from include.trueup.schema.rehearse import rehearse
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import walk
-from tests.postgres_tables import new_database, run_sql
+from tests.harness import new_database, run_sql
 from tests.schemas import Databases, answered, do, history, migration_of, ready, revision
 
 BASE = revision(

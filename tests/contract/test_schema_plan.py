@@ -22,7 +22,7 @@ from include.trueup.schema.report import report
 from include.trueup.schema.run import SchemaRun
 from include.trueup.walk import walk
 from include.trueup.write.approval import approve, ask
-from tests.postgres_tables import run_sql
+from tests.harness import run_sql
 from tests.schemas import Databases, answered, do, history, migration_of, plan_of, planned, ready, revision
 from trueup_airflow.dags.schema_approval import question
 

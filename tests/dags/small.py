@@ -10,7 +10,7 @@ import pytest
 from include.embedded import postgres
 from include.embedded.settings import postgres_connection
 from include.migrations.scoring_results import sample
-from tests.postgres_tables import run_sql
+from tests.harness import run_sql
 from tests.samples import Samples
 
 ROOT = Path(__file__).parent.parent.parent

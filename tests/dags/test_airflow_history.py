@@ -12,7 +12,7 @@ from include.trueup.schema import AlembicHistory, describe
 from include.trueup.schema.history import History, Revision
 from include.trueup.schema.lint import Level, lint
 from include.trueup.schema.rehearse import rehearse
-from tests.postgres_tables import new_database
+from tests.harness import new_database
 
 START, SOUND, BROKEN = "10b52ebd31f7", "1fd565369930", "d75389605139"
 """Airflow 2.8.0; two revisions of 2.9 later; and the one after that."""

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from include.migrations.kpi_linking import sample
-from tests.engines import fastest_engine, items, store_at
 from tests.faults.proxy import READS, Proxy, read_only
+from tests.harness import fastest_engine, items, store_at
 from tests.migrations.kpi_linking_oracle import by_id, expected
 from tests.samples import Samples, few
 

@@ -15,7 +15,7 @@ from include.migrations.platform_schema.migration import migration
 from include.trueup.errors import OptionsError
 from include.trueup.stores.postgres import PostgresStore
 from tests.dags.people import answering
-from tests.postgres_tables import new_database, run_sql
+from tests.harness import new_database, run_sql
 from trueup_airflow.process.one_run import _check as check
 
 FILE = Path(__file__).parent.parent.parent / "dags" / "platform_schema.py"

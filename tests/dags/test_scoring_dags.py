@@ -12,7 +12,7 @@ from include.embedded import postgres
 from include.embedded.settings import postgres_connection
 from include.migrations.scoring_results import sample
 from include.trueup.stores.postgres import PostgresStore
-from tests.postgres_tables import run_sql
+from tests.harness import run_sql
 from tests.samples import Samples
 
 

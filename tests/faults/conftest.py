@@ -9,7 +9,7 @@ import pytest
 
 from include.trueup.declare.migration import Index, Table, Type
 from include.trueup.stores.dynamodb import wire
-from tests.engines import fastest_engine, store_at
+from tests.harness import fastest_engine, store_at
 
 from .proxy import Proxy
 

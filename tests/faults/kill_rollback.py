@@ -16,7 +16,7 @@ from include.trueup.steps import rollback_steps
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import carry_out
 from include.trueup.walk.rollback_preflight import preflight
-from tests.engines import run_of
+from tests.harness import run_of
 from tests.small import declare
 
 if __name__ == "__main__":

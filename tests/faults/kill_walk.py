@@ -12,7 +12,7 @@ from include.trueup.ledger import Ledger
 from include.trueup.run.workspace import Workspace
 from include.trueup.steps import steps
 from include.trueup.walk.preflight import preflight
-from tests.engines import run_of, store_at
+from tests.harness import run_of, store_at
 
 if __name__ == "__main__":
     migration_id, endpoint, ledger_uri, folder, first = sys.argv[1:]

@@ -9,7 +9,7 @@ import pyarrow as pa
 from include.trueup.declare.migration import Table
 from include.trueup.stores.dynamodb import DynamoDBStore
 from tests.contract.subject import Row, by_key
-from tests.engines import store_at
+from tests.harness import store_at
 
 from .proxy import Proxy
 

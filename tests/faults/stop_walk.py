@@ -17,7 +17,7 @@ from include.trueup.run import Run
 from include.trueup.run.workspace import Workspace
 from include.trueup.stores import Store
 from include.trueup.stores.postgres import PostgresStore
-from tests.engines import run_of, store_at
+from tests.harness import run_of, store_at
 from tests.small import declare
 from tests.stepping import do
 

@@ -12,8 +12,7 @@ from include.trueup.ledger import Ledger
 from include.trueup.run import Extra
 from include.trueup.run.workspace import Workspace
 from include.trueup.walk import walk
-from tests.engines import run_of
-from tests.postgres_tables import run_sql
+from tests.harness import run_of, run_sql
 from tests.small import ROWS, Database, declare
 
 PEOPLE, RUNS = 60, 3

@@ -10,7 +10,7 @@ import pytest
 from include.trueup.declare.migration import Table
 from include.trueup.declare.names import EXTRA
 from tests.contract.subject import Row, arrow, by_key
-from tests.engines import store_at
+from tests.harness import store_at
 
 from .proxy import (
     Answer,

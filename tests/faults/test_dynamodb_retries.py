@@ -15,7 +15,7 @@ from include.trueup.declare.migration import Table
 from include.trueup.errors import StoreRejectedError, StoreUnavailableError
 from include.trueup.stores import Outcome
 from tests.contract.subject import arrow, by_key
-from tests.engines import store_at
+from tests.harness import store_at
 
 from .proxy import (
     Answer,

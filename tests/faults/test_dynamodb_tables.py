@@ -11,7 +11,7 @@ import pytest
 from include.trueup.declare.migration import Table
 from include.trueup.errors import StoreRejectedError, StoreUnavailableError
 from include.trueup.stores.dynamodb import tables
-from tests.engines import store_at
+from tests.harness import store_at
 
 from .proxy import Answer, Forward, Proxy, Request, Rule, error, ok
 from .rows import store_behind

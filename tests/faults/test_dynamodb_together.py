@@ -11,7 +11,7 @@ from include.trueup.declare.migration import Table
 from include.trueup.stores import Share
 from include.trueup.stores.dynamodb import wire
 from tests.contract.subject import arrow, by_key
-from tests.engines import store_at
+from tests.harness import store_at
 
 from .rows import row, stored
 

@@ -11,7 +11,7 @@ from include.trueup.declare.migration import Table
 from include.trueup.errors import StoreRejectedError, StoreUnavailableError
 from include.trueup.stores.dynamodb import DynamoDBStore, client, wire
 from include.trueup.stores.effects import Effects
-from tests.engines import store_at
+from tests.harness import store_at
 
 from .proxy import (
     Proxy,

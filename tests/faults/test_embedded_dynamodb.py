@@ -14,7 +14,7 @@ from include.embedded import dynamodb
 from include.trueup.declare.migration import Table, Type
 from include.trueup.errors import StoreUnavailableError
 from tests.contract.subject import arrow
-from tests.engines import store_at
+from tests.harness import store_at
 
 TABLE = Table(name="embedded", connection="c", key=("id",), columns={"id": Type.TEXT})
 

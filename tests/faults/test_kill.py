@@ -20,7 +20,7 @@ from include.trueup.ledger import Ledger
 from include.trueup.report import report
 from include.trueup.run.workspace import Workspace
 from include.trueup.stores.dynamodb import DynamoDBStore
-from tests.engines import fastest_engine, few_rows, items, run_of, store_at
+from tests.harness import fastest_engine, few_rows, items, run_of, store_at
 from tests.migrations.kpi_linking_oracle import by_id
 
 pytestmark = pytest.mark.slow

@@ -17,7 +17,7 @@ from include.trueup.report import report
 from include.trueup.run import LAST
 from include.trueup.run.workspace import Workspace
 from include.trueup.walk import walk
-from tests.engines import run_of
+from tests.harness import run_of
 from tests.small import Database, declare
 
 ROOT = Path(__file__).parent.parent.parent

@@ -21,7 +21,8 @@ from include.embedded import postgres
 from include.trueup.declare.migration import Type
 from include.trueup.errors import StoreRejectedError, StoreUnavailableError
 from include.trueup.stores.postgres import PostgresStore
-from tests.postgres_tables import read, rows, run_sql, table
+from tests.contract.postgres_rows import read, rows, table
+from tests.harness import run_sql
 
 SETTINGS = {"fsync": "off", "max_connections": "20", "superuser_reserved_connections": "3"}
 ACCOUNTS = table("accounts", {"id": Type.INTEGER, "owner": Type.TEXT, "balance": Type.NUMBER})

@@ -12,7 +12,7 @@ from include.trueup.ledger import Ledger
 from include.trueup.run import Run
 from include.trueup.run.workspace import Workspace
 from include.trueup.walk import walk
-from tests.engines import run_of
+from tests.harness import run_of
 from tests.small import Database, declare
 
 SKIP = (

@@ -18,7 +18,7 @@ from include.trueup.run.workspace import Workspace
 from include.trueup.steps import Step
 from include.trueup.walk import walk
 from include.trueup.walk.preflight import preflight
-from tests.engines import run_of
+from tests.harness import run_of
 from tests.small import Database, declare, declare_in_place
 from tests.stepping import do
 

@@ -22,8 +22,8 @@ from include.trueup.run import Run
 from include.trueup.run.workspace import Workspace
 from include.trueup.walk import walk
 from include.trueup.walk.preflight import preflight
-from tests.engines import fastest_engine, items, store_at
 from tests.faults.stop_walk import MOST, run_in
+from tests.harness import fastest_engine, items, store_at
 from tests.small import Database
 from tests.stepping import do
 

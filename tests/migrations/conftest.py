@@ -8,7 +8,7 @@ import pytest
 
 from include.migrations.kpi_linking import sample
 from include.trueup.stores.dynamodb import DynamoDBStore
-from tests.engines import fastest_engine, store_at
+from tests.harness import fastest_engine, store_at
 from tests.samples import Samples, few
 
 

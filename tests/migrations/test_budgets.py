@@ -15,7 +15,7 @@ from include.trueup.ledger import Ledger
 from include.trueup.run import Extra, Options, Window
 from include.trueup.run.workspace import Workspace
 from include.trueup.walk import walk
-from tests.engines import run_of
+from tests.harness import run_of
 from tests.small import Database, declare
 
 SKIPS = (

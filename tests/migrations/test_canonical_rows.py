@@ -12,7 +12,7 @@ from include.trueup.errors import DeclarationError
 from include.trueup.ledger import Ledger
 from include.trueup.run.workspace import Workspace
 from tests.copying import Here, declare_copy
-from tests.postgres_tables import new_database
+from tests.harness import new_database
 
 ID = {"id": Type.INTEGER}
 

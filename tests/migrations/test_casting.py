@@ -16,7 +16,7 @@ from include.trueup.errors import DeclarationError
 from include.trueup.ledger import Ledger
 from include.trueup.run.workspace import Workspace
 from tests.copying import Here, declare_copy
-from tests.postgres_tables import new_database
+from tests.harness import new_database
 
 if TYPE_CHECKING:
     from great_expectations.expectations import Expectation

@@ -22,7 +22,7 @@ from include.trueup.steps import steps
 from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.walk import walk
 from include.trueup.walk.preflight import preflight
-from tests.engines import Item, items, run_of, store_at
+from tests.harness import Item, items, run_of, store_at
 from tests.migrations.checkins_oracle import Expected, by_id, expected
 from tests.samples import Samples
 

@@ -14,7 +14,7 @@ from include.trueup.ledger import Ledger
 from include.trueup.run.workspace import Workspace
 from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.walk import walk
-from tests.engines import items, run_of, store_at
+from tests.harness import items, run_of, store_at
 from tests.samples import Samples
 
 

@@ -17,7 +17,7 @@ from include.trueup.run.workspace import Workspace
 from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.walk import walk
 from tests.copying import declare_copy
-from tests.engines import Item, fastest_engine, items, run_of, store_at
+from tests.harness import Item, fastest_engine, items, run_of, store_at
 
 NULL = {"NULL": True}
 

@@ -27,9 +27,8 @@ from include.trueup.steps import steps
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import carry_out, walk
 from include.trueup.write import approval
-from tests.engines import run_of
 from tests.fixtures.first_release.declaration import ROWS, declare
-from tests.postgres_tables import new_database, run_sql
+from tests.harness import new_database, run_of, run_sql
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:tests.fixtures")  # its declaration is frozen
 LEFT = Path(__file__).parent.parent / "fixtures" / "first_release"

@@ -17,8 +17,7 @@ from include.trueup.ledger import Ledger
 from include.trueup.run.workspace import Workspace
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import walk
-from tests.engines import run_of
-from tests.postgres_tables import run_sql
+from tests.harness import run_of, run_sql
 from tests.samples import Samples
 
 OTHERS = "SELECT id, user_id, filename, content, uploaded_at FROM knowledge_base_documents ORDER BY id"

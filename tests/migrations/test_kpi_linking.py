@@ -16,7 +16,7 @@ from include.trueup.run import Mode, Window
 from include.trueup.run.workspace import Workspace
 from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.walk import walk
-from tests.engines import Item, items, run_of
+from tests.harness import Item, items, run_of
 from tests.migrations.kpi_linking_oracle import by_id, expected
 from tests.samples import Samples, few
 

@@ -7,7 +7,7 @@ from itertools import islice
 
 from include.migrations.kpi_linking import sample
 from include.trueup.stores.dynamodb import DynamoDBStore
-from tests.engines import items
+from tests.harness import items
 
 from .kpi_linking_oracle import NAMED, by_id, expected
 

@@ -18,8 +18,7 @@ from include.trueup.run.workspace import Workspace
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import walk
 from tests.copying import Here, declare_copy
-from tests.engines import run_of
-from tests.postgres_tables import new_database
+from tests.harness import new_database, run_of
 
 ONCE_OURS = (
     *(

@@ -17,7 +17,7 @@ from include.trueup.ledger import Ledger
 from include.trueup.run import Extra, Run
 from include.trueup.run.workspace import Workspace
 from include.trueup.walk import walk
-from tests.engines import run_of
+from tests.harness import run_of
 from tests.small import CREATE, Database, declare
 
 PERSONS = CREATE.format("persons")

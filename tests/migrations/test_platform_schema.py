@@ -19,7 +19,7 @@ from include.trueup.schema import describe
 from include.trueup.schema.run import SchemaRun
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import walk
-from tests.postgres_tables import run_sql
+from tests.harness import run_sql
 from tests.schemas import Databases, answered
 
 CONTRACT = {

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from include.embedded import postgres
-from tests.postgres_tables import new_database, run_sql
+from tests.harness import new_database, run_sql
 
 ROOT = Path(__file__).parent.parent.parent
 HISTORIES = {"auth": "teams", "specs": "project_shares"}

@@ -17,7 +17,7 @@ from include.trueup.run.workspace import Workspace
 from include.trueup.stores.postgres import catalog
 from include.trueup.walk.preflight import EMBEDDED
 from tests.copying import Here, declare_copy
-from tests.postgres_tables import new_database
+from tests.harness import new_database
 
 OLDS = {"id": Type.INTEGER, "score": Type.FLOAT, "small": Type.FLOAT, "born": Type.DATE, "seen": Type.DATETIME}
 CREATE = "CREATE TABLE {} (id bigint PRIMARY KEY, score float8, small float4, born date, seen timestamp NOT NULL)"

@@ -27,7 +27,7 @@ from include.trueup.run.workspace import Workspace
 from include.trueup.steps import APPROVE, Step
 from include.trueup.walk import walk
 from include.trueup.write.approval import reject
-from tests.engines import run_of
+from tests.harness import run_of
 from tests.small import Database, declare
 
 

@@ -24,7 +24,7 @@ from include.trueup.run import LAST
 from include.trueup.stores import Store
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import walk
-from tests.engines import run_of, store_at
+from tests.harness import run_of, store_at
 from tests.samples import Samples, Size, few, whole
 
 pytestmark = pytest.mark.timeout(600)  # three whole runs each

@@ -23,8 +23,7 @@ from include.trueup.run.workspace import Workspace
 from include.trueup.steps import Step
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import walk
-from tests.engines import run_of
-from tests.postgres_tables import run_sql
+from tests.harness import run_of, run_sql
 from tests.samples import Migrated, Samples
 
 from .scoring_models_oracle import Row, band, mismatch, read, rescored, stamp

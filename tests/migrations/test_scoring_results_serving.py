@@ -25,7 +25,7 @@ from include.migrations.scoring_results.serving import (
 from include.migrations.scoring_results.shadow import compare
 from include.trueup.errors import SourceError
 from include.trueup.stores.postgres import PostgresStore
-from tests.postgres_tables import new_database, run_sql
+from tests.harness import new_database, run_sql
 from tests.samples import Samples
 
 from .scoring_results_oracle import expected, tables

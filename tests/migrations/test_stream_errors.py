@@ -18,7 +18,7 @@ from include.trueup.run.workspace import Workspace
 from include.trueup.steps import Step
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import walk
-from tests.engines import run_of
+from tests.harness import run_of
 from tests.small import Database, declare
 
 

@@ -15,7 +15,7 @@ from include.trueup.ledger import Ledger
 from include.trueup.run import Window
 from include.trueup.run.workspace import Workspace
 from tests.copying import Here, declare_copy
-from tests.postgres_tables import new_database
+from tests.harness import new_database
 
 COLUMNS = {"id": Type.INTEGER, "amount": Type.NUMBER}
 NANS = (

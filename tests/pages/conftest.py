@@ -20,8 +20,7 @@ from include.trueup.run import run_id
 from include.trueup.run.workspace import Workspace
 from include.trueup.walk import walk
 from tests.dags.conftest import airflow_database, connections, dag_bag
-from tests.engines import run_of, store_at
-from tests.postgres_tables import new_database
+from tests.harness import new_database, run_of, store_at
 from tests.samples import Samples
 
 __all__ = ["airflow_database", "connections", "dag_bag"]

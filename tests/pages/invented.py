@@ -15,7 +15,7 @@ from include.trueup.ledger import Ledger, Status
 from include.trueup.run import Mode, Options, Refusal, Window, run_id
 from include.trueup.run.files import Files
 from include.trueup.run.workspace import Workspace
-from tests.postgres_tables import new_database
+from tests.harness import new_database
 
 DAG = "kpi_linking"
 

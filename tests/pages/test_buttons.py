@@ -14,7 +14,7 @@ from include.trueup.run import Options, run_id
 from include.trueup.run.workspace import Workspace
 from include.trueup.steps import Mode
 from include.trueup.stores import Outcome
-from tests.postgres_tables import new_database
+from tests.harness import new_database
 
 from .conftest import PAGES, RUN, Client
 

@@ -17,7 +17,7 @@ from include.trueup.run.workspace import Workspace
 from include.trueup.walk import walk
 from include.trueup.write import units
 from include.trueup.write.numbers import batch_of
-from tests.engines import run_of, store_at
+from tests.harness import run_of, store_at
 from tests.samples import Samples
 
 LONG = "<b>" + "x" * 5_000

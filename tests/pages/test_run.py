@@ -13,7 +13,7 @@ import pytest
 
 from include.embedded import postgres
 from include.trueup.run.workspace import Workspace
-from tests.postgres_tables import new_database
+from tests.harness import new_database
 
 from .conftest import EMPTY, HOSTILE, PAGES, RUN, Evidence
 

@@ -15,7 +15,7 @@ from bench.measure import Fingerprint, Measured, Step, cpu_of, fingerprint, fing
 from bench.results import ratios, results, without_import
 from bench.trueup_run import IMPORT
 from include.migrations.kpi_linking import sample
-from tests.engines import fastest_engine
+from tests.harness import fastest_engine
 
 DRIVING = 250
 NAMES = {target.name for target in data.TARGETS}

@@ -20,7 +20,7 @@ from include.trueup.ledger import ConflictRow, Ledger, Status, holders, lease_se
 from include.trueup.ledger.status import TRANSITIONS
 from include.trueup.ledger.tables import leases
 from include.trueup.stores import Conflict, Outcome
-from tests.postgres_tables import new_database
+from tests.harness import new_database
 
 
 def begin(ledger: Ledger, run_id: str) -> None:

@@ -357,7 +357,7 @@ from include.trueup.gate import evaluation
 assert "great_expectations" not in sys.modules and "pandas" not in sys.modules
 print(sorted(evaluation.columns(evaluation.proof_suite)))
 """
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
     assert "unverified" in done.stdout
     assert done.stderr == ""

@@ -13,7 +13,7 @@ from include.migrations.kpi_linking.migration import migration
 from include.trueup.ledger.tables import metadata
 from include.trueup.steps import rollback_steps, steps
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 DECISIONS = ROOT / "docs" / "decisions"
 PARTS = ("**Context.**", "**Decision.**", "**Consequence.**", "**A change violates this when**")
 LISTED = re.compile(r"^\| \[(\d+)\]\(([^)]+)\) \| (.+?) \| (.+?) \| (.+?) \|$", re.M)

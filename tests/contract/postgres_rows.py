@@ -12,10 +12,6 @@ from include.trueup.declare.names import EXTRA, MISTYPED
 from include.trueup.stores import arrow_schema
 from include.trueup.stores.postgres import PostgresStore
 
-from .harness import new_database, run_sql
-
-__all__ = ["new_database", "read", "rows", "run_sql", "table"]
-
 
 def table(
     name: str, columns: Mapping[str, Type], key: Sequence[str] = ("id",), indexes: Sequence[Index] = (), **more: Any

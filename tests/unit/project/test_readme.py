@@ -8,7 +8,7 @@ from pathlib import Path
 from include.migrations.kpi_linking.migration import migration
 from include.trueup.steps import steps
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
