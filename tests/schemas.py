@@ -12,6 +12,7 @@ from include.embedded import postgres
 from include.trueup.ledger import Ledger
 from include.trueup.run import Mode, SchemaOptions, order
 from include.trueup.run.reported import Verdict
+from include.trueup.run.schema_records import SchemaPlan
 from include.trueup.run.workspace import Workspace
 from include.trueup.schema import AlembicHistory, SchemaMigration, SchemaPhase
 from include.trueup.schema.plan import make
@@ -74,13 +75,13 @@ def do(run: SchemaRun, step: str) -> Any:
     return [carry_out(this, run, part) for part in run.parts(this)][-1]
 
 
-def plan_of(run: SchemaRun) -> dict[str, Any]:
+def plan_of(run: SchemaRun) -> SchemaPlan:
     """What the task approve makes before it asks."""
     order.enter(run, APPROVE)
     return make(run)
 
 
-def planned(run: SchemaRun) -> dict[str, Any]:
+def planned(run: SchemaRun) -> SchemaPlan:
     """Everything up to the plan, which is given."""
     preflight(run)
     do(run, "lint")
@@ -92,7 +93,7 @@ def ready(run: SchemaRun, by: str = "ada") -> None:
     """Everything before apply; a person approves where the run asks."""
     planned(run)
     if plans_of(run).asks(run):
-        approve(run, by, shown_sha256=str(ask(run)["sha256"]))
+        approve(run, by, shown_sha256=ask(run).sha256)
     else:
         approve(run)
     do(run, "backup")

@@ -109,7 +109,7 @@ def problems(folder: Path, uri: str, *bodies: str) -> list[str]:
     assert run_sql(uri, "SELECT * FROM thing ORDER BY id") == before
     assert run_sql(uri, "SELECT count(*)::int FROM pg_database WHERE datname = 'rehearsal_clone'") == [(0,)]
     assert result.cloned_by == "template"
-    return result.problems
+    return list(result.problems)
 
 
 def test_a_sound_revision_passes_its_rehearsal(tmp_path: Path, uri: str) -> None:

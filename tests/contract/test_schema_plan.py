@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
-from include.trueup.errors import ApprovalError, ArtifactError, GateError, OptionsError, StatusError
+from include.trueup.errors import ApprovalError, ArtifactError, OptionsError, StatusError
 from include.trueup.ledger import Ledger, Status
 from include.trueup.run import Mode, SchemaOptions
+from include.trueup.run.schema_records import SchemaPlan
 from include.trueup.run.workspace import Workspace
 from include.trueup.schema import describe
 from include.trueup.schema.preflight import heads_of, preflight
@@ -58,10 +59,12 @@ def tables(databases: Databases) -> set[str]:
 def test_up_is_asked_about_with_its_sql_and_what_was_approved_runs(one: Databases) -> None:
     run = one.run(1, approval=True)
     plan = planned(run)
-    assert plan_of(run)["sha256"] == plan["sha256"] == planned(one.run(1, mode=Mode.PLAN))["sha256"]
-    text = question(run, ask(run), "/page")
+    assert plan_of(run).sha256 == plan.sha256 == planned(one.run(1, mode=Mode.PLAN)).sha256
+    asked = ask(run)
+    assert isinstance(asked, SchemaPlan)
+    text = question(run, asked, "/page")
     for said in (
-        plan["sha256"],
+        plan.sha256,
         "ALTER TABLE thing ADD note text",
         "require-table",
         "thing (AccessExclusiveLock)",
@@ -70,13 +73,13 @@ def test_up_is_asked_about_with_its_sql_and_what_was_approved_runs(one: Database
         assert said in text or said == "require-table", said
     with pytest.raises(ApprovalError, match="is not approved"):
         do(run, "backup")
-    approve(run, "ada", "go", shown_sha256=str(plan["sha256"]))
+    approve(run, "ada", "go", shown_sha256=plan.sha256)
     do(run, "backup")
     do(anew(run), "apply")
     do(run, "gate")
     assert report(run).status == "passed"
     told = run.folder.read_json("report.json")
-    assert told["approval"]["plan_sha256"] == told["schema"]["sha256"] == plan["sha256"]
+    assert told["approval"]["plan_sha256"] == told["schema"]["sha256"] == plan.sha256
     assert (told["approval"]["decision"], told["approval"]["by"]) == ("approved", "ada")
     assert report(run).status == "passed"  # cleared again: as it was written
     for step in (
@@ -99,12 +102,12 @@ def test_up_is_waived_where_nobody_is_asked(one: Databases) -> None:
 def test_down_where_nobody_is_asked_wants_the_hash_that_names_these_rows(one: Databases) -> None:
     answered(one.run(1))
     run_sql(one.uri("app"), "INSERT INTO other VALUES (1), (2), (3)")
-    with pytest.raises(GateError, match=r"table other \(3 rows\)") as refused:
+    with pytest.raises(ApprovalError, match=r"table other \(3 rows\)") as refused:
         walk(one.run(0))
     (named,) = SHA256.findall(str(refused.value))
     assert tables(one) == {"thing", "other"}
     run_sql(one.uri("app"), "INSERT INTO other VALUES (4)")
-    with pytest.raises(GateError, match=rf"names another plan, {named}: .*table other \(4 rows\)") as refused:
+    with pytest.raises(ApprovalError, match=rf"names another plan, {named}: .*table other \(4 rows\)") as refused:
         walk(one.run(0, approve_down=named))
     run = one.run(0, approve_down=SHA256.findall(str(refused.value))[-1])
     assert walk(run, triggered_by="ada").status == "passed"
@@ -155,11 +158,11 @@ def test_what_changed_since_it_was_shown_is_refused_with_both_hashes(
 ) -> None:
     run = one.run(1, approval=True)
     if when == "asked":
-        shown = planned(run)["sha256"]
+        shown = planned(run).sha256
         ask(run)
     else:
         ready(run)
-        shown = run.ledger.entered(run.id).plan_sha256
+        shown = str(run.ledger.entered(run.id).plan_sha256)
     change(one, tmp_path)
     goes_on = partial(approve, by="ada", shown_sha256=shown) if when == "asked" else partial(do, step="apply")
     with pytest.raises(ApprovalError, match=said) as refused:
@@ -172,7 +175,7 @@ def test_what_changed_since_it_was_shown_is_refused_with_both_hashes(
 
 def test_a_plan_that_was_made_again_since_it_was_shown_is_not_approved(one: Databases, tmp_path: Path) -> None:
     run = one.run(1, approval=True)
-    shown = planned(run)["sha256"]
+    shown = planned(run).sha256
     ask(run)
     _edit(one, tmp_path)
     run = anew(run)
@@ -180,7 +183,7 @@ def test_a_plan_that_was_made_again_since_it_was_shown_is_not_approved(one: Data
         plan_of(run)
     do(run, "lint")
     do(run, "rehearse")
-    made = plan_of(run)["sha256"]
+    made = plan_of(run).sha256
     with pytest.raises(ApprovalError, match=rf"{made}, and the plan that was shown is {shown}"):
         approve(run, "ada", shown_sha256=shown)
     with pytest.raises(ApprovalError, match="is not approved"):
@@ -194,7 +197,7 @@ def test_a_task_that_is_marked_as_done_was_not_done(one: Databases, marked: str)
         "preflight": lambda: preflight(run),
         "lint": lambda: do(run, "lint"),
         "rehearse": lambda: do(run, "rehearse"),
-        "approve": lambda: (plan_of(run), approve(run, shown_sha256=str(ask(run)["sha256"]))),
+        "approve": lambda: (plan_of(run), approve(run, shown_sha256=ask(run).sha256)),
         "backup": lambda: do(run, "backup"),
         "apply": lambda: do(run, "apply"),
         "gate": lambda: do(run, "gate"),

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from include.embedded import postgres
+from include.trueup.run.schema_records import Level
 from include.trueup.schema import AlembicHistory, describe
 from include.trueup.schema.history import History, Revision
-from include.trueup.schema.lint import Level, lint
+from include.trueup.schema.lint import lint
 from include.trueup.schema.rehearse import rehearse
 from tests.harness import new_database
 
@@ -58,7 +59,7 @@ def test_the_lint_finds_what_its_revisions_do(airflow: History) -> None:
 
 def test_sound_revisions_pass_their_rehearsal(airflow: History, uri: str) -> None:
     found = rehearse(airflow, uri, steps(airflow, 1), "airflow_clone", 5)
-    assert found.problems == []
+    assert found.problems == ()
     assert found.steps == 2
     assert found.sample_rows > 50
     assert found.touched  # what a backup would take

@@ -40,7 +40,7 @@ def wrote_nothing(small: Stepped, run: Run) -> None:
 @pytest.mark.parametrize("gated", [True, False])
 def test_a_plan_that_nobody_was_shown_is_not_approved(small: Stepped, says: bool, gated: bool) -> None:
     run = small.begin("a", approval=True)
-    shown = str(approval.ask(run)["sha256"])
+    shown = approval.ask(run).sha256
     redeploy(small)
     do(run, "transform", "plan_gate" if gated else "plan")
     now = plan_hash(run)
@@ -57,7 +57,7 @@ def test_a_plan_that_nobody_was_shown_is_not_approved(small: Stepped, says: bool
 
 def test_an_answer_to_an_older_question_is_no_answer_to_the_newer_one(small: Stepped) -> None:
     run = small.begin("a", approval=True)
-    shown = str(approval.ask(run)["sha256"])
+    shown = approval.ask(run).sha256
     redeploy(small)
     do(run, "transform", "plan_gate")
     approval.ask(run)
@@ -67,11 +67,11 @@ def test_an_answer_to_an_older_question_is_no_answer_to_the_newer_one(small: Ste
 
 def test_a_plan_made_again_as_it_was_needs_no_new_approval(small: Stepped) -> None:
     run = small.begin("a", approval=True)
-    sha256 = str(approval.ask(run)["sha256"])
+    sha256 = approval.ask(run).sha256
     assert approval.approved_already(run) is None
     approval.approve(run, "alice", shown_sha256=sha256)
     run = small.begin("a", approval=True)
-    assert approval.ask(run)["sha256"] == sha256
+    assert approval.ask(run).sha256 == sha256
     assert (given := approval.approved_already(run)) is not None
     assert given.decided_by == "alice"
     do(run, "create_tables")

@@ -98,7 +98,7 @@ def test_runs_that_wait_for_a_person_keep_their_places(small: Stepped) -> None:
     """As a backfill of three days: each waits its turn, and is applied, however late it is answered."""
     for id in ("d1", "d2", "d3"):
         run = small.begin(id, approval=True)
-        shown = str(approval.ask(run)["sha256"])
+        shown = approval.ask(run).sha256
         later(small, 3600)
         for other in {"d1", "d2", "d3"} - {id}:
             if small.ledger.run(other) is None or small.status(other) != "proven":
@@ -126,7 +126,7 @@ def test_a_run_keeps_its_place_though_its_plan_is_made_again_while_it_waits(smal
 
 def test_a_run_that_waits_longer_than_its_plan_is_good_for_gives_way(small: Stepped) -> None:
     first = small.begin("d1", approval=True)
-    shown = str(approval.ask(first)["sha256"])
+    shown = approval.ask(first).sha256
     later(small, 25 * 3600)
     small.proven("d2")
     with pytest.raises(StatusError, match="took over"):

@@ -11,7 +11,7 @@ import pytest
 from include.embedded import postgres
 from include.migrations.platform_schema import sample
 from include.migrations.platform_schema.migration import migration
-from include.trueup.errors import GateError, OptionsError, SourceError
+from include.trueup.errors import ApprovalError, GateError, OptionsError, SourceError
 from include.trueup.ledger import Ledger
 from include.trueup.run import Mode
 from include.trueup.run.workspace import Workspace
@@ -134,7 +134,7 @@ def test_going_down_without_approval_names_what_would_go(databases: Databases) -
     schema = text(databases)
     refused = databases.run(5)
     with pytest.raises(
-        GateError, match=r"auth: table teams \(7 rows\).*specs: table project_shares \(0 rows\).*[0-9a-f]{64}"
+        ApprovalError, match=r"auth: table teams \(7 rows\).*specs: table project_shares \(0 rows\).*[0-9a-f]{64}"
     ):
         walk(refused)
     assert text(databases) == schema
@@ -167,7 +167,7 @@ def test_databases_out_of_step_are_refused_by_name_and_realigned_when_asked(data
         walk(out)
     assert report(out)["verdict"]["status"] == "failed"  # type: ignore[index]
     assert "auth is at phase 6" in report(out)["verdict"]["headline"]  # type: ignore[index]
-    with pytest.raises(GateError, match=r"auth: table teams \(0 rows\)"):
+    with pytest.raises(ApprovalError, match=r"auth: table teams \(0 rows\)"):
         walk(databases.run(3, realign=True))
     assert answered(databases.run(3, realign=True)).status == "passed"
     assert tables(databases) == as_contracted(3)

@@ -3,7 +3,7 @@ in `gates/`, and raises `GateError` if it does not pass, so that nothing after i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pandas as pd
@@ -11,7 +11,7 @@ import pandas as pd
 from ..declare.migration import Output, Phase, SuiteFactory
 from ..declare.names import KEY, SOURCE_KEY, VERB
 from ..errors import ApprovalError, GateError
-from ..gate import GateResult, evaluation, faults
+from ..gate import GateResult, evaluation
 from ..gate.evaluation import count_suite, proof_suite, statement_suite
 from ..plan import checks, examples, fates, hashing, target_checks, unread
 from ..plan.casting import in_suites
@@ -19,6 +19,7 @@ from ..plan.files import REMOVE, VERBS, plan_schema, planned
 from ..rows import duck
 from ..run import PhaseCounts, PlanRecord, Proof, Run, StepName
 from ..run.facts import planned as planned_parts
+from ..run.judging import judge
 from ..run.workspace import Artifact
 from . import budgets, export, left_alone, statements
 from .accounting import phase_counts
@@ -68,7 +69,7 @@ def plan_gate(run: Run) -> dict[str, int | str]:
         if spent is not None:
             results.append(spent[0])
             words |= spent[1]
-        _judge(run, "plan", results, words)
+        judge(run, "plan", results, words)
         _refuse_other_plan(run, sha256)
     verbs = {verb: sum(p.rows[verb] for p in phases) for verb in (*VERBS, "extra")}
     return {**verbs, "rejected": sum(p.rejected for p in phases), "sha256": sha256}
@@ -157,7 +158,7 @@ def phase_gate(run: Run, phase: Phase) -> list[Proof]:
             result = replace(result, errors=(*result.errors, *refused, *target_checks.altered(run, phase, found)))
         so_far = [p for each in run.phases[: run.phases.index(phase) + 1] for p in proof(run, each) or []]
         results = [result, *budgets.judge_left_alone(run, phase, so_far)]
-        _judge(run, f"phase-{phase.id}", results, left_alone.words(so_far, told=bool(refused)))
+        judge(run, f"phase-{phase.id}", results, left_alone.words(so_far, told=bool(refused)))
     return [replace(p, examples=()) for p in found]
 
 
@@ -217,17 +218,8 @@ def validate(run: Run) -> dict[str, int]:
                 frame = pd.DataFrame({"title": [a.title for a in answers], "holds": [a.holds for a in answers]})
                 stated = evaluation.evaluate(statement_suite, [frame], gate="statements", key="title")
                 results.append(replace(stated, errors=(*stated.errors, *statements.broken(answers))))
-        _judge(run, "validate", results, left_alone.words(proofs) | fates.words(run, phases))
+        judge(run, "validate", results, left_alone.words(proofs) | fates.words(run, phases))
     return {name: total(proofs, name) for name in ("compared", *KINDS)}
-
-
-def _judge(run: Run, name: str, results: list[GateResult], words: Mapping[str, str] | None = None) -> None:
-    """Publish the results; raise `GateError` if any is not passed, with `words` (by rule) for what broke it."""
-    run.files.write_gate(name, results)
-    if not all(result.passed for result in results):
-        raise GateError(
-            f"{faults.in_words(results, words or {})}. So the {name} gate did not pass, and nothing after it runs"
-        )
 
 
 def _count_frame(phases: list[PhaseCounts]) -> pd.DataFrame:

@@ -24,8 +24,8 @@
     left.json                   names        settle of a rollback         report
     earlier/<attempt>/          a plan       preflight of a run begun     plan, a rollback
                                              again
-    schema-plan.json                         lint of a schema run         approve, apply, report
-    schema/                                  apply of a schema run        its gates
+    schema-plan.json            SchemaPlan   approve of a schema run      apply, report, pages
+    schema/                     states       apply of a schema run        its gates
     lint/ backup/ gates/                     the steps of a schema run    its report, people
     report.json .html .md                    report                       pages, people
     comparison.json cutover.json             a comparison, a cutover      pages
@@ -58,6 +58,8 @@ from .records import (
     to_values,
 )
 from .reported import Report, report_from_json, report_to_json
+from .schema_files import SCHEMA_PLAN as SCHEMA_PLAN
+from .schema_files import SchemaFiles
 from .workspace import MANIFESTS, Artifact, Manifest, RunFolder
 
 _START = "run.json"
@@ -76,11 +78,6 @@ _AFTERWARDS = "afterwards.json"
 _SET_OFF = "set_off"
 """Below it, by attempt and target, rows that writing changed in addition to those that it wrote. No manifest names them: they are
 published before a batch is committed."""
-SCHEMA_PLAN = "schema-plan.json"
-SCHEMA_START = "schema/start.json"
-"""The databases as they were when the run began to change them."""
-SCHEMA_PROGRESS = "schema/progress.json"
-"""By database, how many of its steps the run has begun."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +134,7 @@ READ_BACK_FILES = Place("read_back")
 PROOF_FILES = Place("proof")
 
 
-class Files:
+class Files(SchemaFiles):
     """The files of one run; each that may not be there yet is None until it is."""
 
     def __init__(self, folder: RunFolder) -> None:
@@ -286,21 +283,6 @@ def set_off_files(folder: RunFolder, target: str, attempt: int | None) -> Iterat
             for name in folder.names(f"{_SET_OFF}/{part}"):
                 if name.endswith(".parquet"):  # else it was being published when the process was killed
                     yield f"{_SET_OFF}/{part}/{name}"
-
-
-def before_phase(number: int) -> str:
-    """Where the databases are kept as they were before a phase of schemas."""
-    return f"schema/before-phase-{number}.json"
-
-
-def linted_sql(database: str, number: int, revision: str, way: str) -> str:
-    """Where the SQL of a revision lies that was linted: the `number`th of a database, up or down."""
-    return f"lint/{database}/{number:02}-{revision}-{way}.sql"
-
-
-def backed_up(database: str, table: str) -> tuple[str, str]:
-    """Where a table's rows lie that were backed up, and the names of their columns."""
-    return f"backup/{database}/{table}.copy.gz", f"backup/{database}/{table}.columns.json"
 
 
 def earlier(attempt: int, path: str = "plan.json") -> str:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import logging
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from typing import Any
 
 import sqlalchemy as sa
 
 from ..errors import ApprovalError, GateError, StoreRejectedError, TrueupError
 from ..ledger import lease_seconds
 from ..run import StepName, order
-from ..run.files import SCHEMA_PROGRESS, SCHEMA_START, before_phase
+from ..write import approval
 from . import describe, gates, plan
 from .history import Revision
 from .preflight import heads_of, where
@@ -33,14 +32,15 @@ def apply(run: SchemaRun) -> dict[str, int]:
     done = dict.fromkeys(run.histories, 0)
     with ExitStack() as held:
         fence = held.enter_context(run.writing(held.enter_context(run.part(StepName.APPLY))))
-        plan.require(run, "apply")
+        plan.check_age(run)
+        approval.require(run, StepName.APPLY)
         try:
-            first: gates.Looked | None = _looked(run, SCHEMA_START)
+            first: gates.Looked | None = _looked(run)
             for hop in run.files.start.hops:
                 if gates.passed(run, hop):  # by an interrupted try of this run
                     first = None
                     continue
-                before = _looked(run, before_phase(hop), first)
+                before = _looked(run, hop, first)
                 for database in run.histories:
                     with run.part(StepName.APPLY, database, phase=hop):
                         done[database] += _to_phase(run, database, hop, fence.check)
@@ -58,17 +58,18 @@ def _now(run: SchemaRun) -> str:
         return f"Which database is where is not known: {error}"
 
 
-def _looked(run: SchemaRun, path: str, known: gates.Looked | None = None) -> gates.Looked:
-    """The databases as they were when the run first came here: as published then, or as they are now."""
-    saved = run.folder.read_json(path)
+def _looked(run: SchemaRun, phase: int | None = None, known: gates.Looked | None = None) -> gates.Looked:
+    """The databases as they were when the run first came here, before that phase or before its first change: as published
+    then, or as they are now."""
+    saved = run.files.states(phase)
     if saved is None:
         looked = known or gates.look(run)
-        run.folder.write(path, gates.save(looked))
+        run.files.write_states(gates.save(looked), phase)
         return looked
     return gates.load(saved)
 
 
-def _to_phase(run: SchemaRun, database: str, hop: int, check: Any) -> int:
+def _to_phase(run: SchemaRun, database: str, hop: int, check: Callable[[], None]) -> int:
     history, every = run.histories[database], run.revisions(database)
     heads = heads_of(run, database)
     begun = plan.ran(run, database, heads)
@@ -79,9 +80,7 @@ def _to_phase(run: SchemaRun, database: str, hop: int, check: Any) -> int:
         )
     for number, step in enumerate(steps, begun + 1):
         check()
-        run.folder.write(
-            SCHEMA_PROGRESS, json.dumps({**(run.folder.read_json(SCHEMA_PROGRESS) or {}), database: number})
-        )
+        run.files.begin_revision(database, number)
         doing = f"run {step.name}"
         # ended by the server, where this process is stopped in it, before another run may take its lease
         idle = max(SHORTEST_IDLE_SECONDS, lease_seconds() / 2)
@@ -110,11 +109,10 @@ def _same_as_backup(run: SchemaRun, connection: sa.Connection, step: Revision) -
     Raises `StoreRejectedError` for rows that were written since."""
     if step.up and not step.breaking:
         return
-    backup = run.manifest(StepName.BACKUP, step.database)
     schema = describe.schema(connection, run.migration.history(step.database).version_table)
     held = {
-        table: describe.Rows(about["count"], about["checksums"], {})
-        for table, about in backup.facts["held"].items()
+        table: describe.Rows(each.count, dict(each.checksums), {})
+        for table, each in run.backed_up(step.database).held.items()
         if ("table", table) in schema
     }
     for table in held:
@@ -142,7 +140,7 @@ def gate(run: SchemaRun) -> dict[str, int]:
     """Judge the whole run, from databases that are read again; the tables that were compared, by database."""
     with run.part(StepName.GATE):
         order.require(run, "gate")
-        before, after = _looked(run, SCHEMA_START), gates.look(run)
+        before, after = _looked(run), gates.look(run)
         at = {d: history.standing(heads_of(run, d)) for d, history in run.histories.items()}
         gates.whole_gate(run, before, after, at)
     return {d: len(rows) for d, (_, rows) in after.items()}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from collections.abc import Mapping
 
 import pandas as pd
 
-from ..errors import GateError
 from ..gate import GateResult, evaluation
+from ..run.judging import judge
+from ..run.schema_records import DatabaseState
 from . import describe, suites
 from .describe import Definition, Rows, Schema
 from .run import SchemaRun
@@ -27,26 +27,28 @@ def look(run: SchemaRun) -> Looked:
     return found
 
 
-def save(looked: Looked) -> str:
-    """As JSON, for `load`."""
-    about = {
-        database: {
-            "objects": [[kind, name, d.text, d.table] for (kind, name), d in schema.items()],
-            "rows": {t: [r.count, r.checksums, r.values] for t, r in rows.items()},
-        }
+def save(looked: Looked) -> dict[str, DatabaseState]:
+    """As records, for `load`."""
+    return {
+        database: DatabaseState(
+            objects=tuple((kind, name, d.text, d.table) for (kind, name), d in schema.items()),
+            rows={table: (r.count, r.checksums, r.values) for table, r in rows.items()},
+        )
         for database, (schema, rows) in looked.items()
     }
-    return json.dumps(about, indent=1)
 
 
-def load(saved: dict[str, Any]) -> Looked:
-    """The opposite of `save`, from parsed JSON."""
+def load(saved: Mapping[str, DatabaseState]) -> Looked:
+    """The opposite of `save`."""
     return {
         database: (
-            {(kind, name): Definition(text, table) for kind, name, text, table in about["objects"]},
-            {t: Rows(count, checksums, values) for t, (count, checksums, values) in about["rows"].items()},
+            {(kind, name): Definition(text, table) for kind, name, text, table in state.objects},
+            {
+                table: Rows(count, dict(checksums), dict(values))
+                for table, (count, checksums, values) in state.rows.items()
+            },
         )
-        for database, about in saved.items()
+        for database, state in saved.items()
     }
 
 
@@ -80,22 +82,6 @@ def passed(run: SchemaRun, number: int) -> bool:
     """Whether the run has come through that phase's gate."""
     found = run.files.gate(f"phase-{number}")
     return bool(found) and all(result.passed for result in found)
-
-
-def judge(run: SchemaRun, name: str, results: list[GateResult]) -> None:
-    """Publish what a gate found. Raises `GateError` with what did not hold."""
-    run.files.write_gate(name, results)
-    said = []
-    for result in results:
-        broken = [
-            f"{e.rule} ({e.description}): {e.observed or e.examples}"
-            for e in result.expectations
-            if not e.passed and e.severity == "critical"
-        ]
-        if not result.passed:
-            said.append(f"{result.gate}: {'; '.join([*result.errors, *broken])}")
-    if said:
-        raise GateError(f"{' | '.join(said)}. So the {name} gate did not pass, and nothing after it runs")
 
 
 def _changes(before: Looked, after: Looked) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 
 from ..errors import DeclarationError, SourceError
+from ..run.schema_records import Way
 from .model import AlembicHistory
 
 NOWHERE = -1
@@ -40,9 +41,14 @@ class Revision:
     irreversible: str | None
 
     @property
+    def way(self) -> Way:
+        """Up or down."""
+        return "up" if self.up else "down"
+
+    @property
     def name(self) -> str:
         """For people: which revision of which database, and which way."""
-        return f"{self.database}: revision {self.revision} {'up' if self.up else 'down'} ({self.title})"
+        return f"{self.database}: revision {self.revision} {self.way} ({self.title})"
 
 
 class History:

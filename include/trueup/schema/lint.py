@@ -5,29 +5,19 @@ How bad a finding is, is decided here, by its rule: squawk itself calls every on
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..errors import DeclarationError
+from ..run.records import from_json
+from ..run.schema_records import Level, LintFinding
 from .history import History, Revision
 
 SECONDS = 60
-
-
-class Level(StrEnum):
-    """What a finding means for the run."""
-
-    BREAKING = "breaking"  # who uses the schema may stop working: refused unless the revision says `breaking`
-    LOCKS = "locks"  # blocks readers or writers while it works: refused unless the revision says `locks`
-    NOTE = "note"  # worth a look, never refused
-    NOT_LINTED = "not linted"  # nothing is known about it: refused, always
 
 
 _LEVELS: dict[Level, str] = {
@@ -49,23 +39,14 @@ _OURS = ("require-lock-timeout", "require-statement-timeout", "require-timeout-s
 
 
 @dataclass(frozen=True, kw_only=True)
-class LintFinding:
-    """`line` counts from 1, in the rendered SQL of the revision. `excuse` is why the revision may do it."""
+class _Said:
+    """One of squawk's answers; its `line` counts from 0."""
 
-    rule: str
-    level: Level
+    rule_name: str
+    level: str
     line: int
-    message: str
-    excuse: str | None
-
-    @property
-    def refused(self) -> bool:
-        """Whether it stops the run."""
-        return self.level is Level.NOT_LINTED or (self.level is not Level.NOTE and self.excuse is None)
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {**asdict(self), "level": str(self.level), "refused": self.refused}
+    message: str | None = None
+    help: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +66,7 @@ def lint(history: History, heads: Sequence[str], steps: Sequence[Revision]) -> l
         try:
             sql = history.sql(step, heads)
         except DeclarationError as error:
-            unknown = LintFinding(rule="not-rendered", level=Level.NOT_LINTED, line=0, message=str(error), excuse=None)
+            unknown = _finding(step, "not-rendered", Level.NOT_LINTED, 0, str(error))
             linted.append(Linted(step=step, sql="", findings=(unknown,)))
         else:
             linted.append(Linted(step=step, sql=sql, findings=tuple(lint_sql(sql, step))))
@@ -100,24 +81,35 @@ def lint_sql(sql: str, step: Revision) -> list[LintFinding]:
         done = subprocess.run(
             arguments, input=sql, capture_output=True, text=True, timeout=SECONDS, check=False, cwd="/"
         )
-        found = json.loads(done.stdout or "[]")
+        found = from_json(tuple[_Said, ...], (done.stdout or "[]").encode())
     except (subprocess.TimeoutExpired, ValueError) as error:
         raise DeclarationError(f"{step.name}: squawk gave no answer that can be read: {error}") from error
     if done.returncode not in (0, 1) or (done.returncode == 1 and not found):
         raise DeclarationError(f"{step.name}: squawk ended with status {done.returncode}: {done.stderr.strip()[:500]}")
-    return [_finding(item, step) for item in found]
+    return [_judged(step, said) for said in found]
 
 
-def _finding(item: dict[str, Any], step: Revision) -> LintFinding:
-    rule = str(item["rule_name"])
-    if rule == "syntax-error" or item["level"] == "Error":
-        level, excuse = Level.NOT_LINTED, None
-    else:
-        level = LEVELS.get(rule, Level.LOCKS)
-        going_down = None if step.up else "the run goes down, which needs an approval"
-        excuse = {Level.BREAKING: step.breaking or going_down, Level.LOCKS: step.locks or going_down}.get(level)
-    message = " ".join(part for part in (item.get("message"), item.get("help")) if part)
-    return LintFinding(rule=rule, level=level, line=int(item["line"]) + 1, message=message, excuse=excuse)
+def _judged(step: Revision, said: _Said) -> LintFinding:
+    unread = said.rule_name == "syntax-error" or said.level == "Error"
+    level = Level.NOT_LINTED if unread else LEVELS.get(said.rule_name, Level.LOCKS)
+    message = " ".join(part for part in (said.message, said.help) if part)
+    return _finding(step, said.rule_name, level, said.line + 1, message)
+
+
+def _finding(step: Revision, rule: str, level: Level, line: int, message: str) -> LintFinding:
+    going_down = None if step.up else "the run goes down, which asks for approval"
+    excuse = {Level.BREAKING: step.breaking or going_down, Level.LOCKS: step.locks or going_down}.get(level)
+    return LintFinding(
+        database=step.database,
+        revision=step.revision,
+        way=step.way,
+        rule=rule,
+        level=level,
+        line=line,
+        message=message,
+        excuse=excuse,
+        refused=level is not Level.NOTE and excuse is None,
+    )
 
 
 def refusals(linted: Sequence[Linted]) -> list[str]:

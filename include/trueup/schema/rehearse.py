@@ -10,13 +10,13 @@ import difflib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
 from ..errors import StoreRejectedError
 from ..run import REAL, Effects
+from ..run.schema_records import Measured, Rehearsed
 from . import describe, samples
 from .clone import clone_of
 from .describe import Schema
@@ -41,25 +41,30 @@ SHOWN = 12
 
 
 @dataclass(kw_only=True)
-class Rehearsed:
-    """What a rehearsal found. `problems`: why the run may not go on. `touched`: tables that the run would change or
-    drop. `lost`: what would be gone, `table x` or `column x.y`, and how many rows (values) of the real database's go
-    with it. `measured`: of each step `revision`, `up`, `seconds`, `locked` (the tables that were there before, and the
-    strongest lock that it held on each at its end) and `lost`. `notes`: what could not be rehearsed."""
+class _Found:
+    """What a rehearsal has found so far (`Rehearsed`)."""
 
-    database: str
-    cloned_by: str = ""
     steps: int = 0
     sample_rows: int = 0
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     touched: list[str] = field(default_factory=list)
     lost: dict[str, int] = field(default_factory=dict)
-    measured: list[dict[str, Any]] = field(default_factory=list)
+    measured: list[Measured] = field(default_factory=list)
 
-    def to_json(self) -> dict[str, Any]:
-        """As JSON values."""
-        return asdict(self)
+    def whole(self, database: str, cloned_by: str) -> Rehearsed:
+        """All of it, at the end."""
+        return Rehearsed(
+            database=database,
+            cloned_by=cloned_by,
+            steps=self.steps,
+            sample_rows=self.sample_rows,
+            problems=tuple(self.problems),
+            notes=tuple(self.notes),
+            touched=tuple(self.touched),
+            lost=self.lost,
+            measured=tuple(self.measured),
+        )
 
 
 def rehearse(
@@ -69,10 +74,10 @@ def rehearse(
 
     A revision that fails, on whichever way, is a problem, and the rehearsal ends there. Raises `StoreUnavailableError`
     when the database cannot be cloned because somebody uses it."""
-    found = Rehearsed(database=history.declared.id)
+    database, found = history.declared.id, _Found()
     if not steps:
-        return found
-    with clone_of(uri, clone) as (copy, found.cloned_by):
+        return found.whole(database, "")
+    with clone_of(uri, clone) as (copy, cloned_by):
         stage = _Stage(history, copy, lock_timeout, found, effects)
         start, rows = stage.look()
         here = start
@@ -89,9 +94,9 @@ def rehearse(
             ]
             lost = [key for key in describe.lost(before, here) if key in start]
             found.lost |= {f"{kind} {name}": _held(rows, kind, name) for kind, name in lost}
-            found.measured[-1]["lost"] = [f"{kind} {name}" for kind, name in lost]
-    log.info("%s: %s steps rehearsed, %s problems", found.database, found.steps, len(found.problems))
-    return found
+            found.measured[-1] = replace(found.measured[-1], lost=tuple(f"{kind} {name}" for kind, name in lost))
+    log.info("%s: %s steps rehearsed, %s problems", database, found.steps, len(found.problems))
+    return found.whole(database, cloned_by)
 
 
 def _held(rows: Holding, kind: str, name: str) -> int:
@@ -119,7 +124,7 @@ def _kept(was: Holding, *schemas: Schema) -> Holding:
 class _Stage:
     """A clone, and what happens on it."""
 
-    def __init__(self, history: History, uri: str, lock_timeout: float, found: Rehearsed, effects: Effects) -> None:
+    def __init__(self, history: History, uri: str, lock_timeout: float, found: _Found, effects: Effects) -> None:
         self._effects = effects
         self._history, self._uri, self._lock_timeout, self._found = history, uri, lock_timeout, found
 
@@ -180,8 +185,9 @@ class _Stage:
 
             began = self._effects.monotonic()
             self._history.run(connection, step, first, last)
-            about = {"revision": step.revision, "up": step.up, "seconds": round(self._effects.monotonic() - began, 2)}
-            self._found.measured.append({**about, "locked": dict(sorted(locked.items())), "lost": []})
+            seconds = round(self._effects.monotonic() - began, 2)
+            held = dict(sorted(locked.items()))
+            self._found.measured.append(Measured(revision=step.revision, up=step.up, seconds=seconds, locked=held))
 
     def _sample(self, step: Revision) -> None:
         with self._open(f"{step.name}: sample rows") as connection:

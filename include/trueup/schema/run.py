@@ -11,7 +11,8 @@ from ..ledger import Ledger
 from ..ledger import Part as Try
 from ..ledger.holding import holding
 from ..run import REAL, Effects, Files, Part, SchemaOptions, StepName, part
-from ..run.files import SCHEMA_PROGRESS, SCHEMA_START
+from ..run.records import from_values
+from ..run.schema_records import BackedUp, LintFacts, Rehearsed
 from ..run.workspace import Manifest, RunFolder, Workspace
 from ..steps import Direction, Over, Step
 from ..steps.schemas import OF_SCHEMAS
@@ -73,9 +74,22 @@ class SchemaRun:
         return found
 
     @property
+    def linted(self) -> LintFacts:
+        """What the lint found. Raises `ArtifactError` before it."""
+        return from_values(LintFacts, self.manifest(StepName.LINT).facts)
+
+    def rehearsed(self, database: str) -> Rehearsed:
+        """What the rehearsal of a database found. Raises `ArtifactError` before all of them are done."""
+        return from_values(Rehearsed, self.manifest(StepName.REHEARSE, database).facts)
+
+    def backed_up(self, database: str) -> BackedUp:
+        """What the backup of a database holds. Raises `ArtifactError` before all of them are done."""
+        return from_values(BackedUp, self.manifest(StepName.BACKUP, database).facts)
+
+    @property
     def begun_to_write(self) -> bool:
         """Whether the run has begun to change the databases."""
-        return any(self.folder.read_json(path) is not None for path in (SCHEMA_START, SCHEMA_PROGRESS))
+        return self.files.states() is not None or bool(self.files.revisions_begun)
 
     def holding(self) -> AbstractContextManager[Fence]:
         """Keep the run's place on every database while the block runs (`holding.holding`)."""

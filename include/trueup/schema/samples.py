@@ -6,7 +6,6 @@ Values come from the columns' types; foreign keys point to rows that are there; 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -83,7 +82,7 @@ def _insert(connection: sa.Connection, table: str) -> str | None:
     said: str | None = None
     found = connection.execute(_COLUMNS, {"name": qualified(table)}).mappings().all()
     for all_of_them in (True, False):
-        given = {c["attname"]: _value(dict(c)) for c in found if not c["filled"] and (all_of_them or c["attnotnull"])}
+        given = {c["attname"]: _value(c) for c in found if not c["filled"] and (all_of_them or c["attnotnull"])}
         names, values = ", ".join(quoted(n) for n in given), ", ".join(given.values())
         what = f"({names}) VALUES ({values})" if given else "DEFAULT VALUES"
         savepoint = connection.begin_nested()
@@ -97,7 +96,7 @@ def _insert(connection: sa.Connection, table: str) -> str | None:
     return said
 
 
-def _value(column: dict[str, Any]) -> str:
+def _value(column: sa.RowMapping) -> str:
     kind, type_ = str(column["typname"]), str(column["type"])
     if column["parent"]:
         parent, name = column["parent"]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
 
 import sqlalchemy as sa
 
 from ..errors import GateError
-from ..plan.hashing import hash_of
-from ..run import StepName
-from ..run.files import backed_up, linted_sql
+from ..run import StepName, to_values
+from ..run.schema_files import backed_up, linted_sql
+from ..run.schema_records import BackedUp, Held, Level, LintFacts, LintFinding
+from ..write import approval
 from . import describe, plan, rehearse
 from . import lint as linter
 from .run import SchemaRun
@@ -25,36 +27,36 @@ def lint(run: SchemaRun) -> dict[str, int]:
     """Lint every revision that the run would run; publish its SQL, and what was found; findings by level.
 
     Raises `GateError` for what the revision does not excuse, and for what could not be linted."""
+    refused: list[str] = []
+    found: list[LintFinding] = []
+    covers: dict[str, str] = {}
     with run.part(StepName.LINT) as part:
-        start, refused, covers = run.files.start, [], {}
-        found: list[dict[str, Any]] = []
         for database, history in run.histories.items():
-            heads = start.heads[database]
+            heads = run.files.start.heads[database]
             linted = linter.lint(history, heads, run.revisions(database))
             with describe.connected(run.uri_of(database), f"look at {database}") as connection:
-                covered = plan.cover(describe.identity(connection), heads, [(one.step, one.sql) for one in linted])
-            covers[database] = hash_of(covered)
+                identity = describe.identity(connection)
+            covers[database] = plan.sha256_of(plan.cover(identity, heads, [(one.step, one.sql) for one in linted]))
             for number, one in enumerate(linted):
-                way = "up" if one.step.up else "down"
-                part.files.append(run.folder.write(linted_sql(database, number, one.step.revision, way), one.sql))
-                about = {"database": database, "revision": one.step.revision, "way": way}
-                found += [{**about, **finding.to_json()} for finding in one.findings]
+                path = linted_sql(database, number, one.step.revision, one.step.way)
+                part.files.append(run.folder.write(path, one.sql))
+                found += one.findings
             refused += linter.refusals(linted)
-        part.facts = {"findings": found, "covers": covers}
+        part.facts = to_values(LintFacts(findings=tuple(found), covers=covers))
         if refused:
             part.seal()  # the report shows what was refused
             raise GateError(
                 f"the lint refuses {len(refused)} of what the run would do, so nothing was changed. {' | '.join(refused[:10])}"
             )
-    return {str(level): sum(f["level"] == level for f in found) for level in linter.Level}
+    return {str(level): sum(f.level is level for f in found) for level in Level}
 
 
-def rehearsal(run: SchemaRun, database: str) -> dict[str, Any]:
+def rehearsal(run: SchemaRun, database: str) -> dict[str, int | str]:
     """Rehearse the run's steps on a clone of one database, and publish what was found; counts.
 
     Raises `GateError` with the problems; `StoreUnavailableError` when the database cannot be cloned now."""
     with run.part(StepName.REHEARSE, database) as part:
-        covers = hash_of(plan.covered(run, database))
+        covers = plan.sha256_of(plan.covered(run, database))
         clone = f"trueup_{run.migration.id[:20]}_{database[:20]}_{_short(run.id)}"
         found = rehearse.rehearse(
             run.histories[database],
@@ -64,7 +66,7 @@ def rehearsal(run: SchemaRun, database: str) -> dict[str, Any]:
             run.migration.lock_timeout,
             run.effects,
         )
-        part.facts = {**found.to_json(), "covers": covers}
+        part.facts = to_values(replace(found, covers=covers))
         if found.problems:
             part.seal()
             raise GateError(
@@ -88,8 +90,9 @@ def backup(run: SchemaRun, database: str) -> dict[str, int]:
 
     Raises `ApprovalError` unless the plan as it is now is approved."""
     with run.part(StepName.BACKUP, database) as part:
-        plan.require(run, "backup")
-        wanted: list[str] = run.manifest(StepName.REHEARSE, database).facts["touched"]
+        plan.check_age(run)
+        approval.require(run, StepName.BACKUP)
+        wanted = run.rehearsed(database).touched
         rows = {}
         with describe.connected(run.uri_of(database), f"back up {database}", idle=UPLOAD_SECONDS) as connection:
             connection.execution_options(isolation_level="REPEATABLE READ")
@@ -102,12 +105,12 @@ def backup(run: SchemaRun, database: str) -> dict[str, int]:
                 content, columns = backed_up(database, table)
                 part.publish(local, content, rows[table])
                 part.files.append(run.folder.write(columns, json.dumps(names)))
-        held = {table: {"count": r.count, "checksums": r.checksums} for table, r in states.items()}
-        part.facts = {"rows": rows, "held": held}
+        held = {table: Held(count=r.count, checksums=r.checksums) for table, r in states.items()}
+        part.facts = to_values(BackedUp(rows=rows, held=held))
     return rows
 
 
-def _copy(connection: sa.Connection, table: str, names: list[str], local: Any) -> int:
+def _copy(connection: sa.Connection, table: str, names: list[str], local: Path) -> int:
     driver = connection.connection.driver_connection
     assert driver is not None
     columns = ", ".join(describe.quoted(n) for n in names)

@@ -7,28 +7,29 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from pydantic import JsonValue
-
 from ..errors import ApprovalError
 from ..ledger import ApprovalRow, RunRow, refuse_other
 from ..ledger.decisions import Decision
 from ..plan.hashing import files_hash, plan_hash
-from ..run import PLAN, AnyRun, RangeRecord, Run, StepName, order, part, ranges
+from ..run import PLAN, AnyRun, PlanRecord, RangeRecord, Run, StepName, order, part, ranges
+from ..run.schema_records import SchemaPlan
 from ..steps import function
 from . import tables_there
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plans:
-    """How the plans of runs on rows, or on schemas, are looked at. `make`: make the plan, where no step before has; `gated`:
-    the hash of the run's plan as it is now, if it is the one that was judged; `shown`: the file that says what a person is
-    shown; `asks`: whether anybody is to be asked; `unasked`: the decision where nobody is, given the hash."""
+    """How the plans of runs on rows, or on schemas, are looked at. `make`: make the plan, where no step before has; `same`:
+    its hash as it is now, given the run's row, where all that say it say the same (else it raises `ApprovalError`); `shown`:
+    what a person is shown; `asks`: whether anybody is to be asked; `unasked`: the decision where nobody is, given the hash;
+    `there`: raises unless the targets are those that it was made for, before a step."""
 
-    gated: Callable[[Any], str]
     make: Callable[[Any], object]
-    shown: str
+    same: Callable[[Any, RunRow], str]
+    shown: Callable[[Any], PlanRecord | SchemaPlan]
     asks: Callable[[Any], bool]
     unasked: Callable[[Any, str], Decision]
+    there: Callable[[Any, str], None] = lambda *_: None
 
 
 def plans_of(run: AnyRun) -> Plans:
@@ -37,22 +38,22 @@ def plans_of(run: AnyRun) -> Plans:
     return cast(Plans, plans)
 
 
-def ask(run: AnyRun) -> dict[str, JsonValue]:
-    """The plan that somebody is to be asked about (plan.json); that it is being shown is entered in the ledger.
+def ask(run: AnyRun) -> PlanRecord | SchemaPlan:
+    """The plan that somebody is to be asked about; that it is being shown is entered in the ledger.
 
     Raises `ApprovalError` for one that did not pass its gate, that is not the one that did, or that is too old."""
     plans = plans_of(run)
     with part(run, StepName.APPROVE):
-        sha256 = plans.gated(run)
+        sha256 = gated(run)
         run.ledger.asked(run.id, sha256)
         run.ledger.leases.wait(run.id, _planned_at(run) + timedelta(hours=run.options.plan_max_age))
-        return dict(run.folder.read_json(plans.shown))
+        return plans.shown(run)
 
 
 def approved_already(run: AnyRun) -> ApprovalRow | None:
     """The approval of the plan that the run has now, where a person gave it before the plan was made again."""
     with part(run, StepName.APPROVE):
-        found = run.ledger.approvals.of(run.id, plans_of(run).gated(run))
+        found = run.ledger.approvals.of(run.id, gated(run))
         return found if found is not None and found.decision == "approved" else None
 
 
@@ -69,7 +70,7 @@ def approve(
     Raises `ApprovalError` where the run's plan is not the one that was shown, did not pass its gate, or is too old."""
     plans = plans_of(run)
     with part(run, StepName.APPROVE):
-        sha256 = plans.gated(run)
+        sha256 = gated(run)
         decision: Decision = "approved"
         if plans.asks(run):
             _refuse_unseen(run, shown_sha256, sha256)
@@ -147,20 +148,20 @@ def reject(run: AnyRun, by: str | None, comment: str | None) -> None:
         raise ApprovalError(f"{by or 'somebody'} rejected the plan{reason}; nothing was written")
 
 
-def gated(run: Run) -> str:
-    """The hash of the run's plan: one and the same in the workspace, in plan.json and in the ledger, with the files that
-    passed the plan's gate, and not too old. Raises `ApprovalError`, with the hashes."""
+def gated(run: AnyRun) -> str:
+    """The hash of the run's plan: one and the same wherever it is said, made by steps that were all done, and not too old.
+    Raises `ApprovalError`, with the hashes."""
     run.ledger.ensure()
     row = run.ledger.entered(run.id)
     refuse_other(row, run.dag_id, run.airflow_run_id)
     order.refuse_ended(run, row.status)
     check_age(run)
-    sha256 = _same(run, row)
+    sha256 = plans_of(run).same(run, row)
     order.require(run, StepName.APPROVE)
     return sha256
 
 
-def require(run: Run, step: str, phase: str | None = None) -> None:
+def require(run: AnyRun, step: str, phase: str | None = None) -> None:
     """Raise `ApprovalError` unless this step may write: the plan in the workspace is the one that passed its gate and was
     approved, and every step before this one was done with it; `SourceError` unless the targets are the tables that it was
     made for; `StatusError` unless the run is running."""
@@ -170,19 +171,25 @@ def require(run: Run, step: str, phase: str | None = None) -> None:
     if found is None or found.decision == "rejected":
         how = "is not approved" if found is None else "was rejected"
         raise ApprovalError(f"the plan of run {run.id} {how}, so nothing is written; trigger the DAG again")
-    sha256 = _same(run, row)
+    plans = plans_of(run)
+    sha256 = plans.same(run, row)
     if found.plan_sha256 != sha256:
         raise ApprovalError(
-            f"the plan of run {run.id} in the workspace is {sha256}, not the plan that was approved, "
+            f"the plan of run {run.id} is {sha256}, not the plan that was approved, "
             f"{found.plan_sha256}, so nothing is written; trigger the DAG again"
         )
     order.require(run, step, phase)
+    plans.there(run, step)
+
+
+def _there(run: Run, step: str) -> None:
     tries = next((s.tries for s in run.ledger.steps(run.id) if s.step == StepName.CREATE_TABLES), 0)
     tables_there.check(run, may_be_made=step == StepName.CREATE_TABLES and tries > 1)
 
 
 def _same(run: Run, row: RunRow) -> str:
-    """The plan's hash, where all that say it say the same."""
+    """The plan's hash: one and the same in the workspace, in plan.json and in the ledger, with the files that passed the
+    plan's gate."""
     if row.plan_sha256 is not None and row.plan_files_sha256 is None:
         raise ApprovalError(
             f"the plan of run {run.id} was made by an older Trueup, which did not note what passed its gate; nothing is "
@@ -222,11 +229,19 @@ def _planned_at(run: AnyRun) -> datetime:
     return made
 
 
+def _shown(run: Run) -> PlanRecord:
+    plan = run.files.plan
+    if plan is None:
+        raise ApprovalError(f"run {run.id} has no plan that passed its gate, so there is nothing to approve")
+    return plan
+
+
 ROWS = Plans(
-    gated=gated,
     make=lambda _: None,
-    shown=PLAN,
+    same=_same,
+    shown=_shown,
     asks=lambda run: bool(run.options.approval),
     unasked=lambda *_: "waived",
+    there=_there,
 )
 """Of runs on rows."""

@@ -15,11 +15,11 @@ from . import place
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from include.trueup.run import AnyRun, RangeRecord, Run
+    from include.trueup.run import AnyRun, PlanRecord, RangeRecord, Run
     from include.trueup.steps import Step
 
 log = logging.getLogger(__name__)
-Question = Callable[[Any, "dict[str, Any]", str], str]
+Question = Callable[[Any, Any, str], str]
 """From the run, its plan and the address of its page, what a person is asked, as Markdown."""
 TAB = "migration"
 """The route of the tab that a run's page has for it."""
@@ -147,7 +147,7 @@ class PlanApproval(Approval):
         if not plans_of(run).asks(run):
             return None
         plan = ask(run)
-        self.show(str(plan["sha256"]))
+        self.show(plan.sha256)
         begun = run.files.begun
         where = place.told(begun.where if begun is not None else None)
         if self.with_range(run):
@@ -187,22 +187,21 @@ class PlanApproval(Approval):
         reject(self._current(), by, comment)
 
 
-def question(run: Run, plan: dict[str, Any], page: str) -> str:
+def question(run: Run, plan: PlanRecord, page: str) -> str:
     """A plan of rows as the UI asks about it, in numbers, as Markdown."""
-    verbs = list(dict.fromkeys(verb for phase in plan["phases"] for verb in phase["rows"]))
+    verbs = list(dict.fromkeys(verb for phase in plan.phases for verb in phase.rows))
     head = ["phase", "target", *verbs, "rejected"]
     rows = [
-        [p["title"], p["target_table"], *(f"{p['rows'].get(v, 0):,}" for v in verbs), f"{p['rejected']:,}"]
-        for p in plan["phases"]
+        [p.title, p.target_table, *(f"{p.rows.get(v, 0):,}" for v in verbs), f"{p.rejected:,}"] for p in plan.phases
     ]
     lines = [head, ["---", "---", *["--:"] * (len(verbs) + 1)], *rows]
     table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-    figures = [f"{name}: {value:,}" for p in plan["phases"] for name, value in p.get("figures", {}).items()]
+    figures = [f"{name}: {value:,}" for p in plan.phases for name, value in p.figures.items()]
     beside = f"\n\n{'; '.join(figures)}" if figures else ""
     undoes = f"{taken_back(plan)}It undoes run `{run.undoes}`.\n\n" if run.undoes else removed(plan)
     return undoes + (
         f"{table}{beside}\n\nExample rows, gates and findings: [the tab Migration of this run]({page}).\n\n"
-        f"Plan `{plan['sha256'][:12]}`, made {plan['created_at']}; what you approve is exactly this plan, "
+        f"Plan `{plan.sha256[:12]}`, made {plan.created_at}; what you approve is exactly this plan, "
         f"and it may be approved for {run.options.plan_max_age:g} hours."
     )
 
@@ -224,15 +223,15 @@ def of_range(record: RangeRecord) -> str:
     )
 
 
-def removed(plan: dict[str, Any]) -> str:
+def removed(plan: PlanRecord) -> str:
     """What a plan deletes in all, as Markdown; nothing where it deletes nothing."""
-    total = sum(p["rows"].get("remove", 0) for p in plan["phases"])
+    total = sum(p.rows.get("remove", 0) for p in plan.phases)
     return f"**{total:,} {_rows(total)} will be deleted.**\n\n" if total else ""
 
 
-def taken_back(plan: dict[str, Any]) -> str:
+def taken_back(plan: PlanRecord) -> str:
     """What a rollback's plan does in all, as Markdown: deletions first, in bold."""
-    total = {verb: sum(p["rows"].get(verb, 0) for p in plan["phases"]) for verb in ("remove", "add", "change", "drift")}
+    total = {verb: sum(p.rows.get(verb, 0) for p in plan.phases) for verb in ("remove", "add", "change", "drift")}
     said = [f"**{total['remove']:,} {_rows(total['remove'])} will be deleted**"]
     if back := total["add"] + total["change"]:
         said.append(f"{back:,} {_rows(back)} put back as they were")

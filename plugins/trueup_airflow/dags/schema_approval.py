@@ -3,42 +3,47 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from include.trueup.run.schema_records import PlannedRevision, SchemaPlan
     from include.trueup.schema.run import SchemaRun
 
 SQL_LENGTH = 20_000
 """Most characters of a revision's SQL that the question has; the run's folder has it whole."""
 
 
-def question(run: SchemaRun, plan: dict[str, Any], page: str) -> str:
+def question(run: SchemaRun, plan: SchemaPlan, page: str) -> str:
     """A plan of revisions as the UI asks about it, as Markdown."""
-    start = "databases that are not at one phase" if plan["from_phase"] is None else f"phase {plan['from_phase']}"
-    parts = [f"From {start} to **phase {plan['target_phase']}**."]
-    for database, about in plan["databases"].items():
-        at = ", ".join(about["heads"]) or "none"
-        parts.append(f"## {database}\n\n`{about['identity']}`, at revision {at}; {len(about['steps']) or 'no'} to run.")
-        parts += [_revision(step) for step in about["steps"]]
+    start = "databases that are not at one phase" if plan.from_phase is None else f"phase {plan.from_phase}"
+    parts = [f"From {start} to **phase {plan.target_phase}**."]
+    for database, planned in plan.databases.items():
+        at = ", ".join(planned.heads) or "none"
+        parts.append(f"## {database}\n\n`{planned.identity}`, at revision {at}; {len(planned.steps) or 'no'} to run.")
+        parts += [_revision(step) for step in planned.steps]
     return "\n\n".join(parts) + (
-        f"\n\nLint and rehearsal: [the tab Migration of this run]({page}).\n\nPlan `{plan['sha256']}`, made "
-        f"{plan['created_at']}; what you approve is exactly this plan, and it may be approved for {run.options.plan_max_age:g} hours."
+        f"\n\nLint and rehearsal: [the tab Migration of this run]({page}).\n\nPlan `{plan.sha256}`, made "
+        f"{plan.created_at}; what you approve is exactly this plan, and it may be approved for {run.options.plan_max_age:g} hours."
     )
 
 
-def _revision(step: dict[str, Any]) -> str:
+def _revision(step: PlannedRevision) -> str:
     from include.trueup.schema.plan import words
 
-    lint = [f"- Lint, {f['level']}: {f['rule']}, line {f['line']}: {_line(f['message'])}" for f in step["findings"]]
-    locked = ", ".join(f"{table} ({mode})" for table, mode in step["locked"].items())
+    lint = [f"- Lint, {f.level}: {f.rule}, line {f.line}: {_line(f.message)}" for f in step.findings]
+    locked = ", ".join(f"{table} ({mode})" for table, mode in step.locked.items())
     lines = [
-        f"### Revision {step['revision']} {'up' if step['up'] else 'down'}: {_line(step['title'])} (phase {step['phase']})\n",
-        *([f"- **Goes: {'; '.join(words(step['goes']))}**; it is backed up first"] if step["goes"] else []),
+        f"### Revision {step.revision} {'up' if step.up else 'down'}: {_line(step.title)} (phase {step.phase})\n",
+        *([f"- **Goes: {'; '.join(words(step.goes))}**; it is backed up first"] if step.goes else []),
         *(lint or ["- Lint: nothing"]),
-        f"- Rehearsed in {step['seconds']:g} s; locks on tables that were there: {locked or 'none'}",
-        *(f"- It says {n}: {_line(step[n])}" for n in ("breaking", "locks", "irreversible") if step[n]),
+        f"- Rehearsed in {step.seconds:g} s; locks on tables that were there: {locked or 'none'}",
+        *(
+            f"- It says {n}: {_line(getattr(step, n))}"
+            for n in ("breaking", "locks", "irreversible")
+            if getattr(step, n)
+        ),
     ]
-    return "\n".join([*lines, "", _code(step["sql"])])
+    return "\n".join([*lines, "", _code(step.sql)])
 
 
 def _code(sql: str) -> str:
