@@ -25,7 +25,9 @@ from include.trueup.walk import walk
 from include.trueup.write.approval import approve, ask
 from tests.harness import run_sql
 from tests.schemas import Databases, answered, do, history, migration_of, plan_of, planned, ready, revision
+from trueup_airflow import connections
 from trueup_airflow.dags.schema_approval import question
+from trueup_airflow.pages import evidence
 
 BASE = revision("CREATE TABLE thing (id int PRIMARY KEY); INSERT INTO thing VALUES (1), (2)", "DROP TABLE thing")
 MORE = revision(
@@ -56,12 +58,16 @@ def tables(databases: Databases) -> set[str]:
     return {name for (name,) in run_sql(databases.uri("app"), query)}
 
 
-def test_up_is_asked_about_with_its_sql_and_what_was_approved_runs(one: Databases) -> None:
+def test_up_is_asked_about_with_its_sql_and_what_was_approved_runs(
+    one: Databases, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "workspace", lambda: workspace)
     run = one.run(1, approval=True)
     plan = planned(run)
     assert plan_of(run).sha256 == plan.sha256 == planned(one.run(1, mode=Mode.PLAN)).sha256
     asked = ask(run)
     assert isinstance(asked, SchemaPlan)
+    assert evidence.schema_plan(run.id) == asked  # as the run's page shows it while somebody is asked
     text = question(run, asked, "/page")
     for said in (
         plan.sha256,

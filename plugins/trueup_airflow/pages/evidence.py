@@ -14,6 +14,8 @@ from include.trueup.prove.proofs import KINDS, total
 from include.trueup.report.text import untold
 from include.trueup.run import Files, PhaseCounts, Proof, to_values
 from include.trueup.run.files import EXAMPLES, REPORT
+from include.trueup.run.records import from_values
+from include.trueup.run.schema_records import SchemaPlan
 
 from . import findings
 from .files import cut, folder
@@ -147,6 +149,14 @@ def plan(id: str) -> Plan | None:
         outputs=cut(shown["outputs"]),
         rows_each=shown["rows_each"],
     )
+
+
+def schema_plan(id: str) -> SchemaPlan | None:
+    """The plan of a run on schemas, with what a page shows of its texts; None if none is made."""
+    found = Files(folder(id)).schema_plan
+    if found is None:
+        return None
+    return from_values(SchemaPlan, cut(to_values(found)))
 
 
 def totals(phases: Sequence[PhaseCounts]) -> dict[str, int]:

@@ -22,6 +22,7 @@ from include.trueup.run.files import (
     REPORT,
     REPORT_HTML,
     REPORT_MD,
+    SCHEMA_PLAN,
 )
 
 from .. import connections
@@ -226,7 +227,7 @@ def undone_by(book: Ledger, row: Entered) -> OtherRun | None:
 
 def _made(there: set[str], row: Entered | None) -> Made:
     return Made(
-        plan=row.planned_at if row and PLAN in there else None,
+        plan=row.planned_at if row and there & {PLAN, SCHEMA_PLAN} else None,
         gates=tuple(sorted(name for name in there if name.startswith(f"{GATES}/"))),
         proof=tuple(sorted(name for name in there if name.startswith(f"{PROOF_FILES.folder}/"))),
         findings=FINDINGS_CSV in there,

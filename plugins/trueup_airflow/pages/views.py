@@ -9,6 +9,7 @@ from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, HTTPException, Query
 
 from include.trueup.ledger import Ledger, RunRow, SwitchState, TurnRow
+from include.trueup.run.schema_records import SchemaPlan
 
 from . import evidence, findings, past, scheduled
 from .one_run import Asked as Asked
@@ -23,9 +24,10 @@ SHOWN = 50
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """A run's plan, if it has one."""
+    """A run's plan, if it has one: of rows, or of `schema`."""
 
     plan: evidence.Plan | None
+    schema: SchemaPlan | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +63,8 @@ class History:
 
 @of_dag.get("/runs/{run_id}/plan")
 def plan(asked: Asked) -> Planned:
-    """The run's plan, with example rows."""
-    return Planned(plan=evidence.plan(asked.id))
+    """The run's plan, with example rows; of a run on schemas, with its revisions."""
+    return Planned(plan=evidence.plan(asked.id), schema=evidence.schema_plan(asked.id))
 
 
 @of_dag.get("/runs/{run_id}/gates")

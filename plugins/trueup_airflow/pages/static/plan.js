@@ -74,6 +74,21 @@ function schema(about) {
     (about.going || []).length > 0 && h("p", null, mark("warn", "Drops"), " ", value(about.going.join("; "))));
 }
 
+// Before its report is there: what a person is asked about.
+function revisions(found) {
+  const steps = Object.entries(found.databases).flatMap(([database, planned]) => planned.steps.map((step) => ({ ...step, database })));
+  return h("div", { "data-testid": "schema" },
+    h("p", { class: "soft" }, "Plan ", h("code", null, found.sha256.slice(0, 12)), `, made ${moment(found.created_at)}, to phase ${found.target_phase}. What is approved is exactly this plan.`),
+    steps.length > 0 ? table([
+      { label: "Revision", head: true, text: (s) => [value(s.title), h("small", null, value(s.revision))] },
+      { label: "Database", text: (s) => value(s.database) }, { label: "Phase", n: true, text: (s) => s.phase }, { label: "Way", text: (s) => (s.up ? "up" : "down") },
+      { label: "Goes", text: (s) => (Object.keys(s.goes).length ? mark("warn", value(Object.entries(s.goes).map(([what, n]) => `${what} (${number(n)})`).join("; "))) : "nothing") },
+      { label: "Locks", text: (s) => value(Object.entries(s.locked).map(([name, mode]) => `${name} (${mode})`).join(", ") || "none") },
+      { label: "Seconds", n: true, text: (s) => s.seconds },
+      { label: "Lint", text: (s) => (s.findings.length ? s.findings.map((f) => h("p", null, value(`${f.level}: ${f.message}`))) : mark("good", "nothing")) }],
+      steps, { caption: "Revisions, in order", testid: "schema-steps" }) : h("p", { class: "soft" }, "No revision is to be run."));
+}
+
 export function plan(data) {
   const element = h("div");
   let made;
@@ -84,10 +99,15 @@ export function plan(data) {
       if (made === now) return;
       if (run.report?.schema) replace(element, schema(run.report.schema));
       else if (!run.made.plan) {
-        replace(element, h("p", { class: "soft", "data-testid": "no-plan" }, run.ended ? "This run made no plan: it ended before the step plan_gate. The failed step above says why." : "No plan yet. It appears when the step plan_gate has counted it."));
+        replace(element, h("p", { class: "soft", "data-testid": "no-plan" }, run.ended ? "This run made no plan: it ended before it came to one. The failed step above says why." : "No plan yet. It appears when it is made."));
       } else {
         try {
-          const { plan: found } = await get(`${data}/plan`);
+          const { plan: found, schema: planned } = await get(`${data}/plan`);
+          if (planned) {
+            replace(element, revisions(planned));
+            made = now;
+            return;
+          }
           const shown = ORDER.filter((verb) => ALWAYS.includes(verb) || found.totals[verb]);
           replace(element, byPhase(found.phases, shown), skipped(found.phases), figures(found.phases),
             h("p", { class: "soft" }, "Plan ", h("code", null, found.sha256.slice(0, 12)), `, made ${moment(found.created_at)}. What is approved is exactly this plan.`), examples(found));
