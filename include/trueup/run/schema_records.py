@@ -40,7 +40,7 @@ class LintFacts:
     """What the step lint leaves: its findings, and by database the hash of what it looked at (`Covered`)."""
 
     findings: tuple[LintFinding, ...]
-    covers: Mapping[str, str]
+    covers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -121,7 +121,7 @@ def _planned(run: SchemaRun, database: str, now: CoveredWithRows) -> PlannedData
     """What is to be done to a database, if lint and rehearsal looked at the same."""
     linted, rehearsed = run.linted, run.rehearsed(database)
     sha256 = sha256_of(Covered(identity=now.identity, heads=now.heads, steps=now.steps))
-    for step, was in ((StepName.LINT, linted.covers[database]), (StepName.REHEARSE, rehearsed.covers)):
+    for step, was in ((StepName.LINT, linted.covers.get(database)), (StepName.REHEARSE, rehearsed.covers)):
         if was != sha256:
             raise ApprovalError(
                 f"{database} or its revisions changed since the step {step.value!r} looked at them (was {was}, is {sha256}), so "
