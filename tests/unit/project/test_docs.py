@@ -86,7 +86,7 @@ def _defined(file: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("walk", ["The life of a row", "The life of a param"])
+@pytest.mark.parametrize("walk", ["The life of a row", "The life of a param", "The life of a run on schemas"])
 def test_what_the_walks_name_is_in_the_code(walk: str) -> None:
     """`module.name`, `module:function` and `_private` each stand in the engine or the plugin."""
     files = [file for folder in ("include/trueup", "plugins") for file in (ROOT / folder).rglob("*.py")]
