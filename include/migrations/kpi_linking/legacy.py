@@ -114,7 +114,7 @@ class Kind:
     fixed: Mapping[str, Mapping[str, Any]]
 
     def figure(self, row: Item) -> dict[str, Mapping[str, Any]]:
-        """The new row, but for its keys."""
+        """The new row, except its keys."""
         made = {new: row[old] for new, old in self.named.items() if old in row} | dict(self.fixed)
         made |= {"tenant_id": row["tenant_id"], "legacy_id": row["id"], "legacy_table": {"S": self.table.name}}
         extra = _extra(row, self.table)

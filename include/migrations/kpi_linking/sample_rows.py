@@ -1,4 +1,4 @@
-"""One row of each legacy table in DynamoDB-JSON, ordinary unless told otherwise. For the sample and for tests."""
+"""One row of each legacy table in DynamoDB-JSON, ordinary unless it says otherwise. For the sample and for tests."""
 
 from __future__ import annotations
 

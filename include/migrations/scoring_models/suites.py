@@ -22,7 +22,7 @@ def _must(kind: type[AnyExpectation], rule: str, description: str, **arguments: 
 
 
 def versions() -> list[Expectation]:
-    """The expectations on the rows of `scoring_model_versions`: what is stored is kept, but for definitions that the first
+    """The expectations on the rows of `scoring_model_versions`: what is stored is kept, except definitions that the first
     release stored, so any other that is not the one of the code breaks one of these, and nothing is written."""
     import great_expectations.expectations as gxe
 

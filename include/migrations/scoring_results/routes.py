@@ -160,7 +160,7 @@ def results_of(session_id: UUID, stores: Stores) -> dict[str, Any]:
 
 
 def exploded(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """The rows that the legacy tables have of a payload; of `profiles`, all but the timestamps, which it has not."""
+    """The rows that the legacy tables have of a payload; of `profiles`, all except the timestamps, which it does not have."""
     key = {"session_id": payload["session"]["id"]}
     return {
         "session": payload["session"],

@@ -135,8 +135,9 @@ class Migration:
         for source in parted:
             if len(source.partition_by or ()) != len(parted[0].partition_by or ()):
                 raise DeclarationError(
-                    f"source {source.id!r}: partition_by {source.partition_by} has not as many columns as {parted[0].partition_by} "
-                    f"of source {parted[0].id!r}; rows that belong together must have the same values in them"
+                    f"source {source.id!r}: partition_by {source.partition_by} does not have as many columns "
+                    f"as {parted[0].partition_by} of source {parted[0].id!r}; rows that belong together must "
+                    "have the same values in them"
                 )
         for phase in self.phases:
             self._check_phase(phase)

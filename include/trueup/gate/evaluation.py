@@ -50,7 +50,7 @@ BUDGETS = {
     "allow_lost_baseline": (
         "baseline_lost",
         "budget.baseline",
-        "What earlier runs wrote is known, so that what others changed since can be told",
+        "What earlier runs wrote is known, so that what others changed since can be found",
     ),
 }
 """Of each option that limits something: the figure, the rule, and what it asks for."""

@@ -145,8 +145,8 @@ class Options:
         if self.window is None or not self.range.holds(self.window):
             window = f"from {self.window.start} to {self.window.end}" if self.window else "whole tables"
             raise OptionsError(
-                f"the run is of {window}, which is no day of the range from {self.range.start} to {self.range.end}: a range is "
-                "for the runs of a backfill within it"
+                f"the run is of {window}, which is not a day of the range from {self.range.start} to "
+                f"{self.range.end}: a range is for the runs of a backfill within it"
             )
 
     def to_json(self) -> dict[str, JsonValue]:

@@ -40,7 +40,7 @@ def from_json(kind: type[R], content: bytes) -> R:
 
 
 def from_values(kind: type[R], values: object) -> R:
-    """The opposite of `to_values`. Raises `ValueError` for what is no such record."""
+    """The opposite of `to_values`. Raises `ValueError` for anything else."""
     record: R = _adapter(kind).validate_python(values)
     return record
 

@@ -16,7 +16,7 @@ from .records import Answer, PlanRecord, Proof, from_json, to_values
 
 FORMAT = 1
 _OF_ROWS = ("exceptions", "statements", "undone", "left")
-"""Parts that a report on schemas has not."""
+"""Parts that a report on schemas does not have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +175,7 @@ class Undone:
 
 @dataclass(frozen=True, kw_only=True)
 class Undo:
-    """How to take back what the run did, in words."""
+    """How to undo what the run did, in words."""
 
     how: str = ""
 

@@ -48,8 +48,8 @@ class Row(BaseModel):
     key: str | None = Field(description="The source row's key; of several columns a JSON array.")
     fate: str = Field(description="written, kept, rejected or skipped.")
     rule: str | None = Field(
-        description="The code by which it is so; `planned` where the run has not written it (yet), `rolled_back` where what"
-        " it wrote is taken back."
+        description="The code by which it is so; `planned` where the run has not written it (yet), "
+        "`rolled_back` where what it wrote is undone."
     )
     targets: list[TargetRow]
     findings: list[RowFinding]

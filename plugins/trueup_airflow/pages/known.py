@@ -76,7 +76,7 @@ def entered(row: RunRow) -> Entered:
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """A run: `entered` in the ledger (None: it has not come as far), `asked` as Airflow has it (None: it has it no more, or
+    """A run: `entered` in the ledger (None: it has not reached it), `asked` as Airflow has it (None: it has it no more, or
     never had it); `waits` for a person; `holds` a target; `wrote` rows, or may have; `exceptions`: rows that it left alone."""
 
     entered: Entered | None

@@ -101,7 +101,7 @@ def _retry(book: Ledger, row: Entered | None, steps: Sequence[Step]) -> Offer | 
     if not failed or (row is not None and row.status not in (Status.FAILED, Status.INTERRUPTED, Status.RUNNING)):
         return ""
     if any(step.error_class in _JUDGED for step in failed):
-        return "Trying again ends the same way: trigger a new run when what it says is mended."
+        return "Trying again ends the same way: trigger a new run when what it says is fixed."
     if row is not None:
         if (newer := book.leases.newer_writer(row.id)) is not None:
             return f"It cannot go on: run {newer} has written to its targets since. Trigger a new run."

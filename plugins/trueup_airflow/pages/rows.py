@@ -96,7 +96,7 @@ def one_row(run: Run, book: Book, at: Annotated[str, Query(min_length=1, max_len
     """A row, whole."""
     found = one.one(run, book, at)
     if found is None:
-        raise HTTPException(404, f"The run has no row {at!r}: it was planned anew meanwhile, or never had one.")
+        raise HTTPException(404, f"The run has no row {at!r}: it was planned again meanwhile, or never had one.")
     return found
 
 

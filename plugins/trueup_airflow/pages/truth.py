@@ -53,7 +53,7 @@ def of_migration(runs: Sequence[Known], switch: SwitchState, backfill: Backfill 
             return Truth(state=WAITS, words=f"{_ASKS[run.kind]}.", run=run)
     begun = [run for run in active if run.entered is not None or run.kind == "cutover"]
     if begun:
-        # a rollback that deletes is told before all else
+        # a rollback that deletes is shown first
         run = min(begun, key=lambda one: one.kind != "rollback")
         return Truth(state=_DOING[run.kind], words=f"{_DOES[run.kind]}.", run=run, writes=run.kind != "cutover")
     if active:
@@ -84,7 +84,7 @@ def _settled(runs: Sequence[Known], switch: SwitchState) -> Truth:
     if row.status is Status.PROVEN:
         return _proven(last, switch)
     if row.status is Status.ROLLED_BACK:
-        return Truth(state=UNDONE, words="Undone: what the last run wrote was taken back.", run=last)
+        return Truth(state=UNDONE, words="Undone: what the last run wrote was undone.", run=last)
     return Truth(state=_state(last), words=_said(last, runs[1:]), run=last)
 
 

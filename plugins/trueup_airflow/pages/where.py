@@ -58,7 +58,7 @@ def _asked(migration_id: str) -> Future[Where]:
 
 
 def forget() -> None:
-    """Ask anew from now on."""
+    """Ask again from now on."""
     with _lock:
         _found.clear()
 

@@ -38,7 +38,7 @@ class ScoringMigration:
 @dataclass(frozen=True, kw_only=True)
 class NewWeights(ScoringMigration):
     """A step to a version with other dimensions or weights: dimensions that only the old version has are dropped, and
-    the index is reckoned anew from those that are there. None is made up: what was never asked is absent."""
+    the index is computed again from those that are there. None is made up: what was never asked is absent."""
 
     def migrate_scores(self, score: Score) -> Score:
         """Dimensions and index as the new version has them; the index is None where the response has none of them."""

@@ -21,7 +21,7 @@ RUNS = 400
 SECONDS = 20.0
 """How long is looked for an answer, beyond the run that is under way."""
 _FIRST = ("rejected", "written", "kept", "skipped")
-"""Of a source row that several phases account for: which fate is told."""
+"""Of a source row that several phases account for: which fate is shown."""
 
 
 class UnknownRowError(TrueupError):

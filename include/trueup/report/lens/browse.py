@@ -124,7 +124,7 @@ def _begin(looked: Looked, stacks: Sequence[Stack], after: str | None) -> tuple[
         return 0, 0
     found = looked.stack(after)
     if found is None or found[0] not in stacks:
-        raise ArtifactError(f"the run has no row {after!r} to go on from: it was planned anew meanwhile; begin again")
+        raise ArtifactError(f"the run has no row {after!r} to go on from: it was planned again meanwhile; begin again")
     return stacks.index(found[0]), found[1] + 1
 
 

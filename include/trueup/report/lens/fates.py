@@ -22,7 +22,7 @@ from .outcome import NotWritten, Planned, Proofs, Proven
 from .rows import EXTRA, Looked, Shape, Stack
 
 MOST = 100
-"""Target rows of a run that are told of."""
+"""Target rows of a run that are shown."""
 _PARTITION = re.compile(r"/p(\d+)\.parquet$")
 
 
@@ -70,7 +70,7 @@ class SourceRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """All that a run has of what was sought. `more`: target rows beyond those that are told of."""
+    """All that a run has of what was sought. `more`: target rows beyond those that are shown."""
 
     sources: tuple[SourceRow, ...]
     targets: tuple[TargetRow, ...]

@@ -15,7 +15,7 @@ from .rows import Looked
 from .search import CONFLICT
 
 MOST = 50
-"""Findings of a run that are told of."""
+"""Findings of a run that are shown."""
 
 
 @dataclass(frozen=True, kw_only=True)

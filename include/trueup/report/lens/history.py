@@ -170,5 +170,5 @@ def _missing(looked: Looked, row: RunRow) -> tuple[str, ...]:
             had = "are in the workspace" if row.planned_at is not None else "were made"
             said.append(f"{there} of {expected} parts of its step {step} {had}")
     if before := len(earlier.plans(looked.folder, row.attempt)):
-        said.append(f"it began again, and what it wrote by {before} plans that it had before is not told here")
+        said.append(f"it began again, and what it wrote by {before} plans that it had before is not shown here")
     return tuple(said)
