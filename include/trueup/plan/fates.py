@@ -3,13 +3,14 @@ are astray, for the message of the gate that stops them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import duckdb
 
 from ..declare.migration import Derived, Phase, Source
-from ..declare.names import IS, KEY, SOURCE_KEY, own
+from ..declare.names import SOURCE_KEY, own
 from ..rows import duck
+from ..rows.statements import Statements
 from ..run import PhaseCounts, Run, StepName
 from ..run.facts import Fates, Transformed
 from .inputs import as_read
@@ -22,6 +23,7 @@ FATES = own("fates")
 """Relation: `_source`, fate (made, reject, keep, skip) and rule (of a skip; else empty), all text; a row each fate."""
 OUTSIDE_WINDOW = "outside_window"
 """Skipping rule: the row is not of the run's window."""
+_SQL = Statements(__file__, fates=FATES, wanted=WANTED, findings=FOUND_BESIDE)
 EXAMPLES = 3
 """Rows of each kind that are named."""
 
@@ -32,31 +34,21 @@ def account(
     """Count the fates of a phase's source rows, and leave the relation `FATES`. Unaccounted are wanted rows with no fate or
     with two, and what rows or findings claim of source rows that are not there."""
     made = " UNION ".join(f"SELECT {SOURCE_KEY} FROM {own(output.view)}" for output in phase.outputs)
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {FATES} AS "
-        f"SELECT DISTINCT {SOURCE_KEY}, 'made' AS fate, '' AS rule FROM ({made}) UNION ALL "
-        f"SELECT DISTINCT {SOURCE_KEY}, severity, CASE severity WHEN 'skip' THEN code ELSE '' END FROM {FOUND_BESIDE} "
-        "WHERE severity IN ('reject', 'keep', 'skip')"
-    )
+    connection.execute(_SQL("fates", made_rows=made))
     total = duck.count(connection, f"SELECT count(*) FROM {as_read(driver)}")
     wanted = duck.count(connection, f"SELECT count(*) FROM {WANTED}")
-    none = duck.count(
-        connection, f"SELECT count(*) FROM {WANTED} ANTI JOIN {FATES} ON {WANTED}.{KEY} = {FATES}.{SOURCE_KEY}"
-    )
-    several = duck.count(
-        connection,
-        f"SELECT count(*) FROM (FROM {FATES} SELECT {SOURCE_KEY} GROUP BY {SOURCE_KEY} HAVING count(*) > 1)",
-    )
-    strangers = duck.count(
-        connection,
-        f"SELECT count(*) FROM {FATES} ANTI JOIN {as_read(driver)} {IS} ON {FATES}.{SOURCE_KEY} = {IS}.{KEY}",
-    )
-    fates = connection.execute(
-        f"SELECT fate, rule, count(*) FROM {FATES} SEMI JOIN {WANTED} ON {FATES}.{SOURCE_KEY} = {WANTED}.{KEY} "
-        "GROUP BY ALL"
-    ).fetchall()
+    astray = {
+        "is neither in rows nor in findings": _SQL("none"),
+        "is accounted for more than once (in rows and by a finding that rejects, skips or keeps it, or by two of these)": _SQL(
+            "several"
+        ),
+        "is not a row of the source, though rows or findings name it in _source": _SQL(
+            "strangers", source=as_read(driver)
+        ),
+    }
+    unaccounted = sum(duck.count(connection, f"SELECT count(*) FROM ({query})") for query in astray.values())
+    fates = connection.execute(_SQL("counted")).fetchall()
     count = {(fate, rule): n for fate, rule, n in fates}
-    unaccounted = none + several + strangers
     return Fates(
         source_rows=total,
         skipped={OUTSIDE_WINDOW: total - wanted} | {rule: n for (fate, rule), n in count.items() if fate == "skip"},
@@ -64,22 +56,14 @@ def account(
         kept=count.get(("keep", ""), 0),
         unaccounted=unaccounted,
         figures=figures,
-        astray=_astray(connection, as_read(driver)) if unaccounted else (),
+        astray=_in_words(connection, astray) if unaccounted else (),
     )
 
 
-def _astray(connection: duckdb.DuckDBPyConnection, source: str) -> tuple[str, ...]:
-    """In words, the first rows of each kind that are not accounted for; `source` is the relation of all rows (`_key`)."""
-    several = f"SELECT {SOURCE_KEY} FROM {FATES} GROUP BY 1 HAVING count(*) > 1"
-    kinds = {
-        "is neither in rows nor in findings": f"SELECT {WANTED}.{KEY} FROM {WANTED} "
-        f"ANTI JOIN {FATES} ON {WANTED}.{KEY} = {FATES}.{SOURCE_KEY}",
-        "is accounted for more than once (in rows and by a finding that rejects, skips or keeps it, or by two of these)": several,
-        "is not a row of the source, though rows or findings name it in _source": f"SELECT {FATES}.{SOURCE_KEY} "
-        f"FROM {FATES} ANTI JOIN {source} {IS} ON {FATES}.{SOURCE_KEY} = {IS}.{KEY}",
-    }
+def _in_words(connection: duckdb.DuckDBPyConnection, astray: Mapping[str, str]) -> tuple[str, ...]:
+    """The first rows of each kind that are not accounted for; `astray` has the queries, by what is said of such a row."""
     words = []
-    for what, query in kinds.items():
+    for what, query in astray.items():
         rows = connection.execute(f"SELECT DISTINCT * FROM ({query}) ORDER BY 1 LIMIT {EXAMPLES}").fetchall()
         words += [f"{'(null)' if key is None else key} {what}" for (key,) in rows]
     return tuple(words)

@@ -18,6 +18,7 @@ import duckdb
 from ..declare.migration import Output, Phase, Target
 from ..declare.names import FOUND, IN_WINDOW, IS, KEY, SHOULD, SOURCE_KEY, VERB, own
 from ..rows import duck
+from ..rows.statements import Statements
 from ..run import Part, Run, Session, StepName
 from ..run.files import FINDING_FILES, REJECT_FILES, SHOULD_FILES
 from ..run.partitions import before_files, source_schema
@@ -34,7 +35,18 @@ REJECTED = own("rejected")
 """Table: `phase` and `source` of what is rejected, and `message`."""
 _FOUND, _ALL, _STATE, _SAME = own("not_unique"), own("all"), own("state"), own("same")
 _WRITTEN, _THERE, _PHASE, _SOURCE = own("written"), own("is_there"), own("phase"), own("source")
-_ROWS, _FIRST, _LAST = own("rows"), own("first"), own("last")
+_SQL = Statements(
+    __file__,
+    rejects=_FOUND,
+    same=_SAME,
+    written=_WRITTEN,
+    there=_THERE,
+    phase=_PHASE,
+    source=_SOURCE,
+    rows=own("rows"),
+    first=own("first"),
+    last=own("last"),
+)
 
 
 def relate(session: Session, run: Run) -> set[str]:
@@ -143,8 +155,7 @@ def _meet(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, index
     apart = "" if index.nulls_equal else " WHERE " + " AND ".join(f"{c} IS NOT NULL" for c in columns)
     same = " AND ".join(f"{IS}.{c} IS NOT DISTINCT FROM {_SAME}.{c}" for c in columns)
     connection.execute(
-        f"INSERT INTO {_meeting(target)} SELECT DISTINCT {IS}.{KEY} FROM ({every}) {IS} SEMI JOIN (SELECT {', '.join(columns)} "
-        f"FROM ({every}){apart} GROUP BY {', '.join(columns)} HAVING min({KEY}) <> max({KEY})) {_SAME} ON {same}"
+        _SQL("meet", meeting=_meeting(target), every=every, columns=", ".join(columns), apart=apart, equal=same)
     )
 
 
@@ -230,30 +241,23 @@ def _until_none(
         turn += 1
         for place, (target, index) in enumerate(every):
             connection.execute(f"INSERT INTO {_FOUND} {_clashing(target, index, turn, place)}")
-    return connection.execute(
-        f"SELECT phase, source, message FROM (SELECT DISTINCT ON (phase, source) * FROM {_FOUND} "
-        "ORDER BY phase, source, turn, place, key) ORDER BY phase, source"
-    ).fetchall()
+    return connection.execute(_SQL("rejected")).fetchall()
 
 
 def _clashing(target: Target, index: Unique, turn: int, place: int) -> str:
     """SQL: the rows to be written that would have the indexed values of another, except what was rejected in turns
     before: that stays as it was, and is absent if it was."""
     columns = [(duck.identifier(name), _was(name)) for name in index.columns]
-    out = f"({IS}.{_PHASE}, {IS}.{_SOURCE}) IN (SELECT (phase, source) FROM {_FOUND} WHERE turn < {turn})"
-    out = f"coalesce({out}, false)"
     values = ", ".join(f"CASE WHEN {_WRITTEN} THEN {new} ELSE {was} END AS {new}" for new, was in columns)
-    state = (
-        f"SELECT {KEY}, {_PHASE}, {_SOURCE}, {_WRITTEN}, {values} FROM (SELECT * REPLACE ({_WRITTEN} AND NOT {out} AS {_WRITTEN}) "
-        f"FROM {_state(target)} {IS}) WHERE {_WRITTEN} OR {_THERE}"
-    )
-    names = ", ".join(new for new, _ in columns)
-    apart = "" if index.nulls_equal else " WHERE " + " AND ".join(f"{new} IS NOT NULL" for new, _ in columns)
-    same = " AND ".join(f"{IS}.{new} IS NOT DISTINCT FROM {_SAME}.{new}" for new, _ in columns)
+    state = _SQL("state", values=values, turn=str(turn), state_of=_state(target))
     message = duck.literal(f" of {target.table.name} is not unique by {index.name} ({', '.join(index.columns)}): ")
-    return (
-        f"SELECT {turn}, {IS}.{_PHASE}, {IS}.{_SOURCE}, {place}, {IS}.{KEY}, 'row ' || {IS}.{KEY} || {message} || {_ROWS} || ' rows would "
-        f"have the same there, such as ' || CASE WHEN {_FIRST} = {IS}.{KEY} THEN {_LAST} ELSE {_FIRST} END FROM ({state}) {IS} "
-        f"JOIN (SELECT {names}, count(*) AS {_ROWS}, min({KEY}) AS {_FIRST}, max({KEY}) AS {_LAST} FROM ({state}){apart} "
-        f"GROUP BY {names} HAVING count(*) > 1) {_SAME} ON {same} WHERE {IS}.{_WRITTEN}"
+    return _SQL(
+        "clashing",
+        turn=str(turn),
+        number=str(place),
+        message=message,
+        state=state,
+        columns=", ".join(new for new, _ in columns),
+        apart="" if index.nulls_equal else "WHERE " + " AND ".join(f"{new} IS NOT NULL" for new, _ in columns),
+        equal=" AND ".join(f"{IS}.{new} IS NOT DISTINCT FROM {_SAME}.{new}" for new, _ in columns),
     )

@@ -29,6 +29,7 @@ from ..gate import GateResult, evaluation
 from ..gate.evaluation import value_suite
 from ..rows import duck
 from ..rows.json_column import UNREADABLE
+from ..rows.statements import Statements
 from ..run import Options, Run
 from ..run.facts import Beside, transformed
 from .inputs import as_read
@@ -38,6 +39,7 @@ UNREAD, UNREADABLE_VALUE = "unread_value", "unreadable_value"
 BESIDE = own("beside")
 """Relation: findings (key, severity, code, message) on rows of sources that no phase accounts for."""
 _SHOWN = 80
+_SQL = Statements(__file__, unread_value=UNREAD, unreadable_value=UNREADABLE_VALUE)
 
 
 def scripts(migration: Migration) -> list[str]:
@@ -117,31 +119,26 @@ def reject_unread(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase,
     }
     names = ", ".join(map(duck.literal, sorted(read))) or "NULL"
     rows = " UNION ALL ".join(
-        f"SELECT {SOURCE_KEY}, {EXTRA} AS extra, {MISTYPED} AS odd, [{_texts(run.migration.target(o.target))}] AS texts, "
-        f"[{_replaced(target if target is not None and target.id == o.target else None)}] AS given FROM {own(o.view)}"
+        _SQL(
+            "made",
+            texts=_texts(run.migration.target(o.target)),
+            replaced=_replaced(target if target is not None and target.id == o.target else None),
+            view=own(o.view),
+        )
         for o in phase.outputs
     )
-    in_findings = f" ANTI JOIN {findings} f ON f.{SOURCE_KEY} = v.key" if looks else ""
-    carries = (
-        "list_contains(coalesce(json_keys(r.extra), []), v.name) OR list_contains(coalesce(json_keys(r.odd), []), v.name)"
-        " OR list_contains(r.given, v.name) OR len(list_filter(r.texts, lambda t: contains(t, v.whole))) > 0"
+    types = " ".join(f"WHEN {duck.literal(c)} THEN {duck.literal(str(t))}" for c, t in driver.columns.items())
+    reject = _SQL(
+        "reject",
+        findings=findings,
+        values=_values(driver),
+        made_rows=rows,
+        without_findings=f"ANTI JOIN {findings} f ON f.{SOURCE_KEY} = v.key" if looks else "",
+        names=names,
+        table=duck.literal(driver.name),
+        type=f"CASE v.name {types} ELSE 'value' END",
     )
-    table = duck.literal(driver.name)
-    types = "CASE v.name " + " ".join(
-        f"WHEN {duck.literal(c)} THEN {duck.literal(str(t))}" for c, t in driver.columns.items()
-    )
-    connection.execute(
-        f"INSERT INTO {findings} WITH v AS ({_values(driver)}), r AS ({rows}), "
-        f"carried AS (SELECT DISTINCT v.key, v.name FROM v JOIN r ON r.{SOURCE_KEY} = v.key WHERE {carries}), "
-        f"lost AS (SELECT v.* FROM v{in_findings} WHERE NOT coalesce(v.name IN ({names}), false)), unread AS ("
-        "SELECT v.* FROM lost v ANTI JOIN carried c ON c.key = v.key AND c.name = v.name "
-        "UNION SELECT * FROM v WHERE why IS NOT NULL) "
-        f"SELECT v.key, v.key, 'reject', CASE WHEN bool_or(v.why IS NOT NULL) THEN '{UNREADABLE_VALUE}' ELSE '{UNREAD}' END, "
-        f"'row ' || v.key || ' of ' || {table} || ': ' || string_agg(CASE WHEN v.why IS NOT NULL THEN 'column ' || v.name || "
-        f"' cannot be read: ' || v.why ELSE 'column ' || v.name || ' holds ' || v.shown || ', which is not a valid ' || {types} ELSE "
-        "'value' END || '; it stands only in _mistyped, and neither the rows nor the findings say what becomes of it' END, "
-        f"'; ' ORDER BY v.name) FROM unread v SEMI JOIN r ON r.{SOURCE_KEY} = v.key GROUP BY v.key"
-    )
+    connection.execute(reject)
 
 
 def _texts(target: Target) -> str:
@@ -153,8 +150,8 @@ def _texts(target: Target) -> str:
 def _replaced(target: Target | None) -> str:
     """The names of the owned columns for which a row in place has a value: what was there is what it is to replace."""
     names = () if target is None else target.owned or ()
-    given = [f"CASE WHEN {duck.identifier(n)} IS NOT NULL THEN {duck.literal(n)} END" for n in names]
-    return ", ".join(given) or "CAST(NULL AS VARCHAR)"
+    present = [f"CASE WHEN {duck.identifier(n)} IS NOT NULL THEN {duck.literal(n)} END" for n in names]
+    return ", ".join(present) or "CAST(NULL AS VARCHAR)"
 
 
 def _has(connection: duckdb.DuckDBPyConnection, source: Source) -> bool:
@@ -165,11 +162,7 @@ def _has(connection: duckdb.DuckDBPyConnection, source: Source) -> bool:
 def _values(source: Source) -> str:
     """SQL: key, name, whole, shown, why (null unless it cannot be read) of each value in `_mistyped`."""
     pointer = "'/' || replace(replace(name, '~', '~0'), '/', '~1')"
-    return (
-        f"SELECT key, name, whole, left(CAST(json_extract(whole, {pointer}) AS VARCHAR), {_SHOWN}) AS shown, "
-        f"json_extract_string(whole, {pointer} || '/{UNREADABLE}/why') AS why FROM (SELECT {KEY} AS key, {MISTYPED} AS whole, "
-        f"unnest(json_keys({MISTYPED})) AS name FROM {as_read(source)} WHERE {MISTYPED} IS NOT NULL)"
-    )
+    return _SQL("values", pointer=pointer, longest=str(_SHOWN), unreadable=UNREADABLE, source=as_read(source))
 
 
 def look_beside(connection: duckdb.DuckDBPyConnection, run: Run, partition: int) -> dict[str, Beside]:
@@ -190,12 +183,8 @@ def look_beside(connection: duckdb.DuckDBPyConnection, run: Run, partition: int)
                 f"SELECT name, count(*) FROM ({_values(source)}) GROUP BY 1 ORDER BY 1"
             ).fetchall()
             counts = replace(counts, unread=dict(rows))
-            connection.execute(
-                f"INSERT INTO {BESIDE} SELECT key, 'warning', '{UNREAD}', 'row ' || key || ' of ' || "
-                f"{duck.literal(source.name)} || ': ' || string_agg('column ' || name || ' holds ' || coalesce(why, shown) || "
-                "', which is not as declared, so it is read as null', '; ' ORDER BY name) "
-                f"FROM ({_values(source)}) GROUP BY key"
-            )
+            table = duck.literal(source.name)
+            connection.execute(_SQL("warn", beside=BESIDE, table=table, values=_values(source)))
         if counts.undeclared or counts.unread:
             beside[source.id] = counts
     return beside

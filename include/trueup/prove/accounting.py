@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from ..declare.migration import Migration, Phase, Target
-from ..declare.names import KEY, SOURCE_KEY, VERB, own
-from ..plan.files import DRIFT, VERBS, WRITTEN, plan_schema
+from ..declare.names import own
+from ..plan.files import DRIFT, VERBS, plan_schema
+from ..rows.statements import Statements
 from ..run import PhaseCounts, Run, Session, StepName, not_written
 from ..run.facts import Fates, PartPlan, transformed
 from ..run.files import PLAN_FILES
 from ..run.not_written import Why
 from ..run.workspace import Manifest
 
+_SQL = Statements(__file__)
 CONFLICT = "conflict"
 """Skipping rule: one of its target rows is not what the plan was made from, so it was left alone. The rule `drift`: a target
 row of it was changed by somebody else before the plan was made, so it is left alone."""
@@ -85,21 +87,9 @@ def _fates(session: Session, run: Run, phase: Phase, plans: list[Manifest]) -> t
             plan_schema(run.migration.target(output.target)),
         )
         not_written.relate(session, left := own(f"not_written{n}"), run, [output])
-        parts.append(
-            f"SELECT {SOURCE_KEY}, {VERB} IN {WRITTEN} AS written, {VERB} = '{DRIFT}' AS drifted, "
-            f"{KEY} IN {not_written.keys(left, Why.LEFT_ALONE)} AS alone, "
-            # a row that does not exist was not left alone: it is missing
-            f"{KEY} IN {not_written.keys(left, Why.REFUSED, Why.GONE)} AS refused "
-            f"FROM {plan} WHERE {SOURCE_KEY} IS NOT NULL"
-        )
-    ((written, kept, left_alone, drifted, lost),) = session.connection.execute(f"""
-        WITH fates AS (
-            SELECT bool_or(written) AS written, bool_or(drifted) AS drifted, bool_or(alone) AS alone,
-                bool_or(refused) AS refused FROM ({" UNION ALL ".join(parts)}) GROUP BY {SOURCE_KEY}
-        )
-        SELECT count(*) FILTER (written AND NOT drifted AND NOT alone AND NOT refused),
-            count(*) FILTER (NOT written AND NOT drifted AND NOT alone AND NOT refused),
-            count(*) FILTER (alone AND NOT refused), count(*) FILTER (drifted AND NOT alone AND NOT refused),
-            count(*) FILTER (refused) FROM fates
-    """).fetchall()
-    return written, kept, left_alone, drifted, lost
+        left_alone = not_written.keys(left, Why.LEFT_ALONE)
+        missing = not_written.keys(left, Why.REFUSED, Why.GONE)
+        parts.append(_SQL("of_rows", plan=plan, left_alone=left_alone, missing=missing))
+    query = _SQL("of_sources", of_rows=" UNION ALL ".join(parts))
+    ((written, kept, conflicts, drifted, lost),) = session.connection.execute(query).fetchall()
+    return written, kept, conflicts, drifted, lost

@@ -32,3 +32,13 @@ class Statements:
     def __call__(self, name: str, **parts: str) -> str:
         """The statement of that name, with its parts filled in. Raises `KeyError` for a part that is not given."""
         return self._statements[name].substitute({**self._parts, **parts})
+
+    @property
+    def names(self) -> set[str]:
+        """The names of the statements."""
+        return {*self._statements}
+
+    def parts_of(self, name: str) -> set[str]:
+        """The parts that a statement asks for, besides those that are the same for all."""
+        named = Template.pattern.findall(self._statements[name].template)
+        return {part for escaped, plain, braced, _ in named if (part := plain or braced)} - self._parts.keys()
