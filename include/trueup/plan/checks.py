@@ -13,7 +13,7 @@ from ..rows import duck
 from ..run import Run, SelfReference, Session
 from ..stores import Unique
 from . import target_checks
-from .files import ADD, CHANGE, REMOVE, WRITTEN, plan_schema, planned
+from .files import ADD, CHANGE, REMOVE, WRITTEN, all_planned, plan_schema
 
 _ROW, _BATCH, _FROM, _TO, _PHASE = own("row"), own("batch"), own("from"), own("to"), own("phase")
 _EXAMPLES = 3
@@ -28,7 +28,7 @@ def refusals(run: Run) -> list[str]:
                 target = run.migration.target(output.target)
                 if run.store_of(target.table).kind != "postgres":  # DynamoDB holds every value that it held before
                     continue
-                files = session.fetch(planned(run, output.name, n) for n in range(run.partitions))
+                files = session.fetch(all_planned(run, output.name))
                 parts = [duck.parquet([file], plan_schema(target)) for file in files]
                 if run.undoes is None:
                     messages += _irreversible(session.connection, output, target, parts)
@@ -117,7 +117,7 @@ def _handed_on(session: Session, run: Run, target: Target, index: Unique) -> lis
     parts = []
     for number, phase in enumerate(run.phases):
         for output in (o for o in phase.outputs if o.target == target.id):
-            files = session.fetch(planned(run, output.name, n) for n in range(run.partitions))
+            files = session.fetch(all_planned(run, output.name))
             rows = duck.parquet(files, plan_schema(target))
             written = f"SELECT {KEY}, {VERB}, {', '.join([*new, *was])} FROM ({rows}) WHERE {VERB} IN {WRITTEN}"
             parts.append(f"SELECT *, {number} AS {_PHASE} FROM ({written}) WHERE {VERB} <> '{CHANGE}' OR NOT ({stays})")

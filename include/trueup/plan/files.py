@@ -51,6 +51,16 @@ def planned(run: Run, output: str, partition: int) -> Artifact:
     raise ArtifactError(f"run {run.id} has no plan for {output!r}, partition {partition}; run the plan step again")
 
 
+def all_planned(run: Run, output: str) -> list[Artifact]:
+    """The plan's files of an output, of all partitions in their order. Raises `ArtifactError` if one is missing."""
+    files = list(PLAN_FILES.among(run.manifests(StepName.PLAN), output))
+    if len(files) != run.partitions:
+        raise ArtifactError(
+            f"run {run.id} has a plan for {output!r} of {len(files)} of {run.partitions} partitions; run the plan step again"
+        )
+    return files
+
+
 def should_schema(target: Target) -> pa.Schema:
     """The schema of what the transform makes for a target: the row's columns (`arrow_schema`), `_key` and `_source` (text), and
     whether its source row is in the run's window."""

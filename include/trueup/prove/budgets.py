@@ -18,7 +18,7 @@ from ..gate import BUDGETS, Expected, GateResult, evaluation
 from ..gate.evaluation import budget_suite
 from ..plan import irremovable
 from ..plan.fates import OUTSIDE_WINDOW
-from ..plan.files import DRIFT, REJECTS, REMOVE, plan_schema, planned
+from ..plan.files import DRIFT, REJECTS, REMOVE, all_planned, plan_schema
 from ..rows import duck
 from ..run import Day, Mode, PhaseCounts, Proof, Run, StepName, ranges
 from ..run.facts import planned as planned_parts
@@ -214,7 +214,7 @@ def _planned_so(run: Run, verb: str) -> str:
     with run.session() as session:
         for phase in run.phases:
             for output in phase.outputs:
-                files = session.fetch(planned(run, output.name, n) for n in range(run.partitions))
+                files = session.fetch(all_planned(run, output.name))
                 target = run.migration.target(output.target)
                 planned_rows = f"FROM ({duck.parquet(files, plan_schema(target))}) WHERE {VERB} = '{verb}'"
                 rows = duck.count(session.connection, f"SELECT count(*) {planned_rows}")

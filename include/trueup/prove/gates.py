@@ -15,7 +15,7 @@ from ..gate import GateResult, evaluation
 from ..gate.evaluation import count_suite, proof_suite, statement_suite
 from ..plan import checks, examples, fates, hashing, target_checks, unread
 from ..plan.casting import in_suites
-from ..plan.files import REMOVE, VERBS, plan_schema, planned
+from ..plan.files import REMOVE, VERBS, all_planned, plan_schema
 from ..rows import duck
 from ..run import PhaseCounts, PlanRecord, Proof, Run, StepName
 from ..run.facts import planned as planned_parts
@@ -103,7 +103,7 @@ def _suite(run: Run, phase: Phase, output: Output, suite: SuiteFactory) -> GateR
         columns = [in_suites(n, types[n]) if n in types else duck.identifier(n) for n in named]
         if _VERB_IN_SUITES not in target.table.columns:
             columns.append(f"{VERB} AS {_VERB_IN_SUITES}")
-        files = [planned(run, output.name, number) for number in range(run.partitions)]
+        files = all_planned(run, output.name)
         with run.session() as session:
             for together in _frames(files):
                 rows = duck.parquet(session.fetch(together), plan_schema(target))

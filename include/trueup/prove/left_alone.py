@@ -8,7 +8,7 @@ from functools import partial
 
 from ..declare.names import KEY, VERB
 from ..errors import ArtifactError
-from ..plan.files import DRIFT, plan_schema, planned
+from ..plan.files import DRIFT, all_planned, plan_schema
 from ..rows import duck
 from ..run import Example, Proof, Run, not_written
 from ..run.not_written import Why
@@ -32,7 +32,7 @@ def exceptions(run: Run) -> tuple[int, list[LeftAlone]]:
                 target = run.migration.target(output.target)
                 of_output = partial(LeftAlone, phase=phase.id, table=target.table.name)
                 try:
-                    files = session.fetch(planned(run, output.name, n) for n in range(run.partitions))
+                    files = session.fetch(all_planned(run, output.name))
                 except ArtifactError:
                     return total, listed  # there is no whole plan, so nothing was applied
                 rows = f"FROM ({duck.parquet(files, plan_schema(target))}) WHERE {VERB} = '{DRIFT}'"
