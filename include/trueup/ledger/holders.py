@@ -48,7 +48,7 @@ def _machine() -> str:
 
 def this_process() -> str:
     """A name of this process that no other process on any machine has or will have."""
-    me = psutil.Process()
+    me = psutil.Process(REAL.pid())
     return f"{_machine()}/{me.pid}/{me.create_time():.2f}"
 
 
