@@ -254,7 +254,7 @@ def _clashing(target: Target, index: Unique, turn: int, place: int) -> str:
     return _SQL(
         "clashing",
         turn=str(turn),
-        number=str(place),
+        nth_index=str(place),
         message=message,
         state=state,
         columns=", ".join(new for new, _ in columns),

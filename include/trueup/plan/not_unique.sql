@@ -23,7 +23,7 @@ WHERE $written OR $there
 
 -- name: clashing
 -- Rows to be written that would have what another has, with how many have it, and another of them.
-SELECT $turn, $is.$phase, $is.$source, $number, $is.$key,
+SELECT $turn, $is.$phase, $is.$source, $nth_index, $is.$key,
     'row ' || $is.$key || $message || $rows || ' rows would have the same there, such as '
         || CASE WHEN $first = $is.$key THEN $last ELSE $first END
 FROM ($state) $is
