@@ -84,12 +84,12 @@ def differs(target: Target, one: str, other: str) -> str:
 def differ(target: Target, columns: Sequence[str], one: str, other: str) -> str:
     """SQL: whether two rows of the target differ in these columns. Floats are compared by their text, which tells -0.0
     from 0.0, as DuckDB itself does not. An attribute that is NULL does not differ from one that does not exist."""
-    found = (
+    comparisons = (
         f"{compared(target, name, f'{one}.{duck.identifier(name)}')} IS DISTINCT FROM "
         f"{compared(target, name, f'{other}.{duck.identifier(name)}')}"
         for name in columns
     )
-    return "(" + " OR ".join(found) + ")"
+    return "(" + " OR ".join(comparisons) + ")"
 
 
 def compared(target: Target, name: str, value: str) -> str:

@@ -71,12 +71,12 @@ def plan(run: Run, partition: int) -> dict[str, Mapping[str, int]]:
             if run.options.mode is Mode.APPLY:
                 baseline.write(part, run, target, partition, checked[target.id] is True)
         rejected = not_unique.write(part, run, rejects, partition)
-        told = [each for each in checked.values() if each is not None]
+        drift_checks = [each for each in checked.values() if each is not None]
         part.facts = PartPlan(
             outputs=outputs,
             targets=target_plans,
             not_unique=rejected,
-            drift_checked=all(told) if told else None,
+            drift_checked=all(drift_checks) if drift_checks else None,
         ).to_json()
     return {o.name: outputs[o.name].verbs for phase in run.phases for o in phase.outputs}
 

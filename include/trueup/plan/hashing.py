@@ -124,8 +124,8 @@ def check_files(
     """Raise `ArtifactError` unless the plan in the run's folder is the one with these hashes; `covers` is what was hashed,
     as it was published. A script or a declaration that was changed since makes no difference."""
     manifests = undone.manifests(StepName.PLAN)
-    found = _former_hash(undone, manifests)
-    same = found == (plan_sha256 if files_sha256 is None else files_sha256)
+    files_hash_now = _former_hash(undone, manifests)
+    same = files_hash_now == (plan_sha256 if files_sha256 is None else files_sha256)
     if files_sha256 is not None:
         same = same and covers is not None and hash_of(covers) == plan_sha256
     if not same:
@@ -148,13 +148,13 @@ def _added_up(run: Run, output: str, parts: Sequence[PartPlan]) -> Digest:
 
 def _scripts(run: Run) -> dict[str, str]:
     """The SHA-256 of each script that the run would run, by what it is: by names that stay, since they are in the hash."""
-    found: dict[str, Path | None] = {}
+    scripts: dict[str, Path | None] = {}
     for target in run.migration.targets:
         if run.undoes is None:
-            found[f"{target.id}.create"] = target.create
-            found[f"{target.id}.before"] = target.prepare
+            scripts[f"{target.id}.create"] = target.create
+            scripts[f"{target.id}.before"] = target.prepare
         else:
-            found[f"{target.id}.undo"] = target.undo
+            scripts[f"{target.id}.undo"] = target.undo
     if run.undoes is None:
-        found |= {f"{p.id}.after.{n}": script for p in run.migration.phases for n, script in enumerate(p.finish)}
-    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in found.items() if path is not None}
+        scripts |= {f"{p.id}.after.{n}": script for p in run.migration.phases for n, script in enumerate(p.finish)}
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in scripts.items() if path is not None}

@@ -52,7 +52,7 @@ _SQL = Statements(
 def relate(session: Session, run: Run) -> set[str]:
     """Make the table `REJECTED` (phase, source, message: text), of all partitions; the phases that have rows in it."""
     session.connection.execute(f"CREATE TEMP TABLE {REJECTED} (phase VARCHAR, source VARCHAR, message VARCHAR)")
-    judged = {t.id: found for t in run.migration.targets if (found := _indexes(run, t))}
+    judged = {t.id: indexes for t in run.migration.targets if (indexes := _indexes(run, t))}
     phases = [p for p in run.migration.phases if any(o.target in judged for o in p.outputs)]
     if not phases:
         return set()
@@ -236,8 +236,8 @@ def _until_none(
         f"CREATE TEMP TABLE {_FOUND} (turn INTEGER, phase VARCHAR, source VARCHAR, place INTEGER, key VARCHAR, message VARCHAR)"
     )
     every = [(run.migration.target(id), index) for id, indexes in judged.items() for index in indexes]
-    turn, found = 0, -1
-    while found != (found := duck.count(connection, f"SELECT count(*) FROM {_FOUND}")):
+    turn, number = 0, -1
+    while number != (number := duck.count(connection, f"SELECT count(*) FROM {_FOUND}")):
         turn += 1
         for place, (target, index) in enumerate(every):
             connection.execute(f"INSERT INTO {_FOUND} {_clashing(target, index, turn, place)}")

@@ -41,8 +41,8 @@ def watch(run: Run, connection: str) -> Watch:
     targets = {t.table.name: t for t in run.migration.targets if t.table.connection == connection}
     attempt = run.ledger.entered(run.id).attempt
 
-    def tell(found: SetOff) -> None:
-        _publish(run, targets[found.table.name], attempt, found)
+    def tell(change: SetOff) -> None:
+        _publish(run, targets[change.table.name], attempt, change)
 
     return Watch(tables=tuple(t.table for t in targets.values()), tell=tell)
 
@@ -52,11 +52,11 @@ def schema(target: Target) -> pa.Schema:
     return pa.schema([*arrow_schema(target.table), pa.field(KEY, pa.string()), pa.field(DELETED, pa.int64())])
 
 
-def _publish(run: Run, target: Target, attempt: int, found: SetOff) -> None:
-    gone = UNKNOWN if found.deleted is None else found.deleted
+def _publish(run: Run, target: Target, attempt: int, change: SetOff) -> None:
+    gone = UNKNOWN if change.deleted is None else change.deleted
     with run.workspace.scratch() as scratch, duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        connection.register("rows_", found.rows.append_column(DELETED, pa.nulls(found.rows.num_rows, pa.int64())))
+        connection.register("rows_", change.rows.append_column(DELETED, pa.nulls(change.rows.num_rows, pa.int64())))
         rows = connection.sql(
             f"SELECT * EXCLUDE ({DELETED}), {key_text(target.table.key)} AS {KEY}, {DELETED} FROM rows_"
         )

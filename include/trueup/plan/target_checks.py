@@ -21,7 +21,7 @@ TRIGGERS, SETS = "target_has_triggers", "target_sets"
 """Codes of the warnings about what a target does by itself."""
 
 
-def refuse_unwritable(run: Run, what: str, target: Target, found: Description) -> None:
+def refuse_unwritable(run: Run, what: str, target: Target, description: Description) -> None:
     """Raise `SourceError` for a target that the run could not write, or from which it would remove more than its rows.
 
     Where the migration owns columns only it may never add a row, so what only stands in the way of adding is left to the
@@ -29,30 +29,30 @@ def refuse_unwritable(run: Run, what: str, target: Target, found: Description) -
     if run.options.mode is not Mode.APPLY:
         return
     written = target.table.columns if target.owned is None else target.owned
-    wrong = [*found.unwritable, *(found.unaddable if target.owned is None else ())]
+    wrong = [*description.unwritable, *(description.unaddable if target.owned is None else ())]
     wrong += [
         f"column {name!r} is GENERATED, so it cannot be written: leave it out of the columns, or name it in Target.sets"
-        for name in found.generated
+        for name in description.generated
         if name in written
     ]
     if wrong:
         raise SourceError(f"{what} cannot be written: {'; '.join(wrong)}")
-    if found.differences and run.undoes is None:
-        raise SourceError(f"{what} is not as declared: {'; '.join(found.differences)}")
+    if description.differences and run.undoes is None:
+        raise SourceError(f"{what} is not as declared: {'; '.join(description.differences)}")
     if run.undoes is None and run.options.extra is Extra.REMOVE and run.options.window is None:
-        refuse_irremovable(run, what, found)
+        refuse_irremovable(run, what, description)
 
 
-def refuse_irremovable(run: Run, what: str, found: Description) -> None:
+def refuse_irremovable(run: Run, what: str, description: Description) -> None:
     """Raise `SourceError` for a target whose rows cannot be removed, or not without others that refer to them.
 
     Foreign keys of the migration's own targets are let through: a row that is referred to is left alone then."""
-    if found.irremovable:
-        raise SourceError(f"{what}: no row can be removed from it: {'; '.join(found.irremovable)}")
+    if description.irremovable:
+        raise SourceError(f"{what}: no row can be removed from it: {'; '.join(description.irremovable)}")
     ours = {plain_name(target.table.name) for target in run.migration.targets}
     taking = [
         reference
-        for reference in found.references
+        for reference in description.references
         if reference.takes_along
         and reference.name not in run.options.cascade_to
         and (reference.own or reference.table not in ours)
@@ -71,7 +71,7 @@ def plain_name(name: str) -> str:
     return name if "." in name else f"public.{name}"
 
 
-def facts(found: Mapping[str, Description]) -> dict[str, TargetFacts]:
+def facts(descriptions: Mapping[str, Description]) -> dict[str, TargetFacts]:
     """What preflight notes of the targets that are there, by id."""
     return {
         id: TargetFacts(
@@ -89,7 +89,7 @@ def facts(found: Mapping[str, Description]) -> dict[str, TargetFacts]:
                 if r.own
             ),
         )
-        for id, each in found.items()
+        for id, each in descriptions.items()
     }
 
 
@@ -101,11 +101,11 @@ def facts_of(run: Run, target: Target) -> TargetFacts:
 def limits(run: Run, target: Target) -> Limits:
     """What the target's columns can hold, as far as a transform gives their values: nothing is known of a table that was
     not there."""
-    found = facts_of(run, target).limits
+    all_limits = facts_of(run, target).limits
     names = target.table.columns if target.owned is None else target.owned
     return Limits(
-        columns={name: type_ for name, type_ in found.columns.items() if name in names},
-        not_null=tuple(name for name in found.not_null if name in names),
+        columns={name: type_ for name, type_ in all_limits.columns.items() if name in names},
+        not_null=tuple(name for name in all_limits.not_null if name in names),
     )
 
 
@@ -121,13 +121,13 @@ def added_differs(run: Run, target: Target, one: str, other: str) -> str:
     return f"({differ(target, declared, one, other)} OR {' IS DISTINCT FROM '.join(extras)})"
 
 
-def batch_rows(run: Run, target: Target, found: Description | None) -> int:
+def batch_rows(run: Run, target: Target, description: Description | None) -> int:
     """How many rows of a target go into one transaction. Rows of a table that refers to itself go together, as far as
     memory allows: which of them has to be there first, only all of them together can say."""
     usual = run.store_of(target.table).batch_rows
     script = target.table.create
-    if found is not None:
-        refers = any(reference.own for reference in found.references)
+    if description is not None:
+        refers = any(reference.own for reference in description.references)
     elif script is not None:
         name = re.escape(target.table.name.rpartition(".")[2].strip('"'))
         refers = re.search(rf'REFERENCES\s+(\S+\.)?"?{name}\b', script.read_text(encoding="utf-8"), re.I) is not None

@@ -126,8 +126,8 @@ def _figures(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """What the script counts in addition to rows, by name; empty where it has no such view."""
     if not _relations_called(connection, "figures"):
         return {}
-    found = connection.execute("SELECT name, CAST(sum(value) AS BIGINT) FROM figures GROUP BY name ORDER BY name")
-    return {name: value or 0 for name, value in found.fetchall()}
+    sums = connection.execute("SELECT name, CAST(sum(value) AS BIGINT) FROM figures GROUP BY name ORDER BY name")
+    return {name: value or 0 for name, value in sums.fetchall()}
 
 
 def _relations_called(connection: duckdb.DuckDBPyConnection, name: str) -> list[tuple[str, str]]:

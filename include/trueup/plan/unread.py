@@ -84,11 +84,11 @@ def ignored(source: Source, options: Options) -> set[str]:
     return names
 
 
-def undeclared(migration: Migration, source: Source, options: Options, found: Iterable[str]) -> list[str]:
+def undeclared(migration: Migration, source: Source, options: Options, columns: Iterable[str]) -> list[str]:
     """Of the columns `found`, which no declaration names, those that nobody carries or ignores."""
     if source.partition_by is None or in_place(migration, source) is not None or source.carries_extra:
         return []
-    left = [name for name in found if name not in ignored(source, options)]
+    left = [name for name in columns if name not in ignored(source, options)]
     return [] if not left or _looks(scripts(migration), source, EXTRA) else left
 
 
@@ -216,16 +216,16 @@ def judge(run: Run) -> tuple[GateResult, dict[str, str]] | None:
         return None
     frame = pd.DataFrame([{KEY: f"{source}.{name}", **counts} for (source, name), counts in rows.items()])
     words = {}
-    for kind, said in (
+    for kind, title in (
         ("undeclared", "attributes that nobody declares"),
         ("unread", "values that are not as declared"),
     ):
-        found = {key: counts[kind] for key, counts in rows.items() if counts[kind]}
-        if found:
-            listed = ", ".join(f"{source}.{name} ({count:,} rows)" for (source, name), count in found.items())
-            source = run.migration.source(next(iter(found))[0])
-            out = ways_out(source, [n for s, n in found if s == source.id]) if kind == "undeclared" else _LOOK
-            words[f"values.{kind}"] = f"{said}: {listed}. {out}"
+        counted_rows = {key: counts[kind] for key, counts in rows.items() if counts[kind]}
+        if counted_rows:
+            listed = ", ".join(f"{source}.{name} ({count:,} rows)" for (source, name), count in counted_rows.items())
+            source = run.migration.source(next(iter(counted_rows))[0])
+            out = ways_out(source, [n for s, n in counted_rows if s == source.id]) if kind == "undeclared" else _LOOK
+            words[f"values.{kind}"] = f"{title}: {listed}. {out}"
     return evaluation.evaluate(value_suite, [frame], gate="values"), words
 
 

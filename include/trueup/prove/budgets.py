@@ -70,8 +70,8 @@ def judge_left_alone(run: Run, phase: Phase, proofs: Sequence[Proof]) -> list[Ga
     """Judge the rows that were left alone by the phases so far, as their proofs say; nothing where any number may be."""
     if run.max_left_alone is None:
         return []
-    found = total(proofs, "left_alone")
-    frame = pd.DataFrame([{"_key": phase.id, "source_rows": sum(p.compared for p in proofs), "left_alone": found}])
+    left = total(proofs, "left_alone")
+    frame = pd.DataFrame([{"_key": phase.id, "source_rows": sum(p.compared for p in proofs), "left_alone": left}])
     suite = partial(budget_suite, {"max_left_alone": run.max_left_alone})
     return [evaluation.evaluate(suite, [frame], gate="budget", output=phase.id)]
 
@@ -171,12 +171,12 @@ def _words(run: Run, option: str, figures: dict[str, float], phases: Sequence[Ph
         )
     if option == "max_left_alone":
         who = "changed since the run that is undone" if run.undoes else "changed by somebody else"
-        then = "Fix them" if run.undoes else "Fix them, let the run overwrite them (overwrite_drift)"
+        advice = "Fix them" if run.undoes else "Fix them, let the run overwrite them (overwrite_drift)"
         drifted, (stuck, which) = sum(p.rows[DRIFT] for p in phases), irremovable.total(run)
         messages = []
         if drifted:
             messages.append(
-                f"{drifted:,} rows were {who}, and would be left alone (drift): {_planned_so(run, DRIFT)}. {then}"
+                f"{drifted:,} rows were {who}, and would be left alone (drift): {_planned_so(run, DRIFT)}. {advice}"
             )
         if stuck:
             messages.append(

@@ -88,7 +88,7 @@ def _refuse_other_plan(run: Run, sha256: str) -> None:
 def drift_checked(run: Run) -> bool | None:
     """Whether drift could be detected in every partition; None: there was no run before."""
     per_partition = [part.drift_checked for part in planned_parts(run)]
-    answers = [found for found in per_partition if found is not None]
+    answers = [checked for checked in per_partition if checked is not None]
     return all(answers) if answers else None
 
 
@@ -140,29 +140,29 @@ def _frames(files: list[Artifact]) -> list[list[Artifact]]:
 def phase_gate(run: Run, phase: Phase) -> list[Proof]:
     """Judge a phase by its proof; the proof without its examples. Raises `GateError`."""
     with run.part(StepName.GATE, phase=phase):
-        found = proof(run, phase)
-        if found is None:
+        proofs = proof(run, phase)
+        if proofs is None:
             raise GateError(
                 f"phase {phase.id!r} has not been verified in every partition; run the missing verify tasks again"
             )
-        run.files.write_proof(phase.id, found)
-        result = evaluation.evaluate(proof_suite, [_proof_frame(found)], gate="proof", output=phase.id, key="phase")
-        looked = any(p.rows(n) for p in found for n in ("compared", "missing", "different", "unverified", "moved_on"))
+        run.files.write_proof(phase.id, proofs)
+        result = evaluation.evaluate(proof_suite, [_proof_frame(proofs)], gate="proof", output=phase.id, key="phase")
+        looked = any(p.rows(n) for p in proofs for n in ("compared", "missing", "different", "unverified", "moved_on"))
         if not looked and not (phase.allow_empty or run.options.window is not None or run.undoes is not None):
             errors = (*result.errors, "no row was compared, so nothing is proven")
             result = replace(result, passed=False, errors=errors)
-        if wrong := _emptied(run, found):
+        if wrong := _emptied(run, proofs):
             result = replace(result, passed=False, errors=(*result.errors, *wrong))
-        refused = refusals(run, phase) if any(p.missing or p.different for p in found) else []
-        if any(p.missing or p.different for p in found):
-            result = replace(result, errors=(*result.errors, *refused, *target_checks.altered(run, phase, found)))
+        refused = refusals(run, phase) if any(p.missing or p.different for p in proofs) else []
+        if any(p.missing or p.different for p in proofs):
+            result = replace(result, errors=(*result.errors, *refused, *target_checks.altered(run, phase, proofs)))
         so_far = [p for each in run.phases[: run.phases.index(phase) + 1] for p in proof(run, each) or []]
         results = [result, *budgets.judge_left_alone(run, phase, so_far)]
         judge(run, f"phase-{phase.id}", results, left_alone.words(so_far, told=bool(refused)))
-    return [replace(p, examples=()) for p in found]
+    return [replace(p, examples=()) for p in proofs]
 
 
-def _emptied(run: Run, found: list[Proof]) -> list[str]:
+def _emptied(run: Run, proofs: list[Proof]) -> list[str]:
     """Which targets lost more of the rows that the plan keeps than may be removed (`Options.max_remove_share`, and at least one
     row): that is no longer an application at work. Of a rollback, rows that are gone were touched since."""
     most = run.options.max_remove_share
@@ -171,13 +171,13 @@ def _emptied(run: Run, found: list[Proof]) -> list[str]:
         f"that it keeps, are gone, such as {', '.join(_gone(p))}: somebody deleted them since, or the table "
         "was emptied or recreated. Find out what it was; then trigger the DAG again, which adds them again "
         f"(as many may go: max_remove_share, which is {most:g})"
-        for p in found
+        for p in proofs
         if run.undoes is None and p.gone > max(1, most * p.to_keep)
     ]
 
 
-def _gone(found: Proof) -> list[str]:
-    return [example.key for example in found.of("moved_on") if example.found is None][:3]
+def _gone(emptied: Proof) -> list[str]:
+    return [example.key for example in emptied.of("moved_on") if example.found is None][:3]
 
 
 def refusals(run: Run, phase: Phase) -> list[str]:
@@ -201,7 +201,7 @@ def validate(run: Run) -> dict[str, int]:
             raise GateError(
                 f"{len(verified)} of {len(run.migration.phases)} phases are verified; run the missing ones again"
             )
-        proofs = [each for found in verified for each in found]
+        proofs = [each for of_phase in verified for each in of_phase]
         phases = phase_counts(run)
         if hashing.plan_hash(run) != (plan.sha256 if (plan := run.files.plan) else None):
             raise GateError("the plan in the workspace is not the plan that passed its gate; run again")

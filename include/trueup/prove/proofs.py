@@ -20,17 +20,17 @@ def proof(run: Run, phase: Phase) -> list[Proof] | None:
     manifests = run.folder.manifests(entered(StepName.VERIFY, phase.id))
     if len(manifests) != run.partitions:
         return None
-    found = []
+    proofs = []
     for output in phase.outputs:
         parts = [verified(manifest.facts, output.name) for manifest in manifests]
         total = {name: sum(getattr(part, name) for part in parts) for name in COUNTS}
         table = run.migration.target(output.target).table.name
         passed = not (total["missing"] or total["different"] or total["unverified"])
         shown = _shown([example for part in parts for example in part.examples])
-        found.append(
+        proofs.append(
             Proof(phase=phase.id, target=output.target, target_table=table, **total, passed=passed, examples=shown)
         )
-    return found
+    return proofs
 
 
 def last(proofs: Sequence[Proof]) -> list[Proof]:

@@ -25,10 +25,10 @@ def outcome(run: Run) -> Undone | None:
             schema = plan_schema(run.migration.target(output.target))
             session.relate(plan := own("plan"), PLAN_FILES.among(plans, output.name), schema)
             not_written.relate(session, left := own("not_written"), run, [output])
-            found = session.connection.execute(
+            rows_by_verb = session.connection.execute(
                 f"SELECT CASE WHEN {KEY} IN {not_written.keys(left, *CONFLICTS)} THEN '{DRIFT}' ELSE {VERB} END, count(*) "
                 f"FROM {plan} GROUP BY 1"
             ).fetchall()
-            for verb, rows in found:
+            for verb, rows in rows_by_verb:
                 count[of_verb[verb]] += rows
     return Undone(**count)

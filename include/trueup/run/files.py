@@ -149,9 +149,9 @@ class Files(SchemaFiles):
     @property
     def start(self) -> Start:
         """The same. Raises `ArtifactError` before preflight."""
-        if (found := self.begun) is None:
+        if (start := self.begun) is None:
             raise ArtifactError(f"run {self.folder.run_id} has not been through preflight; run that first")
-        return found
+        return start
 
     def write_start(self, start: Start) -> None:
         """Publish what preflight chose and found."""

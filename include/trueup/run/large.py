@@ -94,9 +94,9 @@ def named_of(run: Run) -> Iterator[None]:
         raise _with(error, largest) from error
 
 
-def _with(error: MemoryLimitError, said: str | None) -> MemoryLimitError:
+def _with(error: MemoryLimitError, words: str | None) -> MemoryLimitError:
     text = str(error)
-    return error if said is None or said in text else MemoryLimitError(f"{text} {said}")
+    return error if words is None or words in text else MemoryLimitError(f"{text} {words}")
 
 
 def _largest_of(run: Run) -> str | None:
@@ -112,16 +112,16 @@ def _largest_of(run: Run) -> str | None:
                 table = tables.get(SNAPSHOT_FILES.name_in(artifact))
                 if table is None:
                     continue
-                found = Largest(table=table.name, key=(KEY,))
+                largest = Largest(table=table.name, key=(KEY,))
                 with pq.ParquetFile(run.folder.fetch(artifact, scratch)) as file:
                     for group in range(file.num_row_groups):
-                        _look_at(file, group, found)
-                if found.bytes and (best is None or found.bytes > best.bytes):
-                    best = found
+                        _look_at(file, group, largest)
+                if largest.bytes and (best is None or largest.bytes > best.bytes):
+                    best = largest
     return None if best is None else best.words()
 
 
-def _look_at(file: pa.parquet.ParquetFile, group: int, found: Largest) -> None:
+def _look_at(file: pa.parquet.ParquetFile, group: int, largest: Largest) -> None:
     """Look at those columns of a row group that may have a large value, a few rows at a time."""
     group_metadata = file.metadata.row_group(group)
     sizes = {
@@ -133,4 +133,4 @@ def _look_at(file: pa.parquet.ParquetFile, group: int, found: Largest) -> None:
             continue
         rows = max(1, group_metadata.num_rows * LARGE // size)
         for batch in file.iter_batches(batch_size=rows, row_groups=[group], columns=[column, KEY]):
-            found.look(batch)
+            largest.look(batch)

@@ -35,14 +35,14 @@ CONFLICTS = (Why.LEFT_ALONE, Why.GONE)
 
 def rows(run: Run, output: Output, partition: int | None = None, plan: Planned | None = None) -> pa.Table:
     """What the ledger says of an output (`SHAPE`), of one partition (None: of all), under a plan (None: the present one)."""
-    found = []
+    not_written = []
     for conflict in run.ledger.conflicts(run.id, output.name, partition, plan=plan):
         gone = conflict.found is None and run.undoes is None
-        found.append((conflict.key, Why.GONE if gone else Why.LEFT_ALONE, conflict.reason))
+        not_written.append((conflict.key, Why.GONE if gone else Why.LEFT_ALONE, conflict.reason))
     for refused in run.ledger.refused(run.id, output.name, partition, plan=plan):
         by = f"{refused.constraint}: " if refused.constraint else ""
-        found.append((refused.key, Why.REFUSED, f"{by}{refused.reason}"))
-    return pa.Table.from_pylist([dict(zip(SHAPE.names, row, strict=True)) for row in found], SHAPE)
+        not_written.append((refused.key, Why.REFUSED, f"{by}{refused.reason}"))
+    return pa.Table.from_pylist([dict(zip(SHAPE.names, row, strict=True)) for row in not_written], SHAPE)
 
 
 def relate(

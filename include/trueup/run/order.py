@@ -19,16 +19,16 @@ def enter(run: AnyRun, step: str, phase: str | None = None) -> None:
     Raises `StatusError`, also for making the plan again once a run has begun to write it; `ArtifactError` for a run that
     has not been through preflight."""
     run.ledger.ensure()
-    found = run.ledger.run(run.id)
-    if found is None:
+    row = run.ledger.run(run.id)
+    if row is None:
         raise ArtifactError(f"run {run.id} is not in the ledger: it has not been through preflight")
-    refuse_other(found, run.dag_id, run.airflow_run_id)
-    refuse_ended(run, found.status)
+    refuse_other(row, run.dag_id, run.airflow_run_id)
+    refuse_ended(run, row.status)
     every = [each.id for each in run.steps]
     if phase is None and every.index(step) < every.index(run.direction.afresh):
         refuse_begun(run, step)
     # in mode apply, it has to take its leases again first (`Leases.enter`)
-    if found.status == Status.FAILED and run.options.mode is not Mode.APPLY:
+    if row.status == Status.FAILED and run.options.mode is not Mode.APPLY:
         run.ledger.move(run.id, Status.RUNNING, f"the task {step} was cleared")
 
 

@@ -77,10 +77,10 @@ class Run:
 
     def chosen(self) -> Run:
         """The run with what its preflight chose; itself, if it has not been through it."""
-        found = self.files.begun
-        if found is None:
+        start = self.files.begun
+        if start is None:
             return self
-        return replace(self, options=found.row_options, undoes=found.undoes)
+        return replace(self, options=start.row_options, undoes=start.undoes)
 
     @property
     def undone(self) -> Run:

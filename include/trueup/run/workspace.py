@@ -239,19 +239,19 @@ class RunFolder:
 
     def manifests(self, step: str, expected: int | None = None) -> list[Manifest]:
         """The manifests of a step's parts, sorted by part. Raises `ArtifactError` if not `expected` many are there."""
-        found = []
+        manifests = []
         folder = f"{MANIFESTS}/{step}"
         if step in _FORMER_STEPS and not self.names(folder):
             folder = f"{MANIFESTS}/{_FORMER_STEPS[step]}"
         for name in self.names(folder):
             content = self.read_json(f"{folder}/{name}")
             files = tuple(Artifact(**f) for f in content["files"])
-            found.append(Manifest(step=content["step"], part=content["part"], files=files, facts=content["facts"]))
-        if expected is not None and len(found) != expected:
+            manifests.append(Manifest(step=content["step"], part=content["part"], files=files, facts=content["facts"]))
+        if expected is not None and len(manifests) != expected:
             raise ArtifactError(
-                f"run {self.run_id}: {len(found)} of {expected} parts of {step!r} are in the workspace; run the missing ones again"
+                f"run {self.run_id}: {len(manifests)} of {expected} parts of {step!r} are in the workspace; run the missing ones again"
             )
-        return found
+        return manifests
 
     def names(self, folder: str) -> list[str]:
         """Names of the published files directly in one of its folders, sorted; none if there is no such folder."""

@@ -83,8 +83,8 @@ def _check_ignored(run: Run) -> None:
 def look_at_source(run: Run, source: Source) -> Description:
     """The source's table as it is. Raises `SourceError` where it does not exist, or is not as declared."""
     table = source.table
-    found = run.store_of(table).describe(table)
-    if found is None:
+    description = run.store_of(table).describe(table)
+    if description is None:
         raise SourceError(
             f"table {table.name!r} (source {source.id!r}, connection {table.connection!r}) does not exist; "
             + (
@@ -92,22 +92,22 @@ def look_at_source(run: Run, source: Source) -> Description:
                 or "check the connection's region and endpoint, or create the table if it should be empty"
             )
         )
-    if found.estimated_rows == 0:
+    if description.estimated_rows == 0:
         fill = _to_fill(run, table) or "check that the connection points to the database that has the rows"
         log.warning(
             "table %r (source %r, connection %r) seems to be empty; %s", table.name, source.id, table.connection, fill
         )
     what = f"table {table.name!r} (source {source.id!r}, connection {table.connection!r})"
-    _refuse(what, found)
-    _refuse_twins(what, table, found)
-    if found.key != table.key and not found.identified:
-        raise SourceError(_no_key(what, found, table))
-    if left := unread.undeclared(run.migration, source, run.options, found.undeclared):
+    _refuse(what, description)
+    _refuse_twins(what, table, description)
+    if description.key != table.key and not description.identified:
+        raise SourceError(_no_key(what, description, table))
+    if left := unread.undeclared(run.migration, source, run.options, description.undeclared):
         raise SourceError(
             f"{what} has {len(left)} columns that nobody accounts for: {', '.join(map(repr, left))}. Their values would be"
             f" lost. {unread.ways_out(source, left)}"
         )
-    return found
+    return description
 
 
 def _to_fill(run: Run, table: Table) -> str | None:
@@ -118,18 +118,18 @@ def _to_fill(run: Run, table: Table) -> str | None:
     return f"the connection points to the embedded store, which starts empty: {fill}"
 
 
-def _refuse(what: str, found: Description) -> None:
+def _refuse(what: str, description: Description) -> None:
     """Raise `SourceError` for a table whose columns do not fit, or that cannot be read whole."""
-    if found.misfits:
-        raise SourceError(f"{what} is not as declared: {'; '.join(found.misfits)}")
-    if found.obstacles:
-        raise SourceError(f"{what} cannot be read whole: {'; '.join(found.obstacles)}")
+    if description.misfits:
+        raise SourceError(f"{what} is not as declared: {'; '.join(description.misfits)}")
+    if description.obstacles:
+        raise SourceError(f"{what} cannot be read whole: {'; '.join(description.obstacles)}")
 
 
-def _refuse_twins(what: str, table: Table, found: Description) -> None:
+def _refuse_twins(what: str, table: Table, description: Description) -> None:
     """Raise `SourceError` where a column that is not declared has the name of a declared one, in another case."""
     declared = {fold(column): column for column in table.columns}
-    for column in found.undeclared:
+    for column in description.undeclared:
         if twin := declared.get(fold(column)):
             raise SourceError(
                 f"{what} has the column {column!r} beside the declared {twin!r}: they differ by case only, and a transform "
@@ -138,10 +138,10 @@ def _refuse_twins(what: str, table: Table, found: Description) -> None:
             )
 
 
-def _no_key(what: str, found: Description, table: Table) -> str:
+def _no_key(what: str, description: Description, table: Table) -> str:
     declared = ", ".join(map(repr, table.key))
-    if found.key:
-        return f"{what} has the key {', '.join(map(repr, found.key))}, but {declared} is declared: declare the table's own key"
+    if description.key:
+        return f"{what} has the key {', '.join(map(repr, description.key))}, but {declared} is declared: declare the table's own key"
     return (
         f"{what} has no primary key, and no unique index keeps {declared} apart, so its rows cannot be told apart:"
         " it cannot be migrated as it is. Declare the columns of a unique index that are NOT NULL, or give the"
@@ -153,18 +153,22 @@ def look_at_target(run: Run, target: Target) -> Description | None:
     """The target's table as it is; None where it is still to be made. Raises `SourceError` where it is not as declared."""
     table = target.table
     what = f"table {table.name!r} (target {target.id!r}, connection {table.connection!r})"
-    found = run.store_of(table).describe(table)
-    if found is None:
+    description = run.store_of(table).describe(table)
+    if description is None:
         if run.options.mode is Mode.APPLY and run.undoes is None and (wrong := run.store_of(table).uncreatable(table)):
             raise SourceError(f"{what} is not there and cannot be made: {'; '.join(wrong)}")
         return None
-    _refuse(what, found)
-    if found.key != table.key:
-        has = f"the primary key {', '.join(map(repr, found.key))}" if found.key else "no primary key"
-        besides = f"; {'; '.join(found.unwritable)}" if run.options.mode is Mode.APPLY and found.unwritable else ""
+    _refuse(what, description)
+    if description.key != table.key:
+        has = f"the primary key {', '.join(map(repr, description.key))}" if description.key else "no primary key"
+        besides = (
+            f"; {'; '.join(description.unwritable)}"
+            if run.options.mode is Mode.APPLY and description.unwritable
+            else ""
+        )
         raise SourceError(f"{what} has {has}, but {', '.join(map(repr, table.key))} is declared{besides}")
-    target_checks.refuse_unwritable(run, what, target, found)
-    return found
+    target_checks.refuse_unwritable(run, what, target, description)
+    return description
 
 
 def _sized(run: Run, estimate: int, unknown: bool) -> Options:

@@ -54,16 +54,16 @@ def _choose(run: Run) -> Start:
 
 def _look_at(run: Run, target: Target) -> Description:
     """The target's table. Raises `SourceError` where what was written into it cannot be taken back, or only with more."""
-    found = look_at_target(run, target)
-    if found is None:
+    description = look_at_target(run, target)
+    if description is None:
         raise SourceError(
             f"table {target.table.name!r} does not exist any more, so what run {run.undoes} wrote into it "
             "cannot be undone row by row"
         )
     if run.options.mode is Mode.APPLY and _added(run, target):
         what = f"table {target.table.name!r} (target {target.id!r}, connection {target.table.connection!r})"
-        target_checks.refuse_irremovable(run, what, found)
-    return found
+        target_checks.refuse_irremovable(run, what, description)
+    return description
 
 
 def _added(run: Run, target: Target) -> bool:
@@ -108,26 +108,26 @@ def _wrote(ledger: Ledger, row: RunRow) -> bool:
     return any(s.ended_at is None or s.error is not None for s in applying)
 
 
-def _refuse(run: Run, found: RunRow | None) -> RunRow:
+def _refuse(run: Run, row: RunRow | None) -> RunRow:
     """The run, if it may be undone."""
     migration = run.migration.id
     if run.options.mode is Mode.VERIFY:
         raise OptionsError("a rollback has no mode verify; choose apply, or plan to see what it would do")
-    if found is None and run.undoes in (None, LAST):
+    if row is None and run.undoes in (None, LAST):
         raise StatusError(f"there is nothing to undo: no run of {migration} wrote rows and is not rolled back already")
-    if found is None:
+    if row is None:
         raise OptionsError(f"there is no run {run.undoes!r} in the ledger; name one that the page of {migration} lists")
-    id = found.run_id
-    if found.migration_id != migration:
-        raise OptionsError(f"run {id} is of {found.migration_id}, not of {migration}; trigger that one's rollback")
-    if found.undoes is not None:
+    id = row.run_id
+    if row.migration_id != migration:
+        raise OptionsError(f"run {id} is of {row.migration_id}, not of {migration}; trigger that one's rollback")
+    if row.undoes is not None:
         raise OptionsError(f"run {id} is a rollback itself; to undo it, trigger {migration} again")
-    if found.status == Status.ROLLED_BACK:
+    if row.status == Status.ROLLED_BACK:
         raise StatusError(f"run {id} is rolled back already; there is nothing to undo")
-    if not _wrote(run.ledger, found):
-        raise StatusError(f"run {id} (mode {found.mode}) wrote nothing, so there is nothing to undo")
+    if not _wrote(run.ledger, row):
+        raise StatusError(f"run {id} (mode {row.mode}) wrote nothing, so there is nothing to undo")
     refuse_relied_on(run.ledger, migration, id)
-    return found
+    return row
 
 
 def refuse_relied_on(ledger: Ledger, migration_id: str, id: str) -> None:
@@ -150,23 +150,23 @@ def _refuse_built_on(ledger: Ledger, migration_id: str, id: str) -> None:
 
 def _check_over(run: Run) -> None:
     """Raise `StatusError` if the run goes on. One that was killed has lost its lease to this one by now."""
-    found = run.ledger.entered(str(run.undoes))
-    if found.status == Status.RUNNING:
+    row = run.ledger.entered(str(run.undoes))
+    if row.status == Status.RUNNING:
         raise StatusError(
             f"run {run.undoes} is still running; wait for it to end, or stop it, and trigger this DAG again"
         )
 
 
-def _check_plan(run: Run, found: RunRow) -> None:
+def _check_plan(run: Run, row: RunRow) -> None:
     undone = run.undone
     again = "without it nothing can be rolled back: bring the file back from a backup of the workspace"
     paths = {PLAN_FILES.part(o.name, n) for p in undone.phases for o in p.outputs for n in range(undone.partitions)}
     try:
-        if found.plan_sha256 is not None:
+        if row.plan_sha256 is not None:
             covers = plan.covers if (plan := undone.files.plan) else None
-            hashing.check_files(undone, found.plan_sha256, found.plan_files_sha256, covers)
+            hashing.check_files(undone, row.plan_sha256, row.plan_files_sha256, covers)
             _check_there(undone, None, paths)
-        for former in earlier.plans(undone.folder, found.attempt):
+        for former in earlier.plans(undone.folder, row.attempt):
             _check_there(undone, former.attempt, paths & {file.path for file in former.files})
     except ArtifactError as error:
         raise ArtifactError(f"{error}; {again}") from None

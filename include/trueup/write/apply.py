@@ -90,8 +90,8 @@ def apply(run: Run, phase: Phase, partition: int) -> dict[str, int]:
                 run.ledger.wrote(run.id, output, partition, number, all_rows, outcome, plan)
             return rows
 
-        found = batches(run, phase, partition) if not phase.together else units.batches(run, phase, partition)
-        pending = (batch for batch in found if batch[0] not in done)
+        numbered = batches(run, phase, partition) if not phase.together else units.batches(run, phase, partition)
+        pending = (batch for batch in numbered if batch[0] not in done)
         _walk(pending, write, store.writers, f"{phase.id}, partition {partition}", run.effects.monotonic)
     applied = [a for o in phase.outputs for a in run.ledger.applied(run.id, o.name, partition).values()]
     return {name: sum(getattr(each, name) for each in applied) for name in ("rows", "written", "conflicts", "refused")}

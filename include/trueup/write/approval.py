@@ -53,8 +53,8 @@ def ask(run: AnyRun) -> PlanRecord | SchemaPlan:
 def approved_already(run: AnyRun) -> ApprovalRow | None:
     """The approval of the plan that the run has now, where a person gave it before the plan was made again."""
     with part(run, StepName.APPROVE):
-        found = run.ledger.approvals.of(run.id, gated(run))
-        return found if found is not None and found.decision == "approved" else None
+        approval = run.ledger.approvals.of(run.id, gated(run))
+        return approval if approval is not None and approval.decision == "approved" else None
 
 
 def approve(
@@ -167,16 +167,16 @@ def require(run: AnyRun, step: str, phase: str | None = None) -> None:
     made for; `StatusError` unless the run is running."""
     row = run.ledger.entered(run.id)
     order.refuse_ended(run, row.status)
-    found = run.ledger.approvals.of(run.id)
-    if found is None or found.decision == "rejected":
-        how = "is not approved" if found is None else "was rejected"
+    approval = run.ledger.approvals.of(run.id)
+    if approval is None or approval.decision == "rejected":
+        how = "is not approved" if approval is None else "was rejected"
         raise ApprovalError(f"the plan of run {run.id} {how}, so nothing is written; trigger the DAG again")
     plans = plans_of(run)
     sha256 = plans.same(run, row)
-    if found.plan_sha256 != sha256:
+    if approval.plan_sha256 != sha256:
         raise ApprovalError(
             f"the plan of run {run.id} is {sha256}, not the plan that was approved, "
-            f"{found.plan_sha256}, so nothing is written; trigger the DAG again"
+            f"{approval.plan_sha256}, so nothing is written; trigger the DAG again"
         )
     order.require(run, step, phase)
     plans.there(run, step)

@@ -13,11 +13,11 @@ from ..stores import Description
 ABSENT = "absent"
 
 
-def name_of(run: Run, target: Target, found: Description | None) -> str:
+def name_of(run: Run, target: Target, description: Description | None) -> str:
     """The target's table as its server names it, `found` as it is described: where it lies, and which of all tables that
     ever lay there it is; or that none is there."""
     place, server = run.identity(target), run.store_of(target.table).server()
-    return f"{place}{f' ({server})' if server else ''}#{ABSENT if found is None else found.identity or 'there'}"
+    return f"{place}{f' ({server})' if server else ''}#{ABSENT if description is None else description.identity or 'there'}"
 
 
 def tables(run: Run) -> dict[str, str]:
@@ -48,8 +48,8 @@ def check(run: Run, *, may_be_made: bool = False) -> None:
 def enter_created(run: Run, target: Target) -> None:
     """Note that this run has made the target's table."""
     created = run.folder.read_json(CREATED) or {}
-    found = run.store_of(target.table).describe(target.table)
-    run.folder.write(CREATED, json.dumps({**created, target.id: name_of(run, target, found)}, indent=1))
+    description = run.store_of(target.table).describe(target.table)
+    run.folder.write(CREATED, json.dumps({**created, target.id: name_of(run, target, description)}, indent=1))
 
 
 def left(run: Run, undone: Run) -> list[str]:
@@ -58,16 +58,18 @@ def left(run: Run, undone: Run) -> list[str]:
     start = undone.files.begun
     created = undone.folder.read_json(CREATED) or {}
     for target in run.migration.targets:
-        found = run.store_of(target.table).describe(target.table)
+        description = run.store_of(target.table).describe(target.table)
         was = ((start and start.tables) or {}).get(target.id, "")
-        if found is None or created.get(target.id) != name_of(run, target, found):
+        if description is None or created.get(target.id) != name_of(run, target, description):
             continue
         if was.endswith(f"#{ABSENT}"):
             leftovers.append(f"table {target.table.name}")
             continue
         before = start.targets.get(target.id, TargetFacts()).indexes if start else None
         declared = {index.name for index in target.table.indexes}
-        indexes = [name for name in found.indexes if name in declared and before is not None and name not in before]
+        indexes = [
+            name for name in description.indexes if name in declared and before is not None and name not in before
+        ]
         leftovers += [f"index {name} of {target.table.name}" for name in indexes]
     return leftovers
 

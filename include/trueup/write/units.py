@@ -61,17 +61,17 @@ def batches(run: Run, phase: Phase, partition: int) -> Iterator[Batch]:
 
 def _share(connection: duckdb.DuckDBPyConnection, view: str, table: Table, start: int, size: int) -> Share:
     schema = arrow_schema(table)
-    found = connection.sql(
+    rows = connection.sql(
         f"SELECT * FROM numbered_{view} WHERE {UNIT} >= {start} AND {UNIT} < {start + size} ORDER BY {UNIT}, {KEY}"
     ).to_arrow_table()
-    before = found[BEFORE].combine_chunks()
+    before = rows[BEFORE].combine_chunks()
     was = pa.Table.from_arrays(before.flatten(), names=[field.name for field in before.type])
     return Share(
         table=table,
-        rows=found.select(schema.names).cast(schema),
+        rows=rows.select(schema.names).cast(schema),
         before=was.select(schema.names).cast(schema),
-        units=tuple(found[UNIT].to_pylist()),
-        gone=tuple(verb == REMOVE for verb in found[VERB].to_pylist()),
+        units=tuple(rows[UNIT].to_pylist()),
+        gone=tuple(verb == REMOVE for verb in rows[VERB].to_pylist()),
     )
 
 
