@@ -143,10 +143,10 @@ def _lines(
 
 def _of_targets(connection: duckdb.DuckDBPyConnection, looked: Looked, stack: Stack, those: str) -> list[Line]:
     columns = own_columns(duck.columns_of(looked.path(stack.artifact)))
-    now = ", ".join(text(duck.identifier(name), LENGTH) for name in columns)
+    now = ", ".join(text(name, LENGTH) for name in columns)
     head = f"'{EXTRA}', {KEY}, NULL, false, [], []"
     if stack.shape is Shape.PLAN:
-        before = ", ".join(text(f"{BEFORE}.{duck.identifier(name)}", LENGTH) for name in columns)
+        before = ", ".join(text(name, LENGTH, BEFORE) for name in columns)
         head = f"{VERB}, {KEY}, {SOURCE_KEY}, {BEFORE} IS NOT NULL, [{before}], [{', '.join(map(differs, columns))}]"
     found = connection.execute(f"SELECT {NUMBER}, {head}, [{now}] {those}").fetchall()
     return [
@@ -158,7 +158,7 @@ def _of_targets(connection: duckdb.DuckDBPyConnection, looked: Looked, stack: St
             source=source,
             table=stack.table,
             key=key,
-            cells=_cells(columns, row, was if there else None, differ),
+            cells=_cells(key, columns, row, was if there else None, differ),
             columns=len(columns),
         )
         for number, verb, key, source, there, was, differ, row in found
@@ -176,12 +176,16 @@ def _sides(name: str) -> tuple[str, str]:
 
 
 def _cells(
-    columns: Sequence[str], row: Sequence[str | None], before: Sequence[str | None] | None, differ: Sequence[bool]
+    key: str | None,
+    columns: Sequence[str],
+    row: Sequence[str | None],
+    before: Sequence[str | None] | None,
+    differ: Sequence[bool],
 ) -> tuple[Cell, ...]:
     if before is not None and any(differ):
         changed = [n for n, other in enumerate(differ) if other]
         return tuple(Cell(name=columns[n], value=row[n], before=before[n]) for n in changed[:CELLS])
-    there = [n for n, value in enumerate(row) if value is not None]
+    there = [n for n, value in enumerate(row) if value is not None and value != key]
     return tuple(Cell(name=columns[n], value=row[n]) for n in there[:CELLS])
 
 

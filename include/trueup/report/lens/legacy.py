@@ -112,7 +112,7 @@ def _rows(
         f"SELECT {FILE}, {NUMBER} FROM ({duck.numbered(paths)}) WHERE {same} ORDER BY ALL LIMIT {MOST}", values
     ).fetchall()
     columns = own_columns(duck.columns_of(paths[0]))
-    shown = ", ".join(text(duck.identifier(name), length) for name in columns)
+    shown = ", ".join(text(name, length) for name in columns)
     for file, number in places:
         ((key, row),) = connection.execute(
             f"SELECT {KEY}, [{shown}] FROM ({duck.numbered([paths[file]])}) WHERE {NUMBER} = {number}"

@@ -70,10 +70,10 @@ def _planned(connection: duckdb.DuckDBPyConnection, looked: Looked, ledger: Ledg
     file = looked.path(stack.artifact)
     columns = own_columns(duck.columns_of(file))
     length = _length(len(columns))
-    now = ", ".join(text(duck.identifier(name), length) for name in columns)
+    now = ", ".join(text(name, length) for name in columns)
     head = f"'{EXTRA}', {KEY}, NULL, NULL, NULL"
     if stack.shape is Shape.PLAN:
-        before = ", ".join(text(f"{BEFORE}.{duck.identifier(name)}", length) for name in columns)
+        before = ", ".join(text(name, length, BEFORE) for name in columns)
         was = f"CASE WHEN {BEFORE} IS NOT NULL THEN [{before}] END"
         head = f"{VERB}, {KEY}, {SOURCE_KEY}, {was}, [{', '.join(map(differs, columns))}]"
     ((verb, key, source, was, differ, row),) = connection.execute(

@@ -16,8 +16,9 @@ import duckdb
 import pyarrow as pa
 
 from ...declare.migration import Derived, Migration, Phase, Source
-from ...declare.names import BEFORE, FILE, KEY, NUMBER, SOURCE_KEY, VERB
+from ...declare.names import BEFORE, FILE, KEY, MISTYPED, NUMBER, SOURCE_KEY, VERB, WITHOUT_NULLS
 from ...plan.files import VERBS
+from ...rows import duck
 from ...run import Files, PlanRecord, Start
 from ...run.files import FATE_FILES, PLAN_FILES, REJECT_FILES, REST_FILES
 from ...run.workspace import Artifact, Manifest, RunFolder
@@ -203,7 +204,9 @@ def own_columns(schema: pa.Schema) -> list[str]:
     return [name for name in schema.names if name not in (VERB, KEY, SOURCE_KEY, BEFORE, FILE, NUMBER)]
 
 
-def text(value: str, length: int) -> str:
-    """SQL: the value as text, no longer than `length`; `…` stands for the rest."""
-    whole = f"CAST({value} AS VARCHAR)"
+def text(column: str, length: int, row: str = "") -> str:
+    """SQL: the value of a column (of the struct `row`) as text, no longer than `length`; `…` stands for the rest. An attribute
+    that is DynamoDB's NULL is shown as what it is to everybody: nothing."""
+    value = f"{row}.{duck.identifier(column)}" if row else duck.identifier(column)
+    whole = f"CAST({f'{WITHOUT_NULLS}({value})' if column == MISTYPED else value} AS VARCHAR)"
     return f"CASE WHEN length({whole}) > {length} THEN left({whole}, {length}) || '…' ELSE {whole} END"

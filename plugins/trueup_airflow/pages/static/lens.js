@@ -18,7 +18,7 @@ let turn = 0;
 
 // A line that opens, where Airflow still knows the run: its row, whole.
 function opens(run, at, line) {
-  if (!run.run_id || !at) return line;
+  if (!run.run_id || !at) return h("div", { class: "line" }, line);
   const place = h("div");
   const open = async (event) => {
     if (!event.target.open || place.firstChild) return;
