@@ -10,6 +10,8 @@ from functools import cache
 from typing import Any
 
 SECONDS = 120
+failed: list[Exception] = []
+"""Why nobody answers any more: whoever waits for an answer raises it."""
 
 
 @cache
@@ -35,23 +37,37 @@ def answering(
     questions as they were asked."""
     asked: list[dict[str, Any]] = []
     stop = threading.Event()
+    who = client("USER")  # here, since two threads that import Airflow's models at once may both fail
+    failed.clear()
 
     def answer() -> None:
-        who, deadline = client("USER"), time.monotonic() + SECONDS
-        while not stop.wait(0.2) and time.monotonic() < deadline:
-            open_ = who.get(f"/api/v2/dags/{dag_id}/dagRuns/~/hitlDetails", params={"response_received": False}).json()
-            for detail in open_["hitl_details"]:
+        deadline = time.monotonic() + SECONDS
+        while not stop.wait(0.2):
+            path = f"/api/v2/dags/{dag_id}/dagRuns/~/hitlDetails"
+            for detail in _right(who.get(path, params={"response_received": False}))["hitl_details"]:
                 asked.append(detail)
                 ti = detail["task_instance"]
                 path = f"/api/v2/dags/{dag_id}/dagRuns/{ti['dag_run_id']}/taskInstances/{ti['task_id']}/-1/hitlDetails"
-                body = {"chosen_options": [choice], "params_input": {"comment": comment, **more}}
-                assert who.patch(path, json=body).status_code == 200
+                _right(who.patch(path, json={"chosen_options": [choice], "params_input": {"comment": comment, **more}}))
                 return
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{dag_id} has asked nothing for {SECONDS} s")
 
-    thread = threading.Thread(target=answer, daemon=True)
+    def answer_or_say() -> None:
+        try:
+            answer()
+        except Exception as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=answer_or_say, daemon=True)
     thread.start()
     try:
         yield asked
     finally:
         stop.set()
         thread.join()
+
+
+def _right(response: Any) -> Any:
+    assert response.status_code == 200, response.text
+    return response.json()
