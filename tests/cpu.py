@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
 import psutil
 import pytest
@@ -19,8 +21,9 @@ def _so_far() -> float:
     times = os.times()
     total = times.user + times.system + times.children_user + times.children_system
     for process in _server:
-        of = process.cpu_times()
-        total += of.user + of.system + of.children_user + of.children_system
+        with suppress(psutil.NoSuchProcess):  # the last test's fixtures are the session's
+            of = process.cpu_times()
+            total += of.user + of.system + of.children_user + of.children_system
     return total
 
 
@@ -29,9 +32,15 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Count while a test runs, its fixtures included."""
     before = _so_far()
     yield
-    if not _server and "postgres_server" in (funcargs := getattr(item, "funcargs", None) or {}):
-        _server.append(psutil.Process(funcargs["postgres_server"].pid))
     _spent[item.nodeid] += _so_far() - before
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Iterator[None]:
+    """Note the server once it runs; sessions that are open are counted when they end."""
+    yield
+    if fixturedef.argname == "postgres_server" and fixturedef.cached_result and not fixturedef.cached_result[2]:
+        _server.append(psutil.Process(fixturedef.cached_result[0].pid))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
