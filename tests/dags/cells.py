@@ -53,7 +53,8 @@ def tried(states: States, state: str, action: str, task: str) -> str:
     name = f"before {task}" if state == "before" else state
     states.place.bring_back(name)
     before = states.held()
-    said, at_once = _tried(states, states.run(name), action, task)
+    with states.connected():
+        said, at_once = _tried(states, states.run(name), action, task)
     if at_once and states.held() != before:
         return f"{said}, and wrote"
     return f"{said}, and is not" if said == "proven" and states.held() != states.right() else said

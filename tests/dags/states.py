@@ -31,14 +31,26 @@ _FOR_LONG = "UPDATE trueup.leases SET expires_at = clock_timestamp() + interval 
 class States:
     """A place; what of it is kept, by name: "before <task>" of the run that the table is of, and states that it may have
     ended in. `make` makes the tasks of that run anew; `held` is what its target holds, and `right` what it holds once the
-    run is proven."""
+    run is proven; `known`: what Airflow's connections lead to besides ledger and workspace."""
 
     def __init__(
-        self, place: Place, make: Callable[..., Tasks], held: Callable[[], Any], right: Callable[[], Any]
+        self,
+        place: Place,
+        make: Callable[..., Tasks],
+        held: Callable[[], Any],
+        right: Callable[[], Any],
+        **known: Callable[..., Any],
     ) -> None:
         self.place, self._make, self.held, self.right = place, make, held, right
         self.of_switch = False
+        self._known = known
         self._returned: dict[str, dict[str, Any]] = {}
+
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        """Airflow's connections lead to this place: for one cell only, since the next may be of another's."""
+        with connected(self.place, **self._known):
+            yield
 
     def run(self, state: str = "") -> Tasks:
         """The run that came to this state, with what its tasks have returned."""
@@ -143,8 +155,10 @@ def rows(server: postgres.Server, folder: Path, ledger_template: str, *, back: b
     """A run of the migration (`back`: a rollback) in its states."""
     small = Small(server, folder, ledger_template)
     place, make, first = small.place, small.back if back else small.forward, "prepare" if back else "create_tables"
-    states = States(place, make, small.held, dict if back else small.database.should)
-    with connected(place, store=lambda _: small.database.store):
+    states = States(
+        place, make, small.held, dict if back else small.database.should, store=lambda _: small.database.store
+    )
+    with states.connected():
         if back:
             small.all(small.forward("before"))
         states.keep_before_each("proven")
@@ -168,7 +182,7 @@ def rows(server: postgres.Server, folder: Path, ledger_template: str, *, back: b
         if not back:
             with states.kept_since("undone", "proven"):
                 small.all(small.back("back"))
-        yield states
+    yield states
 
 
 @contextmanager
@@ -176,16 +190,19 @@ def switch(server: postgres.Server, folder: Path, ledger_template: str) -> Itera
     """A turn of the switch in its states."""
     small = Small(server, folder, ledger_template)
     ledger = small.place.ledger
-    states = States(small.place, small.cutover, lambda: str(ledger.switches.state("small")), lambda: "dual")
+    store = small.database.store
+    states = States(
+        small.place, small.cutover, lambda: str(ledger.switches.state("small")), lambda: "dual", store=lambda _: store
+    )
     states.of_switch = True
-    with connected(small.place, store=lambda _: small.database.store):
+    with states.connected():
         small.all(small.forward("proof"))
         states.keep_before_each("turned")
         with states.kept_since("turned by another", "before turn"):
             small.all(small.cutover("b"))
         with states.kept_since("no proof any more", "before turn"):
             small.all(small.back("back"))
-        yield states
+    yield states
 
 
 @contextmanager
@@ -222,8 +239,8 @@ def schemas(server: postgres.Server, folder: Path, ledger_template: str) -> Iter
         assert run.do_from("preflight") is None
 
     at = "SELECT version_num FROM alembic_version"
-    states = States(place, make, lambda: run_sql(uri, at), lambda: [("r2",)])
-    with connected(place, database_uri=lambda _: uri):
+    states = States(place, make, lambda: run_sql(uri, at), lambda: [("r2",)], database_uri=lambda _: uri)
+    with states.connected():
         whole(make("zero", target_phase=0))
         states.keep_before_each("proven")
         with states.kept_since("written", "before report"):
@@ -243,4 +260,4 @@ def schemas(server: postgres.Server, folder: Path, ledger_template: str) -> Iter
             whole(make("b"))
         with states.kept_since("planned", "before preflight"):
             whole(make("a", mode="plan"))
-        yield states
+    yield states
