@@ -87,6 +87,7 @@ def _wait_until(true: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.slow  # what keeps them from it is held by `tests/dags/test_mappers.py`
 def test_two_threads_that_need_airflows_models_at_once_do_not_wait_for_each_other(launch: Command) -> None:
     run = launch("run", "stub", "{}", TRUEUP_DAGS_FOLDER=str(Path(__file__).parent / "slow_models"))
     said, _ = run.communicate(timeout=90)
