@@ -13,8 +13,13 @@ ROOT = Path(__file__).parent.parent
 HOUSE = "include.trueup"
 
 
-def imports(file: Path) -> Iterator[str]:
-    """Absolute names of everything that the file imports, wherever in it."""
+@cache
+def imports(file: Path) -> tuple[str, ...]:
+    """Absolute names of everything that the file imports, wherever in it. A file is read once."""
+    return tuple(_imports(file))
+
+
+def _imports(file: Path) -> Iterator[str]:
     package = file.relative_to(ROOT).parent.parts
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
