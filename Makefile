@@ -65,16 +65,13 @@ $(EMBEDDINGS): $(READY) requirements-embeddings.txt
 	@touch $(EMBEDDINGS)
 
 test: $(EMBEDDINGS)
-	@exec $(PY) -m pytest --numprocesses 2 --dist worksteal -m 'not slow'
+	@exec $(PY) -m pytest --numprocesses 2 --dist worksteal -m 'not slow' --durations=20
 
-# First the table of what people may do to each task, each kind of run in a process of its own, in its order; then whole
-# stacks, and processes that are killed: one after the other, since they are judged by the clock.
+# First the table of what people may do to each task, on two processes; then whole stacks, and processes that are killed:
+# one after the other, since they are judged by the clock.
 TABLE = tests/dags/test_task_table.py
 test-slow: $(EMBEDDINGS)
-	@$(PY) -m pytest -m slow $(TABLE)::test_a_run
-	@$(PY) -m pytest -m slow $(TABLE)::test_a_rollback
-	@$(PY) -m pytest -m slow $(TABLE)::test_a_change_of_schemas
-	@$(PY) -m pytest -m slow $(TABLE)::test_a_turn_of_the_switch $(TABLE)::test_the_tables_have_every_task
+	@$(PY) -m pytest --numprocesses 2 --dist worksteal -m slow $(TABLE)
 	@exec $(PY) -m pytest -m slow --ignore=$(TABLE)
 
 test-all:

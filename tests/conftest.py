@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,8 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
+from include.migrations.platform_schema import sample as platform_schema
+from include.migrations.scoring_models import sample as scoring_models
 from include.trueup.gate import evaluation
 from include.trueup.ledger import Ledger
 from include.trueup.prove import verify
@@ -17,6 +21,8 @@ from include.trueup.run.workspace import Workspace
 from tests.harness import forgetful_server, new_database
 from tests.samples import Samples
 
+MEMORY, ROOM = Path("/dev/shm"), 1 << 30
+"""Where Linux has files in memory, and how many bytes must be free there."""
 _FIRST = ("e2e", "dags", "api", "pages", "migrations", "faults", "contract", "unit")
 """The folders, those whose tests take longest first. With two workers each begins with one half, and who is done takes
 tests from the end of the other's: so Airflow is loaded once, and what is left to share at the end is small."""
@@ -77,6 +83,16 @@ def soon_again() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def small_samples() -> Iterator[None]:
+    """Samples have some of their ordinary rows, and all of their dirt."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scoring_models, "RESPONSES_PER_BLOCK", 300)
+        for name, rows in {"USERS": 20, "PROJECTS": 50, "SPECIFICATIONS": 200}.items():
+            patch.setattr(platform_schema, name, rows)
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[postgres.Server]:
     """A PostgreSQL server for the whole session."""
@@ -118,6 +134,20 @@ def ledger(ledger_uri: str) -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
+def workspace_folder(tmp_path: Path) -> Iterator[Path]:
+    """An empty folder for a workspace, in memory where there is room: a run makes some hundred files and forty folders for
+    scratch in it, and removes most of them, and on a disk that is a tenth of what a run takes."""
+    (folder := tmp_path / "workspace").mkdir()
+    if not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < ROOM:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="trueup-workspace-", dir=MEMORY, ignore_cleanup_errors=True) as there:
+        folder.rmdir()
+        folder.symlink_to(there)
+        yield folder
+
+
+@pytest.fixture
+def workspace(workspace_folder: Path) -> Workspace:
     """An empty workspace in a folder."""
-    return Workspace(str(tmp_path / "workspace"))
+    return Workspace(str(workspace_folder))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import psycopg
 from psycopg import sql
 
 from include.embedded import dynamodb, postgres
+from include.migrations.checkins import sample as checkins
 from include.migrations.kpi_linking import sample
 from include.trueup.declare.migration import Migration
 from include.trueup.ledger import Ledger
@@ -59,7 +61,8 @@ def run_sql(uri: str, *statements: str) -> list[tuple[Any, ...]]:
 def forgetful_server() -> Iterator[postgres.Server]:
     """A PostgreSQL that nothing outlives: it saves nothing, not when it is stopped either."""
     # not below pytest's own folder: every session of pytest closes that to other users, and the server may be one
-    with tempfile.TemporaryDirectory(prefix="trueup-postgres-", ignore_cleanup_errors=True) as folder:
+    folder = tempfile.mkdtemp(prefix="trueup-postgres-")
+    try:
         server = postgres.start(Path(folder), FORGETFUL)
         try:
             yield server
@@ -68,6 +71,8 @@ def forgetful_server() -> Iterator[postgres.Server]:
             process.send_signal(signal.SIGQUIT)
             psutil.wait_procs([process], timeout=10)
             server.stop()
+    finally:  # nobody waits for it: a session's databases are more than a hundred thousand files
+        subprocess.run(["sh", "-c", 'rm -rf "$0" >/dev/null 2>&1 &', folder], check=False)
 
 
 # ── DynamoDB ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -96,8 +101,13 @@ def store_at(endpoint: str, **config: Any) -> DynamoDBStore:
 
 @contextmanager
 def few_rows(kpis: int = 40) -> Iterator[None]:
-    """While the block runs, the sample of kpi_linking has a few of its ordinary rows, and all of its dirt."""
-    with patch.object(sample, "KPIS_PER_BLOCK", kpis), patch.object(sample, "PEOPLE_PER_BLOCK", kpis // 2):
+    """While the block runs, the samples of kpi_linking and checkins have a few of their ordinary rows, and all of their
+    dirt."""
+    with (
+        patch.object(sample, "KPIS_PER_BLOCK", kpis),
+        patch.object(sample, "PEOPLE_PER_BLOCK", kpis // 2),
+        patch.object(checkins, "CLIENTS_PER_BLOCK", kpis // 4),
+    ):
         yield
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,7 @@ class Samples:
     def __init__(self, server: postgres.Server, ledger: str, folder: Path) -> None:
         self._server, self._ledger, self._folder = server, ledger, folder
         self._databases: dict[str, str] = {}
+        self._together: dict[str, dict[str, str]] = {}
         self._engines: dict[tuple[str, Size], Path] = {}
         self._migrated: dict[tuple[str, Size], tuple[str, Path, str | Path]] = {}
         self._numbers = itertools.count()
@@ -50,6 +51,15 @@ class Samples:
             sample.fill(lambda _: PostgresStore(uri))
             self._databases[sample.__name__] = _name(uri)
         return new_database(self._server, like=self._databases[sample.__name__])
+
+    def databases(self, sample: Any, connections: Iterable[str]) -> dict[str, str]:
+        """URIs of PostgreSQL databases of their own with the sample of a migration that has several, by connection."""
+        if sample.__name__ not in self._together:
+            uris = {connection: new_database(self._server) for connection in connections}
+            sample.fill(lambda connection: PostgresStore(uris[connection]))
+            self._together[sample.__name__] = {connection: _name(uri) for connection, uri in uris.items()}
+        filled = self._together[sample.__name__]
+        return {connection: new_database(self._server, like=name) for connection, name in filled.items()}
 
     @contextmanager
     def engine(self, sample: Any, size: Size = whole) -> Iterator[dynamodb.Engine]:

@@ -28,13 +28,19 @@ _names = itertools.count()
 
 
 class Databases:
-    """Databases of their own for the connections of a schema migration, and runs on them."""
+    """Databases of their own, empty unless `uris` gives others, for the connections of a schema migration, and runs on
+    them."""
 
     def __init__(
-        self, server: postgres.Server, migration: SchemaMigration, ledger: Ledger, workspace: Workspace
+        self,
+        server: postgres.Server,
+        migration: SchemaMigration,
+        ledger: Ledger,
+        workspace: Workspace,
+        uris: dict[str, str] | None = None,
     ) -> None:
         self.migration, self._ledger, self._workspace = migration, ledger, workspace
-        self.uris = {history.connection: new_database(server) for history in migration.histories}
+        self.uris = uris or {history.connection: new_database(server) for history in migration.histories}
 
     def uri(self, database: str) -> str:
         """The URI of the database of that history."""

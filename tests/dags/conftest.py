@@ -15,6 +15,7 @@ import pytest
 
 from include.embedded import postgres
 from include.embedded.settings import dynamodb_connection
+from tests.dags import people
 
 ROOT = Path(__file__).parent.parent.parent
 HOME = Path(tempfile.mkdtemp(prefix="trueup-airflow-"))
@@ -22,6 +23,7 @@ os.environ |= {
     "AIRFLOW_HOME": str(HOME),
     "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
     "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+    "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "0",  # the alarm that it would set is pytest's, which would be lost
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{HOME}/airflow.db",
@@ -44,11 +46,14 @@ def airflow_database() -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def impatient() -> Iterator[None]:
-    """dag.test() sleeps a second whenever no task is ready, after each skipped task for one: half of a small run."""
+    """dag.test() sleeps a second whenever no task is ready, after each skipped task for one: half of a small run. And it
+    would wait for ever for an answer that nobody gives."""
     sleep = time.sleep
 
     def shorter(seconds: float) -> None:
         waits = sys._getframe(1).f_code.co_filename.endswith("sdk/definitions/dag.py")
+        if waits and people.failed:
+            raise people.failed.pop()
         sleep(seconds / 50 if waits else seconds)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -77,6 +82,24 @@ def synced_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def sound_schemas() -> Iterator[None]:
+    """A param looks whether its schema is a sound one each time that it looks at its value, a hundred times in a run: a
+    fifth of a small run. Here each schema is looked at once."""
+    from jsonschema import Draft202012Validator
+
+    look, sound = Draft202012Validator.check_schema, set[str]()
+
+    def look_once(schema: Any, *more: Any, **options: Any) -> None:
+        if (text := json.dumps(schema, sort_keys=True, default=repr)) not in sound:
+            look(schema, *more, **options)
+            sound.add(text)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Draft202012Validator, "check_schema", look_once)
+        yield
+
+
 @pytest.fixture(scope="session")
 def dag_bag(airflow_database: None) -> Any:
     """Every DAG of this project, as Airflow parses them."""
@@ -87,7 +110,7 @@ def dag_bag(airflow_database: None) -> Any:
 
 @pytest.fixture
 def connections(
-    monkeypatch: pytest.MonkeyPatch, postgres_server: postgres.Server, ledger_uri: str, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, postgres_server: postgres.Server, ledger_uri: str, workspace_folder: Path
 ) -> Iterator[Any]:
     """Give Airflow a connection: `connections("kpi_dynamodb", endpoint)`; ledger and workspace are there."""
     from trueup_airflow import connections as module
@@ -104,6 +127,6 @@ def connections(
     database = ledger_uri.split("?")[0].rsplit("/", 1)[1]
     given = {"conn_type": "postgres", "host": str(postgres_server.socket_dir), "login": "postgres", "schema": database}
     monkeypatch.setenv("AIRFLOW_CONN_TRUEUP_LEDGER", json.dumps(given))
-    monkeypatch.setenv("TRUEUP_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("TRUEUP_WORKSPACE", str(workspace_folder))
     yield connect
     forget()

@@ -36,7 +36,7 @@ class Tasks:
         self.states: dict[str, str] = {}
         self.returned: dict[str, Any] = {}
         self.asked: list[Any] = []
-        asked = {**{name: dag.params[name] for name in dag.params}, **params}
+        asked = {**{name: dag.params[name] for name in dag.params if name not in params}, **params}
         dag_run = SimpleNamespace(
             dag_id=dag.dag_id, run_id=run_id, run_type="manual", run_after=datetime.now(UTC), triggering_user_name="ada"
         )

@@ -66,18 +66,6 @@ def test_a_plan_that_is_too_old_is_not_asked_about(uri: str, tmp_path: Path) -> 
     assert "new plan" in report(tmp_path)["run"]["failed"]["error"]
 
 
-def test_without_approval_the_report_says_that_it_was_waived(uri: str, tmp_path: Path) -> None:
-    assert run(DAG, approval=False).state == "success"
-    assert report(tmp_path)["approval"]["decision"] == "waived"
-
-
-def test_mode_plan_asks_nobody(uri: str, tmp_path: Path) -> None:
-    dag_run = run(DAG, mode="plan", approval=True)
-    assert dag_run.state == "success"
-    assert states(dag_run)["approve"] == {"skipped"}
-    assert report(tmp_path)["approval"] is None
-
-
 def test_an_answer_to_another_plan_than_was_asked_about_is_refused(uri: str, tmp_path: Path) -> None:
     another, before = "0" * 64, target(uri)
     with answering(DAG, "Approve", plan_sha256=another) as asked:

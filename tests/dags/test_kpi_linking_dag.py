@@ -74,13 +74,14 @@ def test_a_run_from_dirty_sample_to_proven_target(
 def test_mode_plan_writes_to_no_store(dag_bag: Any, connections: Any, endpoint: str, tmp_path: Path) -> None:
     with Proxy(endpoint, read_only) as proxy:
         connections("kpi_dynamodb", proxy.endpoint)
-        dag_run = run(dag_bag, mode="plan")
+        dag_run = run(dag_bag, mode="plan", approval=True)  # which nobody is asked for, since nothing is to be written
         assert dag_run.state == "success"
         assert {request.operation for request in proxy.requests} <= READS
-    assert states(dag_run)["links.apply"] == {"skipped"}
+    assert states(dag_run)["links.apply"] == states(dag_run)["approve"] == {"skipped"}
     facts = report(tmp_path)
     assert facts["run"]["status"] == "planned"
     assert facts["applied"] == []
+    assert facts["approval"] is None
 
 
 def test_mode_apply_with_the_same_credentials_is_refused_and_reported(

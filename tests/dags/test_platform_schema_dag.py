@@ -13,24 +13,24 @@ from include.embedded.settings import postgres_connection
 from include.migrations.platform_schema import sample
 from include.migrations.platform_schema.migration import migration
 from include.trueup.errors import OptionsError
-from include.trueup.stores.postgres import PostgresStore
 from tests.dags.people import answering
-from tests.harness import new_database, run_sql
+from tests.harness import run_sql
+from tests.samples import Samples
 from trueup_airflow.process.one_run import _check as check
 
 FILE = Path(__file__).parent.parent.parent / "dags" / "platform_schema.py"
 
 
 @pytest.fixture
-def uris(monkeypatch: pytest.MonkeyPatch, connections: Any, postgres_server: postgres.Server) -> dict[str, str]:
+def uris(
+    monkeypatch: pytest.MonkeyPatch, connections: Any, postgres_server: postgres.Server, samples: Samples
+) -> dict[str, str]:
     """Both databases with the sample, known to Airflow; their URIs."""
-    made = {}
-    for conn_id in sorted(migration.connections):
-        made[conn_id] = new_database(postgres_server)
-        name = made[conn_id].split("?")[0].rsplit("/", 1)[1]
+    made = samples.databases(sample, migration.connections)
+    for conn_id, uri in made.items():
+        name = uri.split("?")[0].rsplit("/", 1)[1]
         given = postgres_connection(str(postgres_server.socket_dir), name)
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", given)
-    sample.fill(lambda conn_id: PostgresStore(made[conn_id]))
     return made
 
 

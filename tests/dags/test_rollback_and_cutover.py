@@ -52,6 +52,8 @@ def test_undo_and_do_again_and_cut_over(uri: str, tmp_path: Path) -> None:
     assert cut_over(approval=False).state == "failed", "nothing is proven yet"
     assert refusals(tmp_path)[-1][:2] == ("preflight", NOT_PROVEN)
     assert run(DAG, approval=False).state == "success"
+    (first,) = facts(tmp_path, DAG)
+    assert first["approval"]["decision"] == "waived"
     written = target(uri)
     assert len(written) > len(before)
 

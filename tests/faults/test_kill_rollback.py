@@ -11,6 +11,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from include.embedded import postgres
 from include.trueup.ledger import Ledger
 from include.trueup.report import report
@@ -21,7 +23,7 @@ from tests.harness import run_of
 from tests.small import Database, declare
 
 ROOT = Path(__file__).parent.parent.parent
-PEOPLE, CHANGED, KILLS = 60, 20, 4
+PEOPLE, CHANGED = 60, 20
 
 
 def start(uri: str, ledger_uri: str, folder: str, first: str) -> subprocess.Popen[str]:
@@ -34,8 +36,9 @@ def start(uri: str, ledger_uri: str, folder: str, first: str) -> subprocess.Pope
     )
 
 
+@pytest.mark.parametrize("kills", [2, pytest.param(6, marks=pytest.mark.slow)])
 def test_a_rollback_that_is_killed_goes_on_where_it_was(
-    postgres_server: postgres.Server, ledger: Ledger, ledger_uri: str, workspace: Workspace, tmp_path: Path
+    kills: int, postgres_server: postgres.Server, ledger: Ledger, ledger_uri: str, workspace: Workspace, tmp_path: Path
 ) -> None:
     database = Database(postgres_server, PEOPLE)
     migration = declare(tmp_path)
@@ -48,19 +51,19 @@ def test_a_rollback_that_is_killed_goes_on_where_it_was(
     assert database.persons() == database.should()
 
     chance = random.Random(3)
-    first, kills, ended = "preflight", 0, False
+    first, killed, ended = "preflight", 0, False
     while not ended:
         with start(database.uri, ledger_uri, str(tmp_path), first) as process:
             assert process.stdout is not None
             for line in process.stdout:
                 ended = line == "done\n"
                 first = first if ended else line.split()[0]
-                if "/apply" in line and kills < KILLS:
+                if "/apply" in line and killed < kills:
                     time.sleep(chance.uniform(0.02, 0.3))
                     process.kill()
-                    kills += 1
+                    killed += 1
         assert process.returncode in (0, -signal.SIGKILL)
-    assert kills == KILLS
+    assert killed == kills
     assert database.persons() == before
     run = replace(run_of(migration, ledger, workspace, lambda _: database.store, "back"), undoes=LAST).chosen()
     assert report(run).status == "passed"

@@ -24,15 +24,15 @@ from include.trueup.walk import walk
 from include.trueup.walk.preflight import preflight
 from tests.harness import Item, items, run_of, store_at
 from tests.migrations.checkins_oracle import Expected, by_id, expected
-from tests.samples import Samples
+from tests.samples import Samples, Size, few, whole
 
 ASSIGNMENTS, RESPONSES = "check-in-assignments", "form-responses"
 
 
 @pytest.fixture
 def store(samples: Samples) -> Iterator[DynamoDBStore]:
-    """A DynamoDB with the sample."""
-    with samples.engine(sample) as engine:
+    """A DynamoDB with the sample, of few rows and every dirty case."""
+    with samples.engine(sample, few) as engine:
         yield store_at(engine.endpoint)
 
 
@@ -49,9 +49,15 @@ def codes(report: dict[str, Any]) -> dict[tuple[str, str], int]:
     return {(f["phase"], f["code"]): f["count"] for f in report["findings"]}
 
 
+@pytest.mark.parametrize("size", [few, pytest.param(whole, marks=pytest.mark.slow)])
 def test_the_whole_migration_and_a_second_run_that_finds_nothing(
-    store: DynamoDBStore, ledger: Ledger, workspace: Workspace
+    size: Size, samples: Samples, ledger: Ledger, workspace: Workspace
 ) -> None:
+    with samples.engine(sample, size) as engine:
+        migrates_and_finds_nothing(store_at(engine.endpoint), ledger, workspace)
+
+
+def migrates_and_finds_nothing(store: DynamoDBStore, ledger: Ledger, workspace: Workspace) -> None:
     before = {table: {i["id"]["S"]: i for i in items(store, table)} for table in sample.TABLES}
     wanted = oracle(store)
     first = run_of(migration, ledger, workspace, lambda _: store, "first", partitions=3, segments=2)
@@ -160,7 +166,7 @@ def test_a_row_that_somebody_changes_meanwhile_holds_back_what_is_written_with_i
 
 
 def test_an_assignment_that_was_moved_to_another_week_is_not_moved_back(samples: Samples) -> None:
-    with samples.migrated(migration, sample) as there:
+    with samples.migrated(migration, sample, few) as there:
         moves_nothing_back(there.store, there.ledger, there.workspace)
 
 
@@ -190,7 +196,7 @@ def test_a_walk_that_ended_between_transaction_and_ledger_goes_on(
     store: DynamoDBStore, ledger: Ledger, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = oracle(store)
-    store.batch_rows = 20
+    store.batch_rows = 4
     wrote, calls = Ledger.wrote, [0]
 
     def dying(self: Ledger, run_id: str, phase: str, *rest: Any) -> None:

@@ -29,8 +29,9 @@ def uri(samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> st
     return samples.database(sample)
 
 
-def run(uri: str, ledger: Ledger, workspace: Workspace, id: str) -> dict[str, Any]:
-    one = run_of(migration, ledger, workspace, lambda _: PostgresStore(uri), id, partitions=3, segments=2)
+def run(uri: str, ledger: Ledger, workspace: Workspace, id: str, **parts: Any) -> dict[str, Any]:
+    store = PostgresStore(uri)
+    one = run_of(migration, ledger, workspace, lambda _: store, id, **parts)
     assert walk(one).status == "passed"
     return dict(one.folder.read_json("report.json"))
 
@@ -43,7 +44,7 @@ def test_every_document_gets_its_vector_and_a_second_run_finds_nothing(
     uri: str, ledger: Ledger, workspace: Workspace
 ) -> None:
     before = run_sql(uri, OTHERS)
-    first = run(uri, ledger, workspace, "first")
+    first = run(uri, ledger, workspace, "first", partitions=3, segments=2)
     assert first["plan"]["phases"][0]["skipped"] == {"no_content": 3}
     assert rows_of(first)["change"] == 147
     figures = first["plan"]["phases"][0]["figures"]

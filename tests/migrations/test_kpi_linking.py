@@ -16,9 +16,9 @@ from include.trueup.run import Mode, Window
 from include.trueup.run.workspace import Workspace
 from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.walk import walk
-from tests.harness import Item, items, run_of
+from tests.harness import Item, items, run_of, store_at
 from tests.migrations.kpi_linking_oracle import by_id, expected
-from tests.samples import Samples, few
+from tests.samples import Samples, Size, few, whole
 
 LINKS, DATA = "purposepath-kpi-links", "purposepath-kpi-data"
 
@@ -37,26 +37,32 @@ def findings(report: dict[str, Any]) -> dict[tuple[str, str], int]:
     return {(f["phase"], f["code"]): f["count"] for f in report["findings"]}
 
 
+@pytest.mark.parametrize(("size", "share"), [(few, 0.5), pytest.param(whole, 0.05, marks=pytest.mark.slow)])
 def test_the_whole_migration_and_a_second_run_that_finds_nothing(
-    whole_kpi_store: DynamoDBStore, ledger: Ledger, workspace: Workspace
+    size: Size, share: float, samples: Samples, ledger: Ledger, workspace: Workspace
 ) -> None:
-    before = {table: by_id(rows) for table, rows in legacy(whole_kpi_store).items()}
+    with samples.engine(sample, size) as engine:
+        migrates_and_finds_nothing(store_at(engine.endpoint), share, ledger, workspace)
+
+
+def migrates_and_finds_nothing(kpi_store: DynamoDBStore, share: float, ledger: Ledger, workspace: Workspace) -> None:
+    before = {table: by_id(rows) for table, rows in legacy(kpi_store).items()}
     first = run_of(
         migration,
         ledger,
         workspace,
-        lambda _: whole_kpi_store,
+        lambda _: kpi_store,
         "first",
         partitions=3,
         segments=2,
-        max_reject_share=0.05,
+        max_reject_share=share,
     )
     assert walk(first, triggered_by="ada").status == "passed"
-    assert_as_the_contract_says(whole_kpi_store)
-    assert {table: by_id(rows) for table, rows in legacy(whole_kpi_store).items()} == before
+    assert_as_the_contract_says(kpi_store)
+    assert {table: by_id(rows) for table, rows in legacy(kpi_store).items()} == before
 
     report = first.folder.read_json("report.json")
-    oracle = expected(legacy(whole_kpi_store))
+    oracle = expected(legacy(kpi_store))
     codes: dict[tuple[str, str], int] = {}
     for phase, _, code in oracle.findings:
         codes[phase, code] = codes.get((phase, code), 0) + 1
@@ -72,12 +78,12 @@ def test_the_whole_migration_and_a_second_run_that_finds_nothing(
     proven = {p["target_table"]: p["compared"] for p in report["proof"]}
     assert proven == {LINKS: len(oracle.links), DATA: len(oracle.data)}
 
-    second = run_of(migration, ledger, workspace, lambda _: whole_kpi_store, "second")
+    second = run_of(migration, ledger, workspace, lambda _: kpi_store, "second")
     assert walk(second).headline.startswith("Nothing to add")
     report = second.folder.read_json("report.json")
     assert sum(p["rows"]["add"] + p["rows"]["change"] + p["rows"]["extra"] for p in report["plan"]["phases"]) == 0
     assert report["applied"] == []
-    assert_as_the_contract_says(whole_kpi_store)
+    assert_as_the_contract_says(kpi_store)
 
 
 def test_rejected_rows_are_kept_whole(kpi_store: DynamoDBStore, ledger: Ledger, workspace: Workspace) -> None:
@@ -164,7 +170,6 @@ def test_day_by_day_equals_one_full_run(kpi_store: DynamoDBStore, ledger: Ledger
     for number, (start, end) in enumerate(pairwise(bounds)):
         chosen: dict[str, Any] = {
             "partitions": 2,
-            "segments": 2,
             "window": Window.parse(start, end),
             "snapshot_max_age": 1,
         }

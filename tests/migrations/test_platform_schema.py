@@ -17,9 +17,9 @@ from include.trueup.run import Mode
 from include.trueup.run.workspace import Workspace
 from include.trueup.schema import describe
 from include.trueup.schema.run import SchemaRun
-from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import walk
 from tests.harness import run_sql
+from tests.samples import Samples
 from tests.schemas import Databases, answered
 
 CONTRACT = {
@@ -40,11 +40,10 @@ EXTENSION = "SELECT count(*)::int FROM pg_extension WHERE extname = 'vector'"
 
 
 @pytest.fixture
-def databases(postgres_server: postgres.Server, ledger: Ledger, workspace: Workspace) -> Databases:
+def databases(postgres_server: postgres.Server, ledger: Ledger, workspace: Workspace, samples: Samples) -> Databases:
     """Both databases at phase 0, with the sample."""
-    made = Databases(postgres_server, migration, ledger, workspace)
-    sample.fill(lambda conn_id: PostgresStore(made.uris[conn_id]))
-    return made
+    uris = samples.databases(sample, migration.connections)
+    return Databases(postgres_server, migration, ledger, workspace, uris)
 
 
 def tables(databases: Databases) -> tuple[set[str], set[str]]:

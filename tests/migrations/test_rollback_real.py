@@ -31,7 +31,7 @@ pytestmark = pytest.mark.timeout(600)  # three whole runs each
 
 CASES: dict[str, tuple[Any, Any, Size | None]] = {
     "kpi_linking": (kpi_linking, kpi_linking_sample, few),
-    "checkins": (checkins, checkins_sample, whole),
+    "checkins": (checkins, checkins_sample, few),
     "scoring_results": (scoring_results, scoring_results_sample, None),
     "scoring_models": (scoring_models, scoring_models_sample, None),
     "knowledge_embeddings": (knowledge_embeddings, knowledge_embeddings_sample, None),

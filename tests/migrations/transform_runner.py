@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,15 +50,17 @@ def run(migration: Migration, legacy: dict[str, list[Item]], scratch: Path, part
     sources = {s.id: _arrow(s.table, legacy.get(s.table.name, [])) for s in migration.sources}
     rows: dict[str, list[pa.Table]] = defaultdict(list)
     findings: dict[str, list[Finding]] = defaultdict(list)
-    with duck.connect(scratch) as connection:
-        for id, table in sources.items():
-            _relate(connection, id, table)
-        shared = {
-            name: connection.sql(path.read_text(encoding="utf-8")).to_arrow_table()
-            for name, path in migration.shared.items()
-        }
-    for partition in range(partitions):
-        with duck.connect(scratch) as connection:
+    with ExitStack() as opened:
+        database = opened.enter_context(duck.connect(scratch))
+        with duck.connect_to(database) as connection:
+            for id, table in sources.items():
+                _relate(connection, id, table)
+            shared = {
+                name: connection.sql(path.read_text(encoding="utf-8")).to_arrow_table()
+                for name, path in migration.shared.items()
+            }
+        for partition in range(partitions):
+            connection = opened.enter_context(duck.connect_to(database))
             for source in migration.sources:
                 where = (
                     f"{duck.partition(source.partition_by, partitions)} = {partition}"

@@ -21,7 +21,7 @@ from include.trueup.run.workspace import Workspace
 from include.trueup.walk import walk
 from tests.dags.conftest import airflow_database, connections, dag_bag
 from tests.harness import new_database, run_of, store_at
-from tests.samples import Samples
+from tests.samples import Samples, few
 
 __all__ = ["airflow_database", "connections", "dag_bag"]
 
@@ -102,7 +102,7 @@ def evidence(postgres_server: postgres.Server, samples: Samples, tmp_path_factor
     ledger.upgrade()
     workspace = Workspace(str(tmp_path_factory.mktemp("pages")))
     id = run_id("kpi_linking", RUN)
-    with samples.engine(sample) as engine:
+    with samples.engine(sample, few) as engine:
         store = store_at(engine.endpoint)
         hostile = {"id": HOSTILE.replace("\0", ""), "tenant_id": "t", "kpi_id": "no such KPI", "label": "x" * 5000}
         hostile |= {"milestone_date": "2025-01-01", "created_by": "u", "created_at": "2025-01-01T00:00:00Z"}
