@@ -68,7 +68,7 @@ def test_the_shadow_finds_what_differs_and_nothing_else(store: DynamoDBStore) ->
     store.client.delete_item(TableName=NEW_LINKS.name, Key={"id": gone["id"]})
     store.client.put_item(TableName=NEW_LINKS.name, Item=stray)
     found = compare(store, {"share": 1}).differences
-    (of_value,) = [d for d in found if d["path"].endswith("post_value")]
+    (of_value,) = [d for d in found if str(d["path"]).endswith("post_value")]
     assert (of_value["new"], of_value["legacy"]) == ("0.125", changed["post_value"]["N"])
     keys = {d["key"] for d in found}
     assert keys == {

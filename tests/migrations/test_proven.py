@@ -234,4 +234,4 @@ def test_a_cutover_needs_a_proof_without_exceptions(runs: Runs) -> None:
     with pytest.raises(ProofError, match="proven with exceptions: it left 1 rows alone"):
         turning.preflight(runs.ledger, runs.workspace, "small", SwitchState.DUAL, 24)
     runs("UPDATE persons SET amount = 99 WHERE id = 'p01'", overwrite_drift=True)  # p01 moves on
-    assert turning.preflight(runs.ledger, runs.workspace, "small", SwitchState.DUAL, 24)["proof_run_id"] == "run-2"
+    assert turning.preflight(runs.ledger, runs.workspace, "small", SwitchState.DUAL, 24).proof_run_id == "run-2"

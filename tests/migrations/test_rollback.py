@@ -128,7 +128,7 @@ def test_a_rollback_that_wrote_nothing_is_in_the_way_of_no_cutover(runs: Runs) -
     runs.forward("first")
 
     def proof() -> object:
-        return turning.preflight(runs.ledger, runs.workspace, "small", SwitchState.DUAL, 24)["proof_run_id"]
+        return turning.preflight(runs.ledger, runs.workspace, "small", SwitchState.DUAL, 24).proof_run_id
 
     runs.back("look", mode=Mode.PLAN)
     assert proof() == "first"

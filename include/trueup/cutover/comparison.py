@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from ..declare.migration import Param
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from ..stores import Store
 
 
@@ -21,7 +23,7 @@ class Compared:
     what differs and what each way gave."""
 
     compared: int = 0
-    differences: list[dict[str, Any]] = field(default_factory=list)
+    differences: list[dict[str, JsonValue]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,19 +6,35 @@ Forward (legacy → dual → new) only from a proof of the current plan that is 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated
+
+from pydantic import Field
 
 from ..errors import ApprovalError, ProofError
 from ..ledger import Ledger, RunRow, Status, SwitchState
 from ..ledger.decisions import refuse_second_turn, refuse_turn
-from ..run import Files, Mode, Refusal
-from ..run.files import CUTOVER, REPORT
+from ..run import Files, Mode, Refusal, to_values
+from ..run.files import CUTOVER
+from ..run.reported import Report
 from ..run.workspace import Workspace
 
 _ORDER = (SwitchState.LEGACY, SwitchState.DUAL, SwitchState.NEW)
 NEXT = "next"
 """In place of a state: the one after the present one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turning:
+    """A turn that may be made now: from which state to which, on the proof of which run (None: the way back, which needs
+    none), when it was proven (ISO 8601, UTC), and how many rows it `compared`."""
+
+    was: Annotated[str, Field(alias="from")]
+    to: str
+    proof_run_id: str | None = None
+    compared: int | None = None
+    proven_at: str | None = None
 
 
 def aim(ledger: Ledger, migration_id: str, to: str, run_id: str) -> SwitchState:
@@ -35,32 +51,32 @@ def aim(ledger: Ledger, migration_id: str, to: str, run_id: str) -> SwitchState:
 
 def preflight(
     ledger: Ledger, workspace: Workspace, migration_id: str, to: SwitchState, proof_max_age: float
-) -> dict[str, Any]:
-    """See that the switch may be turned to `to` now: from (state), to, proof_run_id (None for the way back), and of the
-    proof: compared (rows) and proven_at. `proof_max_age` is in hours.
+) -> Turning:
+    """See that the switch may be turned to `to` now. `proof_max_age` is in hours.
 
     Raises `StatusError` where the turn is not allowed, and `ProofError`, saying what is wrong with the last proof.
     """
     was = ledger.switches.state(migration_id)
     refuse_turn(migration_id, was, to)
-    found: dict[str, Any] = {"from": str(was), "to": str(to), "proof_run_id": None, "compared": None, "proven_at": None}
+    turning = Turning(was=str(was), to=str(to))
     if _ORDER.index(to) < _ORDER.index(was):
-        return found
+        return turning
     run = _proven(ledger, workspace, migration_id)
-    facts = workspace.run(run.run_id).read_json(REPORT)
-    ended_at = _check(run, facts, proof_max_age, ledger.effects.now())
+    report = Files(workspace.run(run.run_id)).report
+    ended_at = _check(run, report, proof_max_age, ledger.effects.now())
     proven_at = ended_at.astimezone(UTC).isoformat(timespec="seconds")
-    return {**found, "proof_run_id": run.run_id, "compared": _compared(facts), "proven_at": proven_at}
+    return replace(turning, proof_run_id=run.run_id, compared=_compared(report), proven_at=proven_at)
 
 
 def compared(workspace: Workspace, run_id: str) -> int | None:
     """Rows that the run's proof compared, by its report; None where there is none."""
-    facts = workspace.run(run_id).read_json(REPORT)
-    return None if facts is None else _compared(facts)
+    report = Files(workspace.run(run_id)).report
+    return None if report is None else _compared(report)
 
 
-def _compared(facts: dict[str, Any]) -> int:
-    return sum({p["target_table"]: p["compared"] for p in facts.get("proof") or []}.values())
+def _compared(report: Report | None) -> int:
+    proofs = report.proof if report is not None else ()
+    return sum({p.target_table: p.compared for p in proofs}.values())
 
 
 def _proven(ledger: Ledger, workspace: Workspace, migration_id: str) -> RunRow:
@@ -87,19 +103,19 @@ def _proven(ledger: Ledger, workspace: Workspace, migration_id: str) -> RunRow:
     raise _refusal(migration_id, "no run of it is proven")
 
 
-def _check(run: RunRow, facts: dict[str, Any] | None, proof_max_age: float, now: datetime) -> datetime:
+def _check(run: RunRow, report: Report | None, proof_max_age: float, now: datetime) -> datetime:
     """When the run was proven. Raises `ProofError` where its proof does not do."""
     id, migration_id = run.run_id, run.migration_id
-    if facts is None or (facts.get("plan") or {}).get("sha256") != run.plan_sha256:
+    if report is None or report.plan is None or report.plan.sha256 != run.plan_sha256:
         raise _refusal(
             migration_id, f"the report of run {id} in the workspace is missing or is not of the plan in the ledger"
         )
-    if facts["run"]["window"]:
+    if report.run.window:
         raise _refusal(migration_id, f"the last proof, of run {id}, is of a window, not of whole tables")
-    wrong = sum(p[n] for p in facts["proof"] for n in ("missing", "different", "unverified"))
-    if wrong or not facts["proof"]:
+    wrong = sum(p.missing + p.different + p.unverified for p in report.proof)
+    if wrong or not report.proof:
         raise _refusal(migration_id, f"the proof of run {id} has {wrong:,} rows missing, different or unverified")
-    left = _exceptions(facts)
+    left = _exceptions(report)
     if left:
         raise _refusal(
             migration_id,
@@ -116,13 +132,14 @@ def _check(run: RunRow, facts: dict[str, Any] | None, proof_max_age: float, now:
     return run.ended_at
 
 
-def _exceptions(facts: dict[str, Any]) -> int:
+def _exceptions(report: Report) -> int:
     """The rows that the run left alone; at least one where its report says so without a number."""
-    counted = sum(p["skipped"].get(rule, 0) for p in facts["plan"]["phases"] for rule in ("conflict", "drift"))
-    verdict = facts["verdict"]
-    if "proof" not in verdict:  # a report of the first release
-        return int(counted)
-    return max(counted, verdict.get("exceptions") or 0, int(verdict["proof"] != "proven"))
+    phases = report.plan.phases if report.plan is not None else ()
+    counted = sum(p.skipped.get(rule, 0) for p in phases for rule in ("conflict", "drift"))
+    verdict = report.verdict
+    if verdict.proof is None:  # a report of the first release
+        return counted
+    return max(counted, verdict.exceptions, int(verdict.proof != "proven"))
 
 
 def _refusal(migration_id: str, why: str) -> ProofError:
@@ -137,12 +154,12 @@ def refused(workspace: Workspace, run_id: str, refusal: Refusal) -> None:
     Files(workspace.run(run_id)).write_refusal(refusal)
 
 
-def told(checked: dict[str, Any]) -> str:
+def told(checked: Turning) -> str:
     """What a person is asked about: from which state to which, on which proof."""
-    return f"{checked['from']} → {checked['to']}, on the proof of {checked['proof_run_id'] or 'no run'}"
+    return f"{checked.was} → {checked.to}, on the proof of {checked.proof_run_id or 'no run'}"
 
 
-def refuse_unseen(asked: str | None, checked: dict[str, Any]) -> None:
+def refuse_unseen(asked: str | None, checked: Turning) -> None:
     """Raise `ApprovalError` where a person was asked about another turn (None: nobody was asked)."""
     if asked is not None and asked != told(checked):
         raise ApprovalError(
@@ -155,7 +172,7 @@ def turn(
     ledger: Ledger,
     workspace: Workspace,
     migration_id: str,
-    checked: dict[str, Any],
+    checked: Turning,
     *,
     by: str | None,
     why: str,
@@ -163,9 +180,9 @@ def turn(
 ) -> str:
     """Turn the switch as `checked` (what `preflight` gave) says, and enter it in the journal; what was done, in words.
     The same run's turn, tried again, is one turn. Raises `StatusError` if the switch was turned meanwhile."""
-    to, was = SwitchState(checked["to"]), SwitchState(checked["from"])
-    ledger.switches.turn(migration_id, to, by=by, why=why, run_id=run_id, proof_run_id=checked["proof_run_id"])
-    record = {**checked, "by": by, "why": why, "undo": undo(migration_id, was)}
+    to, was = SwitchState(checked.to), SwitchState(checked.was)
+    ledger.switches.turn(migration_id, to, by=by, why=why, run_id=run_id, proof_run_id=checked.proof_run_id)
+    record = {**to_values(checked), "by": by, "why": why, "undo": undo(migration_id, was)}
     workspace.run(run_id).write(CUTOVER, json.dumps(record, indent=1))
     return f"the switch of {migration_id} is {to}, it was {was}; {record['undo']}"
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, Context, Param, dag, get_current_context, task, timezone
+from pydantic import JsonValue  # Airflow evaluates the annotations of a task
 
 from include.trueup.errors import ApprovalError, DeclarationError, TerminalError
 from include.trueup.steps import APPROVE
@@ -21,7 +22,9 @@ from .approval import Approval, run_page
 from .builder import RETRIES
 
 if TYPE_CHECKING:
+    from include.trueup.cutover.turning import Turning
     from include.trueup.declare.migration import Migration
+    from include.trueup.ledger import SwitchState
 
 log = logging.getLogger(__name__)
 
@@ -64,29 +67,31 @@ def build_cutover(migration: Migration) -> DAG:
     )
     def build() -> None:
         @task
-        def preflight() -> dict[str, Any]:
+        def preflight() -> dict[str, JsonValue]:
             """See that the switch may be turned: there is a complete and recent proof of the current plan."""
             from include.trueup.cutover import turning
+            from include.trueup.run import to_values
 
             ledger, asked = connections.ledger(), get_current_context()["params"]
             ledger.upgrade()
             with _noted("preflight"):
                 to = turning.aim(ledger, migration.id, asked["to"], _id())
-                return _checked(migration, to, asked["proof_max_age"])
+                return to_values(_checked(migration, to, asked["proof_max_age"]))
 
         @task
-        def turn(checked: dict[str, Any], decision: dict[str, Any]) -> str:
+        def turn(seen: dict[str, JsonValue], decision: dict[str, str | None]) -> str:
             """Check once more, turn the switch, and enter it in the journal."""
             from include.trueup.cutover import turning
             from include.trueup.ledger import SwitchState
+            from include.trueup.run.records import from_values
 
-            context, id = get_current_context(), _id()
+            context, id, checked = get_current_context(), _id(), from_values(turning.Turning, seen)
             ledger, workspace = connections.ledger(), connections.workspace()
             with _noted("turn"):
                 turning.refuse_unseen(context["ti"].xcom_pull(task_ids=APPROVE, key=ASKED), checked)
                 if id not in {turned.run_id for turned in ledger.switches.turns(migration.id)}:
                     # a turn or a run may have come between, while it waited for approval
-                    checked = _checked(migration, SwitchState(checked["to"]), context["params"]["proof_max_age"])
+                    checked = _checked(migration, SwitchState(checked.to), context["params"]["proof_max_age"])
             why = ". ".join(filter(None, (context["params"]["why"], decision["comment"])))
             said = turning.turn(ledger, workspace, migration.id, checked, by=decision["by"], why=why, run_id=id)
             log.info("%s", said)
@@ -124,7 +129,7 @@ def _noted(step: str, by: str | None = None) -> Iterator[None]:
         raise
 
 
-def _checked(migration: Migration, to: Any, proof_max_age: float) -> dict[str, Any]:
+def _checked(migration: Migration, to: SwitchState, proof_max_age: float) -> Turning:
     from include.trueup.cutover import turning
 
     found = turning.preflight(connections.ledger(), connections.workspace(), migration.id, to, proof_max_age)
@@ -142,24 +147,26 @@ class CutoverApproval(Approval):
     def question(self, context: Context) -> str | None:
         """What would be turned, and on what proof. Raises `ApprovalError` where no preflight has said it."""
         from include.trueup.cutover import turning
+        from include.trueup.run.records import from_values
 
-        checked = context["ti"].xcom_pull(task_ids="preflight")
-        if checked is None:
+        seen = context["ti"].xcom_pull(task_ids="preflight")
+        if seen is None:
             raise ApprovalError(
                 "the task preflight has not said what would be turned: a task that is marked as done in Airflow was not done "
                 "here; clear it, or trigger the DAG again"
             )
         if not context["params"]["approval"]:
             return None
+        checked = from_values(turning.Turning, seen)
         context["ti"].xcom_push(key=ASKED, value=turning.told(checked))
         proof = "It is the way back, and needs no proof."
-        if checked["proof_run_id"]:
+        if checked.proof_run_id:
             proof = (
-                f"Proof: {checked['compared']:,} rows compared, all as they should be, {checked['proven_at']}, "
-                f"run `{checked['proof_run_id']}`."
+                f"Proof: {checked.compared or 0:,} rows compared, all as they should be, {checked.proven_at}, "
+                f"run `{checked.proof_run_id}`."
             )
         return (
-            f"{place.told(None)}**{checked['from']} → {checked['to']}**\n\n{proof}\n\nWhy: {_escaped(context['params']['why'])}\n\n"
+            f"{place.told(None)}**{checked.was} → {checked.to}**\n\n{proof}\n\nWhy: {_escaped(context['params']['why'])}\n\n"
             f"[This run]({run_page(context)})"
         )
 

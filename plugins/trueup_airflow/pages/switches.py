@@ -190,7 +190,7 @@ def _ways(book: Ledger, migration_id: str) -> tuple[Way, ...]:
 def _way(book: Ledger, migration_id: str, was: SwitchState, to: SwitchState) -> Way:
     refusal, compared = None, None
     try:
-        compared = turning.preflight(book, connections.workspace(), migration_id, to, PROOF_MAX_AGE)["compared"]
+        compared = turning.preflight(book, connections.workspace(), migration_id, to, PROOF_MAX_AGE).compared
     except (ProofError, StatusError) as error:
         refusal = str(error)
     back = ORDER.index(to) < ORDER.index(was)
