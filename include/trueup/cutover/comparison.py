@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..declare.migration import Param
 
@@ -36,5 +36,5 @@ class Comparison:
     owner: str
     doc: str
     connection: str
-    compare: Callable[[Store, Mapping[str, Any]], Compared]
+    compare: Callable[[Store, Mapping[str, JsonValue]], Compared]
     params: tuple[Param, ...] = ()

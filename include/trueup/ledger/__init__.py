@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
+from pydantic import JsonValue
 from sqlalchemy.dialects.postgresql import insert
 
 from ..errors import StatusError
@@ -105,7 +105,7 @@ class Ledger(Steps, Batches):
         migration_id: str,
         dag_id: str,
         triggered_by: str | None,
-        options: Mapping[str, Any],
+        options: Mapping[str, JsonValue],
         undoes: str | None = None,
         airflow_run_id: str | None = None,
     ) -> None:
@@ -129,15 +129,10 @@ class Ledger(Steps, Batches):
             found = _row(connection.execute(sa.select(runs).where(runs.c.run_id == run_id)).mappings().one())
             refuse_other(found, dag_id, airflow_run_id)
             self._move(connection, run_id, Status.RUNNING, "preflight")
-            afresh: dict[str, Any] = {
-                "ended_at": None,
-                "plan_sha256": None,
-                "plan_files_sha256": None,
-                "planned_at": None,
-            }
-            afresh |= {"asked_sha256": None, "attempt": runs.c.attempt + 1}
+            gone = dict.fromkeys(("ended_at", "plan_sha256", "plan_files_sha256", "planned_at", "asked_sha256"))
             values["airflow_run_id"] = airflow_run_id or found.airflow_run_id
-            connection.execute(runs.update().where(runs.c.run_id == run_id).values(**afresh, **values))
+            afresh = runs.update().values(attempt=runs.c.attempt + 1, **gone, **values)
+            connection.execute(afresh.where(runs.c.run_id == run_id))
 
     def move(self, run_id: str, status: Status, reason: str) -> None:
         """Change a run's status. Raises `StatusError` where `TRANSITIONS` does not allow it."""
@@ -151,10 +146,10 @@ class Ledger(Steps, Batches):
             raise StatusError(
                 f"run {run_id} is {was or 'not in the ledger'} and may not become {status}; start another run instead"
             )
-        values: dict[str, Any] = {"status": status}
+        moved = runs.update().where(runs.c.run_id == run_id).values(status=status)
         if status is not Status.ROLLED_BACK:  # that is another run's doing, long after this one ended
-            values["ended_at"] = None if status is Status.RUNNING else sa.func.clock_timestamp()
-        connection.execute(runs.update().where(runs.c.run_id == run_id).values(**values))
+            moved = moved.values(ended_at=None if status is Status.RUNNING else sa.func.clock_timestamp())
+        connection.execute(moved)
         if was != status:
             values = {"from_status": was, "to_status": status, "reason": reason}
             connection.execute(transitions.insert().values(run_id=run_id, **values))
@@ -193,7 +188,7 @@ class Ledger(Steps, Batches):
         with self._begin() as connection:
             return [_row(row) for row in connection.execute(query).mappings()]
 
-    def choose(self, run_id: str, options: Mapping[str, Any]) -> None:
+    def choose(self, run_id: str, options: Mapping[str, JsonValue]) -> None:
         """Note the run's options again, with what preflight chose."""
         with self._begin() as connection:
             connection.execute(runs.update().where(runs.c.run_id == run_id).values(options=dict(options)))

@@ -118,10 +118,11 @@ class Leases:
                     mine[target] = _new(connection, run_id, target, holder, now)
             if status == Status.FAILED:
                 self._move(connection, run_id, Status.RUNNING, "a task was cleared; no other run has written since")
-            values: dict[str, Any] = {"expires_at": _renewed(), "holder": holder}
+            renewed = leases.update().where(leases.c.epoch.in_(mine.values()))
+            renewed = renewed.values(expires_at=_renewed(), holder=holder)
             if right:
-                values |= {"right_at": sa.func.coalesce(leases.c.right_at, now), "waits": False}
-            connection.execute(leases.update().where(leases.c.epoch.in_(mine.values())).values(**values))
+                renewed = renewed.values(right_at=sa.func.coalesce(leases.c.right_at, now), waits=False)
+            connection.execute(renewed)
             return mine
 
     def renew(self, run_id: str, epochs: Mapping[str, int], part: Part | None = None) -> None:

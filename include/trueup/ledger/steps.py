@@ -35,8 +35,11 @@ class Steps:
         is higher at every try. What an older try ends with is not noted once a newer one has begun; of a step that writes, it
         is waited for until it can write no more."""
         key = {"run_id": run_id, "step": step, "part": part}
-        of_run: dict[str, Any] = {name: _of_run(run_id, name) for name in ("attempt", "plan_sha256")}
-        of_run["holder"] = this_process()
+        of_run = {
+            "attempt": _of_run(run_id, "attempt"),
+            "plan_sha256": _of_run(run_id, "plan_sha256"),
+            "holder": this_process(),
+        }
         with self._begin() as connection:
             new = insert(steps).values(**key, **of_run)
             again = {
@@ -57,16 +60,15 @@ class Steps:
         if older is not None and older.ended_at is None and writes(step):
             self._outlive(older.holder, older.renewed_at or older.started_at)
         this = sa.and_(steps.c.tries == number, *(steps.c[k] == v for k, v in key.items()))
-        end: dict[str, Any] = {"ended_at": sa.func.clock_timestamp()}
+        ended = steps.update().where(this).values(ended_at=sa.func.clock_timestamp())
         try:
             yield number
         except Exception as error:
-            failed = {**end, "error": str(error)[:10_000], "error_class": type(error).__name__}
             with self._begin() as connection:
-                connection.execute(steps.update().where(this).values(**failed))
+                connection.execute(ended.values(error=str(error)[:10_000], error_class=type(error).__name__))
             raise
         with self._begin() as connection:
-            connection.execute(steps.update().where(this).values(**end))
+            connection.execute(ended)
 
     def _outlive(self, holder: str | None, renewed_at: datetime) -> None:
         """Wait until an older try of a part that writes, of which it is not known that it has ended, has no right to write

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
+from pydantic import JsonValue
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -74,14 +73,14 @@ def build() -> FastAPI:
     @app.get(
         "/openapi.json", responses=documented(401, 403, 405, 500), operation_id="get_openapi", tags=["description"]
     )
-    def get_description(request: Request, _: GetUserDep) -> dict[str, Any]:
+    def get_description(request: Request, _: GetUserDep) -> dict[str, JsonValue]:
         """This description."""
         return {**_description(app), "servers": [{"url": request.scope.get("root_path") or "/"}]}
 
     return app
 
 
-def _description(app: FastAPI) -> dict[str, Any]:
+def _description(app: FastAPI) -> dict[str, JsonValue]:
     if app.openapi_schema is None:
         made = get_openapi(
             title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes, openapi_version="3.1.0"

@@ -112,7 +112,7 @@ def build(
 
 def _preflight(direction: Direction, current: Callable[..., AnyRun]) -> Any:
     @task
-    def preflight() -> list[Any]:
+    def preflight() -> list[int | str]:
         """Check what is there, and the options; take the hold; choose the parts that the run is done in."""
         context = get_current_context()
         run = current(first=True)
@@ -134,7 +134,7 @@ def _preflight(direction: Direction, current: Callable[..., AnyRun]) -> Any:
 
 
 def _listed(over: Over, current: Callable[..., AnyRun]) -> Any:
-    def listed() -> list[Any]:
+    def listed() -> list[int | str]:
         return list(current().numbered(over))
 
     listed.__doc__ = f"The run's {over}s, for the tasks that are mapped over them."

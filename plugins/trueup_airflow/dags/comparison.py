@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk import DAG, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
@@ -45,7 +45,7 @@ def build_comparison(comparison: Comparison) -> DAG:
             found = comparison.compare(connections.store(comparison.connection), asked)
             counts = {"compared": found.compared, "differences": len(found.differences)}
             folder = connections.workspace().run(run_id(comparison.id, context["dag_run"].run_id))
-            about: dict[str, Any] = {"asked": asked, "compared": found.compared, "differences": found.differences}
+            about = {"asked": asked, "compared": found.compared, "differences": found.differences}
             folder.write(COMPARISON, json.dumps(about, indent=1))
             for difference in found.differences:
                 log.warning("%s", json.dumps(difference))

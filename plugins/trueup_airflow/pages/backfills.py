@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from airflow.api_fastapi.core_api.security import GetUserDep
 from airflow.models.backfill import Backfill, BackfillDagRun
 from airflow.models.dagrun import DagRun
 from airflow.utils.session import create_session
 from fastapi import APIRouter
+from pydantic import JsonValue
 from sqlalchemy import select
 
 from include.trueup.ledger import Ledger, RunRow, Status
@@ -81,7 +81,7 @@ class Range:
     over_range: bool
     one_approval: bool
     retry: tuple[str, ...]
-    conf: Mapping[str, Any]
+    conf: Mapping[str, JsonValue]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -65,7 +64,7 @@ def page(id: str, *, number: int, size: int, search: str | None, **filters: str 
     """Findings that have all these values and the text in key or message, of that page (from 1). Long texts are cut."""
     asked = {name: value for name, value in filters.items() if value}
     conditions = [f"{duck.identifier(name)} = ?" for name in FILTERS if name in asked]
-    values: list[Any] = [asked[name] for name in FILTERS if name in asked]
+    values = [asked[name] for name in FILTERS if name in asked]
     if search:
         conditions.append("(contains(lower(key), lower(?)) OR contains(lower(message), lower(?)))")
         values += [search, search]

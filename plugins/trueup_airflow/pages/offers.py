@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
+from pydantic import JsonValue
 
 from include.trueup.ledger import Ledger, Status, SwitchState
 from include.trueup.steps import Mode
@@ -28,7 +28,7 @@ class Form:
     """A form to be opened filled: of which DAG, with what values."""
 
     dag_id: str
-    conf: Mapping[str, Any] = field(default_factory=dict)
+    conf: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+
+from pydantic import JsonValue
 
 from include.trueup.ledger import Ledger, RunRow, Status, TurnRow
 
@@ -33,7 +34,7 @@ class Past:
     ended_at: datetime | None
     triggered_by: str | None
     mode: str | None = None
-    window: Mapping[str, Any] | None = None
+    window: Mapping[str, JsonValue] | None = None
     undoes: str | None = None
     planned: int | None = None
     written: int | None = None

@@ -13,6 +13,7 @@ from airflow.models.dagrun import DagRun
 from airflow.models.serialized_dag import SerializedDagModel
 from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
+from pydantic import JsonValue
 from sqlalchemy import select
 
 from include.trueup.ledger import Ledger, RunRow
@@ -48,7 +49,7 @@ class AskedRun:
     started_at: datetime | None
     ended_at: datetime | None
     kind: str = "manual"
-    conf: Mapping[str, Any] = field(default_factory=dict)
+    conf: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +163,7 @@ def runs(dag_ids: Iterable[str], limit: int, rows: Iterable[RunRow]) -> dict[str
     return found
 
 
-def confs(dag_id: str, limit: int, only: str | None = None) -> list[tuple[AskedRun, Mapping[str, Any]]]:
+def confs(dag_id: str, limit: int, only: str | None = None) -> list[tuple[AskedRun, Mapping[str, JsonValue]]]:
     """The newest runs of a DAG that does not belong to a migration, at most `limit`, with what each was asked; `only`: that run."""
     query = select(DagRun).where(DagRun.dag_id == dag_id).order_by(DagRun.id.desc()).limit(limit)
     if only is not None:

@@ -215,7 +215,7 @@ def _asked(dag_id: str, turns: tuple[Turned, ...], only: str | None) -> tuple[As
                 why=str(conf["why"]) if conf.get("why") else None,
                 refusal=None if made else refusal,
                 turn=made,
-                proof_max_age=float(conf.get("proof_max_age") or PROOF_MAX_AGE),
+                proof_max_age=float(str(conf.get("proof_max_age") or PROOF_MAX_AGE)),
             )
         )
     return tuple(found)

@@ -17,6 +17,8 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any, TextIO
 
+from pydantic import JsonValue
+
 from include.console import outcome
 from include.console.progress import Instance, Progress
 from include.project import migration_ids
@@ -54,7 +56,7 @@ def main(dag_id: str, conf: str, log: str, fd: str) -> int:
         return 1
 
 
-def _run(dag: DAG, conf: dict[str, Any], out: TextIO) -> int:
+def _run(dag: DAG, conf: dict[str, JsonValue], out: TextIO) -> int:
     began = time.monotonic()
     mappers.configure()
     progress = Progress(_returned, out)
@@ -106,7 +108,7 @@ def _find(dag_id: str) -> DAG:
     raise OptionsError(f"there is no DAG {dag_id!r}; this project has: {known}{errors}")
 
 
-def _unattended(dag: DAG, conf: dict[str, Any]) -> dict[str, Any]:
+def _unattended(dag: DAG, conf: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """The conf of a run that nobody can be asked in: whoever started it here has approved it. Raises `OptionsError` for
     a conf that asks for approval."""
     if "approval" not in dag.params:
@@ -118,7 +120,7 @@ def _unattended(dag: DAG, conf: dict[str, Any]) -> dict[str, Any]:
     return {**conf, "approval": False}
 
 
-def _check(dag: DAG, conf: dict[str, Any]) -> None:
+def _check(dag: DAG, conf: dict[str, JsonValue]) -> None:
     from airflow.sdk.exceptions import ParamValidationError
 
     if unknown := sorted(conf.keys() - dag.params.keys()):

@@ -42,12 +42,12 @@ class _Placeholders:
         self._values.append(value)
         return f":{len(self._values) - 1}"
 
-    def used_in(self, *expressions: str) -> dict[str, dict[str, Any]]:
+    def used_in(self, *expressions: str) -> dict[str, Request]:
         """The request's names and values: DynamoDB refuses one that no expression uses, and an empty set of them."""
         used = {found for text in expressions for found in re.findall(r"[#:]\d+", text)}
         names = {placeholder: name for name, placeholder in self._names.items() if placeholder in used}
         values = {f":{number}": value for number, value in enumerate(self._values) if f":{number}" in used}
-        named: dict[str, dict[str, Any]] = {"ExpressionAttributeNames": names, "ExpressionAttributeValues": values}
+        named: dict[str, Request] = {"ExpressionAttributeNames": names, "ExpressionAttributeValues": values}
         return {member: those for member, those in named.items() if those}
 
 

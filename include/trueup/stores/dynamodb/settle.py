@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from .. import Outcome
 from .expressions import Request, differing, removal, update
@@ -133,7 +132,7 @@ def _next(layout: Layout, row: _Row, raw: Item | None) -> _Write | tuple[str, It
 
 def _begun(layout: Layout, row: _Row, now: Item, changed: Sequence[str]) -> bool:
     """Whether the row is as an update of several requests leaves it between them: each attribute as before, or new."""
-    whole: dict[str, Any] = row.after or {}
+    whole: Item = row.after or {}
     begun = update(layout.table, row.before, changed, whole, by_leaf=row.failures > 0)
     if begun is None or begun[1] == len(changed):
         return False

@@ -21,7 +21,7 @@ from ...rows.dynamodb_values import canonical_text
 from .. import Advanced, Conflict, Description, Fence, Limits, Outcome, Refused, Share, key_text
 from ..effects import REAL, Effects
 from . import place, tables
-from .expressions import removal
+from .expressions import Request, removal
 from .items import Item, Layout, canonical_item, without_nulls
 from .limits import unwritable as sizes_unwritable
 from .pages import Pages
@@ -80,7 +80,7 @@ class DynamoDBStore:
     def read(self, table: Table, segment: int, segments: int) -> Iterator[pa.RecordBatch]:
         """Every row of one segment of a parallel scan, a page a batch; the next page is fetched meanwhile."""
         layout = Layout(table)
-        request: dict[str, Any] = {"TableName": table.name, "ConsistentRead": True, "Limit": PAGE_ITEMS}
+        request: Request = {"TableName": table.name, "ConsistentRead": True, "Limit": PAGE_ITEMS}
         if segments > 1:
             request |= {"Segment": segment, "TotalSegments": segments}
 

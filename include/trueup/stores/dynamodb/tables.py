@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -12,6 +13,10 @@ from ...errors import StoreRejectedError, StoreUnavailableError
 from .. import Description
 from .items import TAGS
 from .wire import RejectedError, Wire
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import KeySchemaElementTypeDef, TableDescriptionTypeDef
+    from pydantic import JsonValue
 
 logger = logging.getLogger(__name__)
 
@@ -53,10 +58,10 @@ def create(wire: Wire, table: Table) -> bool:
     return made
 
 
-def _definition(table: Table) -> dict[str, Any]:
+def _definition(table: Table) -> dict[str, JsonValue]:
     """The `CreateTable` request for a declaration."""
     key_columns = dict.fromkeys([*table.key, *(column for index in table.indexes for column in index.key)])
-    definition: dict[str, Any] = {
+    definition: dict[str, JsonValue] = {
         "KeySchema": _key_schema(table.key),
         "AttributeDefinitions": [
             {"AttributeName": column, "AttributeType": TAGS[table.columns[column]]} for column in key_columns
@@ -72,18 +77,18 @@ def _definition(table: Table) -> dict[str, Any]:
     return definition
 
 
-def _key_schema(key: tuple[str, ...]) -> list[dict[str, str]]:
+def _key_schema(key: tuple[str, ...]) -> list[JsonValue]:
     return [{"AttributeName": name, "KeyType": kind} for name, kind in zip(key, ("HASH", "RANGE"), strict=False)]
 
 
-def _call(wire: Wire, operation: str, table: Table, request: dict[str, Any]) -> dict[str, Any]:
+def _call(wire: Wire, operation: str, table: Table, request: Mapping[str, JsonValue]) -> dict[str, Any]:
     return wire.call(operation, table.name, orjson.dumps({"TableName": table.name, **request}))
 
 
-def _describe(wire: Wire, table: Table) -> dict[str, Any] | None:
+def _describe(wire: Wire, table: Table) -> TableDescriptionTypeDef | None:
     """DynamoDB's own description, or None if there is no such table."""
     try:
-        found: dict[str, Any] = _call(wire, "DescribeTable", table, {})["Table"]
+        found: TableDescriptionTypeDef = _call(wire, "DescribeTable", table, {})["Table"]
         return found
     except RejectedError as error:
         if error.code == "ResourceNotFound":
@@ -91,13 +96,12 @@ def _describe(wire: Wire, table: Table) -> dict[str, Any] | None:
         raise
 
 
-def _description(table: Table, found: dict[str, Any]) -> Description:
+def _description(table: Table, found: TableDescriptionTypeDef) -> Description:
     types = {each["AttributeName"]: each["AttributeType"] for each in found["AttributeDefinitions"]}
-    key = _key_of(found)
+    key = _key_of(found["KeySchema"])
     indexes = {
-        index["IndexName"]: _key_of(index)
-        for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
-        for index in found.get(kind) or []
+        index["IndexName"]: _key_of(index["KeySchema"])
+        for index in [*(found.get("GlobalSecondaryIndexes") or []), *(found.get("LocalSecondaryIndexes") or [])]
     }
     differences = []
     if key != table.key:
@@ -120,19 +124,19 @@ def _description(table: Table, found: dict[str, Any]) -> Description:
     )
 
 
-def _key_of(found: dict[str, Any]) -> tuple[str, ...]:
+def _key_of(schema: Sequence[KeySchemaElementTypeDef]) -> tuple[str, ...]:
     """Hash, then range column of a table or an index as `DescribeTable` shows it."""
-    return tuple(each["AttributeName"] for each in sorted(found["KeySchema"], key=lambda each: each["KeyType"]))
+    return tuple(each["AttributeName"] for each in sorted(schema, key=lambda each: each["KeyType"]))
 
 
-def _wait_until_active(wire: Wire, table: Table) -> dict[str, Any]:
+def _wait_until_active(wire: Wire, table: Table) -> TableDescriptionTypeDef:
     """DynamoDB's description of the table once it and all its indexes are active."""
     deadline = wire.effects.monotonic() + ACTIVE_SECONDS
     pause = 0.1
     while True:
         found = _describe(wire, table)
         states = {} if found is None else {table.name: found["TableStatus"]}
-        for index in (found or {}).get("GlobalSecondaryIndexes") or []:
+        for index in (found.get("GlobalSecondaryIndexes") or []) if found is not None else []:
             states[index["IndexName"]] = index.get("IndexStatus", "ACTIVE")
         # UPDATING can be read and written; DELETING must not be, and None may be a table not yet visible
         if found is not None and set(states.values()) <= {"ACTIVE", "UPDATING"}:
@@ -150,7 +154,7 @@ def _wait_until_active(wire: Wire, table: Table) -> dict[str, Any]:
 def _turn_on_recovery(wire: Wire, table: Table) -> None:
     """Turn point-in-time recovery on, or log a warning where the endpoint has none."""
     deadline = wire.effects.monotonic() + ACTIVE_SECONDS
-    request = {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}}
+    request: dict[str, JsonValue] = {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}}
     while True:
         try:
             _call(wire, "UpdateContinuousBackups", table, request)

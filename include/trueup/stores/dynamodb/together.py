@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
 from ...errors import StoreRejectedError
 from .. import ELSEWHERE, REFUSED_ELSEWHERE, Outcome
-from .expressions import differing, removal, unchanged, update
+from .expressions import Request, differing, removal, unchanged, update
 from .items import Item, Layout, canonical_item
 from .settle import CHANGED, GONE, SETTLE_TRIES, TOO_WIDE, Left
 from .wire import TRANSIENT_CODES, RejectedError
@@ -55,7 +54,7 @@ def settle_together(writer: Writer, units: Iterable[Sequence[Row]], shares: int,
     _check_size(pending)
     for tries in range(SETTLE_TRIES):
         found = _fetch(writer, pending, outcome)
-        ready: list[tuple[Sequence[Row], list[dict[str, Any]]]] = []
+        ready: list[tuple[Sequence[Row], list[Request]]] = []
         for unit in pending:
             action_of = {row: _action(row, found.get(row.key), by_leaf=tries > 0) for row in unit}
             wrong = {row: said for row, said in action_of.items() if isinstance(said, str)}
@@ -120,7 +119,7 @@ def _fetch(writer: Writer, units: Iterable[Sequence[Row]], outcome: Outcome) -> 
     return found
 
 
-def _action(row: Row, raw: Item | None, by_leaf: bool) -> dict[str, Any] | str:
+def _action(row: Row, raw: Item | None, by_leaf: bool) -> Request | str:
     """The transaction's action for a row that may be written, or that holds its new content already; else why it may
     not."""
     table = row.layout.table
@@ -148,9 +147,7 @@ def _action(row: Row, raw: Item | None, by_leaf: bool) -> dict[str, Any] | str:
     return TOO_WIDE_FOR_ONE if fitting is None or fitting[1] < len(changed) else {"Update": fitting[0]}
 
 
-def _transact(
-    writer: Writer, unit: Sequence[Row], actions: list[dict[str, Any]], outcome: Outcome
-) -> bool | RejectedError:
+def _transact(writer: Writer, unit: Sequence[Row], actions: list[Request], outcome: Outcome) -> bool | RejectedError:
     """Send the transaction, again while others are in its way; False if a condition did not hold, the error if DynamoDB
     refused it for one of its rows, or for its size."""
     tables = " and ".join(dict.fromkeys(row.layout.table.name for row in unit))

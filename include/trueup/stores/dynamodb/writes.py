@@ -16,13 +16,14 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from functools import lru_cache
 from secrets import randbits, token_bytes, token_hex
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import orjson
 
 from ...errors import StoreUnavailableError
 from ...rows.dynamodb_values import Value, canonical_value
 from .. import Outcome
+from .expressions import Request
 from .items import Item, Layout
 from .wire import TRANSIENT_CODES, RejectedError, Wire
 
@@ -123,9 +124,7 @@ class Writer:
         }
         return self.conditional("PutItem", layout, request, outcome)
 
-    def conditional(
-        self, operation: str, layout: Layout, request: dict[str, Any], outcome: Outcome
-    ) -> bool | RejectedError:
+    def conditional(self, operation: str, layout: Layout, request: Request, outcome: Outcome) -> bool | RejectedError:
         """Send a conditional write; False if its condition did not hold, the error if DynamoDB refused this one row."""
         try:
             self.wire.call(operation, layout.table.name, orjson.dumps(request), outcome)
@@ -214,7 +213,7 @@ class Writer:
                 backoff.pause("BatchExecuteStatement", table, f"{len(again)} rows left unwritten, {reason}")
             batch = again
 
-    def _send_statements(self, table: str, items: list[Item], outcome: Outcome) -> list[dict[str, Any]]:
+    def _send_statements(self, table: str, items: list[Item], outcome: Outcome) -> list[Request]:
         """The answer to the INSERT of each item; when the request is invalid as a whole, each is."""
         statements = [{"Statement": statement(table, tuple(item)), "Parameters": list(item.values())} for item in items]
         body = orjson.dumps({"Statements": statements})
@@ -226,7 +225,7 @@ class Writer:
             ]
         try:
             answer = self.wire.call("BatchExecuteStatement", table, body, outcome)
-            responses: list[dict[str, Any]] = answer["Responses"]
+            responses: list[Request] = answer["Responses"]
             return responses
         except RejectedError as error:
             if error.code not in INVALID_CODES:
@@ -271,7 +270,7 @@ def statement(table: str, names: tuple[str, ...]) -> str | None:
     return text if len(text) <= STATEMENT_CHARS else None
 
 
-def _statement_code(response: dict[str, Any]) -> str | None:
+def _statement_code(response: Request) -> str | None:
     """The error code of one statement of a batch (without a final `Exception`), None if it went well."""
     error = response.get("Error")
     return None if error is None else str(error.get("Code")).removesuffix("Exception")
