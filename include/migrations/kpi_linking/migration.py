@@ -108,8 +108,10 @@ migration = Migration(
         Statement(
             id="no_orphans",
             title="No KPI data without its link",
-            query="SELECT d._key FROM after_kpi_data d ANTI JOIN after_kpi_links l"
-            " ON l.tenant_id = d.tenant_id AND l.id = d.kpi_link_id",
+            # a link that is in the legacy table is of another window, or was left alone, which the proof says
+            query="SELECT d._key FROM after_kpi_data d"
+            " ANTI JOIN after_kpi_links l ON l.tenant_id = d.tenant_id AND l.id = d.kpi_link_id"
+            " ANTI JOIN goal_kpi_links g ON g.tenant_id = d.tenant_id AND g.id = d.kpi_link_id",
             code="orphan",
         ),
     ),
