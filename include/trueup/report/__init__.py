@@ -134,6 +134,7 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> Report:
         undone=undone,
         left=run.files.left,
         undo=Undo(how=verdict.undo(run, applied)),
+        where=begun.where if (begun := run.files.begun) is not None else None,
     )
 
 

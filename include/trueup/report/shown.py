@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..run import Answer, PlanRecord, Proof
+from ..run import Answer, PlanRecord, Proof, Where
 from ..run.reported import Decided, LeftAlone, OfMigration, OfRun, OfSchemas, PublishedFile
 from .checks_view import FindingsView, GateView
 
@@ -108,6 +108,28 @@ class ArtifactsView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProvenView:
+    """What the proofs came to, in words; whether any row is `wrong`, and how many were `left_alone`."""
+
+    words: str
+    wrong: bool
+    left_alone: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SummaryView:
+    """What a person who signs has to know, beside what the rest of the view says: tables, `where` (None: not noted), the
+    `version` of the code, the proofs (None: there are none), and the share of rejected rows, in words."""
+
+    from_tables: tuple[str, ...]
+    to_tables: tuple[str, ...]
+    where: Where | None
+    version: str | None
+    proven: ProvenView | None
+    reject_share: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class View:
     """Everything that the report shows. `mode_words`, `options` and `checks`: in words; `seconds` from the run's start to its
     end; `this_plan`: whether the approved plan is the run's."""
@@ -135,3 +157,4 @@ class View:
     artifacts: ArtifactsView
     undo: str
     schema: OfSchemas | None
+    summary: SummaryView

@@ -26,6 +26,7 @@ from .shown import (
     VerdictView,
     View,
 )
+from .summary import summary
 from .text import instant, untold
 
 MODES = {
@@ -109,6 +110,7 @@ def view(report: Report) -> View:
         timings=tuple(_timings(report.timings)),
         artifacts=_artifacts(report.artifacts),
         undo=report.undo.how,
+        summary=summary(report, counted),
         schema=report.schema,
     )
 

@@ -13,6 +13,7 @@ from pydantic import Field, JsonValue
 
 from ..gate import GateResult
 from .records import Answer, PlanRecord, Proof, from_json, to_values
+from .where import Where
 
 FORMAT = 1
 _OF_ROWS = ("exceptions", "statements", "undone", "left")
@@ -271,6 +272,7 @@ class Report:
     undone: Undone | None = None
     left: tuple[str, ...] = ()
     undo: Undo = field(default_factory=Undo)
+    where: Where | None = None
 
     @property
     def plan_sha256(self) -> str | None:
