@@ -128,7 +128,7 @@ def test_a_run_that_has_only_begun(viewer: Any) -> None:
     run = viewer.get(at).json()
     assert (run["state"], run["report"], run["made"]["plan"]) == ("starting", None, None)
     assert run["waits"][0]["kind"] == "queue"
-    assert viewer.get(f"{at}/plan").json() == {"plan": None}
+    assert viewer.get(f"{at}/plan").json() == {"plan": None, "schema": None}
     assert viewer.get(f"{at}/gates").json() == {"gates": []}
     assert viewer.get(f"{at}/findings").json()["there"] is False
     assert viewer.get(f"{at}/files/report.html").status_code == 404
