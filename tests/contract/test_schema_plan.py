@@ -217,3 +217,13 @@ def test_a_task_that_is_marked_as_done_was_not_done(one: Databases, marked: str)
     if marked != "preflight":
         assert report(run).status == "failed"
         assert run.ledger.entered(run.id).status == Status.FAILED
+
+
+def test_a_run_that_another_one_interrupted_before_its_report_is_not_proven(one: Databases) -> None:
+    run = one.run(1)
+    ready(run)
+    do(run, "apply")
+    do(run, "gate")
+    run.ledger.leases.give_up(run.id, "another run needs its databases")
+    assert report(run).status == "failed"
+    assert run.ledger.entered(run.id).status is Status.FAILED

@@ -10,7 +10,7 @@ from ..gate import GateResult
 from ..ledger import Applied, RunRow, Status, StepRow
 from ..plan.files import VERBS, WRITTEN
 from ..prove.proofs import total as total_of
-from ..run import Mode, PlanRecord, Proof, Run, order
+from ..run import AnyRun, Mode, PlanRecord, Proof, Run, order
 from ..run.files import PLAN_FILES
 from ..run.reported import Failure, Undone, Verdict
 from .text import rows, sentence, were
@@ -73,12 +73,12 @@ def failure(run: Run, steps: list[StepRow], failed_tasks: Sequence[str], gates: 
     return unfinished(steps, failed_tasks, order.last(run), {**NEXT, "GateError": advice})
 
 
-def not_done(run: Run, entered: RunRow | None) -> Failure | None:
+def not_done(run: AnyRun, entered: RunRow | None) -> Failure | None:
     """Why a run whose last step ended well is still not finished: another run took its targets, or a step
     was left out, such as one that was marked as done in Airflow; None if it did."""
     if entered is not None and entered.status is Status.INTERRUPTED:
         error = "another run took over its targets before this one ended"
-        return Failure(step="validate", error=error, next=NEXT["StatusError"])
+        return Failure(step=order.last(run), error=error, next=NEXT["StatusError"])
     left_out = order.left_out(run)
     return None if left_out is None else Failure(**left_out, next=GENERAL)
 

@@ -11,8 +11,8 @@ from ..ledger import Status
 from ..report import approval, artifacts, moment, publish, settled, timings
 from ..report.checks import count_checks
 from ..report.text import sentence
-from ..report.verdict import NEXT, NOT_PROVEN, PROVEN, unfinished
-from ..run import Mode
+from ..report.verdict import NEXT, NOT_PROVEN, PROVEN, not_done, unfinished
+from ..run import Mode, order
 from ..run.files import SCHEMA_PLAN
 from ..run.records import from_values
 from ..run.reported import (
@@ -49,8 +49,9 @@ def collect(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> Report:
     """Everything that the report says."""
     entered = run.ledger.run(run.id)
     steps = run.ledger.steps(run.id)
-    last = "approve" if run.options.mode is Mode.PLAN else "gate"
-    failed = unfinished(steps, failed_tasks, last, _NEXT)
+    failed = unfinished(steps, failed_tasks, order.last(run), _NEXT)
+    if failed is None and run.options.mode is Mode.APPLY:
+        failed = not_done(run, entered)
     status = Status.FAILED if failed else Status.PLANNED if run.options.mode is Mode.PLAN else Status.PROVEN
     about, gates = _schema(run), _gates(run)
     return Report(
