@@ -32,8 +32,8 @@ def apply(run: SchemaRun) -> dict[str, int]:
     done = dict.fromkeys(run.histories, 0)
     with ExitStack() as held:
         fence = held.enter_context(run.writing(held.enter_context(run.part(StepName.APPLY))))
-        plan.check_age(run)
         approval.require(run, StepName.APPLY)
+        plan.check_age(run)
         try:
             first: gates.Looked | None = _looked(run)
             for hop in run.files.start.hops:

@@ -90,8 +90,8 @@ def backup(run: SchemaRun, database: str) -> dict[str, int]:
 
     Raises `ApprovalError` unless the plan as it is now is approved."""
     with run.part(StepName.BACKUP, database) as part:
-        plan.check_age(run)
         approval.require(run, StepName.BACKUP)
+        plan.check_age(run)
         wanted = run.rehearsed(database).touched
         rows = {}
         with describe.connected(run.uri_of(database), f"back up {database}", idle=UPLOAD_SECONDS) as connection:
