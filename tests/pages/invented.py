@@ -62,6 +62,7 @@ class Invented:
         folder = self.workspace.run(id)
         folder.write("plan.json", json.dumps(plan))
         proof = [{"phase": "links", "target_table": "t", "compared": 9, "missing": 0, "different": 0, "unverified": 0}]
+        proof = [{**each, "extra": 0, "reread": 0, "passed": True} for each in proof]
         undone = {"deleted": rows.get("remove", 0), "put_back": rows.get("add", 0), "as_before": 0, "kept": 0}
         passed = status is Status.PROVEN
         verdict = {
@@ -70,7 +71,12 @@ class Invented:
             "exceptions": 0,
             "proof": "proven",
         }
-        facts = {"plan": plan, "proof": proof if passed else [], "verdict": verdict, "run": {"window": window and {}}}
+        facts = {
+            "plan": plan,
+            "proof": proof if passed else [],
+            "verdict": verdict,
+            "run": {"window": window and window.to_json()},
+        }
         folder.write("report.json", json.dumps({**facts, "undone": undone if undoes and passed else None}))
         if status is not Status.RUNNING:
             self.ledger.move(id, status, "invented")
