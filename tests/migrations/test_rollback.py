@@ -123,6 +123,16 @@ def test_there_and_back_and_there_again(runs: Runs) -> None:
     assert runs.database.persons() == there
 
 
+def test_there_again_where_a_run_between_found_nothing_to_do(runs: Runs) -> None:
+    runs.forward("first")
+    there = runs.database.persons()
+    assert runs.forward("nothing")["verdict"]["headline"].startswith("Nothing to")
+    assert runs.back("back")["run"]["undoes"] == "first"
+    again = runs.forward("again")
+    assert (rows(again), again["verdict"]["proof"]) == ({"add": 6, "change": 2, "extra": 1}, "proven")
+    assert runs.database.persons() == there
+
+
 def test_a_rollback_that_wrote_nothing_is_in_the_way_of_no_cutover(runs: Runs) -> None:
     runs.database.sql("TRUNCATE persons")
     runs.forward("first")

@@ -50,20 +50,34 @@ def previous(run: Run) -> Baseline | None:
     It is the last plan in mode apply that its run began to apply: one that was stopped before, such as by its gate for a
     lost baseline, knows nothing that is true of the target. This run's own is included where it begins again: what it wrote
     then is its own. Of runs at the end that are rolled back it is the first: its baseline has the rows as it found them, which
-    is how the rollbacks left them.
+    is how the rollbacks left them. A plan that lies between a run and its rollback counts for nothing then: it wrote nothing,
+    or the rollback would have been refused, and has seen the rows as they are no more.
     """
     if run.options.mode is Mode.VERIFY:
         return None
+    rows = run.ledger.runs(run.migration.id)
+    undone_at = {
+        row.undoes: row.planned_at or row.started_at
+        for row in rows
+        if row.undoes is not None and row.status == Status.PROVEN
+    }
     plans = [
         (plan, row)
-        for row in run.ledger.runs(run.migration.id)
+        for row in rows
         if row.undoes is None and row.mode == Mode.APPLY
         for plan in [_last_plan(run, row)]
         if plan is not None
     ]
+    undone = [
+        (plan.at, undone_at[row.run_id])
+        for plan, row in plans
+        if row.status == Status.ROLLED_BACK and row.run_id in undone_at
+    ]
     chosen: Baseline | None = None
     for plan, row in sorted(plans, key=lambda each: each[0].at, reverse=True):
         if plan.attempt is None and not earlier.begun_to_apply(run.ledger, row.run_id):
+            continue
+        if row.status != Status.ROLLED_BACK and any(began < plan.at < ended for began, ended in undone):
             continue
         if row.status != Status.ROLLED_BACK and chosen is not None:
             break
