@@ -69,6 +69,7 @@ class Statement:
     It sees, as relations over whole tables: every source, as it was read; `before_<target>` and `after_<target>`, the
     rows of each target as they were before the run and as they were last read back; and `left_alone` (target, key),
     the rows that apply left alone as conflicts, and those that others changed meanwhile though no phase meant to write them.
+    The macro `in_window(instant)` says whether the run is about an instant.
     """
 
     title: str

@@ -50,7 +50,7 @@ def relate(session: Session, run: Run, partition: int) -> None:
     connection.execute("CREATE TEMP TABLE undeclared (source VARCHAR, name VARCHAR)")
     if named:
         connection.executemany("INSERT INTO undeclared VALUES (?, ?)", named)
-    _define_window(connection, run.options.window)
+    define_window(connection, run.options.window)
     for derived in migration.derived:
         columns = ", ".join(cast(c, t) for c, t in derived.columns.items())
         query = derived.query.read_text(encoding="utf-8").rstrip().rstrip(";")
@@ -99,7 +99,7 @@ def _relate_given(connection: duckdb.DuckDBPyConnection, run: Run) -> None:
             ) from error
 
 
-def _define_window(connection: duckdb.DuckDBPyConnection, window: Window | None) -> None:
+def define_window(connection: duckdb.DuckDBPyConnection, window: Window | None) -> None:
     """`in_window(instant)`: whether the run is about it."""
     condition = "true"
     if window is not None:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from ..declare.migration import Statement, Target
 from ..declare.names import KEY
 from ..errors import DeclarationError
+from ..plan.inputs import define_window
 from ..rows import duck
 from ..run import Answer, Mode, Run, Session, StepName, not_written
 from ..run.files import PROOF_FILES, READ_BACK_FILES
@@ -97,6 +98,7 @@ def broken(answers: Sequence[Answer]) -> list[str]:
 def _relate(session: Session, run: Run) -> None:
     """Make the sources, by their ids, `before_<target>` and `after_<target>` relations of the shape of `source_schema`, and
     `left_alone` one of target (its id) and key, both text."""
+    define_window(session.connection, run.options.window)
     snapshot = run.manifests(StepName.SNAPSHOT)
     for source in run.migration.sources:
         relate_source(session, source, snapshot, None)
