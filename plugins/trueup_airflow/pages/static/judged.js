@@ -48,7 +48,7 @@ export function judged(data) {
       } else {
         try {
           const { gates } = await get(`${data}/gates`);
-          replace(element, gates.map((gate) => h("div", { class: "gate" }, h("h3", null, TITLES[gate.file] || words(gate.file).replace("-", " ")), gate.results.map((one, i) => result(gate.file, one, i)))));
+          replace(element, gates.map((gate) => h("div", { class: "gate" }, h("h2", null, TITLES[gate.file] || words(gate.file).replace("-", " ")), gate.results.map((one, i) => result(gate.file, one, i)))));
         } catch (error) {
           replace(element, trouble(error));
           return;

@@ -56,7 +56,7 @@ function examples(found) {
   return found.outputs.map((output) => {
     const verbs = ORDER.filter((verb) => output.verbs[verb]?.length);
     const phase = found.phases.find((p) => p.phase === output.phase);
-    return verbs.length > 0 && h("div", { class: "examples" }, h("h3", null, value(phase?.title || output.phase), h("small", null, value(output.target_table))),
+    return verbs.length > 0 && h("div", { class: "examples" }, h("h2", null, value(phase?.title || output.phase), h("small", null, value(output.target_table))),
       verbs.map((verb) => h("details", { id: `examples-${output.output}-${verb}`, "data-testid": `examples-${output.output}-${verb}` },
         h("summary", null, h("span", { class: `verb ${verb}` }, sentence(VERBS[verb])), h("span", { class: "soft" }, phase && output.output === output.phase ? `${number(output.verbs[verb].length)} of ${number(count(phase, verb))}` : `${output.verbs[verb].length} rows`)),
         h("p", { class: "soft" }, ABOUT[verb], phase && [" ", all("more", verb, phase, "Show all of them")]), h("ul", null, output.verbs[verb].map((one) => example(verb, one))))));

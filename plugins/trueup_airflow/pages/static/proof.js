@@ -24,10 +24,10 @@ function proofs(found) {
     { label: "Read again", n: true, text: (p) => h("span", { class: p.reread ? "" : "zero" }, number(p.reread)) },
   ];
   return [table(columns, found, { caption: "Rows of the target, read back and compared with the plan, both ways. A later phase’s proof includes the earlier phases’ rows of the same target.", testid: "proof-phases" }),
-    found.filter((p) => p.examples.length).map((p) => h("div", { class: "examples" }, h("h3", null, value(p.phase)), h("ul", null, p.examples.map(difference))))];
+    found.filter((p) => p.examples.length).map((p) => h("div", { class: "examples" }, h("h2", null, value(p.phase)), h("ul", null, p.examples.map(difference))))];
 }
 
-const statements = (report) => (report?.statements || []).length > 0 && [h("h3", null, "Statements about the whole"),
+const statements = (report) => (report?.statements || []).length > 0 && [h("h2", { class: "statements" }, "Statements about the whole"),
   h("ul", { class: "expectations" }, report.statements.map((s) => h("li", { class: "expectation" }, mark(s.holds ? "good" : "bad", s.holds ? "Holds" : "Does not hold"), h("p", null, value(s.title)), h("span", { class: "figures" }, value(s.answer)))))];
 
 export function proof(data) {

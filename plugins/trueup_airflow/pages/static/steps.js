@@ -47,7 +47,7 @@ export function strip(run) {
   return h("details", { class: "steps", id: "steps", "data-testid": "steps" },
     h("summary", { id: "steps-summary" }, h("b", null, "Steps"), h("span", { "data-testid": "steps-summary" }, summary(run.steps))),
     h("div", { class: "strip", role: "group", "aria-label": "Steps of the run" }, groups(run.steps).map((group) =>
-      h("div", { class: "group" }, group.name && h("h3", null, words(group.name)), h("ol", null, group.steps.map(step))))));
+      h("div", { class: "group" }, group.name && h("h2", null, words(group.name)), h("ol", null, group.steps.map(step))))));
 }
 
 // ── what it is doing now ─────────────────────────────────────────────────────────────────────────────────────────────
