@@ -17,9 +17,9 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from .trueup.cutover import switch
 from .trueup.errors import StoreRejectedError
@@ -172,6 +172,19 @@ DEPRECATION_HEADERS = {
 Number = Annotated[Decimal, WithJsonSchema({"type": "number"})]
 """Exact: 1.5 is never 1.4999999999999999; read it into a decimal type, not into a float."""
 Instant = Annotated[str, Field(description="ISO 8601, in UTC.")]
+
+
+_KEY_BYTES = 2048  # DynamoDB's limit for a partition key
+
+
+def _fits_a_key(name: str) -> str:
+    if len(name.encode(errors="replace")) > _KEY_BYTES:
+        raise ValueError(f"longer than {_KEY_BYTES} bytes")
+    return name
+
+
+PartitionKey = Annotated[str, Path(min_length=1), AfterValidator(_fits_a_key)]
+"""The type of a part of a route's address that is the partition key of a DynamoDB table or index."""
 
 
 class Open(BaseModel):

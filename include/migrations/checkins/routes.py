@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from fastapi.responses import Response
-from pydantic import AfterValidator, BaseModel
+from pydantic import BaseModel
 
-from include.routes import ASK, Number, Open, StoresDep, answer, documented, read
+from include.routes import ASK, Number, Open, PartitionKey, StoresDep, answer, documented, read
 
 from .migration import migration
 from .serving import get_assignments, switched
 
 router = APIRouter()
-_KEY_BYTES = 2048  # DynamoDB's limit for a partition key
 
 
 class Assignment(Open):
@@ -36,15 +33,6 @@ class Assignments(BaseModel):
     assignments: list[Assignment]
 
 
-def _fits_a_key(name: str) -> str:
-    if len(name.encode(errors="replace")) > _KEY_BYTES:
-        raise ValueError(f"longer than {_KEY_BYTES} bytes")
-    return name
-
-
-ClientId = Annotated[str, Path(min_length=1), AfterValidator(_fits_a_key)]
-
-
 @router.get(
     "/v2/clients/{client_id}/assignments",
     response_model=Assignments,
@@ -53,7 +41,7 @@ ClientId = Annotated[str, Path(min_length=1), AfterValidator(_fits_a_key)]
     operation_id="get_assignments_v2",
 )
 @read
-def get_client_assignments(client_id: ClientId, stores: StoresDep) -> Response:
+def get_client_assignments(client_id: PartitionKey, stores: StoresDep) -> Response:
     """A client's assignments. A client that nobody knows has none."""
     switch = switched(stores.settings(migration))
     with stores.dynamodb("checkins_dynamodb") as store:

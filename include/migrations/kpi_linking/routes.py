@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from fastapi.responses import Response
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import BaseModel, Field
 
-from include.routes import FIND, Number, Open, ProblemError, StoresDep, answer, documented, read
+from include.routes import FIND, Number, Open, PartitionKey, ProblemError, StoresDep, answer, documented, read
 
 from .migration import READ_FROM, migration
 from .serving import KpiNotFoundError, get_kpi
 
 router = APIRouter()
-_KEY_BYTES = 2048  # DynamoDB's limit for a partition key
 
 
 class Figure(Open):
@@ -44,15 +41,6 @@ class Kpi(BaseModel):
     links: list[Link] = Field(description="The primary link first, then by display order.")
 
 
-def _fits_a_key(name: str) -> str:
-    if len(name.encode(errors="replace")) > _KEY_BYTES:
-        raise ValueError(f"longer than {_KEY_BYTES} bytes")
-    return name
-
-
-Id = Annotated[str, Path(min_length=1), AfterValidator(_fits_a_key)]
-
-
 @router.get(
     "/v2/tenants/{tenant_id}/kpis/{kpi_id}",
     response_model=Kpi,
@@ -61,7 +49,7 @@ Id = Annotated[str, Path(min_length=1), AfterValidator(_fits_a_key)]
     operation_id="get_kpi_v2",
 )
 @read
-def get_tenant_kpi(tenant_id: Id, kpi_id: Id, stores: StoresDep) -> Response:
+def get_tenant_kpi(tenant_id: PartitionKey, kpi_id: PartitionKey, stores: StoresDep) -> Response:
     """A KPI with its links, each with its targets and actuals. Which tables are read is the setting
     `kpi_linking.read_from`: the answer is the same. Legacy tables without an index on kpi_id are scanned, one request at
     a time; the next one gets 503 and Retry-After."""
