@@ -18,7 +18,7 @@ from include.migrations.scoring_models.versions import SUPERSEDED, VERSIONS
 from include.trueup.errors import GateError
 from include.trueup.ledger import Ledger
 from include.trueup.rows.values import json_value
-from include.trueup.run import Mode, Window
+from include.trueup.run import LAST, Mode, Window
 from include.trueup.run.workspace import Workspace
 from include.trueup.steps import Step
 from include.trueup.stores.postgres import PostgresStore
@@ -246,6 +246,18 @@ def test_responses_to_come_are_stamped_though_their_application_does_not_know_th
     for at in ("'2023-12-31T23:59:59Z'", "NULL"):
         with pytest.raises(psycopg.errors.NotNullViolation, match="before_first_model"):
             run_sql(uri, insert.format(survey="NULL", at=at))
+
+
+def test_a_rollback_takes_the_trigger_away(stamped: Migrated) -> None:
+    uri, store, ledger, workspace = stamped.uri, stamped.store, stamped.ledger, stamped.workspace
+    trigger = "SELECT count(*) FROM pg_trigger WHERE tgname = 'survey_responses_stamp'"
+    assert run_sql(uri, trigger) == [(1,)]
+    run = run_of(migration, ledger, workspace, lambda _: store, "back")
+    back = replace(run, dag_id=f"{migration.id}_rollback", undoes=LAST, options=replace(run.options, partitions=None))
+    assert walk(back).status == "passed"
+    assert run_sql(uri, trigger) == [(0,)]
+    assert set(stamps(uri).values()) == {None}
+    run_sql(uri, "INSERT INTO survey_responses (id) VALUES (gen_random_uuid())")
 
 
 def test_mode_plan_does_not_even_add_the_column(
