@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 SECONDS = 120
-failed: list[Exception] = []
-"""Why nobody answers any more: whoever waits for an answer raises it."""
+waiting: list[Callable[[], None]] = []
+"""Whoever may answer while dag.test() waits; it is asked each time."""
 
 
 @cache
@@ -34,38 +33,30 @@ def answering(
     dag_id: str, choice: str, comment: str | None = None, **more: str | None
 ) -> Iterator[list[dict[str, Any]]]:
     """While the block runs, the next question of the DAG is answered, with more fields of its form if given; gives the
-    questions as they were asked."""
+    questions as they were asked. The answer is given whenever dag.test() waits, and so never between a task that asks
+    and dag.test()'s own note that it waits, which would overwrite the answer and wait for ever."""
     asked: list[dict[str, Any]] = []
-    stop = threading.Event()
-    who = client("USER")  # here, since two threads that import Airflow's models at once may both fail
-    failed.clear()
+    who = client("USER")
+    deadline = time.monotonic() + SECONDS
 
     def answer() -> None:
-        deadline = time.monotonic() + SECONDS
-        while not stop.wait(0.2):
-            path = f"/api/v2/dags/{dag_id}/dagRuns/~/hitlDetails"
-            for detail in _right(who.get(path, params={"response_received": False}))["hitl_details"]:
-                asked.append(detail)
-                ti = detail["task_instance"]
-                path = f"/api/v2/dags/{dag_id}/dagRuns/{ti['dag_run_id']}/taskInstances/{ti['task_id']}/-1/hitlDetails"
-                _right(who.patch(path, json={"chosen_options": [choice], "params_input": {"comment": comment, **more}}))
-                return
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{dag_id} has asked nothing for {SECONDS} s")
+        if asked:
+            return
+        path = f"/api/v2/dags/{dag_id}/dagRuns/~/hitlDetails"
+        for detail in _right(who.get(path, params={"response_received": False}))["hitl_details"]:
+            asked.append(detail)
+            ti = detail["task_instance"]
+            path = f"/api/v2/dags/{dag_id}/dagRuns/{ti['dag_run_id']}/taskInstances/{ti['task_id']}/-1/hitlDetails"
+            _right(who.patch(path, json={"chosen_options": [choice], "params_input": {"comment": comment, **more}}))
+            return
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{dag_id} has asked nothing for {SECONDS} s")
 
-    def answer_or_say() -> None:
-        try:
-            answer()
-        except Exception as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=answer_or_say, daemon=True)
-    thread.start()
+    waiting.append(answer)
     try:
         yield asked
     finally:
-        stop.set()
-        thread.join()
+        waiting.remove(answer)
 
 
 def _right(response: Any) -> Any:
