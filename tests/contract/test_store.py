@@ -145,6 +145,14 @@ def test_the_identity_names_the_table_and_no_secret(subject: Subject, table: Tab
     assert subject.store.identity(table) != subject.store.identity(other)
     assert table.name in subject.store.identity(table)
     assert subject.secret not in subject.store.identity(table)
+    at = subject.store.locate(table)
+    assert f"{at.identity}/" in subject.store.identity(table)
+    assert at.address
+    assert subject.secret not in str(at)
+    if subject.store.kind == "dynamodb":
+        assert (at.region, at.account, at.database) == ("us-east-1", "000000000000", None)
+    else:
+        assert (at.region, at.account, at.database) == (None, None, at.identity.rpartition("/")[2])
 
 
 # reading

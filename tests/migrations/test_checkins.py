@@ -65,6 +65,11 @@ def migrates_and_finds_nothing(store: DynamoDBStore, ledger: Ledger, workspace: 
     assert_tables(store, wanted)
 
     report = first.folder.read_json("report.json")
+    assert report["environment"] == "local"
+    (at,) = report["stores"]
+    assert at.keys() == {"connection", "kind", "address", "region", "account", "database", "identity"}
+    assert (at["connection"], at["kind"], at["database"]) == ("checkins_dynamodb", "dynamodb", None)
+    assert at["identity"] == f"dynamodb://{at['address']}/{at['region']}"
     assert codes(report) == Counter((phase, code) for phase, _, code in wanted.findings)
     for phase in report["plan"]["phases"]:
         assert phase["unaccounted"] == 0

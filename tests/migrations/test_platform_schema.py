@@ -119,7 +119,11 @@ def test_mode_plan_changes_nothing(databases: Databases) -> None:
     run = databases.run(6, mode=Mode.PLAN)
     assert "Planned, nothing changed: 10 revisions" in walk(run).headline
     assert (text(databases), rows(databases)) == (schema, held)
-    assert report(run)["run"]["status"] == "planned"  # type: ignore[index]
+    said = dict(run.folder.read_json("report.json"))
+    assert said["run"]["status"] == "planned"
+    names = [databases.uri(database).split("?")[0].rpartition("/")[2] for database in ("auth", "specs")]
+    assert said["environment"] == said["where"]["environment"] == "local"
+    assert [(at["kind"], at["database"]) for at in said["stores"]] == [("postgres", name) for name in names]
     assert clones(databases) == []
 
 

@@ -36,6 +36,7 @@ from ..run.reported import (
     Undo,
     Verdict,
 )
+from ..run.where import where
 from ..run.workspace import RunFolder
 from . import render, verdict
 from .checks import count_checks
@@ -102,7 +103,11 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> Report:
     proving = run.options.mode is not Mode.PLAN and run.undoes is None
     unanswered = len(run.migration.statements) if proving and not answers else 0
     asked, window = run.options.to_json(), run.options.window
+    begun = run.files.begun
+    at = begun.where if begun is not None and begun.where is not None else where((), None)
     return Report(
+        environment=at.environment,
+        stores=at.stores,
         migration=OfMigration(id=run.migration.id, title=run.migration.title, owner=run.migration.owner),
         run=OfRun(
             id=run.id,
@@ -134,7 +139,7 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> Report:
         undone=undone,
         left=run.files.left,
         undo=Undo(how=verdict.undo(run, applied)),
-        where=begun.where if (begun := run.files.begun) is not None else None,
+        where=at,
     )
 
 

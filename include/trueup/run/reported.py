@@ -13,6 +13,10 @@ from pydantic import Field, JsonValue
 
 from ..gate import GateResult
 from .records import Answer, PlanRecord, Proof, from_json, to_values
+from .reported_rows import FindingExample as FindingExample
+from .reported_rows import FindingGroup as FindingGroup
+from .reported_rows import LeftAlone as LeftAlone
+from .where import ReportedStore as ReportedStore
 from .where import Where
 
 FORMAT = 1
@@ -98,37 +102,6 @@ class Checks:
     total: int
     passed: int
     failed: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class LeftAlone:
-    """A row that was left alone. `kind`: drift (somebody changed it before the plan was made) or conflict (after it)."""
-
-    phase: str
-    table: str
-    key: str
-    kind: str
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class FindingExample:
-    """A row that a finding is about, by its key."""
-
-    key: str | None
-    message: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class FindingGroup:
-    """The findings of one code in one phase: how many, and a few of them."""
-
-    severity: str
-    code: str
-    phase: str
-    table: str
-    count: int
-    examples: tuple[FindingExample, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,9 +224,12 @@ class OfSchemas:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """The report of a run on rows, or on schemas (`schema`)."""
+    """The report of a run on rows, or on schemas (`schema`). `environment`: what the installation is called (None: a report
+    of an older release); `where` says it too, with the version of the code."""
 
     format: int = FORMAT
+    environment: str | None = None
+    stores: tuple[ReportedStore, ...] = ()
     migration: OfMigration = field(default_factory=OfMigration)
     run: OfRun = field(default_factory=OfRun)
     verdict: Verdict = field(default_factory=Verdict)

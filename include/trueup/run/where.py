@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..declare.environment import environment, is_live
+from ..declare.migration import Table, Type
 from ..errors import TrueupError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ..declare.migration import Migration, Table
+    from ..declare.migration import Migration
     from ..stores import Store
 
 log = logging.getLogger(__name__)
@@ -26,13 +27,31 @@ _SECONDS = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """A store: its `connection`, its `kind`, and its `place`, as its server says itself (None: it did not answer, and
-    `error` says why)."""
+    """A store: its `connection`, its `kind`, and its `place`, by which its server knows itself (None: it did not answer, and
+    `error` says why); the rest as `stores.Location` has it (None, too, in a run that an older release began)."""
 
     connection: str
     kind: str
     place: str | None
     error: str | None = None
+    address: str | None = None
+    region: str | None = None
+    account: str | None = None
+    database: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportedStore:
+    """A store that the run uses: its `connection`, its `kind`, and where it is, as its server said when the run began
+    (`stores.Location`; None: it did not answer, or has none)."""
+
+    connection: str
+    kind: str
+    address: str | None
+    region: str | None
+    account: str | None
+    database: str | None
+    identity: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +73,22 @@ class Where:
     places: tuple[Place, ...] = ()
     code: Code | None = None
 
+    @property
+    def stores(self) -> tuple[ReportedStore, ...]:
+        """The places, as `report.json` has them beside."""
+        return tuple(
+            ReportedStore(
+                connection=place.connection,
+                kind=place.kind,
+                address=place.address,
+                region=place.region,
+                account=place.account,
+                database=place.database,
+                identity=place.place,
+            )
+            for place in self.places
+        )
+
 
 def where(places: Iterable[Place], code: Code | None) -> Where:
     """Where something is that uses these places."""
@@ -71,9 +106,25 @@ def place_of(connection: str, table: Table, store: Callable[[str], Store]) -> Pl
     """The place of a connection, asked for one of its tables."""
     try:
         opened = store(connection)
-        return Place(connection=connection, kind=opened.kind, place=opened.identity(table).rpartition("/")[0])
+        at = opened.locate(table)
+        return Place(
+            connection=connection,
+            kind=opened.kind,
+            place=at.identity,
+            address=at.address,
+            region=at.region,
+            account=at.account,
+            database=at.database,
+        )
     except TrueupError as error:
         return Place(connection=connection, kind="", place=None, error=str(error))
+
+
+def database_of(connection: str, store: Callable[[str], Store]) -> Place:
+    """The place of a database of PostgreSQL of which no table is known: it is asked as if for one of any name."""
+    return place_of(
+        connection, Table(name="public.any", connection=connection, key=("id",), columns={"id": Type.TEXT}), store
+    )
 
 
 def _tables(migration: Migration) -> list[tuple[str, Table]]:
@@ -87,6 +138,11 @@ def code_of(migration: Migration) -> Code | None:
     scripts = [script for phase in migration.phases for script in phase.scripts]
     folder = next((s.parent for s in scripts if (s.parent / "migration.py").is_file()), None)
     return None if folder is None else code_in(folder)
+
+
+def code_of_folder(folder: Path) -> Code | None:
+    """The version of the code in a migration's folder; None of any other folder."""
+    return code_in(folder) if (folder / "migration.py").is_file() else None
 
 
 @lru_cache(maxsize=64)

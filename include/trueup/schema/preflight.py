@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from ..errors import OptionsError, SourceError
-from ..run import Start
+from ..run import Start, Where
 from ..run.begin import begin
+from ..run.where import code_of_folder, database_of
+from ..run.where import where as installation
+from ..stores.postgres import PostgresStore
 from . import describe
 from .history import NOWHERE
 from .run import SchemaRun
@@ -35,7 +38,23 @@ def _choose(run: SchemaRun) -> Start:
             f"the databases of {run.migration.id} are not at one phase: {where(run, heads)}. Nothing was changed. Clear the failed "
             "task of the run that left them so, or start a run with realign set, which brings each to the target from where it is"
         )
-    return Start(options=run.options, heads=heads, phase=phase, hops=_hops(phase, run.options.target_phase))
+    return Start(
+        options=run.options,
+        heads=heads,
+        phase=phase,
+        hops=_hops(phase, run.options.target_phase),
+        where=_installed(run),
+    )
+
+
+def _installed(run: SchemaRun) -> Where:
+    """Where the run is: its databases, as their servers say themselves, and the version of its code."""
+
+    def store(connection: str) -> PostgresStore:
+        return PostgresStore(run.uri(connection))
+
+    places = [database_of(declared.connection, store) for declared in run.migration.histories]
+    return installation(places, code_of_folder(run.migration.histories[0].script_location.parent))
 
 
 def heads_of(run: SchemaRun, database: str) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from ..run.reported import (
     Undo,
     Verdict,
 )
+from ..run.where import where as installation
 from .plan import going
 from .preflight import heads_of, where
 from .run import SchemaRun
@@ -54,7 +55,11 @@ def collect(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> Report:
         failed = not_done(run, entered)
     status = Status.FAILED if failed else Status.PLANNED if run.options.mode is Mode.PLAN else Status.PROVEN
     about, gates = _schema(run), _gates(run)
+    begun = run.files.begun
+    at = begun.where if begun is not None and begun.where is not None else installation((), None)
     return Report(
+        environment=at.environment,
+        stores=at.stores,
         migration=OfMigration(id=run.migration.id, title=run.migration.title, owner=run.migration.owner),
         run=OfRun(
             id=run.id,
@@ -75,6 +80,7 @@ def collect(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> Report:
         timings=timings(steps),
         artifacts=artifacts(run.folder),
         undo=Undo(how=_undo(run, about)),
+        where=at,
     )
 
 

@@ -21,6 +21,7 @@ from .constraints import Limits as Limits
 from .constraints import Reference as Reference
 from .constraints import Unique as Unique
 from .keys import key_text as key_text
+from .location import Location as Location
 
 ARROW: dict[Type, pa.DataType] = {
     Type.TEXT: pa.string(),
@@ -216,6 +217,9 @@ class Store(Protocol):
     def identity(self, table: Table) -> str:
         """Where the table is or is to be, by the server's own word, whatever the address is spelled like, and free of
         secrets: what a lease is taken on. The same before and after the table is made."""
+
+    def locate(self, table: Table) -> Location:
+        """Where the store of the table is, for people and reports; free of secrets."""
 
     def server(self) -> str:
         """Which server answers now, where one that is a copy of another may do so; in its own words."""

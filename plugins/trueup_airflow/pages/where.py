@@ -11,10 +11,9 @@ from threading import Lock
 
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 
-from include.trueup.declare.migration import Table, Type
 from include.trueup.errors import TrueupError
-from include.trueup.run import Place, Where
-from include.trueup.run.where import code_in, code_of, of_migration, place_of, where
+from include.trueup.run import Where
+from include.trueup.run.where import code_of, code_of_folder, database_of, of_migration, where
 from include.trueup.schema import SchemaMigration
 from include.trueup.stores import Store
 
@@ -68,20 +67,13 @@ def _ask(migration_id: str) -> Where:
     if declared is None:
         return where((), None)
     if isinstance(declared, SchemaMigration):
-        places = [_database(history.connection) for history in declared.histories]
-        folder = declared.histories[0].script_location.parent
-        return where(places, code_in(folder) if (folder / "migration.py").is_file() else None)
+        places = [database_of(history.connection, _store) for history in declared.histories]
+        return where(places, code_of_folder(declared.histories[0].script_location.parent))
     try:
         return of_migration(declared, _store)
     except Exception:  # whatever it is, the page is shown without it, and the log says why
         log.exception("where %s is cannot be said", migration_id)
         return where((), code_of(declared))
-
-
-def _database(connection: str) -> Place:
-    """The database behind a connection: it is asked as if for a table of any name."""
-    table = Table(name="public.any", connection=connection, key=("id",), columns={"id": Type.TEXT})
-    return place_of(connection, table, _store)
 
 
 def _store(connection: str) -> Store:

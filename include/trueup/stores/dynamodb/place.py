@@ -10,6 +10,7 @@ import orjson
 
 from ...declare.migration import Table
 from ...errors import StoreRejectedError
+from ..location import Location
 from .wire import Wire
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,13 @@ def place_of(wire: Wire, table: Table) -> str:
     if not host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws")):
         return f"dynamodb://{_resolved(host)}:{parts.port or ''}/{region}/{table.name}"
     return f"dynamodb://{_account(wire, table) or host}/{region}/{table.name}"
+
+
+def located(wire: Wire, table: Table) -> Location:
+    """Where the tables of this endpoint are: `identity` is that of a table, without its name."""
+    address, _, region = wire.endpoint.rpartition("/")
+    identity = place_of(wire, table).rpartition("/")[0]
+    return Location(identity=identity, address=address, region=region, account=_account(wire, table))
 
 
 def _account(wire: Wire, table: Table) -> str | None:

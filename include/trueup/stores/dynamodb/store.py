@@ -20,6 +20,7 @@ from ...errors import StoreRejectedError
 from ...rows.dynamodb_values import canonical_text
 from .. import Advanced, Conflict, Description, Fence, Limits, Outcome, Refused, Share, key_text
 from ..effects import REAL, Effects
+from ..location import Location
 from . import place, tables
 from .expressions import Request, removal
 from .items import Item, Layout, canonical_item, without_nulls
@@ -61,6 +62,10 @@ class DynamoDBStore:
     def identity(self, table: Table) -> str:
         """Account, region and name of the table, as DynamoDB says itself."""
         return place.place_of(self._wire, table)
+
+    def locate(self, table: Table) -> Location:
+        """The endpoint, with region and account as DynamoDB says itself."""
+        return place.located(self._wire, table)
 
     def server(self) -> str:
         """Nothing: there is one service in a region."""

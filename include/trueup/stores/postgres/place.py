@@ -7,6 +7,7 @@ import logging
 
 import psycopg
 
+from ..location import Location
 from .failures import translated
 from .session import Address
 
@@ -33,6 +34,20 @@ def database_of(address: Address) -> str:
         raise translated(error, place=address.place, doing="ask the server which one it is") from error
     assert row is not None  # a SELECT without FROM gives one row
     return f"postgres://{row[1]}/{row[0]}"
+
+
+def located(address: Address, identity: str) -> Location:
+    """Where the database of that identity is: the server's own address, or, through a socket, the socket's folder."""
+    query = "SELECT host(inet_server_addr()), inet_server_port(), current_database()"
+    try:
+        with psycopg.connect(address.conninfo, autocommit=True) as connection:
+            row = connection.execute(query).fetchone()
+    except psycopg.Error as error:
+        raise translated(error, place=address.place, doing="ask the server which one it is") from error
+    assert row is not None  # a SELECT without FROM gives one row
+    host, port, database = row
+    at = f"{host}:{port}" if host else address.place.rpartition("/")[0]
+    return Location(identity=identity, address=at, database=database)
 
 
 def server_of(address: Address) -> str:

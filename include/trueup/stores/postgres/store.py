@@ -15,6 +15,7 @@ from ...declare.migration import Table
 from ...errors import StoreRejectedError
 from .. import Advanced, Description, Fence, Limits, Outcome, Share
 from ..effects import REAL, Effects
+from ..location import Location
 from . import catalog, creating, fencing, place, reading, referring, sequences, together, writing
 from .effects import effects_of
 from .failures import translated
@@ -67,6 +68,11 @@ class PostgresStore:
         if self._database is None or now - self._database[1] > _SAME_SECONDS:
             self._database = self._address.insist(lambda: place.database_of(self._address))[0], now
         return f"{self._database[0]}/{catalog.full_name(table)}"
+
+    def locate(self, table: Table) -> Location:
+        """Address and database, as the server says itself; a server that is reached by a socket has no other address."""
+        identity = self.identity(table).rpartition("/")[0]
+        return self._address.insist(lambda: place.located(self._address, identity))[0]
 
     def server(self) -> str:
         """The server's timeline and address, as it says itself."""
