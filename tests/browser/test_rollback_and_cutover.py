@@ -34,6 +34,12 @@ def test_cut_over_and_undo(admin: AirflowPages, server: Server, kpi_store: Dynam
 
     admin.page.goto(f"/dags/{DAG}/plugin/migration-cutover")
     expect(admin.frame().get_by_test_id("switch")).to_have_attribute("data-state", "legacy")
+    expect(admin.frame().get_by_test_id("comparison")).to_have_attribute("data-state", "none")
+    expect(admin.frame().get_by_test_id("way-dual")).to_have_attribute("data-refused", "yes")
+    run_id = _run(admin, f"{DAG}_shadow")
+    assert admin.wait_for_state(run_id, "Success", "Failed") == "Success"
+    admin.page.goto(f"/dags/{DAG}/plugin/migration-cutover")
+    expect(admin.frame().get_by_test_id("comparison")).to_have_attribute("data-state", "agrees")
     expect(admin.frame().get_by_test_id("way-dual")).to_have_attribute("data-refused", "no")
     run_id = _run(admin, f"{DAG}_cutover", why="proven twice")
     admin.open_question(f"{DAG}_cutover", run_id)

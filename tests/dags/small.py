@@ -35,7 +35,8 @@ def run(dag_id: str, **conf: Any) -> Any:
     every run gets a DAG of its own."""
     from airflow.dag_processing.dagbag import DagBag
 
-    dag = DagBag(str(ROOT / "dags" / f"{DAG}.py")).dags[dag_id]
+    file = dag_id if dag_id.endswith("_shadow") else DAG
+    dag = DagBag(str(ROOT / "dags" / f"{file}.py")).dags[dag_id]
     if dag_id == DAG:
         conf = {"partitions": 1, "segments": 1, "max_reject_share": 1, **conf}
     return dag.test(run_conf=conf)

@@ -23,10 +23,14 @@ def test_every_file_parses_to_a_dag_of_its_name(dag_bag: Any) -> None:
 
 
 def test_a_migration_without_settings_has_no_switch_to_turn(dag_bag: Any) -> None:
+    from include import project
     from include.migrations.scoring_models.migration import migration
     from include.trueup.errors import DeclarationError
     from trueup_airflow.dags.cutover import build_cutover
 
+    for id in project.migration_ids():
+        shadow = getattr(project.load_migration(id), "shadow", None)
+        assert shadow is None or "comparison" in dag_bag.dags[shadow.comparison].tags, id
     cutovers = {id.removesuffix("_cutover") for id in dag_bag.dags if id.endswith("_cutover")}
     assert cutovers == {"kpi_linking", "scoring_results", "checkins"}
     with pytest.raises(DeclarationError, match="'scoring_models' declares no settings"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from include.embedded import postgres
 from tests.dags.people import answering
 from tests.dags.small import DAG, database, run, states, target
+from tests.harness import run_sql
 from tests.samples import Samples
 
 NOT_PROVEN = (
@@ -76,13 +78,32 @@ def test_undo_and_do_again_and_cut_over(uri: str, tmp_path: Path) -> None:
     with answering(f"{DAG}_rollback", "Reject", "let it be"):
         assert run(f"{DAG}_rollback").state == "failed"
     assert target(uri) == written, "a rollback that nobody approved counts for nothing"
+    assert cut_over(approval=False).state == "failed", "nobody has compared"
+    assert "no shadow comparison of it has come to an end. Trigger scoring_results_shadow" in refusals(tmp_path)[-1][1]
+    assert run(f"{DAG}_shadow", share=0.1).state == "success", "what the run reported itself is known"
+    assert cut_over(approval=False).state == "failed", "nobody has compared everything"
+    assert run(f"{DAG}_shadow").state == "success"
     with answering(f"{DAG}_cutover", "Approve", "seen by two") as asked:
         assert cut_over(why="the report is clean").state == "success"
     assert "legacy → dual" in asked[0]["body"]
+    assert re.search(r"Shadow comparison: 49\d compared, 1 differ, as that run reported, run", asked[0]["body"])
     (turn,) = ledger.switches.turns(DAG)
     assert (turn.from_state, turn.to_state, turn.turned_by) == ("legacy", "dual", "user")
     assert turn.why == "the report is clean. seen by two"
     assert str(turn.proof_run_id).startswith(f"{DAG}--")
+
+    run_sql(
+        uri, f"UPDATE {DAG} SET payload = payload || '{{\"version\": \"v0\"}}' WHERE session_id = '{written[0][0]}'"
+    )
+    assert run(f"{DAG}_shadow").state == "failed", "nobody has reported that"
+    assert cut_over(to="new", approval=False).state == "failed"
+    assert "found 1 of 4" in refusals(tmp_path)[-1][1]
+    assert str(written[0][0]) in refusals(tmp_path)[-1][1]
+    run_sql(
+        uri,
+        f"UPDATE {DAG} SET payload = payload || '{{\"version\": \"{written[0][3]}\"}}' WHERE session_id = '{written[0][0]}'",
+    )
+    assert run(f"{DAG}_shadow").state == "success"
 
     with answering(f"{DAG}_cutover", "Reject"):
         refused = cut_over(to="new")

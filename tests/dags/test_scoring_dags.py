@@ -47,6 +47,11 @@ def test_the_shadow_fails_on_a_difference_and_reports_every_one(
     kinds = {d["path"]: d for d in found["differences"]}
     assert any(path.startswith("state") for path in kinds)  # the sample's row that was changed by hand
     assert sum(d["unified"] is None for d in found["differences"]) > 400  # not migrated yet
+    from trueup_airflow import connections
+
+    (entered,) = connections.ledger().comparisons.of("scoring_results")
+    assert (entered.compared, entered.differences) == (found["compared"], len(found["differences"]))
+    assert entered.whole
 
 
 def test_the_shadow_passes_where_nothing_differs(

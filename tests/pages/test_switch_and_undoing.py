@@ -13,6 +13,7 @@ from .invented import DAG, Invented, invented
 
 __all__ = ["invented"]
 
+SHADOW = f"{DAG}_shadow"
 DATA = f"{PAGES}/data/dags"
 
 
@@ -35,7 +36,23 @@ def test_where_the_switch_stands_and_why_it_may_not_be_turned(invented: Invented
     found = get(f"{DAG}/switch")
     assert (found["proof"]["run_id"], found["proof"]["compared"]) == ("manual__one", 9)
     assert 0 <= found["proof"]["hours"] < 1
+    assert "no shadow comparison of it has come to an end" in found["ways"][0]["refusal"]
+    assert found["comparison"] == {"dag_id": SHADOW, "last": None, "run_id": None, "trouble": None}
+
+    compared = invented.compared(invented.airflow(SHADOW, "manual__differs"), "t/k1", "t/k2")
+    found = get(f"{DAG}/switch")
+    assert "found 2 of 9 to differ: t/k1, t/k2" in found["ways"][0]["refusal"]
+    assert (found["comparison"]["last"]["run_id"], found["comparison"]["run_id"]) == (compared, "manual__differs")
+    assert found["comparison"]["last"]["unknown"] == ["t/k1", "t/k2"]
+    invented.workspace.run(compared).write("comparison.json", "{}")
+    found = get(f"{DAG}/switch")
+    assert "is not what the ledger says of it" in found["ways"][0]["refusal"]
+    assert found["comparison"]["trouble"] == found["ways"][0]["refusal"]
+
+    invented.compared(invented.airflow(SHADOW, "manual__agrees"))
+    found = get(f"{DAG}/switch")
     assert [(w["to_state"], w["refusal"], w["compared"]) for w in found["ways"]] == [("dual", None, 9)]
+    assert found["comparison"]["last"]["unknown_keys"] == 0
 
 
 def test_a_cutover_says_that_it_waits_was_refused_or_has_turned_and_why(invented: Invented, get: Any) -> None:

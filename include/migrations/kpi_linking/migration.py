@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from include.trueup.declare.migration import Index, Migration, Phase, Source, Statement, Table, Target, Type
+from include.trueup.declare.migration import Index, Migration, Phase, Shadow, Source, Statement, Table, Target, Type
 
 from . import suites
 
@@ -122,4 +122,5 @@ migration = Migration(
         "dual": {READ_FROM: "legacy"},
         "new": {READ_FROM: "new"},
     },
+    shadow=Shadow(comparison="kpi_linking_shadow"),
 )

@@ -34,7 +34,7 @@ def compare(store: DynamoDBStore, asked: Mapping[str, Any]) -> Compared:
     def chosen(kpi: Kpi) -> bool:
         return _place(kpi) < float(asked["share"])
 
-    result = Compared()
+    result = Compared(whole=float(asked["share"]) >= 1)
     kpis = {key: rows[0] for key, rows in _by_kpi(store, KPIS.name, "id", chosen).items()}
     new_links = _by_kpi(store, NEW_LINKS.name, "kpi_id", chosen)
     new_figures = defaultdict(list)
@@ -111,6 +111,7 @@ def _place(kpi: Kpi) -> float:
 
 comparison = Comparison(
     id="kpi_linking_shadow",
+    migration="kpi_linking",
     title="KPI linking: shadow comparison",
     owner="purposepath",
     doc=(Path(__file__).parent / "SHADOW.md").read_text(encoding="utf-8"),

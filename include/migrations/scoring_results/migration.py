@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from include.trueup.declare.migration import Derived, Index, Migration, Phase, Source, Table, Target, Type
+from include.trueup.declare.migration import Derived, Index, Migration, Phase, Shadow, Source, Table, Target, Type
 
 from . import suites
 from .serving import READ_FROM, WRITE_EXPLODED
@@ -111,4 +111,5 @@ migration = Migration(
         "dual": {WRITE_EXPLODED: True, READ_FROM: "unified_first"},
         "new": {WRITE_EXPLODED: False, READ_FROM: "unified_first"},
     },
+    shadow=Shadow(comparison="scoring_results_shadow", known="differs_from_legacy"),
 )

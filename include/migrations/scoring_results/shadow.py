@@ -30,7 +30,7 @@ def compare(store: PostgresStore, asked: Mapping[str, Any]) -> Compared:
     A difference has `key` (the session), `path` (where in the payload; empty where a way has no payload at all),
     `unified` and `legacy` (JSON text, None for what is not there). Payloads are compared by value.
     """
-    result = Compared()
+    result = Compared(whole=float(asked["share"]) >= 1)
     with store.connect() as connection:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         if connection.execute("SELECT to_regclass('public.scoring_results')").fetchone() == (None,):
@@ -47,6 +47,7 @@ def compare(store: PostgresStore, asked: Mapping[str, Any]) -> Compared:
 
 comparison = Comparison(
     id="scoring_results_shadow",
+    migration="scoring_results",
     title="Scoring results: shadow comparison",
     owner="prism",
     doc=(Path(__file__).parent / "SHADOW.md").read_text(encoding="utf-8"),

@@ -20,16 +20,18 @@ if TYPE_CHECKING:
 @dataclass(kw_only=True)
 class Compared:
     """What a comparison found: how many were `compared`, and the `differences`, each as JSON values with the `key` of
-    what differs and what each way gave."""
+    what differs and what each way gave. `whole`: it looked at everything, not at a share."""
 
     compared: int = 0
     differences: list[dict[str, JsonValue]] = field(default_factory=list)
+    whole: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
     """The declaration of a comparison: a DAG of its id. `compare` gets the store behind `connection` and the values of
-    the `params`, by id; it writes nothing."""
+    the `params`, by id; it writes nothing. What it finds is entered in the ledger for the `migration` whose switch asks for it
+    (`Migration.shadow`); empty: for none."""
 
     id: str
     title: str
@@ -38,3 +40,4 @@ class Comparison:
     connection: str
     compare: Callable[[Store, Mapping[str, JsonValue]], Compared]
     params: tuple[Param, ...] = ()
+    migration: str = ""

@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from ..declare.migration import Shadow
 from ..errors import ApprovalError, ProofError
 from ..ledger import Ledger, RunRow, Status, SwitchState
 from ..ledger.decisions import refuse_second_turn, refuse_turn
@@ -19,6 +20,7 @@ from ..run import Files, Mode, Refusal, to_values
 from ..run.files import CUTOVER
 from ..run.reported import Report
 from ..run.workspace import Workspace
+from . import shadow
 
 _ORDER = (SwitchState.LEGACY, SwitchState.DUAL, SwitchState.NEW)
 NEXT = "next"
@@ -28,13 +30,17 @@ NEXT = "next"
 @dataclass(frozen=True, kw_only=True)
 class Turning:
     """A turn that may be made now: from which state to which, on the proof of which run (None: the way back, which needs
-    none), when it was proven (ISO 8601, UTC), and how many rows it `compared`."""
+    none), when it was proven (ISO 8601, UTC), and how many rows it `compared`. Of a migration with a shadow comparison: the
+    run that made it, how many it compared, and of these those that are known to differ."""
 
     was: Annotated[str, Field(alias="from")]
     to: str
     proof_run_id: str | None = None
     compared: int | None = None
     proven_at: str | None = None
+    shadow_run_id: str | None = None
+    shadow_compared: int | None = None
+    shadow_known: int = 0
 
 
 def aim(ledger: Ledger, migration_id: str, to: str, run_id: str) -> SwitchState:
@@ -50,22 +56,33 @@ def aim(ledger: Ledger, migration_id: str, to: str, run_id: str) -> SwitchState:
 
 
 def preflight(
-    ledger: Ledger, workspace: Workspace, migration_id: str, to: SwitchState, proof_max_age: float
+    ledger: Ledger,
+    workspace: Workspace,
+    migration_id: str,
+    to: SwitchState,
+    proof_max_age: float,
+    asked: Shadow | None = None,
 ) -> Turning:
-    """See that the switch may be turned to `to` now. `proof_max_age` is in hours.
+    """See that the switch may be turned to `to` now. `proof_max_age` is in hours; `asked`: the shadow comparison that the
+    migration declares.
 
-    Raises `StatusError` where the turn is not allowed, and `ProofError`, saying what is wrong with the last proof.
+    Raises `StatusError` where the turn is not allowed, and `ProofError`, saying what is wrong with the last proof, or with the
+    last comparison.
     """
     was = ledger.switches.state(migration_id)
     refuse_turn(migration_id, was, to)
     turning = Turning(was=str(was), to=str(to))
     if _ORDER.index(to) < _ORDER.index(was):
         return turning
-    run = _proven(ledger, workspace, migration_id)
+    run = proven(ledger, workspace, migration_id)
     report = Files(workspace.run(run.run_id)).report
     ended_at = _check(run, report, proof_max_age, ledger.effects.now())
     proven_at = ended_at.astimezone(UTC).isoformat(timespec="seconds")
-    return replace(turning, proof_run_id=run.run_id, compared=_compared(report), proven_at=proven_at)
+    turning = replace(turning, proof_run_id=run.run_id, compared=_compared(report), proven_at=proven_at)
+    if asked is None:
+        return turning
+    seen = shadow.require(ledger, workspace, migration_id, asked, run.run_id, ended_at)
+    return replace(turning, shadow_run_id=seen.run_id, shadow_compared=seen.compared, shadow_known=seen.known_keys)
 
 
 def compared(workspace: Workspace, run_id: str) -> int | None:
@@ -79,9 +96,9 @@ def _compared(report: Report | None) -> int:
     return sum({p.target_table: p.compared for p in proofs}.values())
 
 
-def _proven(ledger: Ledger, workspace: Workspace, migration_id: str) -> RunRow:
+def proven(ledger: Ledger, workspace: Workspace, migration_id: str) -> RunRow:
     """The run that proved the current plan: the last one, or the one before runs that only planned and found
-    nothing to do."""
+    nothing to do. Raises `ProofError` where there is none."""
     for run in ledger.runs(migration_id):
         id, status = run.run_id, run.status
         if run.undoes:
@@ -155,8 +172,9 @@ def refused(workspace: Workspace, run_id: str, refusal: Refusal) -> None:
 
 
 def told(checked: Turning) -> str:
-    """What a person is asked about: from which state to which, on which proof."""
-    return f"{checked.was} → {checked.to}, on the proof of {checked.proof_run_id or 'no run'}"
+    """What a person is asked about: from which state to which, on which proof, and on which comparison."""
+    beside = f" and the comparison {checked.shadow_run_id}" if checked.shadow_run_id else ""
+    return f"{checked.was} → {checked.to}, on the proof of {checked.proof_run_id or 'no run'}{beside}"
 
 
 def refuse_unseen(asked: str | None, checked: Turning) -> None:

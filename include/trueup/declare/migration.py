@@ -27,6 +27,7 @@ __all__ = [
     "Output",
     "Param",
     "Phase",
+    "Shadow",
     "Source",
     "Statement",
     "SuiteFactory",
@@ -78,6 +79,16 @@ class Statement:
     code: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Shadow:
+    """The comparison of the old way and the new that the switch of a migration needs on the way forward: the id of the
+    `comparison`, which is that of its DAG. What differs is in the way of a turn; but where there is a `known` code, not what
+    has a key that the proven run reported in a finding of that code."""
+
+    comparison: str
+    known: str | None = None
+
+
 @takes_former(
     {"partition_by": "each Source says it; leave it out here"},
     lambda given: {name: value for name, value in given.items() if name != "partition_by"},
@@ -91,7 +102,8 @@ class Migration:
     `constants` are relations made of code: rows of the same columns, each value as text or null. `functions` are what
     SQL may call by that name: of texts (or nulls) a text (or null); pure, since a plan is made once and may be made
     again. `settings`: what the application's settings are in each state of the migration's switch (legacy, dual, new),
-    by name, the same names in each; an application reads them by `switch.settings`.
+    by name, the same names in each; an application reads them by `switch.settings`. `shadow`: the comparison without which
+    the switch is not turned forward.
     """
 
     id: str
@@ -109,6 +121,7 @@ class Migration:
     constants: Mapping[str, tuple[Mapping[str, str | None], ...]] = field(default_factory=dict)
     functions: Mapping[str, Callable[..., str | None]] = field(default_factory=dict)
     settings: Mapping[str, Mapping[str, str | bool]] = field(default_factory=dict)
+    shadow: Shadow | None = None
 
     def __post_init__(self) -> None:
         check_id("migration", self.id)
@@ -117,6 +130,10 @@ class Migration:
         ):
             raise DeclarationError(
                 f"migration {self.id!r}: settings must name the same settings for each of legacy, dual and new"
+            )
+        if self.shadow and not self.settings:
+            raise DeclarationError(
+                f"migration {self.id!r}: a shadow is for its switch, and it has none without settings"
             )
         views = {output.view for phase in self.phases for output in phase.outputs}
         check_relations(f"migration {self.id!r}", self._relations(), {*RELATIONS, *views})
@@ -132,6 +149,24 @@ class Migration:
             raise DeclarationError(f"migration {self.id!r} has no phase")
         if len({p.id for p in self.phases}) != len(self.phases):
             raise DeclarationError(f"migration {self.id!r}: two phases share an id")
+        self._check_partitions()
+        for phase in self.phases:
+            self._check_phase(phase)
+        object.__setattr__(self, "sources", tuple(map(self._as_written, self.sources)))
+
+    def _check_switch(self) -> None:
+        if self.settings and (
+            {*self.settings} != {"legacy", "dual", "new"} or len({frozenset(s) for s in self.settings.values()}) > 1
+        ):
+            raise DeclarationError(
+                f"migration {self.id!r}: settings must name the same settings for each of legacy, dual and new"
+            )
+        if self.shadow and not self.settings:
+            raise DeclarationError(
+                f"migration {self.id!r}: a shadow is for its switch, and it has none without settings"
+            )
+
+    def _check_partitions(self) -> None:
         parted = [source for source in self.sources if source.partition_by is not None]
         for source in parted:
             if len(source.partition_by or ()) != len(parted[0].partition_by or ()):
@@ -140,9 +175,6 @@ class Migration:
                     f"as {parted[0].partition_by} of source {parted[0].id!r}; rows that belong together must "
                     "have the same values in them"
                 )
-        for phase in self.phases:
-            self._check_phase(phase)
-        object.__setattr__(self, "sources", tuple(map(self._as_written, self.sources)))
 
     def _as_written(self, source: Source) -> Source:
         """The source, whose table has the columns and the script that a target of the same table names (`Target.adds`)."""

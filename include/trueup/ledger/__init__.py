@@ -15,10 +15,11 @@ from ..errors import StatusError
 from ..stores.effects import REAL, Effects
 from . import sessions
 from .batches import Batches, Pace, Planned
+from .comparisons import Comparisons
 from .decisions import Approvals, Switches
 from .holders import this_process
 from .leases import Lease, Leases, Part, lease_seconds
-from .rows import Applied, ApprovalRow, ConflictRow, PlanRow, RefusedRow, RunRow, StepRow, TurnRow
+from .rows import Applied, ApprovalRow, ComparisonRow, ConflictRow, PlanRow, RefusedRow, RunRow, StepRow, TurnRow
 from .status import TRANSITIONS, Status, SwitchState
 from .steps import Steps
 from .tables import SCHEMA, UPGRADE_LOCK, metadata, plans, runs, steps, transitions
@@ -26,6 +27,7 @@ from .tables import SCHEMA, UPGRADE_LOCK, metadata, plans, runs, steps, transiti
 __all__ = [
     "Applied",
     "ApprovalRow",
+    "ComparisonRow",
     "ConflictRow",
     "Lease",
     "Ledger",
@@ -59,6 +61,7 @@ class Ledger(Steps, Batches):
         self._engine = sessions.engine(url, effects)
         self.approvals = Approvals(self._begin)
         self.switches = Switches(self._begin)
+        self.comparisons = Comparisons(self._begin)
         self.leases = Leases(self._begin, self._move)
         self._ensured = False
 

@@ -120,6 +120,22 @@ class TurnRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ComparisonRow:
+    """A comparison. What it found is None until it has ended; `whole`: it looked at everything, not at a share; `sha256`: of
+    the file in its run's folder that lists the differences."""
+
+    run_id: str
+    migration_id: str
+    comparison_id: str
+    begun_at: datetime
+    ended_at: datetime | None
+    compared: int | None
+    differences: int | None
+    whole: bool | None
+    sha256: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Applied:
     """What is written of an output so far: batches, rows of the plan in them, and of these the rows `written`, left alone as
     `conflicts` and `refused` by the store; tries again; seconds between the first batch and the last."""

@@ -138,3 +138,20 @@ turns = sa.Table(
     sa.Column("run_id", sa.Text, nullable=False, unique=True),
     sa.Column("proof_run_id", sa.ForeignKey(runs.c.run_id)),
 )
+
+comparisons = sa.Table(
+    "comparisons",
+    metadata,
+    sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("migration_id", sa.Text, nullable=False, index=True),
+    sa.Column("comparison_id", sa.Text, nullable=False),
+    sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False, server_default=_now),
+    # null, as all below: it found nothing yet, or did not come to an end
+    sa.Column("ended_at", sa.DateTime(timezone=True)),
+    sa.Column("compared", sa.BigInteger),
+    sa.Column("differences", sa.BigInteger),
+    # whether it looked at everything, not at a share
+    sa.Column("whole", sa.Boolean),
+    # of the file that lists the differences
+    sa.Column("sha256", sa.Text),
+)

@@ -39,6 +39,8 @@ Rows lie in Parquet, one file or several for each partition: `<place>/<name>/p<p
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -199,6 +201,12 @@ class Files(SchemaFiles):
     def write_gate(self, name: str, results: Iterable[GateResult]) -> None:
         """Publish what a gate found."""
         self.folder.write(_gate(name), json.dumps([to_values(result) for result in results], indent=1))
+
+    def keys_found(self, code: str) -> frozenset[str]:
+        """The keys of findings with that code; none before the plan's gate."""
+        content = self.folder.read(FINDINGS_CSV)
+        rows = csv.DictReader(io.StringIO((content or b"").decode(), newline=""))
+        return frozenset(row["key"] for row in rows if row["code"] == code)
 
     @property
     def afterwards(self) -> Afterwards | None:

@@ -36,27 +36,55 @@ def build_comparison(comparison: Comparison) -> DAG:
     def build() -> None:
         @task
         def compare() -> dict[str, int]:
-            """Ask both ways; every difference goes to the log and to comparison.json of the run."""
+            """Ask both ways; every difference goes to the log and to comparison.json of the run, and what was found to the
+            ledger, where a cutover looks for it. Fails on a difference that the proven run has not reported itself."""
             from include.trueup.run import run_id
             from include.trueup.run.files import COMPARISON
 
             context = get_current_context()
             asked = {param.id: context["params"][param.id] for param in comparison.params}
+            id, ledger = run_id(comparison.id, context["dag_run"].run_id), connections.ledger()
+            if comparison.migration:
+                ledger.ensure()
+                ledger.comparisons.begin(id, comparison.migration, comparison.id)
             found = comparison.compare(connections.store(comparison.connection), asked)
             counts = {"compared": found.compared, "differences": len(found.differences)}
-            folder = connections.workspace().run(run_id(comparison.id, context["dag_run"].run_id))
+            folder = connections.workspace().run(id)
             about = {"asked": asked, "compared": found.compared, "differences": found.differences}
-            folder.write(COMPARISON, json.dumps(about, indent=1))
+            written = folder.write(COMPARISON, json.dumps(about, indent=1))
+            if comparison.migration:
+                ledger.comparisons.end(id, **counts, whole=found.whole, sha256=written.sha256)
+            known = _known(comparison.migration)
+            unknown = [each for each in found.differences if each.get("key") not in known]
             for difference in found.differences:
                 log.warning("%s", json.dumps(difference))
-            if found.differences:
+            if unknown:
                 raise AirflowFailException(
-                    f"{counts['differences']:,} differences in {found.compared:,} compared; "
-                    f"all of them are in {folder.location(COMPARISON)}"
+                    f"{len(unknown):,} differences in {found.compared:,} compared that no proven run has reported; "
+                    f"all {counts['differences']:,} differences are in {folder.location(COMPARISON)}"
                 )
-            log.info("%s compared, no difference", f"{found.compared:,}")
+            log.info("%s compared, %s differences, all of them known", *(f"{n:,}" for n in counts.values()))
             return counts
 
         compare()
 
     return build()
+
+
+def _known(migration_id: str) -> frozenset[str]:
+    """The keys of which the run that proved the migration says itself that the two ways differ there."""
+    from include import project
+    from include.trueup.cutover import shadow, turning
+    from include.trueup.declare.migration import Migration
+    from include.trueup.errors import ProofError
+
+    declared = project.load_migration(migration_id) if migration_id else None
+    if not isinstance(declared, Migration) or declared.shadow is None:
+        return frozenset()
+    workspace = connections.workspace()
+    try:
+        proven = turning.proven(connections.ledger(), workspace, migration_id).run_id
+    except ProofError as error:
+        log.info("nothing is known to differ: %s", error)
+        proven = None
+    return shadow.reported(workspace, proven, declared.shadow)

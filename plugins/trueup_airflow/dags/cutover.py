@@ -38,7 +38,8 @@ STATES = {
 }
 DOC = """
 Turns the switch of `{id}`, which tells the application where to read and write; nothing else turns it. On the way
-forward (legacy → dual → new) the last run must be proven, of whole tables, complete, and recent; the way back is always
+forward (legacy → dual → new) the last run must be proven, of whole tables, complete, and recent, and where the migration has
+a shadow comparison, one must have been made since, over everything, with no difference that is not known; the way back is always
 open. Who turned it, when and why is in the journal. To undo a cutover, trigger this DAG with the state before.
 """
 
@@ -132,7 +133,8 @@ def _noted(step: str, by: str | None = None) -> Iterator[None]:
 def _checked(migration: Migration, to: SwitchState, proof_max_age: float) -> Turning:
     from include.trueup.cutover import turning
 
-    found = turning.preflight(connections.ledger(), connections.workspace(), migration.id, to, proof_max_age)
+    ledger, workspace = connections.ledger(), connections.workspace()
+    found = turning.preflight(ledger, workspace, migration.id, to, proof_max_age, migration.shadow)
     log.info("%s", found)
     return found
 
@@ -165,6 +167,11 @@ class CutoverApproval(Approval):
                 f"Proof: {checked.compared or 0:,} rows compared, all as they should be, {checked.proven_at}, "
                 f"run `{checked.proof_run_id}`."
             )
+        if checked.shadow_run_id:
+            known = (
+                f"{checked.shadow_known:,} differ, as that run reported" if checked.shadow_known else "no difference"
+            )
+            proof += f"\n\nShadow comparison: {checked.shadow_compared or 0:,} compared, {known}, run `{checked.shadow_run_id}`."
         return (
             f"{place.told(None)}**{checked.was} → {checked.to}**\n\n{proof}\n\nWhy: {_escaped(context['params']['why'])}\n\n"
             f"[This run]({run_page(context)})"

@@ -9,13 +9,16 @@ from typing import Annotated
 from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, Depends, HTTPException
 
+from include.trueup.cutover import shadow as shadows
 from include.trueup.cutover import turning
+from include.trueup.cutover.shadow import Shadowed
+from include.trueup.declare.migration import Migration, Shadow
 from include.trueup.errors import ProofError, StatusError
 from include.trueup.ledger import Ledger, Status, SwitchState
 from include.trueup.run import Files, Mode, Refusal
 
 from .. import connections
-from . import scheduled
+from . import about, scheduled
 from .files import folder
 from .progress import ENDED
 from .rights import may
@@ -38,6 +41,17 @@ class ProofOf:
     at: datetime
     compared: int | None
     hours: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The shadow comparison that a turn forward asks for: the DAG that makes it, and what the last one found (None: none has
+    come to an end, or `trouble` says why that cannot be told)."""
+
+    dag_id: str
+    last: Shadowed | None
+    run_id: str | None
+    trouble: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +105,7 @@ class Switch:
     state: str
     order: tuple[str, ...]
     proof: ProofOf | None
+    comparison: Comparison | None
     running: str | None
     ways: tuple[Way, ...]
     turns: tuple[Turned, ...]
@@ -146,6 +161,7 @@ def _switch(migration_id: str, user: GetUserDep, only: str | None = None) -> Swi
         state=str(book.switches.state(migration_id)) if book else str(SwitchState.LEGACY),
         order=tuple(map(str, ORDER)),
         proof=_proof(book, migration_id, names) if book else None,
+        comparison=_comparison(book, migration_id),
         running=running,
         ways=_ways(book, migration_id) if book else (),
         turns=turns,
@@ -181,6 +197,30 @@ def _proof(book: Ledger, migration_id: str, names: dict[str, str]) -> ProofOf | 
     return None
 
 
+def _shadow(migration_id: str) -> Shadow | None:
+    declared = about.declared(migration_id)
+    return declared.shadow if isinstance(declared, Migration) else None
+
+
+def _comparison(book: Ledger | None, migration_id: str) -> Comparison | None:
+    if (shadow := _shadow(migration_id)) is None:
+        return None
+    if book is None:
+        return Comparison(dag_id=shadow.comparison, last=None, run_id=None)
+    workspace = connections.workspace()
+    try:
+        proven = turning.proven(book, workspace, migration_id).run_id
+    except ProofError:
+        proven = None  # the ways say why
+    try:
+        last = shadows.last(book, workspace, migration_id, shadow, proven)
+    except ProofError as error:
+        return Comparison(dag_id=shadow.comparison, last=None, run_id=None, trouble=str(error))
+    names = scheduled.runs([shadow.comparison], 200, ()) if last else {}
+    run_id = names[last.run_id].run_id if last and last.run_id in names else None
+    return Comparison(dag_id=shadow.comparison, last=last, run_id=run_id)
+
+
 def _ways(book: Ledger, migration_id: str) -> tuple[Way, ...]:
     was = book.switches.state(migration_id)
     at = ORDER.index(was)
@@ -190,7 +230,8 @@ def _ways(book: Ledger, migration_id: str) -> tuple[Way, ...]:
 def _way(book: Ledger, migration_id: str, was: SwitchState, to: SwitchState) -> Way:
     refusal, compared = None, None
     try:
-        compared = turning.preflight(book, connections.workspace(), migration_id, to, PROOF_MAX_AGE).compared
+        workspace, asked = connections.workspace(), _shadow(migration_id)
+        compared = turning.preflight(book, workspace, migration_id, to, PROOF_MAX_AGE, asked).compared
     except (ProofError, StatusError) as error:
         refusal = str(error)
     back = ORDER.index(to) < ORDER.index(was)

@@ -2,7 +2,7 @@
 
 import { h, mark, replace, section, table, value } from "./dom.js";
 import { asked, dagPath, get, leave, live, tab, trouble } from "./host.js";
-import { STATES, journal, proof, rail } from "./switch.js";
+import { STATES, comparison, journal, proof, rail } from "./switch.js";
 import { moment, sentence } from "./words.js";
 
 const view = document.getElementById("view");
@@ -30,7 +30,7 @@ function page(found) {
     return [h("div", { class: "empty", "data-testid": "empty" }, h("h2", null, "No switch"), h("p", null, "The DAG ", h("code", null, value(asked.dag)), " belongs to no migration with a switch: it declares no settings that an application reads. ", leave("plugin/migrations", {}, "All migrations")))];
   }
   return [h("header", { class: "head" }, h("div", null, h("h1", null, value(found.migration_id), h("span", { class: "chip" }, "cutover")), h("p", { class: "soft" }, "The switch tells applications which shape counts. Nothing but a cutover turns it."))),
-    section("standing", "Where the switch stands", rail(found), proof(found)), ways(found),
+    section("standing", "Where the switch stands", rail(found), proof(found), comparison(found)), ways(found),
     found.asked.length > 0 && section("asked", "Cutovers asked for", table(RUNS(found), found.asked, { caption: "The newest first", note: true, testid: "cutovers" })),
     journal(found)];
 }

@@ -25,6 +25,26 @@ export function proof(found) {
     ` (a turn forward takes one of ${found.proof_max_age} hours at most), by run `, link(found.migration_id, last.id, last.run_id));
 }
 
+const LISTED = 5;
+const few = (keys, all) => [keys.slice(0, LISTED).map((key, at) => [at > 0 && ", ", h("code", null, value(key))]), all > LISTED && ` and ${number(all - LISTED)} more`];
+
+// What the last shadow comparison found, of a migration that has one.
+export function comparison(found) {
+  const it = found.comparison;
+  if (!it) return null;
+  const again = leave(`dags/${encodeURIComponent(it.dag_id)}`, {}, value(it.dag_id));
+  const last = it.last;
+  if (it.trouble) return h("p", { "data-testid": "comparison", "data-state": "unreadable" }, mark("bad", "The comparison cannot be read"), " ", value(sentence(it.trouble)));
+  if (!last) return h("p", { "data-testid": "comparison", "data-state": "none" }, mark("warn", "No shadow comparison yet"), " A turn forward asks for one that is younger than the proof: ", again);
+  const state = last.unknown_keys ? "differs" : last.whole ? "agrees" : "share";
+  const kind = { differs: "bad", share: "warn", agrees: "good" }[state];
+  const said = { differs: "The shadow comparison found differences", share: "The shadow comparison looked at a share", agrees: "Old and new agree" }[state];
+  const run = it.run_id ? leave(tab(it.dag_id, it.run_id), {}, value(it.run_id)) : h("code", null, value(last.run_id));
+  return h("div", { "data-testid": "comparison", "data-state": state }, h("p", null, mark(kind, said), " ", h("b", null, number(last.compared)), ` compared, ${moment(last.begun_at)}, by run `, run, ". Again: ", again),
+    last.unknown_keys > 0 && h("p", null, h("b", null, number(last.unknown_keys)), " differ: ", few(last.unknown, last.unknown_keys)),
+    last.known_keys > 0 && h("p", null, h("b", null, number(last.known_keys)), " differ as the proven run reported: ", few(last.known, last.known_keys)));
+}
+
 const COLUMNS = (migration) => [
   { label: "When", head: true, text: (turn) => moment(turn.at) },
   { label: "Turn", text: (turn) => (turn.run_id ? leave(tab(`${migration}_cutover`, turn.run_id), {}, `${turn.from_state} → ${turn.to_state}`) : `${turn.from_state} → ${turn.to_state}`) },

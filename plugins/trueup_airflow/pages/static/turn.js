@@ -2,7 +2,7 @@
 
 import { h, icon, mark, replace, section, value } from "./dom.js";
 import { asked, get, leave, live, runPath, trouble } from "./host.js";
-import { STATES, journal, proof, rail } from "./switch.js";
+import { STATES, comparison, journal, proof, rail } from "./switch.js";
 import { moment, sentence } from "./words.js";
 
 const view = document.getElementById("view");
@@ -49,7 +49,7 @@ function page(found) {
   const run = found.run;
   return [h("header", { class: "head" }, h("div", null, h("h1", null, value(found.switch.migration_id), h("span", { class: "chip" }, "cutover")),
     h("p", { class: "states" }, mark(STATES[run.state], sentence(run.state), { "data-testid": "run-state", "data-state": run.state }), h("span", { class: "soft" }, `started ${moment(run.started_at)}`)))),
-    says(found), section("standing", "Where the switch stands", rail(found.switch), proof(found.switch)), next(found), journal(found.switch)];
+    says(found), section("standing", "Where the switch stands", rail(found.switch), proof(found.switch), comparison(found.switch)), next(found), journal(found.switch)];
 }
 
 live(async () => {
