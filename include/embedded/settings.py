@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .home import PROJECT, ROLES, Home
+from .postgres import binaries
 
 PARALLELISM = 4
 """Tasks that run at once. Airflow's default forks 32 workers at start."""
@@ -60,6 +61,8 @@ def environment(home: Home, given: Mapping[str, str], *, metadata_url: str) -> d
         "PYTHONPATH": _python_path(given),
         "TRUEUP_HOME": str(home.root),
         "TRUEUP_WORKSPACE": given.get("TRUEUP_WORKSPACE") or str(home.workspace),
+        # A rehearsal copies a database in use by a pg_dump that fits the server; the embedded one's is on no path.
+        "TRUEUP_PG_BIN": given.get("TRUEUP_PG_BIN") or str(binaries()),
         "AIRFLOW_HOME": str(home.airflow),
         # The scheduler forks its workers with its libraries loaded (trueup_airflow.process.scheduler); no thread may be lost.
         **({"AIRFLOW__CORE__MP_START_METHOD": "fork"} if sys.platform == "linux" else {}),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from include.embedded import postgres
 from include.trueup.declare.migration import Table, Type
@@ -24,7 +27,7 @@ from include.trueup.errors import (
     TargetHeldError,
 )
 from include.trueup.ledger import Ledger
-from include.trueup.run import Mode
+from include.trueup.run import REAL, Mode
 from include.trueup.run.workspace import Workspace
 from include.trueup.schema import clone, describe, gates
 from include.trueup.schema.history import History
@@ -159,15 +162,39 @@ def test_a_database_in_use_is_said_or_copied_by_pg_dump(
 ) -> None:
     run_sql(uri, "CREATE TABLE thing (id int)", "INSERT INTO thing VALUES (1)")
     with describe.connected(uri, "use it"):
+        for name, version in (("pg_dump", "13.9 (Debian 13.9-0+deb11u1)"), ("pg_restore", "13.9")):
+            (tmp_path / name).write_text(f"#!/bin/sh\necho '{name} (PostgreSQL) {version}'\n")
+            (tmp_path / name).chmod(0o755)
         monkeypatch.setenv("PATH", str(tmp_path))
-        with pytest.raises(StoreUnavailableError, match=r"1 other sessions.*pg_dump"):
-            with clone.clone_of(uri, "copied"):
+        monkeypatch.setattr(clone, "_INSTALLED", str(tmp_path / "none"))
+        clock = itertools.count(0.0, clone.LINGERING_SECONDS)
+        no_time = replace(REAL, sleep=lambda _: None, monotonic=clock.__next__)
+        with pytest.raises(
+            StoreUnavailableError, match=r"1 other sessions.*PostgreSQL 18 or later; there is 13 in .*PG_BIN"
+        ):
+            with clone.clone_of(uri, "copied", no_time):
                 pass
-        monkeypatch.setenv(clone.PG_BIN, str(postgres._BIN))
-        with clone.clone_of(uri, "copied") as (copy, how):
+        monkeypatch.setattr(clone, "_INSTALLED", str(postgres._BIN))
+        with clone.clone_of(uri, "copied", no_time) as (copy, how):
             assert how == "pg_dump"
             assert run_sql(copy, "SELECT id FROM thing") == [(1,)]
     assert run_sql(uri, "SELECT count(*)::int FROM pg_database WHERE datname = 'copied'") == [(0,)]
+
+
+def test_a_session_that_is_going_is_waited_for(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clone, "_programs", None)  # none is looked for
+    with ExitStack() as held:
+        held.enter_context(describe.connected(uri, "use it"))
+        with clone.clone_of(uri, "copied", replace(REAL, sleep=lambda _: held.close())) as (_, how):
+            assert how == "template"
+
+
+@pytest.mark.slow  # PostgreSQL itself waits five seconds for the session to go
+def test_a_session_that_comes_while_the_files_are_copied_is_no_end(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clone, "_SESSIONS", sa.text("SELECT '', 0 WHERE :name = ''"))  # it is not seen
+    monkeypatch.setenv(clone.PG_BIN, str(postgres._BIN))
+    with describe.connected(uri, "use it"), clone.clone_of(uri, "copied") as (_, how):
+        assert how == "pg_dump"
 
 
 def test_labels_that_contradict_the_order_are_refused(tmp_path: Path) -> None:

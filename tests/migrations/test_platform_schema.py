@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -142,7 +143,19 @@ def test_going_down_without_approval_names_what_would_go(databases: Databases) -
         walk(refused)
     assert text(databases) == schema
 
-    named = report(refused)["schema"]["sha256"]  # type: ignore[index]
+    shown = report(refused)["schema"]
+    named = shown["sha256"]  # type: ignore[index]
+    teams = next(s for s in shown["steps"] if s["revision"] == "auth_0006")  # type: ignore[index]
+    assert teams["goes"] == {"table team_invitations": 0, "table team_members": 0, "table teams": 7}
+    assert "DROP TABLE teams" in teams["sql"]
+    assert teams["seconds"] >= 0
+    assert "AccessExclusiveLock" in set(teams["locked"].values())
+    page = Path(refused.folder.location("report.html")).read_text()
+    assert "DROP TABLE teams" in page
+    assert re.search(r"Goes:.*teams.*\(7 rows\)", page)
+    assert re.search(
+        r"auth down: .*rehearsed in .* s, locks .*teams", Path(refused.folder.location("report.md")).read_text()
+    )
     run = databases.run(5, approve_down=named)
     assert walk(run).status == "passed"
     assert report(run)["approval"]["decision"] == "approved"  # type: ignore[index]

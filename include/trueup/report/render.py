@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -47,6 +47,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "text": text.html,
         "code": text.code,
+        "block": text.block,
         "plain": text.shown,
         "number": text.number,
         "size": text.size,
@@ -122,12 +123,18 @@ def _schema(schema: OfSchemas) -> list[str]:
     lines = [f"**Schemas:** {md(schema.where, 600)}", ""]
     lines += [
         f"- {'✗' if any(f.refused for f in s.findings) else '✓'} phase {s.phase}, {md(s.database)} {s.way}: {md(s.title)}"
+        f"{'' if s.seconds is None else f'; rehearsed in {s.seconds:g} s'}{_held(s.locked)}"
         for s in schema.steps[:STEPS]
     ]
     lines += _more(schema.steps, STEPS)
     problems = [said for rehearsal in schema.rehearsals for said in rehearsal.problems]
     lines += [f"- ✗ rehearsal: {md(said, 300)}" for said in problems[:PROOFS]]
     return lines + [f"- goes: {md(what)}" for what in schema.going[:PROOFS]]
+
+
+def _held(locked: Mapping[str, str]) -> str:
+    said = ", ".join(f"{table} ({mode})" for table, mode in locked.items())
+    return f", locks {md(said)}" if said else ""
 
 
 def _gates(gates: Sequence[GateView], checks: str | None) -> list[str]:

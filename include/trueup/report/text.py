@@ -47,6 +47,14 @@ def code(value: Any, limit: int = CUT) -> Markup:
     return Markup("<code>{}</code>").format(html(value, limit))
 
 
+def block(value: Any, limit: int = 20_000) -> Markup:
+    """For HTML, as a script: line by line, each shown as it is."""
+    said = str(value)
+    note = f"\n… (the first {limit:,} of {len(said):,} characters)" if len(said) > limit else ""
+    lines = "\n".join(shown(line, limit) for line in said[:limit].strip().split("\n"))
+    return Markup('<pre dir="ltr" tabindex="0">{}{}</pre>').format(lines, note)
+
+
 def markdown(value: Any, limit: int = CUT) -> str:
     """For Markdown prose and table cells: shown as it is, mentions nobody, links nowhere."""
     text = _MARKDOWN.sub(

@@ -171,7 +171,8 @@ class ReportedLint:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportedStep:
-    """A revision that a run on schemas was to go through, up or down (`way`)."""
+    """A revision that a run on schemas was to go through, up or down (`way`); from its plan (None, or nothing: it had none)
+    the `sql`, the `seconds` and the locks of its rehearsal, and what goes with it, `table x` or `column x.y`, in rows."""
 
     database: str
     phase: int
@@ -182,6 +183,10 @@ class ReportedStep:
     irreversible: str | None
     way: str
     findings: tuple[ReportedLint, ...] = ()
+    sql: str | None = None
+    seconds: float | None = None
+    locked: Mapping[str, str] = field(default_factory=dict)
+    goes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,20 +1,24 @@
 """A clone of a database on its own server, for as long as a block runs.
 
 `CREATE DATABASE … TEMPLATE` copies files, and needs a database that nobody else is connected to. Otherwise pg_dump and pg_restore
-copy what one snapshot sees, if they are installed.
+copy what one snapshot sees, if there are some that fit the server.
 """
 
 from __future__ import annotations
 
+import glob
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import sqlalchemy as sa
 
 from ..errors import StoreRejectedError, StoreUnavailableError
+from ..run import REAL, Effects
 from .describe import connected, place_of, quoted
 
 _MAINTENANCE = ("postgres", "template1")
@@ -23,34 +27,54 @@ _SESSIONS = sa.text(
     "WHERE datname = :name AND backend_type = 'client backend' GROUP BY 1 ORDER BY 2 DESC, 1"
 )
 PG_BIN = "TRUEUP_PG_BIN"
-"""Environment variable: the folder of pg_dump and pg_restore, where they are not on the path."""
+"""Environment variable: the folder of pg_dump and pg_restore that come before those on the path."""
+_INSTALLED = "/usr/lib/postgresql/*/bin"
+"""Where Debian keeps those of each version, which are not all on the path."""
+LINGERING_SECONDS = 2.0
+"""How long a clone waits for sessions to go: one that its client has closed is there a little longer."""
+_IN_USE = "55006"
 
 
 @contextmanager
-def clone_of(uri: str, name: str) -> Iterator[tuple[str, str]]:
+def clone_of(uri: str, name: str, effects: Effects = REAL) -> Iterator[tuple[str, str]]:
     """Make a clone of the database at the libpq URI, named `name`; its URI, and how it was made. It is dropped after the
     block, and before it if an earlier try left one.
 
-    Raises `StoreUnavailableError` when other sessions use the database and pg_dump is not installed, and
-    `StoreRejectedError` when the connection's role may not create databases."""
+    Raises `StoreUnavailableError` when other sessions use the database and there is no pg_dump of the server's version or a
+    later one, and `StoreRejectedError` when the connection's role may not create databases."""
     url = sa.make_url(uri)
-    source = url.database or ""
     drop = f"DROP DATABASE IF EXISTS {quoted(name)} WITH (FORCE)"
     with _server(uri) as server:
         server.exec_driver_sql(drop)
         try:
-            sessions = {str(who): int(n) for who, n in server.execute(_SESSIONS, {"name": source})}
             how = "template"
-            if not sessions:
-                server.exec_driver_sql(f"CREATE DATABASE {quoted(name)} TEMPLATE {quoted(source)}")
-            else:
+            if (sessions := _made_of_files(server, url.database or "", name, effects)) is not None:
                 how = "pg_dump"
-                _need_programs(uri, sessions)
+                folder = _programs(
+                    uri, sessions, int(server.exec_driver_sql("SHOW server_version_num").scalar_one()) // 10_000
+                )
                 server.exec_driver_sql(f"CREATE DATABASE {quoted(name)} TEMPLATE template0")
-                _copy(uri, name)
+                _copy(uri, name, folder)
             yield url.set(database=name).render_as_string(hide_password=False), how
         finally:
             server.exec_driver_sql(drop)
+
+
+def _made_of_files(server: sa.Connection, source: str, name: str, effects: Effects) -> dict[str, int] | None:
+    """Make the clone from the source's files. Where others are connected to that, it is not made: how many sessions, by who
+    has them."""
+    until = effects.monotonic() + LINGERING_SECONDS
+    while sessions := {str(who): int(n) for who, n in server.execute(_SESSIONS, {"name": source})}:
+        if effects.monotonic() >= until:
+            return sessions
+        effects.sleep(0.05)
+    try:
+        server.exec_driver_sql(f"CREATE DATABASE {quoted(name)} TEMPLATE {quoted(source)}")
+    except sa.exc.DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _IN_USE:
+            raise
+        return {"somebody who came meanwhile": 1}
+    return None
 
 
 @contextmanager
@@ -63,21 +87,35 @@ def _server(uri: str) -> Iterator[sa.Connection]:
         yield connection
 
 
-def _need_programs(uri: str, sessions: dict[str, int]) -> None:
-    if _program("pg_dump") and _program("pg_restore"):
-        return
+def _programs(uri: str, sessions: dict[str, int], server: int) -> Path:
+    """The folder of the pg_dump and pg_restore that fit the server best: of its own version, else of the next later one (a
+    pg_dump refuses a server that is newer than itself)."""
+    given = [p for p in (os.environ.get(PG_BIN), *os.environ.get("PATH", "").split(os.pathsep)) if p]
+    found: dict[int, Path] = {}
+    for folder in map(Path, [*given, *sorted(glob.glob(_INSTALLED))]):
+        if all(shutil.which(name, path=str(folder)) for name in ("pg_dump", "pg_restore")):
+            found.setdefault(_version(folder), folder)
+    if fitting := [version for version in found if version >= server]:
+        return found[min(fitting)]
     who = ", ".join(f"{n} of {name}" for name, n in sessions.items())
+    there = ", ".join(f"{version} in {folder}" for version, folder in sorted(found.items()))
     raise StoreUnavailableError(
-        f"{place_of(uri)} cannot be cloned for the rehearsal: {sum(sessions.values())} other sessions are connected to it ({who}). "
-        f"End them, or install pg_dump and pg_restore (on the path, or in the folder {PG_BIN}), which clone a database in use."
+        f"{place_of(uri)} cannot be cloned for the rehearsal: {sum(sessions.values())} other sessions are connected to it ({who}), "
+        f"and to copy a database in use takes a pg_dump and pg_restore of PostgreSQL {server} or later; "
+        f"there is {there or 'none'}. End the sessions, or install them and name their folder in {PG_BIN}."
     )
 
 
-def _program(name: str) -> str | None:
-    return shutil.which(name, path=os.pathsep.join([p for p in (os.environ.get(PG_BIN), os.environ.get("PATH")) if p]))
+def _version(folder: Path) -> int:
+    """The major version of the pg_dump in a folder; 0 where it does not say."""
+    said = subprocess.run(
+        [folder / "pg_dump", "--version"], capture_output=True, text=True, cwd="/", check=False
+    ).stdout
+    numbered = re.search(r"(\d+)(?:\.\d+|devel|beta\d+|rc\d+)?", said)
+    return int(numbered.group(1)) if numbered else 0
 
 
-def _copy(uri: str, name: str) -> None:
+def _copy(uri: str, name: str, folder: Path) -> None:
     """pg_dump | pg_restore. The password goes by the environment, where no list of processes shows it."""
     url = sa.make_url(uri)
     environment = {**os.environ, **({"PGPASSWORD": url.password} if url.password else {})}
@@ -86,15 +124,12 @@ def _copy(uri: str, name: str) -> None:
         open_ = sa.URL.create("postgresql", url.username, None, url.host, url.port, database, url.query)
         return open_.render_as_string(hide_password=False)
 
-    dump, restore = _program("pg_dump"), _program("pg_restore")
-    assert dump is not None, "`_need_programs` has looked"
-    assert restore is not None, "`_need_programs` has looked"
     dumping = subprocess.Popen(
-        [dump, "--format=custom", "--compress=0", "--dbname", address(url.database)],
+        [folder / "pg_dump", "--format=custom", "--compress=0", "--dbname", address(url.database)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd="/",
     )  # fmt: skip
     restoring = subprocess.run(
-        [restore, "--exit-on-error", "--no-owner", "--no-privileges", "--dbname", address(name)],
+        [folder / "pg_restore", "--exit-on-error", "--no-owner", "--no-privileges", "--dbname", address(name)],
         stdin=dumping.stdout, capture_output=True, env=environment, cwd="/", check=False,
     )  # fmt: skip
     _, said = dumping.communicate()

@@ -77,7 +77,7 @@ def rehearse(
     database, found = history.declared.id, _Found()
     if not steps:
         return found.whole(database, "")
-    with clone_of(uri, clone) as (copy, cloned_by):
+    with clone_of(uri, clone, effects) as (copy, cloned_by):
         stage = _Stage(history, copy, lock_timeout, found, effects)
         start, rows = stage.look()
         here = start

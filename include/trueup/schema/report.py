@@ -13,7 +13,6 @@ from ..report.checks import count_checks
 from ..report.text import sentence
 from ..report.verdict import NEXT, NOT_PROVEN, PROVEN, not_done, unfinished
 from ..run import Mode, order
-from ..run.files import SCHEMA_PLAN
 from ..run.records import from_values
 from ..run.reported import (
     BackedUp,
@@ -28,7 +27,9 @@ from ..run.reported import (
     Undo,
     Verdict,
 )
+from ..run.schema_records import PlannedRevision
 from ..run.where import where as installation
+from .history import Revision
 from .plan import going
 from .preflight import heads_of, where
 from .run import SchemaRun
@@ -90,24 +91,15 @@ def _schema(run: SchemaRun) -> OfSchemas:
     if start is None:
         return OfSchemas(target_phase=run.options.target_phase, from_phase=None, where=_where(run))
     linted = [from_values(ReportedLint, f) for m in run.folder.manifests("lint") for f in m.facts["findings"]]
+    plan = run.files.schema_plan
+    planned = {(d, s.revision, s.up): s for d, of in (plan.databases if plan else {}).items() for s in of.steps}
     steps = [
-        ReportedStep(
-            database=step.database,
-            phase=step.phase,
-            revision=step.revision,
-            title=step.title,
-            breaking=step.breaking,
-            locks=step.locks,
-            irreversible=step.irreversible,
-            way=way,
-            findings=tuple(f for f in linted if (f.database, f.revision, f.way) == (database, step.revision, way)),
-        )
+        _step(step, linted, planned.get((database, step.revision, step.up)))
         for database in run.histories
         for step in run.revisions(database)
-        for way in ("up" if step.up else "down",)
     ]
     return OfSchemas(
-        sha256=(run.folder.read_json(SCHEMA_PLAN) or {}).get("sha256"),
+        sha256=plan.sha256 if plan else None,
         target_phase=run.options.target_phase,
         from_phase=start.phase,
         where=_where(run),
@@ -115,6 +107,26 @@ def _schema(run: SchemaRun) -> OfSchemas:
         rehearsals=tuple(from_values(ReportedRehearsal, m.facts) for m in run.folder.manifests("rehearse")),
         going=tuple(going(run)),
         backups=tuple(BackedUp(database=m.part, rows=m.facts["rows"]) for m in run.folder.manifests("backup")),
+    )
+
+
+def _step(step: Revision, linted: Sequence[ReportedLint], planned: PlannedRevision | None) -> ReportedStep:
+    """A revision with what was found out about it, as whoever approved it was shown it."""
+    own = (step.database, step.revision, step.way)
+    return ReportedStep(
+        database=step.database,
+        phase=step.phase,
+        revision=step.revision,
+        title=step.title,
+        breaking=step.breaking,
+        locks=step.locks,
+        irreversible=step.irreversible,
+        way=step.way,
+        findings=tuple(f for f in linted if (f.database, f.revision, f.way) == own),
+        sql=planned.sql if planned else None,
+        seconds=planned.seconds if planned else None,
+        locked=planned.locked if planned else {},
+        goes=planned.goes if planned else {},
     )
 
 

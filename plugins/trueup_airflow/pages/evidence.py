@@ -18,7 +18,7 @@ from include.trueup.run.records import from_values
 from include.trueup.run.schema_records import SchemaPlan
 
 from . import findings
-from .files import cut, folder
+from .files import SQL, cut, folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +156,7 @@ def schema_plan(id: str) -> SchemaPlan | None:
     found = Files(folder(id)).schema_plan
     if found is None:
         return None
-    return from_values(SchemaPlan, cut(to_values(found)))
+    return from_values(SchemaPlan, cut(to_values(found), SQL))
 
 
 def totals(phases: Sequence[PhaseCounts]) -> dict[str, int]:
@@ -245,7 +245,7 @@ def report(id: str) -> Report | None:
         else None,
         verdict=verdict,
         statements=cut(facts.get("statements")),
-        schema=cut(facts.get("schema")),
+        schema=cut(facts.get("schema"), SQL),
         undo=cut(facts.get("undo")),
         findings=tuple(
             Counted(severity=f["severity"], code=f["code"], phase=f.get("phase") or "", count=f["count"])

@@ -13,6 +13,8 @@ from .. import connections
 
 TEXT = 2_000
 """Characters of a value that a page gets at once."""
+SQL = 20_000
+"""The same, of what a person has to read before it is run."""
 
 
 def folder(id: str) -> RunFolder:
@@ -30,12 +32,12 @@ def there(id: str) -> set[str]:
     return Files(folder(id)).names()
 
 
-def cut(value: Any) -> Any:
-    """The same JSON value with every text in it no longer than `TEXT`; `…` stands for the rest."""
+def cut(value: Any, most: int = TEXT) -> Any:
+    """The same JSON value with every text in it no longer than `most`; `…` stands for the rest."""
     cutting: dict[type, Callable[[Any], Any]] = {
-        str: lambda text: text if len(text) <= TEXT else f"{text[:TEXT]}…",
-        list: lambda items: [cut(item) for item in items],
-        tuple: lambda items: [cut(item) for item in items],
-        dict: lambda items: {name: cut(item) for name, item in items.items()},
+        str: lambda text: text if len(text) <= most else f"{text[:most]}…",
+        list: lambda items: [cut(item, most) for item in items],
+        tuple: lambda items: [cut(item, most) for item in items],
+        dict: lambda items: {name: cut(item, most) for name, item in items.items()},
     }
     return cutting.get(type(value), lambda same: same)(value)

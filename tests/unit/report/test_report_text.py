@@ -97,6 +97,12 @@ def test_markdown_code_cannot_be_left() -> None:
     assert text.markdown_code(" ") == "` `"
 
 
+def test_a_script_is_shown_line_by_line_and_closes_nothing() -> None:
+    shown = text.block("SELECT '</pre>\u202e'\n\tFROM a; " + "x" * 30, limit=30)
+    assert shown.startswith('<pre dir="ltr" tabindex="0">SELECT &#39;&lt;/pre&gt;‹U+202E›&#39;\n⇥FROM a')
+    assert shown.endswith("\n… (the first 30 of 56 characters)</pre>")
+
+
 def test_sizes_are_told_in_the_unit_that_suits_them() -> None:
     sizes = (0, 999, 1_000, 1_310_000, 123_456_789, 10**9, 5 * 10**12, None)
     assert [text.size(size) for size in sizes] == [

@@ -3,7 +3,7 @@
 import { h, mark, replace, table, value } from "./dom.js";
 import { get, trouble } from "./host.js";
 import { showRows } from "./rows.js";
-import { ABOUT, VERBS, moment, number, sentence } from "./words.js";
+import { ABOUT, VERBS, moment, number, plural, sentence } from "./words.js";
 
 const ALWAYS = ["add", "change", "keep", "rejected"];
 const ORDER = ["add", "change", "remove", "drift", "keep", "extra", "rejected", "skipped"];
@@ -63,30 +63,32 @@ function examples(found) {
   });
 }
 
+const told = (counts) => Object.entries(counts).map(([what, n]) => `${what} (${plural(n, what.startsWith("table ") ? "row" : "value")})`).join("; ");
+const says = (s) => [["breaking", "It breaks what is in use"], ["locks", "It locks"], ["irreversible", "There is no way back"]].filter(([name]) => s[name]).map(([name, words]) => h("p", null, `${words}: `, value(s[name])));
+
+// Each revision with what it was found to do: what goes, locks and seconds of its rehearsal, lint, SQL.
+const stepsOf = (steps) => table([
+  { label: "Revision", head: true, text: (s) => [value(s.title), h("small", null, value(s.revision))] },
+  { label: "Database", text: (s) => value(s.database) }, { label: "Phase", n: true, text: (s) => s.phase }, { label: "Way", text: (s) => s.way },
+  { label: "Goes", text: (s) => (Object.keys(s.goes || {}).length ? mark("warn", value(told(s.goes))) : "nothing") },
+  { label: "Locks", text: (s) => (s.locked ? value(Object.entries(s.locked).map(([name, mode]) => `${name} (${mode})`).join(", ") || "none") : "not known") },
+  { label: "Seconds", n: true, text: (s) => s.seconds ?? "—" },
+  { label: "Lint", text: (s) => [s.findings.length ? s.findings.map((f) => h("p", null, value(`${f.level}: ${f.message}`))) : mark("good", "nothing"), says(s)] },
+  { label: "SQL", text: (s) => (s.sql ? h("details", { id: `sql-${s.database}-${s.revision}-${s.way}` }, h("summary", null, `SQL of ${s.revision} ${s.way}`), h("pre", { tabindex: 0, dir: "ltr" }, s.sql.trim())) : "—") }],
+steps, { caption: "Revisions, in order", testid: "schema-steps" });
+
 function schema(about) {
   const steps = about.steps || [];
-  return h("div", { "data-testid": "schema" }, h("p", null, mark("note", value(about.where)), ` · asked for: phase ${about.target_phase}`),
-    steps.length > 0 && table([
-      { label: "Revision", head: true, text: (s) => [value(s.title), h("small", null, value(s.revision))] },
-      { label: "Database", text: (s) => value(s.database) }, { label: "Phase", n: true, text: (s) => s.phase }, { label: "Way", text: (s) => s.way },
-      { label: "Lint", text: (s) => (s.findings.length ? s.findings.map((f) => h("p", null, value(`${f.level}: ${f.message}`))) : mark("good", "nothing")) }],
-      steps, { caption: "Revisions, in order", testid: "schema-steps" }),
+  return h("div", { "data-testid": "schema" }, h("p", null, mark("note", value(about.where)), ` · asked for: phase ${about.target_phase}`), steps.length > 0 && stepsOf(steps),
     (about.going || []).length > 0 && h("p", null, mark("warn", "Drops"), " ", value(about.going.join("; "))));
 }
 
 // Before its report is there: what a person is asked about.
 function revisions(found) {
-  const steps = Object.entries(found.databases).flatMap(([database, planned]) => planned.steps.map((step) => ({ ...step, database })));
+  const steps = Object.entries(found.databases).flatMap(([database, planned]) => planned.steps.map((step) => ({ ...step, database, way: step.up ? "up" : "down" })));
   return h("div", { "data-testid": "schema" },
     h("p", { class: "soft" }, "Plan ", h("code", null, found.sha256.slice(0, 12)), `, made ${moment(found.created_at)}, to phase ${found.target_phase}. What is approved is exactly this plan.`),
-    steps.length > 0 ? table([
-      { label: "Revision", head: true, text: (s) => [value(s.title), h("small", null, value(s.revision))] },
-      { label: "Database", text: (s) => value(s.database) }, { label: "Phase", n: true, text: (s) => s.phase }, { label: "Way", text: (s) => (s.up ? "up" : "down") },
-      { label: "Goes", text: (s) => (Object.keys(s.goes).length ? mark("warn", value(Object.entries(s.goes).map(([what, n]) => `${what} (${number(n)})`).join("; "))) : "nothing") },
-      { label: "Locks", text: (s) => value(Object.entries(s.locked).map(([name, mode]) => `${name} (${mode})`).join(", ") || "none") },
-      { label: "Seconds", n: true, text: (s) => s.seconds },
-      { label: "Lint", text: (s) => (s.findings.length ? s.findings.map((f) => h("p", null, value(`${f.level}: ${f.message}`))) : mark("good", "nothing")) }],
-      steps, { caption: "Revisions, in order", testid: "schema-steps" }) : h("p", { class: "soft" }, "No revision is to be run."));
+    steps.length > 0 ? stepsOf(steps) : h("p", { class: "soft" }, "No revision is to be run."));
 }
 
 export function plan(data) {
