@@ -7,12 +7,14 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from great_expectations.core import ExpectationSuite
+from great_expectations.core.expectation_validation_result import expectationSuiteValidationResultSchema
 
 from include.migrations.kpi_linking import sample
 from include.migrations.kpi_linking.migration import migration
 from include.trueup.errors import GateError
 from include.trueup.ledger import Ledger
-from include.trueup.run import Mode, Window
+from include.trueup.run import Mode, Run, Window
 from include.trueup.run.workspace import Workspace
 from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.walk import walk
@@ -35,6 +37,18 @@ def assert_as_the_contract_says(store: DynamoDBStore) -> None:
 
 def findings(report: dict[str, Any]) -> dict[tuple[str, str], int]:
     return {(f["phase"], f["code"]): f["count"] for f in report["findings"]}
+
+
+def assert_great_expectations_own_results(run: Run) -> None:
+    """Of each gate, suite and results, as Great Expectations reads them."""
+    read: Any = expectationSuiteValidationResultSchema.load
+    written: Any = run.files.native()
+    native = [(ExpectationSuite(**suite), read(validation)) for suite, validation in written]
+    judged = [result for gate in run.files.judged() for result in run.files.gate(gate)]
+    assert [len(suite.expectations) for suite, _ in native] == [len(result.expectations) for result in judged]
+    assert [v.meta["trueup"]["gate"] for _, v in native] == [result.gate for result in judged]
+    assert [[e.success for e in v.results] for _, v in native] == [[e.passed for e in r.expectations] for r in judged]
+    assert {v.meta["run_id"]["run_name"] for _, v in native} == {run.id}
 
 
 @pytest.mark.parametrize(("size", "share"), [(few, 0.5), pytest.param(whole, 0.05, marks=pytest.mark.slow)])
@@ -77,6 +91,7 @@ def migrates_and_finds_nothing(kpi_store: DynamoDBStore, share: float, ledger: L
     assert all(p["missing"] == p["different"] == p["extra"] == p["unverified"] == 0 for p in report["proof"])
     proven = {p["target_table"]: p["compared"] for p in report["proof"]}
     assert proven == {LINKS: len(oracle.links), DATA: len(oracle.data)}
+    assert_great_expectations_own_results(first)
 
     second = run_of(migration, ledger, workspace, lambda _: kpi_store, "second")
     assert walk(second).headline.startswith("Nothing to add")

@@ -3,6 +3,6 @@
 Knows no run: the gates of a run are in `prove/` and `schema/`."""
 
 from .evaluation import BUDGETS, columns, evaluate
-from .result import Expected, GateResult, Severity
+from .result import Expected, GateResult, Native, Severity
 
-__all__ = ["BUDGETS", "Expected", "GateResult", "Severity", "columns", "evaluate"]
+__all__ = ["BUDGETS", "Expected", "GateResult", "Native", "Severity", "columns", "evaluate"]

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from ..declare.migration import SuiteFactory
 from ..declare.names import KEY
 from ..errors import DeclarationError
-from .result import GateResult
+from .result import Expected, GateResult, Native
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,6 +108,8 @@ def evaluate(
             errors.append("there was nothing to check: no rows, and this gate may not be empty")
         errors += _judge_at_end(judge, [tally for tally in tallies if tally.at_end], rows) if seen else []
         expectations = tuple(tally.expected(seen) for tally in tallies)
+        own, unwritable = _native(tallies, expectations, key, judge.loaded_at if seen else None)
+        errors += unwritable
     errors += [f"{e.rule}: {e.error}" for e in expectations if e.error]
     critical = sum(e.severity == "critical" and not e.passed for e in expectations)
     return GateResult(
@@ -118,6 +120,7 @@ def evaluate(
         critical_failures=critical,
         expectations=expectations,
         errors=tuple(errors),
+        native=own,
     )
 
 
@@ -201,6 +204,20 @@ def _judge_at_end(judge: Judge, tallies: list[Tally], rows: int) -> list[str]:
     import pandas as pd
 
     return _judged(judge, tallies, pd.DataFrame(index=pd.RangeIndex(rows)), "the number of rows", key="")
+
+
+def _native(
+    tallies: list[Tally], expectations: tuple[Expected, ...], key: str, loaded_at: str | None
+) -> tuple[Native | None, list[str]]:
+    """The same as Great Expectations writes it, or why it cannot: evidence that cannot be kept is none."""
+    from .native import native
+
+    if not tallies:
+        return None, []
+    try:
+        return native(tallies, expectations, key, loaded_at), []
+    except (TypeError, ValueError) as error:
+        return None, [f"Great Expectations cannot write the suite and its results as JSON: {_words(error)}"]
 
 
 def _words(error: Exception) -> str:

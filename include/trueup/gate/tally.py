@@ -21,12 +21,8 @@ from great_expectations.expectations.expectation import (
 )
 
 from ..errors import DeclarationError
+from .native import EXAMPLES, Merged, raised, text
 from .result import Expected
-
-EXAMPLES = 20
-"""Most examples of broken rows kept per expectation."""
-CUT = 200
-"""Longest text of a value in an example, in characters."""
 
 _FEW = 10
 _POSITION = "trueup_position"
@@ -76,6 +72,8 @@ class Judge:
 
     def __init__(self) -> None:
         self._kept = 0
+        self.loaded_at: str | None = None
+        """When Great Expectations took the last frame, by its own clock."""
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = ProgressBarsConfig(globally=False)
         asset = context.data_sources.add_pandas("frames").add_dataframe_asset("rows")
@@ -99,6 +97,7 @@ class Judge:
                 "return_unexpected_index_query": False,
             },
         )
+        self.loaded_at = (outcome.meta.get("batch_markers") or {}).get("ge_load_time")
         return {_position(result): result for result in outcome.results}
 
     def forget(self) -> None:
@@ -137,6 +136,7 @@ class Tally:
     def __init__(self, position: int, expectation: Expectation, tracked: tuple[str, ...]) -> None:
         self.position = position
         self.expectation = expectation.copy(update={"meta": {**(expectation.meta or {}), _POSITION: position}})
+        self.merged = Merged(expectation)
         self.at_end = isinstance(expectation, _ROW_COUNT) and expectation.row_condition is None
         """Whether it is evaluated once, on the number of all rows."""
         self._mostly = float(getattr(expectation, "mostly", 1))
@@ -181,7 +181,8 @@ class Tally:
         """Add the result of one more frame."""
         self._verdicts.append(bool(result.success))
         self._broken_now = 0
-        error = _raised(result.exception_info or {})
+        self.merged.add(result)
+        error = raised(result.exception_info or {})
         if error is not None:
             self._error = self._error or error
             return
@@ -193,7 +194,7 @@ class Tally:
             self._unexpected += self._broken_now
             self._refused |= not result.success and not self._broken_now
         elif found.get("observed_value") is not None:
-            self._observed = _text(found["observed_value"])
+            self._observed = text(found["observed_value"])
         if isinstance(self.expectation, _UNIQUE):
             self._count_repeats(frame, key)
 
@@ -220,7 +221,7 @@ class Tally:
         """Keep rows of the frame, by number, as examples, as far as there is room."""
         shown = [c for c in dict.fromkeys([key, *sorted(named_columns(self.expectation))]) if c in frame.columns]
         for record in frame.loc[positions[: EXAMPLES - len(self._examples)], shown].to_dict("records"):
-            self._examples.append({str(column): _text(value) for column, value in record.items()})
+            self._examples.append({str(column): text(value) for column, value in record.items()})
 
     def expected(self, frames: int) -> Expected:
         """The merged result, now that there were `frames` frames."""
@@ -252,29 +253,14 @@ class Tally:
         return str((self.expectation.meta or {}).get("rule") or self.expectation.expectation_type)
 
 
-def _raised(info: dict[str, Any]) -> str | None:
-    """The message of what a check raised, or None. Great Expectations gives one record, or one for each metric."""
-    for record in [info] if "raised_exception" in info else info.values():
-        if record.get("raised_exception"):
-            return str(record.get("exception_message") or "the check raised an exception")[:500]
-    return None
-
-
 def _described(expectation: Expectation) -> str:
     """An expectation in words, from its type and what it was given."""
     words = expectation.expectation_type.removeprefix("expect_").replace("_", " ")
     values = [
-        f"{field} = {_text(value)}"
+        f"{field} = {text(value)}"
         for field, value in expectation
         if field not in _GENERAL and value is not None and value is not False and (field, value) != ("mostly", 1)
     ]
     condition = getattr(expectation, "row_condition", None)
-    where = f" where {_text(repr(condition))}" if condition is not None else ""
+    where = f" where {text(repr(condition))}" if condition is not None else ""
     return (f"{words} ({', '.join(values)})" if values else words) + where
-
-
-def _text(value: Any) -> str:
-    if pd.api.types.is_scalar(value) and pd.isna(value):
-        return "null"
-    text = str(value)
-    return text if len(text) <= CUT else f"{text[:CUT]}… ({len(text):,} characters)"

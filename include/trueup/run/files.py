@@ -16,6 +16,8 @@
     plan_examples.json          rows         plan_gate                    approve, pages
     findings.csv rejects.jsonl               plan_gate                    people
     gates/<gate>.json           GateResult   each gate                    report, pages
+    gates/gx/<gate>/                         each gate                    Great Expectations
+    gates/docs/                 Data Docs    data-docs                    pages
     created.json                names        create_tables                apply, a rollback
     read_back/<output>/         rows         read_back                    verify, statements
     proof/<output>/             differences  verify                       the phase's gate, later runs
@@ -46,7 +48,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ..errors import ArtifactError
-from ..gate import GateResult
+from .gate_files import GATES as GATES
+from .gate_files import GateFiles
 from .records import (
     Afterwards,
     Answer,
@@ -69,7 +72,6 @@ PLAN = "plan.json"
 EXAMPLES = "plan_examples.json"
 _ANSWERS = "statements.json"
 CREATED = "created.json"
-GATES = "gates"
 FINDINGS_CSV, REJECTS_JSONL = "findings.csv", "rejects.jsonl"
 _LEFT = "left.json"
 REPORT, REPORT_HTML, REPORT_MD = "report.json", "report.html", "report.md"
@@ -136,7 +138,7 @@ READ_BACK_FILES = Place("read_back")
 PROOF_FILES = Place("proof")
 
 
-class Files(SchemaFiles):
+class Files(GateFiles, SchemaFiles):
     """The files of one run; each that may not be there yet is None until it is."""
 
     def __init__(self, folder: RunFolder) -> None:
@@ -174,10 +176,6 @@ class Files(SchemaFiles):
         for folder in (MANIFESTS, GATES, PROOF_FILES.folder):
             self.folder.remove(folder)
 
-    def judged(self) -> list[str]:
-        """The gates that have judged, sorted."""
-        return sorted(n.removesuffix(".json") for n in self.folder.names(GATES) if n.endswith(".json"))
-
     def names(self) -> set[str]:
         """Names of the files directly in the run's folder, and of its gates and its proofs with their folder."""
         beside = {f"{folder}/{name}" for folder in (GATES, PROOF_FILES.folder) for name in self.folder.names(folder)}
@@ -192,15 +190,6 @@ class Files(SchemaFiles):
     def write_answers(self, answers: Iterable[Answer]) -> None:
         """Publish the answers to the migration's statements."""
         self.folder.write(_ANSWERS, json.dumps([to_values(each) for each in answers], indent=1))
-
-    def gate(self, name: str) -> tuple[GateResult, ...]:
-        """What a gate found; nothing before it has judged."""
-        content = self.folder.read(_gate(name))
-        return () if content is None else from_json(tuple[GateResult, ...], content)
-
-    def write_gate(self, name: str, results: Iterable[GateResult]) -> None:
-        """Publish what a gate found."""
-        self.folder.write(_gate(name), json.dumps([to_values(result) for result in results], indent=1))
 
     def keys_found(self, code: str) -> frozenset[str]:
         """The keys of findings with that code; none before the plan's gate."""
@@ -296,10 +285,6 @@ def set_off_files(folder: RunFolder, target: str, attempt: int | None) -> Iterat
 def earlier(attempt: int, path: str = "plan.json") -> str:
     """Where a plan that a run had before it began again is kept: its record, or one of its files."""
     return f"earlier/{attempt}/{path}"
-
-
-def _gate(name: str) -> str:
-    return f"{GATES}/{name}.json"
 
 
 def _proof(phase: str) -> str:
