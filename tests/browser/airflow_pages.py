@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from playwright.sync_api import FrameLocator, Page, Response, expect
 
@@ -96,6 +96,11 @@ class AirflowPages:
             log = self.page.request.get(f"{path}/logs/{at_work['try_number']}?map_index={at_work['map_index']}")
             lines += [f"{at_work['task_id']}:", log.text()[-4000:]]
         return "\n".join(lines)
+
+    def run_id(self) -> str:
+        """The run whose page is open, or that a form has led to."""
+        self.page.wait_for_url(re.compile(r"/runs/"))
+        return unquote(self.page.url.split("/runs/")[1].split("/")[0])
 
     def frame(self) -> FrameLocator:
         """What the tab or page of Trueup shows that is open."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import expect
+import re
+
+from playwright.sync_api import FrameLocator, expect
 
 from include.console import outcome
 from include.trueup.run.workspace import Workspace
 from include.trueup.stores.dynamodb import DynamoDBStore
 from tests.harness import items
 
-from .airflow_pages import AirflowPages, Server
+from .airflow_pages import RUN_SECONDS, AirflowPages, Server
 from .conftest import Shot
 
 DAG = "kpi_linking"
@@ -28,28 +30,37 @@ def _run(pages: AirflowPages, dag_id: str, **fields: bool | str) -> str:
     return run_id
 
 
+def _answer(frame: FrameLocator, choice: str, comment: str) -> None:
+    """Answer the question on the page that shows what it is about."""
+    expect(frame.get_by_test_id("wait-approval")).to_be_visible(timeout=RUN_SECONDS * 1000)
+    frame.get_by_test_id("comment").fill(comment)
+    frame.get_by_test_id(f"decide-{choice}").click()
+
+
 def test_cut_over_and_undo(admin: AirflowPages, server: Server, kpi_store: DynamoDBStore, shot: Shot) -> None:
     run_id = _run(admin, DAG, approval=False)  # the last proof must be of whole tables
     assert admin.wait_for_state(run_id, "Success", "Failed") == "Success"
 
     admin.page.goto(f"/dags/{DAG}/plugin/migration-cutover")
     expect(admin.frame().get_by_test_id("switch")).to_have_attribute("data-state", "legacy")
-    expect(admin.frame().get_by_test_id("comparison")).to_have_attribute("data-state", "none")
-    expect(admin.frame().get_by_test_id("way-dual")).to_have_attribute("data-refused", "yes")
+    frame = admin.frame()
+    expect(frame.get_by_test_id("comparison")).to_have_attribute("data-state", "none")
+    expect(frame.get_by_test_id("way-dual")).to_have_attribute("data-refused", "yes")
     run_id = _run(admin, f"{DAG}_shadow")
     assert admin.wait_for_state(run_id, "Success", "Failed") == "Success"
     admin.page.goto(f"/dags/{DAG}/plugin/migration-cutover")
-    expect(admin.frame().get_by_test_id("comparison")).to_have_attribute("data-state", "agrees")
-    expect(admin.frame().get_by_test_id("way-dual")).to_have_attribute("data-refused", "no")
-    run_id = _run(admin, f"{DAG}_cutover", why="proven twice")
-    admin.open_question(f"{DAG}_cutover", run_id)
-    expect(admin.page.get_by_text("legacy → dual")).to_be_visible()
+    expect(frame.get_by_test_id("comparison")).to_have_attribute("data-state", "agrees")
+    expect(frame.get_by_test_id("way-dual")).to_have_attribute("data-refused", "no")
     shot(admin.page, "cutover")
-    assert admin.decide("Approve", "the report is clean") == 200
-    admin.open_run(f"{DAG}_cutover", run_id)
-    assert admin.wait_for_state(run_id, "Success", "Failed") == "Success"
-    admin.open_run(f"{DAG}_cutover", run_id, "plugin/migration")
-    expect(admin.frame().get_by_text("The switch was turned from legacy to dual")).to_be_visible()
+    frame.get_by_role("link", name="Cut over to dual …").click()
+    expect(frame.get_by_test_id("field-to")).to_have_value('"dual"')
+    expect(frame.get_by_test_id("field-why")).to_have_value("")
+    frame.get_by_test_id("field-why").fill("proven twice")
+    frame.get_by_test_id("start").click()
+    _answer(frame, "approve", "the report is clean")
+    verdict = frame.get_by_test_id("verdict")
+    expect(verdict).to_contain_text("The switch was turned from legacy to dual", timeout=RUN_SECONDS * 1000)
+    expect(verdict).to_contain_text("proven twice. the report is clean")
     shot(admin.page, "turned")
     admin.page.goto("/plugin/migrations")
     listed = admin.frame().get_by_test_id(f"migration-{DAG}")
@@ -57,18 +68,21 @@ def test_cut_over_and_undo(admin: AirflowPages, server: Server, kpi_store: Dynam
     shot(admin.page, "migrations")
 
     there = sum(len(items(kpi_store, table)) for table in TARGETS)
-    run_id = _run(admin, f"{DAG}_rollback")
-    admin.open_question(f"{DAG}_rollback", run_id)
+    admin.page.goto(f"/dags/{DAG}/plugin/migration-rollback")
+    frame.get_by_role("link", name="Roll back this run …").click()
+    expect(frame.get_by_test_id("field-run")).to_have_value(re.compile(".+"))
+    shot(admin.page, "rollback-form")
+    frame.get_by_test_id("start").click()
+    expect(frame.get_by_test_id("removes")).to_contain_text("will be deleted", timeout=RUN_SECONDS * 1000)
     shot(admin.page, "rollback-question")
-    assert admin.decide("Approve", "wrong month") == 200
-    admin.open_run(f"{DAG}_rollback", run_id)
+    _answer(frame, "approve", "wrong month")
+    expect(frame.get_by_text("Rolled back").first).to_be_visible(timeout=RUN_SECONDS * 1000)
+    run_id = admin.run_id()
     assert admin.wait_for_state(run_id, "Success", "Failed") == "Success"
     found = outcome.read(Workspace(server.workspace), f"{DAG}_rollback", run_id)
     assert found is not None
     assert found.passed
     assert sum(len(items(kpi_store, table)) for table in TARGETS) < there
-    admin.open_run(f"{DAG}_rollback", run_id, "plugin/migration")
-    expect(admin.frame().get_by_text("Rolled back").first).to_be_visible()
     shot(admin.page, "rolled-back")
     admin.page.goto(f"/dags/{DAG}/plugin/migration-rollback")
     expect(admin.frame().get_by_test_id("rollbacks").get_by_text("Took back").first).to_be_visible()

@@ -42,8 +42,22 @@ def test_a_strip_of_days_and_the_budget_over_the_range(invented: Invented, signe
     assert (one["days"][2]["decision"], one["days"][2]["decided_by"]) == ("rejected", "ada")
     assert (one["source_rows"], one["rejected"], one["to_write"], one["removed"]) == (27, 2, 26, 1)
     assert one["findings"] == {"reject": 0, "warning": 3}
+    (code,) = one["codes"]
+    assert (code["severity"], code["code"], code["phase"], code["count"], code["days"]) == (
+        "warning",
+        "odd",
+        "links",
+        3,
+        3,
+    )
+    assert code["run_id"] in {day["run_id"] for day in one["days"]}
     assert (one["max_reject_share"], one["over_range"], one["by"], one["mode"]) == (0.1, True, "olive", "apply")
     assert one["retry"] == [f"backfill__{FIRST + timedelta(days=1)}T00:00:00+00:00"]
+    card = next(m for m in viewer.get(f"{PAGES}/data/migrations").json()["migrations"] if m["dag_id"] == DAG)
+    assert [day["state"] for day in card["backfill"]][:3] == ["proven", "failed", "rejected"]
+    older = invented.backfill([(FIRST - timedelta(days=9), None)])
+    assert (older, len(viewer.get(path).json()["backfills"])) == ({}, 2)
+    assert len(viewer.get(path, params={"newest": 1}).json()["backfills"]) == 1
     assert (found["may_run"], admin.get(path).json()["may_run"]) == (False, True)
 
 

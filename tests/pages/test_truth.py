@@ -112,6 +112,9 @@ def test_a_backfill_is_one_thing() -> None:
     over = [run(3, Status.PROVEN, window=WINDOW), *runs[1:]]
     found = truth.of_migration(over, SwitchState.LEGACY, filled.of(rows, over))
     assert (found.state, found.words) == ("failed", "Backfill: 2 of 3 days proven, 1 failed.")
+    half = [run(n, Status.PLANNED if n > 1 else Status.PROVEN, window=WINDOW) for n in (3, 2, 1)]
+    told = truth.of_migration(half, SwitchState.LEGACY, filled.of(rows, half))
+    assert told.words == "Backfill: 1 of 3 days proven."
     later = [run(4, Status.PROVEN), *over]
     assert case(*later, backfill=filled.of(rows, later)) == ("proven", False)
 

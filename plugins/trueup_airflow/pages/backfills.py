@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Annotated
 
 from airflow.api_fastapi.core_api.security import GetUserDep
 from airflow.models.backfill import Backfill, BackfillDagRun
 from airflow.models.dagrun import DagRun
 from airflow.utils.session import create_session
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import JsonValue
 from sqlalchemy import select
 
@@ -30,7 +31,7 @@ SHOWN = 10
 """Backfills, the newest, that are shown."""
 REJECTED = "rejected"
 SKIPPED = "not started"
-DONE = ("proven", "proven with exceptions", "planned")
+Newest = Annotated[int, Query(ge=1, le=SHOWN)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,11 +57,24 @@ class Day:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Findings:
+    """Findings of one severity, code and phase over the days of a range: how many, on how many days, and the run of the day
+    that has most of them."""
+
+    severity: str
+    code: str
+    phase: str
+    count: int
+    days: int
+    run_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Range:
     """A backfill: its days in order, and over all of them how many are in each state, source rows and rejects of the days that
-    are planned, and findings by severity. `max_reject_share`: the budget that its runs were given; `over_range`: whether it is
-    judged over the range; `plans`: how many days have a plan that is listed for one approval. `retry`: runs that one retry
-    would clear; `conf`: what its runs were asked."""
+    are planned, and findings by severity and, in `codes`, by code. `max_reject_share`: the budget that its runs were given;
+    `over_range`: whether it is judged over the range; `retry`: runs that one retry would clear; `conf`: what its runs were
+    asked."""
 
     id: int
     start: datetime
@@ -77,6 +91,7 @@ class Range:
     to_write: int
     removed: int
     findings: Mapping[str, int]
+    codes: tuple[Findings, ...]
     max_reject_share: float
     over_range: bool
     one_approval: bool
@@ -95,8 +110,8 @@ class Backfills:
 
 
 @router.get("/backfills")
-def backfills(migration_id: MigrationId, user: GetUserDep) -> Backfills:
-    """The migration's backfills."""
+def backfills(migration_id: MigrationId, user: GetUserDep, newest: Newest = SHOWN) -> Backfills:
+    """The migration's backfills, so many of the newest."""
     ledger = connections.ledger()
     book = ledger if ledger.is_upgraded() else None
     rows = {row.run_id: row for row in (book.runs(migration_id) if book else [])}
@@ -104,7 +119,7 @@ def backfills(migration_id: MigrationId, user: GetUserDep) -> Backfills:
     return Backfills(
         migration_id=migration_id,
         ours=scheduled.is_ours(migration_id),
-        backfills=tuple(_range(book, made, runs, rows, waiting) for made, runs in _asked(migration_id)),
+        backfills=tuple(_range(book, made, runs, rows, waiting) for made, runs in _asked(migration_id, newest)),
         may_run=may(user, "POST", migration_id),
     )
 
@@ -112,11 +127,11 @@ def backfills(migration_id: MigrationId, user: GetUserDep) -> Backfills:
 Asked = tuple[BackfillDagRun, DagRun | None, AskedRun | None]
 
 
-def _asked(dag_id: str) -> list[tuple[Backfill, list[Asked]]]:
+def _asked(dag_id: str, newest: int) -> list[tuple[Backfill, list[Asked]]]:
     """The newest backfills, each with its days as Airflow has them: what it made for each, and the run of that day now."""
     found = []
     with create_session() as session:
-        query = select(Backfill).where(Backfill.dag_id == dag_id).order_by(Backfill.id.desc()).limit(SHOWN)
+        query = select(Backfill).where(Backfill.dag_id == dag_id).order_by(Backfill.id.desc()).limit(newest)
         for made in session.scalars(query).all():
             its = select(BackfillDagRun, DagRun).join(DagRun, DagRun.id == BackfillDagRun.dag_run_id, isouter=True)
             its = its.where(BackfillDagRun.backfill_id == made.id).order_by(BackfillDagRun.logical_date)
@@ -132,7 +147,8 @@ def _asked(dag_id: str) -> list[tuple[Backfill, list[Asked]]]:
 def _range(
     book: Ledger | None, made: Backfill, asked: list[Asked], rows: Mapping[str, RunRow], waiting: set[str]
 ) -> Range:
-    days = tuple(_day(book, each, rows, waiting) for each in asked)
+    found = [_summary(each, rows) for each in asked]
+    days = tuple(_day(book, each, rows, waiting, summary) for each, summary in zip(asked, found, strict=True))
     conf = made.dag_run_conf or {}
     counted: dict[str, int] = {}
     findings: dict[str, int] = {}
@@ -156,6 +172,7 @@ def _range(
         to_write=sum(day.to_write or 0 for day in days),
         removed=sum(day.removed or 0 for day in days),
         findings=findings,
+        codes=_codes(days, found),
         max_reject_share=float(conf.get("max_reject_share", 0.05)),
         over_range=bool(conf.get("range_budget")),
         one_approval=bool(conf.get("range_approval")),
@@ -164,10 +181,42 @@ def _range(
     )
 
 
-def _day(book: Ledger | None, asked: Asked, rows: Mapping[str, RunRow], waiting: set[str]) -> Day:
+def _summary(asked: Asked, rows: Mapping[str, RunRow]) -> evidence.Summary | None:
+    run = asked[2]
+    row = rows.get(run.id) if run else None
+    return evidence.summary(run.id, row.ended_at) if run and row else None
+
+
+def _codes(days: Sequence[Day], summaries: Sequence[evidence.Summary | None]) -> tuple[Findings, ...]:
+    """What was found over the days: rejects first, then the most frequent."""
+    found: dict[tuple[str, str, str], list[tuple[int, str]]] = {}
+    for day, summary in zip(days, summaries, strict=True):
+        for one in summary.counts if summary and day.run_id else ():
+            kind = (one.severity or "", one.code or "", one.phase or "")
+            found.setdefault(kind, []).append((one.count, day.run_id or ""))
+    told = [
+        Findings(
+            severity=severity,
+            code=code,
+            phase=phase,
+            count=sum(count for count, _ in each),
+            days=len(each),
+            run_id=max(each)[1],
+        )
+        for (severity, code, phase), each in found.items()
+    ]
+    return tuple(sorted(told, key=lambda one: (one.severity != "reject", -one.count, one.code, one.phase)))
+
+
+def _day(
+    book: Ledger | None,
+    asked: Asked,
+    rows: Mapping[str, RunRow],
+    waiting: set[str],
+    found: evidence.Summary | None,
+) -> Day:
     of_day, dag_run, run = asked
     row = rows.get(run.id) if run else None
-    found = evidence.summary(run.id, row.ended_at) if run and row else None
     decision = book.approvals.of(row.run_id) if book and row else None
     rejected = decision is not None and decision.decision == "rejected"
     now = SKIPPED if run is None else _state(row, run, rejected, run.run_id in waiting, found)

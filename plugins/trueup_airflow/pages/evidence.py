@@ -19,6 +19,7 @@ from include.trueup.run.schema_records import SchemaPlan
 
 from . import findings
 from .files import SQL, cut, folder
+from .findings import Count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,12 +124,13 @@ class Report:
 @dataclass(frozen=True, kw_only=True)
 class Summary:
     """A run in a few numbers: `plan`, its rows by verb; `proof`, rows compared and what was found wrong; `findings` by
-    severity; `headline` of its report; `exceptions`, rows left alone by its report; `undone`, what a rollback took back.
-    None: the run has not got as far."""
+    severity, and `counts` of them by code; `headline` of its report; `exceptions`, rows left alone by its report; `undone`,
+    what a rollback took back. None: the run has not got as far."""
 
     plan: Mapping[str, int] | None = None
     proof: Mapping[str, int] | None = None
     findings: Mapping[str, int] | None = None
+    counts: tuple[Count, ...] = ()
     headline: str | None = None
     exceptions: int = 0
     undone: Mapping[str, int] | None = None
@@ -279,12 +281,14 @@ def _summary(id: str) -> Summary:
     found, begun = _proofs(id), Files(folder(id)).begun
     if begun is not None and begun.undoes:  # a rollback writes its phases backwards
         found.reverse()
+    counted = findings.counted(id)
     facts = folder(id).read_json(REPORT) or {}
     verdict = facts.get("verdict") or {}
     return Summary(
         plan=totals(made) if made else None,
         proof={name: total(found, name) for name in ("compared", *KINDS)} if found else None,
-        findings=findings.by_severity(id),
+        findings=None if counted is None else findings.by_severity(counted),
+        counts=counted or (),
         headline=cut(verdict.get("headline")),
         exceptions=verdict.get("exceptions") or 0,
         undone=facts.get("undone"),

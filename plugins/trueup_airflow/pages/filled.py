@@ -12,7 +12,7 @@ from airflow.models.dagrun import DagRun
 from airflow.utils.session import create_session
 from sqlalchemy import func, select
 
-from include.trueup.ledger import Status
+from include.trueup.ledger import Ledger, Status
 
 from .known import Known
 
@@ -20,7 +20,7 @@ from .known import Known
 @dataclass(frozen=True, kw_only=True)
 class Day:
     """A day of a backfill: from `start` to `end`, its run, and where that stands: not begun, running, waiting, planned,
-    proven, failed, rolled back."""
+    proven, rejected (by a person), failed, rolled back."""
 
     start: datetime | None
     end: datetime | None
@@ -85,24 +85,25 @@ def newest(dag_ids: Iterable[str]) -> dict[str, list[Row]]:
     return found
 
 
-def of(rows: Sequence[Row], runs: Sequence[Known]) -> Backfill | None:
-    """A backfill with where its days stand; None where there is none."""
+def of(rows: Sequence[Row], runs: Sequence[Known], book: Ledger | None = None) -> Backfill | None:
+    """A backfill with where its days stand; None where there is none. `book` knows whom a person has rejected."""
     if not rows:
         return None
     by_run = {run.asked.run_id: run for run in runs if run.asked is not None}
-    days = [_day(row, by_run.get(row.run_id) if row.run_id else None) for row in rows]
+    days = [_day(row, by_run.get(row.run_id) if row.run_id else None, book) for row in rows]
     return Backfill(id=rows[0].backfill, by=rows[0].by, days=tuple(days))
 
 
-def _day(row: Row, run: Known | None) -> Day:
-    return Day(start=row.start, end=row.end, run_id=row.run_id, state=_state(row, run), known=run)
+def _day(row: Row, run: Known | None, book: Ledger | None) -> Day:
+    return Day(start=row.start, end=row.end, run_id=row.run_id, state=_state(row, run, book), known=run)
 
 
-def _state(row: Row, run: Known | None) -> str:
+def _state(row: Row, run: Known | None, book: Ledger | None) -> str:
     if run is None:
         return "not begun" if row.run_id is None else "gone"
     if not run.over:
         return "waiting" if run.waits else "running" if run.entered else "not begun"
     if run.entered is None or run.entered.status in (Status.FAILED, Status.INTERRUPTED, Status.RUNNING):
-        return "failed"
+        decision = book.approvals.of(run.id) if book and run.entered else None
+        return "rejected" if decision is not None and decision.decision == "rejected" else "failed"
     return run.entered.status.value.replace("_", " ")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,13 +98,18 @@ def one(id: str, number: int) -> Finding | None:
         return None if row is None else Finding(number=number, **dict(zip(COLUMNS, row, strict=True)))
 
 
-def by_severity(id: str) -> dict[str, int] | None:
-    """How many findings of each severity the run has; None if it has not got as far."""
+def counted(id: str) -> tuple[Count, ...] | None:
+    """How many findings of each severity, code and phase the run has; None if it has not got as far."""
     with _findings(id) as connection:
-        if connection is None:
-            return None
-        found = connection.execute("SELECT severity, count(*) FROM findings GROUP BY 1").fetchall()
-        return {"reject": 0, "warning": 0, **dict(found)}
+        return None if connection is None else _counts(connection)
+
+
+def by_severity(counts: Iterable[Count]) -> dict[str, int]:
+    """The same, of each severity."""
+    found = {"reject": 0, "warning": 0}
+    for one in counts:
+        found[str(one.severity)] = found.get(str(one.severity), 0) + one.count
+    return found
 
 
 def _counts(connection: duckdb.DuckDBPyConnection) -> tuple[Count, ...]:

@@ -136,7 +136,7 @@ def migrations(user: GetUserDep) -> Index:
         mine = [row for row in rows if row.migration_id == dag.dag_id][:NEWEST]
         theirs = {id: run for id, run in asked.items() if run.dag_id in ids}
         runs = known.runs(book, mine, theirs, waiting, holding) if book else []
-        told.append(_standing(dag, book, runs, filled.of(days.get(dag.dag_id, []), runs), at[dag.dag_id], user))
+        told.append(_standing(dag, book, runs, filled.of(days.get(dag.dag_id, []), runs, book), at[dag.dag_id], user))
     name = environment()
     first = {state: place for place, state in enumerate(truth.ORDER)}
     told.sort(key=lambda one: first.get(one.state, len(first)))

@@ -18,9 +18,10 @@ from include.trueup.ledger import Ledger, Status, SwitchState
 from include.trueup.run import Files, Mode, Refusal
 
 from .. import connections
-from . import about, scheduled
+from . import about, questions, scheduled
 from .files import folder
 from .progress import ENDED
+from .questions import Question
 from .rights import may
 from .scheduled import AskedRun
 
@@ -30,6 +31,7 @@ PROOF_MAX_AGE = 24.0
 """Hours: the default of the form."""
 ORDER = (SwitchState.LEGACY, SwitchState.DUAL, SwitchState.NEW)
 SHOWN = 20
+WAITING = "waiting for approval"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,9 +118,10 @@ class Switch:
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
-    """A run of the cutover DAG (None: it is not a run of such a DAG), and the switch as it is now."""
+    """A run of the cutover DAG (None: it is not a run of such a DAG), what it asks, and the switch as it is now."""
 
     run: Asked | None
+    question: Question | None
     switch: Switch
 
 
@@ -144,7 +147,9 @@ def turn(dag_id: str, run_id: str, migration_id: MigrationId, user: GetUserDep) 
     """A run of the cutover DAG."""
     found = _switch(migration_id, user, only=run_id)
     mine = dag_id.endswith(CUTOVER)
-    return Turn(run=next((asked for asked in found.asked if mine and asked.run_id == run_id), None), switch=found)
+    run = next((asked for asked in found.asked if mine and asked.run_id == run_id), None)
+    asks = run is not None and run.state == WAITING
+    return Turn(run=run, question=questions.waiting(dag_id, run_id, user) if asks else None, switch=found)
 
 
 def _switch(migration_id: str, user: GetUserDep, only: str | None = None) -> Switch:
@@ -266,5 +271,5 @@ def _state(run: AskedRun, made: Turned | None, refusal: Refusal | None, waiting:
     if made is not None:
         return "turned"
     if run.state not in ENDED:
-        return "waiting for approval" if waiting else "running"
+        return WAITING if waiting else "running"
     return "refused" if refusal is not None else "failed"

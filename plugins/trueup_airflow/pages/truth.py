@@ -122,6 +122,9 @@ def _state(run: Known) -> str:
 # ── a backfill ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+BAD = ("failed", "rejected")
+
+
 def _newest(backfill: Backfill, runs: Sequence[Known]) -> bool:
     """Whether the backfill is the last that happened."""
     newest = next((run for run in runs if _counts(run)), None)
@@ -129,21 +132,23 @@ def _newest(backfill: Backfill, runs: Sequence[Known]) -> bool:
 
 
 def _of_backfill(backfill: Backfill, active: Sequence[Known]) -> Truth:
-    counted = {state: len([d for d in backfill.days if d.state == state]) for state in ("proven", "failed", "planned")}
+    states = ("proven", "planned", "failed", "rejected")
+    counted = {state: len([d for d in backfill.days if d.state == state]) for state in states}
     waits = [run for run in active if run.waits]
     of = f"of {len(backfill.days)} days"
-    said = f"Backfill: {counted['proven'] or counted['planned']} {of} {'planned' if counted['planned'] else 'proven'}"
-    if counted["failed"]:
-        said += f", {counted['failed']} failed"
+    done = "planned" if counted["planned"] and not counted["proven"] else "proven"
+    said = f"Backfill: {counted[done]} {of} {done}"
+    said = ", ".join([said, *(f"{counted[bad]} {bad}" for bad in BAD if counted[bad])])
     if waits:
         return Truth(state=WAITS, words=f"{said}, {len(waits)} waiting for approval.", run=waits[0])
     if backfill.goes_on:
         run = next((run for run in active if run.entered is not None), active[0] if active else None)
         return Truth(state="running", words=f"{said}; it goes on.", run=run, writes=True)
-    state = "failed" if counted["failed"] else OF_WINDOW if counted["proven"] else "planned"
-    return Truth(state=state, words=f"{said}.", run=_day_run(backfill, counted["failed"] > 0))
+    bad = any(counted[bad] for bad in BAD)
+    state = "failed" if bad else OF_WINDOW if counted["proven"] else "planned"
+    return Truth(state=state, words=f"{said}.", run=_day_run(backfill, bad))
 
 
 def _day_run(backfill: Backfill, failed: bool) -> Known | None:
-    days: list[Day] = [d for d in backfill.days if (d.state == "failed") == failed]
+    days: list[Day] = [d for d in backfill.days if (d.state in BAD) == failed]
     return days[-1].known if days else None

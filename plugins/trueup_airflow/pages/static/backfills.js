@@ -1,25 +1,13 @@
 // Backfills, each as one thing: a strip of its days, what is true of the whole range, one retry, one approval.
 
-import { h, mark, replace, section, value } from "./dom.js";
-import { ask, asked, dagPath, get, leave, live, tab, trouble } from "./host.js";
-import { KIND, moment, number, plural, sentence } from "./words.js";
+import { h, mark, replace, value } from "./dom.js";
+import { ask, asked, dagPath, get, leave, live, trouble } from "./host.js";
+import { goesOn, range } from "./range.js";
+import { number, plural } from "./words.js";
 
 const view = document.getElementById("view");
-const STATES = { ...KIND, rejected: "bad", queued: "idle", "not started": "skip", planned: "note" };
-const ORDER = ["waiting for approval", "failed", "rejected", "interrupted", "running", "starting", "queued", "planned", "proven with exceptions", "proven", "rolled back", "not started"];
-const day = (iso) => new Date(iso).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
-const percent = (part, whole) => (whole ? `${((100 * part) / whole).toFixed(1)} %` : "—");
 const said = new Map(); // what became of what a person has pressed, by backfill
 let again = () => {};
-
-function one(found, its) {
-  const figures = its.source_rows === null ? its.why : `${plural(its.source_rows, "row")}${its.rejected ? `, ${number(its.rejected)} rejected (${percent(its.rejected, its.source_rows)})` : ""}`;
-  const inside = [h("b", null, day(its.start)), mark(STATES[its.state] || "note", sentence(its.state)), h("small", null, figures || ""),
-    its.to_write !== null && h("small", null, `${number(its.to_write)} to write`), its.removed > 0 && h("small", { class: "remove" }, `${number(its.removed)} removed`)];
-  const title = its.why || its.state;
-  return h("li", { class: "day", "data-testid": `day-${its.start.slice(0, 10)}`, "data-state": its.state },
-    its.run_id ? leave(tab(found.migration_id, its.run_id), { title }, inside) : h("span", { title }, inside));
-}
 
 async function press(id, work) {
   said.set(id, { kind: "busy", words: "Asking Airflow …" });
@@ -52,29 +40,16 @@ function applying(found, its) {
   const form = h("form", { class: "apply", onsubmit: (event) => { event.preventDefault(); apply(found, its, event.target); } },
     check("approval", "One approval for the whole range: a day goes on unasked only under the hash that is listed", true),
     check("budget", "One reject budget for the whole range, instead of one for each day", its.over_range),
-    h("button", { class: "primary", "data-testid": `apply-${its.id}`, disabled: !its.completed_at }, `Apply these ${plural(its.days.length, "day")} …`),
+    h("button", { class: "primary", id: `apply-${its.id}`, "data-testid": `apply-${its.id}`, disabled: !its.completed_at }, `Apply these ${plural(its.days.length, "day")} …`),
     !its.completed_at && h("small", null, "Airflow counts the backfill as under way for about half a minute after its last day."));
   return h("details", { id: `applying-${its.id}` }, h("summary", null, "Apply these plans"), form);
 }
 
 function backfill(found, its) {
-  const states = ORDER.filter((state) => its.states[state]).map((state) => mark(STATES[state] || "note", `${number(its.states[state])} ${state}`));
-  const share = its.source_rows ? its.rejected / its.source_rows : 0;
-  const over = share > its.max_reject_share;
-  const fact = (name, ...what) => h("div", { class: "fact" }, h("dt", null, name), h("dd", null, what));
-  const severities = Object.entries(its.findings).filter(([, n]) => n).map(([severity, n]) => plural(n, severity === "reject" ? "reject" : severity));
   const last = said.get(its.id);
-  return section(`backfill-${its.id}`, `${day(its.start)} – ${day(new Date(new Date(its.end) - 1))}`,
-    h("p", { class: "states" }, states, its.paused && h("span", { class: "chip" }, "paused"), h("span", { class: "soft" }, `mode ${its.mode} · asked for ${moment(its.created_at)}`, its.by && [" by ", value(its.by)])),
-    h("ol", { class: "days", "data-testid": `days-${its.id}`, "aria-label": "Days" }, its.days.map((each) => one(found, each))),
-    h("dl", { class: "facts-row" },
-      fact("Rejected, over the range", mark(over ? "bad" : its.rejected ? "warn" : "good", `${number(its.rejected)} of ${number(its.source_rows)} (${percent(its.rejected, its.source_rows)})`),
-        h("small", null, `budget ${percent(its.max_reject_share, 1)}, judged ${its.over_range ? "over the range" : "for each day"}`)),
-      fact("To write", number(its.to_write), its.removed > 0 && h("small", { class: "remove" }, `${number(its.removed)} of them removals`)),
-      fact("Findings", severities.length ? severities.join(", ") : "none"),
-      fact("Approval", its.one_approval ? "one for the range" : "each day")),
+  return range(found, its,
     last && h("p", { role: "status", "data-testid": `said-${its.id}` }, mark(last.kind, last.words)),
-    found.may_run && its.retry.length > 0 && h("p", { class: "actions" }, h("button", { type: "button", "data-testid": `retry-${its.id}`, onclick: () => retry(found, its) }, its.retry.length === 1 ? "Retry the failed day" : `Retry the ${number(its.retry.length)} failed days`)),
+    found.may_run && its.retry.length > 0 && h("p", { class: "actions" }, h("button", { type: "button", id: `retry-${its.id}`, "data-testid": `retry-${its.id}`, onclick: () => retry(found, its) }, its.retry.length === 1 ? "Retry the failed day" : `Retry the ${number(its.retry.length)} failed days`)),
     applying(found, its));
 }
 
@@ -91,7 +66,7 @@ again = live(async () => {
     const found = await get(`${dagPath(asked.dag)}/backfills`);
     view.setAttribute("aria-busy", "false");
     replace(view, page(found));
-    return found.backfills.some((its) => !its.completed_at);
+    return found.backfills.some(goesOn);
   } catch (error) {
     replace(view, trouble(error));
     return false;

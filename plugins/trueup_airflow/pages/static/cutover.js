@@ -1,20 +1,20 @@
 // The switch of a migration: where it stands, whether it may be turned, what was asked of it, and its journal.
 
 import { h, mark, replace, section, table, value } from "./dom.js";
-import { asked, dagPath, get, leave, live, tab, trouble } from "./host.js";
+import { asked, dagPath, get, leave, live, startPage, tab, trouble } from "./host.js";
 import { STATES, comparison, journal, proof, rail } from "./switch.js";
 import { moment, sentence } from "./words.js";
 
 const view = document.getElementById("view");
-const form = (migration) => dagPath(`${migration}_cutover`);
+const words = (one) => `${one.back ? "Cut back" : "Cut over"} to ${one.to_state} …`;
 
 function ways(found) {
   const say = (one) => (one.refusal ? sentence(one.refusal) : one.back ? "The way back needs no proof, and is always open." : "The last proof allows it. The form asks for the reason, and a person approves.");
   return section("ways", "What may be done now",
     found.running && h("p", null, mark("busy", "A run is under way"), " ", value(found.running)),
     h("ul", { class: "ways" }, found.ways.map((one) => h("li", { "data-testid": `way-${one.to_state}`, "data-refused": one.refusal ? "yes" : "no" },
-      mark(one.refusal ? "bad" : "good", `${sentence(one.from_state)} → ${one.to_state}`), h("p", null, value(say(one)))))),
-    found.may_run && found.there && h("p", { class: "actions" }, leave(form(found.migration_id), { class: "button primary", "data-testid": "go-cutover" }, "Cut over …")));
+      mark(one.refusal ? "bad" : "good", `${sentence(one.from_state)} → ${one.to_state}`), h("p", null, value(say(one))),
+      found.may_run && !one.refusal && h("a", { class: `button small${one.back ? "" : " primary"}`, id: `go-${one.to_state}`, href: startPage(`${found.migration_id}_cutover`, { to: one.to_state }), "data-testid": `go-${one.to_state}` }, words(one))))));
 }
 
 const RUNS = (found) => [

@@ -1,7 +1,7 @@
 // The question that a run waits with, answered where its plan is read: by Airflow's own API, as whoever is signed in.
 
 import { h, icon, replace, value } from "./dom.js";
-import { ask, leave, runPath, trouble } from "./host.js";
+import { ask, asked, dagPath, leave, runPath, trouble } from "./host.js";
 import { moment } from "./words.js";
 
 function answer(question, choice, said, done) {
@@ -22,12 +22,13 @@ function answer(question, choice, said, done) {
   };
 }
 
-// `said`: where what became of it is told.
-export function decide(run, link, said, done) {
-  const question = run.question;
-  const about = h("div", { class: "about" }, h("p", { class: "headline" }, value(question.subject)),
-    h("p", { class: "soft" }, `Asked ${moment(question.since)}. Nothing is written before it is approved.`,
-      question.plan_sha256 && [" Plan ", h("code", null, question.plan_sha256.slice(0, 12)), ": what is approved is exactly this."]));
+// `link`: the question in Airflow; `said`: where what became of the answer is told; `until`: what is not done before it;
+// `more`: what else to know.
+export function decide(question, { link, said, done, until = "Nothing is written before it is approved.", more = null }) {
+  const about = h("div", { class: "about" }, h("p", { class: "headline" }, value(question.subject)), more,
+    h("p", { class: "soft" }, `Asked ${moment(question.since)}. ${until}`,
+      question.plan_sha256 && [" Plan ", h("code", null, question.plan_sha256.slice(0, 12)), ": what is approved is exactly this."]),
+    question.gives.range_sha256 && h("p", { "data-testid": "for-range" }, "One answer for all days of the range, each under its plan’s hash: ", leave(`${dagPath(asked.dag)}/plugin/migration-backfills`, {}, "the days and what each would write"), "."));
   const own = link && leave(link, { class: "button small", "data-testid": "go-approval" }, "In Airflow");
   if (!question.may_answer) {
     return h("div", { class: "notice approval", "data-testid": "wait-approval" }, icon("wait"), about, h("p", { class: "soft", "data-testid": "may-not-answer" }, "You may look; somebody with the right to answer decides."));

@@ -1,7 +1,8 @@
 // The runs of a migration: rows, duration and findings of each, as a chart and as a table.
 
 import { h, mark, replace, section, svg, table, unseen, value } from "./dom.js";
-import { asked, dagPath, get, leave, live, tab, trouble } from "./host.js";
+import { asked, dagPath, get, leave, live, startPage, tab, trouble } from "./host.js";
+import { goesOn, range } from "./range.js";
 import { KIND, between, duration, moment, number, plural, sentence } from "./words.js";
 
 const view = document.getElementById("view");
@@ -69,7 +70,16 @@ function seek(event) {
   location.href = `lens?${new URLSearchParams({ dag_id: asked.dag, key: event.target.elements.key.value })}`;
 }
 
-function page(all) {
+// The newest backfill, as one thing.
+function filled(all, days) {
+  const [its] = days.backfills;
+  if (!its) return null;
+  const path = `${dagPath(all.migration_id)}/plugin/migration-backfills`;
+  const next = its.retry.length ? "Retry the failed days …" : its.mode === "plan" && its.states.planned === its.days.length ? "Apply these plans …" : "All backfills";
+  return h("div", { "data-testid": "backfill-card" }, h("h2", null, "The last backfill"), range(days, its, h("p", { class: "actions" }, leave(path, { class: "button small", id: "go-backfills", "data-testid": "go-backfills" }, next))));
+}
+
+function page(all, days) {
   const runs = all.runs;
   if (!all.ours) {
     return [h("div", { class: "empty", "data-testid": "empty" }, h("h2", null, "Not a migration"),
@@ -79,29 +89,25 @@ function page(all) {
     h("input", { id: "find-key", name: "key", type: "search", required: true, maxlength: "2000", autocomplete: "off", placeholder: "Legacy or new key …" }), h("button", { class: "small", type: "submit" }, "Look"));
   const head = h("header", { class: "head" }, h("div", null, h("h1", null, value(all.migration_id)),
     h("p", { class: "soft" }, `${plural(all.total, "run")}${all.total > runs.length ? `, the newest ${runs.length} shown` : ""} · switch: ${all.switch}`)),
-    h("div", { class: "actions" }, leave(dagPath(all.migration_id), { class: "button small" }, all.may_run ? "Run …" : "DAG"),
+    h("div", { class: "actions" }, all.may_run ? h("a", { class: "button small", href: startPage(all.migration_id, {}), "data-testid": "go-run" }, "Run …") : leave(dagPath(all.migration_id), { class: "button small" }, "DAG"),
       leave(`${dagPath(all.migration_id)}/plugin/migration-rollback`, { class: "button small" }, "Rollbacks"), leave(`${dagPath(all.migration_id)}/plugin/migration-cutover`, { class: "button small" }, "Switch"), runs.length > 0 && find));
   if (!runs.length) {
     return [head, h("div", { class: "empty", "data-testid": "empty" }, h("h2", null, "No run yet"),
       h("p", null, "Trigger the DAG in mode plan: it reads and compares, shows here what would be written, and writes to no store."))];
   }
   const charted = runs.filter((run) => run.over && run.kind !== "cutover").slice(0, CHARTED).reverse();
-  return [head, charted.length > 0 && h("div", { class: "charts", "data-testid": "charts" }, ROWS.map((row) => chart(charted, row))),
+  return [head, filled(all, days), charted.length > 0 && h("div", { class: "charts", "data-testid": "charts" }, ROWS.map((row) => chart(charted, row))),
     section("runs", "Runs", table(COLUMNS, runs, { caption: "Runs, the newest first", note: true, testid: "history" })),
     all.turns.length > 0 && section("turns", "Turns of the switch", table(TURNS, all.turns, { caption: "Turns of the switch", note: true, testid: "turns" }))];
 }
 
-let shown = "";
 live(async () => {
   try {
-    const all = await get(`${dagPath(asked.dag)}/history`);
-    const now = JSON.stringify(all);
-    if (now !== shown) replace(view, page(all));
-    shown = now;
+    const [all, days] = await Promise.all([get(`${dagPath(asked.dag)}/history`), get(`${dagPath(asked.dag)}/backfills`, { newest: 1 })]);
+    replace(view, page(all, days));
     view.setAttribute("aria-busy", "false");
-    return all.runs.some((run) => !run.over);
+    return all.runs.some((run) => !run.over) || days.backfills.some(goesOn);
   } catch (error) {
-    shown = "";
     replace(view, trouble(error));
     return false;
   }

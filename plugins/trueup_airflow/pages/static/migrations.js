@@ -10,7 +10,7 @@ const view = document.getElementById("view");
 const SHOWN = ["add", "change", "remove", "drift", "keep"];
 const SWITCH = { legacy: "old shape", dual: "both shapes", new: "new shape" };
 const BUSY = ["running", "starting", "waiting for approval", "rolling back", "turning"];
-const DAY = { proven: "good", failed: "bad", running: "busy", waiting: "wait", planned: "note", "rolled back": "skip", "not begun": "idle", gone: "skip" };
+const DAY = { proven: "good", failed: "bad", rejected: "bad", running: "busy", waiting: "wait", planned: "note", "rolled back": "skip", "not begun": "idle", gone: "skip" };
 
 const ofWindow = (found) => found.window && ` · of ${moment(found.window.start)} – ${moment(found.window.end)}`;
 const side = (found) => [found.tables.map((name, at) => [at > 0 && ", ", h("code", null, value(name))]), h("span", { class: "soft" }, ` (${found.connections.join(", ")})`)];

@@ -1,7 +1,7 @@
 // What can be undone of a migration, why it may not be, and what was undone.
 
 import { h, mark, replace, section, table, value } from "./dom.js";
-import { asked, dagPath, get, leave, live, tab, trouble } from "./host.js";
+import { asked, dagPath, get, leave, live, startPage, tab, trouble } from "./host.js";
 import { KIND, moment, number, plural, sentence } from "./words.js";
 
 const view = document.getElementById("view");
@@ -31,7 +31,7 @@ function page(found) {
   }
   const may = found.may_run && found.candidate && !found.candidate.refusal;
   return [h("header", { class: "head" }, h("div", null, h("h1", null, value(found.migration_id), h("span", { class: "chip" }, "rollback")), h("p", { class: "soft" }, `switch: ${found.switch} · the last run is undone first`))),
-    section("candidate", "What can be undone", candidate(found), may && h("p", { class: "actions" }, leave(dagPath(`${found.migration_id}_rollback`), { class: "button", "data-testid": "go-rollback" }, "Roll back …"))),
+    section("candidate", "What can be undone", candidate(found), may && h("p", { class: "actions" }, h("a", { class: "button danger", id: "go-rollback", href: startPage(`${found.migration_id}_rollback`, { run: found.candidate.run_id || found.candidate.id }), "data-testid": "go-rollback" }, "Roll back this run …"))),
     section("next", "What comes next", h("p", null, value(sentence(found.next)))),
     section("rollbacks", "Rollbacks", found.rollbacks.length ? table(COLUMNS, found.rollbacks, { caption: "The newest first", note: true, testid: "rollbacks" }) : h("p", { class: "soft" }, "Nothing of it was ever rolled back."))];
 }

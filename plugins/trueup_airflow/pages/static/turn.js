@@ -1,11 +1,15 @@
 // A run that turns a switch: whether it waits, was refused, or has turned it, and why; and what comes next.
 
 import { h, icon, mark, replace, section, value } from "./dom.js";
+import { decide } from "./decide.js";
 import { asked, get, leave, live, runPath, trouble } from "./host.js";
 import { STATES, comparison, journal, proof, rail } from "./switch.js";
 import { moment, sentence } from "./words.js";
 
 const view = document.getElementById("view");
+const said = h("div", { "aria-live": "polite" });
+let again = () => {};
+let stood = null;
 const AT = { preflight: "before anybody was asked", approve: "by a person", turn: "when it was to be turned" };
 
 const way = (found) => found.switch.ways.find((one) => one.to_state === found.run.to) || (found.run.to === "next" && found.switch.ways.find((one) => !one.back)) || null;
@@ -29,8 +33,8 @@ function says(found) {
   }
   if (run.state === "waiting for approval") {
     const next = way(found);
-    return [h("div", { class: "notice approval", "data-testid": "wait-approval" }, icon("wait"), h("div", null, h("p", { class: "headline" }, next ? `Waiting for a person: turn the switch from ${next.from_state} to ${next.to_state}?` : "Waiting for a person"),
-      h("p", null, "Why: ", value(run.why || "no reason is given"))), leave(`${runPath(asked.dag, asked.run)}/tasks/approve/required_actions`, { class: "button primary", "data-testid": "go-approval" }, "Approve or reject")),
+    const more = [h("p", null, next ? `Turn the switch from ${next.from_state} to ${next.to_state}?` : "Turn the switch?"), h("p", null, "Why: ", value(run.why || "no reason is given"))];
+    return [found.question && decide(found.question, { link: `${runPath()}/tasks/approve/required_actions`, said, done: () => again(), until: "The switch stays as it is until somebody approves.", more }),
       next?.refusal && h("p", { "data-testid": "refusal" }, mark("bad", "It would be refused now"), " ", value(sentence(next.refusal)))];
   }
   if (run.state === "running") return notice("", "busy", "It is being looked at whether the switch may be turned", run.why && ["Why: ", value(run.why)]);
@@ -49,13 +53,15 @@ function page(found) {
   const run = found.run;
   return [h("header", { class: "head" }, h("div", null, h("h1", null, value(found.switch.migration_id), h("span", { class: "chip" }, "cutover")),
     h("p", { class: "states" }, mark(STATES[run.state], sentence(run.state), { "data-testid": "run-state", "data-state": run.state }), h("span", { class: "soft" }, `started ${moment(run.started_at)}`)))),
-    says(found), section("standing", "Where the switch stands", rail(found.switch), proof(found.switch), comparison(found.switch)), next(found), journal(found.switch)];
+    said, says(found), section("standing", "Where the switch stands", rail(found.switch), proof(found.switch), comparison(found.switch)), next(found), journal(found.switch)];
 }
 
-live(async () => {
+again = live(async () => {
   try {
     const found = await get(`${runPath()}/turn`);
     view.setAttribute("aria-busy", "false");
+    if (stood !== found.run?.state) replace(said); // what was said of an answer is over when the run has gone on
+    stood = found.run?.state;
     replace(view, page(found));
     return Boolean(found.run) && ["running", "waiting for approval"].includes(found.run.state);
   } catch (error) {
