@@ -18,6 +18,7 @@ from include.trueup.gate import evaluation
 from include.trueup.ledger import Ledger
 from include.trueup.prove import verify
 from include.trueup.run.workspace import Workspace
+from tests import verdicts
 from tests.harness import forgetful_server, new_database
 from tests.samples import Samples
 
@@ -47,26 +48,14 @@ def seldom_collected() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def configured_once() -> Iterator[None]:
-    """Great Expectations makes the configuration of an expectation anew at each of its fifty looks at it, which is a third
-    of what a gate takes: here the one that it made for the same object is given again."""
+def judged_once() -> Iterator[None]:
+    """A gate that was given the same suite and rows before says what it said then; tests of the gate go without that.
+    Great Expectations is patched when it is first needed: its import takes seconds."""
     judge, ready = evaluation._judge, list[bool]()
 
     def remembering() -> Any:
         if not ready:
-            from great_expectations.expectations.expectation import Expectation
-
-            made: dict[int, tuple[Expectation, Any]] = {}
-            real = vars(Expectation)["configuration"].fget
-
-            def configuration(self: Expectation) -> Any:
-                if made.get(id(self), (None,))[0] is not self:
-                    if len(made) > 1_000:
-                        made.clear()
-                    made[id(self)] = self, real(self)
-                return made[id(self)][1]
-
-            patch.setattr(Expectation, "configuration", property(configuration))
+            verdicts.remember(patch)
             ready.append(True)
         return judge()
 
