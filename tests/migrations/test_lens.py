@@ -190,6 +190,11 @@ def test_what_became_of_documents(
     assert {(t.table, t.verb) for t in got.targets} == {("chunks", "add")}
     got = looking.last(target="chunks", key='["a/ü","plain","1"]')
     assert (got.source, got.key, got.fate) == ("docs", '["a/ü","plain"]', "written")
+    # all of its rows, also beyond those that a page shows
+    assert len({t.key for t in looking.last(source="docs", key=hostile).targets}) == PARTS
+    assert {
+        looking.last(target="chunks", key=t.key).source for t in looking.last(source="docs", key=hostile).targets[::75]
+    } == {"docs"}
     assert looking.last(source="docs", key='["no","note"]').findings[0].code == "no_note"
     with pytest.raises(answer.KeyFormError, match="tenant, name"):
         looking.last(source="docs", key="plain")

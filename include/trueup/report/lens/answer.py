@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from ...declare.migration import Derived, Migration, Source
@@ -148,16 +148,17 @@ def _reason(migration: Migration, asked: Asked, rows: Sequence[RunRow], looked: 
 
 
 def _answer(past: Past, asked: Asked, taken_back: bool) -> Answer | None:
+    rows = (*past.targets, *past.beyond)
     if asked.is_source:
         sources = [s for s in past.sources if s.key in asked.sought.keys and s.fate is not None]
         if not sources:
             return None
         chosen = min(sources, key=lambda s: _FIRST.index(str(s.fate)))
         mine = {(s.phase, s.key) for s in sources}
-        targets = [t for t in past.targets if (t.phase, t.source) in mine]
+        targets = [t for t in rows if (t.phase, t.source) in mine]
         return Answer(
             run=past.run,
-            findings=past.findings,
+            findings=_findings(past, mine, targets),
             source=asked.name,
             key=asked.key,
             targets=_targets(targets),
@@ -167,7 +168,7 @@ def _answer(past: Past, asked: Asked, taken_back: bool) -> Answer | None:
     row = next((t for t in past.targets if t.key == asked.key and t.table == asked.name), None)
     if row is None:
         return None
-    beside = [t for t in past.targets if t.source == row.source and t.phase == row.phase] if row.source else [row]
+    beside = [t for t in rows if t.source == row.source and t.phase == row.phase] if row.source else [row]
     of = next((s for s in past.sources if s.key == row.source and s.phase == row.phase), None)
     if of is None or of.fate is None:
         # what nothing gives: it is removed, or left as it is
@@ -177,13 +178,19 @@ def _answer(past: Past, asked: Asked, taken_back: bool) -> Answer | None:
         )
     return Answer(
         run=past.run,
-        findings=past.findings,
+        findings=_findings(past, {(of.phase, of.key)}, beside),
         source=of.table,
         key=of.key,
         targets=_targets(beside),
         fate=of.fate,
         rule=_rule(of, taken_back),
     )
+
+
+def _findings(past: Past, sources: Set[tuple[str, str]], targets: Sequence[TargetRow]) -> tuple[Finding, ...]:
+    """What was found of these rows. Rows of other tables may have the same keys: they are of other phases."""
+    mine = sources | {(target.phase, target.key) for target in targets}
+    return tuple(found for found in past.findings if (found.phase, found.key) in mine)
 
 
 def _rule(source: SourceRow, taken_back: bool) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import duckdb
@@ -70,11 +70,12 @@ class SourceRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """All that a run has of what was sought. `more`: target rows beyond those that are shown."""
+    """All that a run has of what was sought. `beyond`: target rows that are too many to be shown; of them it was not looked
+    up when they were written and what reading them back has shown."""
 
     sources: tuple[SourceRow, ...]
     targets: tuple[TargetRow, ...]
-    more: int = 0
+    beyond: tuple[TargetRow, ...] = ()
 
 
 def made(connection: duckdb.DuckDBPyConnection, looked: Looked, ledger: Ledger, sought: Sought) -> Made:
@@ -82,11 +83,12 @@ def made(connection: duckdb.DuckDBPyConnection, looked: Looked, ledger: Ledger, 
     found = _planned(connection, looked, sought)
     proofs = Proofs(connection, looked, ledger)
     alone = NotWritten(ledger, looked.folder.run_id)
-    shown = [
-        _told(connection, looked, ledger, each, proofs, alone) for each in sorted(found.values(), key=_order)[:MOST]
-    ]
-    sources = [*_sources(connection, looked, sought, shown)]
-    return Made(sources=tuple(sources), targets=tuple(shown), more=max(0, len(found) - MOST))
+    # what was asked for, and what says that something was written, is among those that are shown
+    ranked = sorted(found.values(), key=lambda row: (row.key not in sought.keys, row.verb not in WRITTEN, _order(row)))
+    shown = [_told(connection, looked, ledger, each, proofs, alone) for each in sorted(ranked[:MOST], key=_order)]
+    beyond = [_row(each, alone) for each in sorted(ranked[MOST:], key=_order)]
+    sources = [*_sources(connection, looked, sought, [*shown, *beyond])]
+    return Made(sources=tuple(sources), targets=tuple(shown), beyond=tuple(beyond))
 
 
 def _order(row: Planned) -> tuple[str, int]:
@@ -141,11 +143,15 @@ def _told(
     proofs: Proofs,
     alone: NotWritten,
 ) -> TargetRow:
-    stack = row.stack
-    match = _PARTITION.search(stack.artifact.path)
+    planned = _row(row, alone)
+    match = _PARTITION.search(row.stack.artifact.path)
     partition = int(match[1]) if match else -1
-    reason = alone.of(stack.name, row.key)
-    written = None if reason else _written(connection, looked, ledger, row, partition)
+    written = None if planned.not_written else _written(connection, looked, ledger, row, partition)
+    return replace(planned, written_at=written, proof=proofs.of(row, partition))
+
+
+def _row(row: Planned, alone: NotWritten) -> TargetRow:
+    stack = row.stack
     return TargetRow(
         at=stack.at(row.number),
         phase=stack.phase,
@@ -154,9 +160,7 @@ def _told(
         key=row.key,
         verb=row.verb,
         source=row.source,
-        written_at=written,
-        not_written=reason,
-        proof=proofs.of(row, partition),
+        not_written=alone.of(stack.name, row.key),
     )
 
 

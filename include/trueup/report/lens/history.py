@@ -27,6 +27,7 @@ SECONDS = 3.0
 @dataclass(frozen=True, kw_only=True)
 class Past:
     """A run, and what it made of the row; nothing where it is not about it. `undone_by` is the run that has taken it back.
+    `more`: target rows beyond those that are shown, which `beyond` has where they are wanted.
     `not_looked`: what of it could not be looked at, in words; `pruned`: its files are gone."""
 
     run: str
@@ -42,6 +43,7 @@ class Past:
     sources: tuple[SourceRow, ...] = ()
     targets: tuple[TargetRow, ...] = ()
     more: int = 0
+    beyond: tuple[TargetRow, ...] = ()
     findings: tuple[Finding, ...] = ()
     pruned: bool = False
     not_looked: tuple[str, ...] = ()
@@ -85,7 +87,7 @@ def history(
     until = ledger.effects.monotonic() + SECONDS
     found: list[Past] = []
     for past in each(migration, ledger, shelf, sought, rows, first):
-        found.append(past)
+        found.append(replace(past, beyond=()))
         if len(found) == RUNS or ledger.effects.monotonic() > until:
             break
     seen = first + len(found)
@@ -116,7 +118,8 @@ def each(
         if row.run_id not in told:
             about = sought
             if row.undoes in by_id:
-                keys = (target.key for target in past(by_id[row.undoes]).targets)
+                undone_run = past(by_id[row.undoes])
+                keys = (target.key for target in (*undone_run.targets, *undone_run.beyond))
                 about = replace(sought, keys=tuple(dict.fromkeys((*sought.keys, *keys))))
             told[row.run_id] = _past(migration, ledger, shelf, about, row, undone.get(row.run_id))
         return told[row.run_id]
@@ -155,7 +158,13 @@ def _past(
     except ArtifactError as error:
         return Past(**about, not_looked=(str(error),))
     return Past(
-        **about, sources=made.sources, targets=made.targets, more=made.more, findings=told, not_looked=not_whole
+        **about,
+        sources=made.sources,
+        targets=made.targets,
+        more=len(made.beyond),
+        beyond=made.beyond,
+        findings=told,
+        not_looked=not_whole,
     )
 
 
