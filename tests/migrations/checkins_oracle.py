@@ -92,8 +92,8 @@ def derived_id(base: str, week: Any) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"check-in-assignments/{base}/week/{week}"))
 
 
-def expected(assignments: Iterable[Item], responses: Iterable[Item]) -> Expected:
-    """The tables after a run over everything."""
+def expected(assignments: Iterable[Item], responses: Iterable[Item], mend: bool = False) -> Expected:
+    """The tables after a run over everything; `mend` is the param relink."""
     before = {a["id"]["S"]: a for a in assignments}
     found = Expected(dict(before), {r["id"]["S"]: r for r in responses})
     series: dict[Series, list[Item]] = defaultdict(list)
@@ -101,9 +101,11 @@ def expected(assignments: Iterable[Item], responses: Iterable[Item]) -> Expected
         key = (get(row, "clientId", "S"), get(row, "formId", "S"))
         if None not in key:
             series[key].append(row)
+    wrong = {kind: wrong_links(kind, before, found.responses) for kind in ("responses", "assignments")}
     of_week: dict[tuple[Series, Decimal], list[Item]] = defaultdict(list)
-    for row in found.responses.values():
-        if missing(row, "recurringWeek") or get(row, "assignmentId", "S") in before:
+    for id, row in found.responses.items():
+        placed = get(row, "assignmentId", "S") in before and not (mend and id in wrong["responses"])
+        if missing(row, "recurringWeek") or placed:
             continue
         week = number(row, "recurringWeek")
         if week is None or week < 1 or week != week.to_integral_value():
@@ -111,10 +113,66 @@ def expected(assignments: Iterable[Item], responses: Iterable[Item]) -> Expected
             continue
         of_week[(get(row, "clientId", "S"), get(row, "formId", "S")), week].append(row)
     bases = {key: base for key, rows in series.items() if (base := choose_base(found, rows)) is not None}
-    link(found, series, bases, of_week)
+    link(found, series, bases, of_week, mend)
     for key, base in bases.items():
         add_weeks(found, series[key], base, before)
+    for id, code in wrong["responses"].items():
+        if code != "link_dangling" or id not in found.linked:
+            found.findings.add(("responses", id, code))
+    found.findings |= {("weeks", id, code) for id, code in wrong["assignments"].items()}
+    for row in before.values():
+        look_at(found, row, bases.get((get(row, "clientId", "S"), get(row, "formId", "S"))))
     return found
+
+
+def wrong_links(kind: str, assignments: dict[str, Item], responses: dict[str, Item]) -> dict[str, str]:
+    """What is wrong with the links of one of the tables, by id."""
+    rows, others = (responses, assignments) if kind == "responses" else (assignments, responses)
+    name, back = ("assignmentId", "responseId") if kind == "responses" else ("responseId", "assignmentId")
+    wrong = {}
+    for id, row in rows.items():
+        leads_to = get(row, name, "S")
+        if not leads_to:
+            continue
+        if leads_to not in others:
+            wrong[id] = "link_dangling"
+            continue
+        other = others[leads_to]
+        response, assignment = (row, other) if kind == "responses" else (other, row)
+        if any(get(row, part, "S") != get(other, part, "S") for part in ("clientId", "formId")):
+            wrong[id] = "link_elsewhere"
+        elif not missing(response, "recurringWeek") and week_of(assignment) != number(response, "recurringWeek"):
+            wrong[id] = "link_wrong_week"
+        elif get(other, back, "S") != id:
+            wrong[id] = "link_one_sided"
+    return wrong
+
+
+def week_of(assignment: Item) -> Decimal | None:
+    """A base without a week is of week 1."""
+    if missing(assignment, "recurringWeek"):
+        return Decimal(1) if get(assignment, "isRecurring", "BOOL") else None
+    return number(assignment, "recurringWeek")
+
+
+def look_at(found: Expected, row: Item, base: Item | None) -> None:
+    """Status, week and due date of an assignment that was there."""
+    id = row["id"]["S"]
+    if get(row, "status", "S") == "completed" and not get(row, "responseId", "S"):
+        found.findings.add(("weeks", id, "bad_status"))
+    if missing(row, "recurringWeek"):
+        return
+    week = number(row, "recurringWeek")
+    total = number(row, "totalWeeks")
+    if total is None and base is not None:
+        total = number(base, "totalWeeks")
+    whole = week is not None and week >= 1 and week == week.to_integral_value()
+    if week is None or not whole or (total is not None and week > max(Decimal(1), total // 1)):
+        found.findings.add(("weeks", id, "week_out_of_range"))
+    if week is not None and whole and base is not None and week < 1_000_000:
+        due = later(get(base, "dueDate", "S"), week - 1)
+        if due is not None and instant(get(row, "dueDate", "S")) != instant(due):
+            found.findings.add(("weeks", id, "due_date_off"))
 
 
 def choose_base(found: Expected, rows: list[Item]) -> Item | None:
@@ -149,8 +207,11 @@ def link(
     series: dict[Series, list[Item]],
     bases: dict[Series, Item],
     of_week: dict[tuple[Series, Decimal], list[Item]],
+    mend: bool,
 ) -> None:
     early = (datetime.min.replace(tzinfo=UTC), Decimal(-1))
+    wanted: dict[str, Item] = {}
+    """The assignment that each response is to have, by the response's id."""
     for (key, week), rows in of_week.items():
         base = bases.get(key)
         there = assignment_of(week, series.get(key, []), base)
@@ -161,36 +222,60 @@ def link(
         *others, winner = rows
         found.findings |= {("responses", r["id"]["S"], "duplicate_response") for r in others}
         id = winner["id"]["S"]
-        if there is None:
-            assert base is not None
-            due = later(get(base, "dueDate", "S"), week - 1)
-            if due is None:
-                found.findings.add(("responses", id, "bad_due_date"))
-                continue
-            target = copy_of(base, week, due)
-            found.added.add(target["id"]["S"])
-            if week > total_weeks(base):
-                found.findings.add(("responses", id, "week_past_total"))
-        else:
-            target = dict(found.assignments[there])
-            if get(target, "responseId", "S") not in (None, "", id):
-                found.findings.add(("responses", id, "link_conflict"))
-                continue
-            found.updated.add(there)
+        if there is not None:
+            wanted[id] = found.assignments[there]
+            continue
+        assert base is not None
+        due = later(get(base, "dueDate", "S"), week - 1)
+        if due is None or week > 520:
+            found.findings.add(("responses", id, "bad_due_date" if due is None else "too_many_weeks"))
+            continue
+        wanted[id] = copy_of(base, week, due)
+        found.added.add(wanted[id]["id"]["S"])
+        if week > total_weeks(base):
+            found.findings.add(("responses", id, "week_past_total"))
+    refused = 1
+    while refused:  # one that is carried by another's assignment may go there only if that one goes
+        carried = {id: get(row, "responseId", "S") for id, row in wanted.items()}
+        taken = {i for i, c in carried.items() if c not in (None, "", i) and not (mend and c in wanted)}
+        found.findings |= {("responses", id, "link_conflict") for id in taken}
+        refused = len(taken)
+        wanted = {id: row for id, row in wanted.items() if id not in taken}
+    ids = {row["id"]["S"] for row in wanted.values()}
+    for id, row in list(found.assignments.items()):
+        carries = get(row, "responseId", "S")
+        if mend and carries in wanted and wanted[carries]["id"]["S"] != id and id not in ids:
+            left = {name: value for name, value in row.items() if name not in NOT_COPIED}
+            found.assignments[id] = {**left, "status": {"S": "pending"}}
+            found.updated.add(id)
+    for id, row in wanted.items():
+        complete(found, row, found.responses[id])
+
+
+def complete(found: Expected, row: Item, winner: Item) -> None:
+    id, target = winner["id"]["S"], dict(row)
+    if get(target, "responseId", "S") not in (None, "", id):
+        target = {name: value for name, value in target.items() if name not in NOT_COPIED}
+    if target["id"]["S"] in found.assignments:
+        found.updated.add(target["id"]["S"])
+    if found.responses[id].get("assignmentId") != target["id"]:
         found.linked.add(id)
-        target |= {"responseId": {"S": id}, "status": {"S": "completed"}}
-        if get(winner, "submittedAt", "S") is not None:
-            target["completedAt"] = winner["submittedAt"]
-        if number(winner, "score") is not None:
-            target["score"] = winner["score"]
-        if missing(target, "recurringWeek"):
-            target["recurringWeek"] = {"N": "1"}
-        found.assignments[target["id"]["S"]] = target
-        found.responses[id] = {**winner, "assignmentId": target["id"]}
+    target |= {"responseId": {"S": id}, "status": {"S": "completed"}}
+    if get(winner, "submittedAt", "S") is not None:
+        target["completedAt"] = winner["submittedAt"]
+    if number(winner, "score") is not None:
+        target["score"] = winner["score"]
+    if missing(target, "recurringWeek"):
+        target["recurringWeek"] = {"N": "1"}
+    found.assignments[target["id"]["S"]] = target
+    found.responses[id] = {**winner, "assignmentId": target["id"]}
 
 
 def add_weeks(found: Expected, rows: list[Item], base: Item, before: dict[str, Item]) -> None:
     last = total_weeks(base)
+    if last > 520:
+        found.findings.add(("weeks", base["id"]["S"], "too_many_weeks"))
+        return
     have = {number(r, "recurringWeek") for r in rows}
     wanted = [Decimal(w) for w in range(2, int(min(last, Decimal(1000))) + 1) if Decimal(w) not in have]
     if wanted and later(get(base, "dueDate", "S"), last - 1) is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from include.trueup.declare.migration import Derived, Migration, Output, Phase, Source, Table, Target, Type
+from include.trueup.declare.migration import Derived, Migration, Output, Param, Phase, Source, Table, Target, Type
 
 from . import statements, suites
 from .serving import USE_PRE_CREATED
@@ -43,8 +43,38 @@ migration = Migration(
         Source(id="form_responses", table=RESPONSES, partition_by=SERIES, window="submittedAt"),
         Source(id="check_in_assignments", table=ASSIGNMENTS, partition_by=SERIES),
     ),
-    shared={"placed_elsewhere": HERE / "placed_elsewhere.sql"},
+    shared={"crossed": HERE / "crossed.sql"},
     derived=(
+        Derived(
+            id="responses_here",
+            name="responses that links lead to",
+            key=("id",),
+            columns={
+                **dict.fromkeys(
+                    ("id", "clientId", "formId", "recurringWeek", "assignmentId", "submittedAt"), Type.TEXT
+                ),
+                **dict.fromkeys(("has_week", "own"), Type.BOOLEAN),
+            },
+            query=HERE / "responses_here.sql",
+        ),
+        Derived(
+            id="assignments_here",
+            name="assignments that links lead to",
+            key=("id",),
+            columns={
+                **dict.fromkeys(("id", "clientId", "formId", "recurringWeek", "week"), Type.TEXT),
+                **dict.fromkeys(("totalWeeks", "dueDate", "responseId"), Type.TEXT),
+                **dict.fromkeys(("isRecurring", "has_week", "own"), Type.BOOLEAN),
+            },
+            query=HERE / "assignments_here.sql",
+        ),
+        Derived(
+            id="links",
+            name="links, judged",
+            key=("kind", "id"),
+            columns=dict.fromkeys(("kind", "id", "leads_to", "wrong"), Type.TEXT),
+            query=statements.LINKS,
+        ),
         Derived(
             id="bases",
             name="bases of series",
@@ -52,6 +82,7 @@ migration = Migration(
             columns={
                 **dict.fromkeys(("id", "clientId", "formId", "dueDate"), Type.TEXT),
                 **dict.fromkeys(("series_bases", "last_week"), Type.INTEGER),
+                "own": Type.BOOLEAN,
             },
             query=HERE / "bases.sql",
         ),
@@ -61,9 +92,16 @@ migration = Migration(
             key=("id",),
             columns={
                 **dict.fromkeys(("id", "fate", "week", "assignment_id", "base_id", "due_date", "held_by"), Type.TEXT),
-                **dict.fromkeys(("adds", "past_total", "in_run"), Type.BOOLEAN),
+                **dict.fromkeys(("adds", "past_total", "in_run", "own"), Type.BOOLEAN),
             },
             query=HERE / "fates.sql",
+        ),
+        Derived(
+            id="released",
+            name="assignments that lose their response",
+            key=("id",),
+            columns={**dict.fromkeys(("id", "response"), Type.TEXT), "together": Type.BOOLEAN},
+            query=HERE / "released.sql",
         ),
     ),
     targets=(
@@ -96,6 +134,19 @@ migration = Migration(
                 Output(target="assignments", suite=suites.linked_assignments, name="responses-also"),
             ),
             allow_empty=True,
+        ),
+    ),
+    params=(
+        Param(
+            id="relink",
+            title="Links that are wrong",
+            description=(
+                "What becomes of a response that is linked to an assignment of another series or week, or to one that does not "
+                "carry it: keep leaves it as it is, mend links it to the assignment of its week and opens the one that it leaves."
+            ),
+            type="string",
+            default="keep",
+            choices=("keep", "mend"),
         ),
     ),
     suite=suites.whole,

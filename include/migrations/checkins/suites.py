@@ -26,23 +26,32 @@ def _must(kind: type[AnyExpectation], rule: str, description: str, **arguments: 
 
 
 def weeks() -> list[Expectation]:
-    """The expectations on assignments that are added for weeks without a response."""
+    """The expectations on assignments that are added for weeks without a response, and on those that are there and lose
+    theirs to another series (relink)."""
     import great_expectations.expectations as gxe
+    from great_expectations.expectations.row_conditions import Column
 
     filled, null = gxe.ExpectColumnValuesToNotBeNull, gxe.ExpectColumnValuesToBeNull
     matches, in_set = gxe.ExpectColumnValuesToMatchRegex, gxe.ExpectColumnValuesToBeInSet
+    added = {"row_condition": Column("_verb") == "add"}
     return [
         *(
-            _must(filled, "C.weeks", f"Every added assignment has {column}", column=column)
+            _must(filled, "C.weeks", f"Every added assignment has {column}", column=column, **added)
             for column in ("id", "clientId", "formId", "recurringWeek", "dueDate", "status")
         ),
-        _must(gxe.ExpectColumnValuesToBeUnique, "C.weeks", "No two added assignments share an id", column="id"),
-        _must(matches, "C.weeks", "Every added assignment's id is derived", column="id", regex=DERIVED_ID),
-        _must(matches, "C.weeks", "Every added week is whole, from 2 on", column="recurringWeek", regex=LATER_WEEK),
-        _must(in_set, "C.weeks", "Every added week is pending", column="status", value_set=["pending"]),
-        _must(in_set, "C.weeks", "Nothing that exists is changed", column="_verb", value_set=["add"]),
+        _must(gxe.ExpectColumnValuesToBeUnique, "C.weeks", "No two assignments share an id", column="id"),
+        _must(matches, "C.weeks", "Every added assignment's id is derived", column="id", regex=DERIVED_ID, **added),
+        _must(
+            matches,
+            "C.weeks",
+            "Every added week is whole, from 2 on",
+            column="recurringWeek",
+            regex=LATER_WEEK,
+            **added,
+        ),
+        _must(in_set, "C.weeks", "Every one of them is pending", column="status", value_set=["pending"]),
         *(
-            _must(null, "C.weeks", f"No added week has {column}", column=column)
+            _must(null, "C.weeks", f"None of them has {column}", column=column)
             for column in ("responseId", "score", "completedAt")
         ),
     ]
@@ -71,17 +80,27 @@ def responses() -> list[Expectation]:
 
 
 def linked_assignments() -> list[Expectation]:
-    """The expectations on the assignments that responses are linked to."""
+    """The expectations on the assignments that responses are linked to, and on those that lose theirs so (relink)."""
     import great_expectations.expectations as gxe
+    from great_expectations.expectations.row_conditions import Column
 
     filled, same = gxe.ExpectColumnValuesToNotBeNull, gxe.ExpectColumnPairValuesToBeEqual
-    matches, in_set = gxe.ExpectColumnValuesToMatchRegex, gxe.ExpectColumnValuesToBeInSet
+    matches, in_set, null = (
+        gxe.ExpectColumnValuesToMatchRegex,
+        gxe.ExpectColumnValuesToBeInSet,
+        gxe.ExpectColumnValuesToBeNull,
+    )
+    linked, opened = ({"row_condition": Column("status") == status} for status in ("completed", "pending"))
     return [
         *(
-            _must(filled, "C.links", f"Every linked assignment has {column}", column=column)
-            for column in ("id", "clientId", "formId", "recurringWeek", "responseId", "status")
+            _must(filled, "C.links", f"Every assignment has {column}", column=column)
+            for column in ("id", "clientId", "formId", "status")
         ),
-        _must(gxe.ExpectColumnValuesToBeUnique, "C.links", "No assignment is linked twice", column="id"),
+        *(
+            _must(filled, "C.links", f"Every linked assignment has {column}", column=column, **linked)
+            for column in ("recurringWeek", "responseId")
+        ),
+        _must(gxe.ExpectColumnValuesToBeUnique, "C.links", "No assignment is written twice", column="id"),
         _must(
             same,
             "C.links",
@@ -89,9 +108,22 @@ def linked_assignments() -> list[Expectation]:
             column_A="responseId",
             column_B="_source",
             ignore_row_if="neither",
+            **linked,
         ),
-        _must(matches, "C.links", "Every linked week is whole, from 1 on", column="recurringWeek", regex=WEEK),
-        _must(in_set, "C.links", "Every linked assignment is completed", column="status", value_set=["completed"]),
+        _must(
+            matches, "C.links", "Every linked week is whole, from 1 on", column="recurringWeek", regex=WEEK, **linked
+        ),
+        _must(
+            in_set,
+            "C.links",
+            "Every assignment is completed, or open again",
+            column="status",
+            value_set=["completed", "pending"],
+        ),
+        *(
+            _must(null, "C.relink", f"No assignment that is open again has {column}", column=column, **opened)
+            for column in ("responseId", "score", "completedAt")
+        ),
     ]
 
 

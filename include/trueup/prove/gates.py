@@ -215,7 +215,7 @@ def validate(run: Run) -> dict[str, int]:
             )
             results.append(whole)
             if answers := [*statements.answer(run), *statements.advance(run)]:
-                frame = pd.DataFrame({"title": [a.title for a in answers], "holds": [a.holds for a in answers]})
+                frame = pd.DataFrame({"title": [a.title for a in answers], "holds": [not a.fails for a in answers]})
                 stated = evaluation.evaluate(statement_suite, [frame], gate="statements", key="title")
                 results.append(replace(stated, errors=(*stated.errors, *statements.broken(answers))))
         judge(run, "validate", results, left_alone.words(proofs) | fates.words(run, phases))

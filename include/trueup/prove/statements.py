@@ -12,8 +12,9 @@ import duckdb
 import pyarrow as pa
 
 from ..declare.migration import Statement, Target
-from ..declare.names import KEY
+from ..declare.names import KEY, VERB, own
 from ..errors import DeclarationError
+from ..plan.files import WRITTEN, all_planned, plan_schema
 from ..plan.inputs import define_window
 from ..rows import duck
 from ..run import Answer, Mode, Run, Session, StepName, not_written
@@ -74,6 +75,7 @@ def _answer(connection: duckdb.DuckDBPyConnection, run: Run, statement: Statemen
             code=statement.code,
             rows=len(keys),
             keys=tuple(keys[:LISTED]),
+            informative=statement.informative,
         )
     value = rows[0][0] if len(rows) == 1 and len(rows[0]) == 1 else None
     if not isinstance(value, bool | int):
@@ -82,14 +84,20 @@ def _answer(connection: duckdb.DuckDBPyConnection, run: Run, statement: Statemen
             f"not {rows[:3]}"
         )
     text: str | int = ("YES" if value else "NO") if isinstance(value, bool) else value
-    return Answer(title=statement.title, answer=text, holds=value is not False, id=statement.id)
+    return Answer(
+        title=statement.title,
+        answer=text,
+        holds=value is not False,
+        id=statement.id,
+        informative=statement.informative,
+    )
 
 
 def broken(answers: Sequence[Answer]) -> list[str]:
     """Which rows break which statements."""
     said = []
     for each in answers:
-        if each.keys:
+        if each.keys and each.fails:
             rows = f"{each.rows:,} row{'s' * (each.rows > 1)} ({each.code})"
             said.append(f"“{each.title}” does not hold of {rows}, the first: {', '.join(map(repr, each.keys[:SHOWN]))}")
     return said
@@ -97,22 +105,32 @@ def broken(answers: Sequence[Answer]) -> list[str]:
 
 def _relate(session: Session, run: Run) -> None:
     """Make the sources, by their ids, `before_<target>` and `after_<target>` relations of the shape of `source_schema`, and
-    `left_alone` one of target (its id) and key, both text."""
+    `written` and `left_alone` relations of target (its id) and key, both text."""
     define_window(session.connection, run.options.window)
     snapshot = run.manifests(StepName.SNAPSHOT)
     for source in run.migration.sources:
         relate_source(session, source, snapshot, None)
     left_alone: list[tuple[str, str]] = []
+    written = []
     for target in run.migration.targets:
         relate_rows(session, f"before_{target.id}", before_files(run, snapshot, target, None), target.table)
         relate_rows(session, f"after_{target.id}", _last_read(run, target), target.table)
         for output in run.migration.outputs(target.id):
-            conflicts = (row for row in not_written.rows(run, output).to_pylist() if row[WHY] in CONFLICTS)
-            left_alone += [(target.id, row[KEY]) for row in conflicts]
+            unwritten = not_written.rows(run, output)
+            left_alone += [(target.id, row[KEY]) for row in unwritten.to_pylist() if row[WHY] in CONFLICTS]
+            session.connection.register(own(f"unwritten_{output.name}"), unwritten)
+            without = duck.identifier(own(f"unwritten_{output.name}"))
+            rows = duck.parquet(session.fetch(all_planned(run, output.name)), plan_schema(target))
+            written.append(
+                f"SELECT {duck.literal(target.id)} AS target, {KEY} AS key FROM ({rows}) "
+                f"WHERE {VERB} IN {WRITTEN} AND {KEY} NOT IN (SELECT {KEY} FROM {without})"
+            )
         left_alone += [(target.id, key) for key in _moved_on(session, run, target)]
     schema = pa.schema([pa.field("target", pa.string()), pa.field("key", pa.string())])
     table = pa.Table.from_pylist([{"target": t, "key": k} for t, k in left_alone], schema)
     session.connection.register("left_alone", table)
+    applied = "" if run.options.mode is Mode.APPLY else " WHERE false"
+    session.connection.execute(f"CREATE OR REPLACE TEMP VIEW written AS FROM ({' UNION ALL '.join(written)}){applied}")
 
 
 def _moved_on(session: Session, run: Run, target: Target) -> list[str]:

@@ -120,7 +120,7 @@ def _verdict(report: Report, counted: Sequence[PhaseView], gates: Sequence[GateV
     doubts = [f"the rows of phase {c.phase} do not add up" for c in counted if not c.adds_up]
     doubts += [f"the gate “{g.name}” did not pass" for g in gates if not g.passed]
     doubts += [f"the proof of phase {p.phase} did not pass" for p in report.proof if not p.passed]
-    doubts += [f"“{s.title}” is answered {s.answer}" for s in report.statements if not s.holds]
+    doubts += [f"“{s.title}” is answered {s.answer}" for s in report.statements if s.fails]
     if failed:
         doubts.append(f"the step {failed.step} failed")
     said_passed = verdict.status == "passed"

@@ -278,7 +278,7 @@ class Proof:
 class Answer:
     """The answer to a statement about the whole run: YES, NO or a whole number, and whether it `holds`, which only a NO does
     not. Of a statement with a `code`: how many `rows` break it, and the `keys` of the first of them. `id` is the
-    statement's, empty where it has none."""
+    statement's, empty where it has none. The NO of an `informative` one fails no run."""
 
     title: str
     answer: str | int
@@ -287,3 +287,9 @@ class Answer:
     code: str | None = None
     rows: int = 0
     keys: tuple[str, ...] = ()
+    informative: bool = False
+
+    @property
+    def fails(self) -> bool:
+        """Whether the answer fails the run."""
+        return not (self.holds or self.informative)

@@ -28,7 +28,7 @@ function proofs(found) {
 }
 
 const statements = (report) => (report?.statements || []).length > 0 && [h("h2", { class: "statements" }, "Statements about the whole"),
-  h("ul", { class: "expectations" }, report.statements.map((s) => h("li", { class: "expectation" }, mark(s.holds ? "good" : "bad", s.holds ? "Holds" : "Does not hold"), h("p", null, value(s.title)), h("span", { class: "figures" }, value(s.answer)))))];
+  h("ul", { class: "expectations" }, report.statements.map((s) => h("li", { class: "expectation" }, mark(s.holds ? "good" : s.informative ? "warn" : "bad", s.holds ? "Holds" : "Does not hold"), h("p", null, value(s.title)), h("span", { class: "figures" }, value(s.answer)))))];
 
 export function proof(data) {
   const element = h("div");
