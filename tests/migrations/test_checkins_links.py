@@ -66,8 +66,8 @@ def world(number: int) -> Iterator[tuple[str, Item]]:
             ),
         )
     for id in responses:
-        week = random.choice([None, 1, 1, 2, 2, 3, 3, 4, 0, 600])
-        made = response(id, id.partition("/")[0], "form", week, assignmentId=any_of(assignments))
+        of = random.choice([None, 1, 1, 2, 2, 3, 3, 4, 0, 600])
+        made = response(id, id.partition("/")[0], "form", of, assignmentId=any_of(assignments))
         changes: Item = {"submittedAt": s(f"2024-03-0{random.randint(1, 9)}")}
         yield (
             RESPONSES,
