@@ -76,16 +76,16 @@ class Stores:
         self._made = lru_cache(maxsize=8)(lambda conn_id, _minute: open_store(conn_id))
 
     @contextmanager
-    def postgres(self, conn_id: str) -> Iterator[Connection]:
-        """A connection for reading, closed at the end of the block. Raises `StoreUnavailableError`,
-        `StoreRejectedError`."""
+    def postgres(self, conn_id: str, *, writes: bool = False) -> Iterator[Connection]:
+        """A connection with one transaction, committed at the end of the block: for reading, unless `writes`. Raises
+        `StoreUnavailableError`, `StoreRejectedError`."""
         from .trueup.stores.postgres import PostgresStore
 
         store = self._store(conn_id)
         if not isinstance(store, PostgresStore):
             raise StoreRejectedError(f"connection {conn_id!r} is of type {store.kind}; make it one of type 'postgres'")
         with store.connect() as connection:
-            connection.read_only = True
+            connection.read_only = not writes
             connection.execute("SELECT set_config('statement_timeout', %s, true)", [_STATEMENT_TIMEOUT])
             yield connection
 
@@ -150,6 +150,28 @@ class ProblemError(Exception):
         self.status, self.kind, self.title, self.detail, self.more = status, kind, title, detail, more
 
 
+MOST_BYTES = 1_048_576
+"""What a request may bring along."""
+
+
+async def _body(request: Request) -> bytes:
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > MOST_BYTES:
+            raise ProblemError(
+                413,
+                "too-large",
+                "The request is too large",
+                f"A request may bring {MOST_BYTES:,} bytes along, not more.",
+            )
+    return bytes(content)
+
+
+BodyDep = Annotated[bytes, Depends(_body)]
+"""The type of a route's parameter that is given what the request brings along, as it came."""
+
+
 # ── answers, and how they are described ──
 
 ASK = (401, 403, 405, 422, 500, 503)
@@ -193,9 +215,9 @@ class Open(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
-def answer(content: Any) -> Response:
-    """The answer 200 with this content as JSON, every digit of its numbers kept; bytes become base64."""
-    return Response(json_text(_plain(content)), media_type="application/json")
+def answer(content: Any, status: int = 200) -> Response:
+    """The answer with this content as JSON, every digit of its numbers kept; bytes become base64."""
+    return Response(json_text(_plain(content)), status, media_type="application/json")
 
 
 def documented(*statuses: int, headers: Mapping[str, str] | None = None) -> dict[int | str, dict[str, Any]]:

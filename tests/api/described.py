@@ -23,7 +23,7 @@ class Described:
     def check(self, answer: Any) -> None:
         """Raise `AssertionError` for an answer that is not described: its status, headers, media type or content."""
         answer.read()
-        described = self._operation(answer.request.url.path)
+        described = self._operation(answer.request.url.path, answer.request.method.lower())
         if described is None:  # there is no such route
             assert answer.status_code == 404
             self._problem(answer)
@@ -36,13 +36,13 @@ class Described:
         media_type = answer.headers["content-type"].split(";")[0]
         assert media_type in response["content"]
         self._fits(answer, response["content"][media_type]["schema"])
-        if answer.status_code != 200:
+        if answer.status_code not in (200, 201):
             self._problem(answer)
 
-    def _operation(self, path: str) -> dict[str, Any] | None:
+    def _operation(self, path: str, method: str) -> dict[str, Any] | None:
         for template, methods in self.document["paths"].items():
             if re.fullmatch(BASE + re.sub(r"\{\w+\}", "[^/]+", template), path):
-                found: dict[str, Any] = methods["get"]
+                found: dict[str, Any] = methods.get(method) or methods["get"]
                 return found
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -14,6 +15,7 @@ import pytest
 from include.embedded import postgres
 from include.embedded.ports import is_free
 from include.migrations.scoring_results import sample
+from include.migrations.scoring_results.serving import persist_results
 from include.trueup.errors import OptionsError
 from include.trueup.rows.values import json_text, json_value
 from tests.harness import new_database, run_sql
@@ -100,7 +102,7 @@ def test_the_switch_says_which_shape_is_read_first(
         assert viewer.get(f"{V2}/{id}").json()["version"] == "of the unified row"
     finally:
         database.execute("DELETE FROM scoring_results WHERE session_id = %s", [id])
-    assert viewer.get(f"{V2}/{id}").json()["version"] != "of the unified row"  # falls back
+    assert viewer.get(f"{V2}/{id}").status_code == 404  # the legacy tables are not looked at any more
 
 
 def test_settings_that_say_nothing_are_an_error() -> None:
@@ -111,6 +113,82 @@ def test_settings_that_say_nothing_are_an_error() -> None:
         write_exploded({"scoring_results.write_exploded": "no"})
     with pytest.raises(OptionsError, match="read_from is None"):
         read_from({})
+
+
+def test_results_are_stored_where_the_switch_says(
+    viewer: Any, signed_in: Client, database: psycopg.Connection, turn: Callable[[str, str], None]
+) -> None:
+    id, scorer = session(2), signed_in("olive", "op")
+    before = exact(viewer.get(f"{V2}/{id}"))
+    payload = copy.deepcopy(before)
+    payload["profile"]["confidence"] = Decimal("0.1234567890123456789012345678901")
+    payload["state"]["blocks"] = {"deep": [1, {"a": Decimal("2.50")}]}
+    assert viewer.put(f"{V2}/{id}", content=json_text(payload)).status_code == 403
+    assert signed_in().put(f"{V2}/{id}", content=json_text(payload)).status_code == 401
+    stored = scorer.put(f"{V2}/{id}", content=json_text({**payload, "types": payload["types"][::-1]}))
+    try:
+        assert stored.status_code == 201, stored.text
+        assert exact(stored) == exact(viewer.get(f"{V2}/{id}")) == payload
+        assert rows(database, "profiles", id)[0]["confidence"] == payload["profile"]["confidence"]
+        assert scorer.put(f"{V2}/{id}", content=json_text(payload)).status_code == 200
+        turn("scoring_results", "dual")
+        turn("scoring_results", "new")
+        payload["profile"]["confidence"] = Decimal("0.5")
+        assert scorer.put(f"{V2}/{id}", content=json_text(payload)).status_code == 200
+        assert exact(viewer.get(f"{V2}/{id}")) == payload
+        assert rows(database, "profiles", id)[0]["confidence"] != payload["profile"]["confidence"]
+    finally:
+        with database.transaction():
+            persist_results(database, before, write_exploded=True)
+        database.execute("DELETE FROM scoring_results WHERE session_id = %s", [id])
+
+
+HOSTILE: list[tuple[bytes, int, str]] = [
+    (b"", 422, ""),
+    (b"{", 422, ""),
+    (b"[]", 422, ""),
+    (b"\xff\xfe", 422, ""),
+    (b"[" * 50_000, 422, ""),
+    (b'{"state": {"blocks": 1e999999}}', 422, ""),
+    (b'{"state": {"blocks": NaN}}', 422, ""),
+    (b'{"state": {"blocks": "\\ud800"}}', 422, ""),
+    (b" " * 1_048_577, 413, ""),
+]
+
+
+@pytest.mark.parametrize(("body", "status", "pointer"), HOSTILE, ids=lambda each: str(each)[:12])
+def test_what_is_no_payload_is_refused_and_nothing_is_written(
+    signed_in: Client, database: psycopg.Connection, body: bytes, status: int, pointer: str
+) -> None:
+    id = session()
+    answer = signed_in("olive", "op").put(f"{V2}/{id}", content=body)
+    assert answer.status_code == status, answer.text
+    if status == 422:
+        assert [each["pointer"] for each in answer.json()["errors"]] == [pointer]
+    assert database.execute("SELECT 1 FROM scoring_results WHERE session_id = %s", [id]).fetchone() is None
+
+
+def test_a_payload_is_of_the_session_of_its_address_which_is_there(
+    viewer: Any, signed_in: Client, database: psycopg.Connection
+) -> None:
+    scorer, payload = signed_in("olive", "op"), exact(viewer.get(f"{V2}/{session()}"))
+    other = scorer.put(f"{V2}/{session(2)}", content=json_text(payload))
+    assert (other.status_code, other.json()["errors"][0]["pointer"]) == (422, "/session/id")
+    wrong = copy.deepcopy(payload)
+    wrong["types"][2]["share"] = "half"
+    del wrong["functions"][0]["dimension"]
+    said = scorer.put(f"{V2}/{session()}", content=json_text(wrong))
+    assert said.status_code == 422
+    assert {each["pointer"] for each in said.json()["errors"]} == {"/types/2/share", "/functions/0"}
+    wrong = copy.deepcopy(payload)
+    wrong["profile"]["confidence"] = Decimal("1e-20000")  # PostgreSQL has no such digit
+    assert scorer.put(f"{V2}/{session()}", content=json_text(wrong)).status_code == 422
+    nobody = str(uuid4())
+    payload["session"]["id"] = payload["profile"]["session_id"] = nobody
+    absent = scorer.put(f"{V2}/{nobody}", content=json_text(payload))
+    assert (absent.status_code, absent.json()["type"]) == (409, "urn:problem-type:trueup:no-session")
+    assert database.execute("SELECT count(*) FROM scoring_results").fetchone() == (4,)
+    assert scorer.delete(f"{V2}/{session()}").status_code == 405
 
 
 def test_version_1_says_on_every_answer_that_it_is_deprecated(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -155,6 +157,30 @@ def test_numbers_and_times_are_exact_at_any_depth(
     assert "123456789012345678901234567890" in text
     assert "12345678901234567.25" in text
     assert started == "0044-03-15T12:00:00+00:00 BC"
+
+
+def test_a_planned_payload_that_the_schema_does_not_know_stops_the_plan(
+    uri: str, store: PostgresStore, ledger: Ledger, workspace: Workspace, tmp_path: Path
+) -> None:
+    """Of 500 sessions, one whose first type has lost its rank."""
+    (phase,) = migration.phases
+    assert isinstance(phase.transform, Path)
+    id = sample.rows()["assessment_sessions"][1]["id"]
+    text = phase.transform.read_text(encoding="utf-8")
+    wrong = text.replace(
+        "    ) AS payload,",
+        f"    ).regexp_replace(CASE p.session_id WHEN '{id}' THEN '\"rank\"' ELSE '^$' END, '\"rang\"') AS payload,",
+    )
+    assert wrong != text
+    (tmp_path / "results.sql").write_text(wrong, encoding="utf-8")
+    broken = replace(migration, phases=(replace(phase, transform=tmp_path / "results.sql"),))
+    run = run_of(broken, ledger, workspace, lambda _: store, mode=Mode.PLAN)
+    with pytest.raises(GateError, match=r"payload\.schema\.json describes it"):
+        walk(run)
+    told = [e for gate in run.folder.read_json("gates/plan.json") for e in gate["expectations"] if not e["passed"]]
+    assert {(e["rule"], e["unexpected"]) for e in told} == {("R payload", 1), ("R payload kept", 1)}, (
+        "and what was put by hand"
+    )
 
 
 def test_nan_is_rejected_and_not_dropped(uri: str, store: PostgresStore, ledger: Ledger, workspace: Workspace) -> None:

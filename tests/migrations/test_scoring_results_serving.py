@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -14,6 +15,7 @@ import pytest
 
 from include.embedded import postgres
 from include.migrations.scoring_results import sample
+from include.migrations.scoring_results.payload import PayloadError
 from include.migrations.scoring_results.serving import (
     COUNTERS,
     ResultsNotFound,
@@ -21,6 +23,7 @@ from include.migrations.scoring_results.serving import (
     legacy_payload,
     persist_results,
     unified_payload,
+    unreadable,
 )
 from include.migrations.scoring_results.shadow import compare
 from include.trueup.errors import SourceError
@@ -31,6 +34,17 @@ from tests.samples import Samples
 from .scoring_results_oracle import expected, tables
 
 Json = dict[str, Any]
+
+
+class Opened(PostgresStore):
+    """A store whose connection is the one that is open."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self._connection = connection
+
+    @contextmanager
+    def connect(self) -> Iterator[psycopg.Connection]:
+        yield self._connection
 
 
 @pytest.fixture(scope="module")
@@ -124,12 +138,68 @@ def test_a_failing_unified_write_is_counted_and_raised_and_nothing_is_written(co
     before = payload_of(connection)
     payload = copy.deepcopy(before)
     payload["profile"]["confidence"] = Decimal("0.5")
-    payload["version"] = None
-    with pytest.raises(psycopg.errors.NotNullViolation):
+    connection.execute("ALTER TABLE scoring_results ADD CONSTRAINT half CHECK (confidence <> 0.5) NOT VALID")
+    with pytest.raises(psycopg.errors.CheckViolation):
         persist_results(connection, payload, write_exploded=True)
     assert COUNTERS.as_dict() == {"persist_results.unified_failed": 1}
     assert legacy_payload(connection, scored(1)) == before
     assert unified_payload(connection, scored(1)) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        (lambda p: p.pop("state"), ""),
+        (lambda p: p.update(more=1), ""),
+        (lambda p: p.update(version=None), "/version"),
+        (lambda p: p.update(version="v9"), "/results_version"),
+        (lambda p: p.update(types=[]), "/types"),
+        (lambda p: p["types"][1].update(fit="0.5"), "/types/1/fit"),
+        (lambda p: p["types"][1].update(rank=2**31), "/types/1/rank"),
+        (lambda p: p["types"][1].update(rank=Decimal("1.5")), "/types/1/rank"),
+        (lambda p: p["types"].append(p["types"][0]), "/types/16/type_code"),
+        (lambda p: p["functions"][0].pop("strength"), "/functions/0"),
+        (lambda p: p["profile"].update(created_at="2025-01-01T00:00:00Z"), "/profile/created_at"),
+        (lambda p: p["profile"].update({"a/b~": {"c": "\0"}}), "/profile/a~1b~0/c"),
+        (lambda p: p["profile"].update(session_id=str(uuid4())), "/profile/session_id"),
+        (lambda p: p.update(state={"overlay_band": "calm"}), "/state"),
+        (lambda p: p["session"].update(started_at="yesterday"), "/session/started_at"),
+        (lambda p: p["session"].update(id="1"), "/session/id"),
+    ],
+)
+def test_what_is_no_payload_is_not_written(connection: psycopg.Connection, change: Any, pointer: str) -> None:
+    payload = payload_of(connection)
+    change(payload)
+    with pytest.raises(PayloadError) as refused:
+        persist_results(connection, payload, write_exploded=True)
+    assert pointer in [each.pointer for each in refused.value.complaints]
+    assert COUNTERS.as_dict() == {"persist_results.unified_failed": 1}
+    assert unified_payload(connection, scored(1)) is None
+
+
+def test_types_and_functions_are_put_in_their_order(connection: psycopg.Connection) -> None:
+    payload = payload_of(connection)
+    payload["types"][3]["rank"] = None
+    persist_results(connection, {**payload, "types": payload["types"][::-1]}, write_exploded=True)
+    written = unified_payload(connection, scored(1))
+    assert written == legacy_payload(connection, scored(1))
+    assert written is not None
+    assert [row["rank"] for row in written["types"]][-2:] == [16, None]
+
+
+def test_unified_only_does_not_touch_the_legacy_tables(connection: psycopg.Connection) -> None:
+    there, legacy_only = scored(sample.EXISTS_DIFFERENT[0]), scored(1)
+    store = Opened(connection)
+    count, few = unreadable(store)
+    found = tables(connection.info.dsn)
+    assert count == len(expected(found, {}).rows.keys() - {r["session_id"] for r in found["scoring_results"]})
+    assert len(few) == 5
+    for table in ("profiles", "scoring_results_types", "scoring_results_functions", "scoring_results_state"):
+        connection.execute(f"DROP TABLE {table}")
+    assert get_results(connection, there, "unified_only")["session"]["id"] == there
+    with pytest.raises(ResultsNotFound, match=f"{legacy_only} has no row in scoring_results; score it first"):
+        get_results(connection, legacy_only, "unified_only")
+    assert unreadable(store) == (0, ())
 
 
 def test_reads_are_unified_first_then_legacy_then_not_found(

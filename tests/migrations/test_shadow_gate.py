@@ -90,5 +90,5 @@ def test_a_comparison_is_made_again_after_the_next_proof(runs: Runs) -> None:
 
 def test_a_shadow_is_for_a_switch(tmp_path: Path) -> None:
     made = vars(declare(tmp_path))
-    with pytest.raises(DeclarationError, match="a shadow is for its switch"):
+    with pytest.raises(DeclarationError, match="a shadow and guards are for its switch"):
         Migration(**{**made, "settings": {}, "shadow": ASKED})

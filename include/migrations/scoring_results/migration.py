@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from include.trueup.declare.migration import Derived, Index, Migration, Phase, Shadow, Source, Table, Target, Type
+from include.trueup.declare.migration import (
+    Derived,
+    Guard,
+    Index,
+    Migration,
+    Phase,
+    Shadow,
+    Source,
+    Table,
+    Target,
+    Type,
+)
 
 from . import suites
-from .serving import READ_FROM, WRITE_EXPLODED
+from .serving import READ_FROM, WRITE_EXPLODED, unreadable
 
 HERE = Path(__file__).parent
 TEXT, NUMBER, INTEGER, TIMESTAMP, JSON = Type.TEXT, Type.NUMBER, Type.INTEGER, Type.TIMESTAMP, Type.JSON
@@ -109,7 +120,18 @@ migration = Migration(
     settings={
         "legacy": {WRITE_EXPLODED: True, READ_FROM: "legacy_first"},
         "dual": {WRITE_EXPLODED: True, READ_FROM: "unified_first"},
-        "new": {WRITE_EXPLODED: False, READ_FROM: "unified_first"},
+        "new": {WRITE_EXPLODED: False, READ_FROM: "unified_only"},
     },
+    guards=(
+        Guard(
+            to="new",
+            param="max_unreadable",
+            title="Sessions that could not be read",
+            description="Sessions with results that only the legacy tables give, which nobody reads any more: counted in the"
+            " database when the switch is turned to new. More refuse the turn.",
+            connection="scoring_postgres",
+            count=unreadable,
+        ),
+    ),
     shadow=Shadow(comparison="scoring_results_shadow", known="differs_from_legacy"),
 )

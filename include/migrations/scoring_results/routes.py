@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from include.routes import (
     DEPRECATION_HEADERS,
     FIND,
+    BodyDep,
     Instant,
     Number,
     Open,
@@ -22,10 +24,14 @@ from include.routes import (
     answer,
     documented,
     read,
+    write,
 )
+from include.trueup.errors import UnreadableValueError
+from include.trueup.rows.values import canonical_bytes, json_value
 
 from .migration import migration
-from .serving import ResultsNotFound, get_results, read_from
+from .payload import Complaint, complaints, in_order
+from .serving import ResultsNotFound, get_results, persist_results, read_from, write_exploded
 
 router = APIRouter()
 
@@ -146,6 +152,76 @@ def get_results_exploded(session_id: UUID, stores: StoresDep) -> Response:
 def get_results_unified(session_id: UUID, stores: StoresDep) -> Response:
     """The results of a session as one payload."""
     return answer(results_of(session_id, stores))
+
+
+@router.put(
+    "/v2/results/{session_id}",
+    response_model=UnifiedResults,
+    responses={
+        **documented(*FIND, 409, 413),
+        200: {"description": "It took the place of the results that were there."},
+        201: {"description": "The session had no unified results before.", "model": UnifiedResults},
+    },
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/UnifiedResults"}}},
+        }
+    },
+    tags=["results"],
+    operation_id="put_results_v2",
+)
+@write
+def put_results_unified(session_id: UUID, body: BodyDep, stores: StoresDep) -> Response:
+    """Store the results of a session, in the legacy tables too where the switch says so. What is not as payload.schema.json
+    describes it is refused, with a JSON pointer to each place (`errors`)."""
+    payload = _payload(session_id, body)
+    exploded = write_exploded(stores.settings(migration))
+    with stores.postgres("scoring_postgres", writes=True) as connection:
+        if connection.execute(b"SELECT 1 FROM assessment_sessions WHERE id = %s", [session_id]).fetchone() is None:
+            raise ProblemError(
+                409,
+                "no-session",
+                "The session does not exist",
+                f"There is no assessment session {session_id}; make it first.",
+            )
+        try:
+            created = persist_results(connection, payload, exploded)
+        except connection.Error as error:
+            raise _unwritable(error) from error
+    return answer(in_order(payload), 201 if created else 200)
+
+
+def _payload(session_id: UUID, body: bytes) -> dict[str, Any]:
+    """The payload that a request brings. Raises `ProblemError` (422) where it is none, or that of another session."""
+    try:
+        payload = json_value(canonical_bytes(body.decode()).decode())
+    except (UnicodeDecodeError, ValueError, UnreadableValueError, RecursionError) as error:
+        raise _invalid((Complaint(pointer="", detail=f"it is not JSON: {error}"[:300]),)) from error
+    if found := complaints(payload):
+        raise _invalid(found)
+    if UUID(payload["session"]["id"]) != session_id:
+        raise _invalid(
+            (Complaint(pointer="/session/id", detail=f"it is not the session of the address, {session_id}"),)
+        )
+    return dict(payload)
+
+
+def _invalid(found: tuple[Complaint, ...]) -> ProblemError:
+    said = "; ".join(f"{each.pointer or 'the whole'}: {each.detail}" for each in found)
+    return ProblemError(
+        422, "invalid-payload", "The payload is not valid", said, errors=[asdict(each) for each in found]
+    )
+
+
+def _unwritable(error: Exception) -> Exception:
+    """What to answer where the database does not take a payload; the error itself where that is not about its values."""
+    sqlstate = str(getattr(error, "sqlstate", None) or "")
+    if sqlstate.startswith("22"):
+        return _invalid(
+            (Complaint(pointer="", detail=f"the database cannot hold a value of it (SQLSTATE {sqlstate})"),)
+        )
+    return error
 
 
 def results_of(session_id: UUID, stores: Stores) -> dict[str, Any]:

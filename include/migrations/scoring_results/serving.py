@@ -16,18 +16,25 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 from uuid import UUID
 
 from include.trueup.errors import OptionsError, TerminalError
 from include.trueup.rows.values import json_text, json_value
 
+from .payload import in_order, require
+
+if TYPE_CHECKING:
+    from include.trueup.stores.postgres import PostgresStore
+
 log = logging.getLogger(__name__)
 
-ReadFrom = Literal["unified_first", "legacy_first"]
+ReadFrom = Literal["unified_first", "legacy_first", "unified_only"]
 WRITE_EXPLODED, READ_FROM = "scoring_results.write_exploded", "scoring_results.read_from"
 """The settings: see `Migration.settings`; `include.trueup.cutover.switch.settings` says what they are now."""
 _NO_TABLE = "42P01"
+FEW = 5
+"""Sessions that are named."""
 UNIFIED_SUCCESS, UNIFIED_FAILED = "persist_results.unified_success", "persist_results.unified_failed"
 LEGACY_FAILED = "persist_results.legacy_failed_non_fatal"
 UNIFIED_HIT, LEGACY_FALLBACK, NOT_FOUND = "results.unified_hit", "results.legacy_fallback", "results.not_found"
@@ -40,6 +47,7 @@ SELECT (p #>> '{session,id}')::uuid, p #>> '{profile,type_code}', (p #>> '{profi
 FROM (SELECT %s::jsonb) given(p)
 ON CONFLICT (session_id) DO UPDATE SET type_code = EXCLUDED.type_code, confidence = EXCLUDED.confidence,
     scoring_version = EXCLUDED.scoring_version, payload = EXCLUDED.payload, computed_at = EXCLUDED.computed_at
+RETURNING xmax = 0
 """
 _COLUMNS = """
 SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum),
@@ -110,53 +118,57 @@ def write_exploded(settings: Mapping[str, str | bool]) -> bool:
 def read_from(settings: Mapping[str, str | bool]) -> ReadFrom:
     """Which way to read first, by the switch's settings. Raises `OptionsError` if they do not say."""
     match settings.get(READ_FROM):
-        case "unified_first" | "legacy_first" as said:
+        case "unified_first" | "legacy_first" | "unified_only" as said:
             return said
         case said:
-            raise OptionsError(f"setting {READ_FROM} is {said!r}; it must be unified_first or legacy_first")
+            raise OptionsError(
+                f"setting {READ_FROM} is {said!r}; it must be unified_first, legacy_first or unified_only"
+            )
 
 
-def persist_results(connection: Connection, payload: Mapping[str, Any], write_exploded: bool) -> None:
-    """Write the results of a session: the unified row first, then, with `write_exploded`, the legacy tables.
+def persist_results(connection: Connection, payload: Mapping[str, Any], write_exploded: bool) -> bool:
+    """Write the results of a session: the unified row first, then, with `write_exploded`, the legacy tables; whether the
+    unified row is a new one. Types and functions are put in their order.
 
     A legacy write that fails is undone, logged, counted, and does not fail the call. A unified write that fails is
-    logged and counted, nothing is written, and its error is raised (a `psycopg.Error`; `KeyError`, `TypeError` or
-    `ValueError` for what is no payload). Both get the same time of computing, so that they agree.
+    logged and counted, nothing is written, and its error is raised (a `psycopg.Error`; `PayloadError` for what is not as
+    `payload.schema.json` describes it). Both get the same time of computing, so that they agree.
     """
-    session_id = str(payload["session"]["id"])
+    session_id = _id_in(payload)
     computed_at = datetime.now(UTC)
     try:
+        require(payload)
+        payload = in_order(payload)
         text = json_text(payload)
         with connection.transaction():
-            connection.execute(_UPSERT.encode(), [computed_at, text])
+            (created,) = connection.execute(_UPSERT.encode(), [computed_at, text]).fetchone()
     except Exception as error:
         _say(UNIFIED_FAILED, session_id, error=_words(error))
         raise
     _say(UNIFIED_SUCCESS, session_id)
     if not write_exploded:
-        return
+        return bool(created)
     try:
         with connection.transaction():
             _write_legacy(connection, session_id, payload, computed_at)
     except (connection.Error, KeyError, TypeError, ValueError) as error:
         _say(LEGACY_FAILED, session_id, error=_words(error))
+    return bool(created)
 
 
 def get_results(
     connection: Connection, session_id: str | UUID, read_from: ReadFrom = "unified_first"
 ) -> dict[str, Any]:
     """The payload of a session: the unified row's, else rebuilt from the legacy tables; with `legacy_first` (the way
-    back) the other way round. Raises `ResultsNotFound` when neither has it."""
-    ways = [(UNIFIED_HIT, unified_payload), (LEGACY_FALLBACK, legacy_payload)]
-    for event, read in ways if read_from == "unified_first" else reversed(ways):
+    back) the other way round. With `unified_only` the legacy tables are not touched, and may be gone. Raises
+    `ResultsNotFound` when neither has it."""
+    for event, read in _WAYS[read_from]:
         found = read(connection, session_id)
         if found is not None:
             _say(event, str(session_id))
             return found
     _say(NOT_FOUND, str(session_id))
-    raise ResultsNotFound(
-        f"session {session_id} has no row in scoring_results, and no profile with types in the legacy tables; score it first"
-    )
+    raise ResultsNotFound(f"session {session_id} has no row in scoring_results{_NOR[read_from]}; score it first")
 
 
 def unified_payload(connection: Connection, session_id: str | UUID) -> dict[str, Any] | None:
@@ -172,6 +184,48 @@ def unified_payload(connection: Connection, session_id: str | UUID) -> dict[str,
 def legacy_payload(connection: Connection, session_id: str | UUID) -> dict[str, Any] | None:
     """The payload that the legacy tables give, if they have a profile and types."""
     return _payload(connection, _LEGACY_PAYLOAD, session_id)
+
+
+_WAYS = {
+    "unified_first": ((UNIFIED_HIT, unified_payload), (LEGACY_FALLBACK, legacy_payload)),
+    "legacy_first": ((LEGACY_FALLBACK, legacy_payload), (UNIFIED_HIT, unified_payload)),
+    "unified_only": ((UNIFIED_HIT, unified_payload),),
+}
+_NOR = dict.fromkeys(("unified_first", "legacy_first"), ", and no profile with types in the legacy tables")
+_NOR["unified_only"] = ""
+
+
+def _id_in(payload: object) -> str:
+    """The session that a payload says it is of, for the log; empty where it says none."""
+    session = payload.get("session") if isinstance(payload, Mapping) else None
+    return str(session.get("id", "")) if isinstance(session, Mapping) else ""
+
+
+def unreadable(store: PostgresStore) -> tuple[int, tuple[str, ...]]:
+    """How many sessions have results that only the legacy tables give, so that nobody could read them without these; and the
+    first of them, at most `FEW`. All of them are counted in one state of the database; where the unified table is not there yet, they all
+    are. Raises `StoreUnavailableError`, `StoreRejectedError`."""
+    with store.connect() as connection:
+        there = {
+            name
+            for (name,) in connection.execute(
+                "SELECT t FROM unnest(%s::text[]) t WHERE to_regclass(t) IS NOT NULL",
+                [["scoring_results", "profiles", "scoring_results_types"]],
+            )
+        }
+        if {"profiles", "scoring_results_types"} - there:
+            return 0, ()  # the legacy tables are gone: what they had is read by nobody
+        unified = (
+            "SELECT session_id FROM scoring_results" if "scoring_results" in there else "SELECT NULL::uuid WHERE false"
+        )
+        lost = (
+            "SELECT p.session_id::text AS id FROM profiles p"
+            " WHERE EXISTS (SELECT FROM scoring_results_types t WHERE t.session_id = p.session_id)"
+            f" AND NOT EXISTS (SELECT FROM ({unified}) u WHERE u.session_id = p.session_id)"
+        )
+        query = f"WITH lost AS MATERIALIZED ({lost}) SELECT (SELECT count(*) FROM lost), array(SELECT id FROM lost ORDER BY id LIMIT %s)"
+        count, few = connection.execute(query.encode(), [FEW]).fetchone() or (0, [])
+        return count, tuple(few)
 
 
 def _payload(connection: Connection, query: str, session_id: str | UUID) -> dict[str, Any] | None:

@@ -1,8 +1,8 @@
 """What must hold of the planned rows before anything is written.
 
 Critical is only what no legal source row can bring about. `meta["rule"]` is R and a word of the contract's section 2.
-Number columns are text in the frames. Payloads are not looked at here: frames of them would be most of the run's time
-and memory, the store rejects a null one before it is planned, and the proof compares every one of them.
+Number columns are text in the frames. A row that exists is kept as it is: a payload of such a row that the schema does not
+know is a warning, one that is to be written is not written.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ def _expect(kind: type[AnyExpectation], rule: str, description: str, **arguments
 def unified() -> list[Expectation]:
     """The expectations on the planned rows of `scoring_results`."""
     import great_expectations.expectations as gxe
+    from great_expectations.expectations.row_conditions import Column
+
+    from .expectations import ExpectPayloadToFitSchema
 
     must, should = (partial(_expect, severity=severity) for severity in ("critical", "warning"))
     filled, matches = gxe.ExpectColumnValuesToNotBeNull, gxe.ExpectColumnValuesToMatchRegex
@@ -52,6 +55,20 @@ def unified() -> list[Expectation]:
             description="Every confidence is an exact number",
             column="confidence",
             regex=NUMBER,
+        ),
+        must(
+            ExpectPayloadToFitSchema,
+            rule="R payload",
+            description="Every payload that is written is as payload.schema.json describes it",
+            column="payload",
+            row_condition=Column("_verb") != "keep",
+        ),
+        should(
+            ExpectPayloadToFitSchema,
+            rule="R payload kept",
+            description="Every payload that is kept is as payload.schema.json describes it",
+            column="payload",
+            row_condition=Column("_verb") == "keep",
         ),
         should(filled, rule="R time", description="Every row says when it was computed", column="computed_at"),
     ]

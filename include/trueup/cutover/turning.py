@@ -6,13 +6,14 @@ Forward (legacy → dual → new) only from a proof of the current plan that is 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from pydantic import Field
 
-from ..declare.migration import Shadow
+from ..declare.migration import Guard, Shadow
 from ..errors import ApprovalError, ProofError
 from ..ledger import Ledger, RunRow, Status, SwitchState
 from ..ledger.decisions import refuse_second_turn, refuse_turn
@@ -20,6 +21,7 @@ from ..run import Files, Mode, Refusal, to_values
 from ..run.files import CUTOVER
 from ..run.reported import Report
 from ..run.workspace import Workspace
+from ..stores import Store
 from . import shadow
 
 _ORDER = (SwitchState.LEGACY, SwitchState.DUAL, SwitchState.NEW)
@@ -83,6 +85,27 @@ def preflight(
         return turning
     seen = shadow.require(ledger, workspace, migration_id, asked, run.run_id, ended_at)
     return replace(turning, shadow_run_id=seen.run_id, shadow_compared=seen.compared, shadow_known=seen.known_keys)
+
+
+def guard(
+    guards: Iterable[Guard], to: SwitchState, limits: Mapping[str, int], resolve: Callable[[str], Store]
+) -> dict[str, int]:
+    """What the guards of a turn to `to` count in the databases now, by param. `limits`: how many are allowed, by param;
+    `resolve` gives the store behind a connection. Raises `ProofError` where there are more."""
+    found = {}
+    for each in guards:
+        if each.to != to:
+            continue
+        rows, few = each.count(resolve(each.connection))
+        most = limits.get(each.param, each.most)
+        if rows > most:
+            named = f": {', '.join(few)}{' …' if rows > len(few) else ''}" if few else ""
+            raise ProofError(
+                f"the switch is not turned to {to}: {each.title[:1].lower()}{each.title[1:]}: {rows:,}{named}; {each.param} allows"
+                f" {most:,}. {each.description}"
+            )
+        found[each.param] = rows
+    return found
 
 
 def compared(workspace: Workspace, run_id: str) -> int | None:

@@ -19,9 +19,11 @@ from .names import RELATIONS, check_columns, check_id, check_relations
 from .phase import Output, Phase, SuiteFactory
 from .relations import Derived, Source, Target
 from .table import Index, Table, Type
+from .turns import Guard, Shadow
 
 __all__ = [
     "Derived",
+    "Guard",
     "Index",
     "Migration",
     "Output",
@@ -82,16 +84,6 @@ class Statement:
     informative: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shadow:
-    """The comparison of the old way and the new that the switch of a migration needs on the way forward: the id of the
-    `comparison`, which is that of its DAG. What differs is in the way of a turn; but where there is a `known` code, not what
-    has a key that the proven run reported in a finding of that code."""
-
-    comparison: str
-    known: str | None = None
-
-
 @takes_former(
     {"partition_by": "each Source says it; leave it out here"},
     lambda given: {name: value for name, value in given.items() if name != "partition_by"},
@@ -106,7 +98,7 @@ class Migration:
     SQL may call by that name: of texts (or nulls) a text (or null); pure, since a plan is made once and may be made
     again. `settings`: what the application's settings are in each state of the migration's switch (legacy, dual, new),
     by name, the same names in each; an application reads them by `switch.settings`. `shadow`: the comparison without which
-    the switch is not turned forward.
+    the switch is not turned forward; `guards`: what is counted in the databases before it is.
     """
 
     id: str
@@ -125,6 +117,7 @@ class Migration:
     functions: Mapping[str, Callable[..., str | None]] = field(default_factory=dict)
     settings: Mapping[str, Mapping[str, str | bool]] = field(default_factory=dict)
     shadow: Shadow | None = None
+    guards: tuple[Guard, ...] = ()
 
     def __post_init__(self) -> None:
         check_id("migration", self.id)

@@ -6,7 +6,7 @@ preflight → approve → turn
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +61,7 @@ def build_cutover(migration: Migration) -> DAG:
         schedule=None,
         catchup=False,
         max_active_runs=1,
-        params=params(),
+        params={**params(), **_limits(migration)},
         default_args={"owner": migration.owner, **RETRIES},
         tags=["trueup", "cutover"],
         render_template_as_native_obj=True,
@@ -77,7 +77,7 @@ def build_cutover(migration: Migration) -> DAG:
             ledger.upgrade()
             with _noted("preflight"):
                 to = turning.aim(ledger, migration.id, asked["to"], _id())
-                return to_values(_checked(migration, to, asked["proof_max_age"]))
+                return to_values(_checked(migration, to, asked))
 
         @task
         def turn(seen: dict[str, JsonValue], decision: dict[str, str | None]) -> str:
@@ -92,7 +92,7 @@ def build_cutover(migration: Migration) -> DAG:
                 turning.refuse_unseen(context["ti"].xcom_pull(task_ids=APPROVE, key=ASKED), checked)
                 if id not in {turned.run_id for turned in ledger.switches.turns(migration.id)}:
                     # a turn or a run may have come between, while it waited for approval
-                    checked = _checked(migration, SwitchState(checked.to), context["params"]["proof_max_age"])
+                    checked = _checked(migration, SwitchState(checked.to), context["params"])
             why = ". ".join(filter(None, (context["params"]["why"], decision["comment"])))
             said = turning.turn(ledger, workspace, migration.id, checked, by=decision["by"], why=why, run_id=id)
             log.info("%s", said)
@@ -130,11 +130,15 @@ def _noted(step: str, by: str | None = None) -> Iterator[None]:
         raise
 
 
-def _checked(migration: Migration, to: SwitchState, proof_max_age: float) -> Turning:
+def _checked(migration: Migration, to: SwitchState, asked: Mapping[str, JsonValue]) -> Turning:
     from include.trueup.cutover import turning
 
     ledger, workspace = connections.ledger(), connections.workspace()
-    found = turning.preflight(ledger, workspace, migration.id, to, proof_max_age, migration.shadow)
+    found = turning.preflight(ledger, workspace, migration.id, to, _number(asked["proof_max_age"]), migration.shadow)
+    limits = {each.param: int(_number(asked[each.param])) for each in migration.guards}
+    if found.proof_run_id is not None:  # the way back is open
+        counted = turning.guard(migration.guards, to, limits, connections.store)
+        log.info("counted: %s", counted)
     log.info("%s", found)
     return found
 
@@ -191,6 +195,18 @@ class CutoverApproval(Approval):
 def _escaped(text: str) -> str:
     """A person's words as Markdown that shows them as they are."""
     return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+-.!|~" else c for c in text)
+
+
+def _number(asked: JsonValue) -> float:
+    return float(str(asked))
+
+
+def _limits(migration: Migration) -> dict[str, Param]:
+    """The params of the migration's guards."""
+    return {
+        each.param: Param(each.most, type="integer", minimum=0, title=each.title, description=each.description)
+        for each in migration.guards
+    }
 
 
 def params() -> dict[str, Param]:

@@ -66,6 +66,8 @@ class Way:
     back: bool
     compared: int | None
     refusal: str | None
+    counts: tuple[str, ...] = ()
+    """What is counted in the databases when it is turned, and may refuse it then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,6 +209,12 @@ def _shadow(migration_id: str) -> Shadow | None:
     return declared.shadow if isinstance(declared, Migration) else None
 
 
+def _guards(migration_id: str, to: SwitchState) -> tuple[str, ...]:
+    declared = about.declared(migration_id)
+    guards = declared.guards if isinstance(declared, Migration) else ()
+    return tuple(f"{each.title} (at most {each.most:,})" for each in guards if each.to == to)
+
+
 def _comparison(book: Ledger | None, migration_id: str) -> Comparison | None:
     if (shadow := _shadow(migration_id)) is None:
         return None
@@ -240,7 +248,8 @@ def _way(book: Ledger, migration_id: str, was: SwitchState, to: SwitchState) -> 
     except (ProofError, StatusError) as error:
         refusal = str(error)
     back = ORDER.index(to) < ORDER.index(was)
-    return Way(from_state=str(was), to_state=str(to), back=back, compared=compared, refusal=refusal)
+    guards = () if back else _guards(migration_id, to)
+    return Way(from_state=str(was), to_state=str(to), back=back, compared=compared, refusal=refusal, counts=guards)
 
 
 def _asked(dag_id: str, turns: tuple[Turned, ...], only: str | None) -> tuple[Asked, ...]:

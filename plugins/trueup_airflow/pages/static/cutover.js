@@ -14,6 +14,7 @@ function ways(found) {
     found.running && h("p", null, mark("busy", "A run is under way"), " ", value(found.running)),
     h("ul", { class: "ways" }, found.ways.map((one) => h("li", { "data-testid": `way-${one.to_state}`, "data-refused": one.refusal ? "yes" : "no" },
       mark(one.refusal ? "bad" : "good", `${sentence(one.from_state)} → ${one.to_state}`), h("p", null, value(say(one))),
+      !one.refusal && one.counts.length > 0 && h("p", { class: "soft" }, "Counted in the database when it is turned: ", one.counts.map((each, at) => [at > 0 && "; ", value(each)])),
       found.may_run && !one.refusal && h("a", { class: `button small${one.back ? "" : " primary"}`, id: `go-${one.to_state}`, href: startPage(`${found.migration_id}_cutover`, { to: one.to_state }), "data-testid": `go-${one.to_state}` }, words(one))))));
 }
 

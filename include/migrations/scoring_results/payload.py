@@ -1,0 +1,113 @@
+"""What a payload is: its schema, `payload.schema.json`, compiled once, and what a schema cannot say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import jsonschema_rs
+
+from include.trueup.errors import TerminalError
+from include.trueup.rows.values import json_value
+
+SCHEMA = Path(__file__).parent / "payload.schema.json"
+MOST = 20
+"""Complaints that are told of one payload."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Complaint:
+    """What is wrong, and where: `pointer` is a JSON pointer (RFC 6901), empty for the whole."""
+
+    pointer: str
+    detail: str
+
+
+class PayloadError(TerminalError):
+    """A payload that is not what the schema describes; `complaints` say where, the first `MOST`."""
+
+    def __init__(self, found: tuple[Complaint, ...]) -> None:
+        listed = "; ".join(f"{each.pointer or 'the whole'}: {each.detail}" for each in found)
+        super().__init__(
+            f"no payload of results, so nothing is written: {listed}. Correct it ({SCHEMA.name} describes it)"
+        )
+        self.complaints = found
+
+    def as_json(self) -> list[dict[str, str]]:
+        """The complaints as JSON values."""
+        return [asdict(each) for each in self.complaints]
+
+
+@cache
+def validator() -> jsonschema_rs.Draft202012Validator:
+    """The schema's validator."""
+    return jsonschema_rs.Draft202012Validator(json_value(SCHEMA.read_text(encoding="utf-8")))
+
+
+def require(payload: Any) -> None:
+    """Raise `PayloadError` for what is no payload."""
+    if found := complaints(payload):
+        raise PayloadError(found)
+
+
+def complaints(payload: Any) -> tuple[Complaint, ...]:
+    """What is wrong with a payload, as JSON values (numbers may be `Decimal`): the first `MOST`."""
+    found = []
+    for _, error in zip(range(MOST), validator().iter_errors(payload), strict=False):
+        pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in error.instance_path)
+        found.append(Complaint(pointer=pointer, detail=error.message[:500]))
+    return tuple(found or list(_beyond_the_schema(payload))[:MOST])
+
+
+def in_order(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """The payload, its types by rank (those without one last), then type_code, its functions by func_code: by code point, as
+    the migration lists them."""
+    types = sorted(payload["types"], key=lambda row: (row["rank"] is None, row["rank"] or 0, row["type_code"]))
+    functions = sorted(payload["functions"], key=lambda row: row["func_code"])
+    return {**payload, "types": types, "functions": functions}
+
+
+def _beyond_the_schema(payload: Mapping[str, Any]) -> Iterator[Complaint]:
+    """What two places of a payload say of each other, and of its texts."""
+    version, profile = payload["version"], payload["profile"]
+    for pointer, said in (
+        ("/results_version", payload["results_version"]),
+        ("/profile/results_version", profile["results_version"]),
+    ):
+        if said != version:
+            yield Complaint(pointer=pointer, detail=f"{said!r} is not the version, {version!r}")
+    if UUID(profile["session_id"]) != UUID(payload["session"]["id"]):
+        yield Complaint(pointer="/profile/session_id", detail="it is not the id of the session")
+    for rows, code in (("types", "type_code"), ("functions", "func_code")):
+        seen: Counter[str] = Counter()
+        for number, row in enumerate(payload[rows]):
+            seen[row[code]] += 1
+            if seen[row[code]] == 2:
+                yield Complaint(pointer=f"/{rows}/{number}/{code}", detail=f"{row[code]!r} is there twice")
+    yield from _texts(payload)
+
+
+def _texts(payload: Mapping[str, Any]) -> Iterator[Complaint]:
+    """Texts that PostgreSQL cannot hold, at any depth."""
+    waiting: list[tuple[str, Any]] = [("", payload)]
+    while waiting:
+        pointer, value = waiting.pop()
+        match value:
+            case str() if "\0" in value or _halved(value):
+                shown = pointer.encode(errors="backslashreplace").decode()
+                yield Complaint(pointer=shown, detail="the text has the character NUL, or half of a surrogate pair")
+            case dict():
+                for name, member in value.items():
+                    inside = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
+                    waiting += [(inside, member), (inside, name)]
+            case list():
+                waiting += [(f"{pointer}/{number}", member) for number, member in enumerate(value)]
+
+
+def _halved(text: str) -> bool:
+    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
