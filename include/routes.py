@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
+from hashlib import sha256
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -184,6 +185,7 @@ _OWN_HEADERS: dict[int, dict[str, str]] = {
     405: {"Allow": "The methods that are allowed."},
     503: {"Retry-After": "Seconds after which to ask again."},
 }
+_TAGGED = {"ETag": "Of this answer: give it back as If-None-Match.", "Cache-Control": "private, no-cache."}
 DEPRECATION_HEADERS = {
     "Deprecation": "Since when this is deprecated: @ and the seconds since 1970 (RFC 9745).",
     "Sunset": "When this may be gone: an HTTP date (RFC 8594).",
@@ -220,10 +222,26 @@ def answer(content: Any, status: int = 200) -> Response:
     return Response(json_text(_plain(content)), status, media_type="application/json")
 
 
+def tagged(request: Request, content: Any) -> Response:
+    """The same with an ETag, or 304 where the caller has that answer already (If-None-Match)."""
+    made = answer(content)
+    etag = f'"{sha256(made.body).hexdigest()}"'
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    known = {each.strip().removeprefix("W/") for each in request.headers.get("If-None-Match", "").split(",")}
+    if etag in known or "*" in known:
+        return Response(status_code=304, headers=headers)
+    made.headers.update(headers)
+    return made
+
+
 def documented(*statuses: int, headers: Mapping[str, str] | None = None) -> dict[int | str, dict[str, Any]]:
-    """The description of a route's answers: 200, and a problem for each of the statuses. `headers` are on all of them."""
-    said: dict[int | str, dict[str, Any]] = {200: {"headers": _described(headers or {})}}
-    for status in statuses:
+    """The description of a route's answers: 200, and a problem for each of the statuses; with 304, it is made by `tagged`.
+    `headers` are on all of them."""
+    tag = _TAGGED if 304 in statuses else {}
+    said: dict[int | str, dict[str, Any]] = {200: {"headers": _described({**(headers or {}), **tag})}}
+    if tag:
+        said[304] = {"description": "The caller has it already", "headers": _described({**(headers or {}), **tag})}
+    for status in (status for status in statuses if status != 304):
         every = {**(headers or {}), **_OWN_HEADERS.get(status, {})}
         said[status] = {
             "description": HTTPStatus(status).phrase,

@@ -64,15 +64,15 @@ class Switches:
 
     def state(self, migration_id: str) -> SwitchState:
         """The state; legacy if the switch was never turned, as where no run has made the ledger's tables yet."""
+        last = self.last(migration_id)
+        return SwitchState.LEGACY if last is None else SwitchState(last.to_state)
+
+    def last(self, migration_id: str) -> TurnRow | None:
+        """The last turn; None if the switch was never turned."""
         with self._begin() as connection:
             if connection.execute(sa.select(sa.func.to_regclass(turns.fullname))).scalar() is None:
-                return SwitchState.LEGACY
-            return self._state(connection, migration_id)
-
-    def _state(self, connection: sa.Connection, migration_id: str) -> SwitchState:
-        query = sa.select(turns.c.to_state).where(turns.c.migration_id == migration_id).order_by(turns.c.id.desc())
-        found = connection.execute(query.limit(1)).scalar()
-        return SwitchState.LEGACY if found is None else SwitchState(found)
+                return None
+            return _last(connection, migration_id)
 
     def turns(self, migration_id: str) -> list[TurnRow]:
         """Every turn, the last one first."""
@@ -92,12 +92,19 @@ class Switches:
             if done is not None:
                 refuse_second_turn(migration_id, run_id, done, to)
                 return
-            was = self._state(connection, migration_id)
+            last = _last(connection, migration_id)
+            was = SwitchState.LEGACY if last is None else SwitchState(last.to_state)
             refuse_turn(migration_id, was, to)
             values = {"from_state": was, "to_state": to, "turned_by": by, "why": why}
             connection.execute(
                 turns.insert().values(migration_id=migration_id, run_id=run_id, proof_run_id=proof_run_id, **values)
             )
+
+
+def _last(connection: sa.Connection, migration_id: str) -> TurnRow | None:
+    query = sa.select(turns).where(turns.c.migration_id == migration_id).order_by(turns.c.id.desc()).limit(1)
+    found = connection.execute(query).mappings().first()
+    return None if found is None else TurnRow(**found)
 
 
 def refuse_second_turn(migration_id: str, run_id: str, done: str, to: SwitchState | None) -> None:

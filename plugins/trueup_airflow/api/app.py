@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from include.routes import Problem, documented
 
-from . import deprecation, rows, stores
+from . import deprecation, rows, stores, switches
 from .mount import mount
 from .problems import handle_problems, unexpected
 
@@ -19,8 +19,8 @@ _DESCRIPTION = """What Trueup's migrations moved, for the services that read it.
 
 Every error is a problem as RFC 9457 has it. Numbers are exact decimals: read them into a decimal type. What may be read
 is a matter of the right to read the migration's DAG in Airflow; tokens come from Airflow's `POST /auth/token`."""
+_NOT_KEPT = "no-store"  # what people answered is for nobody's cache
 _HEADERS = {
-    "Cache-Control": "no-store",  # what people answered is for nobody's cache
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
 }
@@ -47,7 +47,9 @@ class Answers:
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun = True
-                MutableHeaders(scope=message).update(more)
+                headers = MutableHeaders(scope=message)
+                headers.update(more)
+                headers.setdefault("Cache-Control", _NOT_KEPT)
                 if message["status"] != 422:  # the route was not reached
                     deprecation.warn_of_noted(scope)
             await send(message)
@@ -64,10 +66,11 @@ class Answers:
 def build() -> FastAPI:
     """The application. Its description is for those who are signed in; there are no pages of documentation, since these
     load scripts from elsewhere."""
-    app = FastAPI(title="Trueup", version="2", openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Trueup", version="2", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.stores = stores.STORES
     handle_problems(app)
     app.include_router(rows.router)
+    app.include_router(switches.router)
     app.add_middleware(Answers, superseded=deprecation.superseded(mount(app)))
 
     @app.get(

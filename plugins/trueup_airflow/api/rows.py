@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
-from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
@@ -16,9 +14,9 @@ from include.trueup.report.lens import answer as answers
 from include.trueup.run import to_values
 
 from .. import connections, looking
+from .access import MigrationId, reads_runs_of
 
 router = APIRouter()
-Id = Annotated[str, Path(max_length=250, description="The migration's id.")]
 
 
 class TargetRow(BaseModel):
@@ -55,20 +53,16 @@ class Row(BaseModel):
     findings: list[RowFinding]
 
 
-def _may_read(id: Id, request: Request, user: GetUserDep) -> None:
-    requires_access_dag("GET", DagAccessEntity.RUN, param_dag_id=id)(request, user)
-
-
 @router.get(
     "/v2/migrations/{id}/rows",
-    dependencies=[Depends(_may_read)],
+    dependencies=[reads_runs_of("id")],
     response_model=Row,
     responses=documented(*FIND),
     operation_id="get_row",
     tags=["migrations"],
 )
 def get_row(
-    id: Id,
+    id: MigrationId,
     key: Annotated[
         str,
         Query(min_length=1, max_length=2_000, description="The row's key; of several columns a JSON array of texts."),
