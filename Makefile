@@ -19,7 +19,7 @@ PY = .venv/bin/python
 READY = .venv/ready
 EMBEDDINGS = .venv/ready-embeddings
 
-.PHONY: help setup lock embeddings demo sample up down run test test-slow test-all browser lint bench clean
+.PHONY: help setup lock embeddings demo sample up down run test test-slow test-all browser lint bench client clean
 
 help:
 	@echo 'make demo    the whole thing on this machine: make demo [MIGRATION=$(MIGRATION) | MIGRATION=all]'
@@ -30,6 +30,7 @@ help:
 	@echo 'make test-slow   the tests that take minutes; make test-all is both'
 	@echo 'make browser the tests in a browser (needs Chromium); screenshots go to .ci/artifacts/'
 	@echo 'make bench   the benchmarks          make lock    write requirements.txt anew'
+	@echo 'make client  a Python client of the API, generated into .trueup/client'
 	@echo 'make embeddings   the model that knowledge_embeddings needs (the tests have it too)'
 	@echo 'make setup   .venv (done by all the others)          make clean   remove .venv and all state'
 
@@ -85,6 +86,10 @@ lint: $(READY)
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
+
+# A Python client of the API, generated from its description; nothing of it is written by hand.
+client: $(READY)
+	@AIRFLOW_HOME=$(or $(TRUEUP_HOME),.trueup)/client-airflow $(PY) -m trueup_airflow.api.client $(or $(TRUEUP_HOME),.trueup)/client
 
 bench: $(READY)
 	@exec $(PY) -m bench

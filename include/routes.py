@@ -18,7 +18,7 @@ from hashlib import sha256
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Path, Query, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
@@ -197,6 +197,13 @@ Number = Annotated[Decimal, WithJsonSchema({"type": "number"})]
 """Exact: 1.5 is never 1.4999999999999999; read it into a decimal type, not into a float."""
 Instant = Annotated[str, Field(description="ISO 8601, in UTC.")]
 
+
+Limit = Annotated[int, Query(description="How many at most.", ge=1, le=100)]
+Cursor = Annotated[
+    str | None,
+    Query(description="next_cursor of the page before, with the same other parameters.", max_length=1_000),
+]
+"""The parameters of a list; `include.cursors` writes and reads cursors."""
 
 _KEY_BYTES = 2048  # DynamoDB's limit for a partition key
 

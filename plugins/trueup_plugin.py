@@ -53,6 +53,13 @@ class TrueupPlugin(AirflowPlugin):
             "destination": "dag",
             "url_route": "migration-backfills",
         },
+        {
+            "name": "Trueup API",
+            "href": "/trueup/api/docs",
+            "destination": "nav",
+            "category": "docs",
+            "url_route": "trueup-api",
+        },
     ]
 
     @property

@@ -73,11 +73,13 @@ def signed_in(application: Any) -> Client:
 @pytest.fixture
 def viewer(signed_in: Client, connections: Any) -> Iterator[Any]:
     """A client that may read every DAG."""
-    from trueup_airflow.api import deprecation, stores
+    from trueup_airflow.api import deprecation, stores, usage
 
     stores.forget()
     deprecation.ONCE.forget()
+    usage.RECORDER.forget()
     yield signed_in("vera", "viewer")
+    usage.RECORDER.forget()
     stores.forget()
 
 

@@ -37,6 +37,9 @@ def test_they_are_generated_until_the_switch_is_new(
     assert asked(viewer, MANY) == generated
     turn("checkins", "new")
     assert asked(viewer, MANY) == stored
+    old = viewer.get(f"{CLIENTS.replace('v2', 'v1')}/{MANY}/assignments")
+    assert exact(old) == {"clientId": MANY, "assignments": stored}
+    assert old.headers["link"] == f'<{CLIENTS}/{MANY}/assignments>; rel="successor-version"'
     assert asked(viewer, "nobody") == []
 
 

@@ -44,7 +44,10 @@ def test_the_tables_are_those_that_the_switch_says_and_the_answer_is_the_same(
     assert (unknown.status_code, unknown.json()["type"]) == (404, "urn:problem-type:trueup:no-such-kpi")
     assert viewer.get(URL.format("t" * 3000, kpi_id)).status_code == 422
     assert signed_in().get(url).status_code == 401
+    old = viewer.get(url.replace("v2", "v1"))
+    assert old.headers["deprecation"]
     turn("kpi_linking", "dual")
     turn("kpi_linking", "new")
     with serving._alone():
         assert viewer.get(url).text == legacy.text
+        assert viewer.get(url.replace("v2", "v1")).text == old.text

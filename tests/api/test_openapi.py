@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from .conftest import Client
+from fastapi.routing import APIRoute
+
+from .conftest import Client, client_of
 
 ROUTES = {
+    "/v1/clients/{client_id}/assignments",
     "/v1/results/{session_id}",
+    "/v1/scores",
+    "/v1/tenants/{tenant_id}/kpis/{kpi_id}",
+    "/v2/deprecations",
     "/v2/results/{session_id}",
     "/v2/clients/{client_id}/assignments",
     "/v2/tenants/{tenant_id}/kpis/{kpi_id}",
@@ -41,7 +48,34 @@ def test_it_describes_every_route_its_errors_and_how_to_sign_in(viewer: Any) -> 
     assert not {"HTTPValidationError", "ValidationError"} & set(document["components"]["schemas"])
 
 
-def test_it_is_for_those_who_are_signed_in_and_there_are_no_pages(signed_in: Client, viewer: Any) -> None:
-    assert signed_in().get("/trueup/api/openapi.json").status_code == 401
-    for page in ("docs", "redoc"):
-        assert viewer.get(f"/trueup/api/{page}").status_code == 404
+def test_no_route_answers_without_a_token(signed_in: Client, application: Any) -> None:
+    from trueup_airflow.api.app import app
+
+    nobody = client_of(application)
+    walked = [route for route in app.routes if isinstance(route, APIRoute)]
+    assert {route.path for route in walked} >= {*ROUTES, "/docs", "/docs/{name}"}
+    for route in walked:
+        for method in route.methods:
+            for path in (route.path, re.sub(r"\{\w+\}", "docs.js", route.path)):
+                answer = nobody.request(method, f"/trueup/api{path}")
+                assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer"), (method, path)
+                assert answer.headers["content-type"] == "application/problem+json"
+    assert len([route for route in app.routes if not isinstance(route, APIRoute)]) == 0
+
+
+def test_the_page_loads_nothing_from_elsewhere_and_is_for_those_who_are_signed_in(application: Any) -> None:
+    person = client_of(application, "vera", "viewer")
+    person.cookies.set("_token", person.headers.pop("Authorization").removeprefix("Bearer "))
+    page = person.get("/trueup/api/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "script-src 'self'; style-src 'self'" in page.headers["content-security-policy"]
+    assert "unsafe" not in page.headers["content-security-policy"]
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(loaded) == 4
+    for each in (*loaded, "docs/LICENSE"):
+        file = person.get(f"/trueup/api/{each}")
+        assert (file.status_code, file.headers["cache-control"]) == (200, "private, max-age=3600"), each
+    assert "Apache License" in file.text
+    for name in ("nothing.js", "..%2fdocs.py", "..%5cdocs.py"):
+        assert person.get(f"/trueup/api/docs/{name}").status_code == 404
+    assert person.get("/trueup/api/redoc").status_code == 404

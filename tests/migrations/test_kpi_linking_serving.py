@@ -8,12 +8,26 @@ from typing import Any
 import pytest
 
 from include.migrations.kpi_linking import sample, serving
-from include.migrations.kpi_linking.migration import KPIS, LINKS, NEW_DATA, NEW_LINKS, migration
+from include.migrations.kpi_linking.legacy_form import as_legacy
+from include.migrations.kpi_linking.migration import (
+    ACTUALS,
+    KPIS,
+    LINKS,
+    MILESTONES,
+    NEW_DATA,
+    NEW_LINKS,
+    PEOPLE,
+    READINGS,
+    migration,
+)
 from include.migrations.kpi_linking.serving import KpiNotFoundError, ReadFrom, ScanUnderWayError, get_kpi
 from include.migrations.kpi_linking.shadow import compare
+from include.migrations.plain import plain_row
 from include.trueup.stores.dynamodb import DynamoDBStore
 from tests.harness import few_rows, items
 from tests.samples import Samples
+
+from .kpi_linking_oracle import expected
 
 WAYS: tuple[ReadFrom, ReadFrom] = ("legacy", "new")
 
@@ -34,6 +48,10 @@ def test_both_ways_give_the_same_of_every_kpi(store: DynamoDBStore) -> None:
     }
     assert len(asked) > 40
     answers: dict[ReadFrom, Any] = {}
+    tables = {"links": LINKS, "milestones": MILESTONES, "actuals": ACTUALS, "readings": READINGS}
+    legacy = {table.name: items(store, table.name) for table in (*tables.values(), KPIS, PEOPLE)}
+    rejected, seen = expected(legacy).rejected, set[tuple[str, str]]()
+    known = {(name, row["id"]["S"]): plain_row(row) for name, rows in legacy.items() for row in rows}
     for tenant_id, kpi_id in sorted(asked):
         for read_from in WAYS:
             try:
@@ -41,6 +59,14 @@ def test_both_ways_give_the_same_of_every_kpi(store: DynamoDBStore) -> None:
             except KpiNotFoundError:
                 answers[read_from] = {}
         assert answers["legacy"] == answers["new"], (tenant_id, kpi_id)
+        for name, rows in as_legacy(answers["new"]).items() if answers["new"] else ():
+            if name in tables:
+                of = {(tables[name].name, row["id"]): row for row in rows}
+                assert of == {key: known[key] for key in of}
+                assert len(of) == len(rows)
+                assert not seen & of.keys()
+                seen |= of.keys()
+    assert seen == {key for key in known if key[0] in {t.name for t in tables.values()}} - rejected.keys()
     with pytest.raises(KpiNotFoundError, match="has no KPI 'nothing'"):
         get_kpi(store, "nobody", "nothing")
 

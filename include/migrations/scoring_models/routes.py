@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from include.routes import ASK, Instant, Number, StoresDep, answer, documented, read
+from include.routes import ASK, DEPRECATION_HEADERS, Cursor, Instant, Limit, Number, StoresDep, answer, documented, read
 
 from . import scores
 
@@ -36,6 +36,24 @@ class Scores(BaseModel):
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null on the last.")
 
 
+class LegacyScore(BaseModel):
+    """A response's score as it was recorded, as `survey_responses` has it."""
+
+    id: UUID
+    survey_id: UUID | None
+    submitted_at: Instant | None
+    dimension_scores: Any
+    index_score: Number | None
+    band: str | None
+
+
+class LegacyScores(BaseModel):
+    """A page of scores, by id."""
+
+    scores: list[LegacyScore]
+    next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null on the last.")
+
+
 class Count(BaseModel):
     """How many responses of a period or a survey have a band."""
 
@@ -59,11 +77,6 @@ Model = Annotated[
     Query(description=f"A version of the scoring model ({scores.known()}), or {scores.AS_RECORDED}.", max_length=100),
 ]
 SurveyId = Annotated[UUID | None, Query(description="Only responses of this survey.")]
-Limit = Annotated[int, Query(description="Scores a page.", ge=1, le=scores.MAX_LIMIT)]
-Cursor = Annotated[
-    str | None,
-    Query(description="next_cursor of the page before, with the same model and survey_id.", max_length=500),
-]
 
 
 @router.get(
@@ -85,6 +98,22 @@ def get_scores(
     scored again. Without a version, or with as_recorded, each under the version that it was recorded under."""
     with stores.postgres("survey_postgres") as connection:
         return answer(scores.page(connection, model, survey_id, limit, cursor))
+
+
+@router.get(
+    "/v1/scores",
+    response_model=LegacyScores,
+    responses=documented(*ASK, headers=DEPRECATION_HEADERS),
+    tags=["scores"],
+    operation_id="get_scores_v1",
+)
+@read
+def get_scores_as_legacy(
+    stores: StoresDep, survey_id: SurveyId = None, limit: Limit = 100, cursor: Cursor = None
+) -> Response:
+    """Each response's score as it was recorded, without the version of the model. Deprecated: use /v2/scores."""
+    with stores.postgres("survey_postgres") as connection:
+        return answer(scores.as_legacy(scores.page(connection, scores.AS_RECORDED, survey_id, limit, cursor)))
 
 
 @router.get(

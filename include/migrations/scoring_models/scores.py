@@ -1,15 +1,14 @@
-"""Scores in pages, each page found by the last key of the one before (no offset: rows may come meanwhile)."""
+"""Scores in pages, and how they are distributed."""
 
 from __future__ import annotations
 
-import binascii
-import json
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
+from include import cursors
 from include.routes import ProblemError
-from include.trueup.rows.values import json_text, json_value
+from include.trueup.rows.values import json_value
 
 from .versions import VERSIONS
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from include.trueup.stores.postgres import Connection
 
 AS_RECORDED = "as_recorded"
-MAX_LIMIT = 1_000
 _RECORDED = "response_scores_as_recorded"
 _UNDER = "response_scores_under(%(model)s)"
 _PAGE = """
@@ -56,15 +54,23 @@ def page(connection: Connection, model: str, survey_id: UUID | None, limit: int,
     """A page: model, scores, next_cursor. Raises `ProblemError` for an unknown model or a cursor of another list."""
     _check(model)
     query = _PAGE.format(scores=_RECORDED if model == AS_RECORDED else _UNDER)
-    after = None if cursor is None else _read(cursor, model, survey_id)
+    survey = None if survey_id is None else str(survey_id)
+    after = None if cursor is None else cursors.read(cursor, UUID, model, survey)
     asked = {"model": model, "survey_id": survey_id, "after": after, "rows": limit + 1}
     found = connection.execute(query.encode(), asked).fetchall()
     more = len(found) > limit
     return {
         "model": model,
         "scores": [json_value(row) for _, row in found[:limit]],
-        "next_cursor": _written(found[limit - 1][0], model, survey_id) if more else None,
+        "next_cursor": cursors.written(found[limit - 1][0], model, survey) if more else None,
     }
+
+
+def as_legacy(page: Mapping[str, Any]) -> dict[str, Any]:
+    """A page with each score as `survey_responses` has it."""
+    kept = ("survey_id", "submitted_at", "dimension_scores", "index_score", "band")
+    rows = [{"id": row["response_id"], **{name: row[name] for name in kept}} for row in page["scores"]]
+    return {"scores": rows, "next_cursor": page["next_cursor"]}
 
 
 def distribution(connection: Connection, model: str, by: Literal["month", "survey"]) -> dict[str, Any]:
@@ -91,23 +97,3 @@ def _check(model: str) -> None:
         versions = [each.version for each in VERSIONS]
         detail = f"There is no scoring model {model!r}; known are {known()}, and {AS_RECORDED}."
         raise ProblemError(422, "unknown-model", "There is no such scoring model", detail, known_versions=versions)
-
-
-def _written(after: str, model: str, survey_id: UUID | None) -> str:
-    return urlsafe_b64encode(json_text([after, model, survey_id]).encode()).decode().rstrip("=")
-
-
-def _read(cursor: str, model: str, survey_id: UUID | None) -> UUID:
-    try:
-        after, *asked = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        found = UUID(after)
-    except (binascii.Error, ValueError, TypeError, AttributeError):
-        asked, found = [], UUID(int=0)
-    if asked != [model, survey_id and str(survey_id)]:
-        raise ProblemError(
-            422,
-            "cursor-of-another-list",
-            "The cursor does not belong to this list",
-            "Give a next_cursor as it was, with the model and survey_id of the page that it came with; or begin without.",
-        )
-    return found

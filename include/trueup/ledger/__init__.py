@@ -19,14 +19,27 @@ from .comparisons import Comparisons
 from .decisions import Approvals, Switches
 from .holders import this_process
 from .leases import Lease, Leases, Part, lease_seconds
-from .rows import Applied, ApprovalRow, ComparisonRow, ConflictRow, PlanRow, RefusedRow, RunRow, StepRow, TurnRow
+from .rows import (
+    Applied,
+    ApprovalRow,
+    CallsRow,
+    ComparisonRow,
+    ConflictRow,
+    PlanRow,
+    RefusedRow,
+    RunRow,
+    StepRow,
+    TurnRow,
+)
 from .status import TRANSITIONS, Status, SwitchState
 from .steps import Steps
 from .tables import SCHEMA, UPGRADE_LOCK, metadata, plans, runs, steps, transitions
+from .usage import Usage
 
 __all__ = [
     "Applied",
     "ApprovalRow",
+    "CallsRow",
     "ComparisonRow",
     "ConflictRow",
     "Lease",
@@ -62,6 +75,7 @@ class Ledger(Steps, Batches):
         self.approvals = Approvals(self._begin)
         self.switches = Switches(self._begin)
         self.comparisons = Comparisons(self._begin)
+        self.usage = Usage(self._begin)
         self.leases = Leases(self._begin, self._move)
         self._ensured = False
 

@@ -136,6 +136,17 @@ class ComparisonRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CallsRow:
+    """How often a client called a deprecated route (method and path), when first, and when last."""
+
+    route: str
+    client: str
+    calls: int
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class Applied:
     """What is written of an output so far: batches, rows of the plan in them, and of these the rows `written`, left alone as
     `conflicts` and `refused` by the store; tries again; seconds between the first batch and the last."""

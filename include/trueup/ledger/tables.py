@@ -139,6 +139,17 @@ turns = sa.Table(
     sa.Column("proof_run_id", sa.ForeignKey(runs.c.run_id)),
 )
 
+deprecated_calls = sa.Table(
+    "deprecated_calls",
+    metadata,
+    # method and path, as the description has it
+    sa.Column("route", sa.Text, primary_key=True),
+    sa.Column("client", sa.Text, primary_key=True),
+    sa.Column("calls", sa.BigInteger, nullable=False),
+    sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+)
+
 comparisons = sa.Table(
     "comparisons",
     metadata,

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from include.routes import Problem, documented
 
-from . import deprecation, rows, stores, switches
+from . import deprecation, deprecations, docs, rows, stores, switches
 from .mount import mount
 from .problems import handle_problems, unexpected
 
@@ -19,8 +19,8 @@ _DESCRIPTION = """What Trueup's migrations moved, for the services that read it.
 
 Every error is a problem as RFC 9457 has it. Numbers are exact decimals: read them into a decimal type. What may be read
 is a matter of the right to read the migration's DAG in Airflow; tokens come from Airflow's `POST /auth/token`."""
-_NOT_KEPT = "no-store"  # what people answered is for nobody's cache
 _HEADERS = {
+    "Cache-Control": "no-store",  # what people answered is for nobody's cache
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
 }
@@ -40,7 +40,7 @@ class Answers:
             return
         base = scope.get("root_path", "")
         path = scope["path"].removeprefix(base)
-        more = {**_HEADERS, **(deprecation.headers(base, path, self.superseded) if deprecation.is_old(path) else {})}
+        more = deprecation.headers(base, path, self.superseded) if deprecation.is_old(path) else {}
         begun = False
 
         async def with_headers(message: Message) -> None:
@@ -49,9 +49,10 @@ class Answers:
                 begun = True
                 headers = MutableHeaders(scope=message)
                 headers.update(more)
-                headers.setdefault("Cache-Control", _NOT_KEPT)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
                 if message["status"] != 422:  # the route was not reached
-                    deprecation.warn_of_noted(scope)
+                    deprecation.tell_of_noted(scope)
             await send(message)
 
         try:
@@ -64,26 +65,30 @@ class Answers:
 
 
 def build() -> FastAPI:
-    """The application. Its description is for those who are signed in; there are no pages of documentation, since these
-    load scripts from elsewhere."""
+    """The application. Its description, and the page of it, are for those who are signed in; FastAPI's own pages load
+    scripts from elsewhere."""
     app = FastAPI(title="Trueup", version="2", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.stores = stores.STORES
     handle_problems(app)
     app.include_router(rows.router)
     app.include_router(switches.router)
-    app.add_middleware(Answers, superseded=deprecation.superseded(mount(app)))
+    app.include_router(deprecations.router)
+    app.include_router(docs.router)
+    app.state.mounted = mount(app)
+    superseded = deprecation.superseded(each.path for each in app.state.mounted)
+    app.add_middleware(Answers, superseded=superseded)
 
     @app.get(
         "/openapi.json", responses=documented(401, 403, 405, 500), operation_id="get_openapi", tags=["description"]
     )
     def get_description(request: Request, _: GetUserDep) -> dict[str, JsonValue]:
         """This description."""
-        return {**_description(app), "servers": [{"url": request.scope.get("root_path") or "/"}]}
+        return {**description(app), "servers": [{"url": request.scope.get("root_path") or "/"}]}
 
     return app
 
 
-def _description(app: FastAPI) -> dict[str, JsonValue]:
+def description(app: FastAPI) -> dict[str, JsonValue]:
     if app.openapi_schema is None:
         made = get_openapi(
             title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes, openapi_version="3.1.0"

@@ -15,6 +15,8 @@ from starlette.types import Scope
 
 from include.trueup.rows.values import json_text
 
+from .usage import RECORDER
+
 log = logging.getLogger(__name__)
 
 DEPRECATED = datetime(2026, 11, 20, tzinfo=UTC)
@@ -33,7 +35,7 @@ def is_old(path: str) -> bool:
 def superseded(paths: Iterable[str]) -> tuple[str, ...]:
     """Of the paths of all routes, those of version 1 that version 2 has too, each up to its first parameter."""
     there = {str(path) for path in paths}
-    return tuple(sorted({path.split("{")[0] for path in there if is_old(path) and _newer(path) in there}))
+    return tuple(sorted({path.split("{")[0] for path in there if is_old(path) and newer(path) in there}))
 
 
 def headers(base: str, path: str, superseded: tuple[str, ...]) -> dict[str, str]:
@@ -41,11 +43,12 @@ def headers(base: str, path: str, superseded: tuple[str, ...]) -> dict[str, str]
     Sunset (RFC 8594) and, for what is superseded, Link to the successor."""
     said = {"Deprecation": f"@{int(DEPRECATED.timestamp())}", "Sunset": format_datetime(SUNSET, usegmt=True)}
     if path.startswith(superseded):
-        said["Link"] = f'<{quote(base + _newer(path))}>; rel="successor-version"'
+        said["Link"] = f'<{quote(base + newer(path))}>; rel="successor-version"'
     return said
 
 
-def _newer(path: str) -> str:
+def newer(path: str) -> str:
+    """The same in version 2."""
     return path.replace("/v1/", "/v2/", 1)
 
 
@@ -93,12 +96,14 @@ def warn(client: str, asked: str, **more: Any) -> None:
 _NOTED = "trueup_deprecated_call"
 
 
-def note(scope: Scope, client: str, asked: str) -> None:
-    """Note with the request that this client asks for what is deprecated."""
-    scope[_NOTED] = (client, asked)
+def note(scope: Scope, client: str, route: str) -> None:
+    """Note with the request that this client asks for a route (method and path) that is deprecated."""
+    scope[_NOTED] = (client, route)
 
 
-def warn_of_noted(scope: Scope) -> None:
-    """Warn of what was noted with the request, if anything was."""
+def tell_of_noted(scope: Scope) -> None:
+    """Warn of what was noted with the request, if anything was, and count it."""
     if noted := scope.get(_NOTED):
-        warn(*noted)
+        client, route = noted
+        warn(client, route.partition(" ")[2].split("/{")[0].removeprefix("/"))
+        RECORDER.count(route, client)

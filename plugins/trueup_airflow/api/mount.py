@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Set
+from dataclasses import dataclass
 from typing import Any
 
 from airflow.api_fastapi.core_api.security import GetUserDep
@@ -27,8 +28,18 @@ log = logging.getLogger(__name__)
 _READING = {"GET", "HEAD"}
 
 
-def mount(app: FastAPI) -> list[str]:
-    """Mount the routes of all migrations that have a routes.py, in the order of the migrations' ids; gives the paths."""
+@dataclass(frozen=True, kw_only=True)
+class Mounted:
+    """A route of a migration that is mounted; `name`: method and path."""
+
+    name: str
+    path: str
+    migration_id: str
+
+
+def mount(app: FastAPI) -> list[Mounted]:
+    """Mount the routes of all migrations that have a routes.py, in the order of the migrations' ids."""
+    mounted: list[Mounted] = []
     for migration_id in project.with_routes():
         try:
             routes = list(project.load_routes(migration_id).router.routes)
@@ -36,20 +47,20 @@ def mount(app: FastAPI) -> list[str]:
             log.exception("none of the routes of %s is mounted: its routes.py cannot be loaded", migration_id)
             continue
         for route in routes:
-            _mount(app, migration_id, route)
-    return [route.path for route in _routes(app)]
+            mounted += _mount(app, migration_id, route)
+    return mounted
 
 
-def _mount(app: FastAPI, migration_id: str, route: BaseRoute) -> None:
+def _mount(app: FastAPI, migration_id: str, route: BaseRoute) -> list[Mounted]:
     if not isinstance(route, APIRoute):
         log.error("%r of %s is not mounted: it is not a route of a FastAPI router", route, migration_id)
-        return
+        return []
     said = access(route.endpoint)
     reason = _refusal(route, said, {each for there in _routes(app) for each in _addresses(there)})
     if said is None or reason:
         methods = ", ".join(sorted(route.methods))
         log.error("%s %s of %s (%s) is not mounted: %s", methods, route.path, migration_id, route.name, reason)
-        return
+        return []
     dependencies = checks(said, migration_id)
     old = deprecation.is_old(route.path)
     if old:
@@ -57,6 +68,9 @@ def _mount(app: FastAPI, migration_id: str, route: BaseRoute) -> None:
     alone = APIRouter()
     alone.routes.append(route)
     app.include_router(alone, dependencies=dependencies, deprecated=old or None)
+    return [
+        Mounted(name=f"{method} {route.path}", path=route.path, migration_id=migration_id) for method in route.methods
+    ]
 
 
 def _refusal(route: APIRoute, said: Access | None, taken: Set[tuple[str, str]]) -> str | None:
@@ -84,9 +98,8 @@ def _addresses(route: APIRoute) -> set[tuple[str, str]]:
 
 def _noted(path: str) -> Any:
     """The dependency of a deprecated route that notes who called it."""
-    asked = path.split("/{")[0].removeprefix("/")
 
     def noted(request: Request, user: GetUserDep) -> None:
-        deprecation.note(request.scope, str(user.get_name()), asked)
+        deprecation.note(request.scope, str(user.get_name()), f"{request.method} {path}")
 
     return noted

@@ -1,0 +1,45 @@
+"""How often which client called which deprecated route: summed over all processes that answer calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from .rows import CallsRow
+from .tables import deprecated_calls
+
+Begin = Callable[[], AbstractContextManager[sa.Connection]]
+
+
+class Usage:
+    """The calls of deprecated routes."""
+
+    def __init__(self, begin: Begin) -> None:
+        self._begin = begin
+
+    def add(self, calls: Iterable[CallsRow]) -> None:
+        """Add these calls to those that are there, all of them or none."""
+        # in one order, so that two processes never wait for each other
+        rows = [asdict(row) for row in sorted(calls, key=lambda row: (row.route, row.client))]
+        if not rows:
+            return
+        new = insert(deprecated_calls)
+        there, these = deprecated_calls.c, new.excluded
+        summed = {
+            "calls": there.calls + these.calls,
+            "first_at": sa.func.least(there.first_at, these.first_at),
+            "last_at": sa.func.greatest(there.last_at, these.last_at),
+        }
+        with self._begin() as connection:
+            connection.execute(new.on_conflict_do_update(index_elements=["route", "client"], set_=summed), rows)
+
+    def of(self, routes: Iterable[str]) -> list[CallsRow]:
+        """Who called these routes, the last caller of each route first."""
+        query = sa.select(deprecated_calls).where(deprecated_calls.c.route.in_(list(routes)))
+        order = (deprecated_calls.c.route, deprecated_calls.c.last_at.desc(), deprecated_calls.c.client)
+        with self._begin() as connection:
+            return [CallsRow(**row) for row in connection.execute(query.order_by(*order)).mappings()]

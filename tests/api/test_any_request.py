@@ -1,0 +1,126 @@
+"""Whatever is asked of the API, its answer is one that is described, no error of ours, and a bad request writes nothing."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+
+from include.migrations.kpi_linking import sample as kpis_sample
+from include.trueup.stores.dynamodb import DynamoDBStore
+from tests.harness import few_rows, items, run_sql, store_at
+from tests.samples import Samples
+
+from .conftest import client_of
+from .test_openapi import ROUTES
+from .test_results import session
+
+BASE = "/trueup/api"
+FEW, MANY = 5, 150
+"""Requests of each kind that are made of an operation: of what is there, of what need not be, and that do not fit."""
+
+
+@dataclass(frozen=True)
+class Stores:
+    """`contents` says all that is in stores that a route writes; `known` are things that are there, by the name of the
+    parameter."""
+
+    contents: Callable[[], Any]
+    known: Mapping[str, str]
+
+
+@pytest.fixture
+def everything(
+    samples: Samples, connections: Any, checkins: DynamoDBStore, results: str, surveys: str
+) -> Iterator[Stores]:
+    """Every store that a route reads or writes, with its sample."""
+    with samples.engine(kpis_sample, few_rows) as engine:
+        connections("kpi_dynamodb", engine.endpoint)
+        tables = (
+            "assessment_sessions",
+            "profiles",
+            "scoring_results",
+            "scoring_results_types",
+            "scoring_results_functions",
+        )
+        held = " UNION ALL ".join(
+            f"SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) FROM {name} t" for name in tables
+        )
+
+        def contents() -> Any:
+            return run_sql(results, held), *(
+                items(checkins, name) for name in ("check-in-assignments", "form-responses")
+            )
+
+        kpi = items(store_at(engine.endpoint), "purposepath-kpis")[0]
+        known = {
+            "session_id": session(),
+            "client_id": "client-000-000",
+            "tenant_id": kpi["tenant_id"]["S"],
+            "kpi_id": kpi["id"]["S"],
+            "migration_id": "checkins",
+            "id": "scoring_results",
+        }
+        yield Stores(contents, known)
+
+
+@pytest.mark.parametrize("examples", [FEW, pytest.param(MANY, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])
+def test_every_answer_is_described_and_a_bad_request_writes_nothing(
+    examples: int, everything: Stores, application: Any
+) -> None:
+    import schemathesis
+    from schemathesis.checks import not_a_server_error
+    from schemathesis.specs.openapi import checks
+
+    asked = [
+        not_a_server_error,
+        checks.status_code_conformance,
+        checks.content_type_conformance,
+        checks.response_headers_conformance,
+        checks.response_schema_conformance,
+        checks.negative_data_rejection,
+        checks.ignored_auth,
+    ]
+    person = client_of(application, "ursula", "user")
+    headers = {"Authorization": person.headers["Authorization"]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        schema = schemathesis.openapi.from_asgi(f"{BASE}/openapi.json", application, headers=headers)
+    operations = [found.ok() for found in schema.get_all_operations()]
+    assert {each.path for each in operations} == {*schema.raw_schema["paths"]} == ROUTES
+    answered: dict[str, set[int]] = {each.label: set() for each in operations}
+    for operation in operations:
+        fits, not_fitting = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
+        known = {each.name: everything.known[each.name] for each in operation.path_parameters}
+        for mode, of in ((fits, known), (fits, None), (not_fitting, None)):
+            if of == {}:
+                continue
+            strategy = operation.as_strategy(generation_mode=mode, **({"path_parameters": of} if of else {}))
+
+            @settings(
+                max_examples=examples,
+                derandomize=True,
+                database=None,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+                phases=[Phase.explicit, Phase.generate],
+            )
+            @given(case=strategy)
+            def ask(case: Any) -> None:
+                before = None if case.method == "GET" else everything.contents()
+                answer = case.call_and_validate(headers=headers, checks=asked)
+                answered.setdefault(case.operation.label, set()).add(answer.status_code)
+                if before is not None and answer.status_code >= 400:
+                    assert everything.contents() == before
+
+            try:
+                ask()
+            except Unsatisfiable:  # it asks for nothing that could be wrong
+                assert mode is not_fitting
+    reads = {label: statuses for label, statuses in answered.items() if label.startswith("GET ")}
+    assert {label for label, statuses in reads.items() if 200 not in statuses} == {"GET /v2/migrations/{id}/rows"}
