@@ -21,7 +21,7 @@ from .test_openapi import ROUTES
 from .test_results import session
 
 BASE = "/trueup/api"
-FEW, MANY = 5, 150
+FEW, MANY = 3, 150
 """Requests of each kind that are made of an operation: of what is there, of what need not be, and that do not fit."""
 
 
@@ -91,8 +91,12 @@ def test_every_answer_is_described_and_a_bad_request_writes_nothing(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         schema = schemathesis.openapi.from_asgi(f"{BASE}/openapi.json", application, headers=headers)
-    operations = [found.ok() for found in schema.get_all_operations()]
-    assert {each.path for each in operations} == {*schema.raw_schema["paths"]} == ROUTES
+    operations = [found.ok() for found in schema.get_all_operations()]  # type: ignore[union-attr]
+    assert (
+        {each.path for each in operations}
+        == {*schema.raw_schema["paths"]} - {"/openapi.json"}
+        == ROUTES - {"/openapi.json"}
+    )
     answered: dict[str, set[int]] = {each.label: set() for each in operations}
     for operation in operations:
         fits, not_fitting = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
@@ -100,7 +104,7 @@ def test_every_answer_is_described_and_a_bad_request_writes_nothing(
         for mode, of in ((fits, known), (fits, None), (not_fitting, None)):
             if of == {}:
                 continue
-            strategy = operation.as_strategy(generation_mode=mode, **({"path_parameters": of} if of else {}))
+            strategy = operation.as_strategy(mode, path_parameters=of)
 
             @settings(
                 max_examples=examples,

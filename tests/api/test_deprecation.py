@@ -114,7 +114,8 @@ def test_who_called_what_how_often_and_when_last(
     assert {(each["calls"], each["last_called_at"]) for each in found.values()} == {(0, None)}
 
     # by pages
-    names, cursor = [], None
+    names: list[str] = []
+    cursor = None
     while cursor is not None or not names:
         page = viewer.get(url, params={"limit": 1, **({"cursor": cursor} if cursor else {})}).json()
         names += [each["route"] for each in page["deprecations"]]
