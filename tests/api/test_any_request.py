@@ -11,12 +11,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 
+from include.migrations.checkins import sample as checkins_sample
 from include.migrations.kpi_linking import sample as kpis_sample
-from include.trueup.stores.dynamodb import DynamoDBStore
+from include.migrations.scoring_results import sample as results_sample
 from tests.harness import few_rows, items, run_sql, store_at
 from tests.samples import Samples
 
-from .conftest import client_of
+from .conftest import Connect, client_of
 from .test_openapi import ROUTES
 from .test_results import session
 
@@ -35,29 +36,28 @@ class Stores:
 
 
 @pytest.fixture
-def everything(
-    samples: Samples, connections: Any, checkins: DynamoDBStore, results: str, surveys: str
-) -> Iterator[Stores]:
-    """Every store that a route reads or writes, with its sample."""
-    with samples.engine(kpis_sample, few_rows) as engine:
-        connections("kpi_dynamodb", engine.endpoint)
-        tables = (
-            "assessment_sessions",
+def everything(samples: Samples, connections: Any, connect_postgres: Connect, surveys: str) -> Iterator[Stores]:
+    """Every store that a route reads or writes, with its sample, for this test alone."""
+    results = samples.database(results_sample)
+    connect_postgres("scoring_postgres", results)
+    with samples.engine(kpis_sample, few_rows) as kpis, samples.engine(checkins_sample) as checkins:
+        connections("kpi_dynamodb", kpis.endpoint)
+        connections("checkins_dynamodb", checkins.endpoint)
+        names = (
             "profiles",
             "scoring_results",
             "scoring_results_types",
             "scoring_results_functions",
+            "scoring_results_state",
         )
         held = " UNION ALL ".join(
-            f"SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) FROM {name} t" for name in tables
+            f"SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) FROM {name} t" for name in names
         )
+        store, kpi = store_at(checkins.endpoint), items(store_at(kpis.endpoint), "purposepath-kpis")[0]
 
         def contents() -> Any:
-            return run_sql(results, held), *(
-                items(checkins, name) for name in ("check-in-assignments", "form-responses")
-            )
+            return run_sql(results, held), *(items(store, name) for name in ("check-in-assignments", "form-responses"))
 
-        kpi = items(store_at(engine.endpoint), "purposepath-kpis")[0]
         known = {
             "session_id": session(),
             "client_id": "client-000-000",
@@ -100,7 +100,7 @@ def test_every_answer_is_described_and_a_bad_request_writes_nothing(
     answered: dict[str, set[int]] = {each.label: set() for each in operations}
     for operation in operations:
         fits, not_fitting = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
-        known = {each.name: everything.known[each.name] for each in operation.path_parameters}
+        known = {each.name: everything.known.get(each.name, "x") for each in operation.path_parameters}
         for mode, of in ((fits, known), (fits, None), (not_fitting, None)):
             if of == {}:
                 continue
