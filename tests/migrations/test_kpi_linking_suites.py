@@ -21,8 +21,8 @@ from include.trueup.gate import evaluation
 from . import transform_runner as runner
 
 SUITES: dict[str, SuiteFactory] = {
-    **{output.name: suite for phase in migration.phases for output, suite in phase.suites},
-    "whole": migration.suite,
+    **{o.name: o.suite for phase in migration.phases for o in phase.outputs if o.suite is not None},
+    "whole": suites.whole,
 }
 COUNTS = pd.DataFrame(
     {

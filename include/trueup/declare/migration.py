@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import DeclarationError
+from .defaults import beside, columns, readme, title_of
 from .former import takes_former
 from .names import RELATIONS, check_columns, check_id, check_relations
 from .phase import Output, Phase, SuiteFactory
@@ -36,6 +37,7 @@ __all__ = [
     "Table",
     "Target",
     "Type",
+    "columns",
 ]
 
 
@@ -99,16 +101,20 @@ class Migration:
     again. `settings`: what the application's settings are in each state of the migration's switch (legacy, dual, new),
     by name, the same names in each; an application reads them by `switch.settings`. `shadow`: the comparison without which
     the switch is not turned forward; `guards`: what is counted in the databases before it is.
+
+    What has one sensible value need not be said: the `title` is the id in words, `doc` the README.md beside the module
+    that declares (relative paths are from there), and one source that is brought into one target by `rows.sql` is the only
+    phase. `suite` gives expectations on the counts of every phase, beside the engine's own (`gate.suites.counts`).
     """
 
     id: str
-    title: str
+    title: str = ""
     owner: str
-    doc: str
+    doc: str = ""
     sources: tuple[Source, ...]
     targets: tuple[Target, ...]
-    phases: tuple[Phase, ...]
-    suite: SuiteFactory
+    phases: tuple[Phase, ...] = ()
+    suite: SuiteFactory | None = None
     shared: Mapping[str, Path] = field(default_factory=dict)
     derived: tuple[Derived, ...] = ()
     statements: tuple[Statement, ...] = ()
@@ -121,16 +127,14 @@ class Migration:
 
     def __post_init__(self) -> None:
         check_id("migration", self.id)
-        if self.settings and (
-            {*self.settings} != {"legacy", "dual", "new"} or len({frozenset(s) for s in self.settings.values()}) > 1
-        ):
-            raise DeclarationError(
-                f"migration {self.id!r}: settings must name the same settings for each of legacy, dual and new"
-            )
-        if self.shadow and not self.settings:
-            raise DeclarationError(
-                f"migration {self.id!r}: a shadow is for its switch, and it has none without settings"
-            )
+        for name, value in {
+            "title": self.title or title_of(self.id),
+            "doc": self.doc or readme(),
+            "phases": tuple(self.phases) or self._only_phase(),
+            "shared": {name: beside(path) for name, path in self.shared.items()},
+        }.items():
+            object.__setattr__(self, name, value)
+        self._check_switch()
         views = {output.view for phase in self.phases for output in phase.outputs}
         check_relations(f"migration {self.id!r}", self._relations(), {*RELATIONS, *views})
         if self.statements:
@@ -148,6 +152,12 @@ class Migration:
         for phase in self.phases:
             self._check_phase(phase)
         object.__setattr__(self, "sources", tuple(map(self._as_written, self.sources)))
+
+    def _only_phase(self) -> tuple[Phase, ...]:
+        driving = [source for source in self.sources if source.partition_by is not None]
+        if len(driving) != 1 or len(self.targets) != 1:
+            return ()
+        return (Phase(source=driving[0].id, target=self.targets[0].id, transform=Path("rows.sql")),)
 
     def _check_switch(self) -> None:
         if self.settings and (

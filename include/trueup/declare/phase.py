@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DeclarationError
+from .defaults import beside, title_of
 from .former import takes_former
 from .names import check_id
 
@@ -23,7 +24,7 @@ SuiteFactory = Callable[[], "list[Expectation]"]
 @dataclass(frozen=True, kw_only=True)
 class Output:
     """Rows of one target that a phase makes: the target's id, the `view` of the transform that gives them, and the `suite`
-    of expectations on them.
+    of expectations on them, beside those that every table gets (`gate.suites.rows`).
 
     Its `name` is that of its files, and of its batches in the ledger. Of a phase's first output it is the phase's id, of
     another it begins with the id and `-`. Unless given, a further output of target `t` is called `<phase>-t`, and its view
@@ -64,9 +65,11 @@ class Phase:
     """One source table brought into one target table, or into several.
 
     `source` is the id of the source (or derived relation) whose rows this phase accounts for, `target` the id of the
-    target it writes, `suite` gives the expectations on the planned rows. `transform` is a DuckDB script, or several that
+    target it writes; its own `id` is the target's, and its title the id in words, unless given. `suite` gives expectations
+    on the planned rows, beside those that every table gets (`gate.suites.rows`). `transform` is a DuckDB script, or several that
     run in their order. It sees, as relations, every source (this partition; look-ups whole), every derived and shared
-    relation, and under each target's id the rows that earlier phases planned for it. It must define two views:
+    relation, and under each target's id the rows that earlier phases planned for it. A relative path lies beside the module
+    that declares. It must define `rows`, and what it says of rows besides stands in `findings`:
 
     - `rows`: the target's columns, `_source`, and (optionally) `_extra` and `_mistyped`: one row per target row that
       should be; columns of the target that the migration does not own may be left out;
@@ -96,8 +99,8 @@ class Phase:
     its own, when the phase has passed its gate; they must be safe to run again.
     """
 
-    id: str
-    title: str
+    id: str = ""
+    title: str = ""
     source: str
     target: str = ""
     transform: Path | tuple[Path, ...]
@@ -110,12 +113,23 @@ class Phase:
     finish: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
+        id = self.id or (self.outputs[0].target if self.outputs else self.target)
+        for name, value in {
+            "id": id,
+            "title": self.title or title_of(id),
+            "transform": _beside(self.transform),
+            "finish": _beside(tuple(self.finish)),
+        }.items():
+            object.__setattr__(self, name, value)
         check_id("phase", self.id)
         for path in (*self.scripts, *self.finish):
             if not path.is_file():
                 raise DeclarationError(f"phase {self.id!r}: there is no script {path}")
         if self.replaces and self.keeps_existing is None:
             raise DeclarationError(f"phase {self.id!r}: replaces is an exception to keeps_existing, which is not given")
+        self._name_outputs()
+
+    def _name_outputs(self) -> None:
         if not self.outputs or isinstance(self.outputs, _OneOutput):
             outputs: tuple[Output, ...] = _OneOutput([Output(target=self.target, suite=self.suite)])
         elif (self.target and self.target != self.outputs[0].target) or self.suite not in (None, self.outputs[0].suite):
@@ -126,8 +140,8 @@ class Phase:
         for what, names in (("name", {o.name for o in named}), ("view", {o.view for o in named})):
             if len(names) < len(named):
                 raise DeclarationError(f"phase {self.id!r}: two of its outputs have the same {what}; give each its own")
-        if not named[0].target or named[0].suite is None:
-            raise DeclarationError(f"phase {self.id!r}: give it a target and a suite")
+        if not named[0].target:
+            raise DeclarationError(f"phase {self.id!r}: give it a target")
         values = {"outputs": type(outputs)(named), "target": named[0].target, "suite": named[0].suite}
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -138,14 +152,16 @@ class Phase:
         return self.transform if isinstance(self.transform, tuple) else (self.transform,)
 
     @property
-    def suites(self) -> tuple[tuple[Output, SuiteFactory], ...]:
-        """Each output that has a suite, with it."""
-        return tuple((output, output.suite) for output in self.outputs if output.suite is not None)
-
-    @property
     def together(self) -> bool:
         """Whether what one source row makes is of several targets, and so is written in one transaction."""
         return len(self.outputs) > 1
+
+
+def _beside(scripts: Any) -> Any:
+    """Each script where it lies; what is no script as it is."""
+    if isinstance(scripts, tuple | list):
+        return tuple(map(_beside, scripts))
+    return beside(scripts) if isinstance(scripts, str | Path) else scripts
 
 
 def _named(phase: str, output: Output, *, first: bool) -> Output:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import DeclarationError
+from .defaults import beside, id_of
 from .former import renamed, takes_former
 from .names import KEY, check_columns, check_id
 from .table import Table, Type
@@ -17,10 +18,10 @@ from .table import Table, Type
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A table that is read, never written.
+    """A table that is read, never written. Its `id` is the table's name, unless given (`defaults.id_of`).
 
-    `partition_by`: the columns whose hash decides a row's partition, as many, in the same order, in each source;
-    None makes it a look-up that every partition sees whole. `window`: the column (ISO 8601 text, TIMESTAMP,
+    `partition_by`: the columns whose hash decides a row's partition, as many, in the same order, in each source: the
+    table's key, unless given; None makes it a look-up that every partition sees whole. `window`: the column (ISO 8601 text, TIMESTAMP,
     or DATE and DATETIME, which count as UTC) that a date window filters on; None where rows of this source are never windowed.
 
     A column of the table that is not declared must be accounted for: `ignores` are those that the migration leaves out,
@@ -28,14 +29,17 @@ class Source:
     carrying it without). Look-ups are exempt, and in place the columns that are not owned.
     """
 
-    id: str
+    id: str = ""
     table: Table
-    partition_by: tuple[str, ...] | None
+    partition_by: tuple[str, ...] | None = ()
     window: str | None = None
     ignores: tuple[str, ...] = ()
     carries_extra: bool = False
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "id", self.id or id_of(self.table.name))
+        if self.partition_by == ():
+            object.__setattr__(self, "partition_by", self.table.key)
         check_id("source", self.id)
         if both := sorted({*self.ignores} & {*self.table.columns}):
             raise DeclarationError(f"source {self.id!r}: {both} are declared and ignored; one of the two is meant")
@@ -77,6 +81,7 @@ class Derived:
     partition_by: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "query", beside(self.query))
         check_id("derived", self.id)
         check_columns(f"derived {self.id!r}", self.columns, reserved=(KEY,))
         for column in (*self.key, *(self.partition_by or ()), *((self.window,) if self.window else ())):
@@ -89,16 +94,17 @@ class Derived:
 @takes_former({"before": "it is prepare now"}, renamed({"before": "prepare"}))
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A table that the migration writes.
+    """A table that the migration writes. Its `id` is the table's name, unless given (`defaults.id_of`).
 
     `owned`: the columns that the migration may change in a row that exists; None: all, and the table is the
     migration's. With `owned`, rows that no plan accounts for are not `extra` but stay as they are, other columns of
     rows that are changed stay as they are, and the proof covers both. `partition_by`: the columns whose hash decides
     where a row is planned, the key unless named; columns named here may not be owned.
 
-    Scripts around the table, in the store's own language (SQL; a DynamoDB table is made from its declaration): `create`
-    makes it where it is not there, `prepare` makes it ready to be written, `undo` makes it ready for a rollback (e.g. drops
-    a NOT NULL that the migration added). `create_tables` runs the first two, `prepare` and `undo` must be safe to run again.
+    Scripts around the table, in the store's own language (SQL; a DynamoDB table is made from its declaration), a relative
+    path beside the module that declares: `create` makes it where it is not there, `prepare` makes it ready to be written,
+    `undo` makes it ready for a rollback (e.g. drops a NOT NULL that the migration added). `create_tables` runs the first two,
+    `prepare` and `undo` must be safe to run again.
     `adds`: columns that `prepare` adds to a table that exists; until then they read as null.
 
     `sets`: columns that a trigger or a default of the table sets (PostgreSQL). They are neither written nor compared nor
@@ -107,7 +113,7 @@ class Target:
     table that is the migration's, columns that are not declared and have a default.
     """
 
-    id: str
+    id: str = ""
     table: Table
     owned: tuple[str, ...] | None = None
     partition_by: tuple[str, ...] | None = None
@@ -119,6 +125,10 @@ class Target:
     triggers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "id", self.id or id_of(self.table.name))
+        for name in ("create", "prepare", "undo"):
+            if (script := getattr(self, name)) is not None:
+                object.__setattr__(self, name, beside(script))
         check_id("target", self.id)
         for column in (*(self.owned or ()), *(self.partition_by or ())):
             if column not in self.table.columns:

@@ -94,6 +94,9 @@ class Table:
     sets_defaults: bool = False
 
     def __post_init__(self) -> None:
+        given: object = self.key
+        if isinstance(given, str):  # one column, said without its brackets
+            object.__setattr__(self, "key", (given,))
         if not self.key:
             raise DeclarationError(f"table {self.name!r} declares no key")
         check_columns(f"table {self.name!r}", self.columns)

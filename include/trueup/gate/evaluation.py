@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ..declare.migration import SuiteFactory
+from ..declare.migration import SuiteFactory, Table
 from ..declare.names import KEY
 from ..errors import DeclarationError
 from .result import Expected, GateResult, Native
@@ -122,6 +122,17 @@ def evaluate(
         errors=tuple(errors),
         native=own,
     )
+
+
+def row_suite(table: Table, also: SuiteFactory | None) -> SuiteFactory:
+    """The expectations on the planned rows of a table: those that every table gets, and `also`."""
+
+    def suite() -> list[Expectation]:
+        from . import suites
+
+        return suites.rows(table, also)
+
+    return suite
 
 
 def proof_suite() -> list[Expectation]:

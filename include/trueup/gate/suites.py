@@ -15,6 +15,8 @@ from great_expectations.expectations.metrics.map_metric_provider.multicolumn_con
     multicolumn_condition_partial,
 )
 
+from ..declare.migration import SuiteFactory, Table
+from ..declare.names import KEY
 from .evaluation import BUDGETS
 
 _DOMAIN = ("batch_id", "table", "column_list", "row_condition", "condition_parser", "ignore_row_if")
@@ -81,6 +83,29 @@ def proof() -> list[Expectation]:
             "proof.extra", "extra", "The target holds no row that is not in the plan", severity=FailureSeverity.WARNING
         ),
     ]
+
+
+def rows(table: Table, also: SuiteFactory | None) -> list[Expectation]:
+    """On the planned rows of a table (its columns, `_key`, `_source`): each has a key that no other has, and nothing is null
+    in a column of the key or one that is required (critical); and what `also` expects. What it says itself of such a column
+    stands in place of that."""
+    expected = list(also()) if also is not None else []
+    said = {(type(e), getattr(e, "column", None)) for e in expected if getattr(e, "row_condition", None) is None}
+    own: list[Expectation] = [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column=KEY, description="Every row has a key", meta={"rule": "rows.key_there"}
+        ),
+        gxe.ExpectColumnValuesToBeUnique(
+            column=KEY, description="No two rows have the same key", meta={"rule": "rows.key_unique"}
+        ),
+        *(
+            gxe.ExpectColumnValuesToNotBeNull(
+                column=name, description=f"{name} is never null", meta={"rule": f"rows.{name}_there"}
+            )
+            for name in dict.fromkeys((*table.key, *table.required))
+        ),
+    ]
+    return [*expected, *(each for each in own if (type(each), getattr(each, "column", None)) not in said)]
 
 
 def counts() -> list[Expectation]:

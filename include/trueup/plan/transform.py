@@ -80,8 +80,7 @@ def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> 
         _refuse_settings(connection, phase, before)
         for output in phase.outputs:
             _collect(connection, run, output)
-        columns = ", ".join(f"CAST({duck.identifier(c)} AS {t}) AS {duck.identifier(c)}" for c, t in FINDINGS.items())
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {FOUND_BESIDE} AS SELECT {columns} FROM findings")
+        _collect_findings(connection)
     except duckdb.OutOfMemoryException:
         raise  # no fault of the script
     except duckdb.Error as error:
@@ -101,6 +100,15 @@ def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> 
         into = duck.identifier(output.target)
         connection.execute(f"INSERT INTO {into} SELECT {columns}, {EXTRA} FROM {own(output.view)}")
     return account(connection, phase, driver, _figures(connection))
+
+
+def _collect_findings(connection: duckdb.DuckDBPyConnection) -> None:
+    """Take the findings into a table of the engine's own; there are none where the script says nothing of rows."""
+    if not _relations_called(connection, "findings"):
+        nothing = ", ".join(f"NULL::{type_} AS {name}" for name, type_ in FINDINGS.items())
+        connection.execute(f"CREATE TEMP VIEW findings AS SELECT {nothing} WHERE false")
+    columns = ", ".join(f"CAST({duck.identifier(c)} AS {t}) AS {duck.identifier(c)}" for c, t in FINDINGS.items())
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {FOUND_BESIDE} AS SELECT {columns} FROM findings")
 
 
 def _judge_findings(connection: duckdb.DuckDBPyConnection, phase: Phase) -> None:

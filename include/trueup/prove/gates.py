@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from ..declare.migration import Output, Phase, SuiteFactory
+from ..declare.migration import Output, Phase
 from ..declare.names import KEY, SOURCE_KEY, VERB
 from ..errors import ApprovalError, GateError
 from ..gate import GateResult, evaluation
@@ -57,9 +57,8 @@ def plan_gate(run: Run) -> dict[str, int | str]:
             counts = replace(counts, passed=False, errors=(*counts.errors, *wrong))
         words = fates.words(run, phases)
         if run.undoes is None:
-            results = [_suite(run, phase, *each) for phase in run.migration.phases for each in phase.suites]
-            whole = evaluation.evaluate(run.migration.suite, [_count_frame(phases)], gate="whole", key="phase")
-            results += [counts, whole]
+            results = [_suite(run, phase, output) for phase in run.migration.phases for output in phase.outputs]
+            results += [counts, *_whole(run, phases, "whole")]
             if (beside := unread.judge(run)) is not None:
                 results.append(beside[0])
                 words |= beside[1]
@@ -92,11 +91,19 @@ def drift_checked(run: Run) -> bool | None:
     return all(answers) if answers else None
 
 
-def _suite(run: Run, phase: Phase, output: Output, suite: SuiteFactory) -> GateResult:
-    """A suite over the planned rows of one of the phase's outputs, a few partitions at a time, only the columns that it names."""
+def _whole(run: Run, phases: list[PhaseCounts], gate: str) -> list[GateResult]:
+    """The migration's own suite over the counts of its phases, where it has one."""
+    suite = run.migration.suite
+    return [evaluation.evaluate(suite, [_count_frame(phases)], gate=gate, key="phase")] if suite is not None else []
+
+
+def _suite(run: Run, phase: Phase, output: Output) -> GateResult:
+    """The expectations on the planned rows of one of the phase's outputs, a few partitions at a time, only the columns that
+    they name."""
+    target = run.migration.target(output.target)
+    suite = evaluation.row_suite(target.table, output.suite)
 
     def frames() -> Iterator[pd.DataFrame]:
-        target = run.migration.target(output.target)
         wanted = {KEY, SOURCE_KEY, *evaluation.columns(suite)}
         types = target.table.columns
         named = [field.name for field in plan_schema(target) if field.name in wanted]
@@ -112,13 +119,12 @@ def _suite(run: Run, phase: Phase, output: Output, suite: SuiteFactory) -> GateR
                 ).df()
 
     empty = phase.allow_empty or run.options.window is not None
-    unique = run.migration.target(output.target).table.key
     return evaluation.evaluate(
         suite,
         frames(),
         gate="rows",
         output=output.name,
-        unique_by=unique,
+        unique_by=target.table.key,
         allow_empty=empty,
         max_critical=run.options.max_critical,
     )
@@ -210,10 +216,7 @@ def validate(run: Run) -> dict[str, int]:
             evaluation.evaluate(count_suite, [_count_frame(phases)], gate="counts after apply", key="phase"),
         ]
         if run.undoes is None:
-            whole = evaluation.evaluate(
-                run.migration.suite, [_count_frame(phases)], gate="whole, after apply", key="phase"
-            )
-            results.append(whole)
+            results += _whole(run, phases, "whole, after apply")
             if answers := [*statements.answer(run), *statements.advance(run)]:
                 frame = pd.DataFrame({"title": [a.title for a in answers], "holds": [not a.fails for a in answers]})
                 stated = evaluation.evaluate(statement_suite, [frame], gate="statements", key="title")
