@@ -39,18 +39,24 @@ def relate(session: Session, run: Run, partition: int) -> None:
     snapshot = run.manifests(StepName.SNAPSHOT)
     for source in migration.sources:
         relate_source(session, source, snapshot, partition, name=as_read(source))
-        _show(connection, source)
+        show(connection, source)
     if migration.shared:
         (computed,) = run.manifests(StepName.SHARED)
         for artifact in computed.files:
             session.relate(shared_name(artifact), [artifact], None)
-    _relate_given(connection, run)
+    relate_given(connection, run)
     undeclared = run.files.start.undeclared
     named = [(source, name) for source, names in undeclared.items() for name in names]
     connection.execute("CREATE TEMP TABLE undeclared (source VARCHAR, name VARCHAR)")
     if named:
         connection.executemany("INSERT INTO undeclared VALUES (?, ?)", named)
     define_window(connection, run.options.window)
+    relate_made(connection, run, partition)
+
+
+def relate_made(connection: duckdb.DuckDBPyConnection, run: Run, partition: int) -> None:
+    """Make what is computed from the sources relations, the derived ones, and the targets, which are empty."""
+    migration = run.migration
     for derived in migration.derived:
         columns = ", ".join(cast(c, t) for c, t in derived.columns.items())
         query = derived.query.read_text(encoding="utf-8").rstrip().rstrip(";")
@@ -61,7 +67,7 @@ def relate(session: Session, run: Run, partition: int) -> None:
             f"CREATE TEMP TABLE {as_read(derived)} AS "
             f"SELECT {columns}, {key_text(derived.key)} AS {KEY} FROM ({query}\n){only}"
         )
-        _show(connection, derived)
+        show(connection, derived)
     for target in migration.targets:
         columns = ", ".join(f"{duck.identifier(c)} {SQL[t]}" for c, t in target.table.columns.items())
         connection.execute(f"CREATE TEMP TABLE {duck.identifier(target.id)} ({columns}, {EXTRA} VARCHAR)")
@@ -72,11 +78,12 @@ def as_read(driver: Source | Derived) -> str:
     return own(f"of_{driver.id}")
 
 
-def _show(connection: duckdb.DuckDBPyConnection, driver: Source | Derived) -> None:
+def show(connection: duckdb.DuckDBPyConnection, driver: Source | Derived) -> None:
+    """What was read, under the id by which a script knows it."""
     connection.execute(f"CREATE TEMP VIEW {duck.identifier(driver.id)} AS FROM {as_read(driver)}")
 
 
-def _relate_given(connection: duckdb.DuckDBPyConnection, run: Run) -> None:
+def relate_given(connection: duckdb.DuckDBPyConnection, run: Run) -> None:
     """Make the run's params and the declaration's constants relations, and its functions functions."""
     chosen = {param.id: run.options.params.get(param.id, param.default) for param in run.migration.params}
     given: dict[str, list[dict[str, str | None]]] = {

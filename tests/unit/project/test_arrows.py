@@ -116,6 +116,11 @@ def test_every_room_is_known_and_none_is_too_high() -> None:
     assert sum(map(len, arrows.values())) <= 80
 
 
+def test_nobody_looks_at_what_is_for_tests() -> None:
+    for folder in ("include", "plugins", "dags"):
+        assert offenders(folder, "include.trueup.testing") == []
+
+
 def test_a_circle_is_found() -> None:
     with pytest.raises(ValueError, match="a circle: a -> b -> a"):
         floors({"a": {"b"}, "b": {"a"}})

@@ -1,0 +1,100 @@
+"""What an author's test says of a migration: what its rules make of a few rows, and each way in which that is wrong."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.migrations.kpi_linking.migration import migration as kpi_linking
+from include.migrations.scoring_models.migration import migration as scoring_models
+from include.trueup.declare import Migration
+from include.trueup.errors import DeclarationError
+from include.trueup.testing import check, make
+from tests.small import declare
+
+ADA: dict[str, Any] = {"id": "a", "name": "Ada", "amount": "1.50", "seen_at": "2025-01-01T00:00:00+00:00"}
+NOBODY: dict[str, Any] = {"id": "b"}
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Migration:
+    return declare(tmp_path)
+
+
+def test_what_rows_give_and_which_are_rejected(small: Migration) -> None:
+    made = check(
+        small,
+        rows={"people": [ADA, NOBODY]},
+        gives={"persons": [{**ADA, "name": "ADA", "amount": Decimal("1.5")}]},
+        rejects={"b": "no_name"},
+    )
+    assert made.counts == {"copy": {"source_rows": 2, "rejected": 1, "kept": 0, "unaccounted": 0}}
+
+
+@pytest.mark.parametrize(
+    ("rows", "said", "words"),
+    [
+        ([ADA], {"gives": {"persons": [ADA]}}, "expected and not made: {'id': 'a', 'name': 'Ada'"),
+        ([ADA], {"gives": {"persons": []}}, "made and not expected: {'id': 'a', 'name': 'ADA'"),
+        ([ADA, NOBODY], {"rejects": {}}, "rows that are rejected: {'b': 'no_name'}, expected {}"),
+        ([ADA], {"rejects": {"a": "bad"}}, "rows that are rejected: {}, expected {'a': 'bad'}"),
+        ([ADA], {"warns": {"a": "odd"}}, "rows that are warned about: {}, expected {'a': 'odd'}"),
+        ([ADA, ADA], {}, "No two rows have the same key: 2 rows break it"),
+    ],
+)
+def test_what_is_not_so_is_said(small: Migration, rows: list[Any], said: dict[str, Any], words: str) -> None:
+    with pytest.raises(AssertionError) as raised:
+        check(small, rows={"people": rows}, **said)
+    assert words in str(raised.value)
+
+
+def test_values_that_do_not_fit_are_as_a_store_gives_them(small: Migration) -> None:
+    """They are null in their column, and a script that does not look at `_mistyped` loses them: the engine rejects the row."""
+    check(
+        small,
+        rows={"people": [{**ADA, "amount": "much"}, {**ADA, "id": "c", "seen_at": "2025-01-01T00:00:00"}]},
+        gives={"persons": []},
+        rejects={"a": "unread_value", "c": "unread_value"},
+    )
+
+
+def test_a_row_that_no_rule_accounts_for_is_named(small: Migration, tmp_path: Path) -> None:
+    script = tmp_path / "rows.sql"
+    script.write_text(script.read_text().replace("WHERE name IS NULL", "WHERE false"))
+    with pytest.raises(AssertionError, match="phase copy: b is neither in rows nor in findings"):
+        check(small, rows={"people": [NOBODY]})
+
+
+def test_names_that_there_are_not(small: Migration) -> None:
+    with pytest.raises(DeclarationError, match="no source 'persons'; it has: people"):
+        make(small, {"persons": []})
+    with pytest.raises(DeclarationError, match="'persons' has no column 'nmae'; it has: id, name, amount, seen_at"):
+        check(small, rows={"people": [ADA]}, gives={"persons": [{"nmae": "x"}]})
+
+
+def test_shipped_migrations_too() -> None:
+    """DynamoDB with look-ups, and PostgreSQL with constants, derived relations and params."""
+    link = {
+        "id": "l",
+        "tenant_id": "t",
+        "kpi_id": "k",
+        "goal_id": "g",
+        "link_type": "x",
+        "created_by": "u",
+        "created_at": "2025-01-01",
+    }
+    made = check(
+        kpi_linking,
+        rows={
+            kpi_linking.sources[0].id: [
+                {**link, "display_order": 1, "is_primary": True},
+                {**link, "id": "m", "kpi_id": None},
+            ]
+        },
+        rejects={"m": "missing_key"},
+    )
+    assert [row["id"] for row in made.rows[kpi_linking.phases[0].target]] == ["l"]
+    assert make(scoring_models, {}).findings == []
