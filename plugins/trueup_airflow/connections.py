@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
 
-from airflow.sdk import BaseHook, Connection
+from airflow.sdk import BaseHook
 
 from include.trueup.errors import OptionsError
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from include.trueup.ledger import Ledger
     from include.trueup.run.workspace import Workspace
     from include.trueup.stores import Store
+    from include.trueup.stores.parameters import Ask
 
 LEDGER = "trueup_ledger"
 WORKSPACE = "trueup_workspace"
@@ -31,40 +31,44 @@ def store(conn_id: str) -> Store:
 def open_store(conn_id: str) -> Store:
     """The store behind a connection, as it is now: type `aws` is DynamoDB, `postgres` is PostgreSQL.
 
-    Raises `OptionsError` for another type, and Airflow's own error for a connection that does not exist.
-    """
-    connection = BaseHook.get_connection(conn_id)
-    if connection.conn_type == "aws":
-        from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
-
+    Raises `OptionsError` for another type, Airflow's own error for a connection that does not exist, and as `hooks` does."""
+    kind = BaseHook.get_connection(conn_id).conn_type
+    if kind == "aws":
         from include.trueup.stores.dynamodb import DynamoDBStore
 
-        return DynamoDBStore(AwsBaseHook(aws_conn_id=conn_id, client_type="dynamodb").get_conn())
-    if connection.conn_type == "postgres":
+        from .hooks import dynamodb_client
+
+        return DynamoDBStore(dynamodb_client(conn_id))
+    if kind == "postgres":
         from include.trueup.stores.postgres import PostgresStore
 
-        return PostgresStore(postgres_uri(connection))
+        return PostgresStore(_asking(conn_id))
     raise OptionsError(
-        f"connection {conn_id!r} is of type {connection.conn_type!r}; Trueup's stores are 'aws' (DynamoDB) and 'postgres'"
+        f"connection {conn_id!r} is of type {kind!r}; Trueup's stores are 'aws' (DynamoDB) and 'postgres'"
     )
 
 
-def database_uri(conn_id: str) -> str:
-    """The libpq URI of the database behind a connection of type `postgres`. Raises `OptionsError` for another type."""
-    connection = BaseHook.get_connection(conn_id)
-    if connection.conn_type != "postgres":
-        raise OptionsError(
-            f"connection {conn_id!r} is of type {connection.conn_type!r}; schemas are changed in 'postgres'"
-        )
-    return postgres_uri(connection)
+def database(conn_id: str) -> Ask:
+    """What gives libpq's parameters of the database behind a connection of type `postgres`, as they are at each connect.
+    Raises `OptionsError` for another type."""
+    kind = BaseHook.get_connection(conn_id).conn_type
+    if kind != "postgres":
+        raise OptionsError(f"connection {conn_id!r} is of type {kind!r}; it must be 'postgres'")
+    return _asking(conn_id)
+
+
+def _asking(conn_id: str) -> Ask:
+    from .hooks import postgres_parameters
+
+    return partial(postgres_parameters, conn_id)
 
 
 @cache
 def ledger() -> Ledger:
-    """The ledger behind the connection `trueup_ledger`."""
+    """The ledger behind the connection `trueup_ledger`. Raises as `database` does."""
     from include.trueup.ledger import Ledger
 
-    return Ledger(postgres_uri(BaseHook.get_connection(LEDGER)))
+    return Ledger(database(LEDGER))
 
 
 @cache
@@ -91,16 +95,3 @@ def workspace() -> Workspace:
         "role_arn": extra.get("role_arn"),
     }
     return Workspace(uri, {name: value for name, value in s3.items() if value})
-
-
-def postgres_uri(connection: Connection) -> str:
-    """The connection as a libpq URI. The host goes into the query, where a socket's folder may stand too; of the
-    extra, what libpq knows."""
-    known = ("sslmode", "sslrootcert", "sslcert", "sslkey", "options", "connect_timeout", "target_session_attrs")
-    query = {"host": connection.host, "port": connection.port, **{k: connection.extra_dejson.get(k) for k in known}}
-    user = quote(connection.login or "", safe="")
-    password = f":{quote(connection.password, safe='')}" if connection.password else ""
-    database = quote(connection.schema or "", safe="")
-    return (
-        f"postgresql://{user}{password}@/{database}?{urlencode({k: v for k, v in query.items() if v}, quote_via=quote)}"
-    )

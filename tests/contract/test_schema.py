@@ -34,6 +34,7 @@ from include.trueup.schema.history import History
 from include.trueup.schema.lint import lint
 from include.trueup.schema.preflight import preflight
 from include.trueup.schema.rehearse import rehearse
+from include.trueup.stores.parameters import conninfo
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import walk
 from tests.harness import new_database, run_sql
@@ -177,7 +178,7 @@ def test_a_database_in_use_is_said_or_copied_by_pg_dump(
         monkeypatch.setattr(clone, "_INSTALLED", str(postgres._BIN))
         with clone.clone_of(uri, "copied", no_time) as (copy, how):
             assert how == "pg_dump"
-            assert run_sql(copy, "SELECT id FROM thing") == [(1,)]
+            assert run_sql(conninfo(copy()), "SELECT id FROM thing") == [(1,)]
     assert run_sql(uri, "SELECT count(*)::int FROM pg_database WHERE datname = 'copied'") == [(0,)]
 
 

@@ -239,7 +239,7 @@ def schemas(server: postgres.Server, folder: Path, ledger_template: str) -> Iter
         assert run.do_from("preflight") is None
 
     at = "SELECT version_num FROM alembic_version"
-    states = States(place, make, lambda: run_sql(uri, at), lambda: [("r2",)], database_uri=lambda _: uri)
+    states = States(place, make, lambda: run_sql(uri, at), lambda: [("r2",)], database=lambda _: uri)
     with states.connected():
         whole(make("zero", target_phase=0))
         states.keep_before_each("proven")

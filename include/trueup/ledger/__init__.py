@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from ..errors import StatusError
 from ..stores.effects import REAL, Effects
+from ..stores.parameters import Ask
 from . import sessions
 from .batches import Batches, Pace, Planned
 from .comparisons import Comparisons
@@ -64,14 +65,15 @@ _UPGRADE_SECONDS = 10.0
 
 
 class Ledger(Steps, Batches):
-    """The ledger in the database at `url` (a SQLAlchemy URL of PostgreSQL). Safe to use from several threads.
+    """The ledger in a database of PostgreSQL: by what gives libpq's parameters, asked at each connect, or by a SQLAlchemy
+    URL. Safe to use from several threads.
 
     Every method may raise `StoreUnavailableError` when the database cannot be reached.
     """
 
-    def __init__(self, url: str | sa.URL, effects: Effects = REAL) -> None:
+    def __init__(self, database: str | sa.URL | Ask, effects: Effects = REAL) -> None:
         self.effects = effects
-        self._engine = sessions.engine(url, effects)
+        self._engine = sessions.engine(database, effects)
         self.approvals = Approvals(self._begin)
         self.switches = Switches(self._begin)
         self.comparisons = Comparisons(self._begin)

@@ -15,16 +15,10 @@ import sqlalchemy as sa
 
 from ..errors import OptionsError, StoreRejectedError, StoreUnavailableError, TrueupError
 from ..stores.effects import REAL, Effects
+from ..stores.parameters import ENCODING, PATIENCE, Ask, is_refusal
 from .leases import lease_seconds
 from .tables import LOCKS, SCHEMA
 
-_DEFAULTS = {
-    "connect_timeout": 10,
-    # A server that is gone without an error is noticed in a minute, not after the two hours of the operating system.
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-}
 _SHORTEST = 1.0
 """Seconds that a transaction may always be idle: a process that is merely slow is not ended."""
 _CONNECTION = "the ledger (connection trueup_ledger)"
@@ -52,16 +46,18 @@ _KEEPS = sa.text(f"""
 """)
 
 
-def engine(url: str | sa.URL, effects: Effects = REAL) -> sa.Engine:
-    """A pool of sessions at a SQLAlchemy URL of PostgreSQL; each says which process it is of."""
-    made = sa.create_engine(
-        sa.make_url(url).set(drivername="postgresql+psycopg"), pool_size=4, pool_pre_ping=True, pool_recycle=300
-    )
+def engine(database: str | sa.URL | Ask, effects: Effects = REAL) -> sa.Engine:
+    """A pool of sessions; each says which process it is of. Who gives libpq's parameters is asked at each connect."""
+    ask = database if callable(database) else None
+    url = sa.make_url("postgresql://" if callable(database) else database)
+    made = sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_size=4, pool_pre_ping=True, pool_recycle=300)
 
     @sa.event.listens_for(made, "do_connect")
-    def named(_: Any, __: Any, ___: Any, given: dict[str, Any]) -> None:
-        known = {**_DEFAULTS, "fallback_application_name": f"trueup-ledger {effects.pid()} {effects.host()}"[:63]}
-        given.update({name: text for name, text in known.items() if name not in given})
+    def asked(_: Any, __: Any, ___: Any, given: dict[str, Any]) -> None:
+        if ask is not None:
+            given.update(ask())
+        known = {**PATIENCE, "fallback_application_name": f"trueup-ledger {effects.pid()} {effects.host()}"[:63]}
+        given.update({name: text for name, text in known.items() if name not in given}, client_encoding=ENCODING)
 
     return made
 
@@ -102,6 +98,8 @@ def _translated(engine: sa.Engine, error: sa.exc.DBAPIError, idle: float) -> Tru
             "and kept others waiting (it was stopped, or the machine suspended). None of it is kept; what is "
             "written stays, try again"
         )
+    if state is None and is_refusal(str(error.orig)):
+        return StoreRejectedError(f"{_CONNECTION} does not let this process in: {error.orig}; check the connection")
     if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) or error.connection_invalidated:
         return StoreUnavailableError(
             f"{_CONNECTION} did not answer: {error.orig}; what is written stays written, try again"

@@ -19,7 +19,8 @@ import sqlalchemy as sa
 
 from ..errors import StoreRejectedError, StoreUnavailableError
 from ..run import REAL, Effects
-from .describe import connected, place_of, quoted
+from ..stores.parameters import PATIENCE, Ask, asking, conninfo, named, place_of, secrets
+from .describe import Database, connected, quoted
 
 _MAINTENANCE = ("postgres", "template1")
 _SESSIONS = sa.text(
@@ -36,26 +37,25 @@ _IN_USE = "55006"
 
 
 @contextmanager
-def clone_of(uri: str, name: str, effects: Effects = REAL) -> Iterator[tuple[str, str]]:
-    """Make a clone of the database at the libpq URI, named `name`; its URI, and how it was made. It is dropped after the
-    block, and before it if an earlier try left one.
+def clone_of(database: Database, name: str, effects: Effects = REAL) -> Iterator[tuple[Ask, str]]:
+    """Make a clone of the database, named `name`; how it is reached, and how it was made. It is dropped after the block, and
+    before it if an earlier try left one.
 
     Raises `StoreUnavailableError` when other sessions use the database and there is no pg_dump of the server's version or a
     later one, and `StoreRejectedError` when the connection's role may not create databases."""
-    url = sa.make_url(uri)
+    original = asking(database)
     drop = f"DROP DATABASE IF EXISTS {quoted(name)} WITH (FORCE)"
-    with _server(uri) as server:
+    with _server(original) as (source, server):
         server.exec_driver_sql(drop)
         try:
             how = "template"
-            if (sessions := _made_of_files(server, url.database or "", name, effects)) is not None:
+            if (sessions := _made_of_files(server, source, name, effects)) is not None:
                 how = "pg_dump"
-                folder = _programs(
-                    uri, sessions, int(server.exec_driver_sql("SHOW server_version_num").scalar_one()) // 10_000
-                )
+                version = int(server.exec_driver_sql("SHOW server_version_num").scalar_one()) // 10_000
+                folder = _programs(original, sessions, version)
                 server.exec_driver_sql(f"CREATE DATABASE {quoted(name)} TEMPLATE template0")
-                _copy(uri, name, folder)
-            yield url.set(database=name).render_as_string(hide_password=False), how
+                _copy(original, name, folder)
+            yield named(original, name), how
         finally:
             server.exec_driver_sql(drop)
 
@@ -78,16 +78,18 @@ def _made_of_files(server: sa.Connection, source: str, name: str, effects: Effec
 
 
 @contextmanager
-def _server(uri: str) -> Iterator[sa.Connection]:
-    """A connection to another database of the same server: the one that is cloned must have none."""
-    url = sa.make_url(uri)
-    others = [name for name in _MAINTENANCE if name != url.database]
-    at = url.set(database=others[0]).render_as_string(hide_password=False)
-    with connected(at, f"clone database {url.database!r}", autocommit=True) as connection:
-        yield connection
+def _server(original: Ask) -> Iterator[tuple[str, sa.Connection]]:
+    """The database's name, and a connection to another one of the same server: that which is cloned must have none."""
+    source = original().get("dbname")
+    if source is None:  # a service says it, or libpq's default
+        with connected(original, "ask for the name of the database to clone") as connection:
+            source = str(connection.exec_driver_sql("SELECT current_database()").scalar_one())
+    other = next(name for name in _MAINTENANCE if name != source)
+    with connected(named(original, other), f"clone database {source!r}", autocommit=True) as connection:
+        yield source, connection
 
 
-def _programs(uri: str, sessions: dict[str, int], server: int) -> Path:
+def _programs(original: Ask, sessions: dict[str, int], server: int) -> Path:
     """The folder of the pg_dump and pg_restore that fit the server best: of its own version, else of the next later one (a
     pg_dump refuses a server that is newer than itself)."""
     given = [p for p in (os.environ.get(PG_BIN), *os.environ.get("PATH", "").split(os.pathsep)) if p]
@@ -100,7 +102,7 @@ def _programs(uri: str, sessions: dict[str, int], server: int) -> Path:
     who = ", ".join(f"{n} of {name}" for name, n in sessions.items())
     there = ", ".join(f"{version} in {folder}" for version, folder in sorted(found.items()))
     raise StoreUnavailableError(
-        f"{place_of(uri)} cannot be cloned for the rehearsal: {sum(sessions.values())} other sessions are connected to it ({who}), "
+        f"{place_of(original())} cannot be cloned for the rehearsal: {sum(sessions.values())} other sessions are connected to it ({who}), "
         f"and to copy a database in use takes a pg_dump and pg_restore of PostgreSQL {server} or later; "
         f"there is {there or 'none'}. End the sessions, or install them and name their folder in {PG_BIN}."
     )
@@ -115,24 +117,30 @@ def _version(folder: Path) -> int:
     return int(numbered.group(1)) if numbered else 0
 
 
-def _copy(uri: str, name: str, folder: Path) -> None:
-    """pg_dump | pg_restore. The password goes by the environment, where no list of processes shows it."""
-    url = sa.make_url(uri)
-    environment = {**os.environ, **({"PGPASSWORD": url.password} if url.password else {})}
+def _copy(original: Ask, name: str, folder: Path) -> None:
+    """pg_dump | pg_restore. The password goes by the environment, where no list of processes shows it. Raises
+    `StoreRejectedError` for other secrets, which have no such way."""
+    given = original()
+    hidden = secrets(given)
+    if other := sorted(hidden.keys() - {"password"}):
+        raise StoreRejectedError(
+            f"{place_of(given)}: pg_dump cannot be told {', '.join(other)} without showing it to everybody on this machine. End "
+            "the other sessions, so that the database is cloned without pg_dump, or put it into a service of libpq's"
+        )
+    environment = {**os.environ, **({"PGPASSWORD": hidden["password"]} if hidden else {})}
 
-    def address(database: str | None) -> str:
-        open_ = sa.URL.create("postgresql", url.username, None, url.host, url.port, database, url.query)
-        return open_.render_as_string(hide_password=False)
+    def address(database: dict[str, str]) -> str:
+        return conninfo({name: text for name, text in {**PATIENCE, **given, **database}.items() if name not in hidden})
 
     dumping = subprocess.Popen(
-        [folder / "pg_dump", "--format=custom", "--compress=0", "--dbname", address(url.database)],
+        [folder / "pg_dump", "--format=custom", "--compress=0", "--dbname", address({})],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd="/",
     )  # fmt: skip
     restoring = subprocess.run(
-        [folder / "pg_restore", "--exit-on-error", "--no-owner", "--no-privileges", "--dbname", address(name)],
+        [folder / "pg_restore", "--exit-on-error", "--no-owner", "--no-privileges", "--dbname", address({"dbname": name})],
         stdin=dumping.stdout, capture_output=True, env=environment, cwd="/", check=False,
     )  # fmt: skip
     _, said = dumping.communicate()
     if dumping.returncode or restoring.returncode:
         why = (said if dumping.returncode else restoring.stderr).decode(errors="replace").strip()[-500:]
-        raise StoreRejectedError(f"{place_of(uri)} could not be copied for the rehearsal: {why}")
+        raise StoreRejectedError(f"{place_of(given)} could not be copied for the rehearsal: {why}")

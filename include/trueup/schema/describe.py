@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from ..errors import StoreRejectedError, StoreUnavailableError
 from ..ledger.tables import SCHEMA as LEDGER_SCHEMA
+from ..stores.parameters import ENCODING, PATIENCE, Ask, asking, is_refusal, place_of
 
 _TRANSIENT = ("08", "25P03", "40", "53", "55P03", "57P")
 IDLE_SECONDS = 600.0
@@ -30,6 +31,8 @@ _KEYS = sa.text(
     )
 )
 
+Database = str | Ask
+"""A database: what gives libpq's parameters, asked at each connect, or a libpq URI."""
 Object = tuple[str, str]
 """Kind (table, column, index, constraint, …) and name of an object."""
 Schema = dict[Object, "Definition"]
@@ -55,14 +58,24 @@ class Rows:
 
 @contextmanager
 def connected(
-    uri: str, doing: str, *, lock_timeout: float = 5.0, idle: float = IDLE_SECONDS, autocommit: bool = False
+    database: Database,
+    doing: str,
+    *,
+    lock_timeout: float = 5.0,
+    idle: float = IDLE_SECONDS,
+    autocommit: bool = False,
 ) -> Iterator[sa.Connection]:
-    """A connection of its own to the database at that libpq URI, closed afterwards. Statements wait `lock_timeout`
-    seconds for a lock; a transaction in which nothing is done for `idle` seconds is ended by the server. Raises
-    `StoreUnavailableError` or `StoreRejectedError` for errors of PostgreSQL in the block."""
-    url = sa.make_url(uri).set(drivername="postgresql+psycopg")
+    """A connection of its own to that database, closed afterwards. Statements wait `lock_timeout` seconds for a lock; a
+    transaction in which nothing is done for `idle` seconds is ended by the server. Raises `StoreUnavailableError` or
+    `StoreRejectedError` for errors of PostgreSQL in the block, and as `Ask` does."""
+    given = asking(database)()
     level: Any = "AUTOCOMMIT" if autocommit else "READ COMMITTED"
-    engine = sa.create_engine(url, poolclass=sa.NullPool, isolation_level=level)
+    engine = sa.create_engine(
+        "postgresql+psycopg://",
+        poolclass=sa.NullPool,
+        isolation_level=level,
+        connect_args={**PATIENCE, **given, "client_encoding": ENCODING},
+    )
     try:
         with engine.connect() as connection:
             patience = {"lock_timeout": lock_timeout, "idle_in_transaction_session_timeout": idle}
@@ -71,21 +84,15 @@ def connected(
             connection.commit()
             yield connection
     except sa.exc.DBAPIError as error:
-        raise translated(error, place_of(uri), doing) from error
-
-
-def place_of(uri: str) -> str:
-    """host:port/database of a libpq URI, without user and password."""
-    url = sa.make_url(uri)
-    host, port = (url.query.get(name) or given for name, given in (("host", url.host), ("port", url.port)))
-    return f"{host or 'localhost'}:{port or 5432}/{url.database or ''}"
+        raise translated(error, place_of(given), doing) from error
 
 
 def translated(error: sa.exc.DBAPIError, place: str, doing: str) -> StoreUnavailableError | StoreRejectedError:
     """The error as Trueup's own: worth another try, or not. Says neither the statement nor the connection's secrets."""
     state = getattr(error.orig, "sqlstate", None) or ""
     said = str(error.orig).splitlines()[0] if str(error.orig) else type(error.orig).__name__
-    if state.startswith(_TRANSIENT) or (not state and isinstance(error, sa.exc.OperationalError)):
+    not_connected = not state and isinstance(error, sa.exc.OperationalError)
+    if state.startswith(_TRANSIENT) or (not_connected and not is_refusal(said)):
         advice = " Another session holds a lock that it needs." if state == "55P03" else ""
         advice = (
             " This process was paused during the transaction, which kept its locks." if state == "25P03" else advice
@@ -93,7 +100,8 @@ def translated(error: sa.exc.DBAPIError, place: str, doing: str) -> StoreUnavail
         return StoreUnavailableError(
             f"{place}: could not {doing}: {said} (SQLSTATE {state or 'none'}).{advice} None of it is kept; try again."
         )
-    return StoreRejectedError(f"{place}: could not {doing}: {said} (SQLSTATE {state or 'none'}).")
+    advice = " Check the connection." if not_connected else ""
+    return StoreRejectedError(f"{place}: could not {doing}: {said} (SQLSTATE {state or 'none'}).{advice}")
 
 
 def schema(connection: sa.Connection, version_table: str) -> Schema:
@@ -176,13 +184,13 @@ def identity(connection: sa.Connection) -> str:
     return f"postgres:{_server(connection) or at}/{number}/{name}"
 
 
-def place_as_leased(uri: str) -> str:
+def place_as_leased(database: Database) -> str:
     """`postgres://<system identifier>/<database>`: a database as the leases of runs on rows have it, by whatever address it is
     reached. Where the role may not ask for the identifier, the address as it is spelled is in its place."""
-    with connected(uri, "ask the server which one it is") as connection:
+    with connected(database, "ask the server which one it is") as connection:
         server = _server(connection)
         name = connection.exec_driver_sql("SELECT current_database()").scalar_one()
-    return f"postgres://{place_of(uri)}" if server is None else f"postgres://{server}/{name}"
+    return f"postgres://{place_of(asking(database)())}" if server is None else f"postgres://{server}/{name}"
 
 
 def _server(connection: sa.Connection) -> str | None:

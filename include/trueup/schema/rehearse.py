@@ -19,7 +19,7 @@ from ..run import REAL, Effects
 from ..run.schema_records import Measured, Rehearsed
 from . import describe, samples
 from .clone import clone_of
-from .describe import Schema
+from .describe import Database, Schema
 from .history import History, Revision
 
 Holding = dict[str, describe.Rows]
@@ -68,16 +68,16 @@ class _Found:
 
 
 def rehearse(
-    history: History, uri: str, steps: list[Revision], clone: str, lock_timeout: float, effects: Effects = REAL
+    history: History, at: Database, steps: list[Revision], clone: str, lock_timeout: float, effects: Effects = REAL
 ) -> Rehearsed:
-    """Rehearse the steps on a clone of that name of the database at `uri`.
+    """Rehearse the steps on a clone of that name of the database.
 
     A revision that fails, on whichever way, is a problem, and the rehearsal ends there. Raises `StoreUnavailableError`
     when the database cannot be cloned because somebody uses it."""
     database, found = history.declared.id, _Found()
     if not steps:
         return found.whole(database, "")
-    with clone_of(uri, clone, effects) as (copy, cloned_by):
+    with clone_of(at, clone, effects) as (copy, cloned_by):
         stage = _Stage(history, copy, lock_timeout, found, effects)
         start, rows = stage.look()
         here = start
@@ -124,13 +124,13 @@ def _kept(was: Holding, *schemas: Schema) -> Holding:
 class _Stage:
     """A clone, and what happens on it."""
 
-    def __init__(self, history: History, uri: str, lock_timeout: float, found: _Found, effects: Effects) -> None:
+    def __init__(self, history: History, at: Database, lock_timeout: float, found: _Found, effects: Effects) -> None:
         self._effects = effects
-        self._history, self._uri, self._lock_timeout, self._found = history, uri, lock_timeout, found
+        self._history, self._at, self._lock_timeout, self._found = history, at, lock_timeout, found
 
     @contextmanager
     def _open(self, doing: str) -> Iterator[sa.Connection]:
-        with describe.connected(self._uri, f"rehearse {doing}", lock_timeout=self._lock_timeout) as connection:
+        with describe.connected(self._at, f"rehearse {doing}", lock_timeout=self._lock_timeout) as connection:
             yield connection
 
     def look(self) -> tuple[Schema, Holding]:

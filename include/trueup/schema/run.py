@@ -18,13 +18,14 @@ from ..steps import Direction, Over, Step
 from ..steps.schemas import OF_SCHEMAS
 from ..stores import Fence
 from . import describe
+from .describe import Database
 from .history import History, Revision
 from .model import SchemaMigration
 
 
 @dataclass(frozen=True, kw_only=True)
 class SchemaRun:
-    """A run. `uri` gives the libpq URI behind a connection id. `holder` names this process where it is the whole run
+    """A run. `uri` gives the database behind a connection id. `holder` names this process where it is the whole run
     (`ledger.this_process`)."""
 
     id: str
@@ -34,7 +35,7 @@ class SchemaRun:
     options: SchemaOptions
     ledger: Ledger
     workspace: Workspace
-    uri: Callable[[str], str]
+    uri: Callable[[str], Database]
     holder: str | None = None
     effects: Effects = REAL
 
@@ -116,8 +117,8 @@ class SchemaRun:
         """The histories, read, by id, in their order."""
         return {declared.id: History(declared) for declared in self.migration.histories}
 
-    def uri_of(self, database: str) -> str:
-        """The libpq URI of a database of this migration."""
+    def uri_of(self, database: str) -> Database:
+        """A database of this migration: how it is reached."""
         return self.uri(self.migration.history(database).connection)
 
     @property

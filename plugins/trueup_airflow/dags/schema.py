@@ -117,7 +117,7 @@ def current_run(migration: SchemaMigration, *, first: bool = False) -> SchemaRun
         options=options(context["params"]),
         ledger=ledger,
         workspace=connections.workspace(),
-        uri=connections.database_uri,
+        uri=connections.database,
         holder=os.environ.get(HOLDER),
     )
     return run if first else run.chosen()

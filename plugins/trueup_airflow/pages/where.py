@@ -78,7 +78,7 @@ def _ask(migration_id: str) -> Where:
 
 def _store(connection: str) -> Store:
     try:
-        return connections.store(connection)
+        return connections.open_store(connection)
     except (AirflowNotFoundException, AirflowRuntimeError) as error:
         raise _NoConnectionError(f"Airflow has no connection {connection!r}: {error}") from error
 

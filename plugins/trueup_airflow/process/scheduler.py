@@ -13,6 +13,7 @@ import sys
 LIBRARIES = (
     "adbc_driver_postgresql.dbapi",
     "airflow.providers.amazon.aws.hooks.base_aws",
+    "airflow.providers.postgres.hooks.postgres",
     "alembic.command",
     "boto3",
     "duckdb",

@@ -8,6 +8,7 @@ import adbc_driver_manager as adbc
 import psycopg
 
 from ...errors import StoreRejectedError, StoreUnavailableError
+from ..parameters import is_refusal
 
 _TRANSIENT_CLASSES = (
     "08",
@@ -17,11 +18,6 @@ _TRANSIENT_CLASSES = (
 )  # connection, serialization and deadlock, resources, shutdown and start-up
 _TRANSIENT = frozenset({"55P03", "25P03"})  # lock_timeout, idle_in_transaction_session_timeout
 _DISK_FULL = "53100"
-# libpq gives no SQLSTATE for a connection that was refused; these say that another try ends the same way.
-_REFUSED = re.compile(
-    r"authentication failed|no password supplied|no pg_hba\.conf entry|is not permitted to log in"
-    r"|(role|database) \".*\" does not exist|permission denied for database|certificate|SSL|invalid .*(option|value)"
-)
 _FUNCTION = re.compile(r"PL/\w+ function (\S+?)\(")
 _NO_PARTITION = re.compile(r"no partition of relation \"(.*)\" found for row")
 _DRIVER_PREFIX = re.compile(r"^([A-Z_]+: )?(\[libpq\] )?")
@@ -118,9 +114,9 @@ def _transient(error: adbc.Error | psycopg.Error | OSError, sqlstate: str, said:
     if sqlstate:
         return sqlstate != _DISK_FULL and (sqlstate.startswith(_TRANSIENT_CLASSES) or sqlstate in _TRANSIENT)
     if isinstance(error, psycopg.Error):
-        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not _REFUSED.search(said)
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not is_refusal(said)
     if isinstance(error, adbc.Error):
-        return error.status_code is adbc.AdbcStatusCode.IO and not _REFUSED.search(said)
+        return error.status_code is adbc.AdbcStatusCode.IO and not is_refusal(said)
     # A stream of rows broke; Arrow passes on the text alone. The server's "ERROR" is about a row or the request, except
     # on a standby whose primary has removed rows that are being read; a "FATAL", or silence, is about the connection.
     return "ERROR:" not in said or "conflict with recovery" in said

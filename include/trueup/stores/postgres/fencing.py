@@ -35,7 +35,7 @@ def end_older(address: Address, fence: Fence) -> None:
     def end() -> None:
         begun = address.effects.monotonic()
         try:
-            with psycopg.connect(address.conninfo, autocommit=True) as connection:
+            with psycopg.connect(address.conninfo(), autocommit=True) as connection:
                 while found := connection.execute(query).fetchall():
                     for pid, user in found:
                         _end(connection, address, pid, user)

@@ -29,7 +29,7 @@ def _session(address: Address, *, doing: str) -> Iterator[psycopg.Connection]:
     """A connection without a transaction: for what PostgreSQL does in none. The settings are those of the session."""
     try:
         ask_fence()
-        with psycopg.connect(address.conninfo, autocommit=True, cursor_factory=psycopg.RawCursor) as connection:
+        with psycopg.connect(address.conninfo(), autocommit=True, cursor_factory=psycopg.RawCursor) as connection:
             for name, text in {**SETTINGS, **_ALONE}.items():
                 connection.execute("SELECT set_config($1, $2, false)", [name, text])
             yield connection

@@ -23,7 +23,7 @@ def database_of(address: Address) -> str:
     """`postgres://<system identifier>/<database>`: the same by whatever host name, port, socket or pooler it is reached.
     Where the role may not ask for the identifier, the address as it is spelled is in its place."""
     try:
-        with psycopg.connect(address.conninfo, autocommit=True) as connection:
+        with psycopg.connect(address.conninfo(), autocommit=True) as connection:
             row = connection.execute(f"SELECT current_database(), ({_CLUSTER})").fetchone()
     except psycopg.errors.InsufficientPrivilege:
         log.warning(
@@ -40,7 +40,7 @@ def located(address: Address, identity: str) -> Location:
     """Where the database of that identity is: the server's own address, or, through a socket, the socket's folder."""
     query = "SELECT host(inet_server_addr()), inet_server_port(), current_database()"
     try:
-        with psycopg.connect(address.conninfo, autocommit=True) as connection:
+        with psycopg.connect(address.conninfo(), autocommit=True) as connection:
             row = connection.execute(query).fetchone()
     except psycopg.Error as error:
         raise translated(error, place=address.place, doing="ask the server which one it is") from error
@@ -54,7 +54,7 @@ def server_of(address: Address) -> str:
     """Which server answers now: its timeline, which a standby that took over has another of, and its address, unless it is
     of this machine: copies of one cluster have one system identifier."""
     try:
-        with psycopg.connect(address.conninfo, autocommit=True) as connection:
+        with psycopg.connect(address.conninfo(), autocommit=True) as connection:
             row = connection.execute(_SERVER).fetchone()
     except psycopg.errors.InsufficientPrivilege as error:
         log.warning("%s: which server answers is not known: %s", address.place, error.diag.message_primary)

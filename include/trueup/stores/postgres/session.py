@@ -15,12 +15,13 @@ import adbc_driver_manager as adbc
 import adbc_driver_postgresql
 import psycopg
 import pyarrow as pa
-from psycopg import conninfo, pq, sql
+from psycopg import conninfo, sql
 from tenacity import Retrying, retry_if_exception_type, retry_if_not_exception_type
 
-from ...errors import StoreRejectedError, StoreUnavailableError
+from ...errors import StoreUnavailableError
 from .. import Fence, present_fence
 from ..effects import REAL, Effects
+from ..parameters import ENCODING, PATIENCE, Ask, asking, place_of
 from .driver import Drivers
 from .failures import translated
 from .locks import locked
@@ -29,14 +30,7 @@ _T = TypeVar("_T")
 _BATCH_BYTES = 8 * 1024 * 1024
 _BATCH_OPTION = adbc_driver_postgresql.StatementOptions.BATCH_SIZE_HINT_BYTES.value
 _COPY_OPTION = adbc_driver_postgresql.StatementOptions.USE_COPY.value
-_DEFAULTS = {
-    "application_name": "trueup",
-    "connect_timeout": "10",
-    # A server that is gone without an error is noticed in a minute, not after the two hours of the operating system.
-    "keepalives_idle": "30",
-    "keepalives_interval": "10",
-    "keepalives_count": "3",
-}
+_DEFAULTS = {"application_name": "trueup", **PATIENCE}
 # Notations must be the same on every server, whatever the role's or the database's own settings are.
 SETTINGS = {
     "statement_timeout": "0",
@@ -78,11 +72,11 @@ _BYTES_AS_THEY_ARE = (
 
 @dataclass(frozen=True)
 class Address:
-    """Where a database is and how to wait for it. `conninfo` holds the password; nothing shows it.
+    """Where a database is and how to wait for it. `ask` gives libpq's parameters, with the password; nothing shows them.
 
     `lock_timeout` and `patience` are seconds: how long a statement waits for a lock, how long a call tries again."""
 
-    conninfo: str = field(repr=False)
+    ask: Ask = field(repr=False)
     place: str
     lock_timeout: float
     patience: float
@@ -90,24 +84,19 @@ class Address:
     _drivers: Drivers = field(default_factory=Drivers, repr=False, compare=False)
 
     @classmethod
-    def of(cls, uri: str, *, lock_timeout: float, patience: float, effects: Effects = REAL) -> Address:
-        """The address in a libpq URI or conninfo. Raises `StoreRejectedError` if it is neither."""
-        try:
-            given = {name: str(text) for name, text in conninfo.conninfo_to_dict(uri).items() if text is not None}
-        except psycopg.ProgrammingError:  # its message repeats parts of what was given, perhaps the password
-            raise StoreRejectedError(
-                "the PostgreSQL connection is neither a libpq URI (postgresql://…) nor a conninfo string. Correct it."
-            ) from None
-        defaults = {one.keyword.decode(): one.val.decode() for one in pq.Conninfo.get_defaults() if one.val is not None}
-        known = {**defaults, **given}
-        host = known.get("host") or known.get("hostaddr") or "localhost"
-        place = f"{host}:{known.get('port', '5432')}/{known.get('dbname') or known.get('user', '')}"
-        whole = conninfo.make_conninfo(**{**_DEFAULTS, **given, "client_encoding": "UTF8"})
-        return cls(whole, place, lock_timeout, patience, effects, Drivers(effects))
+    def of(cls, database: str | Ask, *, lock_timeout: float, patience: float, effects: Effects = REAL) -> Address:
+        """The address in a libpq URI or conninfo, or as who is asked gives it. Raises `StoreRejectedError` if it is
+        neither, and as `Ask` does."""
+        ask = asking(database)
+        return cls(ask, place_of(ask()), lock_timeout, patience, effects, Drivers(effects))
+
+    def conninfo(self) -> str:
+        """What libpq is told, for one connect: asked for now, with the password; not to be kept. Raises as `Ask` does."""
+        return conninfo.make_conninfo(**{**_DEFAULTS, **self.ask(), "client_encoding": ENCODING})
 
     def database(self) -> AbstractContextManager[adbc.AdbcDatabase]:
         """The driver, for a block."""
-        return self._drivers.lent(self.conninfo, self.place)
+        return self._drivers.lent(self.conninfo(), self.place)
 
     def settings(self, fence: Fence | None = None) -> sql.Composed:
         """The statement that makes the settings of one transaction. Not of the session: a pooler may share that."""
@@ -258,7 +247,7 @@ def _import(opened: Session, snapshot: str) -> None:
 def script_session(address: Address, *, doing: str) -> Iterator[psycopg.Connection]:
     """The same by psycopg, which runs scripts of several statements. `%` has no meaning; parameters are $1, $2, …"""
     try:
-        with psycopg.connect(address.conninfo, cursor_factory=psycopg.RawCursor) as connection:
+        with psycopg.connect(address.conninfo(), cursor_factory=psycopg.RawCursor) as connection:
             connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED  # whatever the role's default is
             fence = present_fence()
             connection.execute(address.settings(fence))
@@ -276,7 +265,7 @@ def held_snapshot(address: Address, *, seconds: int) -> Iterator[str]:
 
     def begin() -> tuple[psycopg.Connection, str]:
         try:
-            connection = psycopg.connect(address.conninfo)
+            connection = psycopg.connect(address.conninfo())
             try:
                 connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
                 connection.execute(address.settings())

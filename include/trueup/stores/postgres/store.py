@@ -16,6 +16,7 @@ from ...errors import StoreRejectedError
 from .. import Advanced, Description, Fence, Limits, Outcome, Share
 from ..effects import REAL, Effects
 from ..location import Location
+from ..parameters import Ask
 from . import catalog, creating, fencing, place, reading, referring, sequences, together, writing
 from .effects import effects_of
 from .failures import translated
@@ -29,7 +30,8 @@ _SAME_SECONDS = 1.0
 
 
 class PostgresStore:
-    """The tables of one PostgreSQL database (13 or later), by a libpq URI or conninfo.
+    """The tables of one PostgreSQL database (13 or later): by what gives libpq's parameters, asked at each connect, or by a
+    libpq URI or conninfo.
 
     `snapshot` is the id of a snapshot that somebody holds open (`export_snapshot`): all reading then sees that state,
     from any process. Without it each call sees the state at its own beginning. `lock_timeout`: how long a statement
@@ -45,14 +47,14 @@ class PostgresStore:
 
     def __init__(
         self,
-        uri: str,
+        database: str | Ask,
         *,
         snapshot: str | None = None,
         lock_timeout: float = 5.0,
         patience: float = 60.0,
         effects: Effects = REAL,
     ) -> None:
-        self._address = Address.of(uri, lock_timeout=lock_timeout, patience=patience, effects=effects)
+        self._address = Address.of(database, lock_timeout=lock_timeout, patience=patience, effects=effects)
         self._snapshot = snapshot
         self._database: tuple[str, float] | None = None
 
@@ -80,7 +82,7 @@ class PostgresStore:
 
     @contextmanager
     def export_snapshot(self) -> Iterator[str]:
-        """Hold the database's present state for reading; gives its id for `PostgresStore(uri, snapshot=id)`.
+        """Hold the database's present state for reading; gives its id for `PostgresStore(…, snapshot=id)`.
 
         Until the end of the block every such store sees exactly this state. The server keeps all older row versions
         meanwhile: do not hold it longer than the reading takes. It is given up after 24 hours.
@@ -103,7 +105,7 @@ class PostgresStore:
         not part of a plan, such as a sample, or what a service does. Raises `StoreUnavailableError` or
         `StoreRejectedError` for errors of PostgreSQL."""
         try:
-            with psycopg.connect(self._address.conninfo) as connection:
+            with psycopg.connect(self._address.conninfo()) as connection:
                 yield connection
         except psycopg.Error as error:
             raise translated(error, place=self._address.place, doing="use a connection") from error
