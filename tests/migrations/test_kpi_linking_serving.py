@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from include.migrations.kpi_linking import sample, serving
+from include.migrations.kpi_linking import sample, serving, shadow
 from include.migrations.kpi_linking.legacy_form import as_legacy
 from include.migrations.kpi_linking.migration import (
     ACTUALS,
@@ -24,7 +25,7 @@ from include.migrations.kpi_linking.serving import KpiNotFoundError, ReadFrom, S
 from include.migrations.kpi_linking.shadow import compare
 from include.migrations.plain import plain_row
 from include.trueup.stores.dynamodb import DynamoDBStore
-from tests.harness import few_rows, items
+from tests.harness import Item, few_rows, items
 from tests.samples import Samples
 
 from .kpi_linking_oracle import expected
@@ -71,16 +72,76 @@ def test_both_ways_give_the_same_of_every_kpi(store: DynamoDBStore) -> None:
         get_kpi(store, "nobody", "nothing")
 
 
-def test_one_legacy_table_is_scanned_at_a_time(store: DynamoDBStore) -> None:
+def test_an_answer_is_as_the_contract_says(store: DynamoDBStore) -> None:
+    kpis = {(row["tenant_id"]["S"], row["id"]["S"]) for row in items(store, KPIS.name)}
+    links: dict[tuple[str, str], list[Item]] = {}
+    for link in items(store, NEW_LINKS.name):
+        links.setdefault((link["tenant_id"]["S"], link["kpi_id"]["S"]), []).append(link)
+    # links in the order of rule 2, figures by date and id
+    kpi, several = max(links.items(), key=lambda each: len(each[1]))
+    got = get_kpi(store, *kpi)["links"]
+    order = [
+        (link.get("is_primary") is not True, link.get("display_order", Decimal("Infinity")), link["id"]) for link in got
+    ]
+    assert order == sorted(order)
+    assert {id for *_, id in order} == {link["id"]["S"] for link in several}
+    figures = [figures for link in got for figures in (link["targets"], link["actuals"])]
+    assert max(map(len, figures)) > 1
+    for each in figures:
+        assert [(f["post_date"], f["id"]) for f in each] == sorted((f["post_date"], f["id"]) for f in each)
+    assert {f["data_category"] for link in got for f in link["targets"]} <= {"Target"}
+    # null where only links are left; of a tenant that has neither, nothing
+    gone = min(links.keys() - kpis)
+    assert [get_kpi(store, *gone, way)["kpi"] for way in WAYS] == [None, None]
+    for way in WAYS:
+        with pytest.raises(KpiNotFoundError):
+            get_kpi(store, f"not {kpi[0]}", kpi[1], way)
+
+
+def test_of_requests_that_scan_there_is_one_at_a_time(store: DynamoDBStore, monkeypatch: pytest.MonkeyPatch) -> None:
     links = items(store, NEW_LINKS.name)
     tenant_id, kpi_id = links[0]["tenant_id"]["S"], links[0]["kpi_id"]["S"]
-    with serving._alone(), pytest.raises(ScanUnderWayError):
-        get_kpi(store, tenant_id, kpi_id)
+    scan, refused = serving._scan, list[str]()
+
+    def meanwhile(store: DynamoDBStore, table: str, *of: Any) -> Any:
+        found = scan(store, table, *of)
+        if not refused or refused[-1] != table:  # another one comes, after each of the scans of the first
+            refused.append(table)
+            with pytest.raises(ScanUnderWayError):
+                get_kpi(store, tenant_id, kpi_id)
+        return found
+
+    monkeypatch.setattr(serving, "_scan", meanwhile)
+    assert get_kpi(store, tenant_id, kpi_id)["links"]
+    assert len(refused) == 5, "links, three tables of figures, and people"
+    monkeypatch.undo()
     with serving._alone():
         assert get_kpi(store, tenant_id, kpi_id, "new")["links"]
 
 
-def test_the_shadow_finds_what_differs_and_nothing_else(store: DynamoDBStore) -> None:
+def test_a_table_with_an_index_is_not_scanned(store: DynamoDBStore) -> None:
+    links = items(store, NEW_LINKS.name)
+    kpi = links[0]["tenant_id"]["S"], links[0]["kpi_id"]["S"]
+    scanned = get_kpi(store, *kpi)
+    tables = {table.name: "kpi_id" for table in (LINKS, MILESTONES, ACTUALS, READINGS)} | {
+        PEOPLE.name: "linked_user_id"
+    }
+    for table, named in tables.items():
+        index: Any = {
+            "IndexName": f"{named}-index",
+            "KeySchema": [{"AttributeName": named, "KeyType": "HASH"}],
+            "Projection": {"ProjectionType": "ALL"},
+        }
+        store.client.update_table(
+            TableName=table,
+            AttributeDefinitions=[{"AttributeName": named, "AttributeType": "S"}],
+            GlobalSecondaryIndexUpdates=[{"Create": index}],
+        )
+    with serving._alone():
+        assert get_kpi(store, *kpi) == scanned
+
+
+def test_the_shadow_finds_what_differs_and_nothing_else(store: DynamoDBStore, monkeypatch: pytest.MonkeyPatch) -> None:
     everything = compare(store, {"share": 1})
     assert everything.differences == []
     assert everything.compared > 40
@@ -96,9 +157,14 @@ def test_the_shadow_finds_what_differs_and_nothing_else(store: DynamoDBStore) ->
     found = compare(store, {"share": 1}).differences
     (of_value,) = [d for d in found if str(d["path"]).endswith("post_value")]
     assert (of_value["new"], of_value["legacy"]) == ("0.125", changed["post_value"]["N"])
+    assert next(d for d in found if d["key"] == f"nobody/{stray['kpi_id']['S']}")["legacy"] is None
     keys = {d["key"] for d in found}
     assert keys == {
         of_value["key"],
         f"{gone['tenant_id']['S']}/{gone['kpi_id']['S']}",
         f"nobody/{stray['kpi_id']['S']}",
     }
+    # where everything differs, it ends: a switch is not turned on what it has seen
+    monkeypatch.setattr(shadow, "MOST", 2)
+    ended = compare(store, {"share": 1})
+    assert (len(ended.differences), ended.whole) == (2, False)

@@ -44,8 +44,8 @@ def get_kpi(store: DynamoDBStore, tenant_id: str, kpi_id: str, read_from: ReadFr
     """`kpi` (None where only links are left) and `links`: the primary one first, then by display order and id; each with
     its own columns, `targets` and `actuals`, by date and id.
 
-    Legacy tables are read by an index on `kpi_id` where they have one, else by a filtered scan, one at a time. Raises
-    `KpiNotFoundError`, `ScanUnderWayError`.
+    Legacy tables are read by an index on `kpi_id` where they have one, else by a filtered scan; of requests that scan there
+    is one at a time. Raises `KpiNotFoundError`, `ScanUnderWayError`.
     """
     kpi = next((row for row in _get(store, KPIS.name, [kpi_id]) if text(row, "tenant_id") == tenant_id), None)
     links, figures = (_new if read_from == "new" else _legacy)(store, tenant_id, kpi_id, kpi)
@@ -77,11 +77,13 @@ def _new(store: DynamoDBStore, tenant_id: str, kpi_id: str, _kpi: Item | None) -
 
 
 def _legacy(store: DynamoDBStore, tenant_id: str, kpi_id: str, kpi: Item | None) -> tuple[list[Item], list[Item]]:
-    read = _Reader(store, tenant_id, kpi_id)
-    rows = read.of_kpi(LINKS.name)
-    users = {user for user in (text(kpi or {}, "owner_id"), *(text(row, "created_by") for row in rows)) if user}
-    figures = {kind.table.name: read.of_kpi(kind.table.name) for kind in KINDS} if rows else {}
-    found = Legacy(kpi=kpi, people=read.people(users), links=rows, figures=figures, held=dict(_held(store, figures)))
+    with ExitStack() as request:
+        read = _Reader(store, tenant_id, kpi_id, request)
+        rows = read.of_kpi(LINKS.name)
+        users = {user for user in (text(kpi or {}, "owner_id"), *(text(row, "created_by") for row in rows)) if user}
+        figures = {kind.table.name: read.of_kpi(kind.table.name) for kind in KINDS} if rows else {}
+        people = read.people(users) if rows else []
+    found = Legacy(kpi=kpi, people=people, links=rows, figures=figures, held=dict(_held(store, figures)))
     links = legacy.links(found)
     return list(links), list(legacy.figures(found, links, dated))
 
@@ -96,10 +98,11 @@ def _held(store: DynamoDBStore, figures: Mapping[str, Sequence[Item]]) -> Iterat
 
 
 class _Reader:
-    """Reads the legacy rows of one KPI."""
+    """Reads the legacy rows of one KPI for one request, which is alone from its first scan on until `request` ends."""
 
-    def __init__(self, store: DynamoDBStore, tenant_id: str, kpi_id: str) -> None:
+    def __init__(self, store: DynamoDBStore, tenant_id: str, kpi_id: str, request: ExitStack) -> None:
         self._store, self._tenant_id, self._kpi_id = store, tenant_id, kpi_id
+        self._request, self._scans = request, False
 
     def of_kpi(self, table: str) -> list[Item]:
         """The table's rows of the KPI, of its tenant."""
@@ -112,6 +115,9 @@ class _Reader:
     def _matching(self, table: str, attribute: str, values: Sequence[str]) -> list[Item]:
         index = _index(self._store, table, attribute)
         if index is None:
+            if not self._scans:
+                self._request.enter_context(_alone())
+                self._scans = True
             found = _scan(self._store, table, self._tenant_id, attribute, values)
         else:
             found = [row for value in values for row in _query(self._store, table, index, attribute, value)]
@@ -153,17 +159,16 @@ def _alone() -> Iterator[None]:
 def _scan(store: DynamoDBStore, table: str, tenant_id: str, attribute: str, values: Sequence[str]) -> list[Item]:
     """The table's rows of the tenant with one of these values; no index of it has them."""
     found: list[Item] = []
-    with _alone():
-        for some in _batches(values):
-            named = {f":v{n}": {"S": value} for n, value in enumerate(some)}
-            pages = store.client.get_paginator("scan").paginate(
-                TableName=table,
-                ConsistentRead=True,
-                FilterExpression=f"tenant_id = :t AND #a IN ({', '.join(named)})",
-                ExpressionAttributeNames={"#a": attribute},
-                ExpressionAttributeValues={":t": {"S": tenant_id}, **named},
-            )
-            found += [without_nulls(item) for page in pages for item in page["Items"]]
+    for some in _batches(values):
+        named = {f":v{n}": {"S": value} for n, value in enumerate(some)}
+        pages = store.client.get_paginator("scan").paginate(
+            TableName=table,
+            ConsistentRead=True,
+            FilterExpression=f"tenant_id = :t AND #a IN ({', '.join(named)})",
+            ExpressionAttributeNames={"#a": attribute},
+            ExpressionAttributeValues={":t": {"S": tenant_id}, **named},
+        )
+        found += [without_nulls(item) for page in pages for item in page["Items"]]
     return found
 
 

@@ -1,10 +1,19 @@
-"""The shadow comparison: KPIs as the legacy tables give them beside those of the new tables."""
+"""The shadow comparison: KPIs as the legacy tables give them beside those of the new tables.
+
+Every table is scanned once into files of the scratch folder; DuckDB sorts them by KPI, so that memory holds the rows of one
+KPI at a time.
+"""
 
 from __future__ import annotations
 
+import base64
 import hashlib
-from collections import defaultdict
+import json
+import logging
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,85 +26,148 @@ from .legacy import KINDS, Item, Legacy, text, without_nulls
 from .migration import KPIS, LINKS, NEW_DATA, NEW_LINKS, PEOPLE
 
 if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
     from include.trueup.stores.dynamodb import DynamoDBStore
 
-Kpi = tuple[str, str]
-"""Tenant and KPI."""
+log = logging.getLogger(__name__)
+
+MOST, LONGEST = 10_000, 2_000
+"""Differences after which the comparison ends, and characters of a value that are told."""
+_ROWS = 2_000
+"""Rows that are handed on at once."""
+_LEGACY = (*(kind.table.name for kind in KINDS),)
+_OF_KPI = (KPIS.name, LINKS.name, *_LEGACY, NEW_LINKS.name)
+_BY_KPI = f"""
+WITH users AS (
+    SELECT DISTINCT tenant, kpi, named FROM scanned WHERE place IN (0, 1) AND item IS NOT NULL AND named IS NOT NULL
+), first AS (
+    -- rule 4: the first table that holds an id, whoever's it is there
+    SELECT id, min(place) AS place FROM scanned WHERE place BETWEEN 2 AND {len(_LEGACY) + 1} GROUP BY id
+)
+SELECT s.tenant, s.kpi, s.place, f.place < s.place AS held, s.id, s.item
+FROM scanned s LEFT JOIN first f ON f.id = s.id AND s.place BETWEEN 2 AND {len(_LEGACY) + 1}
+WHERE s.item IS NOT NULL
+UNION ALL
+SELECT l.tenant, l.kpi, {len(_OF_KPI)}, false, d.id, d.item
+FROM data d JOIN scanned l ON l.place = {len(_OF_KPI) - 1} AND l.id = d.named AND l.tenant = d.tenant AND l.item IS NOT NULL
+UNION ALL
+SELECT u.tenant, u.kpi, {len(_OF_KPI) + 1}, false, p.id, p.item
+FROM people p JOIN users u ON u.tenant = p.tenant AND u.named = p.named
+ORDER BY tenant, kpi, place, id
+"""
 
 
 def compare(store: DynamoDBStore, asked: Mapping[str, Any]) -> Compared:
     """Read `asked["share"]` (0 to 1) of the KPIs both ways; each table is scanned once.
 
     A difference has `key` (tenant and KPI), `path` (where in the answer of `get_kpi`; empty where a way has none at all),
-    `new` and `legacy` (JSON text, None for what is not there).
+    `new` and `legacy` (JSON text, cut; None for what is not there). After `MOST` of them it ends, and is not `whole`.
     """
+    from include.trueup.rows import duck
+
     from .serving import answer, dated
 
-    def chosen(kpi: Kpi) -> bool:
-        return _place(kpi) < float(asked["share"])
-
-    result = Compared(whole=float(asked["share"]) >= 1)
-    kpis = {key: rows[0] for key, rows in _by_kpi(store, KPIS.name, "id", chosen).items()}
-    new_links = _by_kpi(store, NEW_LINKS.name, "kpi_id", chosen)
-    new_figures = defaultdict(list)
-    for figure in _scan(store, NEW_DATA.name):
-        new_figures[text(figure, "kpi_link_id")].append(figure)
-    for key, found in _legacy(store, kpis, chosen):
-        links = sorted(new_links.pop(key, []), key=legacy.place)
-        figures = [f for link in links for f in new_figures[text(link, "id")] if text(f, "tenant_id") == key[0]]
-        theirs = legacy.links(found)
-        ways = answer(found.kpi, links, figures), answer(found.kpi, theirs, legacy.figures(found, theirs, dated))
-        if ways == (None, None):
-            continue
-        result.compared += 1
-        for path, new, old in differences(*ways):
-            result.differences.append({"key": "/".join(key), "path": path, "new": new, "legacy": old})
-    for key, links in sorted(new_links.items()):
-        result.compared += 1
-        result.differences.append({"key": "/".join(key), "path": "links", "new": f"{len(links)} links", "legacy": None})
+    share = float(asked["share"])
+    result = Compared(whole=share >= 1)
+    with tempfile.TemporaryDirectory(prefix="trueup-shadow-") as folder, duck.connect(Path(folder)) as connection:
+        _scan_into(connection, Path(folder), store, lambda kpi: _place(kpi) < share)
+        for key, found, links, figures in _each(connection):
+            theirs = legacy.links(found)
+            ways = answer(found.kpi, links, figures), answer(found.kpi, theirs, legacy.figures(found, theirs, dated))
+            if ways == (None, None):
+                continue
+            result.compared += 1
+            for path, new, old in differences(*ways):
+                result.differences.append({"key": "/".join(key), "path": path, "new": _cut(new), "legacy": _cut(old)})
+            if len(result.differences) >= MOST:
+                log.warning("%s differences: the rest of the KPIs is not compared", f"{len(result.differences):,}")
+                result.whole = False
+                break
     return result
 
 
-def _legacy(
-    store: DynamoDBStore, kpis: Mapping[Kpi, Item], chosen: Callable[[Kpi], bool]
-) -> Iterator[tuple[Kpi, Legacy]]:
-    """The legacy rows of every KPI that has one, or a link."""
-    links = _by_kpi(store, LINKS.name, "kpi_id", chosen)
-    people: dict[str | None, list[Item]] = defaultdict(list)
-    for person in _scan(store, PEOPLE.name):
-        people[text(person, "tenant_id")].append(person)
-    rows, ids = {}, {}
-    for kind in KINDS:
-        every = [*_scan(store, kind.table.name)]
-        ids[kind.table.name] = {row["id"]["S"] for row in every}
-        rows[kind.table.name] = _grouped(every, "kpi_id", chosen)
-    names = [*ids]
-    held = {name: set().union(*(ids[earlier] for earlier in names[:n])) for n, name in enumerate(names)}
-    for key in sorted({*kpis, *links}):
-        yield (
-            key,
-            Legacy(
-                kpi=kpis.get(key),
-                people=people[key[0]],
-                links=links.get(key, []),
-                figures={name: rows[name].get(key, []) for name in names},
-                held=held,
-            ),
+def _scan_into(
+    connection: duckdb.DuckDBPyConnection, folder: Path, store: DynamoDBStore, chosen: Callable[[tuple[str, str]], bool]
+) -> None:
+    """Make the relations `scanned` (what names a KPI, by the place of its table in `_OF_KPI`), `data` and `people`. A row
+    that is of no chosen KPI has no `item`; `named`: the user, or the link, that a row names."""
+    from include.trueup.rows import duck
+
+    named = {
+        KPIS.name: "owner_id",
+        LINKS.name: "created_by",
+        NEW_DATA.name: "kpi_link_id",
+        PEOPLE.name: "linked_user_id",
+    }
+
+    def rows(table: str) -> Iterator[tuple[str | None, ...]]:
+        own = "id" if table == KPIS.name else "kpi_id"
+        for row in _scan(store, table):
+            tenant_id, kpi_id = text(row, "tenant_id"), text(row, own)
+            wanted = tenant_id is not None
+            if table in _OF_KPI:
+                wanted = tenant_id is not None and kpi_id is not None and chosen((tenant_id, kpi_id))
+            if wanted or table in _LEGACY:
+                content = json.dumps(row, default=_base64) if wanted else None
+                yield tenant_id, kpi_id, row["id"]["S"], text(row, named.get(table, "")), content
+
+    files: list[Path] = []
+    for table in (*_OF_KPI, NEW_DATA.name, PEOPLE.name):
+        files.append(folder / f"{len(files)}.parquet")
+        _write(connection, files[-1], rows(table))
+    scanned = (
+        f"SELECT {place} AS place, * FROM ({duck.parquet([file], None)})" for place, file in enumerate(files[:-2])
+    )
+    connection.execute(f"CREATE VIEW scanned AS {' UNION ALL '.join(scanned)}")
+    for name, file in zip(("data", "people"), files[-2:], strict=True):
+        duck.relation(connection, name, [file], None)
+
+
+def _write(connection: duckdb.DuckDBPyConnection, path: Path, rows: Iterator[tuple[str | None, ...]]) -> None:
+    import pyarrow as pa
+
+    from include.trueup.rows import duck
+
+    schema = pa.schema([(name, pa.string()) for name in ("tenant", "kpi", "id", "named", "item")])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        some: list[tuple[str | None, ...]] = []
+        for row in rows:
+            some.append(row)
+            if len(some) == _ROWS:
+                yield pa.record_batch([*map(pa.array, zip(*some, strict=True), [pa.string()] * 5)], schema=schema)
+                some = []
+        if some:
+            yield pa.record_batch([*map(pa.array, zip(*some, strict=True), [pa.string()] * 5)], schema=schema)
+
+    with duck.own_errors() as watched:
+        reader = pa.RecordBatchReader.from_batches(schema, watched(batches()))
+        connection.register("given", reader)
+        duck.write(connection, "FROM given", path)
+        connection.unregister("given")
+
+
+def _each(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[tuple[str, str], Legacy, list[Item], list[Item]]]:
+    """Each KPI: its legacy rows, its new links in their order, and its new figures."""
+    reader = connection.sql(_BY_KPI).to_arrow_reader(_ROWS)
+    every = (tuple(row.values()) for batch in reader for row in batch.to_pylist())
+    for key, rows in groupby(every, key=itemgetter(0, 1)):
+        by_place: dict[int, list[Item]] = {place: [] for place in range(len(_OF_KPI) + 2)}
+        held: dict[str, set[str]] = {name: set() for name in _LEGACY}
+        for _, _, place, is_held, id, content in rows:
+            by_place[place].append(json.loads(content, object_hook=_with_bytes))
+            if is_held:
+                held[_OF_KPI[place]].add(id)
+        found = Legacy(
+            kpi=next(iter(by_place[0]), None),
+            people=by_place[len(_OF_KPI) + 1],
+            links=by_place[1],
+            figures={name: by_place[place] for place, name in enumerate(_LEGACY, 2)},
+            held=held,
         )
-
-
-def _by_kpi(store: DynamoDBStore, table: str, named: str, chosen: Callable[[Kpi], bool]) -> dict[Kpi, list[Item]]:
-    return _grouped(_scan(store, table), named, chosen)
-
-
-def _grouped(rows: Iterator[Item] | list[Item], named: str, chosen: Callable[[Kpi], bool]) -> dict[Kpi, list[Item]]:
-    """The rows of chosen KPIs, by KPI; those that name no tenant or KPI are of none."""
-    found: dict[Kpi, list[Item]] = defaultdict(list)
-    for row in rows:
-        tenant_id, kpi_id = text(row, "tenant_id"), text(row, named)
-        if tenant_id is not None and kpi_id is not None and chosen((tenant_id, kpi_id)):
-            found[tenant_id, kpi_id].append(row)
-    return found
+        yield key, found, sorted(by_place[len(_OF_KPI) - 1], key=legacy.place), by_place[len(_OF_KPI)]
 
 
 def _scan(store: DynamoDBStore, table: str) -> Iterator[Item]:
@@ -103,7 +175,25 @@ def _scan(store: DynamoDBStore, table: str) -> Iterator[Item]:
     return (without_nulls(item) for page in pages for item in page["Items"])
 
 
-def _place(kpi: Kpi) -> float:
+def _base64(value: bytes) -> str:
+    return base64.b64encode(value).decode()
+
+
+def _with_bytes(value: dict[str, Any]) -> dict[str, Any]:
+    """Binary values as boto3 has them; an attribute of that name has a type in it, no text."""
+    match value:
+        case {"B": str(content), **rest} if not rest:
+            return {"B": base64.b64decode(content)}
+        case {"BS": list(contents), **rest} if not rest:
+            return {"BS": [base64.b64decode(content) for content in contents]}
+    return value
+
+
+def _cut(value: str | None) -> str | None:
+    return value if value is None or len(value) <= LONGEST else f"{value[:LONGEST]}…"
+
+
+def _place(kpi: tuple[str, str]) -> float:
     """From 0 to 1, the same each time, so that a larger share looks at all that a smaller one did."""
     digest = hashlib.sha256("\0".join(kpi).encode(errors="surrogatepass")).digest()
     return int.from_bytes(digest[:6], "big") / 2**48
