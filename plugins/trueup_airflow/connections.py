@@ -71,6 +71,12 @@ def ledger() -> Ledger:
     return Ledger(database(LEDGER))
 
 
+def book() -> Ledger | None:
+    """The same; None before the first run has made its tables."""
+    found = ledger()
+    return found if found.there() else None
+
+
 @cache
 def workspace() -> Workspace:
     """The workspace that `TRUEUP_WORKSPACE` names; on S3, with the credentials of connection `trueup_workspace` if

@@ -117,10 +117,13 @@ def sign_in(browser: Browser, server: Server, request: pytest.FixtureRequest) ->
     browser of its own. A test in which a script broke fails; what was to be seen when a test fails is kept."""
     opened: list[tuple[BrowserContext, AirflowPages]] = []
 
-    def open_as(user: str | None, *, dark: bool = False, size: Mapping[str, int] = WIDE) -> AirflowPages:
+    def open_as(
+        user: str | None, *, dark: bool = False, size: Mapping[str, int] = WIDE, zoom: float = 1
+    ) -> AirflowPages:
         context = browser.new_context(
             base_url=server.url,
             viewport={"width": size["width"], "height": size["height"]},
+            device_scale_factor=zoom,
             color_scheme="dark" if dark else "light",
             locale="en-US",
             timezone_id="UTC",
@@ -141,6 +144,13 @@ def sign_in(browser: Browser, server: Server, request: pytest.FixtureRequest) ->
             _save(pages.page, f"failed-{_plain(request.node.name)}-{number}")
         context.close()
     assert not broken, f"scripts broke in the browser: {broken}"
+
+
+@pytest.fixture
+def a_key(kpi_store: DynamoDBStore) -> str:
+    """The key of a legacy row, as the pages write it."""
+    row = kpi_store.client.scan(TableName="purposepath-goal-kpi-links", Limit=1)["Items"][0]
+    return str(row["id"]["S"])
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def test_cut_over_and_undo(admin: AirflowPages, server: Server, kpi_store: Dynam
     assert sum(len(items(kpi_store, table)) for table in TARGETS) < there
     shot(admin.page, "rolled-back")
     admin.page.goto(f"/dags/{DAG}/plugin/migration-rollback")
-    expect(admin.frame().get_by_test_id("rollbacks").get_by_text("Took back").first).to_be_visible()
+    expect(admin.frame().get_by_test_id("rollbacks").get_by_text("Undone").first).to_be_visible()
     shot(admin.page, "rollbacks")
 
 

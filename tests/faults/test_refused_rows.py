@@ -9,6 +9,9 @@ import pytest
 from include.embedded import postgres
 from include.trueup.errors import GateError
 from include.trueup.ledger import Ledger
+from include.trueup.report.lens import history
+from include.trueup.report.lens.fates import Sought
+from include.trueup.report.lens.shelf import Shelf
 from include.trueup.run import Run
 from include.trueup.run.workspace import Workspace
 from include.trueup.walk import walk
@@ -69,3 +72,9 @@ def test_a_row_that_is_refused_is_missing(
     assert [(e["key"], e["constraint"]) for e in proof["examples"]] == [("p06", constraint), ("p07", constraint)]
     assert report["plan"]["phases"][0]["skipped"] == {"missing": 2}
     assert run.ledger.conflicts(run.id) == []
+    # and whoever looks for the row is told
+    (past,) = history.history(run.migration, run.ledger, Shelf(run.workspace), Sought(keys=("p06",))).runs
+    (told,) = past.targets
+    assert str(told.not_written).startswith(f"refused by {constraint}: " if constraint else "refused: ")
+    assert told.proof is not None
+    assert (told.written_at, told.proof.kind) == (None, "missing")

@@ -11,6 +11,9 @@ from include.embedded import postgres
 from include.trueup.errors import StatusError, StoreUnavailableError
 from include.trueup.ledger import Ledger
 from include.trueup.plan.forward import plan
+from include.trueup.report.lens import history
+from include.trueup.report.lens.fates import Sought
+from include.trueup.report.lens.shelf import Shelf
 from include.trueup.run.workspace import Workspace
 from include.trueup.walk import walk
 from tests.stepping import Stepped, broken_off, do
@@ -31,7 +34,13 @@ def test_conflicts_of_the_first_plan_are_no_conflicts_of_the_second(small: Stepp
     run = small.begin("a", to="create_tables")
     small.database.sql("INSERT INTO persons VALUES ('p00', 'junk', 0), ('p01', 'junk', 0)")
     do(run, "apply", "apply")
-    assert [c.key for c in small.ledger.conflicts("a")] == ["p00", "p01"]
+    alone = small.ledger.conflicts("a")
+    assert [c.key for c in alone] == ["p00", "p01"]
+    (past,) = history.history(run.migration, small.ledger, Shelf(run.workspace), Sought(keys=("p00",))).runs
+    assert [(t.verb, t.written_at, t.not_written) for t in past.targets] == [
+        ("add", None, f"left alone: {alone[0].reason}")
+    ]
+    assert [finding.code for finding in past.findings] == ["conflict"]
     small.fail(run, "copy.read_back")
     small.database.sql("DELETE FROM persons WHERE name = 'junk'")
     walk(small.run("a"))

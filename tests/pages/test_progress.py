@@ -125,6 +125,24 @@ def test_reading_says_how_long_the_rest_takes() -> None:
     assert (found.state, found.done, found.total, found.part_seconds, found.left) == ("running", 2, 4, 15, 20)
 
 
+def test_rows_of_the_parts_that_are_done_and_their_pace_in_the_last_minute() -> None:
+    from datetime import timedelta
+
+    from trueup_airflow.pages import pace
+
+    reading = step("success", "success", "success", "running", "running", name="snapshot", group=None)
+    done = [pace.Done(at=AT + timedelta(seconds=seconds), rows=600) for seconds in (30, 100, 120)]
+    found = pace.timed(reading, done)
+    assert (found.rows, found.rate, found.left) == (
+        1800,
+        20,
+        60,
+    )  # 1,200 rows in the last minute, two parts of 600 left
+    assert pace.timed(reading, []).rows is None
+    at_once = pace.timed(reading, [pace.Done(at=AT, rows=5)])
+    assert (at_once.rows, at_once.rate) == (5, None)
+
+
 def test_a_paused_dag_and_an_ended_run() -> None:
     from trueup_airflow.pages import progress
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
+
+import pytest
 
 from .conftest import EMPTY, HOSTILE, PAGES, RUN
 
@@ -80,6 +83,20 @@ def test_a_hostile_row_is_text(viewer: Any) -> None:
     (run,) = viewer.get(f"{DAG}/lens", params={"key": KEY}).json()["runs"]
     assert [(one["fate"], one["rule"]) for one in run["sources"]] == [("rejected", "unlinked")]
     assert "<script>alert" not in viewer.get(f"{PAGES}/lens", params={"dag_id": "kpi_linking", "key": KEY}).text
+
+
+def test_who_finds_no_room_to_look_is_told_when_to_come_again(viewer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from trueup_airflow import looking
+
+    monkeypatch.setattr(looking, "WAIT_SECONDS", 0)
+    for path in (f"{DAG}/lens?key=x", f"{AT}/rows"):
+        with ExitStack() as others:
+            for _ in range(looking.AT_ONCE):
+                assert others.enter_context(looking.turn())
+            answer = viewer.get(path)
+            assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+            assert "Others look at rows" in answer.json()["detail"]
+        assert viewer.get(path).status_code == 200
 
 
 def test_what_is_not_there_says_so(viewer: Any) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from include.embedded import postgres
@@ -17,6 +18,7 @@ from tests.harness import new_database
 
 from .conftest import EMPTY, HOSTILE, PAGES, RUN, Evidence
 
+FIRST_RELEASE = Path(__file__).parent.parent / "fixtures" / "first_release"
 DATA = f"{PAGES}/data"
 AT = f"{DATA}/dags/kpi_linking/runs/{RUN.replace('+', '%2B')}"
 
@@ -52,6 +54,23 @@ def test_the_plan_has_counts_and_example_rows(viewer: Any, evidence: Evidence) -
     assert first["row"]["id"] == first["key"]
     milestones = next(o for o in plan["outputs"] if o["output"] == "milestones")
     assert {"key", "code", "message", "row"} <= milestones["verbs"]["rejected"][0].keys()
+
+
+def test_what_each_part_dealt_with_is_counted(viewer: Any, evidence: Evidence) -> None:
+    from include.trueup.run.facts import handled
+
+    folder = evidence.workspace.run(evidence.id)
+
+    def rows(*steps: str) -> int:
+        return sum(handled(manifest) for step in steps for manifest in folder.manifests(step))
+
+    totals = viewer.get(f"{AT}/plan").json()["plan"]["totals"]
+    assert rows("plan") == sum(n for verb, n in totals.items() if verb not in ("rejected", "skipped", "extra"))
+    phases = [step.removeprefix("verify/") for step in folder.steps() if step.startswith("verify/")]
+    proven = viewer.get(f"{AT}/proof").json()["proofs"]
+    assert rows(*(f"verify/{phase}" for phase in phases)) == sum(one["compared"] for one in proven) > 0
+    assert rows("snapshot") > rows("transform") > 0
+    assert rows(*(f"read_back/{phase}" for phase in phases)) >= totals["add"]
 
 
 def test_gates_and_proofs_in_the_order_of_the_run(viewer: Any) -> None:
@@ -168,6 +187,16 @@ def test_a_ledger_that_was_never_made_is_an_empty_state(
     assert client.get(f"{DATA}/dags/kpi_linking/history").json()["runs"] == []
     assert client.get(AT).json()["made"]["findings"] is False
     assert client.get(f"{AT}/findings").json()["there"] is False
+
+
+def test_a_ledger_of_an_earlier_release_is_not_taken_for_none(
+    viewer: Any, behind: Callable[[str, Workspace], None], postgres_server: postgres.Server, tmp_path: Path
+) -> None:
+    uri = new_database(postgres_server)
+    with psycopg.connect(uri) as connection:
+        connection.execute((FIRST_RELEASE / "ledger.sql").read_bytes())
+    behind(uri, Workspace(str(tmp_path / "empty")))
+    assert viewer.get(f"{DATA}/migrations").json()["ledger"] is True
 
 
 def test_a_ledger_that_does_not_answer_says_so(

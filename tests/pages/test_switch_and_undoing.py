@@ -105,18 +105,18 @@ def test_what_can_be_undone_and_what_was(invented: Invented, get: Any) -> None:
     found = get(f"{DAG}/undoing")
     assert found["candidate"]["run_id"] == "manual__one"
     assert "the switch of kpi_linking is new" in found["candidate"]["refusal"]
-    assert [(r["state"], r["deleted"]) for r in found["rollbacks"]] == [("nothing taken back", 0), ("took back", 7)]
+    assert [(r["state"], r["deleted"]) for r in found["rollbacks"]] == [("nothing undone", 0), ("undone", 7)]
     assert found["rollbacks"][1]["says"] == f"undid {second}: 7 deleted, 2 put back"
 
     told = get(f"{DAG}/history")["runs"]
     assert [(t["kind"], t["state"]) for t in told if t["kind"] != "cutover"] == [
-        ("rollback", "nothing taken back"),
-        ("rollback", "took back"),
+        ("rollback", "nothing undone"),
+        ("rollback", "undone"),
         ("run", "rolled back"),
         ("run", "proven"),
     ]
     assert [t["says"] for t in told if t["kind"] == "cutover"] == ["dual → new: x", "legacy → dual: x"]
-    assert [(t["written"], t["deleted"]) for t in told if t["state"] == "took back"] == [(2, 7)]
+    assert [(t["written"], t["deleted"]) for t in told if t["state"] == "undone"] == [(2, 7)]
 
 
 def test_a_run_that_is_under_way_is_not_over_in_the_history(invented: Invented, get: Any) -> None:

@@ -115,6 +115,17 @@ class Ledger(Steps, Batches):
                 self.upgrade()
             self._ensured = True
 
+    def there(self) -> bool:
+        """Whether there is a ledger. One that an earlier release has left is brought to the newest version first: what it
+        knows is not to be taken for nothing."""
+        if not self._ensured:
+            with self._begin() as connection:
+                query = "SELECT count(*) FROM information_schema.tables WHERE table_schema = :schema"
+                if not connection.execute(sa.text(query), {"schema": SCHEMA}).scalar_one():
+                    return False
+            self.ensure()
+        return True
+
     # ── runs ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def begin(

@@ -17,6 +17,7 @@ from ..steps import StepName
 from .files import REST_FILES
 from .records import Example, to_values
 from .run import Run
+from .workspace import Manifest
 
 _SOURCE, _DIGEST, _STUCK, _NOT_UNIQUE, _DRIFT = "source:", "digest/", "irremovable/", "not_unique/", "drift_checked"
 _REST = REST_FILES.of("")
@@ -186,6 +187,18 @@ def planned(run: Run) -> list[PartPlan]:
 def verified(facts: Mapping[str, JsonValue], output: str) -> Verified:
     """What verifying one partition handed on of an output."""
     return _read(Verified, facts[output])
+
+
+def handled(manifest: Manifest) -> int:
+    """Rows that a part of a step has dealt with: read, carried over, planned or compared, whichever the step does."""
+    step = manifest.step.partition("/")[0]
+    if step == StepName.TRANSFORM:
+        return sum(fates.source_rows for fates in Transformed.from_json(manifest.facts).phases.values())
+    if step == StepName.PLAN:
+        return sum(sum(each.verbs.values()) for each in PartPlan.from_json(manifest.facts).outputs.values())
+    if step == StepName.VERIFY:
+        return sum(_read(Verified, each).compared for each in manifest.facts.values())
+    return sum(file.rows or 0 for file in manifest.files)
 
 
 _ADAPTERS: dict[Any, TypeAdapter[Any]] = {}

@@ -239,19 +239,27 @@ class RunFolder:
 
     def manifests(self, step: str, expected: int | None = None) -> list[Manifest]:
         """The manifests of a step's parts, sorted by part. Raises `ArtifactError` if not `expected` many are there."""
-        manifests = []
         folder = f"{MANIFESTS}/{step}"
         if step in _FORMER_STEPS and not self.names(folder):
             folder = f"{MANIFESTS}/{_FORMER_STEPS[step]}"
-        for name in self.names(folder):
-            content = self.read_json(f"{folder}/{name}")
-            files = tuple(Artifact(**f) for f in content["files"])
-            manifests.append(Manifest(step=content["step"], part=content["part"], files=files, facts=content["facts"]))
+        found = (self._manifest(f"{folder}/{name}") for name in self.names(folder))
+        manifests = [manifest for manifest in found if manifest is not None]
         if expected is not None and len(manifests) != expected:
             raise ArtifactError(
                 f"run {self.run_id}: {len(manifests)} of {expected} parts of {step!r} are in the workspace; run the missing ones again"
             )
         return manifests
+
+    def manifest(self, step: str, part: str) -> Manifest | None:
+        """The manifest of one part of a step; None where it has sealed none."""
+        return self._manifest(f"{MANIFESTS}/{step}/{part}.json")
+
+    def _manifest(self, path: str) -> Manifest | None:
+        content = self.read_json(path)
+        if content is None:
+            return None
+        files = tuple(Artifact(**file) for file in content["files"])
+        return Manifest(step=content["step"], part=content["part"], files=files, facts=content["facts"])
 
     def names(self, folder: str) -> list[str]:
         """Names of the published files directly in one of its folders, sorted; none if there is no such folder."""

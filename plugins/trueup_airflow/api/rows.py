@@ -80,8 +80,8 @@ def get_row(
     try:
         migration = looking.migration(id)
         asked = answers.of_source(migration, source, key) if source else answers.of_target(migration, target or "", key)
-        ledger = connections.ledger()
-        if not ledger.is_upgraded():
+        ledger = connections.book()
+        if ledger is None:
             raise _unknown("No migration has run on this installation yet.")
         with looking.turn() as free:
             if not free:

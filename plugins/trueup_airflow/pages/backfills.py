@@ -112,8 +112,7 @@ class Backfills:
 @router.get("/backfills")
 def backfills(migration_id: MigrationId, user: GetUserDep, newest: Newest = SHOWN) -> Backfills:
     """The migration's backfills, so many of the newest."""
-    ledger = connections.ledger()
-    book = ledger if ledger.is_upgraded() else None
+    book = connections.book()
     rows = {row.run_id: row for row in (book.runs(migration_id) if book else [])}
     waiting = {run_id for _, run_id in scheduled.waiting([migration_id])}
     return Backfills(

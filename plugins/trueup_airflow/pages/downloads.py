@@ -17,10 +17,11 @@ from starlette.responses import FileResponse, Response
 from include.trueup.rows import duck
 from include.trueup.run.files import FINDINGS_CSV, REJECTS_JSONL, REPORT, REPORT_HTML, REPORT_MD
 
+from .. import connections
 from .files import local
 from .findings import LONGEST, csv
 from .known import entered
-from .one_run import Asked, ledger, undone_by
+from .one_run import Asked, undone_by
 
 router = APIRouter(prefix="/data/dags/{dag_id}/runs/{run_id}/files")
 REPORT_CSP = (
@@ -48,7 +49,7 @@ def report_html(asked: Asked, download: bool = Query(False)) -> Response:
 
 def _undone(id: str) -> bytes | None:
     """What is said above the report of a run that was rolled back; None of any other."""
-    book = ledger()
+    book = connections.book()
     row = book.run(id) if book else None
     undone = undone_by(book, entered(row)) if book and row else None
     if undone is None:

@@ -125,7 +125,7 @@ class Report:
 class Summary:
     """A run in a few numbers: `plan`, its rows by verb; `proof`, rows compared and what was found wrong; `findings` by
     severity, and `counts` of them by code; `headline` of its report; `exceptions`, rows left alone by its report; `undone`,
-    what a rollback took back. None: the run has not got as far."""
+    what a rollback undid. None: the run has not got as far."""
 
     plan: Mapping[str, int] | None = None
     proof: Mapping[str, int] | None = None

@@ -120,8 +120,7 @@ def migrations(user: GetUserDep) -> Index:
     """Every migration whose runs the user may read: what waits for somebody first."""
     allowed = get_auth_manager().get_authorized_dag_ids(user=user, method="GET")
     dags = scheduled.migrations([dag_id for dag_id in allowed if may(user, "GET", dag_id)])
-    found = connections.ledger()
-    book = found if found.is_upgraded() else None
+    book = connections.book()
     raw = book.runs() if book else []
     every = [id for dag in dags for id in (dag.dag_id, *(dag.dag_id + c for c in dag.companions))]
     asked = scheduled.runs(every, NEWEST, raw)

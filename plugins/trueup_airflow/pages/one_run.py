@@ -26,12 +26,13 @@ from include.trueup.run.files import (
 )
 
 from .. import connections
-from . import about, evidence, files, known, offers, progress, questions, scheduled, state
+from . import about, evidence, files, known, offers, pace, progress, questions, revisions, scheduled, state
 from . import where as places
 from .known import Entered, Window
 from .offers import Offer
 from .progress import Step, Wait, Writing
 from .questions import Question
+from .revisions import Revision
 from .rights import may
 from .scheduled import AskedRun
 
@@ -39,15 +40,9 @@ router = APIRouter(prefix="/data/dags/{dag_id}")
 REPORTS = (REPORT_HTML, REPORT, REPORT_MD)
 
 
-def ledger() -> Ledger | None:
-    """The ledger; None before the first run has made its tables."""
-    found = connections.ledger()
-    return found if found.is_upgraded() else None
-
-
 def asked_run(dag_id: str, run_id: str) -> AskedRun:
     """The run that the path names. It must be one that Airflow has (404), so that nothing else becomes a file's name."""
-    found = scheduled.run(dag_id, run_id, ledger())
+    found = scheduled.run(dag_id, run_id, connections.book())
     if found is None:
         raise HTTPException(404, f"Airflow has no run {run_id!r} of the DAG {dag_id!r}")
     return found
@@ -89,8 +84,8 @@ class Made:
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """A run. `totals`: rows of its plan by verb; `plan_sha256`: its plan's name; `undone`: the rollback that took back what
-    it wrote; `undoes`: the run that it takes back."""
+    """A run. `totals`: rows of its plan by verb; `plan_sha256`: its plan's name; `undone`: the rollback that undid what
+    it wrote; `undoes`: the run that it undoes."""
 
     dag_id: str
     run_id: str
@@ -112,6 +107,7 @@ class Standing:
     waits: tuple[Wait, ...] = ()
     question: Question | None = None
     applied: tuple[Writing, ...] = ()
+    revisions: tuple[Revision, ...] = ()
     totals: Mapping[str, int] | None = None
     plan_sha256: str | None = None
     approval: ApprovalRow | None = None
@@ -141,11 +137,12 @@ def run(asked: Asked, user: GetUserDep) -> Standing:
 
 
 def _standing(found: Standing, asked: AskedRun, user: BaseUser) -> Standing:
-    book = ledger()
+    book = connections.book()
     raw = book.run(asked.id) if book else None
     row = known.entered(raw) if raw else None
     tasks, parts = scheduled.tasks(asked.dag_id), scheduled.instances(asked.dag_id, asked.run_id)
-    steps = progress.steps(asked, tasks, parts, book.steps(asked.id) if book else [])
+    entered = book.steps(asked.id) if book else []
+    steps = pace.counted(asked.id, progress.steps(asked, tasks, parts, entered), entered)
     there, phases = files.there(asked.id), evidence.counts(asked.id)
     report = evidence.report(asked.id) if REPORT in there else None
     exceptions = report.verdict.exceptions if report else 0
@@ -169,6 +166,7 @@ def _standing(found: Standing, asked: AskedRun, user: BaseUser) -> Standing:
         waits=tuple(progress.waits(asked, steps)),
         question=questions.waiting(asked.dag_id, asked.run_id, user) if waiting else None,
         applied=_writing(book, asked, row, phases) if book else (),
+        revisions=revisions.of(asked.id, steps) if row and row.schemas else (),
         totals=evidence.totals(phases) if phases else None,
         plan_sha256=row.plan_sha256 if row else None,
         approval=book.approvals.of(asked.id) if row and book else None,
@@ -216,7 +214,7 @@ def _other(book: Ledger, id: str, at: datetime | None = None) -> OtherRun | None
 
 
 def undone_by(book: Ledger, row: Entered) -> OtherRun | None:
-    """The rollback that took back what the run wrote; None where it was not rolled back."""
+    """The rollback that undid what the run wrote; None where it was not rolled back."""
     if row.status != "rolled_back":
         return None
     for other in map(known.entered, book.runs(row.migration_id)):

@@ -14,8 +14,8 @@ from . import evidence, state
 from .progress import ENDED
 from .scheduled import AskedRun
 
-TOOK_BACK = "took back"
-NOTHING = "nothing taken back"
+UNDID = "undone"
+NOTHING = "nothing undone"
 WRITES = ("add", "change", "remove")
 
 
@@ -95,10 +95,10 @@ def cutover(dag_id: str, turn: TurnRow, asked: AskedRun | None) -> Past:
 
 
 def _of_rollback(book: Ledger, row: RunRow, now: str) -> str:
-    """A rollback proves nothing of the migration: its state says what it took back."""
+    """A rollback proves nothing of the migration: its state says whether it undid the run."""
     status = Status(row.status)
     if status is Status.PROVEN:
-        return TOOK_BACK
+        return UNDID
     if status in (Status.FAILED, Status.INTERRUPTED) and not book.began_to_write(row.run_id):
         return NOTHING
     return now

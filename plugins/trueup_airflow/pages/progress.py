@@ -33,7 +33,8 @@ _STATES = (
 class Step:
     """A step: its task, its `group` (a phase), what it does (`title`), its state, how many parts of how many are done and
     skipped, how often the one that needed most was tried, the error of the part that failed or is tried again, where it
-    is in Airflow (`link`), which parts have failed, and for a running one: seconds that a part takes and seconds left."""
+    is in Airflow (`link`), which parts have failed, and for a running one: seconds that a part takes, seconds left, and,
+    where it deals with rows, those of the parts that are done (`rows`) and how many a second (`rate`)."""
 
     task_id: str
     group: str | None
@@ -53,6 +54,8 @@ class Step:
     failed: tuple[int, ...] = ()
     part_seconds: float | None = None
     left: float | None = None
+    rows: int | None = None
+    rate: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,8 +223,8 @@ def writing(
                 written=sum(each.written for each in mine),
                 conflicts=sum(each.conflicts for each in mine),
                 retries=sum(each.retries for each in mine),
-                rate=None if rate is None else _about(rate),
-                left=_about((planned - rows) / rate) if rate else None,
+                rate=None if rate is None else about(rate),
+                left=about((planned - rows) / rate) if rate else None,
                 last_at=max((each.last_at for each in pace), default=None),
                 limit=limit,
             )
@@ -229,7 +232,7 @@ def writing(
     return found
 
 
-def _about(value: float) -> float:
+def about(value: float) -> float:
     """A number to three digits: what is not known more exactly is not said so, and changes less often."""
     return float(f"{value:.3g}")
 

@@ -13,10 +13,10 @@ from include.trueup.report.lens import browse, count, history, one, search
 from include.trueup.report.lens.fates import Sought
 from include.trueup.report.lens.rows import Looked, keys_of
 
-from .. import looking
+from .. import connections, looking
 from . import scheduled
 from .rights import may
-from .views import Asked, ledger
+from .views import Asked
 
 router = APIRouter(prefix="/data/dags/{dag_id}")
 
@@ -34,7 +34,7 @@ Turn = Depends(_turn)
 
 
 def _book() -> Ledger:
-    found = ledger()
+    found = connections.book()
     if found is None:
         raise HTTPException(404, "No migration has run on this installation yet, so there are no rows to look at.")
     return found

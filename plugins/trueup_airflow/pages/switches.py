@@ -156,8 +156,7 @@ def turn(dag_id: str, run_id: str, migration_id: MigrationId, user: GetUserDep) 
 
 def _switch(migration_id: str, user: GetUserDep, only: str | None = None) -> Switch:
     dag_id = migration_id + CUTOVER
-    ledger = connections.ledger()
-    book = ledger if ledger.is_upgraded() else None
+    book = connections.book()
     rows = book.runs(migration_id) if book else []
     names = {id: run.run_id for id, run in scheduled.runs([migration_id, dag_id], 200, rows).items()}
     turns = _turns(book, migration_id, names) if book else ()

@@ -1,4 +1,4 @@
-"""The page of rollbacks: which run would be undone next, or why none may be, and what earlier rollbacks took back."""
+"""The page of rollbacks: which run would be undone next, or why none may be, and what earlier rollbacks undid."""
 
 from __future__ import annotations
 
@@ -57,9 +57,8 @@ class Undoing:
 
 @router.get("/undoing")
 def undoing(migration_id: MigrationId, user: GetUserDep) -> Undoing:
-    """What can be taken back of the migration, and what was."""
-    ledger, dag_id = connections.ledger(), migration_id + ROLLBACK
-    book = ledger if ledger.is_upgraded() else None
+    """What can be undone of the migration, and what was."""
+    book, dag_id = connections.book(), migration_id + ROLLBACK
     rows = book.runs(migration_id) if book else []
     known = scheduled.runs([migration_id, dag_id], 200, rows)
     waiting = scheduled.waiting([migration_id, dag_id])

@@ -11,9 +11,9 @@ from fastapi import APIRouter, HTTPException, Query
 from include.trueup.ledger import Ledger, RunRow, SwitchState, TurnRow
 from include.trueup.run.schema_records import SchemaPlan
 
+from .. import connections
 from . import evidence, findings, past, scheduled
 from .one_run import Asked as Asked
-from .one_run import ledger as ledger
 from .rights import may
 from .scheduled import AskedRun
 
@@ -90,7 +90,7 @@ def some_findings(
     size: Annotated[int, Query(ge=1, le=100)] = 25,
 ) -> findings.Page:
     """A page of the run's findings."""
-    if ledger() is None:
+    if connections.book() is None:
         return findings.Page()
     return findings.page(asked.id, number=page, size=size, search=search, severity=severity, code=code, phase=phase)
 
@@ -98,7 +98,7 @@ def some_findings(
 @of_dag.get("/runs/{run_id}/findings/{number}")
 def one_finding(asked: Asked, number: int) -> findings.Finding:
     """A finding, whole, however long its message is."""
-    found = findings.one(asked.id, number) if ledger() else None
+    found = findings.one(asked.id, number) if connections.book() else None
     if found is None:
         raise HTTPException(404, f"the run has no finding {number}")
     return found
@@ -110,7 +110,7 @@ def one_finding(asked: Asked, number: int) -> findings.Finding:
 @of_dag.get("/history")
 def history(dag_id: str, user: GetUserDep) -> History:
     """The newest runs of the DAG's migration, rollbacks among them where the user may read these too."""
-    book = ledger()
+    book = connections.book()
     migration = scheduled.migration_id(dag_id)
     dag_ids = [d for d in (migration, f"{migration}_rollback") if d == dag_id or may(user, "GET", d)]
     rows = [r for r in (book.runs(migration) if book else []) if r.dag_id in dag_ids]

@@ -20,10 +20,10 @@ async function press(id, work) {
   await again();
 }
 
-// Each day is cleared as a whole: it plans anew, and asks again unless it is approved with its range.
+// Each day is cleared as a whole: it plans again, and asks again unless it is approved with its range.
 const retry = (found, its) => press(its.id, async () => {
   for (const run of its.retry) await ask("POST", `${dagPath(found.migration_id)}/dagRuns/${encodeURIComponent(run)}/clear`, { dry_run: false, only_failed: false });
-  return `${plural(its.retry.length, "day")} cleared: they plan anew.`;
+  return `${plural(its.retry.length, "day")} cleared: they plan again.`;
 });
 
 const apply = (found, its, form) => press(its.id, async () => {

@@ -21,7 +21,7 @@ function ways(found) {
 const RUNS = (found) => [
   { label: "Run", head: true, text: (run) => leave(tab(`${found.migration_id}_cutover`, run.run_id), {}, moment(run.started_at || run.ended_at) === "—" ? value(run.run_id) : moment(run.started_at || run.ended_at)) },
   { label: "State", text: (run) => mark(STATES[run.state], sentence(run.state)) },
-  { label: "Asked for", text: (run) => (run.turn ? `${run.turn.from_state} → ${run.turn.to_state}` : run.to === "next" ? "one step on" : run.to) },
+  { label: "Requested", text: (run) => (run.turn ? `${run.turn.from_state} → ${run.turn.to_state}` : run.to === "next" ? "one step on" : run.to) },
   { label: "Why", wide: true, text: (run) => value(run.turn?.why || run.why) },
   { label: "Refused", wide: true, text: (run) => value(run.refusal ? sentence(run.refusal.reason) : "—") },
 ];
@@ -32,7 +32,7 @@ function page(found) {
   }
   return [h("header", { class: "head" }, h("div", null, h("h1", null, value(found.migration_id), h("span", { class: "chip" }, "cutover")), h("p", { class: "soft" }, "The switch tells applications which shape counts. Nothing but a cutover turns it."))),
     section("standing", "Where the switch stands", rail(found), proof(found), comparison(found)), ways(found),
-    found.asked.length > 0 && section("asked", "Cutovers asked for", table(RUNS(found), found.asked, { caption: "The newest first", note: true, testid: "cutovers" })),
+    found.asked.length > 0 && section("asked", "Requested cutovers", table(RUNS(found), found.asked, { caption: "The newest first", note: true, testid: "cutovers" })),
     journal(found)];
 }
 

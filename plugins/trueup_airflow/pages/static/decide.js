@@ -13,7 +13,7 @@ function answer(question, choice, said, done) {
     try {
       const path = `${runPath().replace("/runs/", "/dagRuns/")}/taskInstances/${encodeURIComponent(question.task_id)}/${question.part}/hitlDetails`;
       await ask("PATCH", path, { chosen_options: [choice], params_input: { comment: comment || null, ...question.gives } });
-      replace(said, h("p", { role: "status" }, `Answered: ${choice}. Airflow takes it on within seconds.`));
+      replace(said, h("p", { role: "status" }, `Answered: ${choice}. Airflow picks it up within seconds.`));
       done();
     } catch (error) {
       replace(said, trouble(error));
@@ -31,7 +31,7 @@ export function decide(question, { link, said, done, until = "Nothing is written
     question.gives.range_sha256 && h("p", { "data-testid": "for-range" }, "One answer for all days of the range, each under its plan’s hash: ", leave(`${dagPath(asked.dag)}/plugin/migration-backfills`, {}, "the days and what each would write"), "."));
   const own = link && leave(link, { class: "button small", "data-testid": "go-approval" }, "In Airflow");
   if (!question.may_answer) {
-    return h("div", { class: "notice approval", "data-testid": "wait-approval" }, icon("wait"), about, h("p", { class: "soft", "data-testid": "may-not-answer" }, "You may look; somebody with the right to answer decides."));
+    return h("div", { class: "notice approval", "data-testid": "wait-approval" }, icon("wait"), about, h("p", { class: "soft", "data-testid": "may-not-answer" }, "You can read it; somebody with permission to answer decides."));
   }
   const look = { Approve: "primary", Reject: "danger" };
   return h("form", { class: "notice approval", "data-testid": "wait-approval", "aria-label": "Decision", onsubmit: (event) => event.preventDefault() }, icon("wait"), about,

@@ -60,7 +60,7 @@ export function findings(data, file) {
       h("th", { scope: "row", "data-label": "Code" }, h("code", null, value(one.code))),
       h("td", { "data-label": "Phase" }, value(one.phase)),
       h("td", { class: "key", "data-label": "Key" }, h("code", null, lens(one.key)),
-        h("button", { type: "button", class: "link small", "data-testid": "open-row", onclick: () => showRows({ key: one.key, ...(one.severity === "reject" && { verb: "rejected", phase: one.phase }) }) }, one.severity === "reject" ? "Open the rejected row" : "Open its rows")), message);
+        h("button", { type: "button", class: "link small", "data-testid": "open-row", onclick: () => showRows({ key: one.key, phase: one.phase || "", ...(one.severity === "reject" ? { verb: "rejected" } : { orText: one.key }) }) }, one.severity === "reject" ? "Open the rejected row" : "Open its rows")), message);
   }
 
   function pager(found) {
@@ -74,7 +74,7 @@ export function findings(data, file) {
   function show(found) {
     if (!found.there) return h("p", { class: "soft" }, "No findings yet: they are published when the plan has been counted.");
     const narrowed = asked.severity || asked.code || asked.phase || asked.search;
-    if (!found.total) return h("p", { class: "soft", "data-testid": "no-findings" }, narrowed ? ["No finding is like that. Choose “all”, or search for less. ", asked.search && [lens(asked.search, "Look for it as a key in all runs"), ", or ", h("button", { type: "button", class: "link", onclick: () => showRows({ text: asked.search }) }, "as text in all rows of this run"), "."]] : [icon("good"), " No finding: every source row could be carried over as it is."]);
+    if (!found.total) return h("p", { class: "soft", "data-testid": "no-findings" }, narrowed ? ["No finding matches. Choose “all”, or a shorter search. ", asked.search && [lens(asked.search, "Look for it as a key in all runs"), ", or ", h("button", { type: "button", class: "link", onclick: () => showRows({ text: asked.search }) }, "as text in all rows of this run"), "."]] : [icon("good"), " No finding: every source row could be carried over as it is."]);
     const head = ["Severity", "Code", "Phase", "Key", "Message"];
     return [h("p", { class: "soft", "data-testid": "findings-total" }, plural(found.total, "finding")),
       h("div", { class: "scroll" }, h("table", { class: "findings stack", "data-testid": "findings-table" }, h("caption", { class: "unseen" }, "Findings"),

@@ -39,7 +39,7 @@ function link(run) {
   return run.run_id ? leave(tab(run.dag_id, run.run_id), {}, when) : [when, unseen(" (no longer in Airflow)")];
 }
 
-const TOLD = { turned: "good", "took back": "good", "nothing taken back": "idle" };
+const TOLD = { turned: "good", undone: "good", "nothing undone": "idle" };
 const kind = (run) => TOLD[run.state] || KIND[run.state] || "note";
 const WHAT = { run: (run) => run.mode || "run", rollback: () => "rollback", cutover: () => "cutover" };
 
@@ -86,7 +86,7 @@ function page(all, days) {
       h("p", null, "The DAG ", h("code", null, value(all.dag_id)), " is no migration of Trueup’s, so it has no history here. ", leave("plugin/migrations", {}, "All migrations")))];
   }
   const find = h("form", { class: "find", role: "search", "data-testid": "find-row", onsubmit: seek }, h("label", { for: "find-key" }, "Find a row"),
-    h("input", { id: "find-key", name: "key", type: "search", required: true, maxlength: "2000", autocomplete: "off", placeholder: "Legacy or new key …" }), h("button", { class: "small", type: "submit" }, "Look"));
+    h("input", { id: "find-key", name: "key", type: "search", required: true, maxlength: "2000", autocomplete: "off", placeholder: "Legacy or new key …" }), h("button", { class: "small", type: "submit" }, "Search"));
   const head = h("header", { class: "head" }, h("div", null, h("h1", null, value(all.migration_id)),
     h("p", { class: "soft" }, `${plural(all.total, "run")}${all.total > runs.length ? `, the newest ${runs.length} shown` : ""} · switch: ${all.switch}`)),
     h("div", { class: "actions" }, all.may_run ? h("a", { class: "button small", href: startPage(all.migration_id, {}), "data-testid": "go-run" }, "Run …") : leave(dagPath(all.migration_id), { class: "button small" }, "DAG"),

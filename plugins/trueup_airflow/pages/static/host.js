@@ -60,7 +60,7 @@ async function read(response) {
 const ADVICE = {
   0: "Is Airflow running, and this computer online? The page tries again by itself.",
   401: "You are no longer signed in: reload the window and sign in again.",
-  403: "Ask for the right to read this DAG’s runs.",
+  403: "Ask for permission to read this DAG’s runs.",
   404: "It may have been deleted.",
   503: "The page tries again by itself.",
 };

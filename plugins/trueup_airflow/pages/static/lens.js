@@ -22,7 +22,7 @@ function opens(run, at, line) {
   const place = h("div");
   const open = async (event) => {
     if (!event.target.open || place.firstChild) return;
-    place.replaceChildren(h("p", { class: "soft" }, "Looking …"));
+    place.replaceChildren(h("p", { class: "soft" }, "Searching …"));
     try {
       place.replaceChildren(whole(await get(`${runPath(run.dag_id, run.run_id)}/rows/one`, { at })));
     } catch (error) {
@@ -43,8 +43,8 @@ function target(run, one) {
 }
 
 function run(one) {
-  const undone = one.undone_by && h("p", { "data-testid": "undone" }, mark("skip", "Taken back"), " by ", value(one.undone_by), ": what it wrote is as it was before.");
-  const mode = one.undoes ? ["takes back ", value(one.undoes)] : one.mode && `mode ${one.mode}`;
+  const undone = one.undone_by && h("p", { "data-testid": "undone" }, mark("skip", "Undone"), " by ", value(one.undone_by), ": what it wrote is as it was before.");
+  const mode = one.undoes ? ["undoes ", value(one.undoes)] : one.mode && `mode ${one.mode}`;
   return h("li", { class: "card", "data-testid": "lens-run" },
     h("div", { class: "card-head" }, h("h2", null, one.run_id ? leave(tab(one.dag_id, one.run_id), {}, moment(one.started_at)) : moment(one.started_at), h("code", null, value(one.run_id || one.run))),
       mark(KIND[words(one.status)] || "note", sentence(words(one.status)))),
@@ -73,7 +73,7 @@ async function look() {
   const mine = ++turn;
   const key = input.value;
   if (!key) return;
-  status.textContent = "Looking …";
+  status.textContent = "Searching …";
   replace(results);
   const runs = [];
   let since;
@@ -105,7 +105,7 @@ view.replaceChildren(
   h("header", { class: "head" }, h("div", null, h("h1", null, "What became of a row"), h("p", { class: "soft" }, value(migration))),
     h("div", { class: "actions" }, asked.run && h("a", { class: "button small", href: `run?${new URLSearchParams({ dag_id: asked.dag, run_id: asked.run })}#rows`, "data-testid": "back" }, "Back to the run"),
       leave(`${dagPath(migration)}/plugin/migration-history`, { class: "button small" }, "All runs"))),
-  h("form", { class: "filters", role: "search", onsubmit: submitted }, h("label", { class: "grow", for: "lens-key" }, h("span", null, "Key"), input), h("button", { class: "primary", type: "submit", "data-testid": "lens-look" }, "Look")),
+  h("form", { class: "filters", role: "search", onsubmit: submitted }, h("label", { class: "grow", for: "lens-key" }, h("span", null, "Key"), input), h("button", { class: "primary", type: "submit", "data-testid": "lens-look" }, "Search")),
   status, results);
 addEventListener("popstate", () => {
   input.value = new URLSearchParams(location.search).get("key") || "";

@@ -35,7 +35,7 @@ function proof(one) {
   if (!found?.rows) return h("span", { class: "soft" }, found ? moment(found.at) : "none yet");
   const rows = found.rows;
   const wrong = rows.missing + rows.different + rows.unverified;
-  if (!found.stands) return [h("span", { class: "soft" }, "none that holds now"), h("small", null, `${plural(rows.compared, "row")} were proven ${moment(found.at)}; written or undone since`)];
+  if (!found.stands) return [h("span", { class: "soft" }, "none that still holds"), h("small", null, `${plural(rows.compared, "row")} were proven ${moment(found.at)}; written or undone since`)];
   return [mark(wrong ? "bad" : "good", wrong ? plural(wrong, "difference") : `${plural(rows.compared, "row")} proven`),
     rows.left_alone > 0 && mark("warn", `${plural(rows.left_alone, "row")} left alone`),
     h("small", null, `${wrong ? `in ${number(rows.compared)} rows · ` : ""}${moment(found.at)}`, ofWindow(found))];
@@ -55,6 +55,7 @@ function actions(one) {
   const waits = one.state === "waiting for approval";
   return h("div", { class: "actions" },
     one.run && to(tab(one.run.dag_id, one.run.run_id), waits ? "Review and decide" : BUSY.includes(one.state) ? "Watch" : "Last run", `last-run-${one.dag_id}`, waits),
+    one.plan && one.about?.source && h("a", { class: "button small", href: `lens?${new URLSearchParams({ dag_id: one.dag_id })}`, id: `lens-${one.dag_id}`, "data-testid": `lens-${one.dag_id}`, "aria-label": `Find a row: ${one.title}` }, "Find a row"),
     offers(one.offers, { named: one.title, id: (kind) => `${kind.replace("_", "")}-${one.dag_id}` }),
     to(`${dagPath(one.dag_id)}/plugin/migration-history`, "History", `history-${one.dag_id}`), to(dagPath(one.dag_id), "DAG", `dag-${one.dag_id}`));
 }
@@ -94,7 +95,7 @@ let last = null;
 
 function list(found) {
   const shown = found.migrations.filter((one) => `${one.title} ${one.dag_id} ${one.state} ${one.about?.purpose} ${one.about?.owner}`.toLowerCase().includes(filter));
-  return shown.length ? h("ul", { class: "cards" }, shown.map(card)) : h("p", { class: "soft", role: "status" }, "No migration is called so, or in such a state.");
+  return shown.length ? h("ul", { class: "cards" }, shown.map(card)) : h("p", { class: "soft", role: "status" }, "No migration matches.");
 }
 
 function page(found) {

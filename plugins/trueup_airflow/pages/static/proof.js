@@ -2,13 +2,14 @@
 
 import { h, mark, replace, table, value } from "./dom.js";
 import { get, trouble } from "./host.js";
+import { lens } from "./row.js";
 import { number, words } from "./words.js";
 
 const WRONG = { missing: "Missing", different: "Different", unverified: "Unverified" };
 
 function difference(one) {
-  if (!one.differs.length) return h("li", null, h("code", null, value(one.key)), " ", value(one.kind));
-  return h("li", { class: "example" }, h("p", { class: "key" }, h("code", null, value(one.key)), h("span", { class: "chip" }, value(words(one.kind))), value(one.reason || "")),
+  if (!one.differs.length) return h("li", null, h("code", null, lens(one.key)), " ", value(one.kind));
+  return h("li", { class: "example" }, h("p", { class: "key" }, h("code", null, lens(one.key)), h("span", { class: "chip" }, value(words(one.kind))), value(one.reason || "")),
     h("table", { class: "changes" }, h("thead", null, h("tr", null, ["Column", "Planned", "Found"].map((name) => h("th", { scope: "col" }, name)))),
       h("tbody", null, one.differs.map(([name, planned, found]) => h("tr", null, h("th", { scope: "row" }, value(name)), h("td", null, h("ins", null, value(planned))), h("td", null, h("del", null, value(found))))))));
 }

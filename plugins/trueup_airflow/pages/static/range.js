@@ -49,7 +49,7 @@ export function range(found, its, ...more) {
   const planned = its.days.filter((each) => each.source_rows !== null).length;
   const fact = (name, ...what) => h("div", { class: "fact" }, h("dt", null, name), h("dd", null, what));
   return section(`backfill-${its.id}`, `${day(its.start)} – ${day(new Date(new Date(its.end) - 1))}`,
-    h("p", { class: "states" }, states, its.paused && h("span", { class: "chip" }, "paused"), h("span", { class: "soft" }, `mode ${its.mode} · asked for ${moment(its.created_at)}`, its.by && [" by ", value(its.by)])),
+    h("p", { class: "states" }, states, its.paused && h("span", { class: "chip" }, "paused"), h("span", { class: "soft" }, `mode ${its.mode} · requested ${moment(its.created_at)}`, its.by && [" by ", value(its.by)])),
     h("ol", { class: "days", "data-testid": `days-${its.id}`, "aria-label": "Days" }, its.days.map((each) => one(found, each))),
     h("dl", { class: "facts-row" },
       fact("Rejected, over the range", mark(over ? "bad" : its.rejected ? "warn" : "good", `${number(its.rejected)} of ${number(its.source_rows)} (${percent(its.rejected, its.source_rows)})`),

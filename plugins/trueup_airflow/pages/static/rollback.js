@@ -5,7 +5,7 @@ import { asked, dagPath, get, leave, live, startPage, tab, trouble } from "./hos
 import { KIND, moment, number, plural, sentence } from "./words.js";
 
 const view = document.getElementById("view");
-const BACK = { "took back": "good", "nothing taken back": "idle" };
+const BACK = { undone: "good", "nothing undone": "idle" };
 
 function candidate(found) {
   const one = found.candidate;

@@ -10,7 +10,8 @@ const PAUSE = 350;
 const ORDER = ["add", "change", "remove", "drift", "keep", "extra", "rejected", "skipped"];
 const NONE = { verb: "", phase: "", code: "", key: "", text: "" };
 
-// Shows the rows that are so, from anywhere on the page.
+// Shows the rows that are so, from anywhere on the page; `orText`: where none has the key, those with this text in a value
+// (a finding may be about an attribute, which is no row's key).
 export function showRows(which) {
   document.dispatchEvent(new CustomEvent("trueup:rows", { detail: which }));
   document.getElementById("tab-rows")?.click();
@@ -36,6 +37,7 @@ export function rows(data) {
   let kinds = null;
   let made;
   let turn = 0;
+  let orText = null;
 
   const choice = (name, label) => h("label", null, h("span", null, label), (choices[name] = h("select", { id: `rows-${name}`, "data-testid": `rows-${name}`, onchange: (event) => ask({ [name]: event.target.value }) })));
   let pause = null;
@@ -126,7 +128,7 @@ export function rows(data) {
         found.push(...page.rows);
         const looking = !page.full && page.next && found.length < asked.size;
         list.replaceChildren(...found.map(line));
-        if (!found.length && !looking) list.append(h("li", { class: "soft", "data-testid": "no-rows" }, narrowed() ? ["No row of this run is like that. ", asked.key && lens(asked.key, "Look for the key in all runs of this migration.")] : "The run has no rows."));
+        if (!found.length && !looking) list.append(h("li", { class: "soft", "data-testid": "no-rows" }, narrowed() ? ["No row of this run matches. ", asked.key && lens(asked.key, "Look for the key in all runs of this migration."), asked.code && "A finding may be about an attribute, and names no row then: its message is in the tab Findings."] : "The run has no rows."));
         if (looking) total.textContent = `Searching: ${number(page.looked)} of ${number(page.of)} rows so far …`;
         pager(page);
         if (!looking) return page;
@@ -146,6 +148,13 @@ export function rows(data) {
     if (kinds) options();
     total.textContent = "";
     if (!(await look([], undefined))) return;
+    if (orText !== null && !list.querySelector("[data-testid=row]")) {
+      const text = orText;
+      orText = null;
+      await ask({ key: "", text });
+      return;
+    }
+    orText = null;
     const mine = turn;
     total.textContent = "Counting …";
     try {
@@ -157,7 +166,9 @@ export function rows(data) {
   }
 
   document.addEventListener("trueup:rows", (event) => {
-    Object.assign(asked, NONE, event.detail);
+    const { orText: text = null, ...which } = event.detail;
+    Object.assign(asked, NONE, which);
+    orText = text;
     if (made) ask({});
   });
 

@@ -111,9 +111,9 @@ try {
   document.title = `${title}: ${start.title} – Trueup`;
   replace(view, h("header", { class: "head" }, h("div", null, h("h1", null, `${title}: `, value(start.title)), start.purpose && h("p", { class: "soft" }, value(start.purpose))),
     h("div", { class: "actions" }, leave(dagPath(), { class: "button small" }, "Airflow’s own form"), alone())), where(start.where),
-    given.plan && h("p", { class: "notice", "data-testid": "only-this-plan" }, h("span", null, "It plans anew, and goes on only if its plan is ", h("code", null, value(String(given.plan).slice(0, 12))), " again. If it is another, nothing is written, and both hashes are named.")),
+    given.plan && h("p", { class: "notice", "data-testid": "only-this-plan" }, h("span", null, "It plans again, and goes on only if its plan is ", h("code", null, value(String(given.plan).slice(0, 12))), " once more. If it differs, nothing is written, and both hashes are named.")),
     start.may_run ? h("form", { class: "start", "data-testid": "start-form", onsubmit: send(params) }, sections(params), h("div", { class: "actions" }, h("button", { type: "submit", class: look, "data-testid": "start" }, button)), said)
-      : h("p", { class: "notice", "data-testid": "may-not-start" }, "You may look at this DAG’s runs, and start none."));
+      : h("p", { class: "notice", "data-testid": "may-not-start" }, "You can see this DAG’s runs, but may not start one."));
 } catch (error) {
   replace(view, trouble(error));
 }

@@ -1,6 +1,6 @@
 // How far a run is: what it is doing now, and its steps in one line that opens.
 
-import { h, icon, section, unseen } from "./dom.js";
+import { h, icon, mark, section, unseen, value } from "./dom.js";
 import { leave } from "./host.js";
 import { KIND, ago, between, duration, number, plural, rate, words } from "./words.js";
 
@@ -54,12 +54,12 @@ export function strip(run) {
 
 const bar = (done, total, label) => h("progress", { max: Math.max(total, 1), value: total ? done : 1, "aria-label": label });
 
-// A step that reads, plans or verifies: parts of it done, and how long the rest takes at the pace so far.
+// A step that reads, plans or verifies: rows and parts of it done, and how long the rest takes at the pace of the last minute.
 function doing(one) {
   const name = nameOf(one);
   const since = one.started_at ? ago(one.started_at) : 0;
   const waits = one.state === "queued" ? "waits for a worker" : one.state === "retrying" ? `is tried again: try ${one.tries} of ${one.max_tries} failed` : "";
-  const told = said(waits, one.total > 1 && `${one.done} of ${plural(one.total, "part")} done`, `for ${duration(since)}`,
+  const told = said(waits, one.rows !== null && plural(one.rows, "row"), rate(one.rate), one.total > 1 && `${one.done} of ${plural(one.total, "part")} done`, `for ${duration(since)}`,
     one.left !== null && one.left > 0 ? `about ${duration(one.left)} left` : one.total > 1 && !one.done && "no part done yet");
   return h("li", { "data-testid": `doing-${one.task_id}` }, h("span", { class: "name" }, one.title ? one.title.split("\n")[0] : name), h("span", { class: "figures" }, one.total > 1 ? `${Math.floor((100 * one.done) / one.total)} %` : ""),
     bar(one.total > 1 ? one.done : 0, one.total, `${name}: parts done`), h("span", { class: "soft" }, told));
@@ -100,13 +100,24 @@ function left(run, rows, total) {
   return now && quiet <= STALLED ? `about ${duration((total - rows) / now.rate)} of writing left` : "";
 }
 
+const REVISION = { done: "done", running: "runs now", retrying: "is tried again", failed: "failed, and was undone", pending: "to come", "left out": "not run" };
+
+// The revisions of a run on schemas: each is a transaction of its own.
+function revisions(run) {
+  const done = run.revisions.filter((one) => one.state === "done").length;
+  return [h("p", { "data-testid": "revisions-done" }, `${number(done)} of ${plural(run.revisions.length, "revision")} done`), bar(done, run.revisions.length, "Revisions done"),
+    h("ol", { class: "revisions" }, run.revisions.map((one) => h("li", { "data-testid": `revision-${one.database}-${one.revision}`, "data-state": one.state },
+      mark(KIND[one.state] || "idle", REVISION[one.state]), h("span", null, h("b", null, value(one.title)), h("span", { class: "soft" }, ` ${one.database}, phase ${one.phase}, ${one.up ? "up" : "down"}`)))))];
+}
+
 export function progress(run) {
   const writes = run.applied.filter((phase) => phase.total || phase.rows);
   const now = run.ended ? [] : run.steps.filter((one) => (["running", "retrying"].includes(one.state) || (one.state === "queued" && one.done > 0)) && !(one.name === "apply" && writes.some((phase) => phase.phase === one.group)));
-  if (!now.length && !writes.length) return null;
+  const schemas = run.revisions.length > 0 && run.steps.some((one) => one.name === "apply" && one.state !== "pending");
+  if (!now.length && !writes.length && !schemas) return null;
   const rows = writes.reduce((sum, phase) => sum + phase.rows, 0);
   const total = writes.reduce((sum, phase) => sum + phase.total, 0);
   const lines = [...now.map(doing), ...writes.map((phase) => line(run, phase))];
   return section("progress", ["Progress", total > 0 && h("span", { class: "aside", "data-testid": "written" }, said(`${number(rows)} of ${number(total)} rows done`, left(run, rows, total)))],
-    h("ul", { class: "writing" }, lines));
+    lines.length > 0 && h("ul", { class: "writing" }, lines), schemas && revisions(run));
 }

@@ -37,7 +37,7 @@ function says(found) {
     return [found.question && decide(found.question, { link: `${runPath()}/tasks/approve/required_actions`, said, done: () => again(), until: "The switch stays as it is until somebody approves.", more }),
       next?.refusal && h("p", { "data-testid": "refusal" }, mark("bad", "It would be refused now"), " ", value(sentence(next.refusal)))];
   }
-  if (run.state === "running") return notice("", "busy", "It is being looked at whether the switch may be turned", run.why && ["Why: ", value(run.why)]);
+  if (run.state === "running") return notice("", "busy", "Checking whether the switch may be turned", run.why && ["Why: ", value(run.why)]);
   return notice("failed", "bad", "The run failed, and the switch was not turned by it", ["It did not come to a refusal: ", leave(`${runPath(asked.dag, asked.run)}`, {}, "the log of the task that failed"), " says why."]);
 }
 
