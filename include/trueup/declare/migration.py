@@ -16,7 +16,7 @@ from typing import Literal
 from ..errors import DeclarationError
 from .defaults import beside, columns, readme, title_of
 from .former import takes_former
-from .names import RELATIONS, check_columns, check_id, check_relations
+from .names import RELATIONS, check_columns, check_id, check_relations, check_tuple, one_of
 from .phase import Output, Phase, SuiteFactory
 from .relations import Derived, Source, Target
 from .table import Index, Table, Type
@@ -127,6 +127,8 @@ class Migration:
 
     def __post_init__(self) -> None:
         check_id("migration", self.id)
+        for name in ("sources", "targets", "phases", "derived", "statements", "params"):
+            check_tuple(f"migration {self.id!r}: {name}", getattr(self, name))
         for name, value in {
             "title": self.title or title_of(self.id),
             "doc": self.doc or readme(),
@@ -145,7 +147,9 @@ class Migration:
             for row in rows[:1]:
                 check_columns(f"constant {name!r}", row, reserved=())
         if not self.phases:
-            raise DeclarationError(f"migration {self.id!r} has no phase")
+            raise DeclarationError(
+                f"migration {self.id!r} has no phase, and it is not one source that is brought into one target; say phases=(…)"
+            )
         if len({p.id for p in self.phases}) != len(self.phases):
             raise DeclarationError(f"migration {self.id!r}: two phases share an id")
         self._check_partitions()
@@ -200,10 +204,21 @@ class Migration:
 
     def _check_phase(self, phase: Phase) -> None:
         if phase.source not in self._drivers():
-            raise DeclarationError(f"phase {phase.id!r}: no source {phase.source!r}")
+            raise DeclarationError(
+                f"phase {phase.id!r}: no source {phase.source!r}; {one_of(phase.source, self._drivers())}"
+            )
+        driver = self.driver(phase)
+        if isinstance(driver, Source) and driver.partition_by is None:
+            raise DeclarationError(
+                f"phase {phase.id!r}: source {phase.source!r} is a look-up (partition_by=None), which every partition sees "
+                "whole, so its rows would be planned once in each; leave partition_by out, for the key"
+            )
         for output in phase.outputs:
             if output.target not in {t.id for t in self.targets}:
-                raise DeclarationError(f"phase {phase.id!r}: no target {output.target!r}")
+                raise DeclarationError(
+                    f"phase {phase.id!r}: no target {output.target!r}; "
+                    f"{one_of(output.target, (t.id for t in self.targets))}"
+                )
         if len({self.target(output.target).table.connection for output in phase.outputs}) > 1:
             raise DeclarationError(
                 f"phase {phase.id!r}: its targets lie behind different connections, which no transaction spans"

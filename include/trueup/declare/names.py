@@ -6,9 +6,10 @@ which no declaration may use, and an author's column is only ever read through s
 
 from __future__ import annotations
 
+import difflib
 import re
 import string
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ..errors import DeclarationError
 
@@ -72,6 +73,20 @@ RELATIONS = ("rows", "rows_also", "findings", "figures", "params", "undeclared")
 
 _CASE = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _ID = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
+
+
+def one_of(name: str, there: Iterable[str]) -> str:
+    """What there is in place of a name that there is not, in words: `did you mean 'customers'? There are: customers, kpis`."""
+    known = sorted(there)
+    near = difflib.get_close_matches(name, known, n=1)
+    meant = f"did you mean {near[0]!r}? " if near else ""
+    return f"{meant}{'There are: ' + ', '.join(known) if known else 'There is none'}"
+
+
+def check_tuple(what: str, value: object) -> None:
+    """Raise `DeclarationError` where one thing was given in place of several."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise DeclarationError(f"{what} are several: write them in brackets, with a comma after one alone: (…,)")
 
 
 def check_id(kind: str, value: str) -> None:

@@ -12,8 +12,11 @@ from pathlib import Path
 from ..errors import DeclarationError
 from .defaults import beside, id_of
 from .former import renamed, takes_former
-from .names import KEY, check_columns, check_id
+from .names import KEY, check_columns, check_id, one_of
 from .table import Table, Type
+
+WINDOWED = (Type.TIMESTAMP, Type.DATETIME, Type.DATE, Type.TEXT)
+"""Types of a column by which rows lie in a date window; a text is read as ISO 8601."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,14 +41,23 @@ class Source:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "id", self.id or id_of(self.table.name))
-        if self.partition_by == ():
-            object.__setattr__(self, "partition_by", self.table.key)
+        given: object = self.partition_by
+        if given == () or isinstance(given, str):
+            object.__setattr__(self, "partition_by", (given,) if isinstance(given, str) else self.table.key)
         check_id("source", self.id)
         if both := sorted({*self.ignores} & {*self.table.columns}):
             raise DeclarationError(f"source {self.id!r}: {both} are declared and ignored; one of the two is meant")
         for column in (*(self.partition_by or ()), *((self.window,) if self.window else ())):
             if column not in self.table.columns:
-                raise DeclarationError(f"source {self.id!r}: {column!r} is not a column of {self.table.name!r}")
+                raise DeclarationError(
+                    f"source {self.id!r}: {column!r} is not a column of {self.table.name!r}; "
+                    f"{one_of(column, self.table.columns)}"
+                )
+        if self.window and self.table.columns[self.window] not in WINDOWED:
+            raise DeclarationError(
+                f"source {self.id!r}: its window {self.window!r} is of type {self.table.columns[self.window]}, which has no "
+                f"dates; a window is a column of type {', '.join(WINDOWED)}"
+            )
 
     @property
     def columns(self) -> Mapping[str, Type]:
@@ -132,7 +144,10 @@ class Target:
         check_id("target", self.id)
         for column in (*(self.owned or ()), *(self.partition_by or ())):
             if column not in self.table.columns:
-                raise DeclarationError(f"target {self.id!r}: {column!r} is not a column of {self.table.name!r}")
+                raise DeclarationError(
+                    f"target {self.id!r}: {column!r} is not a column of {self.table.name!r}; "
+                    f"{one_of(column, self.table.columns)}"
+                )
         if fixed := {*(self.partition_by or ()), *self.table.key} & set(self.owned or ()):
             raise DeclarationError(
                 f"target {self.id!r}: {sorted(fixed)} decide where a row is planned, so they cannot be owned"

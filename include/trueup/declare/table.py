@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..errors import DeclarationError
 from .former import renamed, takes_former
-from .names import check_columns
+from .names import check_columns, one_of
 
 
 class Type(StrEnum):
@@ -97,11 +97,27 @@ class Table:
         given: object = self.key
         if isinstance(given, str):  # one column, said without its brackets
             object.__setattr__(self, "key", (given,))
+        self._check_types()
         if not self.key:
             raise DeclarationError(f"table {self.name!r} declares no key")
         check_columns(f"table {self.name!r}", self.columns)
         for column in (*self.key, *(c for index in self.indexes for c in index.key), *self.required, *self.adds):
             if column not in self.columns:
                 raise DeclarationError(
-                    f"table {self.name!r}: key, index, required or added column {column!r} is not among its columns"
+                    f"table {self.name!r}: key, index, required or added column {column!r} is not among its columns; "
+                    f"{one_of(column, self.columns)}"
+                )
+
+    def _check_types(self) -> None:
+        given: object = self.columns
+        if not isinstance(given, Mapping):
+            raise DeclarationError(
+                f"table {self.name!r}: columns are given with their types, as {{'id': Type.TEXT}} or "
+                "columns(text='id name', number='amount')"
+            )
+        for name, type_ in given.items():
+            if type_ not in {*Type}:
+                raise DeclarationError(
+                    f"table {self.name!r}: column {name!r} has the type {type_!r}, which there is not; "
+                    f"{one_of(str(type_), Type)} (`Type` says which is for which column of a store)"
                 )
