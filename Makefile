@@ -4,12 +4,14 @@
 MIGRATION = kpi_linking
 DAG =
 CONF = {}
+ID =
 MIGRATION_FROM := $(origin MIGRATION)
 # Taken as they were typed: a $ in them means a $.
 override MIGRATION := $(value MIGRATION)
 override DAG := $(value DAG)
 override CONF := $(value CONF)
-export MIGRATION DAG CONF
+override ID := $(value ID)
+export MIGRATION DAG CONF ID
 
 # A build machine may set this for its own reasons; here it would make every start of Airflow twice as slow.
 unexport PYTHONDONTWRITEBYTECODE
@@ -19,13 +21,14 @@ PY = .venv/bin/python
 READY = .venv/ready
 EMBEDDINGS = .venv/ready-embeddings
 
-.PHONY: help setup lock embeddings demo sample up down run test test-slow test-all browser lint bench client clean
+.PHONY: help setup lock embeddings demo sample up down run check test test-slow test-all browser lint bench client clean
 
 help:
 	@echo 'make demo    the whole thing on this machine: make demo [MIGRATION=$(MIGRATION) | MIGRATION=all]'
 	@echo 'make sample  dirty legacy tables in the embedded stores, and nothing else: make sample [MIGRATION=kpi_linking]'
 	@echo 'make up      start the stack (stores and Airflow) and leave it running; make down stops it'
 	@echo 'make run     one run in-process: make run DAG=kpi_linking CONF='"'"'{"mode": "plan"}'"'"
+	@echo 'make check   what is wrong with a migration, before anything runs: make check ID=kpi_linking'
 	@echo 'make test    the test suite          make lint    ruff and mypy'
 	@echo 'make test-slow   the tests that take minutes; make test-all is both'
 	@echo 'make browser the tests in a browser (needs Chromium); screenshots go to .ci/artifacts/'
@@ -57,6 +60,11 @@ down: $(READY)
 run: $(READY)
 	@test -n "$$DAG" || { echo 'say which: make run DAG=kpi_linking' >&2; exit 2; }
 	@exec $(PY) -m include.embedded run "$$DAG" "$$CONF"
+
+# For authors of migrations.
+check: $(READY)
+	@test -n "$$ID" || { echo 'say which: make check ID=kpi_linking' >&2; exit 2; }
+	@exec $(PY) -m include.console check "$$ID"
 
 # The model of knowledge_embeddings: 84 MB that nothing else needs.
 embeddings: $(EMBEDDINGS)

@@ -78,8 +78,9 @@ _ID = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
 def one_of(name: str, there: Iterable[str]) -> str:
     """What there is in place of a name that there is not, in words: `did you mean 'customers'? There are: customers, kpis`."""
     known = sorted(there)
-    near = difflib.get_close_matches(name, known, n=1)
-    meant = f"did you mean {near[0]!r}? " if near else ""
+    folded = {fold(each): each for each in known}
+    near = difflib.get_close_matches(fold(name), folded, n=1)
+    meant = f"did you mean {folded[near[0]]!r}? " if near else ""
     return f"{meant}{'There are: ' + ', '.join(known) if known else 'There is none'}"
 
 
