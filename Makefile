@@ -97,7 +97,7 @@ lint: $(READY)
 
 # A Python client of the API, generated from its description; nothing of it is written by hand.
 client: $(READY)
-	@AIRFLOW_HOME=$(or $(TRUEUP_HOME),.trueup)/client-airflow $(PY) -m trueup_airflow.api.client $(or $(TRUEUP_HOME),.trueup)/client
+	@AIRFLOW_HOME=$(abspath $(or $(TRUEUP_HOME),.trueup))/client-airflow $(PY) -m trueup_airflow.api.client $(or $(TRUEUP_HOME),.trueup)/client
 
 bench: $(READY)
 	@exec $(PY) -m bench

@@ -6,9 +6,10 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis.errors import Unsatisfiable
 
 from include.migrations.checkins import sample as checkins_sample
@@ -98,6 +99,7 @@ def test_every_answer_is_described_and_a_bad_request_writes_nothing(
         == ROUTES - {"/openapi.json"}
     )
     answered: dict[str, set[int]] = {each.label: set() for each in operations}
+    wrong: list[BaseException] = []
     for operation in operations:
         fits, not_fitting = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
         known = {each.name: everything.known.get(each.name, "x") for each in operation.path_parameters}
@@ -116,6 +118,8 @@ def test_every_answer_is_described_and_a_bad_request_writes_nothing(
             )
             @given(case=strategy)
             def ask(case: Any) -> None:
+                # Starlette mounts no address with a line break: it is Airflow that answers such a one
+                assume("\n" not in unquote("".join(map(str, case.path_parameters.values()))))
                 before = None if case.method == "GET" else everything.contents()
                 answer = case.call_and_validate(headers=headers, checks=asked)
                 answered.setdefault(case.operation.label, set()).add(answer.status_code)
@@ -126,5 +130,9 @@ def test_every_answer_is_described_and_a_bad_request_writes_nothing(
                 ask()
             except Unsatisfiable:  # it asks for nothing that could be wrong
                 assert mode is not_fitting
+            except (Exception, BaseExceptionGroup) as error:
+                wrong.append(error)
+    if wrong:
+        raise BaseExceptionGroup("of each operation, what was wrong first", wrong)
     reads = {label: statuses for label, statuses in answered.items() if label.startswith("GET ")}
     assert {label for label, statuses in reads.items() if 200 not in statuses} == {"GET /v2/migrations/{id}/rows"}

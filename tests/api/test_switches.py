@@ -34,7 +34,8 @@ def test_it_says_what_is_set_since_when_by_whom_and_why(viewer: Any, turn: Calla
         "by": "vera",
         "reason": "a test",
     }
-    for known in (turned.headers["etag"], f'"x", W/{turned.headers["etag"]}', "*"):
+    tag = turned.headers["etag"].removeprefix("W/")
+    for known in (turned.headers["etag"], tag, f'"x", W/{tag}', "*"):
         again = viewer.get(f"{SWITCHES}/checkins", headers={"If-None-Match": known})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", turned.headers["etag"])
 
