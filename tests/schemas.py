@@ -47,9 +47,9 @@ class Databases:
         return self.uris[self.migration.history(database).connection]
 
     def run(
-        self, target: int, *, mode: Mode = Mode.APPLY, migration: SchemaMigration | None = None, **options: Any
+        self, target: int | None, *, mode: Mode = Mode.APPLY, migration: SchemaMigration | None = None, **options: Any
     ) -> SchemaRun:
-        """A new run to that phase."""
+        """A new run to that phase, or to `target_revision`."""
         declared = migration or self.migration
         return SchemaRun(
             id=f"schema-{next(_names)}",

@@ -1,5 +1,6 @@
-"""The door for a DAG file: `build_schema_dag`, made in `trueup_airflow.dags.schema`."""
+"""The door for a DAG file: `build_schema_dag` and `build_schema_restore`, made in `trueup_airflow.dags`."""
 
 from .dags.schema import build_schema_dag
+from .dags.schema_restore import build_schema_restore
 
-__all__ = ["build_schema_dag"]
+__all__ = ["build_schema_dag", "build_schema_restore"]

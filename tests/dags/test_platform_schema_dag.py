@@ -38,8 +38,7 @@ def run(dag_bag: Any, **conf: Any) -> Any:
     # dag.test() leaves the conf of one run in the DAG's params: every run gets a DAG of its own
     from airflow.dag_processing.dagbag import DagBag
 
-    (dag,) = DagBag(str(FILE)).dags.values()
-    return dag.test(run_conf={"approval": False, **conf})
+    return DagBag(str(FILE)).dags["platform_schema"].test(run_conf={"approval": False, **conf})
 
 
 def report(folder: Path) -> dict[str, Any]:
@@ -115,3 +114,35 @@ def test_a_phase_between_is_said_by_the_verdict(dag_bag: Any, uris: dict[str, st
     dag_run = run(dag_bag, target_phase=6)
     assert dag_run.state == "failed"
     assert "stands between phases" in report(tmp_path)["run"]["failed"]["error"]
+
+
+def restored(**conf: Any) -> str:
+    from airflow.dag_processing.dagbag import DagBag
+
+    dag_run = DagBag(str(FILE)).dags["platform_schema_restore"].test(run_conf=conf)
+    return str(dag_run.state)
+
+
+def test_a_restore_of_a_run_that_nobody_knows_fails(dag_bag: Any, uris: dict[str, str]) -> None:
+    dag = dag_bag.dags["platform_schema_restore"]
+    with pytest.raises(OptionsError, match="CONF does not fit"):
+        check(dag, {"run": "a", "database": "other"})
+    assert restored(run="nobody knows", database="specs") == "failed"
+
+
+@pytest.mark.slow  # four runs
+def test_what_went_down_is_put_back(dag_bag: Any, uris: dict[str, str]) -> None:
+    specs = uris["socrates_specs_postgres"]
+    run(dag_bag, target_phase=1)
+    run_sql(
+        specs,
+        "INSERT INTO user_rules (user_id, project_id, rule_type, definition) "
+        "SELECT user_id, id, 'a\ttab', '{\"of\": 1.50}' FROM projects p LIMIT 3",
+    )
+    with answering("platform_schema", "Approve"):
+        down = run(dag_bag, target_phase=0, approval=True)
+    run(dag_bag, target_phase=1)
+    assert run_sql(specs, "SELECT count(*)::int FROM user_rules") == [(0,)]
+    assert restored(run=down.run_id, database="specs") == "success"
+    assert run_sql(specs, "SELECT count(*)::int FROM user_rules") == [(3,)]
+    assert restored(run=down.run_id, database="specs") == "failed"

@@ -6,17 +6,27 @@ import gzip
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from include.embedded import postgres
 from include.migrations.platform_schema import sample
 from include.migrations.platform_schema.migration import migration
-from include.trueup.errors import ApprovalError, GateError, OptionsError, SourceError
+from include.trueup.errors import (
+    ApprovalError,
+    ArtifactError,
+    GateError,
+    OptionsError,
+    SourceError,
+    StoreRejectedError,
+    TargetHeldError,
+)
 from include.trueup.ledger import Ledger
-from include.trueup.run import Mode
+from include.trueup.run import Mode, SchemaOptions
 from include.trueup.run.workspace import Workspace
 from include.trueup.schema import describe
+from include.trueup.schema.restore import restore
 from include.trueup.schema.run import SchemaRun
 from include.trueup.walk import walk
 from tests.harness import run_sql
@@ -165,6 +175,52 @@ def test_going_down_without_approval_names_what_would_go(databases: Databases) -
     place = columns.index("name")
     assert sorted(line.split("\t")[place] for line in saved.splitlines()) == [f"team {n}" for n in range(1, 8)]
     assert "backup/auth/teams.copy.gz" in {a["path"] for a in report(run)["artifacts"]}  # type: ignore[attr-defined]
+    restored(databases, run)
+
+
+def restored(databases: Databases, run: SchemaRun) -> None:
+    """The backup of a run that went down from phase 6 is put back: refused by name and number where it may not be."""
+    uri, own = databases.uri("auth"), run.workspace.run("restore-1")
+    with pytest.raises(
+        StoreRejectedError, match="has no table team_invitations, team_members, teams; bring it to the phase"
+    ):
+        restore(own, run.folder, "auth", uri)
+    walk(databases.run(6))
+    user = run_sql(uri, "SELECT id FROM users LIMIT 1")[0][0]
+    run_sql(uri, f"INSERT INTO teams (name, owner_id) VALUES ('new', '{user}')")
+    with pytest.raises(StoreRejectedError, match=r"tables of the database hold rows: teams \(1 rows\)"):
+        restore(run.workspace.run("restore-2"), run.folder, "auth", uri)
+    assert run_sql(uri, "SELECT name FROM teams") == [("new",)]
+    with pytest.raises(OptionsError, match="has no table users"):
+        restore(own, run.folder, "auth", uri, tables=["users"])
+    with pytest.raises(ArtifactError, match=r"has no backup of 'other' \(of: auth, specs\)"):
+        restore(own, run.folder, "other", uri)
+    run_sql(uri, "DELETE FROM teams")
+
+    held = databases.run(6)
+    begun = {"migration_id": migration.id, "dag_id": migration.id, "airflow_run_id": None, "triggered_by": None}
+    held.ledger.begin(held.id, **begun, options={}, undoes=None)  # type: ignore[arg-type]
+    held.ledger.leases.take(held.id, held.held_targets, None)
+    with pytest.raises(TargetHeldError, match=f"run {held.id} works on"):
+        restore(own, run.folder, "auth", uri, ledger=held.ledger)
+    held.ledger.leases.give_up(held.id, "the test is over")
+
+    found = restore(own, run.folder, "auth", uri, ledger=held.ledger)
+    assert [(t.table, t.rows) for t in found.tables] == [("team_invitations", 0), ("team_members", 0), ("teams", 7)]
+    assert sorted(run_sql(uri, "SELECT name FROM teams")) == [(f"team {n}",) for n in range(1, 8)]
+    published = own.read_json("restored.json")
+    teams = run.backed_up("auth").held["teams"]
+    assert published["tables"][2]["checksums"] == dict(teams.checksums)
+    assert len(published["tables"][2]["sha256"]) == 64
+    assert restore(own, run.folder, "auth", uri) == found  # the same restore, tried again
+    with pytest.raises(StoreRejectedError, match=r"hold rows: teams \(7 rows\)"):
+        restore(run.workspace.run("restore-3"), run.folder, "auth", uri)
+
+    run_sql(uri, "DELETE FROM teams")
+    Path(run.folder.location("backup/auth/teams.copy.gz")).write_bytes(gzip.compress(b""))
+    with pytest.raises(ArtifactError, match="is not the file that its manifest names"):
+        restore(own, run.folder, "auth", uri)
+    assert run_sql(uri, "SELECT count(*)::int FROM teams") == [(0,)]
 
 
 def test_databases_out_of_step_are_refused_by_name_and_realigned_when_asked(databases: Databases) -> None:
@@ -196,6 +252,62 @@ def test_a_phase_that_fails_in_one_database_says_which_is_where(databases: Datab
     with pytest.raises(GateError, match=r"rehearsal on a clone of specs failed.*already exists"):
         walk(run)
     assert tables(databases) == as_contracted(2)
+
+
+def at(databases: Databases) -> list[str]:
+    return [run_sql(databases.uri(d), "SELECT version_num FROM alembic_version")[0][0] for d in ("auth", "specs")]
+
+
+def test_single_revisions_up_and_down_and_between_phases(databases: Databases) -> None:
+    between: dict[str, Any] = {"target_revision": {"specs": "specs_0005a"}}
+    with pytest.raises(
+        OptionsError, match=r"between phases: auth is at phase 0 .*specs stands between phases 4 and 5 .*realign"
+    ):
+        walk(databases.run(None, **between))
+    with pytest.raises(OptionsError, match=r"specs has no revision 'abc123'.*specs_0005a"):
+        walk(databases.run(None, target_revision={"specs": "abc123"}))
+    with pytest.raises(OptionsError, match="names other; the databases of platform_schema are auth, specs"):
+        walk(databases.run(None, target_revision={"other": "specs_0001"}))
+
+    # a pair that is a phase goes as to that phase
+    run = databases.run(None, target_revision=SchemaOptions.parse_revisions("auth=auth_0003, specs=specs_0004"))
+    assert "every database is at phase 4" in walk(run).headline
+    assert (at(databases), run.files.start.hops) == (["auth_0003", "specs_0004"], (1, 2, 3, 4))
+    places = run.files.start.where.places  # type: ignore[union-attr]
+    assert [p.connection for p in places] == ["socrates_auth_postgres", "socrates_specs_postgres"]
+    assert all(p.place.startswith("postgres://") for p in places)  # type: ignore[union-attr]
+    assert report(run)["where"]["places"][1]["place"] == places[1].place  # type: ignore[index]
+
+    # up by one revision of three
+    run = databases.run(None, **between, realign=True)
+    assert "between phases (specs at specs_0005a)" in walk(run).headline
+    assert (at(databases), run.files.start.hops) == (["auth_0003", "specs_0005a"], ("revisions",))
+    found = report(run)["schema"]
+    assert (found["target_phase"], found["target_revision"]) == (None, {"specs": "specs_0005a"})  # type: ignore[index]
+    assert "between phases: " in Path(run.folder.location("report.html")).read_text()
+    with pytest.raises(SourceError, match=r"auth is at phase 3 .*specs stands between phases 4 and 5 .*realign"):
+        walk(databases.run(6))
+
+    # down to a revision, from between phases; nobody is asked, so it is refused with what goes
+    down: dict[str, Any] = {"target_revision": {"specs": "specs_0003"}, "realign": True}
+    with pytest.raises(ApprovalError, match=r"going to phase 3 drops.*table generated_files \(0 rows\).*[0-9a-f]{64}"):
+        walk(databases.run(None, **down))
+    assert answered(databases.run(None, **down)).status == "passed"
+    assert at(databases) == ["auth_0003", "specs_0003"]
+    assert tables(databases) == as_contracted(3)
+
+
+@pytest.mark.parametrize("given", ["auth", "auth=", "=r", "auth=a auth=b"])
+def test_a_target_that_names_no_revision_is_refused(given: str) -> None:
+    with pytest.raises(OptionsError, match="must name a revision for a database, once each"):
+        SchemaOptions.parse_revisions(given)
+
+
+def test_a_phase_and_revisions_are_not_asked_for_together() -> None:
+    with pytest.raises(OptionsError, match=r"give target_phase or target_revision, not both \(target_phase is 3\)"):
+        SchemaOptions(target_phase=3, target_revision={"specs": "specs_0003"})
+    with pytest.raises(OptionsError, match="give target_phase or target_revision, one of them"):
+        SchemaOptions()
 
 
 def test_a_phase_that_is_none_is_refused(databases: Databases) -> None:

@@ -10,7 +10,7 @@ import pytest
 from .conftest import PAGES, RUN, Client
 
 PUBLIC = {"/static"}
-OF_A_DAG = ("/history", "/cutover", "/rollback", "/backfills", "/start", "/lens")
+OF_A_DAG = ("/history", "/cutover", "/rollback", "/backfills", "/start", "/lens", "/schemas")
 FILES = ("report.html", "report.json", "report.md", "rejects.jsonl", "rejects.csv", "findings.csv")
 
 

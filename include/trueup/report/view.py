@@ -58,6 +58,7 @@ OPTIONS = {
     "range_approval": "One approval for all days of the range",
     "range_budget": "The budget for rejects is over the range",
     "target_phase": "Target phase",
+    "target_revision": "Target revisions",
     "approve_down": "The plan that may go down, where nobody is asked",
     "realign": "Databases may be out of step",
 }

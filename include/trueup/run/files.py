@@ -28,6 +28,8 @@
                                              again
     schema-plan.json            SchemaPlan   approve of a schema run      apply, report, pages
     schema/                     states       apply of a schema run        its gates
+    restoring.json              (JSON)       a restore, before it begins  the same, tried again
+    restored.json               Restored     a restore                    people
     lint/ backup/ gates/                     the steps of a schema run    its report, people
     report.json .html .md                    report                       pages, people
     comparison.json cutover.json             a comparison, a cutover      pages

@@ -167,22 +167,27 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class SchemaOptions:
-    """What a run was asked to do. `approval`: a person must approve the plan before anything is changed. `approve_down`:
-    where nobody is asked, the hash of the plan that may go down, as a refused run named it. `plan_max_age`: hours after
-    which a plan can no longer be approved or started. `realign`: databases that are not at one phase are brought to the
-    target each on its own way. Raises `OptionsError`."""
+    """What a run was asked to do: to go to `target_phase`, or each database to its revision in `target_revision` (those that it
+    does not name stay where they are); one of the two. `approval`: a person must approve the plan before anything is changed.
+    `approve_down`: where nobody is asked, the hash of the plan that may go down, as a refused run named it. `plan_max_age`:
+    hours after which a plan can no longer be approved or started. `realign`: databases that are not at one phase are brought to
+    the target each on its own way, and may end at revisions that are no phase. Raises `OptionsError`."""
 
-    target_phase: int
+    target_phase: int | None = None
     mode: Mode = Mode.APPLY
     approval: bool = False
     approve_down: str | None = None
     plan_max_age: float = 24
     realign: bool = False
+    target_revision: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.mode is Mode.VERIFY:
             raise OptionsError("a schema migration has the modes plan and apply")
-        if self.target_phase < 0:
+        if (self.target_phase is None) == (not self.target_revision):
+            what = "one of them" if self.target_phase is None else f"not both (target_phase is {self.target_phase})"
+            raise OptionsError(f"give target_phase or target_revision, {what}")
+        if self.target_phase is not None and self.target_phase < 0:
             raise OptionsError(f"target_phase is {self.target_phase}; the first phase is 0")
         if self.plan_max_age <= 0:
             raise OptionsError(f"plan_max_age is {self.plan_max_age} hours; it must be above 0")
@@ -193,9 +198,21 @@ class SchemaOptions:
                 "refused, or one in mode plan, named: what goes has to be seen before it is approved"
             )
 
+    @classmethod
+    def parse_revisions(cls, given: str | None) -> dict[str, str]:
+        """From `auth=…, specs=…`, by database. Raises `OptionsError`."""
+        found: dict[str, str] = {}
+        for each in re.split(r"[\s,;]+", (given or "").strip()):
+            database, equals, revision = each.partition("=")
+            if each and not (database and equals and revision and found.setdefault(database, revision) == revision):
+                raise OptionsError(
+                    f"target_revision is {given!r}; it must name a revision for a database, once each: auth=…, specs=…"
+                )
+        return found
+
     def to_json(self) -> dict[str, JsonValue]:
         """As JSON values."""
-        return {**asdict(self), "mode": str(self.mode)}
+        return {**asdict(self), "target_revision": {**self.target_revision}, "mode": str(self.mode)}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> SchemaOptions:

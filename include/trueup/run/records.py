@@ -14,6 +14,7 @@ from pydantic import AliasChoices, Field, JsonValue, PlainSerializer, PlainValid
 from ..errors import ArtifactError
 from ..stores import Limits, Unique
 from .options import Options, SchemaOptions
+from .schema_records import Hop
 from .where import Where
 
 R = TypeVar("R")
@@ -113,7 +114,7 @@ class Start:
     by its server (None in a run of the first release); `targets`, what each does by itself; `where` (None: an older run
     did not say).
     Of schemas: the `heads` of each database, the `phase` that all are at (None: out of step), and the phases that the run
-    passes, in order (`hops`).
+    passes, in order (`hops`); the last is `REVISIONS` where it ends at revisions that are no phase.
     """
 
     options: Annotated[Options | SchemaOptions, PlainValidator(_options), PlainSerializer(_values)]
@@ -129,7 +130,7 @@ class Start:
     where: Where | None = None
     heads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     phase: int | None = None
-    hops: tuple[int, ...] = ()
+    hops: tuple[Hop, ...] = ()
 
     @property
     def row_options(self) -> Options:

@@ -215,10 +215,12 @@ class BackedUp:
 
 @dataclass(frozen=True, kw_only=True)
 class OfSchemas:
-    """What was to be done to schemas, what was found before it, and `where` the databases are."""
+    """What was to be done to schemas, what was found before it, and `where` the databases are. `target_phase` is None where the
+    run ends at the revisions of `target_revision` (by database), which are no phase."""
 
     sha256: str | None = None
-    target_phase: int
+    target_phase: int | None
+    target_revision: Mapping[str, str] = field(default_factory=dict)
     from_phase: int | None
     where: str
     steps: tuple[ReportedStep, ...] = ()

@@ -6,11 +6,13 @@ import json
 from collections.abc import Mapping
 
 from .records import from_json, to_json, to_values
-from .schema_records import DatabaseState, SchemaPlan
+from .schema_records import DatabaseState, Hop, SchemaPlan
 from .workspace import RunFolder
 
 SCHEMA_PLAN = "schema-plan.json"
 _PROGRESS = "schema/progress.json"
+RESTORING = "restoring.json"
+RESTORED = "restored.json"
 
 
 class SchemaFiles:
@@ -38,12 +40,12 @@ class SchemaFiles:
         """Publish that so many revisions of a database are begun."""
         self.folder.write(_PROGRESS, json.dumps({**self.revisions_begun, database: number}))
 
-    def states(self, phase: int | None = None) -> Mapping[str, DatabaseState] | None:
+    def states(self, phase: Hop | None = None) -> Mapping[str, DatabaseState] | None:
         """The databases as they were when the run began to change them, or before it came to a phase; None before that."""
         content = self.folder.read(_states(phase))
         return None if content is None else from_json(dict[str, DatabaseState], content)
 
-    def write_states(self, states: Mapping[str, DatabaseState], phase: int | None = None) -> None:
+    def write_states(self, states: Mapping[str, DatabaseState], phase: Hop | None = None) -> None:
         """Publish the databases as they are, for `states`."""
         values = {database: to_values(state) for database, state in states.items()}
         self.folder.write(_states(phase), json.dumps(values, indent=1))
@@ -59,5 +61,5 @@ def backed_up(database: str, table: str) -> tuple[str, str]:
     return f"backup/{database}/{table}.copy.gz", f"backup/{database}/{table}.columns.json"
 
 
-def _states(phase: int | None) -> str:
+def _states(phase: Hop | None) -> str:
     return "schema/start.json" if phase is None else f"schema/before-phase-{phase}.json"

@@ -8,6 +8,9 @@ from enum import StrEnum
 from typing import Literal
 
 Way = Literal["up", "down"]
+Hop = int | Literal["revisions"]
+REVISIONS: Literal["revisions"] = "revisions"
+"""The hop to the revisions that were asked for, where they are no phase."""
 
 
 class Level(StrEnum):
@@ -90,6 +93,27 @@ class BackedUp:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RestoredTable:
+    """A table that was restored: its `rows`, the checksum of each column as the backup and the table have it, and the SHA-256 of
+    the file that it came from."""
+
+    table: str
+    rows: int
+    checksums: Mapping[str, str]
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restored:
+    """`restored.json`: the backup of a `database` by a `run` that was put back, and `place`, where to, as its server says."""
+
+    run: str
+    database: str
+    place: str
+    tables: tuple[RestoredTable, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class CoveredRevision:
     """What the plan's hash covers of a revision."""
 
@@ -144,13 +168,15 @@ class PlannedDatabase:
 @dataclass(frozen=True, kw_only=True)
 class SchemaPlan:
     """`schema-plan.json`: the plan of a run on schemas, as a person is shown it. `sha256` is its hash, `created_at` ISO 8601,
-    UTC; `from_phase`: the phase that all databases are at (None: out of step)."""
+    UTC; `from_phase`: the phase that all databases are at (None: out of step); `target_phase`: None where it ends at the
+    revisions of `target_revision` (by database), which are no phase."""
 
     sha256: str
     created_at: str
     from_phase: int | None
-    target_phase: int
+    target_phase: int | None
     databases: Mapping[str, PlannedDatabase]
+    target_revision: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def revisions(self) -> list[PlannedRevision]:

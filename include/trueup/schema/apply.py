@@ -12,11 +12,12 @@ import sqlalchemy as sa
 from ..errors import ApprovalError, GateError, StoreRejectedError, TrueupError
 from ..ledger import lease_seconds
 from ..run import StepName, order
+from ..run.schema_records import Hop
 from ..write import approval
 from . import describe, gates, plan
 from .history import Revision
 from .preflight import heads_of, where
-from .run import SchemaRun
+from .run import SchemaRun, named
 
 log = logging.getLogger(__name__)
 SHORTEST_IDLE_SECONDS = 10.0
@@ -58,7 +59,7 @@ def _now(run: SchemaRun) -> str:
         return f"Which database is where is not known: {error}"
 
 
-def _looked(run: SchemaRun, phase: int | None = None, known: gates.Looked | None = None) -> gates.Looked:
+def _looked(run: SchemaRun, phase: Hop | None = None, known: gates.Looked | None = None) -> gates.Looked:
     """The databases as they were when the run first came here, before that phase or before its first change: as published
     then, or as they are now."""
     saved = run.files.states(phase)
@@ -69,11 +70,11 @@ def _looked(run: SchemaRun, phase: int | None = None, known: gates.Looked | None
     return gates.load(saved)
 
 
-def _to_phase(run: SchemaRun, database: str, hop: int, check: Callable[[], None]) -> int:
+def _to_phase(run: SchemaRun, database: str, hop: Hop, check: Callable[[], None]) -> int:
     history, every = run.histories[database], run.revisions(database)
     heads = heads_of(run, database)
     begun = plan.ran(run, database, heads)
-    steps = history.steps(heads, hop)
+    steps = run.steps_of(database, heads, hop)
     if begun is None or every[begun : begun + len(steps)] != steps:
         raise ApprovalError(
             f"{database} is at revision {', '.join(heads) or 'none'}, where this run did not bring it, so nothing more is run"
@@ -125,15 +126,16 @@ def _same_as_backup(run: SchemaRun, connection: sa.Connection, step: Revision) -
         )
 
 
-def _gate(run: SchemaRun, hop: int, before: gates.Looked) -> None:
+def _gate(run: SchemaRun, hop: Hop, before: gates.Looked) -> None:
     after = gates.look(run)
-    for database, history in run.histories.items():
-        if hop not in history.standing(heads_of(run, database)):
-            raise GateError(f"{database} did not reach phase {hop}")
-    start = run.files.start.phase
-    if start is None:  # out of step before: there is no single phase to judge
-        return
-    gates.phase_gate(run, hop, before, after, up=run.options.target_phase > start)
+    for database in run.histories:
+        if not run.is_at(database, heads_of(run, database), hop):
+            raise GateError(f"{database} did not reach {named(hop)}")
+    start = run.files.start
+    if not isinstance(hop, int):
+        gates.revisions_gate(run, before, after)
+    elif start.phase is not None:  # else out of step before: there is no single phase to judge
+        gates.phase_gate(run, hop, before, after, up=hop > start.phase)
 
 
 def gate(run: SchemaRun) -> dict[str, int]:
@@ -141,6 +143,6 @@ def gate(run: SchemaRun) -> dict[str, int]:
     with run.part(StepName.GATE):
         order.require(run, "gate")
         before, after = _looked(run), gates.look(run)
-        at = {d: history.standing(heads_of(run, d)) for d, history in run.histories.items()}
+        at = {d: run.is_at(d, heads_of(run, d), run.target) for d in run.histories}
         gates.whole_gate(run, before, after, at)
     return {d: len(rows) for d, (_, rows) in after.items()}

@@ -8,10 +8,10 @@ import pandas as pd
 
 from ..gate import GateResult, evaluation
 from ..run.judging import judge
-from ..run.schema_records import DatabaseState
+from ..run.schema_records import REVISIONS, DatabaseState, Hop
 from . import describe, suites
 from .describe import Definition, Rows, Schema
-from .run import SchemaRun
+from .run import SchemaRun, named
 
 Looked = dict[str, tuple[Schema, dict[str, Rows]]]
 """By database: its schema and its rows."""
@@ -66,20 +66,32 @@ def phase_gate(run: SchemaRun, number: int, before: Looked, after: Looked, *, up
     judge(run, name, results)
 
 
-def whole_gate(run: SchemaRun, before: Looked, after: Looked, at: dict[str, range]) -> None:
-    """Judge the whole run: every database at the target, and the rows of the tables that are still there."""
-    target = run.options.target_phase
-    standing = pd.DataFrame({"_key": list(at), "at_target": [target in phases for phases in at.values()]})
+def revisions_gate(run: SchemaRun, before: Looked, after: Looked) -> None:
+    """Judge the revisions behind the last phase that the run passes: what they found is kept, except by those that break
+    something, or go down. Raises `GateError`."""
+    steps = [s for d in run.histories for s in run.revisions(d)]
+    results = []
+    if not any(s.breaking or not s.up for s in steps):
+        changes = _changes(before, after)
+        results.append(evaluation.evaluate(suites.kept, [changes], gate=f"what {named(REVISIONS)} left alone"))
+    results.append(_rows_gate(before, after, f"rows, {named(REVISIONS)}", strict=not any(s.breaking for s in steps)))
+    judge(run, f"phase-{REVISIONS}", results)
+
+
+def whole_gate(run: SchemaRun, before: Looked, after: Looked, at: dict[str, bool]) -> None:
+    """Judge the whole run: every database at the target (`at`), and the rows of the tables that are still there."""
+    target = named(run.target)
+    standing = pd.DataFrame({"_key": list(at), "at_target": list(at.values())})
     strict = not any(s.breaking for d in run.histories for s in run.revisions(d))
     results = [
-        evaluation.evaluate(suites.standing(target), [standing], gate=f"every database at phase {target}"),
+        evaluation.evaluate(suites.standing(target), [standing], gate=f"every database at {target}"),
         _rows_gate(before, after, "rows, over the whole run", strict=strict),
     ]
     judge(run, "whole", results)
 
 
-def passed(run: SchemaRun, number: int) -> bool:
-    """Whether the run has come through that phase's gate."""
+def passed(run: SchemaRun, number: Hop) -> bool:
+    """Whether the run has come through that hop's gate."""
     found = run.files.gate(f"phase-{number}")
     return bool(found) and all(result.passed for result in found)
 

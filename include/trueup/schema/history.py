@@ -17,9 +17,10 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, MigrationStep
 from alembic.script import Script, ScriptDirectory
+from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 
-from ..errors import DeclarationError, SourceError
+from ..errors import DeclarationError, OptionsError, SourceError
 from ..run.schema_records import Way
 from .model import AlembicHistory
 
@@ -112,7 +113,7 @@ class History:
                 if heads
                 else []
             )
-        except CommandError as error:
+        except (CommandError, RevisionError) as error:
             raise SourceError(
                 f"database {self.declared.id!r} is at revision {', '.join(heads)}, which its history does not have ({error}); "
                 "deploy the code that knows it, or check the connection"
@@ -123,25 +124,56 @@ class History:
         """The phases that a database with those heads is at: several, where later phases hold no revision of it.
 
         Raises `SourceError` when it stands between phases, or beyond them."""
-        done = self.applied(heads)
+        done = self._within(heads)
         if not done:
             return range(NOWHERE, min(self.phases.values(), default=0))
         highest = max((self.phases.get(r, NOWHERE) for r in done), default=NOWHERE)
-        wanted = {r for r, p in self.phases.items() if p <= highest}
-        if done != wanted:
-            missing, beyond = sorted(wanted - done), sorted(done - wanted)
-            said = f"it lacks {missing}" if missing else f"it has {beyond}, which belong to no phase"
+        if missing := sorted({r for r, p in self.phases.items() if p <= highest} - done):
             raise SourceError(
-                f"database {self.declared.id!r} (revision {', '.join(heads)}) stands between phases: {said} of phase {highest}"
+                f"database {self.declared.id!r} (revision {', '.join(heads)}) stands between phases: it lacks {missing} of "
+                f"phase {highest}"
             )
         after = min((p for p in self.phases.values() if p > highest), default=max(self.phases.values()) + 1_000)
         return range(highest, after)
 
+    def _within(self, heads: Sequence[str]) -> set[str]:
+        """Every revision that it has run, all of phases. Raises `SourceError`."""
+        done = self.applied(heads)
+        if beyond := sorted(done - {*self.phases}):
+            raise SourceError(
+                f"database {self.declared.id!r} (revision {', '.join(heads)}) stands between phases: it has {beyond}, which "
+                "belong to no phase"
+            )
+        return done
+
+    def between(self, heads: Sequence[str]) -> tuple[int, int] | None:
+        """The last phase that such a database has whole, and the one that it has in part; None where it is at a phase.
+
+        Raises `SourceError` for revisions that belong to no phase, or are not here."""
+        done = self._within(heads)
+        highest = max((self.phases[r] for r in done), default=NOWHERE)
+        part = min((p for r, p in self.phases.items() if r not in done and p <= highest), default=None)
+        if part is None:
+            return None
+        return max((p for p in self.phases.values() if p < part), default=NOWHERE), part
+
     def steps(self, heads: Sequence[str], target: int) -> list[Revision]:
         """What brings a database with those heads to phase `target`, in order; down steps first. Nothing if it is there."""
+        return self._steps(heads, {r for r, phase in self.phases.items() if phase <= target})
+
+    def steps_to(self, heads: Sequence[str], revision: str) -> list[Revision]:
+        """The same, to that revision and those that it needs. Raises `OptionsError` for one that is not of a phase."""
+        if revision not in self.phases:
+            raise OptionsError(
+                f"target_revision: {self.declared.id} has no revision {revision!r} that belongs to a phase; there are "
+                f"{', '.join(self.phases)}"
+            )
+        return self._steps(heads, self.applied((revision,)))
+
+    def _steps(self, heads: Sequence[str], wanted: set[str]) -> list[Revision]:
         done = self.applied(heads)
-        down = [r for r in reversed(self.phases) if r in done and self.phases[r] > target]
-        up = [r for r, phase in self.phases.items() if r not in done and phase <= target]
+        down = [r for r in reversed(self.phases) if r in done and r not in wanted]
+        up = [r for r in self.phases if r not in done and r in wanted]
         return [self._step(r, up=False) for r in down] + [self._step(r, up=True) for r in up]
 
     def back(self, step: Revision) -> Revision:

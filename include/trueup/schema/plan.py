@@ -30,7 +30,7 @@ from ..write import approval
 from ..write.approval import Plans
 from . import describe
 from .history import Revision
-from .run import SchemaRun
+from .run import SchemaRun, named
 
 FORMAT = 1
 """Of what is hashed."""
@@ -109,7 +109,8 @@ def make(run: SchemaRun) -> SchemaPlan:
             sha256=sha256,
             created_at=run.effects.now().isoformat(timespec="seconds"),
             from_phase=run.files.start.phase,
-            target_phase=run.options.target_phase,
+            target_phase=target if isinstance(target := run.target, int) else None,
+            target_revision=run.options.target_revision,
             databases={database: _planned(run, database, each) for database, each in covers.items()},
         )
         run.files.write_schema_plan(plan)
@@ -239,12 +240,12 @@ def _unasked(run: SchemaRun, sha256: str) -> Decision:
     down, lost = any(not revision.up for revision in _plan(run).revisions), going(run)
     if not down and not lost:
         return "waived"
-    named = run.options.approve_down
-    if named == sha256:
+    given = run.options.approve_down
+    if given == sha256:
         return "approved"
-    other = f"approve_down names another plan, {named}" if named else "nobody has approved that"
+    other = f"approve_down names another plan, {given}" if given else "nobody has approved that"
     raise ApprovalError(
-        f"going to phase {run.options.target_phase} drops what may be in use, and {other}: {'; '.join(lost) or 'no rows'}. Nothing was "
+        f"going to {named(run.target)} drops what may be in use, and {other}: {'; '.join(lost) or 'no rows'}. Nothing was "
         f"changed. The plan is {sha256}: to go on, start a run that asks a person (approval), or one with approve_down set to "
         "that hash; what goes is backed up first"
     )

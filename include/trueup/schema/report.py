@@ -73,7 +73,7 @@ def collect(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> Report:
             status=str(status),
             failed=failed,
         ),
-        verdict=replace(_verdict(run, status, failed, about), proof=PROVEN if status is Status.PROVEN else NOT_PROVEN),
+        verdict=replace(_verdict(status, failed, about), proof=PROVEN if status is Status.PROVEN else NOT_PROVEN),
         gates=tuple(gates),
         checks=count_checks(gates, []),
         approval=approval(run),
@@ -89,7 +89,12 @@ def _schema(run: SchemaRun) -> OfSchemas:
     """What was to be done to the schemas, what was found before it, and where the databases are."""
     start = run.files.begun
     if start is None:
-        return OfSchemas(target_phase=run.options.target_phase, from_phase=None, where=_where(run))
+        return OfSchemas(
+            target_phase=run.options.target_phase,
+            target_revision=run.options.target_revision,
+            from_phase=None,
+            where=_where(run),
+        )
     linted = [from_values(ReportedLint, f) for m in run.folder.manifests("lint") for f in m.facts["findings"]]
     plan = run.files.schema_plan
     planned = {(d, s.revision, s.up): s for d, of in (plan.databases if plan else {}).items() for s in of.steps}
@@ -100,7 +105,8 @@ def _schema(run: SchemaRun) -> OfSchemas:
     ]
     return OfSchemas(
         sha256=plan.sha256 if plan else None,
-        target_phase=run.options.target_phase,
+        target_phase=run.target if isinstance(run.target, int) else None,
+        target_revision=run.options.target_revision,
         from_phase=start.phase,
         where=_where(run),
         steps=tuple(sorted(steps, key=lambda s: s.phase if s.way == "up" else -s.phase)),
@@ -143,17 +149,18 @@ def _gates(run: SchemaRun) -> list[GateResult]:
     return [result for name in names for result in run.files.gate(name)]
 
 
-def _verdict(run: SchemaRun, status: Status, failed: Failure | None, about: OfSchemas) -> Verdict:
-    target, steps = run.options.target_phase, about.steps
+def _verdict(status: Status, failed: Failure | None, about: OfSchemas) -> Verdict:
+    steps = about.steps
     if failed is not None:
         return Verdict(
             status="failed",
             headline=f"{sentence(failed.error)} Where the databases are: {about.where}.",
             next=failed.next,
         )
+    target = _target(about)
     if not steps:
-        headline = f"Nothing to do: every database is at phase {target}."
-        return Verdict(status="passed", headline=headline, next="To change the schemas, choose another target_phase.")
+        headline = f"Nothing to do: every database is at {target}."
+        return Verdict(status="passed", headline=headline, next="To change the schemas, choose another target.")
     revisions = f"{len(steps)} revision{'s' if len(steps) > 1 else ''}"
     if status is Status.PLANNED:
         down = (
@@ -164,28 +171,33 @@ def _verdict(run: SchemaRun, status: Status, failed: Failure | None, about: OfSc
             if about.going
             else ""
         )
-        way = f"from phase {about.from_phase} to phase {target}"
+        way = f"from {'no one phase' if about.from_phase is None else f'phase {about.from_phase}'} to {target}"
         headline = f"Planned, nothing changed: {revisions} {way}, linted and rehearsed on clones; the plan is {about.sha256}.{down}"
         return Verdict(
             status="passed",
             headline=headline,
             next="Read what would run. To carry it out, trigger the DAG with mode apply.",
         )
-    headline = (
-        f"Proven: {revisions} run, every database is at phase {target}, and everything that should stay is unchanged."
-    )
+    headline = f"Proven: {revisions} run, every database is at {target}, and everything that should stay is unchanged."
     return Verdict(status="passed", headline=headline, next="Deploy the code that uses this phase.")
+
+
+def _target(about: OfSchemas) -> str:
+    if about.target_phase is not None:
+        return f"phase {about.target_phase}"
+    named = ", ".join(f"{database} at {revision}" for database, revision in about.target_revision.items())
+    return f"the revisions that were asked for, between phases ({named})"
 
 
 def _undo(run: SchemaRun, about: OfSchemas) -> str:
     start = about.from_phase
     if run.options.mode is Mode.PLAN or not about.steps or start is None or start < 0:
         return "Nothing was changed, or there is no phase to go back to: there is nothing to undo."
-    back = f"Trigger this DAG with target_phase {start}."
+    back = f"Trigger this DAG with target_phase {start}{', and realign' if about.target_phase is None else ''}."
     if about.going:
         return (
-            f"{back} That makes the tables again, empty. Their rows are in backup/<database>/<table>.copy.gz: unpack the file "
-            "and put it back by COPY <table> (<columns as in <table>.columns.json>) FROM STDIN."
+            f"{back} That makes the tables again, empty. Their rows are in the backup of this run (backup/<database>/<table>.copy.gz): "
+            f"trigger {run.migration.id}_restore with this run and the database, which puts them back and proves it."
         )
     return (
         f"{back} Rows that were written to new tables and columns since go with them: that needs an "

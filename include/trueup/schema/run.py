@@ -12,7 +12,7 @@ from ..ledger import Part as Try
 from ..ledger.holding import holding
 from ..run import REAL, Effects, Files, Part, SchemaOptions, StepName, part
 from ..run.records import from_values
-from ..run.schema_records import BackedUp, LintFacts, Rehearsed
+from ..run.schema_records import REVISIONS, BackedUp, Hop, LintFacts, Rehearsed
 from ..run.workspace import Manifest, RunFolder, Workspace
 from ..steps import Direction, Over, Step
 from ..steps.schemas import OF_SCHEMAS
@@ -63,7 +63,7 @@ class SchemaRun:
         return range(1) if over == "run" else list(self.histories)
 
     def part(
-        self, step: StepName, database: str | None = None, *, phase: int | None = None
+        self, step: StepName, database: str | None = None, *, phase: Hop | None = None
     ) -> AbstractContextManager[Part]:
         """Do a part of a step (`run/part.py`), for one database, or for the run; `phase`: the part of it that is a phase's."""
         return part(self, step, database, phase=None if phase is None else str(phase))
@@ -134,7 +134,34 @@ class SchemaRun:
         """The same, from those heads."""
         history, steps = self.histories[database], list[Revision]()
         for hop in self.files.start.hops:
-            for step in history.steps(tuple(heads), hop):
+            for step in self.steps_of(database, heads, hop):
                 steps.append(step)
                 heads = history.after(heads, step)
         return steps
+
+    def steps_of(self, database: str, heads: Sequence[str], hop: Hop) -> list[Revision]:
+        """What brings a database with those heads to a hop."""
+        history = self.histories[database]
+        if isinstance(hop, int):
+            return history.steps(heads, hop)
+        wanted = self.options.target_revision.get(database)
+        return [] if wanted is None else history.steps_to(heads, wanted)
+
+    def is_at(self, database: str, heads: Sequence[str], hop: Hop) -> bool:
+        """Whether a database with those heads is there. Raises `SourceError` where it is between phases, or beyond them."""
+        if isinstance(hop, int):
+            return hop in self.histories[database].standing(heads)
+        return not self.steps_of(database, heads, hop)
+
+    @property
+    def target(self) -> Hop:
+        """Where the run ends. Raises `ArtifactError` before preflight has found it."""
+        start = self.files.start
+        if self.options.target_phase is not None:
+            return self.options.target_phase
+        return start.hops[-1] if start.hops else REVISIONS if start.phase is None else start.phase
+
+
+def named(hop: Hop) -> str:
+    """A hop in words."""
+    return f"phase {hop}" if isinstance(hop, int) else "the revisions that were asked for"

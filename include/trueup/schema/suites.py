@@ -61,8 +61,8 @@ def _same_values() -> Expectation:
     )
 
 
-def standing(target: int) -> SchemaSuite:
-    """On one row a database (at_target)."""
+def standing(target: str) -> SchemaSuite:
+    """On one row a database (at_target); `target` is in words."""
 
     def suite() -> list[Expectation]:
         import great_expectations.expectations as gxe
@@ -71,7 +71,7 @@ def standing(target: int) -> SchemaSuite:
             gxe.ExpectColumnValuesToBeInSet(
                 column="at_target",
                 value_set=[True],
-                description=f"Every database is at phase {target}",
+                description=f"Every database is at {target}",
                 meta={"rule": "schema.standing"},
             )
         ]

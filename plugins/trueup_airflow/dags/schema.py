@@ -50,15 +50,25 @@ def build_schema_dag(migration: SchemaMigration) -> DAG:
 
 def params(migration: SchemaMigration) -> dict[str, Param]:
     """The params, in the order of the form."""
+    named = ", ".join(f"{history.id}=…" for history in migration.histories)
     titles = "; ".join(f"{phase.number}: {phase.title}" for phase in migration.phases)
     return {
         "target_phase": Param(
-            migration.last_phase,
-            type="integer",
+            None,
+            type=["null", "integer"],
             minimum=0,
             maximum=migration.last_phase,
             title="Target phase",
-            description=f"The phase to bring every database to, up or down. {titles}.",
+            description="The phase to bring every database to, up or down; empty: the last one, unless revisions are named. "
+            f"{titles}.",
+        ),
+        "target_revision": Param(
+            None,
+            type=["null", "string"],
+            title="Target revisions",
+            description=f"In place of a phase, a revision for each database, as {named}; one that is not named stays where it is. "
+            "Revisions that are no phase need the field below on databases out of step.",
+            section="Single revisions",
         ),
         "mode": Param(
             "apply",
@@ -82,18 +92,22 @@ def params(migration: SchemaMigration) -> dict[str, Param]:
             False,
             type="boolean",
             title="Databases may be out of step",
-            description="After a run that failed half-way: bring each database to the target from where it is.",
+            description="After a run that failed half-way, or between phases: bring each database to the target from where it is; "
+            "with revisions that are no phase, leave the databases between phases.",
             section="After a failure",
         ),
     }
 
 
-def options(params: dict[str, Any]) -> SchemaOptions:
-    """The run's options. Raises `OptionsError` for what the form cannot check."""
+def options(params: dict[str, Any], last: int) -> SchemaOptions:
+    """The run's options; `last`: the last phase. Raises `OptionsError` for what the form cannot check."""
     from include.trueup.run import Mode, SchemaOptions
 
+    target, revisions = params["target_phase"], SchemaOptions.parse_revisions(params["target_revision"])
+
     return SchemaOptions(
-        target_phase=params["target_phase"],
+        target_phase=last if target is None and not revisions else target,
+        target_revision=revisions,
         mode=Mode(params["mode"]),
         approval=params["approval"],
         approve_down=params["approve_down"],
@@ -114,7 +128,7 @@ def current_run(migration: SchemaMigration, *, first: bool = False) -> SchemaRun
         dag_id=dag_run.dag_id,
         airflow_run_id=dag_run.run_id,
         migration=migration,
-        options=options(context["params"]),
+        options=options(context["params"], migration.last_phase),
         ledger=ledger,
         workspace=connections.workspace(),
         uri=connections.database,

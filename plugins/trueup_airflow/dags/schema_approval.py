@@ -16,7 +16,10 @@ SQL_LENGTH = 20_000
 def question(run: SchemaRun, plan: SchemaPlan, page: str) -> str:
     """A plan of revisions as the UI asks about it, as Markdown."""
     start = "databases that are not at one phase" if plan.from_phase is None else f"phase {plan.from_phase}"
-    parts = [f"From {start} to **phase {plan.target_phase}**."]
+    end = f"phase {plan.target_phase}"
+    if plan.target_phase is None:
+        end = f"between phases: {', '.join(f'{d} at {r}' for d, r in plan.target_revision.items())}"
+    parts = [f"From {start} to **{end}**."]
     for database, planned in plan.databases.items():
         at = ", ".join(planned.heads) or "none"
         parts.append(f"## {database}\n\n`{planned.identity}`, at revision {at}; {len(planned.steps) or 'no'} to run.")

@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 
 from include.trueup.errors import ArtifactError, TrueupError
 
-from . import backfills, downloads, index, one_run, rows, start, switches, undoing, views
+from . import backfills, downloads, index, one_run, rows, schemas, start, switches, undoing, views
 from .changes import Unchanged
 from .headers import Headers
 from .shell import shell
@@ -78,6 +78,12 @@ def start_page(dag_id: Id) -> Response:
     return shell("start", dag_id)
 
 
+@shells.get("/schemas", dependencies=[MAY_READ])
+def schemas_page(dag_id: Id) -> Response:
+    """Where the databases of a migration of schemas are."""
+    return shell("schemas", dag_id)
+
+
 @shells.get("/lens", dependencies=[MAY_READ])
 def lens_page(dag_id: Id, run_id: Annotated[str, Query(max_length=250)] = "") -> Response:
     """What became of a row; `run_id` is the run whose page led here."""
@@ -92,6 +98,7 @@ app.include_router(views.of_dag, dependencies=[MAY_READ])
 app.include_router(switches.router, dependencies=[MAY_READ])
 app.include_router(backfills.router, dependencies=[MAY_READ])
 app.include_router(undoing.router, dependencies=[MAY_READ])
+app.include_router(schemas.router, dependencies=[MAY_READ])
 app.include_router(rows.router, dependencies=[MAY_READ])
 app.include_router(downloads.router, dependencies=[MAY_READ])
 

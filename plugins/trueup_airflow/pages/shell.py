@@ -10,7 +10,7 @@ from typing import Literal
 
 from starlette.responses import HTMLResponse
 
-View = Literal["migrations", "run", "history", "turn", "cutover", "rollback", "backfills", "start", "lens"]
+View = Literal["migrations", "run", "history", "turn", "cutover", "rollback", "backfills", "start", "lens", "schemas"]
 TITLES: dict[View, str] = {
     "migrations": "Migrations",
     "run": "Migration run",
@@ -21,6 +21,7 @@ TITLES: dict[View, str] = {
     "backfills": "Backfills",
     "start": "Start a run",
     "lens": "A row",
+    "schemas": "Where the databases are",
 }
 STATIC = Path(__file__).parent / "static"
 

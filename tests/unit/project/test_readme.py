@@ -36,6 +36,7 @@ def test_every_param_is_described_and_no_other() -> None:
         "A rollback": [*declared(backward), *shared],
         "A cutover": declared((plugin / "cutover.py").read_text()),
         "Schemas": declared((plugin / "schema.py").read_text()),
+        "A restore": declared((plugin / "schema_restore.py").read_text()),
     }
     assert len(params["A migration"]) > 5
     assert {title: rows(page, title) for title in params} == {title: {*names} for title, names in params.items()}

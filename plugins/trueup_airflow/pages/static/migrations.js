@@ -56,6 +56,7 @@ function actions(one) {
   return h("div", { class: "actions" },
     one.run && to(tab(one.run.dag_id, one.run.run_id), waits ? "Review and decide" : BUSY.includes(one.state) ? "Watch" : "Last run", `last-run-${one.dag_id}`, waits),
     one.plan && one.about?.source && h("a", { class: "button small", href: `lens?${new URLSearchParams({ dag_id: one.dag_id })}`, id: `lens-${one.dag_id}`, "data-testid": `lens-${one.dag_id}`, "aria-label": `Find a row: ${one.title}` }, "Find a row"),
+    one.about && !one.about.source && h("a", { class: "button small", href: `schemas?dag_id=${encodeURIComponent(one.dag_id)}`, id: `schemas-${one.dag_id}`, "data-testid": `schemas-${one.dag_id}`, "aria-label": `Where the databases are: ${one.title}` }, "Databases"),
     offers(one.offers, { named: one.title, id: (kind) => `${kind.replace("_", "")}-${one.dag_id}` }),
     to(`${dagPath(one.dag_id)}/plugin/migration-history`, "History", `history-${one.dag_id}`), to(dagPath(one.dag_id), "DAG", `dag-${one.dag_id}`));
 }

@@ -77,9 +77,11 @@ const stepsOf = (steps) => table([
   { label: "SQL", text: (s) => (s.sql ? h("details", { id: `sql-${s.database}-${s.revision}-${s.way}` }, h("summary", null, `SQL of ${s.revision} ${s.way}`), h("pre", { tabindex: 0, dir: "ltr" }, s.sql.trim())) : "—") }],
 steps, { caption: "Revisions, in order", testid: "schema-steps" });
 
+const goal = (found) => (found.target_phase === null ? `between phases, ${Object.entries(found.target_revision).map(([database, revision]) => `${database} at ${revision}`).join(", ")}` : `phase ${found.target_phase}`);
+
 function schema(about) {
   const steps = about.steps || [];
-  return h("div", { "data-testid": "schema" }, h("p", null, mark("note", value(about.where)), ` · asked for: phase ${about.target_phase}`), steps.length > 0 && stepsOf(steps),
+  return h("div", { "data-testid": "schema" }, h("p", null, mark("note", value(about.where)), ` · asked for: ${goal(about)}`), steps.length > 0 && stepsOf(steps),
     (about.going || []).length > 0 && h("p", null, mark("warn", "Drops"), " ", value(about.going.join("; "))));
 }
 
@@ -87,7 +89,7 @@ function schema(about) {
 function revisions(found) {
   const steps = Object.entries(found.databases).flatMap(([database, planned]) => planned.steps.map((step) => ({ ...step, database, way: step.up ? "up" : "down" })));
   return h("div", { "data-testid": "schema" },
-    h("p", { class: "soft" }, "Plan ", h("code", null, found.sha256.slice(0, 12)), `, made ${moment(found.created_at)}, to phase ${found.target_phase}. What is approved is exactly this plan.`),
+    h("p", { class: "soft" }, "Plan ", h("code", null, found.sha256.slice(0, 12)), `, made ${moment(found.created_at)}, to ${goal(found)}. What is approved is exactly this plan.`),
     steps.length > 0 ? stepsOf(steps) : h("p", { class: "soft" }, "No revision is to be run."));
 }
 
