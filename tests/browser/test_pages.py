@@ -105,9 +105,11 @@ def test_from_the_card_to_the_proof_by_keyboard(
 def test_a_viewer_is_offered_nothing_and_every_page_reads_well(sign_in: SignIn, server: Server, shot: Shot) -> None:
     runs = server.api._call("GET", f"/api/v2/dags/{DAG}/dagRuns?order_by=-id&limit=1")["dag_runs"]
     run = f"{PAGES}/run?dag_id={DAG}&run_id={quote(runs[0]['dag_run_id'], safe='')}"
+    schemas, start = f"{PAGES}/schemas?dag_id=platform_schema", f"{PAGES}/start?dag_id={DAG}"
+    pages = {"migrations": f"{PAGES}/", "run": run, "schemas": schemas, "start": start}
     for dark, size in ((False, {"width": 1440, "height": 900}), (True, NARROW), (False, {"width": 400, "height": 800})):
         vera = sign_in("vera", dark=dark, size=size)
-        for name, address in (("migrations", f"{PAGES}/"), ("run", run), ("start", f"{PAGES}/start?dag_id={DAG}")):
+        for name, address in pages.items():
             vera.page.goto(address)
             expect(vera.page.locator("#view")).to_have_attribute("aria-busy", "false")
             for kind in ("offer-", "decide-", f"run-{DAG}", f"rollback-{DAG}", f"cutover-{DAG}"):

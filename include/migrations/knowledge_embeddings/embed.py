@@ -11,15 +11,21 @@ import logging
 import os
 import sqlite3
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+from pydantic import JsonValue
 
 from include.trueup.errors import DeclarationError
 
 MODEL = "all-MiniLM-L6-v2"
 HOME, DEFAULT_HOME = "TRUEUP_HOME", ".trueup"
 SAY_SECONDS = 10
+PRICE = "price_per_million_tokens"
+TOKENS_PER_SECOND = 2_000
+"""Of one processor of 2024; what this machine does is measured with the first batch."""
 log = logging.getLogger(__name__)
 
 
@@ -63,11 +69,14 @@ def embed_batch(texts: str | None, left: str | None) -> str | None:
             from .minilm import load
 
             model = load()
+            began = time.monotonic()
             made = [notation(row) for row in model.embed(list(new.values()))]
+            took, tokens = time.monotonic() - began, sum(len(model.tokenizer.encode(t)) for t in new.values())
             known |= zip(new, made, strict=True)
             memory.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?)", list(zip(new, made, strict=True)))
+            memory.execute("INSERT INTO pace VALUES (?, ?)", [tokens, took])
             memory.commit()
-            _progress.add(len(new), sum(len(model.tokenizer.encode(t)) for t in new.values()), int(left or 0))
+            _progress.add(len(new), tokens, int(left or 0))
     return json.dumps([known[key] for key in keys])
 
 
@@ -76,6 +85,33 @@ def count_tokens(text: str | None) -> str | None:
     from .minilm import load
 
     return None if text is None else str(len(load().tokenizer.encode(text)))
+
+
+def lost_tokens(text: str | None) -> str | None:
+    """How many tokens of a text the model does not see."""
+    from .minilm import load
+
+    return None if text is None else str(load().tokenizer.lost(text))
+
+
+def cost_in_words(figures: Mapping[str, int], params: Mapping[str, JsonValue]) -> dict[str, str]:
+    """What it takes to embed so many tokens: as long as it took on this machine before, or else as it took on a common one,
+    and the price by the param `price_per_million_tokens`."""
+    tokens, price = figures["tokens to embed"], float(str(params.get(PRICE) or 0))
+    with closing(_remembered()) as memory:
+        seconds, done = memory.execute(
+            "SELECT coalesce(sum(seconds), 0), coalesce(sum(tokens), 0) FROM pace"
+        ).fetchone()
+    rate, measured = (
+        (done / seconds, "as measured here before") if seconds else (TOKENS_PER_SECOND, "not measured here yet")
+    )
+    return {
+        "texts": f"{figures['texts to embed']:,}",
+        "tokens": f"{tokens:,}",
+        "time": f"about {tokens / rate:,.0f} s on one processor, at {rate:,.0f} tokens a second ({measured}); less where a run "
+        "before this one was broken off, whose vectors are remembered",
+        "price": f"{tokens / 1_000_000 * price:,.4f}, at {price:g} a million tokens",
+    }
 
 
 def notation(vector: Any) -> str:
@@ -102,6 +138,7 @@ def _remembered() -> sqlite3.Connection:
         memory.execute(
             "CREATE TABLE IF NOT EXISTS vectors (sha256 TEXT PRIMARY KEY, vector TEXT NOT NULL) WITHOUT ROWID"
         )
+        memory.execute("CREATE TABLE IF NOT EXISTS pace (tokens INTEGER NOT NULL, seconds REAL NOT NULL)")
     except (OSError, sqlite3.Error) as error:
         raise DeclarationError(f"vectors cannot be remembered in {folder} ({HOME}): {error}") from error
     return memory

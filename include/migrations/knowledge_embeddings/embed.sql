@@ -1,15 +1,9 @@
 -- Documents whose vector is missing, or was made by another model or of another content, in batches of texts of like
 -- length, so that little of a batch is padding.
-CREATE TEMP VIEW state AS
-SELECT _key, id, content, sha256(content) AS now,
-    embedding IS NOT NULL AND embedding_model IS NOT DISTINCT FROM 'all-MiniLM-L6-v2'
-        AND content_sha256 IS NOT DISTINCT FROM sha256(content) AS done
-FROM documents;
-
 CREATE TEMP TABLE batches AS
 WITH numbered AS (
     SELECT id, content, now, (row_number() OVER (ORDER BY length(content), id) - 1) AS n, count(*) OVER () AS total
-    FROM state WHERE NOT done AND trim(content) <> ''
+    FROM to_embed
 ),
 grouped AS (
     SELECT n // 32 AS batch, list(id ORDER BY n) AS ids, list(now ORDER BY n) AS hashes, list(content ORDER BY n) AS texts,
@@ -27,10 +21,8 @@ FROM batches;
 CREATE TEMP VIEW findings AS
 SELECT _key AS _source, _key AS key, 'keep' AS severity, 'embedded' AS code, '' AS message FROM state WHERE done AND trim(content) <> ''
 UNION ALL
-SELECT _key, _key, 'skip', 'no_content', '' FROM state WHERE content IS NULL OR trim(content) = '';
-
--- What the plan costs.
-CREATE TEMP VIEW figures AS
-SELECT 'texts to embed' AS name, count(*) AS value FROM state WHERE NOT done AND trim(content) <> ''
+SELECT _key, _key, 'skip', 'no_content', '' FROM state WHERE content IS NULL OR trim(content) = ''
 UNION ALL
-SELECT 'tokens to embed', sum(CAST(count_tokens(content) AS BIGINT)) FROM state WHERE NOT done AND trim(content) <> '';
+-- Of a text longer than the model sees, the end is lost. A token is a byte or more, so most texts need not be counted.
+SELECT _key, _key, 'warning', 'truncated', 'the model sees 256 tokens of a text; the last ' || lost || ' of this one are lost'
+FROM (SELECT _key, CAST(lost_tokens(content) AS BIGINT) AS lost FROM to_embed WHERE strlen(content) > 254) WHERE lost > 0;

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from include.trueup.declare.migration import Migration, Phase, Source, Table, Target, Type
+from include.trueup.declare.migration import Cost, Migration, Param, Phase, Source, Table, Target, Type
 
 from . import suites
-from .embed import count_tokens, embed_batch
+from .embed import PRICE, cost_in_words, count_tokens, embed_batch, lost_tokens
 
 HERE = Path(__file__).parent
 COLUMNS = ("id", "content", "embedding", "embedding_model", "content_sha256")
@@ -15,7 +15,7 @@ DOCUMENTS = Table(
     name="knowledge_base_documents",
     connection="socrates_specs_postgres",
     key=("id",),
-    columns=dict.fromkeys(COLUMNS, Type.TEXT),
+    columns={**dict.fromkeys(COLUMNS, Type.TEXT), "uploaded_at": Type.TIMESTAMP},
 )
 
 migration = Migration(
@@ -23,7 +23,7 @@ migration = Migration(
     title="Knowledge embeddings",
     owner="socrates",
     doc=(HERE / "README.md").read_text(encoding="utf-8"),
-    sources=(Source(id="documents", table=DOCUMENTS, partition_by=("id",)),),
+    sources=(Source(id="documents", table=DOCUMENTS, partition_by=("id",), window="uploaded_at"),),
     targets=(Target(id="embedded", table=DOCUMENTS, owned=COLUMNS[2:]),),
     phases=(
         Phase(
@@ -31,12 +31,26 @@ migration = Migration(
             title="Vectors of documents",
             source="documents",
             target="embedded",
-            transform=HERE / "embed.sql",
+            transform=(HERE / "state.sql", HERE / "embed.sql"),
             suite=suites.documents,
             allow_empty=True,
             expected_skips=("no_content",),
+            finish=(HERE / "finish_1_invalid.sql", HERE / "finish_2_index.sql"),
         ),
     ),
-    functions={"embed_batch": embed_batch, "count_tokens": count_tokens},
+    functions={"embed_batch": embed_batch, "count_tokens": count_tokens, "lost_tokens": lost_tokens},
+    params=(
+        Param(
+            id=PRICE,
+            title="Price per million tokens",
+            description="What a million tokens cost, in any currency, for the estimate that is approved first; the model that "
+            "comes with it runs on your own machine, and costs its time.",
+            type="number",
+            default=0,
+            minimum=0,
+            maximum=1_000_000,
+        ),
+    ),
+    cost=Cost(scripts=(HERE / "state.sql", HERE / "cost.sql"), words=cost_in_words),
     suite=suites.whole,
 )

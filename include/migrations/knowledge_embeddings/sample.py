@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 AFTER = ("platform_schema",)
 """Migrations whose demo comes first: phase 5 makes the table; without it, the sample makes it alone."""
 ROWS = 150
+LONG = (7, 77)
+"""Documents that are longer than the model sees."""
 _SCHEMA = """
 CREATE EXTENSION IF NOT EXISTS vector;
 CREATE TABLE IF NOT EXISTS knowledge_base_documents (
@@ -39,7 +41,7 @@ def fill(resolve: Callable[[str], PostgresStore]) -> dict[str, int]:
     if (found := store.describe(DOCUMENTS)) is None or found.key != DOCUMENTS.key:
         raise SourceError("knowledge_base_documents is not as phase 5 of platform_schema has it; run that DAG first")
     values = ", ".join(_row(n) for n in range(ROWS))
-    columns = "id, user_id, filename, content, embedding, embedding_model, content_sha256"
+    columns = "id, user_id, filename, content, uploaded_at, embedding, embedding_model, content_sha256"
     store.script(f"INSERT INTO knowledge_base_documents ({columns}) VALUES {values} ON CONFLICT DO NOTHING")
     return {DOCUMENTS.name: ROWS}
 
@@ -49,7 +51,10 @@ def _row(n: int) -> str:
     content = (
         f"'Document {n}: the café''s page answers within {n} seconds, “quoted”, 日本語. {'Once more. ' * (n % 8)}'"
     )
+    if n in LONG:
+        content = f"'Document {n}: {'the page answers in time, and says so. ' * 40}'"
     if n % 50 == 0:
         content = "NULL" if n % 100 else "'  '"
     old = f"'{_OLD}', 'a-model-of-last-year', 'an old hash'" if n % 9 == 1 else "NULL, NULL, NULL"
-    return f"('{id}', '{user}', 'file {n}.txt', {content}, {old})"
+    day = f"2025-03-{n % 28 + 1:02}T08:{n % 60:02}:00.{n:06}Z"
+    return f"('{id}', '{user}', 'file {n}.txt', {content}, '{day}', {old})"

@@ -22,8 +22,14 @@ class WordPiece:
 
     def encode(self, text: str) -> list[int]:
         """The ids of the text's tokens, between start and end, at most `MOST` of them."""
-        ids = [piece for word in _words(text) for piece in self._pieces(word)]
-        return [self._ids[_START], *ids[: MOST - 2], self._ids[_END]]
+        return [self._ids[_START], *self._all(text)[: MOST - 2], self._ids[_END]]
+
+    def lost(self, text: str) -> int:
+        """How many of the text's tokens the model does not see."""
+        return max(len(self._all(text)) - (MOST - 2), 0)
+
+    def _all(self, text: str) -> list[int]:
+        return [piece for word in _words(text) for piece in self._pieces(word)]
 
     def _split(self, word: str) -> tuple[int, ...]:
         """The longest pieces of the vocabulary that the word begins with, one after the other; else unknown."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import DeclarationError
+from .cost import Cost
 from .defaults import beside, columns, readme, title_of
 from .former import takes_former
 from .names import RELATIONS, check_columns, check_id, check_relations, check_tuple, one_of
@@ -23,6 +24,7 @@ from .table import Index, Table, Type
 from .turns import Guard, Shadow
 
 __all__ = [
+    "Cost",
     "Derived",
     "Guard",
     "Index",
@@ -100,7 +102,8 @@ class Migration:
     SQL may call by that name: of texts (or nulls) a text (or null); pure, since a plan is made once and may be made
     again. `settings`: what the application's settings are in each state of the migration's switch (legacy, dual, new),
     by name, the same names in each; an application reads them by `switch.settings`. `shadow`: the comparison without which
-    the switch is not turned forward; `guards`: what is counted in the databases before it is.
+    the switch is not turned forward; `guards`: what is counted in the databases before it is. `cost`: what its transforms
+    cost, which is said and approved before they run.
 
     What has one sensible value need not be said: the `title` is the id in words, `doc` the README.md beside the module
     that declares (relative paths are from there), and one source that is brought into one target by `rows.sql` is the only
@@ -124,6 +127,7 @@ class Migration:
     settings: Mapping[str, Mapping[str, str | bool]] = field(default_factory=dict)
     shadow: Shadow | None = None
     guards: tuple[Guard, ...] = ()
+    cost: Cost | None = None
 
     def __post_init__(self) -> None:
         check_id("migration", self.id)

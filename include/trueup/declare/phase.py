@@ -96,7 +96,8 @@ class Phase:
     says that a run may plan no row here at all (otherwise a suite over zero rows fails). `expected_skips` are rules (codes
     of findings of severity `skip`) that may leave out any number of rows; what other rules leave out is within the run's
     budget (`Options.max_skip_share`). `finish` are scripts run against the first target's store, each in a transaction of
-    its own, when the phase has passed its gate; they must be safe to run again.
+    its own (or, where its first line is `-- trueup: no transaction`, its one statement in none), when the phase has passed its
+    gate; they must be safe to run again.
     """
 
     id: str = ""

@@ -34,7 +34,7 @@ from ..run.facts import Fates, Transformed
 from ..run.files import FATE_FILES, FINDING_FILES, REJECT_FILES, SHOULD_FILES
 from ..run.partitions import copy_partitions, publish_partitions
 from ..stores import arrow_schema, key_text
-from . import windows
+from . import cost, windows
 from .casting import columns, refuse_lossy, strict_json
 from .fates import FATES, FOUND_BESIDE, WANTED, account
 from .inputs import as_read, relate
@@ -52,6 +52,7 @@ UNWRITABLE = "unwritable"
 
 def transform(run: Run, partition: int) -> Mapping[str, Fates]:
     """Run every phase's transform on one partition; counts of source rows, by phase."""
+    cost.require(run)
     # a database of its own: what an author's script makes there, temporary or not, no other part may see
     with run.part(StepName.TRANSFORM, partition, alone=True) as part:
         relate(part, run, partition)

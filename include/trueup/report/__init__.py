@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from ..declare.migration import Phase
 from ..errors import ArtifactError
 from ..gate import GateResult
-from ..ledger import Status, StepRow, refuse_other
+from ..ledger import ApprovalRow, Status, StepRow, refuse_other
 from ..plan.files import FINDINGS
 from ..prove import left_alone
 from ..prove.accounting import phase_counts
@@ -26,6 +26,7 @@ from ..run.reported import (
     Decided,
     FindingExample,
     FindingGroup,
+    OfCost,
     OfMigration,
     OfOutput,
     OfRun,
@@ -134,6 +135,7 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> Report:
         statements=answers,
         findings=_findings(run),
         approval=approval(run),
+        cost=_cost(run),
         timings=timings(steps),
         artifacts=artifacts(run.folder),
         undone=undone,
@@ -148,11 +150,27 @@ def moment(at: datetime | None) -> str | None:
     return None if at is None else at.astimezone(UTC).isoformat(timespec="seconds")
 
 
+def _cost(run: Run) -> OfCost | None:
+    record = run.files.cost
+    if record is None:
+        return None
+    found = run.ledger.approvals.of(run.id, record.sha256)
+    return OfCost(
+        sha256=record.sha256,
+        paid=record.paid,
+        figures=record.figures,
+        words=record.words,
+        approval=None if found is None else _decided(found),
+    )
+
+
 def approval(run: AnyRun) -> Decided | None:
     """Who decided on which plan; None if nobody has."""
-    found = run.ledger.approvals.of(run.id)
-    if found is None:
-        return None
+    found, cost = run.ledger.approvals.of(run.id), run.files.cost
+    return None if found is None or (cost and cost.sha256 == found.plan_sha256) else _decided(found)
+
+
+def _decided(found: ApprovalRow) -> Decided:
     by, at = found.decided_by, moment(found.decided_at)
     return Decided(decision=found.decision, by=by, at=at, comment=found.comment, plan_sha256=found.plan_sha256)
 

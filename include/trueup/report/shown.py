@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..run import Answer, PlanRecord, Proof, Where
-from ..run.reported import Decided, LeftAlone, OfMigration, OfRun, OfSchemas, PublishedFile
+from ..run.reported import Decided, LeftAlone, OfCost, OfMigration, OfRun, OfSchemas, PublishedFile
 from .checks_view import FindingsView, GateView
 
 
@@ -152,6 +152,7 @@ class View:
     statements: tuple[Answer, ...]
     findings: tuple[FindingsView, ...]
     approval: Decided | None
+    cost: OfCost | None
     this_plan: bool
     timings: tuple[TimingView, ...]
     artifacts: ArtifactsView

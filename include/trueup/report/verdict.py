@@ -128,7 +128,7 @@ def verdict(
     proof = NOT_PROVEN
     if failed is None and status is Status.PROVEN:
         proof = WITH_EXCEPTIONS if exceptions else PROVEN
-    words = _sentences(run, status, failed, plan, proofs, applied, exceptions, undone)
+    words = _estimated(run, status) or _sentences(run, status, failed, plan, proofs, applied, exceptions, undone)
     headline = words.headline
     if moved_on and failed is None:
         headline += (
@@ -144,6 +144,16 @@ class _Sentences(NamedTuple):
     status: str
     headline: str
     next: str
+
+
+def _estimated(run: Run, status: Status) -> _Sentences | None:
+    """Of a run in mode plan that ends with what its transform costs."""
+    cost = run.files.cost if status is Status.PLANNED else None
+    if cost is None:
+        return None
+    said = "; ".join(f"{name}: {words}" for name, words in cost.words.items())
+    then = "Read what it costs. To carry it out, trigger the DAG with mode apply, which asks about it, and then about its plan."
+    return _Sentences("passed", f"Estimated, nothing computed and nothing written: {said}.", then)
 
 
 def _sentences(

@@ -107,6 +107,7 @@ def view(report: Report) -> View:
         statements=report.statements,
         findings=findings_view(report.findings),
         approval=report.approval,
+        cost=report.cost,
         this_plan=approved is not None and approved == report.plan_sha256,
         timings=tuple(_timings(report.timings)),
         artifacts=_artifacts(report.artifacts),

@@ -3,6 +3,7 @@
 from ..steps import Mode, StepName, entered
 from ..stores.effects import REAL, Effects
 from .any_run import AnyRun
+from .costs import CostRecord
 from .files import PLAN, Files
 from .options import MAX_PARTS, Extra, Options, SchemaOptions, Window
 from .part import Part, Session, Written, part
@@ -37,6 +38,7 @@ __all__ = [
     "AnyRun",
     "Baseline",
     "Code",
+    "CostRecord",
     "Day",
     "Effects",
     "Example",

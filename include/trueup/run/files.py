@@ -24,12 +24,11 @@
     proof/<phase>.json          proofs       the phase's gate             pages
     statements.json             answers      validate                     report
     left.json                   names        settle of a rollback         report
-    earlier/<attempt>/          a plan       preflight of a run begun     plan, a rollback
-                                             again
+    earlier/<attempt>/          a plan       preflight, begun again       plan, a rollback
+    cost.json                   CostRecord   approve_cost                 transform, report, pages
     schema-plan.json            SchemaPlan   approve of a schema run      apply, report, pages
     schema/                     states       apply of a schema run        its gates
-    restoring.json              (JSON)       a restore, before it begins  the same, tried again
-    restored.json               Restored     a restore                    people
+    restoring.json restored.json             a restore                    itself tried again, people
     lint/ backup/ gates/                     the steps of a schema run    its report, people
     report.json .html .md                    report                       pages, people
     comparison.json cutover.json             a comparison, a cutover      pages
@@ -50,6 +49,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ..errors import ArtifactError
+from .costs import CostRecord
 from .gate_files import GATES as GATES
 from .gate_files import GateFiles
 from .records import (
@@ -70,17 +70,13 @@ from .schema_files import SchemaFiles
 from .workspace import MANIFESTS, Artifact, Manifest, RunFolder
 
 _START = "run.json"
-PLAN = "plan.json"
-EXAMPLES = "plan_examples.json"
-_ANSWERS = "statements.json"
-CREATED = "created.json"
+PLAN, EXAMPLES = "plan.json", "plan_examples.json"
+_ANSWERS, CREATED = "statements.json", "created.json"
 FINDINGS_CSV, REJECTS_JSONL = "findings.csv", "rejects.jsonl"
-_LEFT = "left.json"
 REPORT, REPORT_HTML, REPORT_MD = "report.json", "report.html", "report.md"
 COMPARISON, CUTOVER = "comparison.json", "cutover.json"
-_REFUSED = "refused.json"
-_RANGE = "range.json"
-_AFTERWARDS = "afterwards.json"
+_LEFT, _REFUSED, _AFTERWARDS = "left.json", "refused.json", "afterwards.json"
+_RANGE, _COST = "range.json", "cost.json"
 _SET_OFF = "set_off"
 """Below it, by attempt and target, rows that writing changed in addition to those that it wrote. No manifest names them: they are
 published before a batch is committed."""
@@ -218,6 +214,16 @@ class Files(GateFiles, SchemaFiles):
     def write_range(self, record: RangeRecord) -> None:
         """Publish the days of the range."""
         self.folder.write(_RANGE, to_json(record))
+
+    @property
+    def cost(self) -> CostRecord | None:
+        """What the run's transform costs; None before that is estimated, and where it costs nothing."""
+        content = self.folder.read(_COST)
+        return None if content is None else from_json(CostRecord, content)
+
+    def write_cost(self, record: CostRecord) -> None:
+        """Publish what the run's transform costs."""
+        self.folder.write(_COST, to_json(record))
 
     @property
     def left(self) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from .where import ReportedStore as ReportedStore
 from .where import Where
 
 FORMAT = 1
-_OF_ROWS = ("exceptions", "statements", "undone", "left")
+_OF_ROWS = ("cost", "exceptions", "statements", "undone", "left")
 """Parts that a report on schemas does not have."""
 
 
@@ -113,6 +113,17 @@ class Decided:
     at: str | None
     comment: str | None
     plan_sha256: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfCost:
+    """What a run's transform costs (`costs.CostRecord`), and who approved that before it ran."""
+
+    sha256: str
+    paid: int
+    figures: Mapping[str, int]
+    words: Mapping[str, str]
+    approval: Decided | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,6 +260,7 @@ class Report:
     statements: tuple[Answer, ...] = ()
     findings: tuple[FindingGroup, ...] = ()
     approval: Decided | None = None
+    cost: OfCost | None = None
     schema: OfSchemas | None = None
     timings: tuple[Timing, ...] = ()
     artifacts: tuple[PublishedFile, ...] = ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ from ..run import REAL, Effects
 from ..run.schema_records import Measured, Rehearsed
 from . import describe, samples
 from .clone import clone_of
-from .describe import Database, Schema
+from .describe import Database, Object, Schema
 from .history import History, Revision
 
 Holding = dict[str, describe.Rows]
@@ -155,7 +156,8 @@ class _Stage:
         _, was = self.look()
         self._run(back)
         found, now = self.look()
-        self._same_schema(back, before, found)
+        others = self._of_others(step, before, after, found)
+        self._same_schema(back, {key: d for key, d in before.items() if key not in others}, found)
         if not step.breaking:
             self._same_rows(back, _kept(was, before, after), now)
         self._run(step)
@@ -202,6 +204,24 @@ class _Stage:
 
     def _same_rows(self, step: Revision, was: Holding, now: Holding) -> None:
         self._found.problems += [f"{step.name}: {said}" for said in describe.rows_lost(was, now)]
+
+    def _of_others(self, step: Revision, before: Schema, after: Schema, found: Schema) -> set[Object]:
+        """Indexes that go with a table or a column on the way down, and that the way up does not make: somebody else made them,
+        and no revision can bring them back."""
+        if step.up:
+            return set()
+        gone = describe.lost(before, after)
+        tables = {name for kind, name in gone if kind == "table"}
+        columns = [(before[key].table, key[1].rpartition(".")[2]) for key in gone if key[0] == "column"]
+
+        def goes(key: Object) -> bool:
+            of, text = before[key].table, before[key].text
+            return of in tables or any(of == table and re.search(rf"\b{re.escape(c)}\b", text) for table, c in columns)
+
+        others = {key for key in before if key[0] == "index" and key not in after and key not in found and goes(key)}
+        said = "goes with it, and the way up does not make it again"
+        self._found.notes += [f"{step.name}: the index {name} {said}" for _, name in sorted(others)]
+        return others
 
     def _same_schema(self, step: Revision, wanted: Schema, found: Schema) -> None:
         lines = list(

@@ -9,65 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
+
+from .names import APPROVE as APPROVE
+from .names import APPROVE_COST as APPROVE_COST
+from .names import Mode as Mode
+from .names import StepName as StepName
+from .names import entered as entered
+from .names import writes as writes
 
 if TYPE_CHECKING:
     from ..declare.migration import Migration, Phase
 
 Over = Literal["run", "segment", "partition", "database"]
 _ENGINE = __name__.removesuffix(".steps")
-
-
-class StepName(StrEnum):
-    """What a step is called: in the table, in the ledger and in the run's folder. A phase's has the phase behind it there
-    (`entered`)."""
-
-    PREFLIGHT = "preflight"
-    SNAPSHOT = "snapshot"
-    SHARED = "shared"
-    TRANSFORM = "transform"
-    PLAN = "plan"
-    PLAN_GATE = "plan_gate"
-    APPROVE = "approve"
-    CREATE_TABLES = "create_tables"
-    PREPARE = "prepare"
-    APPLY = "apply"
-    READ_BACK = "read_back"
-    VERIFY = "verify"
-    GATE = "gate"
-    FINISH = "finish"
-    VALIDATE = "validate"
-    SETTLE = "settle"
-    LINT = "lint"
-    REHEARSE = "rehearse"
-    BACKUP = "backup"
-
-
-APPROVE = StepName.APPROVE.value
-"""The step that waits for a person, where the run asks for one."""
-
-
-_WRITING = frozenset({StepName.CREATE_TABLES, StepName.PREPARE, StepName.APPLY, StepName.FINISH, StepName.SETTLE})
-
-
-def writes(name: str) -> bool:
-    """Whether the step that the ledger knows by that name writes to a store, or enters that what was written is taken back."""
-    return name.partition("/")[0] in _WRITING
-
-
-def entered(step: str, phase: str | None = None) -> str:
-    """What a step is called in the ledger and in the run's folder."""
-    return str(step) if phase is None else f"{step}/{phase}"
-
-
-class Mode(StrEnum):
-    """How far a run goes."""
-
-    PLAN = "plan"  # snapshot, plan and gate; writes to no store
-    APPLY = "apply"  # all of it
-    VERIFY = "verify"  # compares the target with what it should hold; writes to no store
 
 
 _FAR = (Mode.PLAN, Mode.VERIFY, Mode.APPLY)
@@ -110,6 +66,14 @@ def function(name: str) -> Callable[..., Any]:
 
 def steps(migration: Migration) -> list[Step]:
     """Every step between preflight and report, in order."""
+    if migration.cost is None:
+        return _steps(migration)
+    from .costs import with_cost
+
+    return with_cost(_steps(migration))
+
+
+def _steps(migration: Migration) -> list[Step]:
     return [
         Step(
             id=StepName.SNAPSHOT,

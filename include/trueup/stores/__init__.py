@@ -278,7 +278,8 @@ class Store(Protocol):
 
     def script(self, text: str) -> None:
         """Run a script of the store's own language (PostgreSQL: SQL, in one transaction, giving up on a lock that is
-        not free soon). Raises `StoreRejectedError` where the store has none."""
+        not free soon; or, of one statement, in none, where its first line is `-- trueup: no transaction`). Raises
+        `StoreRejectedError` where the store has none."""
 
     def unwritable(self, table: Table, rows: str, limits: Limits = ...) -> str:
         """A DuckDB query over the relation named `rows` (canonical form): (`names.ROW_ID`, `message`) of each row that

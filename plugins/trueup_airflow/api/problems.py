@@ -79,7 +79,10 @@ async def _invalid(request: Request, error: RequestValidationError) -> Response:
 
 
 async def _found(request: Request, error: ProblemError) -> Response:
-    return problem(request, error.status, error.detail, kind=error.kind, title=error.title, **error.more)
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if error.status == 503 else {}
+    return problem(
+        request, error.status, error.detail, kind=error.kind, title=error.title, headers=headers, **error.more
+    )
 
 
 async def _unavailable(request: Request, error: StoreUnavailableError) -> Response:

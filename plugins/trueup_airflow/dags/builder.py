@@ -29,9 +29,10 @@ from airflow.sdk import (
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
 from include.trueup.errors import TargetHeldError, TerminalError
-from include.trueup.steps import APPROVE, Direction, Over, Step, function
+from include.trueup.steps import APPROVE, APPROVE_COST, Direction, Over, Step, function
 
 from .approval import PlanApproval, Question, triggered_by
+from .cost_approval import CostApproval
 from .ending import ending
 from .place import document
 
@@ -100,6 +101,8 @@ def build(
                 for step in its_steps:
                     if step.id == APPROVE:
                         this: Any = PlanApproval(step=step, current=current, question=question)
+                    elif step.id == APPROVE_COST:
+                        this = CostApproval(step=step, current=current)
                     else:
                         this = _task(step, current, mapped)
                     last >> this

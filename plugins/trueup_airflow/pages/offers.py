@@ -83,11 +83,11 @@ def of_run(
 def _apply(row: Entered, asked: AskedRun) -> Offer | None:
     """A run that only planned, and whose plan passed: the same options, and this plan alone. A run of schemas is bound to its
     plan by the approval; the days of a range are applied from the page of backfills."""
-    if row.mode != Mode.PLAN or row.status is not Status.PLANNED or row.plan_sha256 is None:
+    if row.mode != Mode.PLAN or row.status is not Status.PLANNED:
         return None
     conf = {name: given for name, given in asked.conf.items() if not name.startswith("range_")}
     conf |= {"mode": str(Mode.APPLY)}
-    if row.schemas:
+    if row.schemas or row.plan_sha256 is None:  # it ended with what its transform costs
         return Offer(kind="run", title="Run in mode apply …", form=Form(dag_id=asked.dag_id, conf=conf))
     conf |= {"plan": row.plan_sha256}
     if row.window is not None:

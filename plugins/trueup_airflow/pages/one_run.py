@@ -84,8 +84,8 @@ class Made:
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """A run. `totals`: rows of its plan by verb; `plan_sha256`: its plan's name; `undone`: the rollback that undid what
-    it wrote; `undoes`: the run that it undoes."""
+    """A run. `totals`: rows of its plan by verb; `plan_sha256`: its plan's name; `cost`: what its transform costs, in words, by
+    name; `undone`: the rollback that undid what it wrote; `undoes`: the run that it undoes."""
 
     dag_id: str
     run_id: str
@@ -106,6 +106,7 @@ class Standing:
     steps: tuple[Step, ...] = ()
     waits: tuple[Wait, ...] = ()
     question: Question | None = None
+    cost: Mapping[str, str] | None = None
     applied: tuple[Writing, ...] = ()
     revisions: tuple[Revision, ...] = ()
     totals: Mapping[str, int] | None = None
@@ -164,6 +165,7 @@ def _standing(found: Standing, asked: AskedRun, user: BaseUser) -> Standing:
         where=_where(asked, found.migration_id),
         steps=tuple(steps),
         waits=tuple(progress.waits(asked, steps)),
+        cost=cost.words if (cost := Files(files.folder(asked.id)).cost) else None,
         question=questions.waiting(asked.dag_id, asked.run_id, user) if waiting else None,
         applied=_writing(book, asked, row, phases) if book else (),
         revisions=revisions.of(asked.id, steps) if row and row.schemas else (),

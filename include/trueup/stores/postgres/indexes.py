@@ -22,10 +22,12 @@ _PARTITIONS = """
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE i.inhparent = $1 ORDER BY 1, 2
 """
 Name = tuple[str, str]
+NO_TRANSACTION = "-- trueup: no transaction\n"
+"""How a script begins that runs in no transaction."""
 
 
 @contextmanager
-def _session(address: Address, *, doing: str) -> Iterator[psycopg.Connection]:
+def alone_session(address: Address, *, doing: str) -> Iterator[psycopg.Connection]:
     """A connection without a transaction: for what PostgreSQL does in none. The settings are those of the session."""
     try:
         ask_fence()
@@ -40,7 +42,7 @@ def _session(address: Address, *, doing: str) -> Iterator[psycopg.Connection]:
 def make_indexes(address: Address, table: Table) -> None:
     """Make the indexes that are missing, CONCURRENTLY; what an earlier try left INVALID is dropped first. Of a partitioned
     table they are made a partition at a time, and attached."""
-    with _session(address, doing=f"make indexes of table {table.name}") as connection:
+    with alone_session(address, doing=f"make indexes of table {table.name}") as connection:
 
         def shape() -> Shape:
             row = connection.execute(QUERY.encode(), list(schema_and_name(table))).fetchone()

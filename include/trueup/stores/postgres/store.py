@@ -20,6 +20,7 @@ from ..parameters import Ask
 from . import catalog, creating, fencing, place, reading, referring, sequences, together, writing
 from .effects import effects_of
 from .failures import translated
+from .indexes import NO_TRANSACTION, alone_session
 from .limits import unwritable
 from .session import Address, held_snapshot, script_session, session
 from .writable import described, why_uncreatable
@@ -205,10 +206,15 @@ class PostgresStore:
         return self._address.insist(lambda: referring.stuck(self._address, table, rows, cascade_to))[0]
 
     def script(self, text: str) -> None:
-        """Run an SQL script of one or more statements in one transaction. It may be run again where the connection
-        broke, so it must be safe to run twice. `StoreUnavailableError` when somebody keeps a lock that it needs."""
+        """Run an SQL script of one or more statements in one transaction; one whose first line is `-- trueup: no transaction`, of
+        one statement, in none. It may be run again where the connection broke, so it must be safe to run twice.
+        `StoreUnavailableError` when somebody keeps a lock that it needs."""
 
         def run() -> None:
+            if text.startswith(NO_TRANSACTION):
+                with alone_session(self._address, doing="run a script") as connection:
+                    connection.execute(text.encode())
+                return
             with script_session(self._address, doing="run a script") as connection:
                 connection.execute(text.encode())
 

@@ -1,0 +1,148 @@
+"""The cost of a transform, said and approved before it runs: what is approved is the hash of all that is paid for."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+
+import duckdb
+
+from ..declare.cost import Cost
+from ..errors import ApprovalError, ArtifactError, DeclarationError
+from ..ledger import ApprovalRow
+from ..ledger.decisions import Decision
+from ..run import CostRecord, Mode, Run, StepName
+from .inputs import relate
+
+_MODULUS = 1 << 256
+_FIGURES = "SELECT name, CAST(value AS BIGINT) FROM figures"
+_PAID = "SELECT sha256(CAST(to_json(p) AS VARCHAR)) FROM paid p"
+
+
+def estimate(run: Run) -> CostRecord:
+    """Find out what the run's transform would cost, and publish it.
+
+    Raises `DeclarationError` when the scripts do not run or do not define what they must."""
+    cost = _declared(run)
+    figures: dict[str, int] = {}
+    paid = total = 0
+    with run.part(StepName.APPROVE_COST):
+        for partition in range(run.partitions):
+            with run.session(alone=True) as session:
+                relate(session, run, partition)
+                try:
+                    for script in cost.scripts:
+                        session.connection.execute(script.read_text(encoding="utf-8"))
+                    for name, value in session.connection.execute(_FIGURES).fetchall():
+                        figures[name] = figures.get(name, 0) + (value or 0)
+                    for batch in session.connection.sql(_PAID).to_arrow_reader(20_480):
+                        paid += batch.num_rows
+                        # added up, so that it does not depend on the order, nor on how the rows are split
+                        total += sum(int(text, 16) for text in batch.column(0).to_pylist())
+                except duckdb.OutOfMemoryException:
+                    raise
+                except duckdb.Error as error:
+                    scripts = " and ".join(script.name for script in cost.scripts)
+                    raise DeclarationError(f"cost: {scripts} does not run: {error}") from error
+        record = CostRecord(
+            sha256=hashlib.sha256(f"{run.migration.id}:{paid}:{total % _MODULUS:064x}".encode()).hexdigest(),
+            created_at=run.effects.now().isoformat(timespec="seconds"),
+            paid=paid,
+            figures=figures,
+            words=dict(cost.words(figures, run.options.params)),
+            snapshot=_snapshot(run),
+        )
+        run.files.write_cost(record)
+    return record
+
+
+def asks(run: Run, record: CostRecord) -> bool:
+    """Whether a person is to be asked: where there is something to pay for, and the run goes on after the estimate."""
+    return bool(run.options.approval and record.paid and run.options.mode is not Mode.PLAN)
+
+
+def approved_already(run: Run, record: CostRecord) -> ApprovalRow | None:
+    """A person's approval of the same cost in this run, which was estimated again since."""
+    found = run.ledger.approvals.of(run.id, record.sha256)
+    return found if found is not None and found.decision == "approved" else None
+
+
+def wait(run: Run, record: CostRecord) -> None:
+    """Note that a person is asked about it, and keep the run's place meanwhile."""
+    run.ledger.asked(run.id, record.sha256)
+    if run.options.mode is Mode.APPLY:
+        run.ledger.leases.wait(run.id, run.effects.now() + timedelta(hours=run.options.plan_max_age))
+
+
+def approve(run: Run, by: str | None = None, comment: str | None = None, *, shown: str | None = None) -> str:
+    """Enter a person's approval of the cost that was shown (None: the one last asked about); of a run that asks nobody, that it
+    was waived. Its hash.
+
+    Raises `ApprovalError` where another cost was shown than the run's."""
+    record = _estimated(run)
+    seen = shown or run.ledger.entered(run.id).asked_sha256
+    if asks(run, record) and seen != record.sha256:
+        raise ApprovalError(
+            f"the cost of run {run.id} is {record.sha256}, and the one that was shown is {seen or 'none'}: it was estimated again "
+            "in between, so nothing is approved; clear the task approve_cost, which asks about it as it is now"
+        )
+    decision: Decision = "approved" if asks(run, record) else "waived"
+    said = comment or (None if record.paid else "there is nothing to pay for")
+    run.ledger.approvals.decide(run.id, record.sha256, decision, by=by, comment=said)
+    run.ledger.leases.answered(run.id)
+    return record.sha256
+
+
+def reject(run: Run, by: str | None, comment: str | None) -> None:
+    """Enter a person's rejection, and raise it as an `ApprovalError`."""
+    run.ledger.approvals.decide(run.id, _estimated(run).sha256, "rejected", by=by, comment=comment)
+    reason = f": {comment}" if comment else ""
+    raise ApprovalError(f"{by or 'somebody'} rejected the cost{reason}; nothing was computed, and nothing written")
+
+
+def waive(run: Run) -> str:
+    """Estimate the cost of a run that asks nobody, and enter that it was waived; in mode plan, that is all. Its hash. Raises
+    `ApprovalError` for a run that asks."""
+    record = estimate(run)
+    if asks(run, record):
+        raise ApprovalError(
+            "this run needs an approval of its cost, and nobody here can be asked: trigger it in Airflow"
+        )
+    return record.sha256 if run.options.mode is Mode.PLAN else approve(run)
+
+
+def require(run: Run) -> None:
+    """Before the transform: raise `ApprovalError` unless its cost was estimated from this snapshot, and approved or waived."""
+    if run.migration.cost is None:
+        return
+    record = run.files.cost
+    if record is None or record.snapshot != _snapshot(run):
+        raise ApprovalError(
+            f"the cost of run {run.id} was not estimated from the snapshot that it has now, so nothing is computed: clear the task "
+            "approve_cost, or trigger the DAG again"
+        )
+    found = run.ledger.approvals.of(run.id, record.sha256)
+    if found is None or found.decision == "rejected":
+        how = "is not approved" if found is None else "was rejected"
+        raise ApprovalError(
+            f"the cost of run {run.id} ({record.sha256}) {how}, so nothing is computed: clear the task approve_cost, or trigger the "
+            "DAG again"
+        )
+
+
+def _declared(run: Run) -> Cost:
+    assert run.migration.cost is not None, "the step is there only where there is a cost"
+    return run.migration.cost
+
+
+def _estimated(run: Run) -> CostRecord:
+    record = run.files.cost
+    if record is None:
+        raise ArtifactError(f"the cost of run {run.id} was not estimated: clear the task approve_cost")
+    return record
+
+
+def _snapshot(run: Run) -> str:
+    """A hash over the files of the run's snapshot."""
+    files = sorted(file.sha256 for manifest in run.manifests(StepName.SNAPSHOT) for file in manifest.files)
+    return hashlib.sha256("\n".join(files).encode()).hexdigest()
