@@ -19,6 +19,7 @@ ROUTES = {
     "/v2/clients/{client_id}/assignments",
     "/v2/tenants/{tenant_id}/kpis/{kpi_id}",
     "/v2/scores",
+    "/v2/documents/search",
     "/v2/scores/distribution",
     "/v2/migrations/{id}/rows",
     "/v2/switches/{migration_id}",
