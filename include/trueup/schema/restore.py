@@ -19,7 +19,7 @@ from ..run.schema_files import RESTORED, RESTORING, backed_up
 from ..run.schema_records import BackedUp, Held, Restored, RestoredTable
 from ..run.workspace import Artifact, Manifest, RunFolder
 from . import describe
-from .describe import qualified, quoted
+from .describe import Database, qualified, quoted
 
 log = logging.getLogger(__name__)
 _REFERS = sa.text(
@@ -36,10 +36,16 @@ _SEQUENCES = sa.text(
 
 
 def restore(
-    own: RunFolder, of: RunFolder, database: str, uri: str, *, tables: Sequence[str] = (), ledger: Ledger | None = None
+    own: RunFolder,
+    of: RunFolder,
+    database: str,
+    into: Database,
+    *,
+    tables: Sequence[str] = (),
+    ledger: Ledger | None = None,
 ) -> Restored:
     """Put the rows that a run (its folder is `of`) backed up of a database back into the tables of that name in the database at
-    `uri`, all or nothing; `tables`: only these. What was restored is proven from a second look at the database, and published
+    `into`, all or nothing; `tables`: only these. What was restored is proven from a second look at the database, and published
     in the restore's `own` folder. Tried again, it goes on where it was.
 
     Raises `ArtifactError` where the run has no such backup, or a file of it is not the one that it published; `OptionsError` for
@@ -48,10 +54,10 @@ def restore(
     tables do not hold what was backed up."""
     manifest = _manifest(of, database)
     held = _chosen(of, database, from_values(BackedUp, manifest.facts), tables)
-    _refuse_held(ledger, uri)
+    _refuse_held(ledger, into)
     began = own.read(RESTORING) is not None
     own.write(RESTORING, json.dumps({"run": of.run_id, "database": database, "tables": sorted(held)}))
-    with describe.connected(uri, f"restore the backup of {database}") as connection:
+    with describe.connected(into, f"restore the backup of {database}") as connection:
         place = describe.identity(connection)
         done = began and not _differs(connection, held)
         if not done:
@@ -61,7 +67,7 @@ def restore(
                     f"nothing was restored, because what came into the tables is not what was backed up: {said}"
                 )
             connection.commit()
-    with describe.connected(uri, f"look at what was restored of {database}") as connection:
+    with describe.connected(into, f"look at what was restored of {database}") as connection:
         if said := _differs(connection, held):
             raise ProofError(f"what was restored is not what was backed up; somebody wrote it meanwhile: {said}")
     found = Restored(
@@ -99,11 +105,11 @@ def _chosen(of: RunFolder, database: str, backup: BackedUp, tables: Sequence[str
     return held
 
 
-def _refuse_held(ledger: Ledger | None, uri: str) -> None:
+def _refuse_held(ledger: Ledger | None, into: Database) -> None:
     """A run that changes the database, or is about to, would find other rows than it has backed up."""
     if ledger is None or not ledger.is_upgraded():
         return
-    place = describe.place_as_leased(uri)
+    place = describe.place_as_leased(into)
     for lease in ledger.leases.present():
         if lease.target.split("#")[0] == place:
             raise TargetHeldError(

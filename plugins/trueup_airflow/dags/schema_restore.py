@@ -109,7 +109,7 @@ def _restore(migration: SchemaMigration) -> dict[str, int]:
         own,
         workspace.run(entered.run_id),
         asked["database"],
-        connections.database_uri(into),
+        connections.database(into),
         tables=asked["tables"],
         ledger=ledger,
     )

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 from fastapi import APIRouter
-from sqlalchemy import make_url
 
 from include.trueup.declare.environment import environment, is_live
 from include.trueup.errors import TrueupError
 from include.trueup.schema import AlembicHistory, SchemaMigration, describe
 from include.trueup.schema.history import NOWHERE, History
+from include.trueup.stores.parameters import Ask
 
 from .. import connections
 from . import about, scheduled
@@ -101,8 +101,8 @@ def _database(declared: AlembicHistory) -> Database:
     try:
         history = History(declared)
         steps = history.steps((), max(history.phases.values(), default=NOWHERE))
-        uri = _soon(connections.database_uri(declared.connection))
-        with describe.connected(uri, "look at its revision", lock_timeout=PATIENCE, idle=PATIENCE) as connection:
+        database = _soon(connections.database(declared.connection))
+        with describe.connected(database, "look at its revision", lock_timeout=PATIENCE, idle=PATIENCE) as connection:
             connection.exec_driver_sql(f"SET statement_timeout = '{PATIENCE}s'")
             heads, place = history.heads(connection), describe.identity(connection)
         done, between = history.applied(heads), history.between(heads)
@@ -121,7 +121,6 @@ def _database(declared: AlembicHistory) -> Database:
     )
 
 
-def _soon(uri: str) -> str:
+def _soon(ask: Ask) -> Ask:
     """The same database, which is given up where it does not answer."""
-    url = make_url(uri).update_query_dict({"connect_timeout": str(PATIENCE)})
-    return url.render_as_string(hide_password=False)
+    return lambda: {**ask(), "connect_timeout": str(PATIENCE)}
