@@ -5,13 +5,17 @@ MIGRATION = kpi_linking
 DAG =
 CONF = {}
 ID =
+FROM =
+TO =
 MIGRATION_FROM := $(origin MIGRATION)
 # Taken as they were typed: a $ in them means a $.
 override MIGRATION := $(value MIGRATION)
 override DAG := $(value DAG)
 override CONF := $(value CONF)
 override ID := $(value ID)
-export MIGRATION DAG CONF ID
+override FROM := $(value FROM)
+override TO := $(value TO)
+export MIGRATION DAG CONF ID FROM TO
 
 # A build machine may set this for its own reasons; here it would make every start of Airflow twice as slow.
 unexport PYTHONDONTWRITEBYTECODE
@@ -21,13 +25,14 @@ PY = .venv/bin/python
 READY = .venv/ready
 EMBEDDINGS = .venv/ready-embeddings
 
-.PHONY: help setup lock embeddings demo sample up down run check test test-slow test-all browser lint bench client clean
+.PHONY: help setup lock embeddings demo sample up down run new check test test-slow test-all browser lint bench client clean
 
 help:
 	@echo 'make demo    the whole thing on this machine: make demo [MIGRATION=$(MIGRATION) | MIGRATION=all]'
 	@echo 'make sample  dirty legacy tables in the embedded stores, and nothing else: make sample [MIGRATION=kpi_linking]'
 	@echo 'make up      start the stack (stores and Airflow) and leave it running; make down stops it'
 	@echo 'make run     one run in-process: make run DAG=kpi_linking CONF='"'"'{"mode": "plan"}'"'"
+	@echo 'make new     a new migration from the catalogues of its tables: make new ID=people FROM=crm_postgres:customers TO=people'
 	@echo 'make check   what is wrong with a migration, before anything runs: make check ID=kpi_linking'
 	@echo 'make test    the test suite          make lint    ruff and mypy'
 	@echo 'make test-slow   the tests that take minutes; make test-all is both'
@@ -62,6 +67,10 @@ run: $(READY)
 	@exec $(PY) -m include.embedded run "$$DAG" "$$CONF"
 
 # For authors of migrations.
+new: $(READY)
+	@test -n "$$ID" -a -n "$$FROM" -a -n "$$TO" || { echo 'say which: make new ID=people FROM=crm_postgres:customers TO=people' >&2; exit 2; }
+	@exec $(PY) -m include.embedded new "$$ID" "$$FROM" "$$TO"
+
 check: $(READY)
 	@test -n "$$ID" || { echo 'say which: make check ID=kpi_linking' >&2; exit 2; }
 	@exec $(PY) -m include.console check "$$ID"

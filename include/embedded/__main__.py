@@ -1,5 +1,5 @@
-"""What the Makefile calls: `python -m include.embedded up | down | demo <id> | sample <id> | run <dag id> <conf>`; <id> is a
-migration's, or `all`."""
+"""What the Makefile calls: `python -m include.embedded up | down | demo <id> | sample <id> | run <dag id> <conf> |
+new <id> <from> <to>`; <id> is a migration's, or `all`."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ def main(arguments: list[str]) -> int:
             command = lambda home: run_demo(home, chosen)  # noqa: E731
         case ["sample", chosen]:
             command = lambda home: fill_sample(home, chosen)  # noqa: E731
+        case ["new", migration_id, source, target]:
+            command = lambda home: in_process.new(home, os.environ, migration_id, source, target)  # noqa: E731
         case ["run", dag_id, conf]:
             command = lambda home: in_process.run(home, os.environ, dag_id, conf or "{}")  # noqa: E731
         case _:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Mapping
 
+from ..console.new import Place
 from ..trueup.errors import OptionsError
 from . import connections, metadata, servers, settings
 from .home import PROJECT, Home
@@ -56,6 +57,26 @@ def run(home: Home, given: Mapping[str, str], dag_id: str, conf: str) -> int:
                 os.close(held)
                 child.kill()
                 child.wait()
+
+
+def new(home: Home, given: Mapping[str, str], migration_id: str, source: str, target: str) -> int:
+    """Write the files of a new migration, from the catalogues of its tables, each `connection:table`; the exit status.
+
+    The embedded stores stand in for connections that the environment does not give. Raises `OptionsError` for what names no
+    table or no embedded store."""
+    came_from = Place.of(source)
+    goes_to = Place.of(target, came_from.connection)
+    needed = connections.not_given({came_from.connection, goes_to.connection}, given)
+    stores = {
+        "need_postgres": connections.needs_postgres(needed),
+        "need_dynamodb": connections.needs_dynamodb(needed),
+    }
+    with servers.in_use(home, given, **stores) as running:
+        variables = connections.embedded(needed, running)
+        environment = settings.environment(home, {**given, **variables}, metadata_url="sqlite://")
+        places = [f"{place.connection}:{place.table}" for place in (came_from, goes_to)]
+        command = [sys.executable, "-m", "trueup_airflow.process.new_migration", migration_id, *places]
+        return subprocess.run(command, env=environment, cwd=PROJECT, stdin=subprocess.DEVNULL, check=False).returncode
 
 
 def _check(conf: str) -> None:

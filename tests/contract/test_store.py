@@ -92,6 +92,20 @@ def test_a_table_is_created_once_and_described(subject: Subject) -> None:
     assert stored(subject, declared) == {}
 
 
+def test_what_a_store_knows_of_a_table_that_nobody_declared(subject: Subject) -> None:
+    declared = subject.table(COLUMNS, ("id",), (INDEX,))
+    assert subject.store.catalogue(declared.name) is None
+    subject.store.create(declared)
+    row = {"id": "a", "label": "x", "amount": "1.5", "done": True}
+    assert subject.store.add(declared, arrow(declared, [row])).written == 1
+    known = subject.store.catalogue(declared.name)
+    assert known is not None
+    assert (known.name, known.key) == (declared.name, ("id",))
+    assert {c.name: c.type for c in known.columns} == COLUMNS
+    assert {c.share for c in known.columns} == {1.0}
+    assert {c.name: c.not_null for c in known.columns}["id"]
+
+
 def test_a_composite_key_keeps_its_order(subject: Subject) -> None:
     declared = subject.table({"b": Type.TEXT, "a": Type.NUMBER}, ("b", "a"))
     subject.store.create(declared)

@@ -17,6 +17,8 @@ import pyarrow as pa
 
 from ..declare.migration import Table, Type
 from ..declare.names import EXTRA, MISTYPED
+from .catalogue import Catalogue as Catalogue
+from .catalogue import Known as Known
 from .constraints import Limits as Limits
 from .constraints import Reference as Reference
 from .constraints import Unique as Unique
@@ -226,6 +228,9 @@ class Store(Protocol):
 
     def describe(self, table: Table) -> Description | None:
         """The table as it is, or None if there is none."""
+
+    def catalogue(self, name: str) -> Catalogue | None:
+        """The table of that name, which need not be declared, or None if there is none."""
 
     def create(self, table: Table) -> bool:
         """Make the table and its indexes as declared and wait until it can be used; False if it was there already.

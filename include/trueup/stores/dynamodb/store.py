@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ...declare.migration import Table
 from ...errors import StoreRejectedError
 from ...rows.dynamodb_values import canonical_text
-from .. import Advanced, Conflict, Description, Fence, Limits, Outcome, Refused, Share, key_text
+from .. import Advanced, Catalogue, Conflict, Description, Fence, Limits, Outcome, Refused, Share, key_text
 from ..effects import REAL, Effects
 from ..location import Location
 from . import place, tables
@@ -75,6 +75,10 @@ class DynamoDBStore:
         """The table as it is, or None. `estimated_rows` is up to six hours old."""
         Layout(table)  # what DynamoDB has no type for is refused in the preflight, too
         return tables.describe(self._wire, table)
+
+    def catalogue(self, name: str) -> Catalogue | None:
+        """The table, its attributes as the first items of a scan have them, or None."""
+        return tables.catalogue(self._wire, name)
 
     def create(self, table: Table) -> bool:
         """Make the table and its indexes (on demand, protected from deletion, with point-in-time recovery where the

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from ...declare.migration import Table
+from ...declare.migration import Table, Type
 from ...errors import StoreRejectedError, StoreUnavailableError
-from .. import Description
+from .. import Catalogue, Description, Known
 from .items import TAGS
 from .wire import RejectedError, Wire
 
@@ -23,6 +24,8 @@ logger = logging.getLogger(__name__)
 ACTIVE_SECONDS = 900.0
 """How long a new table and its indexes may take until they can be used."""
 RECOVERY_PAUSE_SECONDS = 2.0
+LOOKED_AT = 500
+"""Items that are looked at to learn what attributes a table has."""
 _UNKNOWN = ("UnknownOperation", "UnsupportedOperation", "NotImplemented")
 
 
@@ -30,6 +33,31 @@ def describe(wire: Wire, table: Table) -> Description | None:
     """The table as it is, compared with its declaration; None if there is none."""
     found = _describe(wire, table)
     return None if found is None else _description(table, found)
+
+
+def catalogue(wire: Wire, name: str) -> Catalogue | None:
+    """The table: its key, and the attributes of the first items of a scan, each with its most frequent type and the share
+    of items that have it. An attribute of a type that a declaration has no word for (lists, sets) has none."""
+    table = Table(name=name, connection="", key=("id",), columns={"id": Type.TEXT})
+    found = _describe(wire, table)
+    if found is None:
+        return None
+    items = _call(wire, "Scan", table, {"Limit": LOOKED_AT})["Items"]
+    seen: dict[str, Counter[str]] = {}
+    for item in items:
+        for attribute, value in item.items():
+            seen.setdefault(attribute, Counter())[next(iter(value))] += 1
+    types = {tag: type_ for type_, tag in TAGS.items()}
+    defined = {each["AttributeName"]: each["AttributeType"] for each in found["AttributeDefinitions"]}
+    key = _key_of(found["KeySchema"])
+    known = []
+    for attribute in dict.fromkeys((*key, *sorted(seen))):
+        tags = seen.get(attribute, Counter({defined.get(attribute, "S"): 1}))
+        tag = next((tag for tag, _ in tags.most_common() if tag != "NULL"), "S")
+        share = sum(tags.values()) / len(items) if items else 1.0
+        exact = " or ".join(sorted(tags))
+        known.append(Known(name=attribute, type=types.get(tag), exact=exact, not_null=attribute in key, share=share))
+    return Catalogue(name=name, key=key, columns=tuple(known), looked_at=len(items))
 
 
 def create(wire: Wire, table: Table) -> bool:

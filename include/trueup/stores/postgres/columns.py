@@ -106,9 +106,15 @@ def misfit(type_: Type, column: Column) -> str | None:
             "Trueup cannot carry it: give the column another type "
             f"({'numeric' if column.type == 'money' else 'text, or bigint'}), or declare a view that casts it"
         )
-    order = (Type.INTEGER, *_HOLDS)
-    right = next((one for one in order if column.type in _HOLDS[one]), Type.TEXT)
+    right = right_type(column) or Type.TEXT
     return f"column {column.name!r} is {column.exact}, but is declared Type.{type_.name}: declare Type.{right.name}"
+
+
+def right_type(column: Column) -> Type | None:
+    """The logical type that carries the column's values; None if none does."""
+    if column.type in _OF_ONE_DATABASE:
+        return None
+    return next((one for one in (Type.INTEGER, *_HOLDS) if column.type in _HOLDS[one]), Type.TEXT)
 
 
 def odd(type_: Type, column: Column) -> sql.Composable | None:

@@ -1,0 +1,32 @@
+"""What a store knows of a table that nobody has declared yet: from it a declaration is written (`make new`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..declare.migration import Type
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """A column: its logical `type` (None where none takes it), `exact` type in the store's own words, whether it is never
+    null, and how the table `sets` it where nothing is given (generated, identity, default, or not at all: '').
+    `share`: in which share of the rows that were looked at it was there; 1 where the store has columns."""
+
+    name: str
+    type: Type | None
+    exact: str
+    not_null: bool = False
+    sets: str = ""
+    share: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalogue:
+    """A table as its store knows it: the columns of its primary key (none of a view), all its columns in their order, and
+    how many rows were `looked_at` to know them; 0 where the store says it itself."""
+
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[Known, ...]
+    looked_at: int = 0

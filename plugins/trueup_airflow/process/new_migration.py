@@ -1,0 +1,36 @@
+"""`make new`: reads the catalogues of two tables by Airflow's connections, and writes the files of a migration between them.
+
+`python -m trueup_airflow.process.new_migration <id> <connection:table> <connection:table>`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from include.console.new import Place, files, write
+from include.trueup.errors import OptionsError, TrueupError
+from trueup_airflow.connections import open_store
+
+ROOT = Path(__file__).parent.parent.parent.parent
+
+
+def main(migration_id: str, source: str, target: str) -> int:
+    """Write the files; the exit status: 0, or 1 where nothing was written."""
+    came_from, goes_to = Place.of(source), Place.of(target)
+    legacy = open_store(came_from.connection).catalogue(came_from.table)
+    if legacy is None:
+        raise OptionsError(f"there is no table {came_from.table!r} behind connection {came_from.connection!r}")
+    there = open_store(goes_to.connection).catalogue(goes_to.table)
+    written = files(migration_id, (came_from, legacy), (goes_to, there))
+    write(ROOT, written)
+    say = [*written.files, *(f"Left to you: {each}" for each in written.left)]
+    sys.stdout.write("\n".join([*say, f"Next: make check ID={migration_id}", ""]))
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(*sys.argv[1:]))
+    except TrueupError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(1)

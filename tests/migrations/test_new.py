@@ -1,0 +1,116 @@
+"""`make new`: what it writes from two catalogues runs as it is, where each required column has a source column of its name."""
+
+from __future__ import annotations
+
+import sys
+from importlib import util
+from pathlib import Path
+
+import pytest
+
+from include.console.check import problems
+from include.console.new import Place, Written, files, write
+from include.embedded import postgres
+from include.trueup.declare import Migration
+from include.trueup.errors import OptionsError
+from include.trueup.ledger import Ledger
+from include.trueup.run.workspace import Workspace
+from include.trueup.stores.postgres import PostgresStore
+from include.trueup.walk import walk
+from tests.harness import new_database, run_of, run_sql
+
+CUSTOMERS = """CREATE TABLE customers (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name varchar(40) NOT NULL, "Full Name" text, "order" int, amount numeric(12,2),
+    score float8, vip bool DEFAULT false, born date, seen timestamptz, at timestamp, doc jsonb, raw bytea, tags text[],
+    twice numeric GENERATED ALWAYS AS (amount * 2) STORED)"""
+ROWS = """INSERT INTO customers (name, "Full Name", "order", amount, score, vip, born, seen, at, doc, raw, tags) VALUES
+    ('Ada', 'Ada L.', 1, 1.50, 0.1, true, '1815-12-10', '2025-01-01Z', '2025-01-01', '{"a": 1.10}', '\\x00ff', '{a,NULL}'),
+    ('Bob', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)"""
+
+
+def written(uri: str, source: str, target: str, id: str = "people") -> Written:
+    store = PostgresStore(uri)
+    legacy = store.catalogue(source)
+    assert legacy is not None
+    return files(
+        id, (Place.of(f"crm_postgres:{source}"), legacy), (Place.of(f"crm_postgres:{target}"), store.catalogue(target))
+    )
+
+
+def loaded(root: Path, made: Written, id: str = "people") -> Migration:
+    write(root, made)
+    spec = util.spec_from_file_location("made", root / "include/migrations" / id / "migration.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    migration: Migration = module.migration
+    return migration
+
+
+@pytest.fixture
+def uri(postgres_server: postgres.Server) -> str:
+    uri = new_database(postgres_server)
+    run_sql(uri, CUSTOMERS, ROWS)
+    return uri
+
+
+def test_a_table_that_is_not_there_is_made_alike(
+    uri: str, tmp_path: Path, ledger: Ledger, workspace: Workspace
+) -> None:
+    made = written(uri, "customers", "people")
+    assert made.left == ()
+    migration = loaded(tmp_path, made)
+    assert problems(migration, tmp_path / "include/migrations/people") == []
+    store = PostgresStore(uri)
+    walk(run_of(migration, ledger, workspace, lambda _: store, "r"))
+    assert workspace.run("r").read_json("report.json")["verdict"]["status"] == "passed"
+    every = "SELECT * FROM {} ORDER BY id"
+    assert run_sql(uri, every.format("people")) == run_sql(uri, every.format("customers"))
+
+
+def test_what_it_wrote_passes_its_own_test(uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = written(uri, "customers", "people")
+    migration = loaded(tmp_path, made)
+    package = type(sys)("include.migrations.people.migration")
+    vars(package)["migration"] = migration
+    monkeypatch.setitem(sys.modules, "include.migrations.people.migration", package)
+    monkeypatch.setitem(sys.modules, "include.migrations.people", type(sys)("include.migrations.people"))
+    test: dict[str, object] = {}
+    exec((tmp_path / "tests/migrations/test_people.py").read_text(), test)  # noqa: S102 - what was written here
+    three_rows = test["test_three_rows"]
+    assert callable(three_rows)
+    three_rows()
+    compile((tmp_path / "dags/people.py").read_text(), "people.py", "exec")
+
+
+def test_what_has_no_source_is_left_to_the_author_and_named_by_check(uri: str, tmp_path: Path) -> None:
+    run_sql(
+        uri,
+        "CREATE TABLE people (id bigint PRIMARY KEY, full_name text NOT NULL, mail text, made timestamptz DEFAULT now())",
+    )
+    made = written(uri, "customers", "people")
+    assert made.left == ("rows.sql: what full_name of people is made from",)
+    folder = tmp_path / "include/migrations/people"
+    (problem,) = problems(loaded(tmp_path, made), folder)
+    script = (folder / "rows.sql").read_text().splitlines()
+    assert problem.file == folder / "rows.sql"
+    assert script[(problem.line or 0) - 1].startswith("    fill_in AS full_name, -- never null")
+    assert "made" not in (folder / "rows.sql").read_text()
+
+
+def test_nothing_is_overwritten(uri: str, tmp_path: Path) -> None:
+    made = written(uri, "customers", "people")
+    (there := tmp_path / "dags/people.py").parent.mkdir()
+    there.write_text("mine")
+    with pytest.raises(OptionsError, match=r"dags/people\.py: there already, and nothing was written"):
+        write(tmp_path, made)
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == [there]
+
+
+def test_a_table_without_a_key_and_places_that_are_none(uri: str) -> None:
+    run_sql(uri, "CREATE TABLE loose (a text)")
+    with pytest.raises(OptionsError, match="loose has no primary key"):
+        written(uri, "loose", "people")
+    with pytest.raises(OptionsError, match="'people' says no table"):
+        Place.of("people")
