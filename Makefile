@@ -7,6 +7,7 @@ CONF = {}
 ID =
 FROM =
 TO =
+RUN =
 MIGRATION_FROM := $(origin MIGRATION)
 # Taken as they were typed: a $ in them means a $.
 override MIGRATION := $(value MIGRATION)
@@ -15,7 +16,8 @@ override CONF := $(value CONF)
 override ID := $(value ID)
 override FROM := $(value FROM)
 override TO := $(value TO)
-export MIGRATION DAG CONF ID FROM TO
+override RUN := $(value RUN)
+export MIGRATION DAG CONF ID FROM TO RUN
 
 # A build machine may set this for its own reasons; here it would make every start of Airflow twice as slow.
 unexport PYTHONDONTWRITEBYTECODE
@@ -25,7 +27,7 @@ PY = .venv/bin/python
 READY = .venv/ready
 EMBEDDINGS = .venv/ready-embeddings
 
-.PHONY: help setup lock embeddings demo sample up down run new check test test-slow test-all browser lint bench client clean
+.PHONY: help setup lock embeddings demo sample up down run data-docs new check test test-slow test-all browser lint bench client clean
 
 help:
 	@echo 'make demo    the whole thing on this machine: make demo [MIGRATION=$(MIGRATION) | MIGRATION=all]'
@@ -34,6 +36,7 @@ help:
 	@echo 'make run     one run in-process: make run DAG=kpi_linking CONF='"'"'{"mode": "plan"}'"'"
 	@echo 'make new     a new migration from the catalogues of its tables: make new ID=people FROM=crm_postgres:customers TO=people'
 	@echo 'make check   what is wrong with a migration, before anything runs: make check ID=kpi_linking'
+	@echo 'make data-docs RUN=<run id>   the pages of Great Expectations on the gates of a run'
 	@echo 'make test    the test suite          make lint    ruff and mypy'
 	@echo 'make test-slow   the tests that take minutes; make test-all is both'
 	@echo 'make browser the tests in a browser (needs Chromium); screenshots go to .ci/artifacts/'
@@ -74,6 +77,10 @@ new: $(READY)
 check: $(READY)
 	@test -n "$$ID" || { echo 'say which: make check ID=kpi_linking' >&2; exit 2; }
 	@exec $(PY) -m include.console check "$$ID"
+
+data-docs: $(READY)
+	@test -n "$$RUN" || { echo 'say which: make data-docs RUN=<run id>; its page and its report say its id' >&2; exit 2; }
+	@exec $(PY) -m include.embedded data-docs "$$RUN"
 
 # The model of knowledge_embeddings: 84 MB that nothing else needs.
 embeddings: $(EMBEDDINGS)

@@ -36,6 +36,12 @@ def load_routes(migration_id: str) -> ModuleType:
     return _load(migration_id, "routes")
 
 
+def load_expectations() -> None:
+    """Make the expectations of all migrations known to Great Expectations: those that have an expectations.py."""
+    for migration_id in _with("expectations.py"):
+        _load(migration_id, "expectations")
+
+
 def _with(name: str) -> list[str]:
     return sorted(file.parent.name for path in migrations.__path__ for file in Path(path).glob(f"*/{name}"))
 

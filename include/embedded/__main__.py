@@ -1,5 +1,5 @@
 """What the Makefile calls: `python -m include.embedded up | down | demo <id> | sample <id> | run <dag id> <conf> |
-new <id> <from> <to>`; <id> is a migration's, or `all`."""
+new <id> <from> <to> | data-docs <run id>`; <id> is a migration's, or `all`."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ def main(arguments: list[str]) -> int:
             command = lambda home: in_process.new(home, os.environ, migration_id, source, target)  # noqa: E731
         case ["run", dag_id, conf]:
             command = lambda home: in_process.run(home, os.environ, dag_id, conf or "{}")  # noqa: E731
+        case ["data-docs", run_id]:
+            command = lambda home: in_process.data_docs(home, os.environ, run_id)  # noqa: E731
         case _:
             print(__doc__, file=sys.stderr)
             return 2

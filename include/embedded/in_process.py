@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -77,6 +78,19 @@ def new(home: Home, given: Mapping[str, str], migration_id: str, source: str, ta
         places = [f"{place.connection}:{place.table}" for place in (came_from, goes_to)]
         command = [sys.executable, "-m", "trueup_airflow.process.new_migration", migration_id, *places]
         return subprocess.run(command, env=environment, cwd=PROJECT, stdin=subprocess.DEVNULL, check=False).returncode
+
+
+def data_docs(home: Home, given: Mapping[str, str], run_id: str) -> int:
+    """Build the Data Docs of a run, in the workspace that the environment gives, or in the embedded one; the exit status.
+
+    Raises `OptionsError` for what is no run's id."""
+    if not re.fullmatch(r"[^/\\\0]+", run_id) or run_id.startswith("."):
+        raise OptionsError(
+            f"say which run: make data-docs RUN=<run id>; its page and its report say its id, not {run_id!r}"
+        )
+    environment = settings.environment(home, given, metadata_url="sqlite://")
+    command = [sys.executable, "-m", "trueup_airflow.process.data_docs", run_id]
+    return subprocess.run(command, env=environment, cwd=PROJECT, stdin=subprocess.DEVNULL, check=False).returncode
 
 
 def _check(conf: str) -> None:

@@ -107,6 +107,7 @@ def test_a_viewer_is_offered_nothing_and_every_page_reads_well(sign_in: SignIn, 
     run = f"{PAGES}/run?dag_id={DAG}&run_id={quote(runs[0]['dag_run_id'], safe='')}"
     schemas, start = f"{PAGES}/schemas?dag_id=platform_schema", f"{PAGES}/start?dag_id={DAG}"
     pages = {"migrations": f"{PAGES}/", "run": run, "schemas": schemas, "start": start}
+    pages["expectation"] = f"{PAGES}/expectation?dag_id={DAG}&gate=plan&result=counts&rule=counts.add_up"
     for dark, size in ((False, {"width": 1440, "height": 900}), (True, NARROW), (False, {"width": 400, "height": 800})):
         vera = sign_in("vera", dark=dark, size=size)
         for name, address in pages.items():

@@ -16,7 +16,8 @@ from include.embedded.settings import postgres_connection
 from include.migrations.kpi_linking import sample
 from include.migrations.kpi_linking.migration import migration
 from include.trueup.ledger import Ledger
-from include.trueup.run import run_id
+from include.trueup.report import data_docs
+from include.trueup.run import Files, run_id
 from include.trueup.run.workspace import Workspace
 from include.trueup.walk import walk
 from tests.dags.conftest import airflow_database, connections, dag_bag
@@ -96,7 +97,7 @@ def signed_in(application: Any) -> Client:
 
 @pytest.fixture(scope="session")
 def evidence(postgres_server: postgres.Server, samples: Samples, tmp_path_factory: pytest.TempPathFactory) -> Evidence:
-    """A run of kpi_linking over the sample, with a row that wants to be markup."""
+    """A run of kpi_linking over the sample, with a row that wants to be markup, and with Data Docs."""
     uri = new_database(postgres_server)
     ledger = Ledger(uri)
     ledger.upgrade()
@@ -110,6 +111,7 @@ def evidence(postgres_server: postgres.Server, samples: Samples, tmp_path_factor
         store.client.put_item(TableName="purposepath-kpi-milestones", Item=item)
         walk(run_of(migration, ledger, workspace, lambda _: store, id), triggered_by="ada")
     ledger.close()
+    data_docs.build(Files(workspace.run(id)))
     return Evidence(ledger_uri=uri, workspace=workspace, id=id)
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from .conftest import PAGES, RUN, Client
+from .conftest import EMPTY, PAGES, RUN, Client
 
 PUBLIC = {"/static"}
-OF_A_DAG = ("/history", "/cutover", "/rollback", "/backfills", "/start", "/lens", "/schemas")
+OF_A_DAG = ("/history", "/cutover", "/rollback", "/backfills", "/start", "/lens", "/schemas", "/expectation")
 FILES = ("report.html", "report.json", "report.md", "rejects.jsonl", "rejects.csv", "findings.csv")
 
 
@@ -21,12 +21,13 @@ def routes() -> Iterator[Any]:
 
 
 def address(route: Any) -> str:
-    filled = {"dag_id": "kpi_linking", "run_id": RUN.replace("+", "%2B"), "number": "1"}
+    filled = {"dag_id": "kpi_linking", "run_id": RUN.replace("+", "%2B"), "number": "1", "name": "index.html"}
     path = route.path.format(**filled) if "{" in route.path else route.path
     query = dict.fromkeys(OF_A_DAG, "?dag_id=kpi_linking")
     query["/run"] = f"?dag_id=kpi_linking&run_id={filled['run_id']}"
     query[f"/data/dags/{filled['dag_id']}/lens"] = "?key=x"
     query[f"/data/dags/{filled['dag_id']}/runs/{filled['run_id']}/rows/one"] = "?at=plan/links/p000.parquet:0"
+    query[f"/data/dags/{filled['dag_id']}/expectation"] = "?gate=plan&result=counts&rule=counts.add_up"
     return f"{PAGES}{path}{query.get(path, '')}"
 
 
@@ -145,6 +146,33 @@ def test_a_report_runs_no_script_and_only_its_own_style(viewer: Any) -> None:
     assert policy.split("style-src ")[1].split(";")[0] in answer.text  # the report's own policy names the same hash
     assert "attachment" not in answer.headers.get("content-disposition", "")
     assert "attachment" in viewer.get(f"{url}?download=true").headers["content-disposition"]
+
+
+@pytest.mark.parametrize("name", ["index.html", "01-results.html"])
+def test_data_docs_are_in_a_sandbox_without_scripts(viewer: Any, name: str) -> None:
+    url = f"{PAGES}/data/dags/kpi_linking/runs/{RUN.replace('+', '%2B')}/docs/{name}"
+    answer = viewer.get(url)
+    policy = [part.strip() for part in answer.headers["content-security-policy"].split(";")]
+    assert "sandbox" in policy
+    assert "default-src 'none'" in policy
+    assert not any(part.startswith("script-src") for part in policy)
+    style = next(part for part in policy if part.startswith("style-src"))
+    assert f"content=\"default-src 'none'; {style};" in answer.text
+    assert "<script" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "name", ["..%2fplan.json", "%2e%2e/plan.json", "nothing.html", "index.html%00", ".html", "I.html"]
+)
+def test_data_docs_are_only_those(viewer: Any, name: str) -> None:
+    url = f"{PAGES}/data/dags/kpi_linking/runs/{RUN.replace('+', '%2B')}/docs/{name}"
+    assert viewer.get(url).status_code == 404
+
+
+def test_a_run_without_data_docs_says_how_to_have_them(viewer: Any) -> None:
+    answer = viewer.get(f"{PAGES}/data/dags/kpi_linking/runs/{EMPTY.replace('+', '%2B')}/docs/index.html")
+    assert answer.status_code == 404
+    assert "make data-docs RUN=" in answer.json()["detail"]
 
 
 def test_who_has_the_data_already_gets_no_full_answer(viewer: Any) -> None:

@@ -29,6 +29,8 @@ def test_the_run_stands_as_the_ledger_says(viewer: Any) -> None:
     assert run["report"]["verdict"]["status"] == "passed"
     assert run["approval"]["decision"] == "waived"
     assert run["made"]["reports"] == ["report.html", "report.json", "report.md"]
+    assert run["made"]["docs"] is True
+    assert {name.rsplit(".", 1)[1] for name in run["made"]["gates"]} == {"json"}
     names = [step["task_id"] for step in run["steps"]]
     assert names.index("plan_gate") < names.index("approve") < names.index("links.apply") < names.index("validate")
     assert [s["name"] for s in run["steps"] if s["group"] == "links"][:2] == ["apply", "read_back"]

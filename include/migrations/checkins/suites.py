@@ -25,6 +25,12 @@ def _must(kind: type[AnyExpectation], rule: str, description: str, **arguments: 
     return kind(meta={"rule": rule}, description=description, severity=FailureSeverity.CRITICAL, **arguments)
 
 
+def _due(rule: str, description: str, **arguments: Any) -> Expectation:
+    from .expectations import DUE, SERIES, WEEK, ExpectDueOfOneBase
+
+    return _must(ExpectDueOfOneBase, rule, description, column_list=[*SERIES, WEEK, DUE], **arguments)
+
+
 def weeks() -> list[Expectation]:
     """The expectations on assignments that are added for weeks without a response, and on those that are there and lose
     theirs to another series (relink)."""
@@ -49,6 +55,7 @@ def weeks() -> list[Expectation]:
             regex=LATER_WEEK,
             **added,
         ),
+        _due("C.weeks", "Every added week is due as many weeks after its base as it says", **added),
         _must(in_set, "C.weeks", "Every one of them is pending", column="status", value_set=["pending"]),
         *(
             _must(null, "C.weeks", f"None of them has {column}", column=column)
@@ -119,6 +126,11 @@ def linked_assignments() -> list[Expectation]:
             "Every assignment is completed, or open again",
             column="status",
             value_set=["completed", "pending"],
+        ),
+        _due(
+            "C.links",
+            "Every assignment that is added for a response is due as many weeks after its base as it says",
+            row_condition=Column("_verb") == "add",
         ),
         *(
             _must(null, "C.relink", f"No assignment that is open again has {column}", column=column, **opened)

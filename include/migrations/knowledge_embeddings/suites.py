@@ -14,10 +14,13 @@ def documents() -> list[Expectation]:
     """The expectations on the rows that get a vector."""
     import great_expectations.expectations as gxe
 
+    from .expectations import ExpectUnitVectors
+
     filled, matches = gxe.ExpectColumnValuesToNotBeNull, gxe.ExpectColumnValuesToMatchRegex
     return [
         filled(column="embedding", description="Every row gets a vector", meta={"rule": "E1"}),
         matches(column="embedding", regex=VECTOR, description="Every vector has 384 numbers", meta={"rule": "E1"}),
+        ExpectUnitVectors(column="embedding", description="Every vector has length 1", meta={"rule": "E1"}),
         gxe.ExpectColumnValuesToBeInSet(
             column="embedding_model",
             value_set=["all-MiniLM-L6-v2"],

@@ -60,7 +60,7 @@ class Merged:
             exception_info={
                 "raised_exception": error is not None,
                 "exception_message": error,
-                "exception_traceback": None,
+                "exception_traceback": None if error is None else "(not kept)",  # its pages want a text
             },
         )
 

@@ -50,6 +50,7 @@ from dataclasses import dataclass
 
 from ..errors import ArtifactError
 from .costs import CostRecord
+from .gate_files import DOCS as DOCS
 from .gate_files import GATES as GATES
 from .gate_files import GateFiles
 from .records import (
@@ -175,9 +176,9 @@ class Files(GateFiles, SchemaFiles):
             self.folder.remove(folder)
 
     def names(self) -> set[str]:
-        """Names of the files directly in the run's folder, and of its gates and its proofs with their folder."""
+        """Names of the files directly in the run's folder, of its gates and its proofs with their folder, and `DOCS`."""
         beside = {f"{folder}/{name}" for folder in (GATES, PROOF_FILES.folder) for name in self.folder.names(folder)}
-        return {*self.folder.names(""), *beside}
+        return {*self.folder.names(""), *beside, *([DOCS] if self.has_docs() else [])}
 
     @property
     def answers(self) -> tuple[Answer, ...]:

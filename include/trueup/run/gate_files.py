@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from pydantic import JsonValue
 
@@ -18,6 +17,8 @@ _NATIVE = f"{GATES}/gx"
 _SUITE, _VALIDATION = ".suite.json", ".validation.json"
 _DOCS = f"{GATES}/docs"
 DOCS_INDEX = "index.html"
+DOCS = f"{_DOCS}/{DOCS_INDEX}"
+"""The index of a run's Data Docs, where somebody had them built."""
 
 
 class GateFiles:
@@ -62,12 +63,12 @@ class GateFiles:
         self.folder.remove(_DOCS)
         for name, page in pages:
             self.folder.write(f"{_DOCS}/{name}", page)
-        return self.folder.location(f"{_DOCS}/{DOCS_INDEX}")
+        return self.folder.location(DOCS)
 
-    def docs(self) -> list[str]:
-        """The names of the pages of its Data Docs; none before they are built."""
-        return self.folder.names(_DOCS)
+    def has_docs(self) -> bool:
+        """Whether it has Data Docs."""
+        return DOCS_INDEX in self.folder.names(_DOCS)
 
     def docs_page(self, name: str) -> bytes | None:
         """A page of its Data Docs; None where there is none of that name."""
-        return self.folder.read(f"{_DOCS}/{name}") if name == Path(name).name else None
+        return self.folder.read(f"{_DOCS}/{name}") if re.fullmatch(r"[a-z0-9-]+\.html", name) else None

@@ -19,7 +19,20 @@ from starlette.staticfiles import StaticFiles
 
 from include.trueup.errors import ArtifactError, TrueupError
 
-from . import backfills, downloads, index, one_run, rows, schemas, start, switches, undoing, views
+from . import (
+    backfills,
+    data_docs,
+    downloads,
+    expectations,
+    index,
+    one_run,
+    rows,
+    schemas,
+    start,
+    switches,
+    undoing,
+    views,
+)
 from .changes import Unchanged
 from .headers import Headers
 from .shell import shell
@@ -90,6 +103,12 @@ def lens_page(dag_id: Id, run_id: Annotated[str, Query(max_length=250)] = "") ->
     return shell("lens", dag_id, run_id)
 
 
+@shells.get("/expectation", dependencies=[MAY_READ])
+def expectation_page(dag_id: Id) -> Response:
+    """What became of an expectation in the runs of a DAG."""
+    return shell("expectation", dag_id)
+
+
 app.include_router(shells)
 app.include_router(index.router, dependencies=[Depends(requires_authenticated())])
 app.include_router(one_run.router, dependencies=[MAY_READ])
@@ -101,6 +120,8 @@ app.include_router(undoing.router, dependencies=[MAY_READ])
 app.include_router(schemas.router, dependencies=[MAY_READ])
 app.include_router(rows.router, dependencies=[MAY_READ])
 app.include_router(downloads.router, dependencies=[MAY_READ])
+app.include_router(data_docs.router, dependencies=[MAY_READ])
+app.include_router(expectations.router, dependencies=[MAY_READ])
 
 
 @app.exception_handler(TrueupError)

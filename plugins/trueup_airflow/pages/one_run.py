@@ -14,6 +14,7 @@ from fastapi import APIRouter, Depends, HTTPException
 from include.trueup.ledger import ApprovalRow, Ledger, SwitchState
 from include.trueup.run import Files, PhaseCounts, Where
 from include.trueup.run.files import (
+    DOCS,
     FINDINGS_CSV,
     GATES,
     PLAN,
@@ -72,7 +73,7 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """What the run has published so far; a page asks for these again when they have changed."""
+    """What the run has published so far; a page asks for these again when they have changed. `docs`: its Data Docs."""
 
     plan: datetime | None = None
     gates: tuple[str, ...] = ()
@@ -80,6 +81,7 @@ class Made:
     findings: bool = False
     rejects: bool = False
     reports: tuple[str, ...] = ()
+    docs: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,9 +230,10 @@ def undone_by(book: Ledger, row: Entered) -> OtherRun | None:
 def _made(there: set[str], row: Entered | None) -> Made:
     return Made(
         plan=row.planned_at if row and there & {PLAN, SCHEMA_PLAN} else None,
-        gates=tuple(sorted(name for name in there if name.startswith(f"{GATES}/"))),
+        gates=tuple(sorted(name for name in there - {DOCS} if name.startswith(f"{GATES}/"))),
         proof=tuple(sorted(name for name in there if name.startswith(f"{PROOF_FILES.folder}/"))),
         findings=FINDINGS_CSV in there,
         rejects=REJECTS_JSONL in there,
         reports=tuple(name for name in REPORTS if name in there),
+        docs=DOCS in there,
     )

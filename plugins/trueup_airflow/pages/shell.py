@@ -10,7 +10,19 @@ from typing import Literal
 
 from starlette.responses import HTMLResponse
 
-View = Literal["migrations", "run", "history", "turn", "cutover", "rollback", "backfills", "start", "lens", "schemas"]
+View = Literal[
+    "migrations",
+    "run",
+    "history",
+    "turn",
+    "cutover",
+    "rollback",
+    "backfills",
+    "start",
+    "lens",
+    "schemas",
+    "expectation",
+]
 TITLES: dict[View, str] = {
     "migrations": "Migrations",
     "run": "Migration run",
@@ -22,6 +34,7 @@ TITLES: dict[View, str] = {
     "start": "Start a run",
     "lens": "A row",
     "schemas": "Where the databases are",
+    "expectation": "An expectation",
 }
 STATIC = Path(__file__).parent / "static"
 

@@ -1,7 +1,7 @@
 // Gates: each expectation in words, with its figures; what did not pass comes first and is open.
 
-import { h, mark, replace, value } from "./dom.js";
-import { get, trouble } from "./host.js";
+import { h, mark, replace, unseen, value } from "./dom.js";
+import { asked, get, trouble } from "./host.js";
 import { number, plural, words } from "./words.js";
 
 const mild = (expected) => expected.severity === "warning" || expected.severity === "info";
@@ -12,11 +12,17 @@ function kind(expected) {
   return mild(expected) ? ["warn", "Warning"] : ["bad", "Failed"];
 }
 
-function expectation(expected) {
+// What became of it in the other runs.
+function overRuns(file, one, expected) {
+  const at = new URLSearchParams({ dag_id: asked.dag, gate: file, result: one.gate, output: one.phase || "", rule: expected.rule, description: expected.description.slice(0, 5000) });
+  return h("a", { href: `expectation?${at}`, "data-testid": "over-runs" }, "over runs", unseen(`: ${expected.description}`));
+}
+
+function expectation(file, one, expected) {
   const [mk, word] = kind(expected);
   const figures = expected.passed && !expected.unexpected ? expected.observed : expected.unexpected !== null ? plural(expected.unexpected, "row") : expected.observed;
   return h("li", { class: "expectation", "data-testid": "expectation" }, mark(mk, word),
-    h("div", null, h("p", null, value(expected.description)), h("small", null, h("code", null, value(expected.rule)), expected.severity !== "critical" && ` · ${expected.severity}`),
+    h("div", null, h("p", null, value(expected.description)), h("small", null, h("code", null, value(expected.rule)), expected.severity !== "critical" && ` · ${expected.severity}`, " · ", overRuns(file, one, expected)),
       expected.error && h("p", { class: "bad" }, value(expected.error)),
       !expected.passed && expected.examples.length > 0 && h("ul", { class: "rows" }, expected.examples.slice(0, 5).map((row) => h("li", null, Object.entries(row).map(([name, text]) => [h("span", { class: "soft" }, value(name), " "), value(text), " "]))))),
     h("span", { class: "figures" }, value(figures ?? "")));
@@ -29,7 +35,7 @@ function result(file, one, at) {
   return h("details", { id: `gate-${file}-${at}`, open: !one.passed, "data-testid": `gate-${file}-${one.gate}` },
     h("summary", null, mark(one.passed ? "good" : "bad", one.passed ? "Passed" : "Failed"), h("b", null, words(one.gate)), one.phase && h("span", { class: "chip" }, value(one.phase)), warnings > 0 && mark("warn", plural(warnings, "warning")),
       h("span", { class: "soft" }, `${passed} of ${plural(one.expectations.length, "expectation")} hold · ${plural(one.rows, "row")}`)),
-    one.errors.map((error) => h("p", { class: "bad" }, value(error))), h("ul", { class: "expectations" }, sorted.map(expectation)));
+    one.errors.map((error) => h("p", { class: "bad" }, value(error))), h("ul", { class: "expectations" }, sorted.map((expected) => expectation(file, one, expected))));
 }
 
 const TITLES = { plan: "Of the plan, before anything is written", validate: "Of the whole, after writing", whole: "Of the whole" };

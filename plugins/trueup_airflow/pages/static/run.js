@@ -41,6 +41,7 @@ function actions(run) {
   const save = (name, label) => reports.includes(name) && h("a", { class: "button small", href: file(name) + (name.endsWith("html") ? "?download=true" : ""), download: "", "data-testid": `download-${name}` }, label);
   return h("div", { class: "actions" }, offers(run.offers, { said, done: again }),
     reports.includes("report.html") && aside(file("report.html"), { class: "button small", "data-testid": "open-report" }, "Open report"),
+    run.made.docs && aside(`data/${data}/docs/index.html`, { class: "button small", "data-testid": "open-data-docs" }, "Data Docs"),
     save("report.html", "HTML"), save("report.json", "JSON"), save("report.md", "Markdown"), alone());
 }
 
