@@ -121,13 +121,13 @@ def _raised(error: Exception, folder: Path, otherwise: Path) -> Problem:
 def _of_script(migration: Migration, error: DeclarationError, otherwise: Path) -> Problem:
     """The script that an error is about, by its name in the words, and the line that DuckDB says, which counts from the
     script's first."""
-    paths: list[Path] = [path for phase in migration.phases for path in phase.scripts]
+    paths: list[Path] = [path for phase in migration.phases for path in phase.code]
     paths += [*migration.shared.values(), *(derived.query for derived in migration.derived)]
     text = str(error)
     file = next((path for path in paths if path.name in text), None)
     if file is None:  # what a phase made is not what its target needs
         meant = (each for each in migration.phases if repr(each.target) in text or repr(each.id) in text)
-        at = next((path for each in meant for path in each.scripts), otherwise)
+        at = next((path for each in meant for path in each.code), otherwise)
         return Problem(at, None, text)
     line = _LINE.search(text)
     return Problem(file, int(line[1]) if line else None, text)

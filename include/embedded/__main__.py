@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from types import FrameType
 
 from .. import project
@@ -18,26 +19,14 @@ from .settings import connection_variable
 from .stack import Stack
 
 
+Command = Callable[[Home], int]
+
+
 def main(arguments: list[str]) -> int:
     """Do what the command line asks; the exit status."""
-    match arguments:
-        case ["up"]:
-            command = up
-        case ["down"]:
-            command = down
-        case ["demo", chosen]:
-            command = lambda home: run_demo(home, chosen)  # noqa: E731
-        case ["sample", chosen]:
-            command = lambda home: fill_sample(home, chosen)  # noqa: E731
-        case ["new", migration_id, source, target]:
-            command = lambda home: in_process.new(home, os.environ, migration_id, source, target)  # noqa: E731
-        case ["run", dag_id, conf]:
-            command = lambda home: in_process.run(home, os.environ, dag_id, conf or "{}")  # noqa: E731
-        case ["data-docs", run_id]:
-            command = lambda home: in_process.data_docs(home, os.environ, run_id)  # noqa: E731
-        case _:
-            print(__doc__, file=sys.stderr)
-            return 2
+    if (command := _command(arguments)) is None:
+        print(__doc__, file=sys.stderr)
+        return 2
     os.umask(0o077)  # rows, logs and reports are for whoever runs this, and nobody else
     for caught in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(caught, _end)
@@ -48,6 +37,27 @@ def main(arguments: list[str]) -> int:
         return 2 if isinstance(error, OptionsError) else 1
     except KeyboardInterrupt:
         return 130
+
+
+def _command(arguments: list[str]) -> Command | None:
+    """What the command line asks for; None where it says nothing that there is."""
+    given = os.environ
+    match arguments:
+        case ["up"]:
+            return up
+        case ["down"]:
+            return down
+        case ["demo", chosen]:
+            return lambda home: run_demo(home, chosen)
+        case ["sample", chosen]:
+            return lambda home: fill_sample(home, chosen)
+        case ["new", migration_id, source, target]:
+            return lambda home: in_process.new(home, given, migration_id, source, target)
+        case ["run", dag_id, conf]:
+            return lambda home: in_process.run(home, given, dag_id, conf or "{}")
+        case ["data-docs", run_id]:
+            return lambda home: in_process.data_docs(home, given, run_id)
+    return None
 
 
 def up(home: Home) -> int:

@@ -7,11 +7,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import great_expectations.expectations as gxe
+import pandas as pd
 import psutil
 import pytest
 
 from include.embedded import postgres
 from include.embedded.home import Home
+from include.trueup.gate import evaluate
+from include.trueup.run import Files
+from include.trueup.run.workspace import Workspace
 
 from .conftest import Command
 
@@ -78,6 +83,21 @@ def test_what_cannot_be_run_is_refused_in_a_sentence(launch: Command) -> None:
         said, _ = runs[asked].communicate(timeout=240)
         assert runs[asked].returncode == 2, said
         assert message in said
+
+
+@pytest.mark.slow
+def test_data_docs_are_built_where_the_workspace_is_and_what_cannot_be_is_told(
+    launch: Command, workspace: Workspace
+) -> None:
+    suite = [gxe.ExpectTableRowCountToEqual(value=1)]
+    result = evaluate(lambda: [*suite], [pd.DataFrame({"_key": ["k"]})], gate="rows")
+    Files(workspace.run("run-1")).write_gate("plan", [result])
+    asked = {"run-1": (0, "Data Docs: "), "run-2": (1, "no gate of a run 'run-2'"), "../run-1": (2, "say which run")}
+    commands = {id: launch("data-docs", id, TRUEUP_WORKSPACE=workspace.uri) for id in asked}
+    for id, (status, message) in asked.items():
+        said, _ = commands[id].communicate(timeout=240)
+        assert (commands[id].returncode, message in said) == (status, True), said
+    assert Files(workspace.run("run-1")).has_docs()
 
 
 def _wait_until(true: Callable[[], bool]) -> None:

@@ -8,7 +8,9 @@ from dataclasses import replace
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
+import duckdb
 import psycopg
 import pytest
 
@@ -18,7 +20,7 @@ from include.migrations.scoring_models.versions import SUPERSEDED, VERSIONS
 from include.trueup.errors import GateError
 from include.trueup.ledger import Ledger
 from include.trueup.rows.values import json_value
-from include.trueup.run import LAST, Mode, Window
+from include.trueup.run import LAST, Mode, Run, Window
 from include.trueup.run.workspace import Workspace
 from include.trueup.steps import Step
 from include.trueup.stores.postgres import PostgresStore
@@ -26,6 +28,7 @@ from include.trueup.walk import walk
 from tests.harness import run_of, run_sql
 from tests.samples import Migrated, Samples
 
+from .rescore_in_sql import in_sql as rescored_in_sql
 from .scoring_models_oracle import Row, band, mismatch, read, rescored, stamp
 
 ORIGINAL = (
@@ -55,6 +58,14 @@ def stamped(samples: Samples) -> Iterator[Migrated]:
 def findings(workspace: Workspace, run: str) -> set[tuple[str, str]]:
     lines = (workspace.read(f"runs/{run}/findings.csv") or b"").decode().splitlines()
     return {(row["key"], row["code"]) for row in csv.DictReader(lines)}
+
+
+def made_by(run: Run) -> tuple[list[Any], list[str]]:
+    """The rows that the phase rescore made, and all findings."""
+    files = run.folder.location("should/rescore/*.parquet")
+    rows = duckdb.execute(f"SELECT * FROM read_parquet('{files}') ORDER BY ALL").fetchall()
+    assert rows
+    return rows, (run.folder.read("findings.csv") or b"").decode().splitlines()
 
 
 def stamps(uri: str) -> dict[str, str | None]:
@@ -152,6 +163,13 @@ def test_scores_again_beside_the_original(to: str, stamped: Migrated) -> None:
     run = run_of(migration, ledger, workspace, lambda _: store, "again", params={"rescore_to": to})
     assert walk(run).status == "passed"
     assert {r["id"]: r for r in read(uri, CONTENT)} == responses
+    if to == "2.0.0":
+        in_sql = run_of(
+            rescored_in_sql(), ledger, workspace, lambda _: store, "in_sql", params={"rescore_to": to}, mode=Mode.PLAN
+        )
+        walk(in_sql)
+        assert made_by(run) == made_by(in_sql)
+        assert {"no_index", "before_first_model"} <= {code for _, code in findings(workspace, "in_sql")}
     scores = {r["response_id"]: r for r in read(uri, "SELECT * FROM response_scores")}
     expected = {id: rescored(responses[id], v, to) for id, v in wanted.items() if v is not None}
     assert set(scores) == {id for id, (index, _) in expected.items() if index is not None}

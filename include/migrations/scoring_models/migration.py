@@ -18,7 +18,7 @@ from include.trueup.declare.migration import (
 )
 
 from . import suites, versions
-from .rescoring import rescored_band, rescored_dimensions, rescored_index
+from .rescoring import rescore_responses
 
 HERE = Path(__file__).parent
 CONNECTION = "survey_postgres"
@@ -136,7 +136,7 @@ migration = Migration(
             title="Scores under another version",
             source="responses",
             target="response_scores",
-            transform=HERE / "rescore.sql",
+            transform=rescore_responses,
             suite=suites.rescore,
             allow_empty=True,
             expected_skips=("not_asked_for", "not_stamped"),
@@ -184,10 +184,5 @@ migration = Migration(
             for v in versions.VERSIONS
             for place, band in enumerate(v.bands)
         ),
-    },
-    functions={
-        "rescored_index": rescored_index,
-        "rescored_band": rescored_band,
-        "rescored_dimensions": rescored_dimensions,
     },
 )

@@ -1,56 +1,76 @@
-"""What the transform calls to score a response again: the chain of steps, on texts, digit for digit."""
+"""Phase rescore: every stamped response once more under the version that the run asks for, beside the original."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from include.trueup.rows.values import canonical_number, json_text, json_value
 
 from .steps import Score, rescore
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+READ = ["id", "dimension_scores", "index_score", "band"]
+ROWS = ["response_id", "scoring_model_version", "index_score", "band", "dimension_scores", "_source"]
+FINDINGS = ["_source", "key", "severity", "code", "message"]
+
 
 @dataclass(frozen=True, slots=True)
-class _Texts:
+class Texts:
+    """A score as the database holds it: numbers and JSON as text."""
+
     index: str | None
     band: str | None
     dimensions: str | None
 
 
-@lru_cache(maxsize=4096)  # asked for index, band and dimensions of a row, a few thousand rows at a time
-def _rescored(stamped: str, wanted: str, dimensions: str | None, index: str | None, band: str | None) -> _Texts:
-    scores = json_value(dimensions) if dimensions is not None else {}
-    given = Score(
+def rescore_responses(
+    responses: pd.DataFrame, survey_responses: pd.DataFrame, params: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
+    """The transform: `survey_responses` are the responses that the phase before stamps. Raises `DeclarationError` where no
+    chain of steps leads to the version."""
+    import pandas as pd
+
+    chosen = params.loc[params["id"] == "rescore_to", "value"].dropna()
+    versions = dict(zip(survey_responses["id"], survey_responses["scoring_model_version"], strict=True))
+    given = responses[READ].astype(object)
+    rows, findings = [], []
+    for id, dimensions, index, band in given.where(given.notna(), None).itertuples(index=False, name=None):
+        if chosen.empty or id not in versions:
+            findings.append((id, id, "skip", "not_asked_for" if chosen.empty else "not_stamped", ""))
+            continue
+        wanted = chosen.iloc[0]
+        again = rescored(versions[id], wanted, Texts(index=index, band=band, dimensions=dimensions))
+        if again.index is None:
+            said = (
+                f"Response {id} has no index under model {wanted}: it has none of its own, and no score in a dimension of that "
+                "model. Nothing is written for it there."
+            )
+            findings.append((id, id, "reject", "no_index", said))
+        else:
+            rows.append((id, wanted, again.index, again.band, again.dimensions, id))
+    return {
+        "rows": pd.DataFrame(rows, columns=ROWS, dtype="string[pyarrow]"),
+        "findings": pd.DataFrame(findings, columns=FINDINGS, dtype="string[pyarrow]"),
+    }
+
+
+def rescored(stamped: str, wanted: str, given: Texts) -> Texts:
+    """A score under another version, by the chain of steps, digit for digit."""
+    scores = json_value(given.dimensions) if given.dimensions is not None else {}
+    score = Score(
         dimension_scores=scores if isinstance(scores, Mapping) else {},
-        index_score=None if index is None else Decimal(index),
-        band=band,
+        index_score=None if given.index is None else Decimal(given.index),
+        band=given.band,
     )
-    found = rescore(given, stamped, wanted)
-    same = found.dimension_scores == given.dimension_scores
-    return _Texts(
+    found = rescore(score, stamped, wanted)
+    same = found.dimension_scores == score.dimension_scores
+    return Texts(
         index=None if found.index_score is None else canonical_number(str(found.index_score)),
         band=found.band,
-        dimensions=dimensions if same else json_text(found.dimension_scores),
+        dimensions=given.dimensions if same else json_text(found.dimension_scores),
     )
-
-
-def rescored_index(
-    stamped: str, wanted: str, dimensions: str | None, index: str | None, band: str | None
-) -> str | None:
-    """The index of a response under another version; None where it has none. `dimensions` is JSON text, `index` a
-    decimal number. Raises `DeclarationError` where no chain of steps leads there."""
-    return _rescored(stamped, wanted, dimensions, index, band).index
-
-
-def rescored_band(stamped: str, wanted: str, dimensions: str | None, index: str | None, band: str | None) -> str | None:
-    """The band of the same."""
-    return _rescored(stamped, wanted, dimensions, index, band).band
-
-
-def rescored_dimensions(
-    stamped: str, wanted: str, dimensions: str | None, index: str | None, band: str | None
-) -> str | None:
-    """The dimension scores of the same, as JSON text."""
-    return _rescored(stamped, wanted, dimensions, index, band).dimensions

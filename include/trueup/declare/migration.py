@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import DeclarationError
+from . import pure
 from .cost import Cost
 from .defaults import beside, columns, readme, title_of
 from .former import takes_former
@@ -217,6 +218,11 @@ class Migration:
                 f"phase {phase.id!r}: source {phase.source!r} is a look-up (partition_by=None), which every partition sees "
                 "whole, so its rows would be planned once in each; leave partition_by out, for the key"
             )
+        for name in pure.parameters(phase.function) if phase.function else ():
+            if name not in (known := {*self._relations(), "params", "undeclared"}):
+                raise DeclarationError(
+                    f"phase {phase.id!r}: its transform asks for {name!r}, which is no relation; {one_of(name, known)}"
+                )
         for output in phase.outputs:
             if output.target not in {t.id for t in self.targets}:
                 raise DeclarationError(

@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DeclarationError
+from . import pure
 from .defaults import beside, title_of
 from .former import takes_former
 from .names import check_id
 
 if TYPE_CHECKING:
+    import pandas as pd
     from great_expectations.expectations import Expectation
 
 SuiteFactory = Callable[[], "list[Expectation]"]
+TransformFunction = Callable[..., "Mapping[str, pd.DataFrame]"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +88,10 @@ class Phase:
     in `_extra` or `_mistyped` of `rows`, read by its name, or named in a finding; else the row is a reject of the
     engine's own, `unread_value`.
 
+    It may be a function instead of a script: of the relations that its parameters name, each an Arrow-backed pandas frame of
+    this partition, a dict of frames by the names of these views. It is pure, of a module, and called twice
+    (`plan/functions.py`, docs/python-transforms.md).
+
     Every source row must appear in `rows`, or have one of reject, keep and skip in `findings`; the engine counts, and a
     row that does neither, or both, fails the gate. The macro `in_window(instant)` says whether the run is about an
     instant; without a window it is about every row.
@@ -104,7 +111,7 @@ class Phase:
     title: str = ""
     source: str
     target: str = ""
-    transform: Path | tuple[Path, ...]
+    transform: Path | tuple[Path, ...] | TransformFunction
     suite: SuiteFactory | None = None
     outputs: tuple[Output, ...] = ()
     keeps_existing: str | None = None
@@ -118,11 +125,13 @@ class Phase:
         for name, value in {
             "id": id,
             "title": self.title or title_of(id),
-            "transform": _beside(self.transform),
+            "transform": self.transform if callable(self.transform) else _beside(self.transform),
             "finish": _beside(tuple(self.finish)),
         }.items():
             object.__setattr__(self, name, value)
         check_id("phase", self.id)
+        if self.function is not None:
+            pure.check(self.id, self.function)
         for path in (*self.scripts, *self.finish):
             if not path.is_file():
                 raise DeclarationError(f"phase {self.id!r}: there is no script {path}")
@@ -148,8 +157,20 @@ class Phase:
             object.__setattr__(self, name, value)
 
     @property
+    def function(self) -> TransformFunction | None:
+        """The function that `transform` is; None where it is scripts."""
+        return self.transform if callable(self.transform) else None
+
+    @property
+    def code(self) -> tuple[Path, ...]:
+        """The files of `transform`: its scripts, or those of its function."""
+        return self.scripts if self.function is None else pure.files(self.function)
+
+    @property
     def scripts(self) -> tuple[Path, ...]:
-        """The scripts of `transform`."""
+        """The scripts of `transform`; none where it is a function."""
+        if callable(self.transform):
+            return ()
         return self.transform if isinstance(self.transform, tuple) else (self.transform,)
 
     @property

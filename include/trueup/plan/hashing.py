@@ -157,4 +157,7 @@ def _scripts(run: Run) -> dict[str, str]:
             scripts[f"{target.id}.undo"] = target.undo
     if run.undoes is None:
         scripts |= {f"{p.id}.after.{n}": script for p in run.migration.phases for n, script in enumerate(p.finish)}
+        for phase in run.migration.phases:
+            if phase.function is not None:  # the rows are in the hash; code may do other things of other rows
+                scripts |= {f"{phase.id}.transform.{path.name}": path for path in phase.code}
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in scripts.items() if path is not None}

@@ -34,7 +34,7 @@ from ..run.facts import Fates, Transformed
 from ..run.files import FATE_FILES, FINDING_FILES, REJECT_FILES, SHOULD_FILES
 from ..run.partitions import copy_partitions, publish_partitions
 from ..stores import arrow_schema, key_text
-from . import cost, windows
+from . import cost, functions, windows
 from .casting import columns, refuse_lossy, strict_json
 from .fates import FATES, FOUND_BESIDE, WANTED, account
 from .inputs import as_read, relate
@@ -78,6 +78,8 @@ def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> 
         before = _settings(connection)
         for script in phase.scripts:
             connection.execute(script.read_text(encoding="utf-8"))
+        if phase.function is not None:
+            functions.define(connection, run, phase)
         _refuse_settings(connection, phase, before)
         for output in phase.outputs:
             _collect(connection, run, output)
@@ -86,7 +88,7 @@ def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> 
         raise  # no fault of the script
     except duckdb.Error as error:
         raise DeclarationError(
-            f"phase {phase.id!r}: {' and '.join(s.name for s in phase.scripts)} does not run: {error}"
+            f"phase {phase.id!r}: {' and '.join(s.name for s in phase.code)} does not run: {error}"
         ) from error
     _judge_findings(connection, phase)
     _quarantine(connection, run, phase)

@@ -23,6 +23,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
+from ..declare import pure
 from ..declare.migration import Migration, Phase, Source, Target, Type
 from ..declare.names import EXTRA, KEY, MISTYPED, SOURCE_KEY, own
 from ..gate import GateResult, evaluation
@@ -43,11 +44,17 @@ _SQL = Statements(__file__, unread_value=UNREAD, unreadable_value=UNREADABLE_VAL
 
 
 def scripts(migration: Migration) -> list[str]:
-    """The texts of the migration's scripts: a phase's together, each derived and each shared query alone."""
+    """The texts of the migration's scripts: a phase's together, each derived and each shared query alone. Of a function, the
+    relations that it asks for, and which of `_extra` and `_mistyped` it names: none of their values by its name."""
     units: list[Iterable[Any]] = [phase.scripts for phase in migration.phases]
     units += [[derived.query] for derived in migration.derived]
     units += [[path] for path in migration.shared.values()]
-    return ["\n".join(path.read_text(encoding="utf-8") for path in unit) for unit in units]
+    texts = ["\n".join(path.read_text(encoding="utf-8") for path in unit) for unit in units]
+    for place, phase in enumerate(migration.phases):
+        if phase.function is not None:
+            named = (name for name in (EXTRA, MISTYPED) if pure.mentions(phase.function, name))
+            texts[place] = " ".join((*pure.parameters(phase.function), *named))
+    return texts
 
 
 def _looks(texts: Iterable[str], source: Source, at: str) -> bool:

@@ -135,7 +135,7 @@ def _tables(migration: Migration) -> list[tuple[str, Table]]:
 
 def code_of(migration: Migration) -> Code | None:
     """The version of the migration's code; None where its scripts lie in no folder of a migration."""
-    scripts = [script for phase in migration.phases for script in phase.scripts]
+    scripts = [script for phase in migration.phases for script in phase.code]
     folder = next((s.parent for s in scripts if (s.parent / "migration.py").is_file()), None)
     return None if folder is None else code_in(folder)
 
