@@ -13,9 +13,9 @@ from include.trueup.gate import Expected, GateResult, Severity
 from include.trueup.ledger import RunRow
 from include.trueup.run import Files
 
+from ..connections import book as ledger_there
 from . import scheduled
 from .files import cut, folder
-from .one_run import ledger
 from .scheduled import AskedRun
 
 router = APIRouter(prefix="/data/dags/{dag_id}")
@@ -77,7 +77,7 @@ def over_runs(
 ) -> Judgements:
     """What became of an expectation in the newest runs of the DAG: of `gate` (its file), in the result of that name, of that
     output; of several with the same rule, the one so described."""
-    book = ledger()
+    book = ledger_there()
     rows = [row for row in book.runs(scheduled.migration_id(dag_id)) if row.dag_id == dag_id] if book else []
     known = scheduled.runs([dag_id], 4 * SHOWN, rows)
     sought = _Sought(gate=gate, result=result, output=output or None, rule=rule, description=description)
