@@ -47,14 +47,15 @@ export function judged(data) {
     id: "gates", title: "Gates", element,
     count: (run) => run.made.gates.length || null,
     async update(run) {
-      const now = JSON.stringify([run.made.gates, run.ended, run.made.plan]);
+      const now = JSON.stringify([run.made.gates, run.made.docs, run.ended, run.made.plan]);
       if (made === now) return;
       if (!run.made.gates.length) {
         replace(element, h("p", { class: "soft" }, run.ended ? "No gate was reached." : "No gate yet. The first one judges the plan."));
       } else {
         try {
           const { gates } = await get(`${data}/gates`);
-          replace(element, gates.map((gate) => h("div", { class: "gate" }, h("h2", null, TITLES[gate.file] || words(gate.file).replace("-", " ")), gate.results.map((one, i) => result(gate.file, one, i)))));
+          replace(element, gates.map((gate) => h("div", { class: "gate" }, h("h2", null, TITLES[gate.file] || words(gate.file).replace("-", " ")), gate.results.map((one, i) => result(gate.file, one, i)))),
+            !run.made.docs && h("p", { class: "soft", "data-testid": "no-data-docs" }, "Great Expectations’ own pages of these gates: ", h("code", null, `make data-docs RUN=${run.id}`)));
         } catch (error) {
           replace(element, trouble(error));
           return;
