@@ -18,7 +18,6 @@ from .home import ROLES, Home
 from .settings import connection_variable
 from .stack import Stack
 
-
 Command = Callable[[Home], int]
 
 
