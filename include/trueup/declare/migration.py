@@ -229,9 +229,29 @@ class Migration:
                     f"phase {phase.id!r}: no target {output.target!r}; "
                     f"{one_of(output.target, (t.id for t in self.targets))}"
                 )
+            self._check_parent(phase, output)
         if len({self.target(output.target).table.connection for output in phase.outputs}) > 1:
             raise DeclarationError(
                 f"phase {phase.id!r}: its targets lie behind different connections, which no transaction spans"
+            )
+
+    def _check_parent(self, phase: Phase, output: Output) -> None:
+        target, first = self.target(output.target), self.target(phase.outputs[0].target)
+        if output.parent and (output == phase.outputs[0] or phase.keeps_existing):
+            raise DeclarationError(
+                f"phase {phase.id!r}: a parent is of a further output, whose rows are replaced as a set; the first output has none, "
+                "and a phase that keeps existing rows replaces none"
+            )
+        if output.parent and (
+            target.placed_by != output.parent
+            or first.placed_by != first.table.key
+            or len(output.parent) != len(first.table.key)
+            or target.owned is not None
+        ):
+            raise DeclarationError(
+                f"phase {phase.id!r}: rows of target {target.id!r} belong to rows of {first.id!r} by {list(output.parent)}: make "
+                "these the target's partition_by, as many as the key of the other, which has no partition_by of its own; and "
+                "the table must be the migration's (no owned)"
             )
 
     @property

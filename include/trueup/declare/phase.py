@@ -29,6 +29,10 @@ class Output:
     """Rows of one target that a phase makes: the target's id, the `view` of the transform that gives them, and the `suite`
     of expectations on them, beside those that every table gets (`gate.suites.rows`).
 
+    `parent`: columns of the target, partitioned by them, that are the key of a row of the phase's first target. The rows of each
+    such row are a set, which is replaced whole: those that are there and that the transform gives no more are removed, within the
+    budget `max_remove_share`, whatever the param `extra` says.
+
     Its `name` is that of its files, and of its batches in the ledger. Of a phase's first output it is the phase's id, of
     another it begins with the id and `-`. Unless given, a further output of target `t` is called `<phase>-t`, and its view
     `rows_t`.
@@ -38,6 +42,7 @@ class Output:
     suite: SuiteFactory | None = None
     view: str = ""
     name: str = ""
+    parent: tuple[str, ...] = ()
 
 
 class _OneOutput(tuple[Output, ...]):

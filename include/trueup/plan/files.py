@@ -112,6 +112,11 @@ def relate_drifted(connection: duckdb.DuckDBPyConnection, phase: Phase, drifted:
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {_DRIFTED} AS {drifted}")
 
 
+def drifting(phase: Phase) -> str:
+    """SQL: the sources of `relate_drifted`; none of a phase whose rows are written each on its own."""
+    return f"SELECT {SOURCE_KEY} FROM {_DRIFTED}" if phase.together else "SELECT NULL WHERE false"
+
+
 def unit_verb(phase: Phase, verb: str, row: str) -> str:
     """SQL: the verb of a row, looked at together with what is written in one transaction with it."""
     if not phase.together:

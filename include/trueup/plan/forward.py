@@ -3,8 +3,9 @@
 One partition of a target's rows at a time; `plan/files.py` says what a plan looks like. Drift is found by what earlier
 runs are known to have written (`baseline.py`). Rows to be removed are those that earlier runs added and that the source no
 longer gives, where the run is to remove them; their `_source` is null, and they are planned with the first output that
-writes the target. Rows of the target that nothing accounts for go to `rest/<target>/…`: of a table that is the
-migration's they are extra; of one where it owns columns only, they stay as they are. Pure: reads the workspace, writes
+writes the target. Those of a set that is replaced whole are planned with their own output (`plan/sets.py`). Rows of the
+target that nothing accounts for go to `rest/<target>/…`: of a table that is the migration's they are extra; of one where it
+owns columns only, they stay as they are. Pure: reads the workspace, writes
 the workspace, and asks a store only whether what is to be removed could be (`plan/irremovable.py`).
 """
 
@@ -23,10 +24,11 @@ from ..run.facts import OutputPlan, PartPlan, TargetPlan
 from ..run.files import SHOULD_FILES
 from ..run.partitions import before_files, source_schema
 from ..stores import arrow_schema
-from . import baseline, estimates, hashing, irremovable, not_unique, target_checks
+from . import baseline, estimates, hashing, irremovable, not_unique, sets, target_checks
 from .files import (
     ADD,
     DRIFT,
+    drifting,
     relate_drifted,
     should_schema,
     struct,
@@ -55,7 +57,11 @@ def plan(run: Run, partition: int) -> dict[str, Mapping[str, int]]:
             relate(part, run, target, partition, rejects)
             _check_unique(part.connection, run, target)
             checked[target.id] = baseline.relate(part, run, target, partition)
-            relate_leaving(part.connection, run, target)
+        for phase, output in ((p, o) for p in run.migration.phases for o in p.outputs):
+            accounted = keys_of(run, run.migration.target(output.target))
+            sets.relate(part.connection, run, phase, output, accounted, checked[output.target])
+        for target in targets:
+            relate_leaving(part.connection, run, target, sets.keys(run, target))
         for phase in run.migration.phases:
             verbs = {o.name: verb_of(run, phase, o, checked) for o in phase.outputs}
             relate_drifted(part.connection, phase, " UNION ".join(_drifted(o, verbs[o.name]) for o in phase.outputs))
@@ -65,9 +71,10 @@ def plan(run: Run, partition: int) -> dict[str, Mapping[str, int]]:
         for target in targets:
             # where the migration owns columns only, a row outside the window stays as it is, and that is proven too
             accounted = keys_of(run, target, "" if target.owned is None else f" WHERE {IN_WINDOW}")
-            rest = write_rest(part, target, f"{accounted} UNION ALL SELECT {KEY} FROM {leaving(target)}", partition)
+            accounted += f" UNION ALL SELECT {KEY} FROM {leaving(target)}{sets.keys(run, target)}"
+            rest = write_rest(part, target, accounted, partition)
             extra = rest if target.owned is None else 0
-            target_plans[target.id] = TargetPlan(rest=rest, extra=extra, owned=_added(part.connection, target))
+            target_plans[target.id] = TargetPlan(rest=rest, extra=extra, owned=_removable(part.connection, run, target))
             if run.options.mode is Mode.APPLY:
                 baseline.write(part, run, target, partition, checked[target.id] is True)
         rejected = not_unique.write(part, run, rejects, partition)
@@ -100,7 +107,7 @@ def _plan(
 
 def _drifted(output: Output, verb: str) -> str:
     """SQL: the source rows of which a row of this output is left alone."""
-    return f"SELECT {SHOULD}.{SOURCE_KEY} {rows_of(output)} AND {verb} = '{DRIFT}'"
+    return f"SELECT {SHOULD}.{SOURCE_KEY} {rows_of(output)} AND {verb} = '{DRIFT}'{sets.drifted(output)}"
 
 
 def relate(part: Session, run: Run, target: Target, partition: int, rejects: set[str]) -> None:
@@ -127,11 +134,13 @@ def relate(part: Session, run: Run, target: Target, partition: int, rejects: set
     part.relate(f"is_{target.id}", before, source_schema(target.table))
 
 
-def _added(connection: duckdb.DuckDBPyConnection, target: Target) -> int:
-    """How many rows of the target earlier runs added."""
+def _removable(connection: duckdb.DuckDBPyConnection, run: Run, target: Target) -> int:
+    """How many rows of the target earlier runs added, or belong to rows that the run gives (`Output.parent`)."""
     is_there, known = duck.identifier(f"is_{target.id}"), duck.identifier(f"known_{target.id}")
-    keys = f"FROM {is_there} SELECT {KEY}"
-    return duck.count(connection, f"SELECT count(*) FROM {known} WHERE added AND {KEY} IN ({keys})")
+    mine = f"SELECT {KEY} FROM {known} WHERE added"
+    if of_sets := sets.owned(run, target):
+        mine += f" UNION {of_sets}"
+    return duck.count(connection, f"SELECT count(*) FROM {is_there} WHERE {KEY} IN ({mine})")
 
 
 def _planned(run: Run, phase: Phase, output: Output, rows: str, verb: str) -> str:
@@ -144,7 +153,7 @@ def _planned(run: Run, phase: Phase, output: Output, rows: str, verb: str) -> st
         removed = ", ".join(f"{IS}.{duck.identifier(name)}" for name in names)
         removed = SQL("removed", columns=removed, row=struct(target, IS), leaving=leaving(target))
         query = f"{query}\n{removed}"
-    return query
+    return f"{query}\n{sets.planned(target, output, drifting(phase))}"
 
 
 def _findings(
@@ -174,6 +183,7 @@ def _findings(
         )
         message = "'was there and is gone: somebody deleted it; it is added again'"
         queries.append(warning(target, PLANNED, DELETED_SINCE, message, matching))
+    queries += sets.warnings(target, output)
     if phase.keeps_existing:
         kept = f"{rows} AND {IS}.{KEY} IS NOT NULL AND {changed(target, phase)} AND NOT {replaced(phase)}"
         message = "'exists and is not what the source gives; it is left as it is'"

@@ -21,8 +21,9 @@ def leaving(target: Target) -> str:
     return duck.identifier(f"leaving_{target.id}")
 
 
-def relate_leaving(connection: duckdb.DuckDBPyConnection, run: Run, target: Target) -> None:
-    """`leaving_<target>`: rows to be removed: nothing accounts for them, Trueup added them, and nobody changed them."""
+def relate_leaving(connection: duckdb.DuckDBPyConnection, run: Run, target: Target, more: str = "") -> None:
+    """`leaving_<target>`: rows to be removed: nothing accounts for them, Trueup added them, and nobody changed them; `more`: SQL
+    that follows, for further keys that are accounted for."""
     options, known = run.options, duck.identifier(f"known_{target.id}")
     removing = options.extra is Extra.REMOVE and options.window is None and options.mode is not Mode.VERIFY
     wanted = (
@@ -34,7 +35,7 @@ def relate_leaving(connection: duckdb.DuckDBPyConnection, run: Run, target: Targ
             leaving=leaving(target),
             there=duck.identifier(f"is_{target.id}"),
             keys=known,
-            accounted=keys_of(run, target),
+            accounted=keys_of(run, target) + more,
             wanted=wanted,
         )
     )

@@ -125,8 +125,14 @@ def _in_window(phase: PhaseCounts) -> int:
 
 
 def _owned(run: Run) -> int:
-    """The rows of the targets that earlier runs added."""
+    """The rows of the targets that earlier runs added, or that belong to rows that the run gives."""
     return sum(part.targets[t.id].owned for part in planned_parts(run) for t in run.migration.targets)
+
+
+def _of_sets(run: Run) -> str:
+    """In words, the other rows that may be removed, where there are such."""
+    there = any(output.parent for phase in run.migration.phases for output in phase.outputs)
+    return ", or that belong to rows of the source," if there else ""
 
 
 def _unexpected(run: Run, phases: Sequence[PhaseCounts]) -> list[tuple[PhaseCounts, dict[str, int]]]:
@@ -154,9 +160,9 @@ def _words(run: Run, option: str, figures: dict[str, float], phases: Sequence[Ph
         )
     if option == "max_remove_share":
         return (
-            f"{figures['removed']:,} of the {_owned(run):,} rows that earlier runs added would be removed "
+            f"{figures['removed']:,} of the {_owned(run):,} rows that earlier runs added{_of_sets(run)} would be removed "
             f"({figures['removed_share']:.1%}), since the source no longer gives them: {_planned_so(run, REMOVE)}. See that the "
-            f"source is whole; if it is, raise {option} (it is {limit}), or let them be with extra: report"
+            f"source is whole; if it is, raise {option} (it is {limit}), or let those that runs added be with extra: report"
         )
     if option == "max_skip_share":
         over = [

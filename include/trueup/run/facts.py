@@ -105,7 +105,7 @@ class OutputPlan:
 @dataclass(frozen=True, kw_only=True)
 class TargetPlan:
     """Of a target's rows: those that nothing accounts for (`rest`), of which some are `extra`; and those that are there and
-    that earlier runs added (`owned`)."""
+    that earlier runs added, or that belong to rows that the run gives (`owned`)."""
 
     rest: int
     extra: int
