@@ -117,3 +117,7 @@ def test_undo_and_do_again_and_cut_over(uri: str, tmp_path: Path) -> None:
     assert cut_over(to="legacy", approval=False).state == "failed", "one step at a time"
     assert cut_over(to="dual", approval=False, proof_max_age=0.000001).state == "success", "the way back"
     assert cut_over(to="new", approval=False, proof_max_age=0.000001).state == "failed", "too old a proof"
+    assert cut_over(to="legacy", approval=False).state == "failed", (
+        "the legacy tables have not what was scored meanwhile"
+    )
+    assert "no run of it is proven. Trigger scoring_results_reverse over whole tables" in refusals(tmp_path)[-1][1]

@@ -9,7 +9,7 @@ import pytest
 
 from include.embedded import postgres
 from include.trueup.cutover import shadow, turning
-from include.trueup.declare.migration import Migration, Shadow
+from include.trueup.declare.migration import Migration, Shadow, WayBack
 from include.trueup.errors import DeclarationError, ProofError
 from include.trueup.ledger import Ledger, SwitchState
 from include.trueup.run.workspace import Workspace
@@ -88,7 +88,37 @@ def test_a_comparison_is_made_again_after_the_next_proof(runs: Runs) -> None:
     refused(runs, "first, was begun .*, before run run-2 was proven")
 
 
+def test_the_last_turn_back_after_new_needs_a_run_that_was_planned_since(runs: Runs) -> None:
+    def back() -> turning.Turning:
+        asked = WayBack(migration="small")
+        return turning.preflight(runs.ledger, runs.workspace, "small", SwitchState.LEGACY, 0.0001, ASKED, asked)
+
+    def turned(*states: SwitchState) -> None:
+        for state in states:
+            ways = len(runs.ledger.switches.turns("small"))
+            runs.ledger.switches.turn("small", state, by=None, why="x", run_id=f"t{ways}", proof_run_id=None)
+
+    turned(SwitchState.DUAL)
+    assert back().proof_run_id is None, "it was never new"
+    runs()
+    turned(SwitchState.NEW, SwitchState.DUAL)
+    with pytest.raises(
+        ProofError, match=r"not turned back to legacy: it was new until .* run-1, was planned before that\. Trigger"
+    ):
+        back()
+    runs(mode="plan")
+    with pytest.raises(ProofError, match="run-1, was planned before that"):
+        back()
+    runs(mode="verify")
+    found = back()
+    assert (found.proof_run_id, found.back) == ("run-3", True)
+    runs.database.sql("UPDATE persons SET amount = 99 WHERE id = 'p01'")
+    runs.fails(mode="verify")
+    with pytest.raises(ProofError, match="the last run, run-4, is failed, not proven"):
+        back()
+
+
 def test_a_shadow_is_for_a_switch(tmp_path: Path) -> None:
     made = vars(declare(tmp_path))
-    with pytest.raises(DeclarationError, match="a shadow and guards are for its switch"):
+    with pytest.raises(DeclarationError, match="a shadow, guards and a way back are for its switch"):
         Migration(**{**made, "settings": {}, "shadow": ASKED})

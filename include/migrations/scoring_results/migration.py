@@ -15,6 +15,7 @@ from include.trueup.declare.migration import (
     Table,
     Target,
     Type,
+    WayBack,
 )
 
 from . import suites
@@ -133,5 +134,6 @@ migration = Migration(
             count=unreadable,
         ),
     ),
+    way_back=WayBack(migration="scoring_results_reverse"),
     shadow=Shadow(comparison="scoring_results_shadow", known="differs_from_legacy"),
 )

@@ -13,7 +13,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ..declare.migration import Guard, Shadow
+from ..declare.migration import Guard, Shadow, WayBack
 from ..errors import ApprovalError, ProofError
 from ..ledger import Ledger, RunRow, Status, SwitchState
 from ..ledger.decisions import refuse_second_turn, refuse_turn
@@ -31,8 +31,8 @@ NEXT = "next"
 
 @dataclass(frozen=True, kw_only=True)
 class Turning:
-    """A turn that may be made now: from which state to which, on the proof of which run (None: the way back, which needs
-    none), when it was proven (ISO 8601, UTC), and how many rows it `compared`. Of a migration with a shadow comparison: the
+    """A turn that may be made now: from which state to which, on the proof of which run (None: the way back, which mostly
+    needs none), when it was proven (ISO 8601, UTC), and how many rows it `compared`. Of a migration with a shadow comparison: the
     run that made it, how many it compared, and of these those that are known to differ."""
 
     was: Annotated[str, Field(alias="from")]
@@ -43,6 +43,11 @@ class Turning:
     shadow_run_id: str | None = None
     shadow_compared: int | None = None
     shadow_known: int = 0
+
+    @property
+    def back(self) -> bool:
+        """Whether it is the way back."""
+        return _ORDER.index(SwitchState(self.to)) < _ORDER.index(SwitchState(self.was))
 
 
 def aim(ledger: Ledger, migration_id: str, to: str, run_id: str) -> SwitchState:
@@ -64,9 +69,10 @@ def preflight(
     to: SwitchState,
     proof_max_age: float,
     asked: Shadow | None = None,
+    back: WayBack | None = None,
 ) -> Turning:
     """See that the switch may be turned to `to` now. `proof_max_age` is in hours; `asked`: the shadow comparison that the
-    migration declares.
+    migration declares, `back`: its way back.
 
     Raises `StatusError` where the turn is not allowed, and `ProofError`, saying what is wrong with the last proof, or with the
     last comparison.
@@ -75,16 +81,42 @@ def preflight(
     refuse_turn(migration_id, was, to)
     turning = Turning(was=str(was), to=str(to))
     if _ORDER.index(to) < _ORDER.index(was):
+        if to is SwitchState.LEGACY and back is not None:
+            return _back(ledger, workspace, migration_id, back, turning)
         return turning
     run = proven(ledger, workspace, migration_id)
     report = Files(workspace.run(run.run_id)).report
-    ended_at = _check(run, report, proof_max_age, ledger.effects.now())
-    proven_at = ended_at.astimezone(UTC).isoformat(timespec="seconds")
-    turning = replace(turning, proof_run_id=run.run_id, compared=_compared(report), proven_at=proven_at)
+    ended_at = _check(run, report, timedelta(hours=proof_max_age), ledger.effects.now())
+    turning = _on_proof_of(turning, run, report, ended_at)
     if asked is None:
         return turning
     seen = shadow.require(ledger, workspace, migration_id, asked, run.run_id, ended_at)
     return replace(turning, shadow_run_id=seen.run_id, shadow_compared=seen.compared, shadow_known=seen.known_keys)
+
+
+def _on_proof_of(turning: Turning, run: RunRow, report: Report | None, ended_at: datetime) -> Turning:
+    at = ended_at.astimezone(UTC).isoformat(timespec="seconds")
+    return replace(turning, proof_run_id=run.run_id, compared=_compared(report), proven_at=at)
+
+
+def _back(ledger: Ledger, workspace: Workspace, migration_id: str, back: WayBack, turning: Turning) -> Turning:
+    """The turn to legacy, once the switch has been new: on the proof of a run that was planned since it is no more."""
+    left = next((t.at for t in ledger.switches.turns(migration_id) if t.from_state == SwitchState.NEW), None)
+    if left is None:
+        return turning
+    since = f"{left:%Y-%m-%d %H:%M:%S %Z}"
+    try:
+        run = proven(ledger, workspace, back.migration)
+        report = Files(workspace.run(run.run_id)).report
+        ended_at = _check(run, report, timedelta.max, ledger.effects.now())
+        if run.planned_at is None or run.planned_at <= left:
+            raise _UnprovenError(back.migration, f"the last proven run, {run.run_id}, was planned before that")
+    except _UnprovenError as error:
+        raise ProofError(
+            f"the switch of {migration_id} is not turned back to legacy: it was new until {since}, when only the new shape was "
+            f"written, and {error.why}. Trigger {back.migration} over whole tables, and cut over to legacy when it is proven"
+        ) from error
+    return _on_proof_of(turning, run, report, ended_at)
 
 
 def guard(
@@ -126,48 +158,48 @@ def proven(ledger: Ledger, workspace: Workspace, migration_id: str) -> RunRow:
         id, status = run.run_id, run.status
         if run.undoes:
             if ledger.began_to_write(id):
-                raise _refusal(migration_id, f"the last run is a rollback, {id}, so the new shape is not there")
+                raise _UnprovenError(migration_id, f"the last run is a rollback, {id}, so the new shape is not there")
             if status == Status.RUNNING and run.mode == Mode.APPLY:
-                raise _refusal(migration_id, f"a rollback, {id}, is under way, which would undo what is proven")
+                raise _UnprovenError(migration_id, f"a rollback, {id}, is under way, which would undo what is proven")
             continue  # it took nothing back
         if status == Status.PLANNED:
             plan = Files(workspace.run(id)).plan
             counted = plan.phases if plan is not None else ()
             rows = sum(p.rows.get(v, 0) for p in counted for v in ("add", "change", "remove", "drift"))
             if rows or not counted:
-                raise _refusal(migration_id, f"run {id} has planned {rows:,} rows since the last proof")
+                raise _UnprovenError(migration_id, f"run {id} has planned {rows:,} rows since the last proof")
             continue
         if status != Status.PROVEN:
-            raise _refusal(migration_id, f"the last run, {id}, is {status}, not proven")
+            raise _UnprovenError(migration_id, f"the last run, {id}, is {status}, not proven")
         return run
-    raise _refusal(migration_id, "no run of it is proven")
+    raise _UnprovenError(migration_id, "no run of it is proven")
 
 
-def _check(run: RunRow, report: Report | None, proof_max_age: float, now: datetime) -> datetime:
+def _check(run: RunRow, report: Report | None, proof_max_age: timedelta, now: datetime) -> datetime:
     """When the run was proven. Raises `ProofError` where its proof does not do."""
     id, migration_id = run.run_id, run.migration_id
     if report is None or report.plan is None or report.plan.sha256 != run.plan_sha256:
-        raise _refusal(
+        raise _UnprovenError(
             migration_id, f"the report of run {id} in the workspace is missing or is not of the plan in the ledger"
         )
     if report.run.window:
-        raise _refusal(migration_id, f"the last proof, of run {id}, is of a window, not of whole tables")
+        raise _UnprovenError(migration_id, f"the last proof, of run {id}, is of a window, not of whole tables")
     wrong = sum(p.missing + p.different + p.unverified for p in report.proof)
     if wrong or not report.proof:
-        raise _refusal(migration_id, f"the proof of run {id} has {wrong:,} rows missing, different or unverified")
+        raise _UnprovenError(migration_id, f"the proof of run {id} has {wrong:,} rows missing, different or unverified")
     left = _exceptions(report)
     if left:
-        raise _refusal(
+        raise _UnprovenError(
             migration_id,
             f"run {id} is proven with exceptions: it left {left:,} rows alone that are not as they should be (conflict, drift)",
         )
     if run.ended_at is None:
-        raise _refusal(migration_id, f"the run {id} has not ended")
+        raise _UnprovenError(migration_id, f"the run {id} has not ended")
     age = now - run.ended_at
-    if age > timedelta(hours=proof_max_age):
-        hours = age / timedelta(hours=1)
-        raise _refusal(
-            migration_id, f"the last proof, of run {id}, is {hours:.1f} hours old, the limit is {proof_max_age:g}"
+    if age > proof_max_age:
+        hours, limit = age / timedelta(hours=1), proof_max_age / timedelta(hours=1)
+        raise _UnprovenError(
+            migration_id, f"the last proof, of run {id}, is {hours:.1f} hours old, the limit is {limit:g}"
         )
     return run.ended_at
 
@@ -182,11 +214,15 @@ def _exceptions(report: Report) -> int:
     return max(counted, verdict.exceptions, int(verdict.proof != "proven"))
 
 
-def _refusal(migration_id: str, why: str) -> ProofError:
-    return ProofError(
-        f"the switch of {migration_id} is not turned: {why}. "
-        f"Trigger {migration_id} over whole tables (mode verify, or apply), and cut over when it is proven"
-    )
+class _UnprovenError(ProofError):
+    """`why` a migration is not proven."""
+
+    def __init__(self, migration_id: str, why: str) -> None:
+        self.why = why
+        super().__init__(
+            f"the switch of {migration_id} is not turned: {why}. "
+            f"Trigger {migration_id} over whole tables (mode verify, or apply), and cut over when it is proven"
+        )
 
 
 def refused(workspace: Workspace, run_id: str, refusal: Refusal) -> None:

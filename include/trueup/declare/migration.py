@@ -22,7 +22,7 @@ from .names import RELATIONS, check_columns, check_id, check_relations, check_tu
 from .phase import Output, Phase, SuiteFactory
 from .relations import Derived, Source, Target
 from .table import Index, Table, Type
-from .turns import Guard, Shadow
+from .turns import Guard, Shadow, WayBack
 
 __all__ = [
     "Cost",
@@ -40,6 +40,7 @@ __all__ = [
     "Table",
     "Target",
     "Type",
+    "WayBack",
     "columns",
 ]
 
@@ -103,8 +104,9 @@ class Migration:
     SQL may call by that name: of texts (or nulls) a text (or null); pure, since a plan is made once and may be made
     again. `settings`: what the application's settings are in each state of the migration's switch (legacy, dual, new),
     by name, the same names in each; an application reads them by `switch.settings`. `shadow`: the comparison without which
-    the switch is not turned forward; `guards`: what is counted in the databases before it is. `cost`: what its transforms
-    cost, which is said and approved before they run.
+    the switch is not turned forward; `guards`: what is counted in the databases before it is;
+    `way_back`: the migration whose proof the last turn back needs. `cost`: what its transforms cost, which is said and
+    approved before they run.
 
     What has one sensible value need not be said: the `title` is the id in words, `doc` the README.md beside the module
     that declares (relative paths are from there), and one source that is brought into one target by `rows.sql` is the only
@@ -129,6 +131,7 @@ class Migration:
     shadow: Shadow | None = None
     guards: tuple[Guard, ...] = ()
     cost: Cost | None = None
+    way_back: WayBack | None = None
 
     def __post_init__(self) -> None:
         check_id("migration", self.id)
@@ -175,9 +178,9 @@ class Migration:
             raise DeclarationError(
                 f"migration {self.id!r}: settings must name the same settings for each of legacy, dual and new"
             )
-        if self.shadow and not self.settings:
+        if (self.shadow or self.guards or self.way_back) and not self.settings:
             raise DeclarationError(
-                f"migration {self.id!r}: a shadow is for its switch, and it has none without settings"
+                f"migration {self.id!r}: a shadow, guards and a way back are for its switch; it has none without settings"
             )
 
     def _check_partitions(self) -> None:

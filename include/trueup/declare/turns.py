@@ -21,6 +21,14 @@ class Shadow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WayBack:
+    """The `migration` that brings the old shape up to date. Once the switch has been `new`, when only the new shape was
+    written, it is turned from `dual` to `legacy` only on the proof of a run of that migration which was planned since."""
+
+    migration: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Guard:
     """What is counted, when the switch is to be turned forward to the state `to`, in the store behind `connection`: more than the
     param `param` of the cutover (`most`, where nobody says another number) refuse the turn. `count` gets the store, writes

@@ -39,8 +39,9 @@ STATES = {
 DOC = """
 Turns the switch of `{id}`, which tells the application where to read and write; nothing else turns it. On the way
 forward (legacy → dual → new) the last run must be proven, of whole tables, complete, and recent, and where the migration has
-a shadow comparison, one must have been made since, over everything, with no difference that is not known; the way back is always
-open. Who turned it, when and why is in the journal. To undo a cutover, trigger this DAG with the state before.
+a shadow comparison, one must have been made since, over everything, with no difference that is not known. The way back is
+open, but for its last step where the migration declares what must be proven before that. Who turned it, when and why is in
+the journal. To undo a cutover, trigger this DAG with the state before.
 """
 
 
@@ -134,9 +135,11 @@ def _checked(migration: Migration, to: SwitchState, asked: Mapping[str, JsonValu
     from include.trueup.cutover import turning
 
     ledger, workspace = connections.ledger(), connections.workspace()
-    found = turning.preflight(ledger, workspace, migration.id, to, _number(asked["proof_max_age"]), migration.shadow)
+    found = turning.preflight(
+        ledger, workspace, migration.id, to, _number(asked["proof_max_age"]), migration.shadow, migration.way_back
+    )
     limits = {each.param: int(_number(asked[each.param])) for each in migration.guards}
-    if found.proof_run_id is not None:  # the way back is open
+    if not found.back:
         counted = turning.guard(migration.guards, to, limits, connections.store)
         log.info("counted: %s", counted)
     log.info("%s", found)

@@ -243,7 +243,9 @@ def _way(book: Ledger, migration_id: str, was: SwitchState, to: SwitchState) -> 
     refusal, compared = None, None
     try:
         workspace, asked = connections.workspace(), _shadow(migration_id)
-        compared = turning.preflight(book, workspace, migration_id, to, PROOF_MAX_AGE, asked).compared
+        declared = about.declared(migration_id)
+        way_back = declared.way_back if isinstance(declared, Migration) else None
+        compared = turning.preflight(book, workspace, migration_id, to, PROOF_MAX_AGE, asked, way_back).compared
     except (ProofError, StatusError) as error:
         refusal = str(error)
     back = ORDER.index(to) < ORDER.index(was)

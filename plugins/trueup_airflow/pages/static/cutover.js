@@ -9,7 +9,7 @@ const view = document.getElementById("view");
 const words = (one) => `${one.back ? "Cut back" : "Cut over"} to ${one.to_state} …`;
 
 function ways(found) {
-  const say = (one) => (one.refusal ? sentence(one.refusal) : one.back ? "The way back needs no proof, and is always open." : "The last proof allows it. The form asks for the reason, and a person approves.");
+  const say = (one) => (one.refusal ? sentence(one.refusal) : one.back ? one.compared === null ? "The way back needs no proof, and is open." : "The way back is open: what it needs is proven." : "The last proof allows it. The form asks for the reason, and a person approves.");
   return section("ways", "What may be done now",
     found.running && h("p", null, mark("busy", "A run is under way"), " ", value(found.running)),
     h("ul", { class: "ways" }, found.ways.map((one) => h("li", { "data-testid": `way-${one.to_state}`, "data-refused": one.refusal ? "yes" : "no" },

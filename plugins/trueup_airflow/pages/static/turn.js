@@ -23,7 +23,7 @@ function says(found) {
     const back = found.switch.order.indexOf(turn.to_state) < found.switch.order.indexOf(turn.from_state);
     return notice("passed", "good", `The switch was turned from ${turn.from_state} to ${turn.to_state}`,
       [turn.by && ["By ", h("b", null, value(turn.by)), ", "], moment(turn.at), ": ", value(turn.why)],
-      back ? "It was the way back, which needs no proof." : ["On the proof of run ", h("code", null, value(turn.proof_run_id || turn.proof_id)), "."],
+      back && !turn.proof_id ? "It was the way back, which needs no proof." : ["On the proof of run ", h("code", null, value(turn.proof_run_id || turn.proof_id)), "."],
       `To undo it, cut over to ${turn.from_state}.`);
   }
   if (run.state === "refused") {
@@ -44,7 +44,7 @@ function says(found) {
 function next(found) {
   const ways = found.switch.ways;
   return section("next", "What comes next", ways.length === 0 && h("p", { class: "soft" }, "There is no further turn."),
-    h("ul", { class: "ways" }, ways.map((one) => h("li", null, mark(one.refusal ? "bad" : "good", `${one.from_state} → ${one.to_state}${one.back ? " (the way back)" : ""}`), " ", one.refusal ? value(sentence(one.refusal)) : one.back ? "It may be turned back at any time." : "It may be turned now."))),
+    h("ul", { class: "ways" }, ways.map((one) => h("li", null, mark(one.refusal ? "bad" : "good", `${one.from_state} → ${one.to_state}${one.back ? " (the way back)" : ""}`), " ", one.refusal ? value(sentence(one.refusal)) : one.back ? "It may be turned back now." : "It may be turned now."))),
     h("p", null, leave(`dags/${encodeURIComponent(found.switch.migration_id)}/plugin/migration-cutover`, { class: "button small" }, "The switch of this migration")));
 }
 
