@@ -6,6 +6,7 @@ DAG =
 CONF = {}
 ID =
 FROM =
+ROWS = 20
 TO =
 RUN =
 MIGRATION_FROM := $(origin MIGRATION)
@@ -16,8 +17,9 @@ override CONF := $(value CONF)
 override ID := $(value ID)
 override FROM := $(value FROM)
 override TO := $(value TO)
+override ROWS := $(value ROWS)
 override RUN := $(value RUN)
-export MIGRATION DAG CONF ID FROM TO RUN
+export MIGRATION DAG CONF ID FROM TO ROWS RUN
 
 # A build machine may set this for its own reasons; here it would make every start of Airflow twice as slow.
 unexport PYTHONDONTWRITEBYTECODE
@@ -27,7 +29,7 @@ PY = .venv/bin/python
 READY = .venv/ready
 EMBEDDINGS = .venv/ready-embeddings
 
-.PHONY: help setup lock embeddings demo sample up down run data-docs new check test test-slow test-all browser lint bench client clean
+.PHONY: help setup lock embeddings demo sample up down run data-docs new check try test test-slow test-all browser lint bench client clean
 
 help:
 	@echo 'make demo    the whole thing on this machine: make demo [MIGRATION=$(MIGRATION) | MIGRATION=all]'
@@ -37,6 +39,7 @@ help:
 	@echo 'make new     a new migration from the catalogues of its tables: make new ID=people FROM=crm_postgres:customers TO=people'
 	@echo 'make check   what is wrong with a migration, before anything runs: make check ID=kpi_linking'
 	@echo 'make data-docs RUN=<run id>   the pages of Great Expectations on the gates of a run'
+	@echo 'make try     what a few real rows become; nothing is written: make try ID=kpi_linking ROWS=20'
 	@echo 'make test    the test suite          make lint    ruff and mypy'
 	@echo 'make test-slow   the tests that take minutes; make test-all is both'
 	@echo 'make browser the tests in a browser (needs Chromium); screenshots go to .ci/artifacts/'
@@ -81,6 +84,10 @@ check: $(READY)
 data-docs: $(READY)
 	@test -n "$$RUN" || { echo 'say which: make data-docs RUN=<run id>; its page and its report say its id' >&2; exit 2; }
 	@exec $(PY) -m include.embedded data-docs "$$RUN"
+
+try: $(READY)
+	@test -n "$$ID" || { echo 'say which: make try ID=kpi_linking ROWS=20' >&2; exit 2; }
+	@exec $(PY) -m include.embedded try "$$ID" "$$ROWS"
 
 # The model of knowledge_embeddings: 84 MB that nothing else needs.
 embeddings: $(EMBEDDINGS)

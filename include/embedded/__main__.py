@@ -1,5 +1,5 @@
 """What the Makefile calls: `python -m include.embedded up | down | demo <id> | sample <id> | run <dag id> <conf> |
-new <id> <from> <to> | data-docs <run id>`; <id> is a migration's, or `all`."""
+new <id> <from> <to> | try <id> <rows> | data-docs <run id>`; <id> is a migration's, or `all`."""
 
 from __future__ import annotations
 
@@ -18,45 +18,24 @@ from .home import ROLES, Home
 from .settings import connection_variable
 from .stack import Stack
 
-Command = Callable[[Home], int]
-
 
 def main(arguments: list[str]) -> int:
     """Do what the command line asks; the exit status."""
-    if (command := _command(arguments)) is None:
+    name, *given = arguments or [""]
+    count, command = _COMMANDS.get(name, (-1, None))
+    if command is None or len(given) != count:
         print(__doc__, file=sys.stderr)
         return 2
     os.umask(0o077)  # rows, logs and reports are for whoever runs this, and nobody else
     for caught in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(caught, _end)
     try:
-        return command(Home.of(os.environ))
+        return command(Home.of(os.environ), *given)
     except TrueupError as error:
         print(f"\n{error}", file=sys.stderr)
         return 2 if isinstance(error, OptionsError) else 1
     except KeyboardInterrupt:
         return 130
-
-
-def _command(arguments: list[str]) -> Command | None:
-    """What the command line asks for; None where it says nothing that there is."""
-    given = os.environ
-    match arguments:
-        case ["up"]:
-            return up
-        case ["down"]:
-            return down
-        case ["demo", chosen]:
-            return lambda home: run_demo(home, chosen)
-        case ["sample", chosen]:
-            return lambda home: fill_sample(home, chosen)
-        case ["new", migration_id, source, target]:
-            return lambda home: in_process.new(home, given, migration_id, source, target)
-        case ["run", dag_id, conf]:
-            return lambda home: in_process.run(home, given, dag_id, conf or "{}")
-        case ["data-docs", run_id]:
-            return lambda home: in_process.data_docs(home, given, run_id)
-    return None
 
 
 def up(home: Home) -> int:
@@ -134,6 +113,18 @@ def _wait_for_interrupt() -> None:
 def _end(number: int, _: FrameType | None) -> None:
     sys.exit(128 + number)
 
+
+_COMMANDS: dict[str, tuple[int, Callable[..., int]]] = {
+    "up": (0, up),
+    "down": (0, down),
+    "demo": (1, run_demo),
+    "sample": (1, fill_sample),
+    "run": (2, lambda home, dag_id, conf: in_process.run(home, os.environ, dag_id, conf or "{}")),
+    "new": (3, lambda home, *given: in_process.new(home, os.environ, *given)),
+    "data-docs": (1, lambda home, run_id: in_process.data_docs(home, os.environ, run_id)),
+    "try": (2, lambda home, *given: in_process.try_rows(home, os.environ, *given)),
+}
+"""What may be asked for: how many arguments it has, and what does it."""
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -9,14 +9,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ..console.new import Place
+from ..project import migration_ids
+from ..trueup.declare.names import one_of
 from ..trueup.errors import OptionsError
 from . import connections, metadata, servers, settings
 from .home import PROJECT, Home
 
 _LOOK_SECONDS = 0.5
+_OF_A_PROJECT = 0o022
+"""The umask of files that are the project's, not a run's."""
+MOST_TRIED = 1_000
+"""Rows that `make try` shows at most."""
 _KEPT = "What it wrote is kept: the same command goes on."
 
 
@@ -62,12 +68,27 @@ def run(home: Home, given: Mapping[str, str], dag_id: str, conf: str) -> int:
 
 def new(home: Home, given: Mapping[str, str], migration_id: str, source: str, target: str) -> int:
     """Write the files of a new migration, from the catalogues of its tables, each `connection:table`; the exit status.
-
-    The embedded stores stand in for connections that the environment does not give. Raises `OptionsError` for what names no
-    table or no embedded store."""
+    Raises `OptionsError` for what names no table, and as `_asked`."""
     came_from = Place.of(source)
     goes_to = Place.of(target, came_from.connection)
-    needed = connections.not_given({came_from.connection, goes_to.connection}, given)
+    places = [f"{place.connection}:{place.table}" for place in (came_from, goes_to)]
+    return _asked(home, given, {came_from.connection, goes_to.connection}, "new_migration", migration_id, *places)
+
+
+def try_rows(home: Home, given: Mapping[str, str], migration_id: str, rows: str) -> int:
+    """Show what a few rows of the sources become; the exit status. Raises `OptionsError` for another number than 1 … 1000, and
+    for what is no migration."""
+    if migration_id not in migration_ids():
+        raise OptionsError(f"there is no migration {migration_id!r}; {one_of(migration_id, migration_ids())}")
+    if not rows.isdecimal() or not 1 <= int(rows) <= MOST_TRIED:
+        raise OptionsError(f"ROWS={rows}: a whole number from 1 to {MOST_TRIED:,}")
+    return _asked(home, given, connections.needed(migration_id) - {connections.LEDGER}, "try_rows", migration_id, rows)
+
+
+def _asked(home: Home, given: Mapping[str, str], conn_ids: Iterable[str], module: str, *arguments: str) -> int:
+    """Ask stores something, by Airflow's connections, in a process of its own; its exit status. The embedded stores stand in
+    for connections that the environment does not give. Raises `OptionsError` for one that has no embedded store."""
+    needed = connections.not_given(conn_ids, given)
     stores = {
         "need_postgres": connections.needs_postgres(needed),
         "need_dynamodb": connections.needs_dynamodb(needed),
@@ -75,9 +96,11 @@ def new(home: Home, given: Mapping[str, str], migration_id: str, source: str, ta
     with servers.in_use(home, given, **stores) as running:
         variables = connections.embedded(needed, running)
         environment = settings.environment(home, {**given, **variables}, metadata_url="sqlite://")
-        places = [f"{place.connection}:{place.table}" for place in (came_from, goes_to)]
-        command = [sys.executable, "-m", "trueup_airflow.process.new_migration", migration_id, *places]
-        return subprocess.run(command, env=environment, cwd=PROJECT, stdin=subprocess.DEVNULL, check=False).returncode
+        command = [sys.executable, "-m", f"trueup_airflow.process.{module}", *arguments]
+        done = subprocess.run(
+            command, env=environment, cwd=PROJECT, stdin=subprocess.DEVNULL, check=False, umask=_OF_A_PROJECT
+        )
+        return done.returncode
 
 
 def data_docs(home: Home, given: Mapping[str, str], run_id: str) -> int:

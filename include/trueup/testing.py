@@ -17,7 +17,7 @@ Nothing of the engine imports it.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,7 @@ import duckdb
 import pyarrow as pa
 
 from .declare import Migration, Phase, Source, Table
-from .declare.names import EXTRA, KEY, MISTYPED, SOURCE_KEY, own
+from .declare.names import EXTRA, KEY, MISTYPED, ROW_ID, SOURCE_KEY, own
 from .errors import DeclarationError, UnreadableValueError
 from .gate import evaluation
 from .plan import inputs
@@ -48,10 +48,12 @@ and whatever JSON can hold. A column that is left out is null."""
 
 @dataclass(frozen=True)
 class Made:
-    """What a migration makes of rows. `rows`: those planned, by target; `findings`: `(source key, severity, code, message)`;
+    """What a migration makes of rows. `rows`: those planned, by target, and `sources`: for each the key of the source row that
+    it is made of; `findings`: `(source key, severity, code, message)`;
     `counts`: of each phase source_rows, rejected, kept, unaccounted."""
 
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    sources: dict[str, list[str]] = field(default_factory=dict)
     findings: list[tuple[str, str, str, str]] = field(default_factory=list)
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
@@ -102,14 +104,35 @@ def make(
     dynamodb: Sequence[str] | None = None,
 ) -> Made:
     """What the migration makes of rows, judged by its suites; see `check`."""
+    return make_of(
+        migration,
+        {id: _table(migration.source(id), given) for id, given in _known(migration, rows)},
+        params=params,
+        dynamodb=dynamodb,
+    )
+
+
+def _known(migration: Migration, rows: Mapping[str, Sequence[Row]]) -> Iterable[tuple[str, Sequence[Row]]]:
+    """The rows by source. Raises `DeclarationError` for a source that there is not."""
     if strangers := sorted({*rows} - {source.id for source in migration.sources}):
         raise DeclarationError(
             f"migration {migration.id!r} has no source {strangers[0]!r}; it has: "
             f"{', '.join(source.id for source in migration.sources)}"
         )
+    return rows.items()
+
+
+def make_of(
+    migration: Migration,
+    tables: Mapping[str, pa.Table],
+    *,
+    params: Mapping[str, Any] | None = None,
+    dynamodb: Sequence[str] | None = None,
+) -> Made:
+    """The same of rows as stores read them (`stores.arrow_schema`), by source."""
     made = Made()
     run = _run(migration, dict(params or {}), dynamodb)
-    with _related(run, rows) as connection:
+    with _related(run, tables) as connection:
         for phase in migration.phases:
             _make_phase(connection, run, phase, made)
     return made
@@ -128,9 +151,12 @@ def _make_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, m
     made.broken.extend(f"phase {phase.id}: {each}" for each in fates.astray)
     for output in phase.outputs:
         table = run.migration.target(output.target).table
+        planned = f"FROM {own(output.view)} ORDER BY {ROW_ID}"
         made.rows.setdefault(output.target, []).extend(
-            connection.sql(f"SELECT {_listed(table)} FROM {own(output.view)}").to_arrow_table().to_pylist()
+            connection.sql(f"SELECT {_listed(table)} {planned}").to_arrow_table().to_pylist()
         )
+        keys = connection.execute(f"SELECT {SOURCE_KEY} {planned}").fetchall()
+        made.sources.setdefault(output.target, []).extend(key for (key,) in keys)
         suite = evaluation.row_suite(table, output.suite)
         wanted = evaluation.columns(suite)
         columns = [in_suites(name, type_) for name, type_ in table.columns.items() if name in wanted]
@@ -180,11 +206,12 @@ def _run(migration: Migration, params: dict[str, Any], dynamodb: Sequence[str] |
 
 
 @contextmanager
-def _related(run: Run, rows: Mapping[str, Sequence[Row]]) -> Iterator[duckdb.DuckDBPyConnection]:
+def _related(run: Run, tables: Mapping[str, pa.Table]) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with all that a transform sees."""
     with tempfile.TemporaryDirectory() as scratch, duck.connect(Path(scratch)) as connection:
         for source in run.migration.sources:
-            connection.register(own("literal"), _table(source, rows.get(source.id, ())))
+            rows = tables.get(source.id, arrow_schema(source.table).empty_table())
+            connection.register(own("literal"), rows)
             columns = ", ".join(inputs.cast(name, type_) for name, type_ in source.columns.items())
             connection.execute(
                 f"CREATE TEMP TABLE {inputs.as_read(source)} AS SELECT {columns}, {EXTRA}, {MISTYPED}, "

@@ -10,6 +10,7 @@ import pytest
 
 from include.console.check import problems
 from include.console.new import Place, Written, files, write
+from include.console.tryout import try_out
 from include.embedded import postgres
 from include.trueup.declare import Migration
 from include.trueup.errors import OptionsError
@@ -114,3 +115,21 @@ def test_a_table_without_a_key_and_places_that_are_none(uri: str) -> None:
         written(uri, "loose", "people")
     with pytest.raises(OptionsError, match="'people' says no table"):
         Place.of("people")
+
+
+def test_what_a_few_rows_become_is_shown(uri: str, tmp_path: Path) -> None:
+    migration = loaded(tmp_path, written(uri, "customers", "people"))
+    script = tmp_path / "include/migrations/people/rows.sql"
+    script.write_text(
+        script.read_text().replace("FROM customers;", 'FROM customers WHERE "Full Name" IS NOT NULL;')
+        + "CREATE VIEW findings AS SELECT _key AS _source, name AS key, 'reject' AS severity, 'nameless' AS code, "
+        "'no full name' AS message FROM customers WHERE \"Full Name\" IS NULL"
+    )
+    shown = list(try_out(migration, {"crm_postgres": PostgresStore(uri)}, 20))
+    assert shown[0] == "People: 2 source rows"
+    assert shown[1].startswith("  1  id=1, order=1, name=Ada, Full Name=Ada L.")
+    assert shown[2].startswith("    -> people: id=1, order=1, name=Ada")
+    assert shown[3].startswith("  2  id=2, name=Bob")
+    assert shown[4:] == ["    !! reject nameless: no full name"]
+    assert list(try_out(migration, {"crm_postgres": PostgresStore(uri)}, 1))[0] == "People: 1 source rows"
+    assert run_sql(uri, "SELECT to_regclass('people')::text") == [(None,)]

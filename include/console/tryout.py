@@ -1,0 +1,85 @@
+"""`make try ID=people ROWS=20`: what a few real rows become, in the terminal. Nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+
+from ..trueup.declare import Migration, Source
+from ..trueup.stores import Store, arrow_schema
+
+BESIDE = 10_000
+"""Rows that are read of a source which no phase accounts for, so that joins find their partners."""
+_CUT = 60
+
+
+def read(store: Store, source: Source, rows: int) -> pa.Table:
+    """The first rows of a source, at most so many, as the store gives them."""
+    batches, left = [], rows
+    with store.reading() as reading:
+        pages = reading.read(source.table, 0, 1)
+        for batch in pages:
+            batches.append(batch.slice(0, left))
+            left -= batches[-1].num_rows
+            if left <= 0:
+                break
+        if (close := getattr(pages, "close", None)) is not None:
+            close()
+    return (
+        pa.Table.from_batches(batches, schema=batches[0].schema)
+        if batches
+        else arrow_schema(source.table).empty_table()
+    )
+
+
+def rows_of(migration: Migration, source: Source, asked: int) -> int:
+    """How many rows of a source are read when so many are asked for."""
+    driving = {phase.source for phase in migration.phases} | (
+        {s.id for s in migration.sources} if migration.derived else set()
+    )
+    return asked if source.id in driving else max(asked, BESIDE)
+
+
+def lines(migration: Migration, tables: dict[str, pa.Table]) -> Iterator[str]:
+    """Each source row that a phase accounts for, what is planned from it, and what is said of it."""
+    from ..trueup.testing import make_of
+
+    made = make_of(migration, tables)
+    said: dict[str, list[str]] = {}
+    for key, severity, code, message in made.findings:
+        said.setdefault(key, []).append(f"{severity} {code}: {message}")
+    become: dict[str, list[str]] = {}
+    for target, rows in made.rows.items():
+        for key, row in zip(made.sources[target], rows, strict=True):
+            become.setdefault(key, []).append(f"{migration.target(target).table.name}: {_shown(row)}")
+    for phase in migration.phases:
+        yield f"{phase.title}: {made.counts[phase.id]['source_rows']:,} source rows"
+        driver = migration.driver(phase)
+        for row in tables[driver.id].to_pylist() if driver.id in tables else []:
+            key = _key(driver.key, row)
+            yield f"  {key}  {_shown(row)}"
+            yield from (f"    -> {each}" for each in become.get(key, []))
+            yield from (f"    !! {each}" for each in said.get(key, []))
+    yield from (f"!! {each}" for each in made.broken)
+
+
+def try_out(migration: Migration, stores: dict[str, Store], asked: int) -> Iterator[str]:
+    """Read the rows and say what they become; see `lines`."""
+    tables = {s.id: read(stores[s.table.connection], s, rows_of(migration, s, asked)) for s in migration.sources}
+    return lines(migration, tables)
+
+
+def _key(columns: tuple[str, ...], row: dict[str, Any]) -> str:
+    import json
+
+    values = [str(row[name]) for name in columns]
+    return values[0] if len(values) == 1 else json.dumps(values, separators=(",", ":"), ensure_ascii=False)
+
+
+def _shown(row: dict[str, Any]) -> str:
+    values = ((name, str(value)) for name, value in row.items() if value is not None)
+    cut = (f"{name}={value if len(value) <= _CUT else value[:_CUT] + '…'}" for name, value in values)
+    return ", ".join(islice(cut, 12))

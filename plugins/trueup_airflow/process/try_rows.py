@@ -1,0 +1,34 @@
+"""`make try`: reads a few rows by Airflow's connections and shows what a migration makes of them.
+
+`python -m trueup_airflow.process.try_rows <id> <rows>`."""
+
+from __future__ import annotations
+
+import sys
+
+from include.console.tryout import try_out
+from include.project import load_migration
+from include.trueup.declare import Migration
+from include.trueup.errors import OptionsError, TrueupError
+from trueup_airflow.connections import open_store
+
+
+def main(migration_id: str, rows: str) -> int:
+    """Show it; the exit status."""
+    migration = load_migration(migration_id)
+    if not isinstance(migration, Migration):
+        raise OptionsError(
+            f"{migration_id} changes schemas and moves no rows; trigger it with mode plan to see what it would do"
+        )
+    stores = {each: open_store(each) for each in {source.table.connection for source in migration.sources}}
+    for line in try_out(migration, stores, int(rows)):
+        sys.stdout.write(f"{line}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(*sys.argv[1:]))
+    except TrueupError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(1)
