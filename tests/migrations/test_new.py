@@ -131,5 +131,5 @@ def test_what_a_few_rows_become_is_shown(uri: str, tmp_path: Path) -> None:
     assert shown[2].startswith("    -> people: id=1, order=1, name=Ada")
     assert shown[3].startswith("  2  id=2, name=Bob")
     assert shown[4:] == ["    !! reject nameless: no full name"]
-    assert list(try_out(migration, {"crm_postgres": PostgresStore(uri)}, 1))[0] == "People: 1 source rows"
+    assert next(iter(try_out(migration, {"crm_postgres": PostgresStore(uri)}, 1))) == "People: 1 source rows"
     assert run_sql(uri, "SELECT to_regclass('people')::text") == [(None,)]
