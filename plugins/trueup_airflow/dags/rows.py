@@ -20,7 +20,8 @@ from ..windows import OnDemandWindows
 from .approval import question
 from .builder import build
 from .current import current_run
-from .params import declared, options, params, rollback_options, rollback_params
+from .params import declared, options, params
+from .rollback_params import rollback_options, rollback_params
 
 if TYPE_CHECKING:
     from include.trueup.declare.migration import Migration

@@ -29,7 +29,7 @@ def declared(file: str) -> list[str]:
 def test_every_param_is_described_and_no_other() -> None:
     page = (ROOT / "docs/params.md").read_text(encoding="utf-8")
     plugin = ROOT / "plugins/trueup_airflow/dags"
-    forward, backward = (plugin / "params.py").read_text().split("\ndef rollback_params")
+    forward, backward = ((plugin / file).read_text() for file in ("params.py", "rollback_params.py"))
     shared = re.findall(r'"([a-z_]+)"', backward.split("for name in (")[1].split(")")[0])
     params = {
         "A migration": [*declared(forward), *declared((plugin / "range_params.py").read_text())],
