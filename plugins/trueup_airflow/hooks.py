@@ -33,7 +33,7 @@ TOKEN_SECONDS = 60.0
 """How long a token is used again."""
 _OF_PYTHON = ("cursor_factory", "row_factory")
 """What the hook tells psycopg for the rows of its own cursors."""
-_OF_HOOKS = (AirflowException, ValueError, TypeError, LookupError, RuntimeError, ImportError, OSError)
+_OF_HOOKS = (AirflowException, ValueError, TypeError, LookupError, AttributeError, RuntimeError, ImportError, OSError)
 """What the hooks raise by themselves."""
 _Login = tuple[str, str, int]
 """User, token and port."""
