@@ -14,13 +14,14 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 
-from include.embedded.settings import RUN_SETTINGS
+from include import project
+from include.embedded.settings import RUN_SETTINGS, connection_variable
 from include.trueup.errors import OptionsError
 
 ROOT = Path(__file__).parents[3]
 FILE = ROOT / "docker-compose.yaml"
 REQUIRED = re.findall(r"^([A-Z_]+)=$", (ROOT / ".env.example").read_text(), re.MULTILINE)
-AIRFLOW_SERVICES = ("init", "api-server", "scheduler", "dag-processor", "triggerer")
+AIRFLOW_SERVICES = ("init", "api-server", "scheduler", "dag-processor", "triggerer", "sample")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def test_airflow_has_the_launchers_settings(compose: dict[str, Any]) -> None:
     for service in AIRFLOW_SERVICES:
         environment = compose["services"][service]["environment"]
         assert environment.items() >= RUN_SETTINGS.items()
-        ours = {"TRUEUP_ADMIN_PASSWORD"} if service == "init" else set()
+        ours = {"TRUEUP_ADMIN_PASSWORD", "POSTGRES_PASSWORD"} if service == "init" else set()
         assert environment.keys() - ours == compose["x-airflow"]["environment"].keys()
 
 
@@ -72,14 +73,26 @@ def test_ports_are_open_on_this_machine_only(compose: dict[str, Any]) -> None:
     assert all(port.startswith("127.0.0.1:") for port in published)
 
 
-def test_the_connections_lead_to_the_services(compose: dict[str, Any]) -> None:
+def test_every_connection_of_dags_leads_to_a_service(compose: dict[str, Any]) -> None:
     environment = compose["x-airflow"]["environment"]
-    ledger = urlsplit(re.sub(r"\$\{[^}]*\}", "p", environment["AIRFLOW_CONN_TRUEUP_LEDGER"]))
-    assert (ledger.scheme, ledger.hostname, ledger.path) == ("postgres", "postgres", "/trueup")
-    default = environment["AIRFLOW_CONN_KPI_DYNAMODB"].removeprefix("${AIRFLOW_CONN_KPI_DYNAMODB:-").removesuffix("}")
-    assert parse_qs(urlsplit(default).query)["endpoint_url"] == ["http://dynamodb:8000"]
-    assert {"postgres", "dynamodb"} <= compose["services"].keys()
-    assert "trueup" in (ROOT / "docker/databases.sql").read_text()
+    needed = frozenset().union(*(project.load_migration(id).connections for id in project.migration_ids()))
+    given = {connection_variable(conn_id): conn_id for conn_id in (*needed, "trueup_ledger")}
+    assert {name for name in environment if name.startswith("AIRFLOW_CONN_")} == given.keys()
+    databases = set(re.findall(r"CREATE DATABASE (\w+);", (ROOT / "docker/databases.sql").read_text()))
+    for variable, conn_id in given.items():
+        default = environment[variable].removeprefix(f"${{{variable}:-").removesuffix("}")
+        at = urlsplit(re.sub(r"\$\{[^}]*\}", "p", default))
+        if conn_id.endswith("_dynamodb"):
+            assert (at.scheme, parse_qs(at.query)["endpoint_url"]) == ("aws", ["http://dynamodb:8000"])
+        else:
+            assert (at.scheme, at.hostname, at.port, at.username) == ("postgres", "postgres", 5432, "airflow")
+            assert at.path.removeprefix("/") in databases
+    assert set(environment["TRUEUP_SAMPLE_HOSTS"].split(",")) == {"postgres", "dynamodb"} <= compose["services"].keys()
+
+
+def test_who_has_stores_of_their_own_finds_every_connection_in_the_example(compose: dict[str, Any]) -> None:
+    asked = set(re.findall(r"\$\{(AIRFLOW_CONN_[A-Z_]+):-", FILE.read_text()))
+    assert set(re.findall(r"^#(AIRFLOW_CONN_[A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)) == asked
 
 
 @pytest.fixture(scope="module")
