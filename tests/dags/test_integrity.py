@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import ParamValidationError
 
+from include import project
+
 ROOT = Path(__file__).parent.parent.parent
 FILES = sorted((ROOT / "dags").glob("*.py"))
 HEAVY = ("fastapi", "duckdb", "pyarrow", "pandas", "boto3", "great_expectations", "sqlalchemy", "numpy")
@@ -20,10 +22,10 @@ HEAVY = ("fastapi", "duckdb", "pyarrow", "pandas", "boto3", "great_expectations"
 def test_every_file_parses_to_a_dag_of_its_name(dag_bag: Any) -> None:
     assert dag_bag.import_errors == {}
     assert {file.stem for file in FILES} <= set(dag_bag.dags)
+    assert {*project.migration_ids()} <= {file.stem for file in FILES}, "a migration that has no DAG"
 
 
 def test_a_migration_without_settings_has_no_switch_to_turn(dag_bag: Any) -> None:
-    from include import project
     from include.migrations.scoring_models.migration import migration
     from include.trueup.errors import DeclarationError
     from trueup_airflow.dags.cutover import build_cutover

@@ -35,27 +35,28 @@ log = logging.getLogger(__name__)
 
 MOST, LONGEST = 10_000, 2_000
 """Differences after which the comparison ends, and characters of a value that are told."""
-_ROWS = 2_000
-"""Rows that are handed on at once."""
+_ROWS, _AT_ONCE = 2_000, 100_000
+"""Rows that are handed on, and that are sorted, at once."""
 _LEGACY = (*(kind.table.name for kind in KINDS),)
 _OF_KPI = (KPIS.name, LINKS.name, *_LEGACY, NEW_LINKS.name)
-_BY_KPI = f"""
-WITH users AS (
-    SELECT DISTINCT tenant, kpi, named FROM scanned WHERE place IN (0, 1) AND item IS NOT NULL AND named IS NOT NULL
-), first AS (
-    -- rule 4: the first table that holds an id, whoever's it is there
-    SELECT id, min(place) AS place FROM scanned WHERE place BETWEEN 2 AND {len(_LEGACY) + 1} GROUP BY id
-)
-SELECT s.tenant, s.kpi, s.place, f.place < s.place AS held, s.id, s.item
-FROM scanned s LEFT JOIN first f ON f.id = s.id AND s.place BETWEEN 2 AND {len(_LEGACY) + 1}
+_FIGURES = f"place BETWEEN 2 AND {len(_LEGACY) + 1}"
+_SHARED_IDS = f"""
+-- rule 4: ids that several tables hold, with the first of them, whoever's it is there
+CREATE TEMP TABLE shared AS
+SELECT id, min(place) AS place FROM scanned WHERE {_FIGURES} GROUP BY id HAVING count(*) > 1
+"""
+_ROWS_OF_KPIS = f"""
+SELECT s.tenant, s.kpi, s.place, coalesce(f.place < s.place, false) AS held, s.id, s.item
+FROM scanned s LEFT JOIN shared f ON f.id = s.id AND {_FIGURES.replace("place", "s.place")}
 WHERE s.item IS NOT NULL
 UNION ALL
 SELECT l.tenant, l.kpi, {len(_OF_KPI)}, false, d.id, d.item
 FROM data d JOIN scanned l ON l.place = {len(_OF_KPI) - 1} AND l.id = d.named AND l.tenant = d.tenant AND l.item IS NOT NULL
 UNION ALL
 SELECT u.tenant, u.kpi, {len(_OF_KPI) + 1}, false, p.id, p.item
-FROM people p JOIN users u ON u.tenant = p.tenant AND u.named = p.named
-ORDER BY tenant, kpi, place, id
+FROM people p JOIN (
+    SELECT DISTINCT tenant, kpi, named FROM scanned WHERE place IN (0, 1) AND item IS NOT NULL AND named IS NOT NULL
+) u ON u.tenant = p.tenant AND u.named = p.named
 """
 
 
@@ -72,8 +73,8 @@ def compare(store: DynamoDBStore, asked: Mapping[str, Any]) -> Compared:
     share = float(asked["share"])
     result = Compared(whole=share >= 1)
     with tempfile.TemporaryDirectory(prefix="trueup-shadow-") as folder, duck.connect(Path(folder)) as connection:
-        _scan_into(connection, Path(folder), store, lambda kpi: _place(kpi) < share)
-        for key, found, links, figures in _each(connection):
+        rows = _scan_into(connection, Path(folder), store, lambda kpi: _place(kpi) < share)
+        for key, found, links, figures in _each(connection, Path(folder), -(-rows // _AT_ONCE)):
             theirs = legacy.links(found)
             ways = answer(found.kpi, links, figures), answer(found.kpi, theirs, legacy.figures(found, theirs, dated))
             if ways == (None, None):
@@ -85,14 +86,15 @@ def compare(store: DynamoDBStore, asked: Mapping[str, Any]) -> Compared:
                 log.warning("%s differences: the rest of the KPIs is not compared", f"{len(result.differences):,}")
                 result.whole = False
                 break
+    result.differences.sort(key=lambda each: str(each["key"]))
     return result
 
 
 def _scan_into(
     connection: duckdb.DuckDBPyConnection, folder: Path, store: DynamoDBStore, chosen: Callable[[tuple[str, str]], bool]
-) -> None:
+) -> int:
     """Make the relations `scanned` (what names a KPI, by the place of its table in `_OF_KPI`), `data` and `people`. A row
-    that is of no chosen KPI has no `item`; `named`: the user, or the link, that a row names."""
+    that is of no chosen KPI has no `item`; `named`: the user, or the link, that a row names. Returns how many rows."""
     from include.trueup.rows import duck
 
     named = {
@@ -114,18 +116,20 @@ def _scan_into(
                 yield tenant_id, kpi_id, row["id"]["S"], text(row, named.get(table, "")), content
 
     files: list[Path] = []
+    written = 0
     for table in (*_OF_KPI, NEW_DATA.name, PEOPLE.name):
         files.append(folder / f"{len(files)}.parquet")
-        _write(connection, files[-1], rows(table))
+        written += _write(connection, files[-1], rows(table))
     scanned = (
         f"SELECT {place} AS place, * FROM ({duck.parquet([file], None)})" for place, file in enumerate(files[:-2])
     )
     connection.execute(f"CREATE VIEW scanned AS {' UNION ALL '.join(scanned)}")
     for name, file in zip(("data", "people"), files[-2:], strict=True):
         duck.relation(connection, name, [file], None)
+    return written
 
 
-def _write(connection: duckdb.DuckDBPyConnection, path: Path, rows: Iterator[tuple[str | None, ...]]) -> None:
+def _write(connection: duckdb.DuckDBPyConnection, path: Path, rows: Iterator[tuple[str | None, ...]]) -> int:
     import pyarrow as pa
 
     from include.trueup.rows import duck
@@ -145,14 +149,16 @@ def _write(connection: duckdb.DuckDBPyConnection, path: Path, rows: Iterator[tup
     with duck.own_errors() as watched:
         reader = pa.RecordBatchReader.from_batches(schema, watched(batches()))
         connection.register("given", reader)
-        duck.write(connection, "FROM given", path)
+        written = duck.write(connection, "FROM given", path)
         connection.unregister("given")
+        return written
 
 
-def _each(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[tuple[str, str], Legacy, list[Item], list[Item]]]:
+def _each(
+    connection: duckdb.DuckDBPyConnection, folder: Path, parts: int
+) -> Iterator[tuple[tuple[str, str], Legacy, list[Item], list[Item]]]:
     """Each KPI: its legacy rows, its new links in their order, and its new figures."""
-    reader = connection.sql(_BY_KPI).to_arrow_reader(_ROWS)
-    every = (tuple(row.values()) for batch in reader for row in batch.to_pylist())
+    every = (tuple(row.values()) for batch in _sorted(connection, folder, parts) for row in batch.to_pylist())
     for key, rows in groupby(every, key=itemgetter(0, 1)):
         by_place: dict[int, list[Item]] = {place: [] for place in range(len(_OF_KPI) + 2)}
         held: dict[str, set[str]] = {name: set() for name in _LEGACY}
@@ -168,6 +174,22 @@ def _each(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[tuple[str, st
             held=held,
         )
         yield key, found, sorted(by_place[len(_OF_KPI) - 1], key=legacy.place), by_place[len(_OF_KPI)]
+
+
+def _sorted(connection: duckdb.DuckDBPyConnection, folder: Path, parts: int) -> Iterator[pa.RecordBatch]:
+    """The rows of KPIs, those of each together: what is more than fits in memory is parted by KPI first."""
+    from include.trueup.rows import duck
+
+    connection.execute(_SHARED_IDS)
+    queries = [_ROWS_OF_KPIS]
+    if parts > 1:
+        connection.execute("SET preserve_insertion_order = false")
+        parted = f"SELECT *, {duck.partition(('tenant', 'kpi'), parts)} AS part FROM ({_ROWS_OF_KPIS})"
+        duck.write(connection, parted, folder / "parted", ", PARTITION_BY (part)")
+        found = sorted((folder / "parted").glob("part=*"))
+        queries = [duck.parquet(sorted(part.glob("*.parquet")), None) for part in found]
+    for query in queries:
+        yield from connection.sql(f"FROM ({query}) ORDER BY tenant, kpi, place, id").to_arrow_reader(_ROWS)
 
 
 def _scan(store: DynamoDBStore, table: str) -> Iterator[Item]:
