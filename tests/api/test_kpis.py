@@ -27,6 +27,14 @@ def kpis(samples: Samples, connections: Any, viewer: Any) -> Any:
         yield migrated.store
 
 
+def owners(answer: Any) -> set[str]:
+    """The tenants of the KPI and of every row of it."""
+    links = answer["links"]
+    figures = [figure for link in links for figure in (*link["targets"], *link["actuals"])]
+    assert figures
+    return {row["tenant_id"] for row in (*links, *figures, *([answer["kpi"]] if answer["kpi"] else []))}
+
+
 def test_the_tables_are_those_that_the_switch_says_and_the_answer_is_the_same(
     viewer: Any, kpis: DynamoDBStore, turn: Callable[[str, str], None], signed_in: Client
 ) -> None:
@@ -44,10 +52,20 @@ def test_the_tables_are_those_that_the_switch_says_and_the_answer_is_the_same(
     assert (unknown.status_code, unknown.json()["type"]) == (404, "urn:problem-type:trueup:no-such-kpi")
     assert viewer.get(URL.format("t" * 3000, kpi_id)).status_code == 422
     assert signed_in().get(url).status_code == 401
+    # a KPI that two tenants have links of: each sees its own rows alone
+    tenants = {
+        each["tenant_id"]["S"] for each in items(kpis, NEW_LINKS.name) if each["kpi_id"]["S"] == "kpi-collides~0"
+    }
+    assert len(tenants) == 2
+    told = {each: viewer.get(URL.format(each, "kpi-collides~0")) for each in tenants}
+    assert {each: owners(exact(answer)) for each, answer in told.items()} == {each: {each} for each in tenants}
+    assert [exact(answer)["kpi"] is None for answer in told.values()].count(True) == 1, "one of them has links only"
     old = viewer.get(url.replace("v2", "v1"))
     assert old.headers["deprecation"]
     turn("kpi_linking", "dual")
     turn("kpi_linking", "new")
     with serving._alone():
         assert viewer.get(url).text == legacy.text
+        for each, answer in told.items():
+            assert viewer.get(URL.format(each, "kpi-collides~0")).text == answer.text
         assert viewer.get(url.replace("v2", "v1")).text == old.text

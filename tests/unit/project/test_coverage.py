@@ -23,6 +23,7 @@ DOCUMENTS = {
     "Data migration scripts (KPI linking)": 45,
     "Migration strategy (schemas, API, embeddings)": 30,
     "The card of the project": 12,
+    "Use cases, played through the API or the browser": 5,
 }
 """How many lines each has at least: one may be put more shortly, none is dropped."""
 
