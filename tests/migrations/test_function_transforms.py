@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as clock
+import hashlib
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ import pytest
 
 from include.trueup.declare.migration import Migration, Phase, Source, Table, Target, Type
 from include.trueup.errors import DeclarationError
-from include.trueup.plan import functions
+from include.trueup.plan import functions, hashing
 from include.trueup.plan.inputs import SQL
 from include.trueup.rows import duck
 
@@ -315,7 +316,11 @@ def test_a_declaration_refuses_what_is_not_pure(function: Any, said: str) -> Non
         declared(function)
 
 
-def test_a_phase_with_a_function_says_where_its_code_is() -> None:
-    phase = declared(copied).phases[0]
+def test_a_phase_with_a_function_says_where_its_code_is_and_a_plan_is_of_that_code() -> None:
+    migration = declared(copied)
+    phase = migration.phases[0]
+    run: Any = SimpleNamespace(migration=migration, undoes=None)
+    sha256 = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    assert hashing._scripts(run) == {"copy.transform.test_function_transforms.py": sha256}
     assert (phase.scripts, phase.code) == ((), (Path(__file__),))
     assert replace(phase, title="Another").function is copied
