@@ -231,6 +231,29 @@ def test_an_index_with_another_key_is_a_difference(dynamodb: DynamoDBSubject) ->
         dynamodb.store.create(other)
 
 
+def test_an_index_that_a_table_lacks_is_added_where_that_is_declared(dynamodb: DynamoDBSubject) -> None:
+    declared = dynamodb.table(COLUMNS, ("id",), INDEXES[:1])
+    dynamodb.store.create(replace(declared, indexes=()))
+    put(dynamodb, declared, {"id": {"S": "1"}, "label": {"S": "a"}, "amount": {"N": "1"}})
+    with pytest.raises(StoreRejectedError, match=f"it has no index '{INDEXES[0].name}'"):
+        dynamodb.store.create(declared)
+    added = replace(declared, indexes=tuple(replace(index, add=True) for index in declared.indexes))
+    for _ in range(2):
+        assert dynamodb.store.create(added) is False
+    description = dynamodb.store.describe(added)
+    assert description is not None
+    assert description.indexes == (INDEXES[0].name,)
+    (hash_key, *_) = INDEXES[0].key
+    found = dynamodb.client.query(
+        TableName=declared.name,
+        IndexName=INDEXES[0].name,
+        KeyConditionExpression="#h = :v",
+        ExpressionAttributeNames={"#h": hash_key},
+        ExpressionAttributeValues={":v": {"S": "a"}},
+    )
+    assert [item["id"] for item in found["Items"]] == [{"S": "1"}]
+
+
 def test_binary_and_number_keys(dynamodb: DynamoDBSubject) -> None:
     table = dynamodb.table({"b": Type.BINARY, "n": Type.NUMBER, "label": Type.TEXT}, ("b", "n"))
     dynamodb.store.create(table)

@@ -55,10 +55,13 @@ class Type(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Index:
-    """A secondary index: DynamoDB global secondary index (`key` = hash, or hash and range) or a Postgres index."""
+    """A secondary index: DynamoDB global secondary index (`key` = hash, or hash and range) or a Postgres index.
+
+    `add` (DynamoDB): a table that is there without it gets it, when the tables are made; else such a table is refused."""
 
     name: str
     key: tuple[str, ...]
+    add: bool = False
 
 
 @takes_former(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from ...declare.migration import Table, Type
+from ...declare.migration import Index, Table, Type
 from ...errors import StoreRejectedError, StoreUnavailableError
 from .. import Catalogue, Description, Known
 from .items import TAGS
@@ -64,7 +64,7 @@ def create(wire: Wire, table: Table) -> bool:
     """Make the table and its indexes, on demand and protected from deletion, and wait until they can be used.
 
     Point-in-time recovery is turned on where the endpoint has it; a warning is logged where not. False if a table
-    that fits the declaration was there already. Raises `StoreRejectedError` if one is there that does not fit.
+    that fits the declaration was there already; it gets the indexes that it lacks and that are declared so. Raises `StoreRejectedError` if one is there that does not fit.
     """
     try:
         _call(wire, "CreateTable", table, _definition(table))
@@ -82,8 +82,38 @@ def create(wire: Wire, table: Table) -> bool:
     if made:
         _turn_on_recovery(wire, table)
     else:
+        for index in table.indexes:
+            if index.add and index.name not in _description(table, found).indexes:
+                found = _add_index(wire, table, index, found)
         _warn_without_recovery(wire, table)
     return made
+
+
+def _add_index(wire: Wire, table: Table, index: Index, found: TableDescriptionTypeDef) -> TableDescriptionTypeDef:
+    """Give a table that is there an index, and wait until it can be used; DynamoDB's description of the table then."""
+    create: dict[str, JsonValue] = _index(index)
+    if (found.get("BillingModeSummary") or {}).get("BillingMode", "PROVISIONED") == "PROVISIONED":
+        paid = found.get("ProvisionedThroughput") or {}
+        if paid.get("WriteCapacityUnits"):  # an index of a table whose capacity is provisioned has its own
+            names = ("ReadCapacityUnits", "WriteCapacityUnits")
+            create["ProvisionedThroughput"] = {name: paid.get(name) for name in names}
+    request: dict[str, JsonValue] = {
+        "AttributeDefinitions": [
+            {"AttributeName": column, "AttributeType": TAGS[table.columns[column]]}
+            for column in dict.fromkeys((*table.key, *index.key))
+        ],
+        "GlobalSecondaryIndexUpdates": [{"Create": create}],
+    }
+    try:
+        _call(wire, "UpdateTable", table, request)
+    except RejectedError as error:
+        # an earlier try, or somebody else, is making it
+        if error.code not in ("ResourceInUse", "LimitExceeded", "Validation"):
+            raise
+        described = _describe(wire, table)
+        if described is None or index.name not in _description(table, described).indexes:
+            raise
+    return _wait_until_active(wire, table)
 
 
 def _definition(table: Table) -> dict[str, JsonValue]:
@@ -98,11 +128,12 @@ def _definition(table: Table) -> dict[str, JsonValue]:
         "DeletionProtectionEnabled": True,
     }
     if table.indexes:
-        definition["GlobalSecondaryIndexes"] = [
-            {"IndexName": index.name, "KeySchema": _key_schema(index.key), "Projection": {"ProjectionType": "ALL"}}
-            for index in table.indexes
-        ]
+        definition["GlobalSecondaryIndexes"] = [_index(index) for index in table.indexes]
     return definition
+
+
+def _index(index: Index) -> dict[str, JsonValue]:
+    return {"IndexName": index.name, "KeySchema": _key_schema(index.key), "Projection": {"ProjectionType": "ALL"}}
 
 
 def _key_schema(key: tuple[str, ...]) -> list[JsonValue]:
@@ -136,6 +167,8 @@ def _description(table: Table, found: TableDescriptionTypeDef) -> Description:
         differences.append(f"its key is {key}, declared is {table.key}")
     for index in table.indexes:
         if index.name not in indexes:
+            if index.add:
+                continue
             differences.append(f"it has no index {index.name!r}")
         elif indexes[index.name] != index.key:
             differences.append(f"the key of index {index.name!r} is {indexes[index.name]}, declared is {index.key}")
