@@ -27,7 +27,7 @@ def read(cursor: str, key: Callable[[str], T], *asked: str | None) -> T:
         last, *of = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if isinstance(last, str) and of == [*asked]:
             return key(last)
-    except (binascii.Error, ValueError, TypeError, AttributeError, RecursionError):
+    except (binascii.Error, ValueError, TypeError, AttributeError, LookupError, RecursionError):
         pass
     raise ProblemError(
         422,

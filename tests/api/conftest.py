@@ -15,6 +15,7 @@ import pytest
 from include.embedded import postgres
 from include.embedded.settings import postgres_connection
 from include.migrations.checkins import sample as checkins_sample
+from include.migrations.checkins.migration import migration as checkins_migration
 from include.migrations.scoring_models import sample as models_sample
 from include.migrations.scoring_models.migration import migration as scoring_models
 from include.migrations.scoring_results import sample as results_sample
@@ -129,9 +130,11 @@ def surveys(surveys_uri: str, connect_postgres: Connect, viewer: Any) -> str:
 
 @pytest.fixture(scope="session")
 def checkins_engine(samples: Samples) -> Iterator[tuple[str, DynamoDBStore]]:
-    """A DynamoDB with the sample of checkins: its endpoint, and a store on it."""
+    """A DynamoDB with the sample of checkins, with the index that the migration adds: its endpoint, and a store on it."""
     with samples.engine(checkins_sample) as engine:
-        yield engine.endpoint, store_at(engine.endpoint)
+        store = store_at(engine.endpoint)
+        store.create(checkins_migration.target("responses").table)
+        yield engine.endpoint, store
 
 
 @pytest.fixture

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from decimal import Decimal
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -17,13 +19,24 @@ import pytest
 from include.migrations.checkins import sample
 from include.migrations.checkins.migration import migration
 from include.migrations.checkins.sample_dirt import NULL, assignment, n, response, s
+from include.migrations.checkins.shadow import bad_links as counted_bad
 from include.trueup.ledger import Ledger
 from include.trueup.run import LAST, Mode, Run, Window
 from include.trueup.run.workspace import Workspace
 from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.walk import walk
 from tests.harness import Item, fastest_engine, items, run_of, store_at
-from tests.migrations.checkins_oracle import Expected, by_id, expected, wrong_links
+from tests.migrations.checkins_oracle import (
+    Expected,
+    by_id,
+    choose_base,
+    expected,
+    number,
+    total_weeks,
+    week_of,
+    wrong_links,
+)
+from tests.migrations.checkins_oracle import missing as absent
 
 ASSIGNMENTS, RESPONSES = "check-in-assignments", "form-responses"
 WORLDS = 60
@@ -35,10 +48,10 @@ CODES = {
 DUE = ("2024-02-26T09:30:00Z", "2024-03-04T10:30:00+01:00", "2024-03-11", "never")
 
 
-def world(number: int) -> Iterator[tuple[str, Item]]:
+def world(index: int) -> Iterator[tuple[str, Item]]:
     """A few rows of two series that have nothing to do with those of other numbers, their links thrown about."""
-    random = Random(number)
-    series = [(f"w{number}-{client}", "form") for client in ("a", "b")]
+    random = Random(index)
+    series = [(f"w{index}-{client}", "form") for client in ("a", "b")]
     assignments = [f"{client}/{k}" for client, _ in series for k in range(random.randint(0, 5))]
     responses = [f"{client}/r{k}" for client, _ in series for k in range(random.randint(0, 4))]
 
@@ -109,16 +122,61 @@ def found(run: Run) -> set[tuple[str, str, str]]:
     return {(f["phase"], f["key"], f["code"]) for f in csv.DictReader(io.StringIO(text))}
 
 
+def audited(store: DynamoDBStore) -> dict[str, Any]:
+    """What is there, counted one by one."""
+    assignments, responses = ({i["id"]["S"]: i for i in items(store, table)} for table in (ASSIGNMENTS, RESPONSES))
+    findings = oracle(store, mend=False).findings
+    links = {kind: Counter(wrong_links(kind, assignments, responses).values()) for kind in ("responses", "assignments")}
+    wrong = ("link_dangling", "link_elsewhere", "link_wrong_week", "link_one_sided")
+    weeks = [number(a, "recurringWeek") for a in assignments.values()]
+    series = defaultdict(list)
+    for row in assignments.values():
+        series[row["clientId"]["S"]].append(row)
+    lines = []
+    for client, rows in sorted(series.items()):
+        have = {week for row in rows if (week := week_of(row)) is not None and week >= 1 and week % 1 == 0}
+        base = choose_base(Expected({}, {}), rows)
+        last = total_weeks(base) if base is not None else Decimal(0)
+        missing = int(last) - sum(week <= last for week in have)
+        lines.append(
+            {"clientId": client, "formId": "form", "existing_weeks": len(have), "missing_weeks": max(0, missing)}
+        )
+    return {
+        "responses": {
+            "total": len(responses),
+            "with_week": sum(not absent(r, "recurringWeek") for r in responses.values()),
+            "with_link": sum(bool(r.get("assignmentId", {}).get("S")) for r in responses.values()),
+            **{code: links["responses"][code] for code in wrong},
+        },
+        "assignments": {
+            "total": len(assignments),
+            "base": sum(absent(a, "recurringWeek") or number(a, "recurringWeek") == 1 for a in assignments.values()),
+            "week_2_on": sum(week is not None and week >= 2 and week % 1 == 0 for week in weeks),
+            "with_response_id": sum(bool(a.get("responseId", {}).get("S")) for a in assignments.values()),
+            **{code: links["assignments"][code] for code in wrong},
+            "due_date_off": sum(code == "due_date_off" for _, _, code in findings),
+        },
+        "assignments_by_status": [
+            {"status": status, "assignments": n}
+            for status, n in sorted(Counter(a["status"]["S"] for a in assignments.values()).items())
+        ],
+        "series": lines,
+    }
+
+
 def judge(run: Run, store: DynamoDBStore) -> set[str]:
     """Walk the run, and hold tables, findings and statements against the oracle; the codes of the findings."""
     wanted = oracle(store, run.options.params["relink"] == "mend")
+    audit = audited(store)
     assert walk(run).status == "passed"
+    assert run.folder.read_json("report.json")["plan"]["audit"] == audit
     assert found(run) == wanted.findings
     assert tables(store) == (by_id(wanted.assignments.values()), by_id(wanted.responses.values()))
     said = {a["title"]: a for a in run.folder.read_json("report.json")["statements"]}
     left = bad_links(store)
     assert said["All links valid"]["answer"] == "NO"
     assert said["All links valid"]["rows"] == len(left)
+    assert counted_bad(store) == (len(left), tuple(sorted(left)[:5]))
     assert set(said["All links valid"]["keys"]) <= left
     titles = ("Links of this run valid", "All responses preserved", "All scores preserved", "All dates preserved")
     assert {said[title]["answer"] for title in titles} == {"YES"}
@@ -152,13 +210,13 @@ def test_every_link_is_judged_and_mended_where_that_is_asked_for(
 @pytest.mark.slow
 def test_mended_day_by_day_is_mended_at_once(store: DynamoDBStore, ledger: Ledger, workspace: Workspace) -> None:
     wanted = oracle(store, mend=True)
-    for number, (start, end) in enumerate(pairwise(["0001-01-02", "2024-03-04", "2024-03-06", "9999-12-30"])):
+    for day, (start, end) in enumerate(pairwise(["0001-01-02", "2024-03-04", "2024-03-06", "9999-12-30"])):
         run = run_of(
             migration,
             ledger,
             workspace,
             lambda _: store,
-            f"day-{number}",
+            f"day-{day}",
             window=Window.parse(start, end),
             params={"relink": "mend"},
             max_reject_share=1.0,

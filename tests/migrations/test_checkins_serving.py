@@ -9,7 +9,7 @@ import pytest
 
 from include.migrations.checkins import sample
 from include.migrations.checkins.migration import migration
-from include.migrations.checkins.serving import USE_PRE_CREATED, compare, get_assignments
+from include.migrations.checkins.serving import USE_PRE_CREATED, IndexMissingError, compare, get_assignments
 from include.trueup.ledger import Ledger
 from include.trueup.run.workspace import Workspace
 from include.trueup.stores.dynamodb import DynamoDBStore
@@ -29,6 +29,10 @@ def test_both_ways_give_the_same_once_the_migration_has_run(
     store: DynamoDBStore, ledger: Ledger, workspace: Workspace
 ) -> None:
     assert sum(not c.same for c in compare(store)) > 50
+    with pytest.raises(IndexMissingError):  # which only the run adds
+        get_assignments(store, "client-000-000")
+    responses = migration.target("responses").table
+    store.create(responses)
     ids = [f"client-000-{n:03}" for n in range(0, 60, 20)]
     weeks = {id: [(a["formId"], a.get("recurringWeek"), a["id"]) for a in get_assignments(store, id)] for id in ids}
     walk(run_of(migration, ledger, workspace, lambda _: store))
@@ -53,5 +57,6 @@ def test_both_ways_give_the_same_once_the_migration_has_run(
 
 
 def test_a_client_without_assignments_has_none(store: DynamoDBStore) -> None:
+    store.create(migration.target("responses").table)
     assert get_assignments(store, "nobody") == []
     assert get_assignments(store, "nobody", lambda _: True) == []

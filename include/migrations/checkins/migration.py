@@ -5,20 +5,36 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from include.trueup.declare.migration import Derived, Migration, Output, Param, Phase, Source, Table, Target, Type
+from include.trueup.declare.migration import (
+    Derived,
+    Guard,
+    Index,
+    Migration,
+    Output,
+    Param,
+    Phase,
+    Shadow,
+    Source,
+    Table,
+    Target,
+    Type,
+)
 
 from . import statements, suites
-from .serving import USE_PRE_CREATED
+from .serving import INDEX, USE_PRE_CREATED
+from .shadow import bad_links
 
 HERE = Path(__file__).parent
 SERIES = ("clientId", "formId")
 
 
-def _table(name: str, text: str, number: str = "", boolean: str = "", json: str = "") -> Table:
+def _table(
+    name: str, text: str = "", number: str = "", boolean: str = "", json: str = "", indexes: tuple[Index, ...] = ()
+) -> Table:
     """A table with hash key `id`; its other columns by type, each a list of names between spaces."""
     names = {Type.TEXT: f"id {text}", Type.NUMBER: number, Type.BOOLEAN: boolean, Type.JSON: json}
     columns = {name: type_ for type_, listed in names.items() for name in listed.split()}
-    return Table(name=name, connection="checkins_dynamodb", key=("id",), columns=columns)
+    return Table(name=name, connection="checkins_dynamodb", key=("id",), columns=columns, indexes=indexes)
 
 
 RESPONSES = _table(
@@ -26,6 +42,8 @@ RESPONSES = _table(
     text="clientId formId assignmentId submittedAt",
     number="recurringWeek score",
     json="answers",
+    # by which weeks are generated for a client; the legacy table has none
+    indexes=(Index(name=INDEX, key=SERIES, add=True),),
 )
 ASSIGNMENTS = _table(
     "check-in-assignments",
@@ -33,6 +51,9 @@ ASSIGNMENTS = _table(
     number="recurringWeek totalWeeks score",
     boolean="isRecurring",
 )
+
+# nothing is planned from these: they are in the backup
+FORMS, CLIENTS = _table("forms"), _table("clients")
 
 migration = Migration(
     id="checkins",
@@ -42,6 +63,8 @@ migration = Migration(
     sources=(
         Source(id="form_responses", table=RESPONSES, partition_by=SERIES, window="submittedAt"),
         Source(id="check_in_assignments", table=ASSIGNMENTS, partition_by=SERIES),
+        Source(id="forms", table=FORMS, partition_by=None),
+        Source(id="clients", table=CLIENTS, partition_by=None),
     ),
     shared={"crossed": HERE / "crossed.sql"},
     derived=(
@@ -85,6 +108,17 @@ migration = Migration(
                 "own": Type.BOOLEAN,
             },
             query=HERE / "bases.sql",
+        ),
+        Derived(
+            id="weeks_there",
+            name="weeks and due dates of assignments",
+            key=("id",),
+            columns={
+                **dict.fromkeys(("id", "week", "dueDate", "base_id", "due_date"), Type.TEXT),
+                **dict.fromkeys(("number", "total_weeks"), Type.INTEGER),
+                **dict.fromkeys(("whole", "off"), Type.BOOLEAN),
+            },
+            query=HERE / "weeks_there.sql",
         ),
         Derived(
             id="fates",
@@ -149,6 +183,12 @@ migration = Migration(
             choices=("keep", "mend"),
         ),
     ),
+    audit={
+        "responses": HERE / "audit_responses.sql",
+        "assignments": HERE / "audit_assignments.sql",
+        "assignments_by_status": HERE / "audit_status.sql",
+        "series": HERE / "audit_series.sql",
+    },
     suite=suites.whole,
     statements=statements.STATEMENTS,
     settings={
@@ -156,4 +196,16 @@ migration = Migration(
         "dual": {USE_PRE_CREATED: False},
         "new": {USE_PRE_CREATED: True},
     },
+    guards=(
+        Guard(
+            to="new",
+            param="max_bad_links",
+            title="Links that are wrong",
+            description="Links of responses and assignments that lead nowhere, to another series or week, or not back, counted in "
+            "both tables when the switch is turned to new. More refuse the turn: correct them, or let a run mend them (relink).",
+            connection="checkins_dynamodb",
+            count=bad_links,
+        ),
+    ),
+    shadow=Shadow(comparison="checkins_shadow"),
 )

@@ -1,30 +1,89 @@
-"""What the services read of check-ins: a client's assignments."""
+"""What the services read and write of check-ins: a client's assignments, a new series, and a response to an assignment."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from hashlib import sha256
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter
 from fastapi.responses import Response
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
+from include import cursors
+from include.migrations.plain import UnfitError, typed
 from include.routes import (
     ASK,
     DEPRECATION_HEADERS,
+    BodyDep,
+    Cursor,
+    Limit,
     Number,
     Open,
     PartitionKey,
+    ProblemError,
     Stores,
     StoresDep,
     answer,
     documented,
     read,
+    write,
 )
+from include.trueup.errors import UnreadableValueError
+from include.trueup.rows.values import canonical_bytes, json_text, json_value
 
+from .dates import days_later, instant
 from .migration import migration
-from .serving import get_assignments, switched
+from .serving import MOST_WEEKS, USE_PRE_CREATED, IndexMissingError, get_assignments, switched
+from .submitting import RefusedError, Series, Submission, begin, submit
 
 router = APIRouter()
+SENT = (401, 403, 404, 405, 409, 413, 422, 500, 503)
+"""The statuses of what writes, besides those that say that it is done."""
+_OWN = ("clientId", "recurringWeek", "status", "responseId", "score", "completedAt")
+"""Attributes of an assignment that the service sets."""
+_MOST_BYTES = {"assignment": 30_000, "response": 350_000}
+"""How much a row may take: an assignment is written a hundred at a time, and DynamoDB holds 400 KB a row."""
+Shape = TypeVar("Shape", bound=BaseModel)
+
+
+def _dated(text: str) -> str:
+    if instant(text) is None:
+        raise ValueError("not an ISO 8601 date or timestamp")
+    return text
+
+
+def _within(most: int) -> AfterValidator:
+    def within(text: str) -> str:
+        if len(text.encode()) > most:
+            raise ValueError(f"longer than {most:,} bytes")
+        return text
+
+    return AfterValidator(within)
+
+
+def brings(shape: type[BaseModel]) -> dict[str, Any]:
+    """The description of what a request brings along."""
+    schema = shape.model_json_schema()
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def _decimal(value: Any) -> Any:
+    return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Exact = Annotated[Decimal, BeforeValidator(_decimal), WithJsonSchema({"type": "number"})]
+Weeks = Annotated[
+    Decimal,
+    BeforeValidator(_decimal),
+    Field(ge=1, le=MOST_WEEKS, multiple_of=1),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MOST_WEEKS}),
+]
+Date = Annotated[str, AfterValidator(_dated)]
+Key = Annotated[str, Field(min_length=1), _within(2048)]
+FormId = Annotated[str, Field(min_length=1), _within(1024)]
 
 
 class Assignment(Open):
@@ -39,11 +98,17 @@ class Assignment(Open):
     dueDate: str | None = None  # noqa: N815
 
 
-class Assignments(BaseModel):
-    """A client's assignments, by form, week and id."""
+class Begun(BaseModel):
+    """The assignments that a series begins with, by week."""
 
     client_id: str
     assignments: list[Assignment]
+
+
+class Assignments(Begun):
+    """A page of a client's assignments, by form, week and id."""
+
+    next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null on the last.")
 
 
 class LegacyAssignments(BaseModel):
@@ -51,6 +116,48 @@ class LegacyAssignments(BaseModel):
 
     clientId: str  # noqa: N815
     assignments: list[Assignment]
+
+
+class NewSeries(BaseModel):
+    """A series that is to be begun. Whatever else is given, its assignments get."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    formId: FormId  # noqa: N815
+    totalWeeks: Weeks  # noqa: N815
+    dueDate: Date = Field(description="When week 1 is due: an ISO 8601 date or timestamp.")  # noqa: N815
+    id: Key | None = Field(
+        None, description="The id of the assignment of week 1; without it one that client and form give."
+    )
+
+
+class NewResponse(BaseModel):
+    """A response that a client submits."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    id: Key | None = Field(None, description="An id of your own makes it safe to send the request again.")
+    answers: dict[str, Any]
+    score: Exact | None = None
+    submittedAt: Date | None = Field(None, description="ISO 8601; now, where it is not given.")  # noqa: N815
+
+
+class CheckinResponse(Open):
+    """A response, as `form-responses` has it."""
+
+    id: str
+    clientId: str  # noqa: N815
+    formId: str | None = None  # noqa: N815
+    recurringWeek: Number | None = None  # noqa: N815
+    assignmentId: str  # noqa: N815
+    submittedAt: str | None = None  # noqa: N815
+
+
+class SubmittedResponse(BaseModel):
+    """A response, and the assignment that it completes."""
+
+    response: CheckinResponse
+    assignment: Assignment
 
 
 @router.get(
@@ -61,9 +168,21 @@ class LegacyAssignments(BaseModel):
     operation_id="get_assignments_v2",
 )
 @read
-def get_client_assignments(client_id: PartitionKey, stores: StoresDep) -> Response:
-    """A client's assignments. A client that nobody knows has none."""
-    return answer({"client_id": client_id, "assignments": _assignments(stores, client_id)})
+def get_client_assignments(
+    client_id: PartitionKey, stores: StoresDep, limit: Limit = 100, cursor: Cursor = None
+) -> Response:
+    """A client's assignments, a page at a time. A client that nobody knows has none."""
+    found = _assignments(stores, client_id)
+    if cursor is not None:
+        places = {_place(each): n for n, each in enumerate(found, 1)}
+        found = found[cursors.read(cursor, places.__getitem__, client_id) :]
+    following = cursors.written(_place(found[limit - 1]), client_id) if len(found) > limit else None
+    return answer({"client_id": client_id, "assignments": found[:limit], "next_cursor": following})
+
+
+def _place(assignment: Mapping[str, Any]) -> str:
+    """The assignment in a cursor: its id, however long, in a few characters."""
+    return sha256(assignment["id"].encode(errors="surrogatepass")).hexdigest()
 
 
 @router.get(
@@ -82,5 +201,101 @@ def get_client_assignments_as_legacy(client_id: PartitionKey, stores: StoresDep)
 
 def _assignments(stores: Stores, client_id: str) -> list[dict[str, Any]]:
     switch = switched(stores.settings(migration))
-    with stores.dynamodb("checkins_dynamodb") as store:
+    with _told(), stores.dynamodb("checkins_dynamodb") as store:
         return get_assignments(store, client_id, switch)
+
+
+@router.post(
+    "/v2/clients/{client_id}/assignments",
+    response_model=Begun,
+    status_code=201,
+    responses={status: said for status, said in documented(*SENT).items() if status != 200},
+    openapi_extra=brings(NewSeries),
+    tags=["check-ins"],
+    operation_id="post_assignments_v2",
+)
+@write
+def post_client_assignments(client_id: PartitionKey, body: BodyDep, stores: StoresDep) -> Response:
+    """Begin a series: its assignment of week 1, and where `checkins.use_pre_created` is on those of all its weeks at once.
+    A series that has a base is not begun again (409)."""
+    asked = _shaped(NewSeries, body)
+    more = dict(asked.model_extra or {})
+    if own := sorted({*more} & {*_OWN} - ({"clientId"} if more.get("clientId") == client_id else set())):
+        raise _invalid([{"pointer": f"/{name}", "detail": "the service sets it; leave it out"} for name in own])
+    weeks = int(asked.totalWeeks)
+    if days_later(asked.dueDate, 7 * (weeks - 1)) is None:
+        raise _invalid([{"pointer": "/dueDate", "detail": "its last week would be due past the year 9999"}])
+    more.pop("clientId", None)
+    switch = switched(stores.settings(migration))
+    series = Series(form_id=asked.formId, total_weeks=weeks, due_date=asked.dueDate, id=asked.id, more=more)
+    with _told(), stores.dynamodb("checkins_dynamodb") as store:
+        made = begin(store, client_id, series, switch(USE_PRE_CREATED))
+    return answer({"client_id": client_id, "assignments": made}, 201)
+
+
+@router.post(
+    "/v2/clients/{client_id}/assignments/{id}/responses",
+    response_model=SubmittedResponse,
+    responses={**documented(*SENT), 201: {"description": "It is stored and linked.", "model": SubmittedResponse}},
+    openapi_extra=brings(NewResponse),
+    tags=["check-ins"],
+    operation_id="post_responses_v2",
+)
+@write
+def post_response(client_id: PartitionKey, id: PartitionKey, body: BodyDep, stores: StoresDep) -> Response:
+    """Store a response, link it to the assignment both ways and complete that, in one transaction; a week that is generated and
+    not stored yet is stored with it. The same again is 200, another one for that week 409."""
+    asked = _shaped(NewResponse, body)
+    switch = switched(stores.settings(migration))
+    given = Submission(answers=asked.answers, id=asked.id, score=asked.score, submitted_at=asked.submittedAt)
+    with _told(), stores.dynamodb("checkins_dynamodb") as store:
+        done = submit(store, client_id, id, given, switch(USE_PRE_CREATED))
+    return answer({"response": done.response, "assignment": done.assignment}, 201 if done.new else 200)
+
+
+def _shaped(shape: type[Shape], body: bytes) -> Shape:
+    """What a request brings, in that shape, its numbers exact. Raises `ProblemError` (422)."""
+    try:
+        given = json_value(canonical_bytes(body.decode()).decode())
+        typed(given)
+    except UnfitError as error:
+        raise _invalid([{"pointer": error.pointer, "detail": error.detail}]) from error
+    except (UnicodeDecodeError, ValueError, UnreadableValueError, RecursionError) as error:
+        raise _invalid([{"pointer": "", "detail": f"it is not JSON: {error}"[:300]}]) from error
+    most = _MOST_BYTES["assignment" if shape is NewSeries else "response"]
+    if (size := len(json_text(given).encode())) > most:
+        raise _invalid([{"pointer": "", "detail": f"it takes {size:,} bytes, and may take {most:,}"}])
+    try:
+        return shape.model_validate(given)
+    except ValidationError as error:
+        wrong = [{"pointer": "".join(f"/{part}" for part in e["loc"]), "detail": e["msg"]} for e in error.errors()]
+        raise _invalid(wrong) from error
+
+
+def _invalid(wrong: list[dict[str, str]]) -> ProblemError:
+    said = "; ".join(f"{each['pointer'] or 'the whole'}: {each['detail']}" for each in wrong)
+    return ProblemError(422, "invalid-request", "The request is not valid", said, errors=wrong)
+
+
+_REFUSALS = {
+    "missing": (404, "no-such-assignment", "The client has no such assignment"),
+    "exists": (409, "already-there", "It is there already"),
+    "taken": (409, "id-taken", "The id is taken"),
+}
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What the block refuses, as a problem."""
+    try:
+        yield
+    except RefusedError as error:
+        raise ProblemError(*_REFUSALS[error.kind], f"{error}. Nothing is written.") from error
+    except IndexMissingError as error:
+        raise ProblemError(
+            503,
+            "index-missing",
+            "The index by client is missing",
+            "form-responses has no index client-form-index yet, or it is still being made, so weeks cannot be generated. "
+            "The migration's DAG adds it (create_tables, mode apply); ask again then.",
+        ) from error

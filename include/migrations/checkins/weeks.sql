@@ -50,21 +50,6 @@ WHERE b.own AND b.last_week BETWEEN 2 AND 520 AND iso_plus_days(b.dueDate, 7 * (
 
 CREATE OR REPLACE TEMP TABLE too_long AS SELECT id, last_week FROM bases WHERE own AND last_week > 520;
 
--- Weeks and due dates of the assignments that are there, beside those that their series says they should have.
-CREATE OR REPLACE TEMP TABLE placed_in_series AS
-SELECT
-    a.id, coalesce(a.recurringWeek, CAST(json_extract(a._mistyped, '$.recurringWeek') AS VARCHAR)) AS week, a.dueDate,
-    b.id AS base_id,
-    regexp_full_match(week, '[1-9]\d*') AS whole,
-    CASE WHEN length(week) <= 9 AND whole THEN CAST(week AS BIGINT) END AS number,
-    -- 1 where it says less, as with the base
-    TRY_CAST(split_part(coalesce(a.totalWeeks, t.totalWeeks), '.', 1) AS HUGEINT) AS named,
-    CASE WHEN named < 1 THEN 1 ELSE named END AS total_weeks,
-    iso_plus_days(b.dueDate, 7 * (number - 1)) AS due_date
-FROM check_in_assignments a
-LEFT JOIN bases b ON b.clientId = a.clientId AND b.formId = a.formId
-LEFT JOIN check_in_assignments t ON t.id = b.id;
-
 CREATE OR REPLACE TEMP VIEW findings AS
 SELECT
     id AS _source, id AS key, 'reject' AS severity, 'too_many_weeks' AS code,
@@ -127,12 +112,12 @@ SELECT
     id, id, 'warning', 'week_out_of_range',
     'Assignment ' || id || ' is of week ' || week || ', which is not a whole number from 1 to '
     || coalesce(CAST(total_weeks AS VARCHAR), 'the last') || '. Correct its recurringWeek or totalWeeks.'
-FROM placed_in_series
+FROM weeks_there
 WHERE week IS NOT NULL AND (NOT whole OR number IS NULL OR number > total_weeks)
 UNION ALL
 SELECT
     id, id, 'warning', 'due_date_off',
     'Assignment ' || id || ' is of week ' || week || ' and due ' || coalesce('"' || dueDate || '"', 'at no date') || ', but by base '
     || base_id || ' that week is due "' || due_date || '". See which of the two is meant.'
-FROM placed_in_series
-WHERE due_date IS NOT NULL AND instant_order(dueDate) IS DISTINCT FROM instant_order(due_date);
+FROM weeks_there
+WHERE off;

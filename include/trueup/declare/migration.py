@@ -142,9 +142,11 @@ class Migration:
             "doc": self.doc or readme(),
             "phases": tuple(self.phases) or self._only_phase(),
             "shared": {name: beside(path) for name, path in self.shared.items()},
+            "audit": {name: beside(path) for name, path in self.audit.items()},
         }.items():
             object.__setattr__(self, name, value)
         self._check_switch()
+        self._check_audit()
         views = {output.view for phase in self.phases for output in phase.outputs}
         check_relations(f"migration {self.id!r}", self._relations(), {*RELATIONS, *views})
         if self.statements:
@@ -192,6 +194,12 @@ class Migration:
                     f"as {parted[0].partition_by} of source {parted[0].id!r}; rows that belong together must "
                     "have the same values in them"
                 )
+
+    def _check_audit(self) -> None:
+        for name, path in self.audit.items():
+            check_id("audit", name)
+            if not path.is_file():
+                raise DeclarationError(f"audit {name!r} of migration {self.id!r}: there is no query at {path}")
 
     def _as_written(self, source: Source) -> Source:
         """The source, whose table has the columns and the script that a target of the same table names (`Target.adds`)."""

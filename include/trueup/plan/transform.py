@@ -34,7 +34,7 @@ from ..run.facts import Fates, Transformed
 from ..run.files import FATE_FILES, FINDING_FILES, REJECT_FILES, SHOULD_FILES
 from ..run.partitions import copy_partitions, publish_partitions
 from ..stores import arrow_schema, key_text
-from . import cost, functions, windows
+from . import audit, cost, functions, windows
 from .casting import columns, refuse_lossy, strict_json
 from .fates import FATES, FOUND_BESIDE, WANTED, account
 from .inputs import as_read, relate
@@ -60,6 +60,7 @@ def transform(run: Run, partition: int) -> Mapping[str, Fates]:
         for phase in run.migration.phases:
             phases[phase.id] = run_phase(part.connection, run, phase)
             _write(part, run, phase, partition)
+        audit.count(part, run, partition)
         part.facts = Transformed(phases=phases, sources=beside).to_json()
     return phases
 

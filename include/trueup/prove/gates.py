@@ -13,7 +13,7 @@ from ..declare.names import KEY, SOURCE_KEY, VERB
 from ..errors import ApprovalError, GateError
 from ..gate import GateResult, evaluation
 from ..gate.evaluation import count_suite, proof_suite, statement_suite
-from ..plan import checks, examples, fates, hashing, target_checks, unread
+from ..plan import audit, checks, examples, fates, hashing, target_checks, unread
 from ..plan.casting import in_suites
 from ..plan.files import REMOVE, VERBS, all_planned, plan_schema
 from ..rows import duck
@@ -46,7 +46,12 @@ def plan_gate(run: Run) -> dict[str, int | str]:
         created_at = run.effects.now().isoformat(timespec="seconds")
         checked = drift_checked(run)
         record = PlanRecord(
-            sha256=sha256, created_at=created_at, drift_checked=checked, phases=tuple(phases), covers=covers
+            sha256=sha256,
+            created_at=created_at,
+            drift_checked=checked,
+            phases=tuple(phases),
+            covers=covers,
+            audit=audit.collect(run) if run.undoes is None else {},
         )
         run.files.write_plan(record)
         run.ledger.planned(run.id, sha256, hashing.files_hash(run))

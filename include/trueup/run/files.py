@@ -7,6 +7,8 @@
     findings/<phase>/           findings     transform, plan              plan_gate, report, pages
     rejects/<phase>/            whole rows   transform, plan              plan_gate, pages
     fates/<phase>/              keys, rules  transform                    pages
+    audit/<name>/               figures      transform                    plan_gate
+    audit-<name>.csv            figures      plan_gate                    people
     baseline/<target>/          hashes       plan                         plan and transform of later runs
     plan/<output>/              rows, verbs  plan                         apply, verify, a rollback
     rest/<target>/              rows         plan                         verify
@@ -127,6 +129,7 @@ REJECT_FILES = Place("rejects")
 FATE_FILES = Place("fates")
 """Source rows for which nothing is done (`keep`), or that are left out by a rule (`skip`): `key`, `fate`, `code`. Not those
 outside the run's window. Runs of the first release have none."""
+AUDIT_FILES = Place("audit")
 BASELINE_FILES = Place("baseline")
 FORMER_BASELINE_FILES = Place("base")
 """Where runs of the first release have theirs."""
@@ -264,6 +267,11 @@ class Files(GateFiles, SchemaFiles):
     def write_proof(self, phase: str, proofs: Iterable[Proof]) -> None:
         """Publish the proof of a phase."""
         self.folder.write(_proof(phase), json.dumps([to_values(proof) for proof in proofs], indent=1))
+
+
+def audit_csv(name: str) -> str:
+    """Where the lines of an audit lie whole."""
+    return f"audit-{name}.csv"
 
 
 def shared(relation: str) -> str:

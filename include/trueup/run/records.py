@@ -219,13 +219,15 @@ class RangeRecord:
 class PlanRecord:
     """`plan.json`: the plan as its gate saw it. `sha256` is its hash, `covers` all that the hash is over (`hashing.covered`;
     None in a run of the first release), `created_at` ISO 8601, UTC; `drift_checked`: whether drift could be detected (None:
-    there was no run before)."""
+    there was no run before); `audit`: what the migration counts of what is there, by name (`Migration.audit`): figures, or a
+    list of lines."""
 
     sha256: str
     created_at: str
     drift_checked: bool | None = None
     phases: tuple[PhaseCounts, ...]
     covers: Mapping[str, JsonValue] | None = None
+    audit: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ from .findings import Count
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """A plan: its name, when it was made, the counts of its phases and of all, and `outputs` with example rows, at most
-    `rows_each` of a verb, as they lie in the workspace."""
+    `rows_each` of a verb, as they lie in the workspace; `audit`: what the migration counts of what is there."""
 
     sha256: str
     created_at: str
@@ -34,6 +34,7 @@ class Plan:
     totals: Mapping[str, int]
     outputs: JsonValue
     rows_each: int
+    audit: JsonValue = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +151,7 @@ def plan(id: str) -> Plan | None:
         totals=totals(found.phases),
         outputs=cut(shown["outputs"]),
         rows_each=shown["rows_each"],
+        audit=cut({**found.audit}),
     )
 
 

@@ -64,7 +64,8 @@ def create(wire: Wire, table: Table) -> bool:
     """Make the table and its indexes, on demand and protected from deletion, and wait until they can be used.
 
     Point-in-time recovery is turned on where the endpoint has it; a warning is logged where not. False if a table
-    that fits the declaration was there already; it gets the indexes that it lacks and that are declared so. Raises `StoreRejectedError` if one is there that does not fit.
+    that fits the declaration was there already; it gets the indexes that it lacks and that are declared so (`Index.add`).
+    Raises `StoreRejectedError` if one is there that does not fit.
     """
     try:
         _call(wire, "CreateTable", table, _definition(table))

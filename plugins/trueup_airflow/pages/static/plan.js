@@ -34,6 +34,18 @@ function figures(phases) {
   return said.length > 0 && h("p", null, said.join(", "), ".");
 }
 
+// What the migration counts of what is there: figures, and lists of lines.
+const words = (name) => sentence(name.replaceAll("_", " "));
+
+function audit(found) {
+  const each = Object.entries(found || {});
+  return each.length > 0 && h("div", { "data-testid": "audit" }, h("h2", null, "What is there"), each.map(([name, counted]) => {
+    if (!Array.isArray(counted)) return h("p", null, h("strong", null, words(name)), ": ", Object.entries(counted).map(([column, n]) => `${column.replaceAll("_", " ")} ${number(n || 0)}`).join(", "), ".");
+    const columns = Object.keys(counted[0] || {}).map((column) => ({ label: words(column), n: typeof counted[0][column] === "number", text: (line) => (typeof line[column] === "number" ? number(line[column]) : value(line[column] ?? "—")) }));
+    return counted.length > 0 && h("details", { id: `audit-${name}` }, h("summary", null, `${words(name)}: ${number(counted.length)}`), table(columns, counted, { caption: words(name), testid: `audit-${name}` }));
+  }));
+}
+
 const cells = (row, names) => h("dl", { class: "row" }, (names || Object.keys(row)).map((name) => h("div", null, h("dt", null, value(name)), h("dd", null, value(row[name])))));
 
 function changes(example) {
@@ -113,7 +125,7 @@ export function plan(data) {
             return;
           }
           const shown = ORDER.filter((verb) => ALWAYS.includes(verb) || found.totals[verb]);
-          replace(element, byPhase(found.phases, shown), skipped(found.phases), figures(found.phases),
+          replace(element, byPhase(found.phases, shown), skipped(found.phases), figures(found.phases), audit(found.audit),
             h("p", { class: "soft" }, "Plan ", h("code", null, found.sha256.slice(0, 12)), `, made ${moment(found.created_at)}. What is approved is exactly this plan.`), examples(found));
         } catch (error) {
           replace(element, trouble(error));
