@@ -10,7 +10,10 @@ import pytest
 from include.migrations.checkins import sample
 from include.migrations.checkins.migration import migration
 from include.migrations.checkins.serving import USE_PRE_CREATED, IndexMissingError, compare, get_assignments
-from include.trueup.ledger import Ledger
+from include.migrations.checkins.shadow import comparison
+from include.trueup.cutover.turning import guard
+from include.trueup.errors import ProofError
+from include.trueup.ledger import Ledger, SwitchState
 from include.trueup.run.workspace import Workspace
 from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.walk import walk
@@ -36,6 +39,12 @@ def test_both_ways_give_the_same_once_the_migration_has_run(
     ids = [f"client-000-{n:03}" for n in range(0, 60, 20)]
     weeks = {id: [(a["formId"], a.get("recurringWeek"), a["id"]) for a in get_assignments(store, id)] for id in ids}
     walk(run_of(migration, ledger, workspace, lambda _: store))
+    assert migration.shadow is not None
+    assert migration.shadow.comparison == comparison.id
+    assert comparison.compare(store, {}).differences == []
+    with pytest.raises(ProofError, match=r"links that are wrong: \d+: assignment .*max_bad_links allows 0"):
+        guard(migration.guards, SwitchState.NEW, {}, lambda _: store)
+    assert guard(migration.guards, SwitchState.NEW, {"max_bad_links": 99}, lambda _: store).keys() == {"max_bad_links"}
     found = list(compare(store))
     assert [c for c in found if not c.same] == []
     assert sum(c.assignments for c in found) == sum("clientId" in a for a in items(store, "check-in-assignments"))
@@ -54,6 +63,7 @@ def test_both_ways_give_the_same_once_the_migration_has_run(
         ExpressionAttributeValues={":d": {"S": "2024-03-11"}},
     )
     assert [(c.client_id, c.different) for c in compare(store) if not c.same] == [("client-bases", (target,))]
+    assert comparison.compare(store, {}).differences == [{"key": "client-bases", "different": [target]}]
 
 
 def test_a_client_without_assignments_has_none(store: DynamoDBStore) -> None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from decimal import Decimal
 from hashlib import sha256
-from typing import Annotated, Any, TypeVar
+from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import BaseModel, Field
 
 from include import cursors
-from include.migrations.plain import UnfitError, typed
 from include.routes import (
     ASK,
     DEPRECATION_HEADERS,
@@ -31,59 +29,16 @@ from include.routes import (
     read,
     write,
 )
-from include.trueup.errors import UnreadableValueError
-from include.trueup.rows.values import canonical_bytes, json_text, json_value
 
-from .dates import days_later, instant
+from .dates import days_later
 from .migration import migration
-from .serving import MOST_WEEKS, USE_PRE_CREATED, IndexMissingError, get_assignments, switched
+from .serving import USE_PRE_CREATED, IndexMissingError, get_assignments, switched
+from .shapes import OWN, NewResponse, NewSeries, brings, invalid, shaped
 from .submitting import RefusedError, Series, Submission, begin, submit
 
 router = APIRouter()
 SENT = (401, 403, 404, 405, 409, 413, 422, 500, 503)
 """The statuses of what writes, besides those that say that it is done."""
-_OWN = ("clientId", "recurringWeek", "status", "responseId", "score", "completedAt")
-"""Attributes of an assignment that the service sets."""
-_MOST_BYTES = {"assignment": 30_000, "response": 350_000}
-"""How much a row may take: an assignment is written a hundred at a time, and DynamoDB holds 400 KB a row."""
-Shape = TypeVar("Shape", bound=BaseModel)
-
-
-def _dated(text: str) -> str:
-    if instant(text) is None:
-        raise ValueError("not an ISO 8601 date or timestamp")
-    return text
-
-
-def _within(most: int) -> AfterValidator:
-    def within(text: str) -> str:
-        if len(text.encode()) > most:
-            raise ValueError(f"longer than {most:,} bytes")
-        return text
-
-    return AfterValidator(within)
-
-
-def brings(shape: type[BaseModel]) -> dict[str, Any]:
-    """The description of what a request brings along."""
-    schema = shape.model_json_schema()
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
-
-def _decimal(value: Any) -> Any:
-    return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-Exact = Annotated[Decimal, BeforeValidator(_decimal), WithJsonSchema({"type": "number"})]
-Weeks = Annotated[
-    Decimal,
-    BeforeValidator(_decimal),
-    Field(ge=1, le=MOST_WEEKS, multiple_of=1),
-    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MOST_WEEKS}),
-]
-Date = Annotated[str, AfterValidator(_dated)]
-Key = Annotated[str, Field(min_length=1), _within(2048)]
-FormId = Annotated[str, Field(min_length=1), _within(1024)]
 
 
 class Assignment(Open):
@@ -116,30 +71,6 @@ class LegacyAssignments(BaseModel):
 
     clientId: str  # noqa: N815
     assignments: list[Assignment]
-
-
-class NewSeries(BaseModel):
-    """A series that is to be begun. Whatever else is given, its assignments get."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-
-    formId: FormId  # noqa: N815
-    totalWeeks: Weeks  # noqa: N815
-    dueDate: Date = Field(description="When week 1 is due: an ISO 8601 date or timestamp.")  # noqa: N815
-    id: Key | None = Field(
-        None, description="The id of the assignment of week 1; without it one that client and form give."
-    )
-
-
-class NewResponse(BaseModel):
-    """A response that a client submits."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    id: Key | None = Field(None, description="An id of your own makes it safe to send the request again.")
-    answers: dict[str, Any]
-    score: Exact | None = None
-    submittedAt: Date | None = Field(None, description="ISO 8601; now, where it is not given.")  # noqa: N815
 
 
 class CheckinResponse(Open):
@@ -218,13 +149,13 @@ def _assignments(stores: Stores, client_id: str) -> list[dict[str, Any]]:
 def post_client_assignments(client_id: PartitionKey, body: BodyDep, stores: StoresDep) -> Response:
     """Begin a series: its assignment of week 1, and where `checkins.use_pre_created` is on those of all its weeks at once.
     A series that has a base is not begun again (409)."""
-    asked = _shaped(NewSeries, body)
+    asked = shaped(NewSeries, body)
     more = dict(asked.model_extra or {})
-    if own := sorted({*more} & {*_OWN} - ({"clientId"} if more.get("clientId") == client_id else set())):
-        raise _invalid([{"pointer": f"/{name}", "detail": "the service sets it; leave it out"} for name in own])
+    if own := sorted({*more} & {*OWN} - ({"clientId"} if more.get("clientId") == client_id else set())):
+        raise invalid([{"pointer": f"/{name}", "detail": "the service sets it; leave it out"} for name in own])
     weeks = int(asked.totalWeeks)
     if days_later(asked.dueDate, 7 * (weeks - 1)) is None:
-        raise _invalid([{"pointer": "/dueDate", "detail": "its last week would be due past the year 9999"}])
+        raise invalid([{"pointer": "/dueDate", "detail": "its last week would be due past the year 9999"}])
     more.pop("clientId", None)
     switch = switched(stores.settings(migration))
     series = Series(form_id=asked.formId, total_weeks=weeks, due_date=asked.dueDate, id=asked.id, more=more)
@@ -245,36 +176,12 @@ def post_client_assignments(client_id: PartitionKey, body: BodyDep, stores: Stor
 def post_response(client_id: PartitionKey, id: PartitionKey, body: BodyDep, stores: StoresDep) -> Response:
     """Store a response, link it to the assignment both ways and complete that, in one transaction; a week that is generated and
     not stored yet is stored with it. The same again is 200, another one for that week 409."""
-    asked = _shaped(NewResponse, body)
+    asked = shaped(NewResponse, body)
     switch = switched(stores.settings(migration))
     given = Submission(answers=asked.answers, id=asked.id, score=asked.score, submitted_at=asked.submittedAt)
     with _told(), stores.dynamodb("checkins_dynamodb") as store:
         done = submit(store, client_id, id, given, switch(USE_PRE_CREATED))
     return answer({"response": done.response, "assignment": done.assignment}, 201 if done.new else 200)
-
-
-def _shaped(shape: type[Shape], body: bytes) -> Shape:
-    """What a request brings, in that shape, its numbers exact. Raises `ProblemError` (422)."""
-    try:
-        given = json_value(canonical_bytes(body.decode()).decode())
-        typed(given)
-    except UnfitError as error:
-        raise _invalid([{"pointer": error.pointer, "detail": error.detail}]) from error
-    except (UnicodeDecodeError, ValueError, UnreadableValueError, RecursionError) as error:
-        raise _invalid([{"pointer": "", "detail": f"it is not JSON: {error}"[:300]}]) from error
-    most = _MOST_BYTES["assignment" if shape is NewSeries else "response"]
-    if (size := len(json_text(given).encode())) > most:
-        raise _invalid([{"pointer": "", "detail": f"it takes {size:,} bytes, and may take {most:,}"}])
-    try:
-        return shape.model_validate(given)
-    except ValidationError as error:
-        wrong = [{"pointer": "".join(f"/{part}" for part in e["loc"]), "detail": e["msg"]} for e in error.errors()]
-        raise _invalid(wrong) from error
-
-
-def _invalid(wrong: list[dict[str, str]]) -> ProblemError:
-    said = "; ".join(f"{each['pointer'] or 'the whole'}: {each['detail']}" for each in wrong)
-    return ProblemError(422, "invalid-request", "The request is not valid", said, errors=wrong)
 
 
 _REFUSALS = {

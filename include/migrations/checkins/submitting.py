@@ -213,8 +213,8 @@ def _refuse_second(store: DynamoDBStore, response: Assignment, assignment: Assig
         if other.get("recurringWeek") != response["recurringWeek"]:
             continue
         linked = other.get("assignmentId")
-        elsewhere = isinstance(linked, str) and linked not in ("", assignment["id"])
-        if not elsewhere or item_of(store, ASSIGNMENTS, linked) is None:
+        elsewhere = linked if isinstance(linked, str) and linked not in ("", assignment["id"]) else None
+        if elsewhere is None or item_of(store, ASSIGNMENTS, elsewhere) is None:
             raise RefusedError("exists", f"week {response['recurringWeek']} has a response already, {other['id']}")
 
 

@@ -78,7 +78,7 @@ def create(wire: Wire, table: Table) -> bool:
     if differences := _description(table, found).differences:
         raise StoreRejectedError(
             f"table {table.name!r} exists, but not as declared: {'; '.join(differences)}. Change the table or "
-            "the declaration; Trueup never alters a table that it did not create."
+            "the declaration; of a table that it did not create Trueup adds declared indexes (Index.add), and alters nothing."
         )
     if made:
         _turn_on_recovery(wire, table)
@@ -95,9 +95,9 @@ def _add_index(wire: Wire, table: Table, index: Index, found: TableDescriptionTy
     create: dict[str, JsonValue] = _index(index)
     if (found.get("BillingModeSummary") or {}).get("BillingMode", "PROVISIONED") == "PROVISIONED":
         paid = found.get("ProvisionedThroughput") or {}
-        if paid.get("WriteCapacityUnits"):  # an index of a table whose capacity is provisioned has its own
-            names = ("ReadCapacityUnits", "WriteCapacityUnits")
-            create["ProvisionedThroughput"] = {name: paid.get(name) for name in names}
+        reads, writes = paid.get("ReadCapacityUnits"), paid.get("WriteCapacityUnits")
+        if reads and writes:  # an index of a table whose capacity is provisioned has its own
+            create["ProvisionedThroughput"] = {"ReadCapacityUnits": reads, "WriteCapacityUnits": writes}
     request: dict[str, JsonValue] = {
         "AttributeDefinitions": [
             {"AttributeName": column, "AttributeType": TAGS[table.columns[column]]}
