@@ -104,11 +104,10 @@ class Migration:
     SQL may call by that name: of texts (or nulls) a text (or null); pure, since a plan is made once and may be made
     again. `settings`: what the application's settings are in each state of the migration's switch (legacy, dual, new),
     by name, the same names in each; an application reads them by `switch.settings`. `shadow`: the comparison without which
-    the switch is not turned forward; `guards`: what is counted in the databases before it is;
-    `way_back`: the migration whose proof the last turn back needs. `cost`: what its transforms cost, which is said and
-    approved before they run. `audit`: what the plan is to tell
-    of what is there, by name: DuckDB queries over what a transform sees, in each partition, whatever the window; the columns
-    of text name a line, those of whole numbers are summed over all partitions.
+    the switch is not turned forward; `guards`: what is counted in the databases before it is; `way_back`: the migration whose
+    proof the last turn back needs. `cost`: what its transforms cost, which is said and approved before they run. `audit`: what
+    the plan is to tell of what is there, by name: DuckDB queries over what a transform sees, in each partition, whatever
+    the window; the columns of text name a line, those of whole numbers are summed over all partitions.
 
     What has one sensible value need not be said: the `title` is the id in words, `doc` the README.md beside the module
     that declares (relative paths are from there), and one source that is brought into one target by `rows.sql` is the only

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from ..errors import DeclarationError
 from ..rows import duck
 from ..run import Part, Run, StepName
-from ..run.files import AUDIT_FILES, audit_csv
+from ..run.files import AUDIT_FILES
 
 SHOWN = 1_000
 """Lines of a result that the plan has; all of them are in its CSV file."""
@@ -71,5 +71,5 @@ def collect(run: Run) -> dict[str, JsonValue]:
             if texts:
                 local = session.scratch / f"{name}.csv"
                 session.connection.execute(f"COPY ({query}) TO {duck.literal(str(local))} (FORMAT csv, HEADER)")
-                run.folder.publish(local, audit_csv(name))
+                run.folder.publish(local, f"{AUDIT_FILES.of(name)}.csv")
     return audit

@@ -7,8 +7,7 @@
     findings/<phase>/           findings     transform, plan              plan_gate, report, pages
     rejects/<phase>/            whole rows   transform, plan              plan_gate, pages
     fates/<phase>/              keys, rules  transform                    pages
-    audit/<name>/               figures      transform                    plan_gate
-    audit-<name>.csv            figures      plan_gate                    people
+    audit/<name>/ <name>.csv    figures      transform, plan_gate         plan_gate, people
     baseline/<target>/          hashes       plan                         plan and transform of later runs
     plan/<output>/              rows, verbs  plan                         apply, verify, a rollback
     rest/<target>/              rows         plan                         verify
@@ -267,11 +266,6 @@ class Files(GateFiles, SchemaFiles):
     def write_proof(self, phase: str, proofs: Iterable[Proof]) -> None:
         """Publish the proof of a phase."""
         self.folder.write(_proof(phase), json.dumps([to_values(proof) for proof in proofs], indent=1))
-
-
-def audit_csv(name: str) -> str:
-    """Where the lines of an audit lie whole."""
-    return f"audit-{name}.csv"
 
 
 def shared(relation: str) -> str:
