@@ -193,6 +193,14 @@ def test_every_link_is_judged_and_mended_where_that_is_asked_for(
         asked = {"params": {"relink": relink}, "max_reject_share": 1.0, **options}
         return run_of(migration, ledger, workspace, lambda _: store, id, **asked)
 
+    def back(id: str) -> list[str]:
+        """Undo the last run; what is left of it."""
+        undoing = run(id, "keep")
+        assert walk(replace(undoing, dag_id="checkins_rollback", undoes=LAST)).headline.startswith("Rolled back")
+        left: list[str] = undoing.folder.read_json("report.json")["left"]
+        return left
+
+    original = tables(store)
     codes = judge(run("kept", "keep", partitions=3), store)
     before, wrong = tables(store), len(bad_links(store))
     codes |= judge(run("mended", "mend"), store)
