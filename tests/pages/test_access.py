@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -92,6 +93,17 @@ def test_static_files_are_public_and_have_the_policy(signed_in: Client) -> None:
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/javascript")
     assert "script-src 'self'" in answer.headers["content-security-policy"]
+    assert answer.headers["cache-control"] == "no-cache"
+
+
+def test_scripts_and_styles_are_kept_by_the_browser_under_the_address_of_their_version(viewer: Any) -> None:
+    page = viewer.get(f"{PAGES}/").text
+    found = set(re.findall(r'(?:src|href)="(static/[^"]+)"', page))
+    assert len(found) > 10
+    for address in found:
+        answer = viewer.get(f"{PAGES}/{address}")
+        assert (answer.status_code, "immutable" in answer.headers["cache-control"]) == (200, True), address
+    assert "immutable" not in viewer.get(f"{PAGES}/{min(found).rpartition('/')[0]}/nothing.js").headers["cache-control"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ files are public. Handlers wait for databases and files, so they are plain funct
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
@@ -35,7 +34,7 @@ from . import (
 )
 from .changes import Unchanged
 from .headers import Headers
-from .shell import shell
+from .shell import STATIC, VERSIONED, shell
 
 MAY_READ = Depends(requires_access_dag("GET", DagAccessEntity.RUN))
 """The user may read the runs of the DAG that the path or the query names."""
@@ -44,7 +43,8 @@ Id = Annotated[str, Query(min_length=1, max_length=250)]
 app = FastAPI(title="Trueup pages", docs_url=None, redoc_url=None, openapi_url=None)
 app.add_middleware(Unchanged)
 app.add_middleware(Headers)  # the outermost: what is unchanged has them too
-app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+app.mount(f"/{VERSIONED}", StaticFiles(directory=STATIC), name="versioned")
+app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
 shells = APIRouter()
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .shell import VERSIONED
+
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
 )
+KEPT = "public, max-age=31536000, immutable"
 
 
 class Headers:
@@ -23,13 +26,15 @@ class Headers:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        static = scope["path"].removeprefix(scope.get("root_path", "")).startswith("/static/")
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        static, versioned = path.startswith("/static/"), path.startswith(f"/{VERSIONED}/")
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.setdefault("Content-Security-Policy", CSP)
-                headers.setdefault("Cache-Control", "no-cache" if static else "no-store")
+                kept = versioned and message["status"] in (200, 304)
+                headers.setdefault("Cache-Control", KEPT if kept else "no-cache" if static else "no-store")
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Referrer-Policy"] = "same-origin"
                 headers["Cross-Origin-Resource-Policy"] = "same-origin"

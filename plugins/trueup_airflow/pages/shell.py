@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from hashlib import sha256
 from html import escape
 from pathlib import Path
 from typing import Literal
@@ -39,6 +40,17 @@ TITLES: dict[View, str] = {
 STATIC = Path(__file__).parent / "static"
 
 
+def _version() -> str:
+    found = sha256()
+    for file in sorted(STATIC.iterdir()):
+        found.update(file.name.encode() + b"\0" + file.read_bytes())
+    return found.hexdigest()[:16]
+
+
+VERSIONED = f"static/{_version()}"
+"""Where a page fetches its scripts and styles: they are never others there, so a browser keeps them and asks once."""
+
+
 @cache
 def modules(view: str) -> tuple[str, ...]:
     """What a view's module is made of: named in the shell, so that all of it is fetched at once."""
@@ -59,13 +71,13 @@ def shell(view: View, dag_id: str = "", run_id: str = "") -> HTMLResponse:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{TITLES[view]} – Trueup</title>
-<link rel="icon" href="static/icon.svg">
-<script src="static/theme.js"></script>
-<link rel="stylesheet" href="static/pages.css">
-<link rel="stylesheet" href="static/parts.css">
-<link rel="stylesheet" href="static/rows.css">
-{"".join(f'<link rel="modulepreload" href="static/{name}">' for name in modules(view))}
-<script type="module" src="static/{view}.js"></script>
+<link rel="icon" href="{VERSIONED}/icon.svg">
+<script src="{VERSIONED}/theme.js"></script>
+<link rel="stylesheet" href="{VERSIONED}/pages.css">
+<link rel="stylesheet" href="{VERSIONED}/parts.css">
+<link rel="stylesheet" href="{VERSIONED}/rows.css">
+{"".join(f'<link rel="modulepreload" href="{VERSIONED}/{name}">' for name in modules(view))}
+<script type="module" src="{VERSIONED}/{view}.js"></script>
 </head>
 <body data-dag="{escape(dag_id)}" data-run="{escape(run_id)}">
 <main id="view" data-testid="view-{view}" aria-busy="true"><p class="soft" role="status">Loading …</p></main>

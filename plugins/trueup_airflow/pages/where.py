@@ -27,6 +27,8 @@ WAITED_SECONDS = 0.5
 """How long a page waits for one; after that it shows what is known, and the rest when it asks again."""
 _asking = ThreadPoolExecutor(max_workers=4, thread_name_prefix="where")
 _found: dict[str, tuple[float, Future[Where]]] = {}
+_known: dict[str, Where] = {}
+"""The last answers, which are shown while they are asked for again."""
 _lock = Lock()
 
 
@@ -42,9 +44,9 @@ def of_all(migration_ids: Iterable[str]) -> dict[str, Where]:
     found = {}
     for id, answer in asked.items():
         try:
-            found[id] = answer.result(timeout=max(until - time.monotonic(), 0))
+            found[id] = _known[id] = answer.result(timeout=max(until - time.monotonic(), 0))
         except StillAskedError:
-            found[id] = where((), None)
+            found[id] = _known.get(id) or where((), None)
     return found
 
 
@@ -60,6 +62,7 @@ def forget() -> None:
     """Ask again from now on."""
     with _lock:
         _found.clear()
+        _known.clear()
 
 
 def _ask(migration_id: str) -> Where:

@@ -47,7 +47,7 @@ function applying(found, its) {
 
 function backfill(found, its) {
   const last = said.get(its.id);
-  return range(found, its,
+  return range(found, its, "",
     last && h("p", { role: "status", "data-testid": `said-${its.id}` }, mark(last.kind, last.words)),
     found.may_run && its.retry.length > 0 && h("p", { class: "actions" }, h("button", { type: "button", id: `retry-${its.id}`, "data-testid": `retry-${its.id}`, onclick: () => retry(found, its) }, its.retry.length === 1 ? "Retry the failed day" : `Retry the ${number(its.retry.length)} failed days`)),
     applying(found, its));

@@ -14,6 +14,7 @@ function answer(question, choice, said, done) {
       const path = `${runPath().replace("/runs/", "/dagRuns/")}/taskInstances/${encodeURIComponent(question.task_id)}/${question.part}/hitlDetails`;
       await ask("PATCH", path, { chosen_options: [choice], params_input: { comment: comment || null, ...question.gives } });
       replace(said, h("p", { role: "status" }, `Answered: ${choice}. Airflow picks it up within seconds.`));
+      said.focus(); // the buttons go with the question
       done();
     } catch (error) {
       replace(said, trouble(error));

@@ -76,7 +76,7 @@ function filled(all, days) {
   if (!its) return null;
   const path = `${dagPath(all.migration_id)}/plugin/migration-backfills`;
   const next = its.retry.length ? "Retry the failed days …" : its.mode === "plan" && its.states.planned === its.days.length ? "Apply these plans …" : "All backfills";
-  return h("div", { "data-testid": "backfill-card" }, h("h2", null, "The last backfill"), range(days, its, h("p", { class: "actions" }, leave(path, { class: "button small", id: "go-backfills", "data-testid": "go-backfills" }, next))));
+  return h("div", { class: "last-backfill", "data-testid": "backfill-card" }, range(days, its, "Last backfill: ", h("p", { class: "actions" }, leave(path, { class: "button small", id: "go-backfills", "data-testid": "go-backfills" }, next))));
 }
 
 function page(all, days) {

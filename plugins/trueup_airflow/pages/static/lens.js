@@ -33,13 +33,15 @@ function opens(run, at, line) {
 }
 
 function source(run, one) {
-  const why = { planned: "not written yet", outside_window: "outside the run’s window" }[one.rule] || one.rule;
-  const line = [mark(FATES[one.fate] || "warn", one.fate ? sentence(one.fate) : "Not known"), h("span", { class: "from-to" }, h("span", { class: "soft" }, value(one.table), " "), h("code", null, value(one.key))), why && h("span", { class: "chip" }, value(why))];
+  const why = { planned: "not written", outside_window: "outside the run’s window" }[one.rule] || one.rule;
+  const only = one.fate === "written" && one.rule === "planned";
+  const line = [mark(only ? "note" : FATES[one.fate] || "warn", only ? "Planned" : one.fate ? sentence(one.fate) : "Not known"), h("span", { class: "from-to" }, h("span", { class: "soft" }, value(one.table), " "), h("code", null, value(one.key))), why && h("span", { class: "chip" }, value(why))];
   return h("li", { "data-testid": "lens-source" }, opens(run, one.at, line), one.message && !one.at && h("small", null, value(one.message)));
 }
 
 function target(run, one) {
-  return h("li", { "data-testid": "lens-target" }, opens(run, one.at, [verb(one.verb), h("span", { class: "from-to" }, h("span", { class: "soft" }, value(one.table), " "), lens(one.key)), came(one, run)]));
+  const key = run.run_id && one.at ? h("code", null, value(one.key)) : lens(one.key); // what opens holds no link; the open row has it
+  return h("li", { "data-testid": "lens-target" }, opens(run, one.at, [verb(one.verb), h("span", { class: "from-to" }, h("span", { class: "soft" }, value(one.table), " "), key), came(one, run)]));
 }
 
 function run(one) {

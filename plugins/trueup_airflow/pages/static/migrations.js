@@ -120,7 +120,7 @@ live(async () => {
     last = await get("migrations");
     replace(view, page(last));
     view.setAttribute("aria-busy", "false");
-    return last.migrations.some((one) => BUSY.includes(one.state));
+    return last.migrations.some((one) => BUSY.includes(one.state) || !one.where.places.length); // a server that has not said yet where it is
   } catch (error) {
     replace(view, trouble(error));
     return false;

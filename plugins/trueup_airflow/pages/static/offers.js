@@ -13,6 +13,7 @@ function again(offer, said, done) {
       const asked = { dry_run: false, task_ids: offer.clears, only_failed: false, include_downstream: true, reset_dag_runs: true };
       await ask("POST", `${dagPath()}/clearTaskInstances`, { ...asked, dag_run_id: document.body.dataset.run });
       replace(said, h("p", { role: "status" }, "Retrying, with every step after it."));
+      said.focus(); // the button goes
       done?.();
     } catch (error) {
       replace(said, trouble(error));

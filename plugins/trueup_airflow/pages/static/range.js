@@ -43,12 +43,13 @@ function budget(its, over) {
   return `${share} of the range: ${over ? `${plural(its.rejected - most, "row")} over it` : `${plural(most - its.rejected, "row")} of it left`}`;
 }
 
-export function range(found, its, ...more) {
+// `called`: what stands before its days in the heading.
+export function range(found, its, called, ...more) {
   const states = ORDER.filter((state) => its.states[state]).map((state) => mark(STATES[state] || "note", `${number(its.states[state])} ${state}`));
   const over = its.source_rows > 0 && its.rejected / its.source_rows > its.max_reject_share;
   const planned = its.days.filter((each) => each.source_rows !== null).length;
   const fact = (name, ...what) => h("div", { class: "fact" }, h("dt", null, name), h("dd", null, what));
-  return section(`backfill-${its.id}`, `${day(its.start)} – ${day(new Date(new Date(its.end) - 1))}`,
+  return section(`backfill-${its.id}`, `${called}${day(its.start)} – ${day(new Date(new Date(its.end) - 1))}`,
     h("p", { class: "states" }, states, its.paused && h("span", { class: "chip" }, "paused"), h("span", { class: "soft" }, `mode ${its.mode} · requested ${moment(its.created_at)}`, its.by && [" by ", value(its.by)])),
     h("ol", { class: "days", "data-testid": `days-${its.id}`, "aria-label": "Days" }, its.days.map((each) => one(found, each))),
     h("dl", { class: "facts-row" },

@@ -18,7 +18,7 @@ import { KIND, between, duration, moment, number, plural, sentence, words } from
 const view = document.getElementById("view");
 const data = runPath();
 const file = (name) => `data/${data}/files/${name}`;
-const said = h("div", { "aria-live": "polite" });
+const said = h("div", { "aria-live": "polite", id: "said", tabindex: "-1" });
 let again = () => {};
 
 const other = (run) => (run.run_id ? leave(tab(run.dag_id, run.run_id), {}, value(run.run_id)) : value(run.id));

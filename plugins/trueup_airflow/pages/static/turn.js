@@ -7,7 +7,7 @@ import { STATES, comparison, journal, proof, rail } from "./switch.js";
 import { moment, sentence } from "./words.js";
 
 const view = document.getElementById("view");
-const said = h("div", { "aria-live": "polite" });
+const said = h("div", { "aria-live": "polite", id: "said", tabindex: "-1" });
 let again = () => {};
 let stood = null;
 const AT = { preflight: "before anybody was asked", approve: "by a person", turn: "when it was to be turned" };
