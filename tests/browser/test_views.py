@@ -18,6 +18,8 @@ from .airflow_pages import AirflowPages, Server
 from .conftest import ARTIFACTS, SignIn
 
 DAG = "kpi_linking"
+OF = {"schemas": "platform_schema"}
+"""Views that are of another kind of migration."""
 TABS = ("plan", "rows", "judged", "proof", "findings")
 
 
@@ -48,7 +50,7 @@ def _pages(server: Server, key: str) -> dict[str, str]:
     """Every page by a name, below the root of the pages; the view comes first in the name."""
     found = {"migrations": "", "lens": f"lens?{urlencode({'dag_id': DAG, 'key': key})}"}
     for view in set(TITLES) - {"migrations", "run", "turn", "start", "lens"}:
-        found[view] = f"{view}?dag_id={DAG}"
+        found[view] = f"{view}?dag_id={OF.get(view, DAG)}"
     for tail in ("", "_rollback", "_cutover"):
         found[f"start{tail}"] = f"start?dag_id={DAG}{tail}"
         view = "turn" if tail == "_cutover" else "run"

@@ -15,6 +15,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from include.trueup.errors import ArtifactError, TrueupError
 
@@ -34,7 +35,7 @@ from . import (
 )
 from .changes import Unchanged
 from .headers import Headers
-from .shell import STATIC, VERSIONED, shell
+from .shell import STATIC, VERSION, shell
 
 MAY_READ = Depends(requires_access_dag("GET", DagAccessEntity.RUN))
 """The user may read the runs of the DAG that the path or the query names."""
@@ -43,8 +44,17 @@ Id = Annotated[str, Query(min_length=1, max_length=250)]
 app = FastAPI(title="Trueup pages", docs_url=None, redoc_url=None, openapi_url=None)
 app.add_middleware(Unchanged)
 app.add_middleware(Headers)  # the outermost: what is unchanged has them too
-app.mount(f"/{VERSIONED}", StaticFiles(directory=STATIC), name="versioned")
-app.mount("/static", StaticFiles(directory=STATIC), name="static")
+
+
+class _Static(StaticFiles):
+    """The same files at their version's address and without it."""
+
+    def get_path(self, scope: Scope) -> str:
+        """What is asked for, below the folder."""
+        return super().get_path(scope).removeprefix(f"{VERSION}/")
+
+
+app.mount("/static", _Static(directory=STATIC), name="static")
 
 shells = APIRouter()
 

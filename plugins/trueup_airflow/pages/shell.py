@@ -47,7 +47,8 @@ def _version() -> str:
     return found.hexdigest()[:16]
 
 
-VERSIONED = f"static/{_version()}"
+VERSION = _version()
+VERSIONED = f"static/{VERSION}"
 """Where a page fetches its scripts and styles: they are never others there, so a browser keeps them and asks once."""
 
 
