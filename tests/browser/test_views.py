@@ -51,6 +51,7 @@ def _pages(server: Server, key: str) -> dict[str, str]:
     found = {"migrations": "", "lens": f"lens?{urlencode({'dag_id': DAG, 'key': key})}"}
     for view in set(TITLES) - {"migrations", "run", "turn", "start", "lens"}:
         found[view] = f"{view}?dag_id={OF.get(view, DAG)}"
+    found["expectation"] += "&gate=plan&result=counts&rule=counts.add_up"
     for tail in ("", "_rollback", "_cutover"):
         found[f"start{tail}"] = f"start?dag_id={DAG}{tail}"
         view = "turn" if tail == "_cutover" else "run"
