@@ -48,6 +48,13 @@ def _answer(store: DynamoDBStore, week: int, day: str, said: int | None = None) 
     store.client.put_item(TableName=RESPONSES, Item={**row, "recurringWeek": n(week if said is None else said)})
 
 
+def _approve(page: Page, comment: str) -> None:
+    page.get_by_test_id("comment").fill(comment)
+    with page.expect_response(lambda answer: answer.request.method == "PATCH") as answered:
+        page.get_by_test_id("decide-approve").click()
+    assert answered.value.ok
+
+
 def _alone(page: Page, dag_id: str, run_id: str) -> None:
     """The run's page without Airflow's frame."""
     page.goto(f"{PAGES}/run?dag_id={dag_id}&run_id={quote(run_id, safe='')}")
@@ -122,11 +129,17 @@ def test_the_failed_days_are_tried_again_and_the_range_is_applied_with_one_appro
     page.goto(str(waits.get_by_role("link").get_attribute("href")))
     _alone(page, DAG, admin.run_id())
     expect(page.get_by_test_id("for-range")).to_contain_text("One answer for all days")
-    page.get_by_test_id("comment").fill("both days")
-    page.get_by_test_id("decide-approve").click()
+    _approve(page, "both days")
     page.goto(days)
-    for day in ("04", "05"):  # the second goes on unasked
-        expect(newest.get_by_test_id(f"day-2024-03-{day}")).to_have_attribute("data-state", "proven", timeout=LONG)
+    second = newest.get_by_test_id("day-2024-03-05")
+    expect(newest.get_by_test_id("day-2024-03-04")).to_have_attribute("data-state", "proven", timeout=LONG)
+    # the first day has added weeks that the second had planned, so its plan is another now, and it asks itself
+    expect(second).to_have_attribute("data-state", "waiting for approval", timeout=LONG)
+    page.goto(str(second.get_by_role("link").get_attribute("href")))
+    _alone(page, DAG, admin.run_id())
+    _approve(page, "the rest")
+    page.goto(days)
+    expect(second).to_have_attribute("data-state", "proven", timeout=LONG)
     page.goto(f"{PAGES}/history?dag_id={DAG}")
     expect(page.get_by_test_id("backfill-card").get_by_test_id("day-2024-03-05")).to_contain_text("Proven")
     assert all("responseId" in row for row in items(store, ASSIGNMENTS) if row["recurringWeek"]["N"] in ("1", "2"))
