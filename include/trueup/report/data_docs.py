@@ -88,6 +88,11 @@ def _results(validation: dict[str, JsonValue]) -> str:
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
 
     loaded = expectationSuiteValidationResultSchema.load(_hidden(validation))
+    for each in loaded.results:
+        if "unexpected_count" in each.result and "unexpected_percent" not in each.result:
+            each.result["unexpected_count"] = (
+                0  # of a whole column: its renderer would ask for a share that there is not
+            )
     return _body(ValidationResultsPageRenderer(run_info_at_end=True).render(loaded))
 
 
