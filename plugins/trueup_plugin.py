@@ -67,6 +67,7 @@ class TrueupPlugin(AirflowPlugin):
         """What the API server mounts. The first whose prefix fits answers, so a longer prefix stands before a shorter one.
         Made when it is asked for: every task loads the plugin, and none needs a web framework."""
         from trueup_airflow.api.app import app as api
+        from trueup_airflow.api.metrics import app as metrics
         from trueup_airflow.pages.app import app as pages
         from trueup_airflow.process import mappers
 
@@ -75,4 +76,5 @@ class TrueupPlugin(AirflowPlugin):
         return [
             {"app": api, "url_prefix": "/trueup/api", "name": "Trueup API"},
             {"app": pages, "url_prefix": "/trueup/pages", "name": "Trueup pages"},
+            {"app": metrics, "url_prefix": "/trueup", "name": "Trueup metrics"},
         ]

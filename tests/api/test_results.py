@@ -75,7 +75,11 @@ def test_version_2_gives_the_payload_with_every_digit(viewer: Any, results: str)
     assert said["profile"] == old["profile"]
     assert [{**row, "session_id": session(LONG)} for row in said["types"]] == old["types"]
     assert Decimal("98765432109876543210.5") in [row["fit"] for row in said["types"]]
-    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["cache-control"] == "private, no-cache"
+    again = viewer.get(f"{V2}/{session(LONG)}", headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", answer.headers["etag"])
+    assert again.headers["cache-control"] == "private, no-cache"
+    assert viewer.get(f"{V2}/{session()}", headers={"If-None-Match": answer.headers["etag"]}).status_code == 200
     assert "deprecation" not in answer.headers
 
 

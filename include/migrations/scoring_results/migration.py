@@ -9,7 +9,9 @@ from include.trueup.declare.migration import (
     Guard,
     Index,
     Migration,
+    Param,
     Phase,
+    Precondition,
     Shadow,
     Source,
     Table,
@@ -19,6 +21,7 @@ from include.trueup.declare.migration import (
 )
 
 from . import suites
+from .security import ROW_SECURITY, breaches
 from .serving import READ_FROM, WRITE_EXPLODED, unreadable
 
 HERE = Path(__file__).parent
@@ -105,7 +108,19 @@ migration = Migration(
             window="created_at",
         ),
     ),
-    targets=(Target(id="results", table=RESULTS, create=HERE / "create.sql"),),
+    targets=(Target(id="results", table=RESULTS, create=HERE / "create.sql", prepare=HERE / "security.sql"),),
+    params=(
+        Param(
+            id=ROW_SECURITY,
+            title="Row security",
+            description="Who may see rows of scoring_results. as_legacy: owner, grants and policies of profiles. owner: the"
+            " user of the session.",
+            type="string",
+            default="as_legacy",
+            choices=("as_legacy", "owner"),
+        ),
+    ),
+    preconditions=(Precondition(connection="scoring_postgres", check=breaches),),
     phases=(
         Phase(
             id="unified",

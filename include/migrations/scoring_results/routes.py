@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,6 +24,7 @@ from include.routes import (
     answer,
     documented,
     read,
+    tagged,
     write,
 )
 from include.trueup.errors import UnreadableValueError
@@ -31,9 +32,10 @@ from include.trueup.rows.values import canonical_bytes, json_value
 
 from .migration import migration
 from .payload import Complaint, complaints, in_order
-from .serving import ResultsNotFound, get_results, persist_results, read_from, write_exploded
+from .serving import COUNTER_NAMES, COUNTERS, ResultsNotFound, get_results, persist_results, read_from, write_exploded
 
 router = APIRouter()
+__all__ = ["COUNTERS", "COUNTER_NAMES", "router"]
 
 
 class SessionRow(Open):
@@ -144,14 +146,14 @@ def get_results_exploded(session_id: UUID, stores: StoresDep) -> Response:
 @router.get(
     "/v2/results/{session_id}",
     response_model=UnifiedResults,
-    responses=documented(*FIND),
+    responses=documented(304, *FIND),
     tags=["results"],
     operation_id="get_results_v2",
 )
 @read
-def get_results_unified(session_id: UUID, stores: StoresDep) -> Response:
-    """The results of a session as one payload."""
-    return answer(results_of(session_id, stores))
+def get_results_unified(session_id: UUID, request: Request, stores: StoresDep) -> Response:
+    """The results of a session as one payload; 304 where the caller has them already (If-None-Match)."""
+    return tagged(request, results_of(session_id, stores))
 
 
 @router.put(

@@ -57,6 +57,10 @@ FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdrop
 """
 
 
+COUNTER_NAMES = (UNIFIED_SUCCESS, UNIFIED_FAILED, LEGACY_FAILED, UNIFIED_HIT, LEGACY_FALLBACK, NOT_FOUND)
+"""All that is counted."""
+
+
 class Connection(Protocol):
     """What is asked of a psycopg connection."""
 

@@ -20,11 +20,13 @@ from .defaults import beside, columns, readme, title_of
 from .former import takes_former
 from .names import RELATIONS, check_columns, check_id, check_relations, check_tuple, one_of
 from .phase import Output, Phase, SuiteFactory
+from .preconditions import Breach, Precondition
 from .relations import Derived, Source, Target
 from .table import Index, Table, Type
 from .turns import Guard, Shadow, WayBack
 
 __all__ = [
+    "Breach",
     "Cost",
     "Derived",
     "Guard",
@@ -33,6 +35,7 @@ __all__ = [
     "Output",
     "Param",
     "Phase",
+    "Precondition",
     "Shadow",
     "Source",
     "Statement",
@@ -108,6 +111,7 @@ class Migration:
     proof the last turn back needs. `cost`: what its transforms cost, which is said and approved before they run. `audit`: what
     the plan is to tell of what is there, by name: DuckDB queries over what a transform sees, in each partition, whatever
     the window; the columns of text name a line, those of whole numbers are summed over all partitions.
+    `preconditions`: what must hold in the databases beside the rows, judged with the plan.
 
     What has one sensible value need not be said: the `title` is the id in words, `doc` the README.md beside the module
     that declares (relative paths are from there), and one source that is brought into one target by `rows.sql` is the only
@@ -134,6 +138,7 @@ class Migration:
     cost: Cost | None = None
     way_back: WayBack | None = None
     audit: Mapping[str, Path] = field(default_factory=dict)
+    preconditions: tuple[Precondition, ...] = ()
 
     def __post_init__(self) -> None:
         check_id("migration", self.id)

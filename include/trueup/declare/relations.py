@@ -115,7 +115,8 @@ class Target:
 
     Scripts around the table, in the store's own language (SQL; a DynamoDB table is made from its declaration), a relative
     path beside the module that declares: `create` makes it where it is not there, `prepare` makes it ready to be written,
-    `undo` makes it ready for a rollback (e.g. drops a NOT NULL that the migration added). `create_tables` runs the first two,
+    `undo` makes it ready for a rollback (e.g. drops a NOT NULL that the migration added). In
+    PostgreSQL `prepare` sees each param as the setting `trueup.<id>`. `create_tables` runs the first two,
     `prepare` and `undo` must be safe to run again.
     `adds`: columns that `prepare` adds to a table that exists; until then they read as null.
 

@@ -166,3 +166,10 @@ comparisons = sa.Table(
     # of the file that lists the differences
     sa.Column("sha256", sa.Text),
 )
+
+counters = sa.Table(
+    "counters",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False),
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 
@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from .rows import CallsRow
-from .tables import deprecated_calls
+from .tables import counters, deprecated_calls
 
 Begin = Callable[[], AbstractContextManager[sa.Connection]]
 
 
 class Usage:
-    """The calls of deprecated routes."""
+    """The calls of deprecated routes, and what else services count."""
 
     def __init__(self, begin: Begin) -> None:
         self._begin = begin
@@ -43,3 +43,17 @@ class Usage:
         order = (deprecated_calls.c.route, deprecated_calls.c.last_at.desc(), deprecated_calls.c.client)
         with self._begin() as connection:
             return [CallsRow(**row) for row in connection.execute(query.order_by(*order)).mappings()]
+
+    def count(self, more: Mapping[str, int]) -> None:
+        """Add to counters, by name."""
+        rows = [{"name": name, "value": value} for name, value in sorted(more.items())]
+        if rows:
+            new = insert(counters)
+            summed = {"value": counters.c.value + new.excluded.value}
+            with self._begin() as connection:
+                connection.execute(new.on_conflict_do_update(index_elements=["name"], set_=summed), rows)
+
+    def counts(self) -> dict[str, int]:
+        """What each counter stands at."""
+        with self._begin() as connection:
+            return {row.name: row.value for row in connection.execute(sa.select(counters))}

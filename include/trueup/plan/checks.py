@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import duckdb
 
-from ..declare.migration import Output, Phase, Target
+from ..declare.migration import Breach, Output, Phase, Target
 from ..declare.names import BEFORE, EXTRA, KEY, MISTYPED, VERB, own
 from ..rows import duck
 from ..run import Run, SelfReference, Session
@@ -17,6 +17,15 @@ from .files import ADD, CHANGE, REMOVE, WRITTEN, all_planned, plan_schema
 
 _ROW, _BATCH, _FROM, _TO, _PHASE = own("row"), own("batch"), own("from"), own("to"), own("phase")
 _EXAMPLES = 3
+
+
+def breaches(run: Run) -> list[Breach]:
+    """What does not hold of the migration's preconditions; of a rollback, nothing is asked."""
+    if run.undoes is not None:
+        return []
+    given = {name: None if value is None else str(value) for name, value in run.options.params.items()}
+    asked = {param.id: None if param.default is None else str(param.default) for param in run.migration.params} | given
+    return [breach for each in run.migration.preconditions for breach in each.check(run.store(each.connection), asked)]
 
 
 def refusals(run: Run) -> list[str]:

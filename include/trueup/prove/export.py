@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Sequence
+
 import pyarrow as pa
 
+from ..declare.migration import Breach
 from ..plan.files import FINDINGS, REJECTS
 from ..rows import duck
 from ..run import Run, Session, StepName
@@ -18,6 +23,15 @@ def findings_and_rejects(run: Run) -> None:
     with run.session() as session:
         _export(session, run, manifests, FINDING_FILES, FINDINGS, FINDINGS_CSV, "(FORMAT csv, HEADER)", head)
         _export(session, run, manifests, REJECT_FILES, REJECTS, REJECTS_JSONL, "(FORMAT json)", "")
+
+
+def breaches(run: Run, found: Sequence[Breach]) -> None:
+    """Add what does not hold of the migration's preconditions to the findings, for people: of no phase, and of a table whole."""
+    if not found:
+        return
+    lines = io.StringIO(newline="")
+    csv.writer(lines, lineterminator="\n").writerows(("", e.table, "", "reject", e.code, e.message) for e in found)
+    run.folder.write(FINDINGS_CSV, (run.folder.read(FINDINGS_CSV) or b"") + lines.getvalue().encode())
 
 
 def _export(

@@ -58,7 +58,9 @@ def plan_gate(run: Run) -> dict[str, int | str]:
         export.findings_and_rejects(run)
         examples.write(run)
         counts = evaluation.evaluate(count_suite, [_count_frame(phases)], gate="counts", key="phase")
-        if wrong := checks.refusals(run):
+        broken = checks.breaches(run)
+        export.breaches(run, broken)
+        if wrong := [*checks.refusals(run), *(f"{each.code}: {each.message}" for each in broken)]:
             counts = replace(counts, passed=False, errors=(*counts.errors, *wrong))
         words = fates.words(run, phases)
         if run.undoes is None:

@@ -23,7 +23,7 @@ from ..plan import set_off
 from ..plan.files import ADD, REMOVE, WRITTEN, plan_schema, planned
 from ..rows import duck
 from ..run import REAL, Effects, Run, StepName
-from ..stores import Outcome, arrow_schema
+from ..stores import Outcome, Store, arrow_schema
 from . import approval, tables_there, units
 from .units import Batch
 
@@ -46,8 +46,17 @@ def create_tables(run: Run) -> dict[str, bool]:
                 created_tables[target.id] = store.create(target.table)
                 tables_there.enter_created(run, target)
                 if target.prepare is not None:
-                    store.script(target.prepare.read_text(encoding="utf-8"))
+                    store.script(_settings(run, store) + target.prepare.read_text(encoding="utf-8"))
     return created_tables
+
+
+def _settings(run: Run, store: Store) -> str:
+    """What a script sees of the migration's params, in PostgreSQL: each is the setting `trueup.<id>` of its transaction."""
+    if store.kind != "postgres":
+        return ""
+    chosen = {p.id: run.options.params.get(p.id, p.default) for p in run.migration.params}
+    given = {id: "" if value is None else str(value).replace("'", "''") for id, value in chosen.items()}
+    return "".join(f"SELECT set_config('trueup.{id}', '{value}', true);\n" for id, value in given.items())
 
 
 def finish(run: Run, phase: Phase) -> None:

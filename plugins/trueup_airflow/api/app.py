@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from include.routes import Problem, documented
 
-from . import deprecation, deprecations, docs, rows, stores, switches
+from . import deprecation, deprecations, docs, metrics, rows, stores, switches
 from .mount import mount
 from .problems import handle_problems, unexpected
 
@@ -38,6 +38,7 @@ class Answers:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        metrics.SUMS.begin()
         base = scope.get("root_path", "")
         path = scope["path"].removeprefix(base)
         more = deprecation.headers(base, path, self.superseded) if deprecation.is_old(path) else {}
