@@ -86,3 +86,8 @@ def test_errors(
     answer = viewer.get(path)
     assert answer.status_code == 500
     assert "checkins_dynamodb" not in answer.text  # what an exception says is for the log
+    monkeypatch.delenv("AIRFLOW_CONN_CHECKINS_DYNAMODB")
+    stores.forget()
+    answer = viewer.get(path)
+    assert (answer.status_code, "checkins_dynamodb" in answer.text) == (503, False)
+    assert "could not give a connection" in answer.json()["detail"]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
@@ -53,6 +54,8 @@ def handle_problems(app: FastAPI) -> None:
     app.exception_handler(ProblemError)(_found)
     app.exception_handler(StoreUnavailableError)(_unavailable)
     app.exception_handler(StoreRejectedError)(_rejected)
+    app.exception_handler(AirflowNotFoundException)(_unconnected)
+    app.exception_handler(AirflowRuntimeError)(_unconnected)
 
 
 def unexpected(request: Request, error: Exception) -> Response:
@@ -88,6 +91,13 @@ async def _found(request: Request, error: ProblemError) -> Response:
 async def _unavailable(request: Request, error: StoreUnavailableError) -> Response:
     log.warning("%s %s: %s", request.method, request.url.path, error)
     return _later(request, "A database that this needs does not answer, or is too busy. Ask again later.")
+
+
+async def _unconnected(request: Request, error: Exception) -> Response:
+    log.error("%s %s: Airflow gives no connection: %s", request.method, request.url.path, error)
+    return _later(
+        request, "Airflow could not give a connection that this needs; the API server's log names it. Set it."
+    )
 
 
 async def _rejected(request: Request, error: StoreRejectedError) -> Response:
