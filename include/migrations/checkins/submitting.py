@@ -148,6 +148,8 @@ def submit(store: DynamoDBStore, client_id: str, assignment_id: str, given: Subm
         assignment = stored
         if stored is None:
             found = missing_week(of_client(store, client_id), assignment_id)
+            if found is None and item_of(store, ASSIGNMENTS, assignment_id) is not None:
+                continue  # somebody has stored it between the two reads
             base, assignment = found if found is not None else (None, None)
         if assignment is None or assignment.get("clientId") != client_id:
             raise RefusedError("missing", f"client {client_id} has no assignment {assignment_id}")
