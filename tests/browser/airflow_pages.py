@@ -113,6 +113,9 @@ class AirflowPages:
         expect(self.page.get_by_text("Awaiting Input").first).to_be_visible(timeout=RUN_SECONDS * 1000)
         question.click()
         expect(self.page.get_by_role("button", name="Approve")).to_be_visible()
+        # as long as a person reads, at least: an answer that comes sooner may be lost to Airflow 3.3.2's scheduler, which then
+        # asks again (`pages/questions.py`)
+        self.page.wait_for_timeout(5_000)
 
     def decide(self, choice: str, comment: str | None = None) -> int:
         """Answer the question that is open with `Approve` or `Reject`; the status of the server's answer."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.models.hitl import HITLDetail
@@ -14,6 +14,10 @@ from sqlalchemy import select
 
 from ..dags.approval import SHOWN
 from .rights import may_answer
+
+SETTLED = timedelta(seconds=5)
+"""How old a question is before it is shown: an answer within a second or two may reach Airflow 3.3.2's scheduler before it has
+taken note that the task waits; it then lets the try fail, and the next one asks again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +36,13 @@ class Question:
 
 
 def waiting(dag_id: str, run_id: str, user: BaseUser) -> Question | None:
-    """The question of a run that nobody has answered; None if there is none."""
+    """The question of a run that nobody has answered, and that may be answered by now (`SETTLED`); None if there is none."""
     query = (
         select(HITLDetail)
         .join(TaskInstance, TaskInstance.id == HITLDetail.ti_id)
         .where(TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id)
         .where(TaskInstance.state == "awaiting_input", HITLDetail.responded_at.is_(None))
+        .where(HITLDetail.created_at < datetime.now(UTC) - SETTLED)
     )
     with create_session() as session:
         found = session.scalars(query).first()
