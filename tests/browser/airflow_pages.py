@@ -73,7 +73,7 @@ class AirflowPages:
         self.open_dag(dag_id)
         self.page.get_by_role("button", name="Trigger").first.click()
         made = TriggerForm(self.page)
-        expect(made.dialog.locator("input[name=element_approval]")).to_be_attached()
+        expect(made.dialog.locator("[name^=element_], [id^=element_]").first).to_be_attached()
         return made
 
     def wait_for_state(self, run_id: str, *states: str, seconds: float = RUN_SECONDS) -> str:

@@ -122,4 +122,5 @@ def test_a_viewer_is_offered_nothing_and_every_page_reads_well(sign_in: SignIn, 
             assert wide <= 0, f"{name} is wider than its window"
             found: dict[str, Any] = Axe().run(vera.page).response
             assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in found["violations"]] == [], name
+        vera.page.goto(start)
         expect(vera.page.get_by_test_id("may-not-start")).to_be_visible()
