@@ -27,7 +27,7 @@ from .test_openapi import ROUTES
 from .test_results import session
 
 BASE = "/trueup/api"
-FEW, MANY = 3, 150
+FEW, MANY = 3, 15
 """Requests of each kind that are made of an operation: of what is there, of what need not be, and that do not fit."""
 
 
