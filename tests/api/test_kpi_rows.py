@@ -101,6 +101,7 @@ def test_a_row_of_every_kind(first: Migrated, viewer: Any) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_every_row(first: Migrated, viewer: Any) -> None:
     with smallest():
         check(viewer, expected(sample.rows()))
