@@ -12,7 +12,7 @@ from ..trueup.declare import Migration, Source
 from ..trueup.stores import Store, arrow_schema
 
 BESIDE = 10_000
-"""Rows that are read of a source which no phase accounts for, so that joins find their partners."""
+"""Rows that are read of each of several sources, though fewer are shown, so that joins find their partners."""
 _CUT = 60
 
 
@@ -35,16 +35,9 @@ def read(store: Store, source: Source, rows: int) -> pa.Table:
     )
 
 
-def rows_of(migration: Migration, source: Source, asked: int) -> int:
-    """How many rows of a source are read when so many are asked for."""
-    driving = {phase.source for phase in migration.phases} | (
-        {s.id for s in migration.sources} if migration.derived else set()
-    )
-    return asked if source.id in driving else max(asked, BESIDE)
-
-
-def lines(migration: Migration, tables: dict[str, pa.Table]) -> Iterator[str]:
-    """Each source row that a phase accounts for, what is planned from it, and what is said of it."""
+def lines(migration: Migration, tables: dict[str, pa.Table], asked: int) -> Iterator[str]:
+    """The first source rows that a phase accounts for, so many as are asked for, what is planned from each, and what is said
+    of it."""
     from ..trueup.testing import make_of
 
     made = make_of(migration, tables)
@@ -56,9 +49,10 @@ def lines(migration: Migration, tables: dict[str, pa.Table]) -> Iterator[str]:
         for key, row in zip(made.sources[target], rows, strict=True):
             become.setdefault(key, []).append(f"{migration.target(target).table.name}: {_shown(row)}")
     for phase in migration.phases:
-        yield f"{phase.title}: {made.counts[phase.id]['source_rows']:,} source rows"
         driver = migration.driver(phase)
-        for row in tables[driver.id].to_pylist() if driver.id in tables else []:
+        rows = tables[driver.id].slice(0, asked).to_pylist() if driver.id in tables else []
+        yield f"{phase.title}: {len(rows) or made.counts[phase.id]['source_rows']:,} source rows"
+        for row in rows:
             key = _key(driver.key, row)
             yield f"  {key}  {_shown(row)}"
             yield from (f"    -> {each}" for each in become.get(key, []))
@@ -68,8 +62,9 @@ def lines(migration: Migration, tables: dict[str, pa.Table]) -> Iterator[str]:
 
 def try_out(migration: Migration, stores: dict[str, Store], asked: int) -> Iterator[str]:
     """Read the rows and say what they become; see `lines`."""
-    tables = {s.id: read(stores[s.table.connection], s, rows_of(migration, s, asked)) for s in migration.sources}
-    return lines(migration, tables)
+    rows = asked if len(migration.sources) == 1 else max(asked, BESIDE)
+    tables = {s.id: read(stores[s.table.connection], s, rows) for s in migration.sources}
+    return lines(migration, tables, asked)
 
 
 def _key(columns: tuple[str, ...], row: dict[str, Any]) -> str:
