@@ -28,7 +28,7 @@ import duckdb
 import pyarrow as pa
 
 from .declare import Migration, Phase, Source, Table
-from .declare.names import EXTRA, KEY, MISTYPED, ROW_ID, SOURCE_KEY, own
+from .declare.names import EXTRA, KEY, MISTYPED, ROW_ID, SOURCE_KEY, WITHOUT_NULLS, own
 from .errors import DeclarationError, UnreadableValueError
 from .gate import evaluation
 from .plan import inputs
@@ -214,7 +214,7 @@ def _related(run: Run, tables: Mapping[str, pa.Table]) -> Iterator[duckdb.DuckDB
             connection.register(own("literal"), rows)
             columns = ", ".join(inputs.cast(name, type_) for name, type_ in source.columns.items())
             connection.execute(
-                f"CREATE TEMP TABLE {inputs.as_read(source)} AS SELECT {columns}, {EXTRA}, {MISTYPED}, "
+                f"CREATE TEMP TABLE {inputs.as_read(source)} AS SELECT {columns}, {EXTRA}, {WITHOUT_NULLS}({MISTYPED}) AS {MISTYPED}, "
                 f"{key_text(source.key)} AS {KEY} FROM {own('literal')}"
             )
             connection.unregister(own("literal"))
