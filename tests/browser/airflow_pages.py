@@ -97,6 +97,15 @@ class AirflowPages:
             lines += [f"{at_work['task_id']}:", log.text()[-4000:]]
         return "\n".join(lines)
 
+    def unfinished(self) -> str:
+        """How far each run is that is not over, for whoever reads why a test failed."""
+        asked = self.page.request.get("/api/v2/dags/~/dagRuns?state=running&state=queued&limit=20")
+        runs = asked.json()["dag_runs"] if asked.ok else []
+        return "\n".join(
+            f"{r['dag_id']} {r['dag_run_id']} {r['state']} {r['conf']}\n{self._where(r['dag_id'], r['dag_run_id'])}"
+            for r in runs
+        )
+
     def run_id(self) -> str:
         """The run whose page is open, or that a form has led to."""
         self.page.wait_for_url(re.compile(r"/runs/"))

@@ -142,6 +142,7 @@ def sign_in(browser: Browser, server: Server, request: pytest.FixtureRequest) ->
     for number, (context, pages) in enumerate(opened):
         if request.node.stash.get(_failed, False):
             _save(pages.page, f"failed-{_plain(request.node.name)}-{number}")
+            print(pages.unfinished())
         context.close()
     assert not broken, f"scripts broke in the browser: {broken}"
 

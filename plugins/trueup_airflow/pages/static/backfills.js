@@ -30,7 +30,8 @@ const apply = (found, its, form) => press(its.id, async () => {
   const chosen = new FormData(form);
   const conf = { ...its.conf, mode: "apply", approval: true, range_start: its.start, range_end: its.end, range_approval: chosen.has("approval"), range_budget: chosen.has("budget") };
   const last = new Date(new Date(its.end) - 86_400_000).toISOString();
-  await ask("POST", "backfills", { dag_id: found.migration_id, from_date: its.start, to_date: last, dag_run_conf: conf, reprocess_behavior: "completed" });
+  // one day after the other: they write the same tables, and of several at once any might be the first that asks
+  await ask("POST", "backfills", { dag_id: found.migration_id, from_date: its.start, to_date: last, dag_run_conf: conf, reprocess_behavior: "completed", max_active_runs: 1 });
   return "The backfill is under way: its first day asks for approval.";
 });
 
