@@ -8,15 +8,22 @@ from collections.abc import Sequence
 import duckdb
 
 from ..declare.migration import Breach, Output, Phase, Target
-from ..declare.names import BEFORE, EXTRA, KEY, MISTYPED, VERB, own
+from ..declare.names import BEFORE, EXTRA, KEY, MISTYPED, own
 from ..rows import duck
+from ..rows.statements import Statements
 from ..run import Run, SelfReference, Session
 from ..stores import Unique
 from . import target_checks
-from .files import ADD, CHANGE, REMOVE, WRITTEN, all_planned, plan_schema
+from .files import CHANGE, REMOVE, WRITTEN, all_planned, plan_schema
 
-_ROW, _BATCH, _FROM, _TO, _PHASE = own("row"), own("batch"), own("from"), own("to"), own("phase")
 _EXAMPLES = 3
+_SQL = Statements(
+    __file__,
+    batch=own("batch"),
+    **{name: own(name) for name in ("from", "to", "phase", "a", "b")},
+    written=str(WRITTEN),
+    examples=str(_EXAMPLES),
+)
 
 
 def breaches(run: Run) -> list[Breach]:
@@ -52,13 +59,11 @@ def _irreversible(connection: duckdb.DuckDBPyConnection, output: Output, target:
     """Rows whose before-image has values that the store would not take back: those of no canonical form and, of rows that
     are removed, those of columns that are not declared."""
     odd, extra = (f"{BEFORE}.{duck.identifier(name)}" for name in (MISTYPED, EXTRA))
-    new = duck.identifier(MISTYPED)
-    lost = f"({VERB} = '{CHANGE}' AND {odd} IS NOT NULL AND {odd} IS DISTINCT FROM {new}) OR "
-    lost += f"({VERB} = '{REMOVE}' AND ({odd} IS NOT NULL OR {extra} IS NOT NULL))"
+    lost = _SQL("lost", odd=odd, undeclared=extra)
     query = " UNION ALL ".join(
-        f"SELECT {KEY}, {odd} AS {_ROW}, {extra} AS {_TO} FROM ({part}) WHERE {lost}" for part in parts
+        f"SELECT {KEY}, {odd} AS odd, {extra} AS extra FROM ({part}) WHERE {lost}" for part in parts
     )
-    rows = connection.execute(f"SELECT *, count(*) OVER () FROM ({query}) ORDER BY {KEY} LIMIT 1").fetchall()
+    rows = connection.execute(_SQL("irreversible", lost_rows=query)).fetchall()
     return [
         f"irreversible: {count:,} rows of {target.table.name} that {output.name!r} would change or remove hold what could not"
         f" be put back by a rollback, the first, {key!r}: {held or more}. Reject such rows in the transform, or give them"
@@ -86,21 +91,16 @@ def _over_batches(
     connection: duckdb.DuckDBPyConnection, target: Target, reference: SelfReference, parts: list[str], size: int
 ) -> list[str]:
     def text(columns: Sequence[str]) -> str:
-        values = ", ".join(f"CAST({duck.identifier(c)} AS VARCHAR)" for c in columns)
-        null = " OR ".join(f"{duck.identifier(c)} IS NULL" for c in columns)
-        return f"CASE WHEN NOT ({null}) THEN to_json([{values}]) END"
+        names = [duck.identifier(c) for c in columns]
+        values = ", ".join(f"CAST({name} AS VARCHAR)" for name in names)
+        return _SQL("reference", any_null=" OR ".join(f"{name} IS NULL" for name in names), values=values)
 
-    numbered = " UNION ALL ".join(
-        f"SELECT {KEY}, {VERB}, {text(reference.columns)} AS {_FROM}, {text(reference.refers_to)} AS {_TO}, "
-        f"'{number} ' || CASE WHEN {VERB} = '{ADD}' THEN CAST((row_number() OVER (PARTITION BY {VERB} ORDER BY {KEY}) - 1) "
-        f"// {size} AS VARCHAR) ELSE '' END AS {_BATCH} FROM ({part}) WHERE {VERB} IN ('{ADD}', '{CHANGE}')"
-        for number, part in enumerate(parts)
+    refers_from, refers_to = text(reference.columns), text(reference.refers_to)
+    numbered = (
+        _SQL("numbered", planned_rows=part, nth=str(n), size=str(size), refers_from=refers_from, refers_to=refers_to)
+        for n, part in enumerate(parts)
     )
-    a, b = own("a"), own("b")
-    rows = connection.execute(
-        f"WITH rows AS ({numbered}) SELECT {a}.{KEY}, {b}.{KEY}, count(*) OVER () FROM rows {a} JOIN rows {b} "
-        f"ON {a}.{_FROM} = {b}.{_TO} WHERE {b}.{VERB} = '{ADD}' AND {a}.{_BATCH} <> {b}.{_BATCH} ORDER BY 1 LIMIT 1"
-    ).fetchall()
+    rows = connection.execute(_SQL("over_batches", numbered_rows=" UNION ALL ".join(numbered))).fetchall()
     table, name = target.table.name, reference.name
     return [
         f"{count:,} rows of {table} refer by foreign key {name} to rows of the same table that are added in another"
@@ -128,17 +128,12 @@ def _handed_on(session: Session, run: Run, target: Target, index: Unique) -> lis
         for output in (o for o in phase.outputs if o.target == target.id):
             files = session.fetch(all_planned(run, output.name))
             rows = duck.parquet(files, plan_schema(target))
-            written = f"SELECT {KEY}, {VERB}, {', '.join([*new, *was])} FROM ({rows}) WHERE {VERB} IN {WRITTEN}"
-            parts.append(f"SELECT *, {number} AS {_PHASE} FROM ({written}) WHERE {VERB} <> '{CHANGE}' OR NOT ({stays})")
-    a, b = own("a"), own("b")
-    same = " AND ".join(
-        f"{a}.{one} {'IS NOT DISTINCT FROM' if index.nulls_equal else '='} {b}.{other}" for one, other in pairs
-    )
-    rows_of = session.connection.execute(
-        f"WITH every AS ({' UNION ALL '.join(parts)}) SELECT {a}.{KEY}, min({b}.{KEY}), min({b}.{VERB}), count(*) OVER () "
-        f"FROM every {a} JOIN every {b} ON {same} WHERE {a}.{VERB} <> '{REMOVE}' AND {b}.{VERB} <> '{ADD}' "
-        f"AND {a}.{KEY} <> {b}.{KEY} AND {a}.{_PHASE} <= {b}.{_PHASE} GROUP BY {a}.{KEY} ORDER BY {a}.{KEY} LIMIT {_EXAMPLES}"
-    ).fetchall()
+            new_columns, was_columns = ", ".join(new), ", ".join(was)
+            parts.append(_SQL("moves", rows=rows, nth=str(number), stays=stays, new=new_columns, was=was_columns))
+    equal = "IS NOT DISTINCT FROM" if index.nulls_equal else "="
+    same = " AND ".join(f"{own('a')}.{one} {equal} {own('b')}.{other}" for one, other in pairs)
+    query = _SQL("handed_on", moves=" UNION ALL ".join(parts), same=same)
+    rows_of = session.connection.execute(query).fetchall()
     if not rows_of:
         return []
     verbs = {CHANGE: "changes", REMOVE: "removes"}
