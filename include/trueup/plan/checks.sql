@@ -25,7 +25,7 @@ FROM ($planned_rows) WHERE $verb IN ('add', 'change')
 
 -- name: over_batches
 -- Rows that refer to a row which another transaction adds.
-WITH rows AS ($nthed_rows)
+WITH rows AS ($numbered_rows)
 SELECT $a.$key, $b.$key, count(*) OVER ()
 FROM rows $a JOIN rows $b ON $a.$from = $b.$to
 WHERE $b.$verb = 'add' AND $a.$batch <> $b.$batch
