@@ -12,13 +12,12 @@ from pydantic import JsonValue
 from sqlalchemy.dialects.postgresql import insert
 
 from ..errors import StatusError
-from ..stores.effects import REAL, Effects
+from ..stores.effects import REAL, Effects, this_process
 from ..stores.parameters import Ask
 from . import sessions
 from .batches import Batches, Pace, Planned
 from .comparisons import Comparisons
 from .decisions import Approvals, Switches
-from .holders import this_process
 from .leases import Lease, Leases, Part, lease_seconds
 from .rows import (
     Applied,
@@ -78,7 +77,7 @@ class Ledger(Steps, Batches):
         self.switches = Switches(self._begin)
         self.comparisons = Comparisons(self._begin)
         self.usage = Usage(self._begin)
-        self.leases = Leases(self._begin, self._move)
+        self.leases = Leases(self._begin, self._move, effects)
         self._ensured = False
 
     def _begin(self) -> AbstractContextManager[sa.Connection]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -44,20 +43,19 @@ def holding(
     be known to be there. Raises `TargetHeldError` or `StatusError` where the run may not hold them now."""
     begun, lasts = Elapsed(ledger.effects), lease_seconds()
     epochs = ledger.leases.enter(run_id, targets, holder, right=right)
-    stop = threading.Event()
     renewed, lost = [begun], list[TargetHeldError]()
 
-    def renew() -> None:
-        while not stop.wait(lasts / 6):
-            try:
-                asked = Elapsed(ledger.effects)  # before the question: the answer may be long in coming
-                ledger.leases.renew(run_id, epochs, part)
-                renewed[0] = asked
-            except TargetHeldError as error:
-                lost.append(error)
-                return
-            except TransientError as error:
-                log.warning("the lease of run %s could not be renewed and is tried again: %s", run_id, error)
+    def renew() -> bool:
+        try:
+            asked = Elapsed(ledger.effects)  # before the question: the answer may be long in coming
+            ledger.leases.renew(run_id, epochs, part)
+            renewed[0] = asked
+        except TargetHeldError as error:
+            lost.append(error)
+            return False
+        except TransientError as error:
+            log.warning("the lease of run %s could not be renewed and is tried again: %s", run_id, error)
+        return True
 
     def check() -> None:
         if lost:
@@ -67,9 +65,7 @@ def holding(
                 f"run {run_id} could not renew its lease for {lasts:g} s, so it stopped writing; what is written is kept"
             )
 
-    thread = threading.Thread(target=renew, name="trueup-lease", daemon=True)
-    thread.start()
-    try:
+    with ledger.effects.beside(lasts / 6, renew, "trueup-lease"):
         yield Fence(
             check=check,
             epochs=epochs,
@@ -77,6 +73,3 @@ def holding(
             tries=part.tries if part else 0,
             lasts=lasts,
         )
-    finally:
-        stop.set()
-        thread.join()

@@ -17,7 +17,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..errors import OptionsError, StatusError, TargetHeldError
-from .holders import is_dead, refusal
+from ..stores.effects import REAL, Effects
+from .holders import refusal
 from .rows import LeaseRow
 from .status import Status
 from .tables import LEASE_LOCK, leases, runs, steps
@@ -64,9 +65,10 @@ class Lease:
 class Leases:
     """The part of the ledger that has the leases. `move` changes a run's status in an open transaction."""
 
-    def __init__(self, begin: Begin, move: Move) -> None:
+    def __init__(self, begin: Begin, move: Move, effects: Effects = REAL) -> None:
         self._begin = begin
         self._move = move
+        self._effects = effects
 
     def take(self, run_id: str, targets: Sequence[str], holder: str | None = None) -> dict[str, int]:
         """Take the run's place on its targets, all or none; the epochs, by target. A run that has it already takes it again.
@@ -84,7 +86,7 @@ class Leases:
             return {target: _new(connection, run_id, target, holder, now) for target in targets}
 
     def _take_from(self, connection: sa.Connection, run_id: str, other: LeaseRow, now: datetime) -> None:
-        if other.expires_at > now and not is_dead(other.holder):
+        if other.expires_at > now and not (other.holder is not None and self._effects.ended(other.holder)):
             raise TargetHeldError(refusal(run_id, other, now), held_by=other.run_id)
         if _status(connection, other.run_id) == Status.RUNNING:
             reason = f"run {run_id} took over its expired lease"

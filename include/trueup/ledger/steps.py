@@ -13,7 +13,6 @@ from sqlalchemy.dialects.postgresql import insert
 
 from ..steps import writes
 from ..stores.effects import Effects
-from .holders import is_dead, this_process
 from .leases import lease_seconds
 from .rows import StepRow
 from .tables import runs, steps
@@ -38,7 +37,7 @@ class Steps:
         of_run = {
             "attempt": _of_run(run_id, "attempt"),
             "plan_sha256": _of_run(run_id, "plan_sha256"),
-            "holder": this_process(),
+            "holder": self.effects.process(),
         }
         with self._begin() as connection:
             new = insert(steps).values(**key, **of_run)
@@ -73,7 +72,7 @@ class Steps:
     def _outlive(self, holder: str | None, renewed_at: datetime) -> None:
         """Wait until an older try of a part that writes, of which it is not known that it has ended, has no right to write
         any more: its process is dead, or its lease is over."""
-        while not is_dead(holder):
+        while not (holder is not None and self.effects.ended(holder)):
             with self._begin() as connection:
                 now = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
             left = lease_seconds() - (now - renewed_at).total_seconds()

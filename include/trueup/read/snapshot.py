@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -54,7 +53,7 @@ def snapshot(run: Run, segment: int) -> dict[str, int]:
     reads += [_Read(id=t.id, table=t.table, partition_by=t.placed_by) for t in targets]
     with run.part(StepName.SNAPSHOT, segment) as part:
         slices = [(each, n) for each in reads for n in _slices(run, each, segment)]
-        with ExitStack() as opened, ThreadPoolExecutor(READERS) as pool:
+        with ExitStack() as opened, run.effects.workers(READERS, "trueup-read") as pool:
             connections = dict.fromkeys(each.table.connection for each, _ in slices)
             stores = {c: opened.enter_context(run.store(c).reading()) for c in connections}
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -50,10 +49,10 @@ def walk(
         if isinstance(run, Run):
             scratch = opened.enter_context(run.workspace.scratch())
             run = replace(run, database=opened.enter_context(duck.connect(scratch, run.widest)))
-        pool = opened.enter_context(ThreadPoolExecutor(at_once))
+        pool = opened.enter_context(run.effects.workers(at_once, "trueup-walk"))
         report = function(run.direction.report)
         # one by one, in this thread: each thread has to make Great Expectations ready for itself
-        each: Callable[..., Iterator[Any]] = map if at_once == 1 else pool.map
+        each: Callable[..., Iterable[Any]] = map if at_once == 1 else pool.map
         try:
             function(run.direction.preflight)(run, triggered_by)
             run = run.chosen()

@@ -9,9 +9,8 @@ both, written in one transaction (`write/units.py`).
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from contextlib import ExitStack
 from functools import partial
 
@@ -24,6 +23,7 @@ from ..plan.files import ADD, REMOVE, WRITTEN, plan_schema, planned
 from ..rows import duck
 from ..run import REAL, Effects, Run, StepName
 from ..stores import Outcome, Store, arrow_schema
+from ..stores.effects import Until
 from . import approval, tables_there, units
 from .units import Batch
 
@@ -101,23 +101,22 @@ def apply(run: Run, phase: Phase, partition: int) -> dict[str, int]:
 
         numbered = batches(run, phase, partition) if not phase.together else units.batches(run, phase, partition)
         pending = (batch for batch in numbered if batch[0] not in done)
-        _walk(pending, write, store.writers, f"{phase.id}, partition {partition}", run.effects.monotonic)
+        _walk(pending, write, store.writers, f"{phase.id}, partition {partition}", run.effects)
     applied = [a for o in phase.outputs for a in run.ledger.applied(run.id, o.name, partition).values()]
     return {name: sum(getattr(each, name) for each in applied) for name in ("rows", "written", "conflicts", "refused")}
 
 
-def _walk(
-    pending: Iterator[Batch], write: Callable[..., int], writers: int, what: str, clock: Callable[[], float]
-) -> None:
+def _walk(pending: Iterator[Batch], write: Callable[..., int], writers: int, what: str, effects: Effects) -> None:
     """Write the batches, `writers` at a time, holding no more of them in memory; the first error ends the walk, after
     the batches already begun."""
+    clock = effects.monotonic
     rows, started, logged = 0, clock(), clock()
     running: set[Future[int]] = set()
-    with ThreadPoolExecutor(writers, thread_name_prefix="trueup-write") as pool:
+    with effects.workers(writers, "trueup-write") as pool:
         for batch in pending:
             running.add(pool.submit(write, *batch))
             if len(running) > writers:
-                finished, running = wait(running, return_when=FIRST_COMPLETED)
+                finished, running = pool.wait(running, Until.FIRST)
                 rows += sum(f.result() for f in finished)
             if clock() - logged > PROGRESS_SECONDS:
                 logged = clock()
@@ -176,7 +175,7 @@ class Pace:
     def __init__(self, rate: float | None, effects: Effects = REAL) -> None:
         self._rate, self._effects = rate, effects
         self._next = effects.monotonic()
-        self._lock = threading.Lock()
+        self._lock = effects.lock()
 
     def wait(self, rows: int) -> None:
         """Sleep until these rows may be written."""

@@ -16,10 +16,10 @@ import sqlalchemy as sa
 
 from include.embedded import postgres
 from include.trueup.errors import StatusError, StoreUnavailableError, TargetHeldError
-from include.trueup.ledger import ConflictRow, Ledger, Status, holders, lease_seconds, this_process
+from include.trueup.ledger import ConflictRow, Ledger, Status, lease_seconds, this_process
 from include.trueup.ledger.status import TRANSITIONS
 from include.trueup.ledger.tables import leases
-from include.trueup.stores import Conflict, Outcome
+from include.trueup.stores import Conflict, Outcome, effects
 from tests.harness import new_database
 
 
@@ -174,7 +174,7 @@ def test_a_hold_by_a_process_of_another_container_of_this_host_is_respected(
     read = os.readlink
     with monkeypatch.context() as patch:
         patch.setattr(os, "readlink", lambda path: "pid:[1]" if path == "/proc/self/ns/pid" else read(path))
-        machine = holders._machine.__wrapped__()
+        machine = effects.machine.__wrapped__()
     assert machine != this_process().rsplit("/", 2)[0]
     for holder in (f"{machine}/999999/1.00", f"{socket.gethostname()}/999999/1.00"):  # that of the first release, too
         ledger.leases.take("first", ["a"], holder=holder)

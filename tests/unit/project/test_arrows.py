@@ -31,12 +31,17 @@ ROOMS = {
 }
 """For each room of include/trueup, the rooms that it may import."""
 FORMATS = {".json", ".jsonl", ".csv", ".html", ".md"}
-OUTSIDE = ("time", "random", "uuid.uuid1", "uuid.uuid4", "secrets", "socket")
-"""Modules that read a clock, wait, draw at random or say which machine this is: `stores/effects.py` alone asks them."""
+OUTSIDE = (
+    *("time", "random", "uuid.uuid1", "uuid.uuid4", "secrets", "socket", "threading", "multiprocessing", "asyncio"),
+    *(f"concurrent.futures.{n}" for n in ("ThreadPoolExecutor", "ProcessPoolExecutor", "wait", "as_completed")),
+)
+"""Modules that read a clock, wait, draw at random, do several things at once or say which machine this is:
+`stores/effects.py` alone asks them."""
 READ_THE_CLOCK = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "os.getpid", "os.urandom"}
 HONEST = {
     "stores/effects.py": "it is the seam",
-    "stores/dynamodb/writes.py": "a key that no row has must be one that nobody can guess, so it is drawn for secrets",
+    "gate/tally.py": "Great Expectations is made ready for each thread: no two see the other's, whatever their order",
+    "report/lens/shelf.py": "pages look at files of runs from several threads of a web server; no run waits for them",
     "stores/dynamodb/place.py": "it asks the resolver where an endpoint is, which is a question to the network",
 }
 """Files of the engine that may, each with the reason."""

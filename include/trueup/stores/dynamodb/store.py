@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +99,7 @@ class DynamoDBStore:
             body = request if start is None else {**request, "ExclusiveStartKey": start}
             return self._wire.call_parsed("Scan", table.name, orjson.dumps(body), pages.rows)
 
-        with ThreadPoolExecutor(1, thread_name_prefix="trueup-scan") as ahead:
+        with self._wire.effects.workers(1, "trueup-scan") as ahead:
             following: Future[tuple[pa.RecordBatch, Item | None]] | None = ahead.submit(page, None)
             while following is not None:
                 rows, start = following.result()

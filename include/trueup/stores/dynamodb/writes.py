@@ -10,12 +10,10 @@ from __future__ import annotations
 import base64
 import logging
 import re
-import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from contextvars import copy_context
 from functools import lru_cache
-from secrets import randbits, token_bytes, token_hex
 from typing import TypeVar
 
 import orjson
@@ -23,6 +21,7 @@ import orjson
 from ...errors import StoreUnavailableError
 from ...rows.dynamodb_values import Value, canonical_value
 from .. import Outcome
+from ..effects import Until
 from .expressions import Request
 from .items import Item, Layout
 from .wire import TRANSIENT_CODES, RejectedError, Wire
@@ -55,9 +54,9 @@ class Writer:
 
     def __init__(self, wire: Wire, connections: int) -> None:
         self.wire = wire
-        self._pool = ThreadPoolExecutor(connections, thread_name_prefix="trueup-dynamodb")
+        self._pool = wire.effects.workers(connections, "trueup-dynamodb")
         self._statements_work: dict[str, bool] = {}
-        self._probe = threading.Lock()
+        self._probe = wire.effects.lock()
 
     def fetch(self, layout: Layout, keys: Iterable[Item], outcome: Outcome | None = None) -> list[Item]:
         """The items with these keys, consistently read, as DynamoDB returns them, in any order."""
@@ -146,7 +145,7 @@ class Writer:
         engine makes of the INSERT and whoever deletes the row meanwhile. What passes (throttling) says nothing.
         """
         table = layout.table.name
-        nobody = [_another(value) for value in layout.key(item).values()]
+        nobody = [_another(value, self.wire.effects.secret()) for value in layout.key(item).values()]
         where = " AND ".join(f'"{name}" = ?' for name in layout.table.key)
         body = orjson.dumps(
             {
@@ -241,10 +240,10 @@ class Writer:
             self._pool.submit(copy_context().run, write, job, counted)
             for job, counted in zip(jobs, counts, strict=True)
         ]
-        _, unfinished = wait(futures, return_when=FIRST_EXCEPTION)
+        _, unfinished = self._pool.wait(futures, Until.FAILED)
         for future in unfinished:
             future.cancel()
-        wait(unfinished)
+        self._pool.wait(unfinished, Until.ALL)
         outcome.retries += sum(counted.retries for counted in counts)
         return [future.result() for future in sorted(futures, key=Future.cancelled)]
 
@@ -254,10 +253,12 @@ def key_bytes(layout: Layout, item: Item) -> bytes:
     return orjson.dumps([canonical_value(item[name]) for name in layout.table.key])
 
 
-def _another(value: Value) -> Value:
+def _another(value: Value, secret: str) -> Value:
     """A key value of the same type that no row has: nobody guesses it."""
     ((tag, _),) = value.items()
-    content = {"S": token_hex(16), "N": str(randbits(120)), "B": base64.b64encode(token_bytes(16)).decode()}[tag]
+    drawn = bytes.fromhex(secret)
+    number = str(int.from_bytes(drawn[:15]))  # a number has 38 digits
+    content = {"S": secret, "N": number, "B": base64.b64encode(drawn).decode()}[tag]
     return {tag: content}
 
 
