@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .trueup.ledger import Ledger
     from .trueup.stores import Store
     from .trueup.stores.dynamodb import DynamoDBStore
-    from .trueup.stores.postgres import Connection
+    from .trueup.stores.postgres import Connection, Pool, PostgresStore
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 _MARK = "__trueup_access__"
@@ -70,22 +70,24 @@ _STATEMENT_TIMEOUT = "20s"
 
 class Stores:
     """The stores behind the routes, by the id of their connection, and the switches that say how to read them. A store is
-    kept for a minute at most: `open_store` makes it anew, so that a connection that was changed is seen."""
+    kept for a minute at most: `open_store` makes it anew, so that a connection that was changed is seen. Of each
+    PostgreSQL database this process keeps a few connections, each for a minute, too."""
 
     def __init__(self, open_store: Callable[[str], Store], ledger: Callable[[], Ledger]) -> None:
         self._ledger = ledger
         self._made = lru_cache(maxsize=8)(lambda conn_id, _minute: open_store(conn_id))
+        self._pools: dict[str, Pool] = {}
 
     @contextmanager
     def postgres(self, conn_id: str, *, writes: bool = False) -> Iterator[Connection]:
-        """A connection with one transaction, committed at the end of the block: for reading, unless `writes`. Raises
-        `StoreUnavailableError`, `StoreRejectedError`."""
-        from .trueup.stores.postgres import PostgresStore
+        """A kept connection with one transaction, committed at the end of the block: for reading, unless `writes`. Raises
+        `StoreUnavailableError`, also where none is free for some seconds, and `StoreRejectedError`."""
+        from .trueup.stores.postgres import Pool
 
-        store = self._store(conn_id)
-        if not isinstance(store, PostgresStore):
-            raise StoreRejectedError(f"connection {conn_id!r} is of type {store.kind}; make it one of type 'postgres'")
-        with store.connect() as connection:
+        store = self._postgres(conn_id)
+        # of two that are made at once, one is kept
+        pool = self._pools.get(conn_id) or self._pools.setdefault(conn_id, Pool(lambda: self._postgres(conn_id).open()))
+        with store.connect(pool) as connection:
             connection.read_only = not writes
             connection.execute("SELECT set_config('statement_timeout', %s, true)", [_STATEMENT_TIMEOUT])
             yield connection
@@ -107,8 +109,18 @@ class Stores:
         return switch.settings(self._ledger(), migration)
 
     def forget(self) -> None:
-        """Look connections up again at the next request."""
+        """Look connections up again at the next request, and close those that are kept."""
         self._made.cache_clear()
+        while self._pools:
+            self._pools.popitem()[1].close()
+
+    def _postgres(self, conn_id: str) -> PostgresStore:
+        from .trueup.stores.postgres import PostgresStore
+
+        store = self._store(conn_id)
+        if not isinstance(store, PostgresStore):
+            raise StoreRejectedError(f"connection {conn_id!r} is of type {store.kind}; make it one of type 'postgres'")
+        return store
 
     def _store(self, conn_id: str) -> Store:
         return self._made(conn_id, int(time.monotonic() / _KEPT_SECONDS))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -91,6 +92,41 @@ def test_what_the_ledger_does_not_take_stays_counted(
     assert recording.enter()
     # two clients are counted apart, the others as one
     assert {row.client: row.calls for row in ledger.usage.of([ROUTE])} == {"a": 3, "b": 1, "(others)": 3}
+
+
+def test_where_there_is_no_ledger_that_is_said_once_and_not_at_the_end(
+    airflow_database: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from trueup_airflow import connections
+    from trueup_airflow.api import entering, metrics, usage
+
+    monkeypatch.delenv("AIRFLOW_CONN_TRUEUP_LEDGER", raising=False)
+    connections.ledger.cache_clear()
+    monkeypatch.setattr(entering, "_told", set())
+    counts = {"a": 0}
+    monkeypatch.setattr(metrics, "counted", lambda: {"x": (SimpleNamespace(as_dict=lambda: dict(counts)), ("a",))})
+    recording, sums = usage.Recorder(lambda: connections.ledger(), seconds=3600), metrics.Sums()
+    sums.enter()
+    caplog.clear()
+    recording.enter(leaving=True)
+    sums.leave()
+    assert caplog.messages == [], "nothing was counted"
+    counts["a"] = 2
+    recording.count(ROUTE, "vera")
+    recording.enter(leaving=True)
+    sums.leave()
+    assert caplog.messages == []
+    entering._told.clear()
+    for _ in range(2):
+        assert not recording.enter()
+        assert sums.enter() == {"a": 2}
+    assert [message.split(":")[0] for message in caplog.messages] == [
+        "calls of deprecated routes",
+        "counters of the services' routes",
+    ]
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
+    assert all("define the connection trueup_ledger" in message for message in caplog.messages)
+    assert [row.calls for row in recording.counted()] == [1]
 
 
 def test_who_called_what_how_often_and_when_last(

@@ -8,7 +8,6 @@ killed has counted since is lost.
 from __future__ import annotations
 
 import atexit
-import logging
 import threading
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -23,13 +22,12 @@ from prometheus_client.registry import Collector
 from starlette.exceptions import HTTPException
 
 from include import project
-from include.trueup.errors import TrueupError
+from include.trueup.ledger import Ledger
 
 from .. import connections
 from ..pages.rights import may
+from .entering import enter
 from .problems import handle_problems
-
-log = logging.getLogger(__name__)
 
 SECONDS = 5.0
 """How long a process may keep to itself what it counted."""
@@ -70,7 +68,7 @@ class Sums:
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
                 if self._thread is None:
-                    atexit.register(self.enter)
+                    atexit.register(self.leave)
                 self._thread = threading.Thread(target=self._go_on, name="counters", daemon=True)
                 self._thread.start()
 
@@ -83,25 +81,26 @@ class Sums:
     def _now(self) -> dict[str, int]:
         return {name: n for counters, _ in counted().values() for name, n in counters.as_dict().items()}
 
-    def enter(self) -> dict[str, int]:
+    def enter(self, *, leaving: bool = False) -> dict[str, int]:
         """Add what was counted since; what all processes have counted, by name. Where the ledger does not take it, what it
-        has is not known: what this process counted."""
+        has is not known: what this process counted. `leaving`: the process ends."""
         with self._lock:
             now = self._now()
             # counters that began again have counted from zero
             since = {name: n - (was if (was := self._entered.get(name, 0)) <= n else 0) for name, n in now.items()}
-            try:
-                ledger = connections.ledger()
-                if not ledger.is_upgraded():
-                    return now
+
+            def add(ledger: Ledger) -> dict[str, int]:
                 ledger.usage.count({name: n for name, n in since.items() if n})
                 self._entered = now
                 return ledger.usage.counts()
-            except TrueupError as error:
-                log.warning("what was counted is not entered yet: %s", error)
-            except Exception:  # such as a connection that Airflow does not have
-                log.exception("what was counted is not entered yet")
-            return now
+
+            found = enter("counters of the services' routes", connections.ledger, add, leaving=leaving)
+            return now if found is None else found
+
+    def leave(self) -> None:
+        """Add what is left, as the process ends."""
+        if self._now() != self._entered:
+            self.enter(leaving=True)
 
 
 SUMS = Sums()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+
 from include.routes import Stores
 from trueup_airflow import connections
 
 STORES = Stores(open_store=connections.open_store, ledger=lambda: connections.ledger())
 """Those of this process."""
+atexit.register(STORES.forget)
 
 
 def forget() -> None:

@@ -7,18 +7,15 @@ last answered. A process that ends in order enters them first.
 from __future__ import annotations
 
 import atexit
-import logging
 import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from include.trueup.errors import TrueupError
 from include.trueup.ledger import CallsRow, Ledger
 
 from .. import connections
-
-log = logging.getLogger(__name__)
+from .entering import enter
 
 SECONDS = 5.0
 """How long a call may be counted in this process only."""
@@ -47,7 +44,7 @@ class Recorder:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._go_on, name="deprecated calls", daemon=True)
                 self._thread.start()
-                atexit.register(self.enter)
+                atexit.register(self.enter, leaving=True)
         self._some.set()
 
     def _add(self, new: CallsRow) -> None:
@@ -78,25 +75,19 @@ class Recorder:
         with self._lock:
             return list(self._counted.values())
 
-    def enter(self) -> bool:
-        """Enter what was counted; whether the ledger has all of it now. What it does not take stays counted."""
+    def enter(self, *, leaving: bool = False) -> bool:
+        """Enter what was counted; whether the ledger has all of it now. What it does not take stays counted. `leaving`: the
+        process ends."""
         with self._entering:
             with self._lock:
                 taken, self._counted = self._counted, {}
-            try:
-                if not taken:
-                    return True
-                ledger = self._ledger()
-                if ledger.is_upgraded():
-                    ledger.usage.add(taken.values())
-                    return True
-                log.info(
-                    "calls of deprecated routes are entered once a run has brought the ledger to its newest version"
-                )
-            except TrueupError as error:
-                log.warning("calls of %d deprecated routes and clients are not entered yet: %s", len(taken), error)
-            except Exception:  # such as a connection that Airflow does not have
-                log.exception("calls of %d deprecated routes and clients are not entered yet", len(taken))
+
+            def add(ledger: Ledger) -> bool:
+                ledger.usage.add(taken.values())
+                return True
+
+            if not taken or enter("calls of deprecated routes", self._ledger, add, leaving=leaving):
+                return True
             with self._lock:
                 for row in taken.values():
                     self._add(row)

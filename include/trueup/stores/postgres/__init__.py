@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from psycopg import Connection
 
+from .pool import Pool
 from .store import PostgresStore
 
-__all__ = ["Connection", "PostgresStore"]
+__all__ = ["Connection", "Pool", "PostgresStore"]

@@ -1,7 +1,8 @@
 """A transaction on a connection of its own.
 
 Every call of the store opens one connection and closes it. That takes 3 ms, to a call that moves 20,000 rows, and there
-is no pool whose connections a restart, a fork or another thread could have spoiled.
+is no pool whose connections a restart, a fork or another thread could have spoiled. Services, which ask for one row, have
+one (`pool.py`).
 """
 
 from __future__ import annotations
@@ -90,9 +91,10 @@ class Address:
         ask = asking(database)
         return cls(ask, place_of(ask()), lock_timeout, patience, effects, Drivers(effects))
 
-    def conninfo(self) -> str:
-        """What libpq is told, for one connect: asked for now, with the password; not to be kept. Raises as `Ask` does."""
-        return conninfo.make_conninfo(**{**_DEFAULTS, **self.ask(), "client_encoding": ENCODING})
+    def conninfo(self, **defaults: str) -> str:
+        """What libpq is told, for one connect: asked for now, with the password; not to be kept. `defaults` are told where
+        the connection does not say otherwise. Raises as `Ask` does."""
+        return conninfo.make_conninfo(**{**_DEFAULTS, **defaults, **self.ask(), "client_encoding": ENCODING})
 
     def database(self) -> AbstractContextManager[adbc.AdbcDatabase]:
         """The driver, for a block."""

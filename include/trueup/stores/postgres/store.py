@@ -23,12 +23,15 @@ from .effects import effects_of
 from .failures import translated
 from .indexes import NO_TRANSACTION, alone_session
 from .limits import unwritable
+from .pool import Pool
 from .session import Address, held_snapshot, script_session, session
 from .writable import described, why_uncreatable
 from .writing import Left
 
 _SNAPSHOT_SECONDS = 24 * 3600
 _SAME_SECONDS = 1.0
+_UNANSWERED = "15000"
+"""Milliseconds after which a kept connection whose server is gone is noticed to be broken when it is used again."""
 
 
 class PostgresStore:
@@ -101,13 +104,18 @@ class PostgresStore:
         with held_snapshot(self._address, seconds=_SNAPSHOT_SECONDS) as exported:
             yield _at(self, exported)
 
+    def open(self) -> psycopg.Connection:
+        """A psycopg connection for a pool to keep. Nothing is prepared in it: a pooler may share its session, and a
+        migration may change the table that is read. Raises psycopg's own errors, and as `Ask` does."""
+        return psycopg.connect(self._address.conninfo(tcp_user_timeout=_UNANSWERED), prepare_threshold=None)
+
     @contextmanager
-    def connect(self) -> Iterator[psycopg.Connection]:
-        """A psycopg connection of its own, with one transaction that is committed at the end of the block: for what is
-        not part of a plan, such as a sample, or what a service does. Raises `StoreUnavailableError` or
+    def connect(self, pool: Pool | None = None) -> Iterator[psycopg.Connection]:
+        """A psycopg connection of its own, or one of a pool, with one transaction that is committed at the end of the
+        block: for what is not part of a plan, such as a sample, or what a service does. Raises `StoreUnavailableError` or
         `StoreRejectedError` for errors of PostgreSQL."""
         try:
-            with psycopg.connect(self._address.conninfo()) as connection:
+            with pool.lent() if pool else psycopg.connect(self._address.conninfo()) as connection:
                 yield connection
         except psycopg.Error as error:
             raise translated(error, place=self._address.place, doing="use a connection") from error
