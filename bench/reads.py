@@ -1,4 +1,6 @@
-"""`python -m bench.reads`: results of a session read from the exploded tables and from the unified one, side by side."""
+"""`python -m bench.reads`: what services read, before and after their migrations, side by side and in one run: results of a
+session from the exploded tables and from the unified one, each by a new connection, by one that is kept, and the query alone;
+and a client's check-ins, generated at each request and pre-created."""
 
 from __future__ import annotations
 
@@ -7,118 +9,203 @@ import logging
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import cycle, islice
 from pathlib import Path
 
 import psycopg
 
 from bench.measure import machine
-from include.embedded import postgres
+from include.embedded import dynamodb, postgres
+from include.embedded.home import HOME
+from include.migrations.checkins import sample as checkins
+from include.migrations.checkins.migration import migration
+from include.migrations.checkins.serving import get_assignments
 from include.migrations.scoring_results import sample
 from include.migrations.scoring_results.serving import ReadFrom, get_results, persist_results
+from include.routes import Stores
+from include.trueup.ledger import Ledger, this_process
+from include.trueup.run import Options, Run
+from include.trueup.run.workspace import Workspace
+from include.trueup.stores.dynamodb import DynamoDBStore, client
 from include.trueup.stores.postgres import PostgresStore
+from include.trueup.walk import walk
 
 RESULTS = Path(__file__).parent / "RESULTS-reads.md"
-WAYS: dict[str, ReadFrom] = {"before: four exploded tables": "legacy_first", "after: one row": "unified_only"}
+BEFORE, AFTER = "before", "after"
+SHAPES: dict[str, ReadFrom] = {BEFORE: "legacy_first", AFTER: "unified_only"}
+"""Of scoring results: the four exploded tables, and the one row."""
+NEW, KEPT, ALONE = "results, a new connection each", "results, kept connections", "results, the query alone"
+CHECKINS = "check-ins of a client"
+ROUNDS = 20
+"""Each way is asked a share of its reads in every round, so that what else the machine does is in all of them alike."""
+Read = Callable[[str], object]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Read:
-    """A way of reading: seconds of each read, in order of their length."""
+class Way:
+    """A way of reading: what is read, in which shape, by what, and of whom; `seconds` of each read."""
 
     name: str
-    seconds: tuple[float, ...]
-
-    @property
-    def rate(self) -> float:
-        """Reads a second, one after the other."""
-        return len(self.seconds) / sum(self.seconds)
+    shape: str
+    read: Read
+    ids: Sequence[str]
+    seconds: list[float] = field(default_factory=list)
 
     def at(self, share: float) -> float:
         """Milliseconds within which this share of the reads was answered."""
-        return 1000 * self.seconds[min(len(self.seconds) - 1, int(share * len(self.seconds)))]
+        return 1000 * sorted(self.seconds)[min(len(self.seconds) - 1, int(share * len(self.seconds)))]
 
 
 def main(arguments: Sequence[str]) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.reads", description=__doc__)
-    parser.add_argument("--reads", type=int, default=2_000, help="reads a way")
+    parser.add_argument("--reads", type=int, default=1_000, help="reads a way")
     parser.add_argument("--write", action="store_true", help=f"put the figures into {RESULTS.name}")
     asked = parser.parse_args(arguments)
-    logging.disable(logging.INFO)
-    with tempfile.TemporaryDirectory(prefix="trueup-bench-") as folder:
-        server = postgres.start(Path(folder) / "postgres")
-        try:
-            server.create_database("results")
-            uri = server.uri("results")
-            sessions = fill(uri)
-            found = [read for name, way in WAYS.items() for read in measure(uri, name, way, sessions, asked.reads)]
-        finally:
-            server.stop()
-    text = results(found, asked.reads, len(sessions), arguments)
+    logging.disable(logging.WARNING)
+    with tempfile.TemporaryDirectory(prefix="trueup-bench-") as folder, servers(Path(folder)) as (uri, ledger, store):
+        with results_ways(uri) as ways:
+            ways += checkins_ways(store, Ledger(ledger), Workspace(str(Path(folder) / "workspace")))
+            measure(ways, asked.reads)
+    text = results(ways, arguments)
     print(text)
     if asked.write:
         RESULTS.write_text(text, encoding="utf-8")
     return 0
 
 
-def fill(uri: str) -> list[str]:
+@contextmanager
+def servers(folder: Path) -> Iterator[tuple[str, str, DynamoDBStore]]:
+    """An empty database for results, one for a ledger, and an empty DynamoDB."""
+    binary = dynamodb.find_dynoxide(HOME)
+    if binary is None:
+        raise RuntimeError("the benchmark needs dynoxide: Linux on x86-64, and npm to install it with")
+    server = postgres.start(folder / "postgres")
+    try:
+        for name in ("results", "ledger"):
+            server.create_database(name)
+        with dynamodb.dynoxide(dynamodb.free_port(), binary) as engine:
+            made = client(
+                endpoint_url=engine.endpoint,
+                region_name="us-east-1",
+                aws_access_key_id="local",
+                aws_secret_access_key="local",
+            )
+            yield server.uri("results"), server.uri("ledger"), DynamoDBStore(made)
+    finally:
+        server.stop()
+
+
+@contextmanager
+def results_ways(uri: str) -> Iterator[list[Way]]:
+    """The ways of reading results of a session, as the API does: in a transaction that may not write, and in a bounded time."""
+    store = PostgresStore(uri)
+    sessions = fill(store)
+    stores = Stores(lambda _: store, lambda: Ledger(uri))
+    ways: list[Way] = []
+    with psycopg.connect(uri, prepare_threshold=None) as alone:
+        for shape, read_from in SHAPES.items():
+
+            def by_new(session: str, read_from: ReadFrom = read_from) -> None:
+                with store.connect() as connection:
+                    connection.read_only = True
+                    connection.execute("SELECT set_config('statement_timeout', '20s', true)")
+                    get_results(connection, session, read_from)
+
+            def by_kept(session: str, read_from: ReadFrom = read_from) -> None:
+                with stores.postgres("results") as connection:
+                    get_results(connection, session, read_from)
+
+            def by_query(session: str, read_from: ReadFrom = read_from) -> None:
+                get_results(alone, session, read_from)
+
+            for name, read in ((NEW, by_new), (KEPT, by_kept), (ALONE, by_query)):
+                ways.append(Way(name=name, shape=shape, read=read, ids=sessions))
+        yield ways
+    stores.forget()
+
+
+def fill(store: PostgresStore) -> list[str]:
     """The sample, each session with results in both shapes; these sessions."""
-    sample.fill(lambda _: PostgresStore(uri))
-    scored = {row["session_id"] for row in sample.rows()["scoring_results_types"]}
-    sessions = sorted(scored & {row["session_id"] for row in sample.rows()["profiles"]})
-    with psycopg.connect(uri) as connection:
+    sample.fill(lambda _: store)
+    rows = sample.rows()
+    scored = {row["session_id"] for row in rows["scoring_results_types"]}
+    sessions = sorted(scored & {row["session_id"] for row in rows["profiles"]})
+    with store.connect() as connection:
         for session in sessions:
             persist_results(connection, get_results(connection, session, "legacy_first"), write_exploded=False)
-    with psycopg.connect(uri, autocommit=True) as connection:
-        connection.execute("VACUUM ANALYZE")
+    store.script("ANALYZE")
     return sessions
 
 
-def measure(uri: str, name: str, way: ReadFrom, sessions: list[str], reads: int) -> list[Read]:
-    """Reads by a connection that is kept, and by a new one each."""
-    with psycopg.connect(uri) as kept:
-
-        def by_kept(session: str) -> None:
-            get_results(kept, session, way)
-            kept.rollback()
-
-        def by_new(session: str) -> None:
-            with psycopg.connect(uri) as connection:
-                get_results(connection, session, way)
-
-        return [
-            Read(name=f"{name}, a connection that is kept", seconds=_timed(by_kept, sessions, reads)),
-            Read(name=f"{name}, a new connection each", seconds=_timed(by_new, sessions, reads // 4)),
-        ]
-
-
-def _timed(read: Callable[[str], None], sessions: list[str], reads: int) -> tuple[float, ...]:
-    seconds = []
-    for session in islice(cycle(sessions), reads):
-        began = time.perf_counter()
-        read(session)
-        seconds.append(time.perf_counter() - began)
-    return tuple(sorted(seconds))
+def checkins_ways(store: DynamoDBStore, ledger: Ledger, workspace: Workspace) -> list[Way]:
+    """The ways of reading a client's check-ins, once the migration has run over the sample."""
+    checkins.fill(lambda _: store)
+    run = Run(
+        id="reads",
+        dag_id=migration.id,
+        migration=migration,
+        options=Options(partitions=1, segments=1, max_reject_share=0.5),
+        ledger=ledger,
+        workspace=workspace,
+        store=lambda _: store,
+        holder=this_process(),
+    )
+    walk(run)
+    ledger.close()
+    clients = sorted(f"client-000-{number:03}" for number in range(checkins.CLIENTS_PER_BLOCK))
+    return [
+        Way(name=CHECKINS, shape=BEFORE, read=lambda id: get_assignments(store, id, lambda _: False), ids=clients),
+        Way(name=CHECKINS, shape=AFTER, read=lambda id: get_assignments(store, id, lambda _: True), ids=clients),
+    ]
 
 
-def results(found: Sequence[Read], reads: int, sessions: int, arguments: Sequence[str]) -> str:
+def measure(ways: Sequence[Way], reads: int) -> None:
+    """Ask each way, a share of the reads in each round, in turns."""
+    asked = [(way, cycle(way.ids)) for way in ways]
+    for number in range(ROUNDS + 1):  # the first one only warms up
+        for way, ids in asked[:: 1 if number % 2 else -1]:
+            for id in islice(ids, max(1, reads // ROUNDS)):
+                began = time.perf_counter()
+                way.read(id)
+                if number:
+                    way.seconds.append(time.perf_counter() - began)
+
+
+def results(ways: Sequence[Way], arguments: Sequence[str]) -> str:
     """The figures as Markdown."""
-    rows = [f"| {each.name} | {each.rate:,.0f} | {each.at(0.5):.2f} | {each.at(0.99):.2f} |" for each in found]
+    by = {(way.name, way.shape): way for way in ways}
+    rows = []
+    for name in dict.fromkeys(way.name for way in ways):
+        before, after = by[name, BEFORE], by[name, AFTER]
+        figures = " | ".join(f"{way.at(share):.2f}" for share in (0.5, 0.99) for way in (before, after))
+        rows.append(f"| {name} | {figures} | {before.at(0.5) / after.at(0.5):.2f} |")
+    pooled = {shape: by[NEW, shape].at(0.5) / by[KEPT, shape].at(0.5) for shape in SHAPES}
+    whole = by[NEW, BEFORE].at(0.5) / by[KEPT, AFTER].at(0.5)
+    sessions, clients = (len(by[name, AFTER].ids) for name in (ALONE, CHECKINS))
     return "\n".join(
         [
-            "# Reads of scoring results, before and after",
+            "# What services read, before and after",
             "",
-            f"`python -m bench.reads {' '.join(arguments)}`: {reads:,} reads over {sessions:,} sessions, one after the other, on",
-            "an embedded PostgreSQL over a socket; a quarter as many by new connections.",
+            f"`python -m bench.reads {' '.join(arguments)}`: {len(ways[0].seconds):,} reads a way over {sessions:,} sessions and"
+            f" {clients:,} clients, one after",
+            f"the other, the ways in turns over {ROUNDS} rounds of one run; an embedded PostgreSQL over a socket, so a connect is as",
+            "cheap as it can be. Without the web server.",
             "",
             *machine(),
             "",
-            "| way | reads a second | p50, ms | p99, ms |",
-            "|---|--:|--:|--:|",
+            "| ms | p50 before | p50 after | p99 before | p99 after | before ÷ after |",
+            "|---|--:|--:|--:|--:|--:|",
             *rows,
+            "",
+            f"A new connection each ÷ kept ones: {pooled[BEFORE]:.2f} before, {pooled[AFTER]:.2f} after; a new connection and four"
+            f" tables ÷ a kept one and one row: {whole:.2f}.",
+            "",
+            "Results: *before* are the four exploded tables and the session, *after* is the row of `scoring_results`. Check-ins:"
+            " *before*, weeks are generated from the base and all responses of the client at each request; *after*, they are read.",
             "",
         ]
     )

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from functools import partialmethod
+from functools import partialmethod
 from typing import Any
 
 import psycopg
@@ -140,9 +142,7 @@ def test_many_at_once_stay_within_the_pool(viewer: Any, results: str) -> None:
 def test_where_all_are_in_use_the_answer_is_503_and_not_a_wait(
     viewer: Any, stores: Stores, results: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(
-        pool.Pool.__init__, "__kwdefaults__", {**pool.Pool.__init__.__kwdefaults__, "wait_seconds": 0.1}
-    )
+    monkeypatch.setattr(Pool, "__init__", partialmethod(Pool.__init__, wait_seconds=0.1))
     with ExitStack() as used:
         for _ in range(pool.SIZE):
             used.enter_context(stores.postgres(SCORING))
@@ -157,7 +157,7 @@ def test_where_all_are_in_use_the_answer_is_503_and_not_a_wait(
 def test_a_connection_that_was_changed_is_used_once_the_kept_ones_are_old(
     results: str, kept_seconds: int, then: str
 ) -> None:
-    at = psycopg.conninfo.conninfo_to_dict(results)
+    at = {name: str(text) for name, text in dict(psycopg.conninfo.conninfo_to_dict(results)).items()}
     store = PostgresStore(lambda: at)
     with closing(Pool(store.open, kept_seconds=kept_seconds)) as made:
         for name, seen in (("first", "first"), ("second", then)):

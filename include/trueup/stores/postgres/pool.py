@@ -35,7 +35,7 @@ class Pool:
         effects: Effects = REAL,
     ) -> None:
         self._size, self._wait_seconds, self._effects = size, wait_seconds, effects
-        self._pool = sa.pool.QueuePool(
+        self._pool: sa.pool.Pool = sa.pool.QueuePool(
             connect,  # type: ignore[arg-type]  # psycopg's connection is one of the DB-API
             pool_size=size,
             max_overflow=0,
@@ -43,7 +43,7 @@ class Pool:
             recycle=kept_seconds,
             pre_ping=True,
             use_lifo=True,
-            dialect=dialect(dbapi=psycopg),
+            dialect=dialect(dbapi=psycopg),  # type: ignore[no-untyped-call]
         )
         self._made_in = effects.pid()
 
