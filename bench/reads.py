@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 import tempfile
 import time
@@ -19,7 +20,7 @@ import psycopg
 
 from bench.measure import machine
 from include.embedded import dynamodb, postgres
-from include.embedded.home import HOME
+from include.embedded.home import Home
 from include.migrations.checkins import sample as checkins
 from include.migrations.checkins.migration import migration
 from include.migrations.checkins.serving import get_assignments
@@ -80,7 +81,7 @@ def main(arguments: Sequence[str]) -> int:
 @contextmanager
 def servers(folder: Path) -> Iterator[tuple[str, str, DynamoDBStore]]:
     """An empty database for results, one for a ledger, and an empty DynamoDB."""
-    binary = dynamodb.find_dynoxide(HOME)
+    binary = dynamodb.find_dynoxide(Home.of(os.environ).root)
     if binary is None:
         raise RuntimeError("the benchmark needs dynoxide: Linux on x86-64, and npm to install it with")
     server = postgres.start(folder / "postgres")
@@ -190,10 +191,9 @@ def results(ways: Sequence[Way], arguments: Sequence[str]) -> str:
         [
             "# What services read, before and after",
             "",
-            f"`python -m bench.reads {' '.join(arguments)}`: {len(ways[0].seconds):,} reads a way over {sessions:,} sessions and"
-            f" {clients:,} clients, one after",
-            f"the other, the ways in turns over {ROUNDS} rounds of one run; an embedded PostgreSQL over a socket, so a connect is as",
-            "cheap as it can be. Without the web server.",
+            f"`python -m bench.reads {' '.join(arguments)}`: {len(ways[0].seconds):,} reads a way over {sessions:,} sessions and",
+            f"{clients:,} clients, one after the other, the ways in turns over {ROUNDS} rounds of one run. PostgreSQL is embedded and",
+            "reached by a socket, so a connect is as cheap as it can be. Without the web server.",
             "",
             *machine(),
             "",
@@ -201,11 +201,11 @@ def results(ways: Sequence[Way], arguments: Sequence[str]) -> str:
             "|---|--:|--:|--:|--:|--:|",
             *rows,
             "",
-            f"A new connection each ÷ kept ones: {pooled[BEFORE]:.2f} before, {pooled[AFTER]:.2f} after; a new connection and four"
-            f" tables ÷ a kept one and one row: {whole:.2f}.",
+            f"A new connection each ÷ kept ones (p50): {pooled[BEFORE]:.2f} before, {pooled[AFTER]:.2f} after. A new connection and",
+            f"the exploded tables ÷ a kept one and one row: {whole:.2f}.",
             "",
-            "Results: *before* are the four exploded tables and the session, *after* is the row of `scoring_results`. Check-ins:"
-            " *before*, weeks are generated from the base and all responses of the client at each request; *after*, they are read.",
+            "Results: *before* are the four exploded tables and the session, *after* is the row of `scoring_results`. Check-ins:",
+            "*before*, weeks are generated at each request from bases and all responses of the client; *after*, they are read.",
             "",
         ]
     )

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import partialmethod
-from functools import partialmethod
 from typing import Any
 
 import psycopg

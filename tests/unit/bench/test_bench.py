@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import data, peers
+from bench import data, peers, reads
 from bench.contestant import contest
 from bench.measure import Fingerprint, Measured, Step, cpu_of, fingerprint, fingerprints
 from bench.results import ratios, results, without_import
@@ -134,3 +134,24 @@ def test_contestants_that_differ_are_named(tmp_path: Path) -> None:
     same = {"b": [measured("b", found=one)], "c": [measured("c", found=one)]}
     assert _differing(same, tmp_path) == ""
     assert _differing({**same, "c": [measured("c", found=other)]}, tmp_path) == "(b), (c)"
+
+
+def test_reads_take_turns_and_are_said_as_ratios() -> None:
+    asked: list[str] = []
+    names = (reads.NEW, reads.KEPT, reads.ALONE, reads.CHECKINS)
+    ways = [
+        reads.Way(name=name, shape=shape, read=asked.append, ids=(f"{name} {shape}",))
+        for name in names
+        for shape in (reads.BEFORE, reads.AFTER)
+    ]
+    reads.measure(ways, 2 * reads.ROUNDS)
+    assert [len(way.seconds) for way in ways] == [2 * reads.ROUNDS] * 8
+    assert asked[14:18] == [ways[0].ids[0]] * 4, (
+        "the round that warms up begins with the last one, the next with the first"
+    )
+    for number, way in enumerate(ways):
+        way.seconds[:] = [0.001 * (8 - number)] * 10
+    text = reads.results(ways, ["--write"])
+    assert f"| {reads.KEPT} | 6.00 | 5.00 | 6.00 | 5.00 | 1.20 |" in text
+    assert "(p50): 1.33 before, 1.40 after." in text
+    assert "one row: 1.60." in text
