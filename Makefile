@@ -6,6 +6,7 @@ DAG =
 CONF = {}
 ID =
 FROM =
+ON =
 ROWS = 20
 TO =
 RUN =
@@ -16,10 +17,11 @@ override DAG := $(value DAG)
 override CONF := $(value CONF)
 override ID := $(value ID)
 override FROM := $(value FROM)
+override ON := $(value ON)
 override TO := $(value TO)
 override ROWS := $(value ROWS)
 override RUN := $(value RUN)
-export MIGRATION DAG CONF ID FROM TO ROWS RUN
+export MIGRATION DAG CONF ID FROM ON TO ROWS RUN
 
 # A build machine may set this for its own reasons; here it would make every start of Airflow twice as slow.
 unexport PYTHONDONTWRITEBYTECODE
@@ -29,7 +31,7 @@ PY = .venv/bin/python
 READY = .venv/ready
 EMBEDDINGS = .venv/ready-embeddings
 
-.PHONY: help setup lock embeddings demo sample up down run data-docs new check try test test-slow test-all browser lint bench client clean
+.PHONY: help setup lock embeddings demo sample up down run data-docs new check try psql test test-slow test-all browser lint bench client clean
 
 help:
 	@echo 'make demo    the whole thing on this machine: make demo [MIGRATION=$(MIGRATION) | MIGRATION=all]'
@@ -40,6 +42,7 @@ help:
 	@echo 'make check   what is wrong with a migration, before anything runs: make check ID=kpi_linking'
 	@echo 'make data-docs RUN=<run id>   the pages of Great Expectations on the gates of a run'
 	@echo 'make try     what a few real rows become; nothing is written: make try ID=kpi_linking ROWS=20'
+	@echo 'make psql    the embedded database of a connection: make psql ON=crm_postgres < tables.sql'
 	@echo 'make test    the test suite          make lint    ruff and mypy'
 	@echo 'make test-slow   the tests that take minutes; make test-all is both'
 	@echo 'make browser the tests in a browser (needs Chromium); screenshots go to .ci/artifacts/'
@@ -88,6 +91,10 @@ data-docs: $(READY)
 try: $(READY)
 	@test -n "$$ID" || { echo 'say which: make try ID=kpi_linking ROWS=20' >&2; exit 2; }
 	@exec $(PY) -m include.embedded try "$$ID" "$$ROWS"
+
+psql: $(READY)
+	@test -n "$$ON" || { echo 'say where: make psql ON=crm_postgres' >&2; exit 2; }
+	@exec $(PY) -m include.embedded psql "$$ON"
 
 # The model of knowledge_embeddings: 84 MB that nothing else needs.
 embeddings: $(EMBEDDINGS)

@@ -1,5 +1,5 @@
 """What the Makefile calls: `python -m include.embedded up | down | demo <id> | sample <id> | run <dag id> <conf> |
-new <id> <from> <to> | try <id> <rows> | data-docs <run id>`; <id> is a migration's, or `all`."""
+new <id> <from> <to> | try <id> <rows> | psql <connection> | data-docs <run id>`; <id> is a migration's, or `all`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ..trueup.errors import OptionsError, TrueupError
 from . import connections, in_process, samples, stack
 from .demo import Demo
 from .home import ROLES, Home
+from .psql import psql
 from .settings import connection_variable
 from .stack import Stack
 
@@ -122,6 +123,7 @@ _COMMANDS: dict[str, tuple[int, Callable[..., int]]] = {
     "run": (2, lambda home, dag_id, conf: in_process.run(home, os.environ, dag_id, conf or "{}")),
     "new": (3, lambda home, *given: in_process.new(home, os.environ, *given)),
     "data-docs": (1, lambda home, run_id: in_process.data_docs(home, os.environ, run_id)),
+    "psql": (1, lambda home, conn_id: psql(home, os.environ, conn_id)),
     "try": (2, lambda home, *given: in_process.try_rows(home, os.environ, *given)),
 }
 """What may be asked for: how many arguments it has, and what does it."""

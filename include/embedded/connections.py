@@ -44,6 +44,11 @@ def needs_postgres(conn_ids: Iterable[str]) -> bool:
     return any(conn_id == LEDGER or conn_id.endswith(_POSTGRES) for conn_id in conn_ids)
 
 
+def database_of(conn_id: str) -> str:
+    """The database of the embedded PostgreSQL that the connection leads to."""
+    return "trueup" if conn_id == LEDGER else conn_id.removesuffix(_POSTGRES)
+
+
 def embedded(conn_ids: Iterable[str], servers: Servers) -> dict[str, str]:
     """The environment variables that lead those connections to the embedded stores, and say that they do (`EMBEDDED`);
     databases are made if need be.
@@ -55,7 +60,7 @@ def embedded(conn_ids: Iterable[str], servers: Servers) -> dict[str, str]:
         if conn_id.endswith(_DYNAMODB) and servers.dynamodb:
             value = dynamodb_connection(servers.dynamodb)
         elif (conn_id == LEDGER or conn_id.endswith(_POSTGRES)) and servers.postgres:
-            database = "trueup" if conn_id == LEDGER else conn_id.removesuffix(_POSTGRES)
+            database = database_of(conn_id)
             servers.postgres.create_database(database)
             value = postgres_connection(servers.postgres.socket_dir, database)
         else:
