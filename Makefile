@@ -31,7 +31,7 @@ PY = .venv/bin/python
 READY = .venv/ready
 EMBEDDINGS = .venv/ready-embeddings
 
-.PHONY: help setup lock embeddings demo sample up down run data-docs new check try psql test test-slow test-all browser lint bench client clean
+.PHONY: help setup lock embeddings demo sample up down run data-docs new check try psql test test-slow test-all browser lint bench docs client clean
 
 help:
 	@echo 'make demo    the whole thing on this machine: make demo [MIGRATION=$(MIGRATION) | MIGRATION=all]'
@@ -49,6 +49,7 @@ help:
 	@echo 'make bench   the benchmarks          make lock    write requirements.txt anew'
 	@echo 'make client  a Python client of the API, generated into .trueup/client'
 	@echo 'make embeddings   the model that knowledge_embeddings needs (the tests have it too)'
+	@echo 'make docs    these documents as a site that can be searched, in .trueup/docs'
 	@echo 'make setup   .venv (done by all the others)          make clean   remove .venv and all state'
 
 setup: $(READY)
@@ -132,10 +133,22 @@ client: $(READY)
 bench: $(READY)
 	@exec $(PY) -m bench
 
+# The documents as a site. What builds it is in a .venv of its own, which nothing else needs.
+DOCS = .venv-docs/ready
+$(DOCS): $(READY) requirements-docs.txt
+	@.venv/bin/uv venv --quiet --clear --python $(PY) .venv-docs
+	@VIRTUAL_ENV=$(CURDIR)/.venv-docs .venv/bin/uv pip sync --quiet requirements-docs.txt
+	@touch $(DOCS)
+
+docs: $(DOCS)
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/python -m mkdocs build --quiet --strict --clean --site-dir '$(abspath $(or $(TRUEUP_HOME),.trueup))/docs'
+	@echo 'Open $(or $(TRUEUP_HOME),.trueup)/docs/index.html'
+
 lock: $(READY)
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/uv pip compile --quiet --universal --python-version 3.11 requirements.in --output-file requirements.txt
+	@UV_CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/uv pip compile --quiet --universal --python-version 3.11 requirements-docs.in --output-file requirements-docs.txt
 
 clean:
 	@test ! -x $(PY) || $(PY) -m include.embedded down || true
-	@rm -rf .venv .trueup .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .venv-docs .trueup .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

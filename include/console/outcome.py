@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..trueup.run import run_id
+from ..trueup.run import Files, run_id
+from ..trueup.run.files import CUTOVER
 from ..trueup.run.workspace import Workspace
 
 
@@ -43,3 +44,16 @@ def read(workspace: Workspace, dag_id: str, airflow_run_id: str) -> Outcome | No
         next=verdict.get("next", ""),
         report=folder.location("report.html"),
     )
+
+
+def of_cutover(workspace: Workspace, dag_id: str, airflow_run_id: str) -> list[str]:
+    """What a run that turns a switch did, for people; nothing if it is no such run, or left nothing."""
+    folder = workspace.run(run_id(dag_id, airflow_run_id))
+    if (refusal := Files(folder).refusal) is not None:
+        return [f"REFUSED at {refusal.step}. {refusal.reason}"]
+    turned = folder.read_json(CUTOVER)
+    return [] if turned is None else [f"Turned: {turned['from']} → {turned['to']}. {_sentence(turned['undo'])}"]
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."

@@ -116,7 +116,7 @@ class Phase:
     title: str = ""
     source: str
     target: str = ""
-    transform: Path | tuple[Path, ...] | TransformFunction
+    transform: Path | str | tuple[Path | str, ...] | TransformFunction
     suite: SuiteFactory | None = None
     outputs: tuple[Output, ...] = ()
     keeps_existing: str | None = None
@@ -176,7 +176,7 @@ class Phase:
         """The scripts of `transform`; none where it is a function."""
         if callable(self.transform):
             return ()
-        return self.transform if isinstance(self.transform, tuple) else (self.transform,)
+        return tuple(map(Path, self.transform if isinstance(self.transform, tuple) else (self.transform,)))
 
     @property
     def together(self) -> bool:

@@ -9,7 +9,7 @@ from ..run import Run, StepName
 FAR_FACTOR = 2
 FAR_ROWS = 10_000
 FAR = "count_far_from_estimate"
-"""Code of the warning: rows read and the estimate differ by this factor, and by this many rows."""
+"""Code of the warning about a table: rows read and the estimate differ by this factor, and by this many rows."""
 
 
 def far(run: Run, phase: Phase, partition: int) -> list[str]:

@@ -20,7 +20,7 @@ ROWS = 20_000
 """Rows that a store is asked about at once."""
 EXAMPLES = 3
 IRREMOVABLE = "irremovable"
-"""Code of the warning about such a row."""
+"""Code of the warning about a row that is to be removed and will be left alone: others refer to it, or no condition holds it."""
 _STUCK = own("stuck")
 
 

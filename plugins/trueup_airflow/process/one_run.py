@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
     from airflow.sdk import DAG
 
+    from include.trueup.run.workspace import Workspace
+
 POLL_SECONDS = 0.3
 
 
@@ -72,7 +74,8 @@ def _run(dag: DAG, conf: dict[str, JsonValue], out: TextIO) -> int:
     found = _outcome(dag_run)
     passed = dag_run.state == "success" and (found.passed if found else dag.dag_id not in migration_ids())
     without = [f"The run ended as {dag_run.state} and left no report{'' if passed else '; the log says why'}."]
-    for line in ["", *(found.lines() if found else without)]:
+    told = found.lines() if found else outcome.of_cutover(_workspace(), dag_run.dag_id, dag_run.run_id) or without
+    for line in ["", *told]:
         progress.say(line)
     progress.say(f"The run took {time.monotonic() - began:.0f} s")
     return 0 if passed else 1
@@ -184,9 +187,13 @@ def _returned(part: Instance) -> Any:
 
 
 def _outcome(dag_run: DagRun) -> outcome.Outcome | None:
+    return outcome.read(_workspace(), dag_run.dag_id, dag_run.run_id)
+
+
+def _workspace() -> Workspace:
     from .. import connections
 
-    return outcome.read(connections.workspace(), dag_run.dag_id, dag_run.run_id)
+    return connections.workspace()
 
 
 def _end(status: int) -> None:

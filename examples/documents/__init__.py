@@ -1,0 +1,1 @@
+"""A film, its actors and its categories become one document."""

@@ -1,0 +1,1 @@
+"""Two columns of users are filled from a third, in place."""

@@ -1,0 +1,1 @@
+"""Accounts, while the application goes on writing both tables."""

@@ -1,0 +1,12 @@
+"""What live_tables makes of a few rows."""
+
+from examples.live_tables.migration import migration
+from include.trueup.testing import check
+
+
+def test_rows() -> None:
+    check(
+        migration,
+        rows={"accounts": [{"id": 1, "mail": "Ada@example.com", "plan": "free"}]},
+        gives={"members": [{"id": 1, "mail": "ada@example.com", "tariff": "free"}]},
+    )

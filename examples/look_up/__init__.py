@@ -1,0 +1,1 @@
+"""Orders get the name of their country from a look-up."""

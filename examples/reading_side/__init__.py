@@ -1,0 +1,1 @@
+"""Notes, and how a service reads them before and after."""

@@ -1,0 +1,1 @@
+"""Each kind of a row about which there is something to say."""

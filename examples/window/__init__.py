@@ -1,0 +1,1 @@
+"""Visits, brought day by day."""

@@ -1,0 +1,12 @@
+"""What window makes of a few rows."""
+
+from examples.window.migration import migration
+from include.trueup.testing import check
+
+
+def test_rows() -> None:
+    check(
+        migration,
+        rows={"visits": [{"id": 1, "began_at": "2026-01-01T08:00:00+00:00", "page": "/a/"}]},
+        gives={"sessions": [{"id": 1, "began_at": "2026-01-01T08:00:00+00:00", "page": "/a"}]},
+    )
