@@ -18,8 +18,16 @@ DECISIONS = ROOT / "docs" / "decisions"
 PARTS = ("**Context.**", "**Decision.**", "**Consequence.**", "**A change violates this when**")
 LISTED = re.compile(r"^\| \[(\d+)\]\(([^)]+)\) \| (.+?) \| (.+?) \| (.+?) \|$", re.M)
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-FOLDERS = ("include", "plugins", "dags", "tests", "bench", "docs", "bin", "docker", ".ci")
-DOCS = sorted(p for p in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("include/migrations/*/README.md")))
+FOLDERS = ("include", "plugins", "dags", "tests", "bench", "docs", "examples", "bin", "docker", ".ci")
+DOCS = sorted(
+    p
+    for p in (
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("include/migrations/*/README.md"),
+        *ROOT.glob("examples/*/README.md"),
+    )
+)
 
 
 def test_the_list_of_decisions_and_the_folder_agree() -> None:
