@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -14,31 +14,22 @@ from pathlib import Path
 import duckdb
 
 from ..trueup.declare.defaults import id_of, title_of
-from ..trueup.declare.names import check_id
+from ..trueup.declare.names import EXTRA, MISTYPED, check_columns, check_id
 from ..trueup.errors import OptionsError
-from ..trueup.stores import Catalogue, Known
+from ..trueup.stores import Catalogue
+from .pairing import Place as Place
+from .pairing import carried, check_writable, like, not_carried, readable, relation_id, to_write
 
 TO_FILL = "fill_in"
 """What stands in `rows.sql` for a value that its author has to say: no column, so that `make check` names the line."""
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """A table behind a connection: `connection:table`."""
-
-    connection: str
-    table: str
-
-    @classmethod
-    def of(cls, text: str, otherwise: str = "") -> Place:
-        """From `connection:table`, or from `table` alone, which is behind the connection `otherwise`. Raises `OptionsError`."""
-        connection, colon, table = text.partition(":")
-        if not colon:
-            connection, table = otherwise, text
-        if not connection or not table:
-            raise OptionsError(f"{text!r} says no table: write connection:table, as in crm_postgres:customers")
-        return cls(connection=connection, table=table)
+_OF_POSTGRES = frozenset(
+    {
+        *("current_catalog", "current_date", "current_role", "current_schema", "current_time", "current_timestamp"),
+        *("current_user", "grant", "localtime", "localtimestamp", "session_user", "system_user", "user"),
+    }
+)
+"""Words that PostgreSQL reserves, and DuckDB does not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,52 +53,44 @@ def write(root: Path, written: Written) -> None:
 
 def files(id: str, source: tuple[Place, Catalogue], target: tuple[Place, Catalogue | None]) -> Written:
     """The files of a migration from one table to another; where that is not there, it is to be made like the first.
-    Raises `DeclarationError` for a bad id, `OptionsError` for a source without a key."""
+    Raises `DeclarationError` for a bad id and for names that cannot be declared, `OptionsError` for a table whose rows
+    cannot be told apart, or cannot be written."""
     check_id("migration", id)
     (came_from, legacy), (goes_to, there) = source, target
-    if not legacy.key:
-        raise OptionsError(
-            f"{came_from.table} has no primary key, so its rows cannot be told apart. Give it one, or declare by hand the columns"
-            " of a unique index that are NOT NULL"
-        )
-    new = _to_write(there, legacy) if there else _like(goes_to.table, legacy)
-    same_id = id_of(came_from.table) == id_of(goes_to.table)
-    ids = (f"legacy_{id_of(came_from.table)}" if same_id else id_of(came_from.table), id_of(goes_to.table))
+    legacy = readable(legacy)
+    if there is not None:
+        check_writable(there)
+    new = to_write(there, legacy) if there else like(goes_to, legacy)
+    for each in (legacy, new):
+        check_columns(f"table {each.name!r}", [c.name for c in carried(each)])
+    ids = relation_id(came_from.table, "source"), relation_id(goes_to.table, "target")
+    if ids[0] == ids[1]:
+        ids = f"legacy_{ids[0]}", ids[1]
     lines, left = _rows(legacy, new)
+    whole = came_from.is_dynamodb and goes_to.is_dynamodb
+    if whole:  # whatever an item has besides, and whatever is of another type in it
+        lines += [f"    {EXTRA},", f"    {MISTYPED},"]
+    else:
+        left += not_carried(legacy)
     folder = f"include/migrations/{id}"
-    create = "dynamodb" not in goes_to.connection and there is None
+    # one like a table of DynamoDB has no types of PostgreSQL: it is made from its declaration
+    create = there is None and not came_from.is_dynamodb and not goes_to.is_dynamodb
     made = {
         f"{folder}/__init__.py": f'"""{title_of(id)}."""\n',
-        f"{folder}/migration.py": _migration(id, ids, (came_from, legacy), (goes_to, new), create=create),
+        f"{folder}/migration.py": _migration(id, ids, (came_from, legacy), (goes_to, new), create=create, whole=whole),
         f"{folder}/rows.sql": _script(ids[0], lines),
         f"{folder}/README.md": _readme(id, came_from, goes_to),
         f"dags/{id}.py": _DAG.format(id=id),
         f"tests/migrations/test_{id}.py": _test(id, ids[0], legacy),
     }
     if create:
-        made[f"{folder}/create.sql"] = _create(new)
+        made[f"{folder}/create.sql"] = _create(new, elsewhere=came_from.connection != goes_to.connection)
     return Written(files=made, left=tuple(left))
-
-
-def _like(name: str, legacy: Catalogue) -> Catalogue:
-    """A table that is to be made as another one is."""
-    return Catalogue(name=name, key=legacy.key, columns=tuple(replace(c, sets="") for c in _carried(legacy)))
-
-
-def _to_write(there: Catalogue, legacy: Catalogue) -> Catalogue:
-    """What of a table is to be written: not what it alone can set, nor what it sets itself where the source has no such column."""
-    given = {c.name for c in _carried(legacy)}
-    columns = (c for c in there.columns if c.sets != "generated" and (not c.sets or c.name in given))
-    return replace(there, columns=tuple(columns))
-
-
-def _carried(catalogue: Catalogue) -> tuple[Known, ...]:
-    return tuple(c for c in catalogue.columns if c.type is not None)
 
 
 def _rows(legacy: Catalogue, new: Catalogue) -> tuple[list[str], list[str]]:
     """The columns of `rows`, each a line, and what is left to fill."""
-    there = {c.name for c in _carried(legacy)}
+    there = {c.name for c in carried(legacy)}
     lines, left = [], []
     for column in new.columns:
         name = _sql(column.name)
@@ -116,10 +99,10 @@ def _rows(legacy: Catalogue, new: Catalogue) -> tuple[list[str], list[str]]:
         if column.name in there:
             lines.append(f"    {name},")
         elif column.not_null:
-            lines.append(f"    {TO_FILL} AS {name}, -- never null, and {legacy.name} has no column of that name")
+            lines.append(f"    {TO_FILL} AS {name}, -- never null, and {_line(legacy.name)} has no column of that name")
             left.append(f"rows.sql: what {column.name} of {new.name} is made from")
         else:
-            lines.append(f"    NULL AS {name}, -- {legacy.name} has no column of that name")
+            lines.append(f"    NULL AS {name}, -- {_line(legacy.name)} has no column of that name")
     return lines, left
 
 
@@ -128,36 +111,46 @@ def _script(source: str, lines: Sequence[str]) -> str:
 
 
 def _migration(
-    id: str, ids: tuple[str, str], source: tuple[Place, Catalogue], target: tuple[Place, Catalogue], *, create: bool
+    id: str,
+    ids: tuple[str, str],
+    source: tuple[Place, Catalogue],
+    target: tuple[Place, Catalogue],
+    *,
+    create: bool,
+    whole: bool,
 ) -> str:
-    left_out = [c for c in source[1].columns if c.type is None]
-    extra = ", carries_extra=True" if left_out and source[1].looked_at else ""
-    if left_out and not source[1].looked_at:
-        extra = f", ignores={_tuple([c.name for c in left_out])}"
-    named = [f'id="{ids[0]}", ' if ids[0] != id_of(source[0].table) else "", ""]
+    left_out = [c.name for c in source[1].columns if c.type is None]
+    extra = ", carries_extra=True" if whole else f", ignores={_tuple(left_out)}" if left_out else ""
+    named = [
+        f'id="{ids[n]}", ' if ids[n] != id_of(place.table) else "" for n, (place, _) in enumerate((source, target))
+    ]
+    empty = ""
+    if source[1].empty:
+        empty = f"  # {_line(source[1].name)} had no row when this was written; take it out where it is to have some"
     return (
-        f'"""{title_of(id)}: {source[0].table} into {target[0].table}."""\n\n'
+        f'"""{title_of(id)}: {_line(source[0].table)} into {_line(target[0].table)}."""\n\n'
         "from include.trueup.declare import Migration, Phase, Source, Table, Target, columns\n\n"
         f"{_table('SOURCE', *source)}{_table('TARGET', *target)}\n"
         "migration = Migration(\n"
         f'    id="{id}",\n'
         '    owner="data",\n'
         f"    sources=(Source({named[0]}table=SOURCE{extra}),),\n"
-        f"    targets=(Target(table=TARGET{', create=' + chr(34) + 'create.sql' + chr(34) if create else ''}),),\n"
-        f'    phases=(Phase(source="{ids[0]}", target="{ids[1]}", transform="rows.sql"),),\n'
+        f"    targets=(Target({named[1]}table=TARGET{', create=' + chr(34) + 'create.sql' + chr(34) if create else ''}),),\n"
+        f'    phases=(Phase(source="{ids[0]}", target="{ids[1]}", transform="rows.sql"'
+        f"{', allow_empty=True' if empty else ''}),),{empty}\n"
         ")\n"
     )
 
 
 def _table(name: str, place: Place, catalogue: Catalogue) -> str:
     """The declaration of a table, its columns by type, each type on a line; what was seen of them in comments."""
-    columns = _carried(catalogue)
+    columns = carried(catalogue)
     lines = [f"{name} = Table(", f"    name={_text(place.table)},", f"    connection={_text(place.connection)},"]
     lines += [f"    key={_tuple(catalogue.key)},", "    columns=columns("]
     order = {type_: n for n, type_ in enumerate(dict.fromkeys(c.type for c in columns))}
     for type_, same in groupby(sorted(columns, key=lambda c: order[c.type]), key=lambda c: c.type):
         names = [c.name for c in same]
-        said = _tuple(names) if any(" " in each for each in names) else _text(" ".join(names))
+        said = _tuple(names) if any(each.split() != [each] for each in names) else _text(" ".join(names))
         lines.append(f"        {type_}={said},")
     lines.append("    ),")
     required = tuple(c.name for c in columns if c.not_null and c.name not in catalogue.key)
@@ -166,25 +159,39 @@ def _table(name: str, place: Place, catalogue: Catalogue) -> str:
     lines.append(")")
     if catalogue.looked_at:
         seldom = [
-            f"{c.name} in {c.share:.0%} ({c.exact})" for c in catalogue.columns if c.share < 1 or " or " in c.exact
+            f"{_line(c.name)} in {c.share:.0%} ({c.exact})"
+            for c in catalogue.columns
+            if c.share < 1 or " or " in c.exact
         ]
         lines.append(f"# Of {catalogue.looked_at} items: {', '.join(seldom) or 'each has all of these'}.")
-    none = [f"{c.name} ({c.exact})" for c in catalogue.columns if c.type is None]
+    none = [f"{_line(c.name)} ({_line(c.exact)})" for c in catalogue.columns if c.type is None]
     if none:
         lines.append(f"# Not declared, since no type carries it: {', '.join(none)}.")
     return "\n".join(lines) + "\n"
 
 
-def _create(new: Catalogue) -> str:
-    columns = [f"    {_sql(c.name)} {c.exact}{' NOT NULL' if c.not_null else ''}," for c in new.columns]
-    key = ", ".join(_sql(name) for name in new.key)
-    name = ".".join(_sql(part) for part in new.name.split("."))
-    return "\n".join([f"CREATE TABLE {name} (", *columns, f"    PRIMARY KEY ({key})", ");", ""])
+def _create(new: Catalogue, *, elsewhere: bool) -> str:
+    """The script that makes the table, and `elsewhere`, behind another connection, the types that may not be there."""
+    schema, table = new.place
+    lines = []
+    if schema != "public":
+        # CREATE SCHEMA IF NOT EXISTS asks for the right to make one, though it is there
+        make = f"IF to_regnamespace({_literal(_sql(schema))}) IS NULL THEN CREATE SCHEMA {_sql(schema)}; END IF;"
+        lines.append(f"DO $$ BEGIN {make} END $$;")
+    if elsewhere:
+        lines += list(dict.fromkeys(c.made_by for c in new.columns if c.made_by))
+    lines.append(f"CREATE TABLE {_sql(schema) + '.' if schema != 'public' else ''}{_sql(table)} (")
+    for c in new.columns:
+        cannot_be_made = elsewhere and c.made_by is None
+        exact = "text" if cannot_be_made else c.exact
+        said = f" -- {_line(c.exact)}, a type that is made by hand" if cannot_be_made else ""
+        lines.append(f"    {_sql(c.name)} {exact}{' NOT NULL' if c.not_null else ''},{said}")
+    return "\n".join([*lines, f"    PRIMARY KEY ({', '.join(map(_sql, new.key))})", ");", ""])
 
 
 def _readme(id: str, source: Place, target: Place) -> str:
     return (
-        f"# {title_of(id)}\n\nBrings {source.table} ({source.connection}) into {target.table} ({target.connection}).\n\n"
+        f"# {title_of(id)}\n\nBrings {_line(source.table)} ({source.connection}) into {_line(target.table)} ({target.connection}).\n\n"
         f"`make check ID={id}` says what is left to do, `rows.sql` has the rules; then trigger the DAG `{id}`.\n"
     )
 
@@ -225,6 +232,15 @@ def _text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def _line(name: str) -> str:
+    """A name on one line of a comment or a docstring, which it does not end."""
+    return " ".join(name.split()).replace("\\", "/").replace('"', "`")
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
 def _tuple(values: Sequence[str]) -> str:
     return f"({', '.join(map(_text, values))}{',' if len(values) == 1 else ''})"
 
@@ -235,7 +251,7 @@ def _keywords() -> frozenset[str]:
     found = duckdb.execute(
         "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'"
     ).fetchall()
-    return frozenset(word for (word,) in found)
+    return _OF_POSTGRES | {word for (word,) in found}
 
 
 def _sql(name: str) -> str:

@@ -42,9 +42,9 @@ def test_a_value_in_mistyped_that_nobody_looks_at_is_its_rows_reject(here: Here,
     report = here.run(migration, max_reject_share=0.2)
     assert findings(report) == {("reject", "unread_value"): 3}
     (found,) = report["findings"]
-    assert 'row 1 of old: column amount holds "NaN", which is not a valid number; it stands only in _mistyped' in str(
-        found
-    )
+    said = 'row 1 of old: column amount holds "NaN", which is not a valid number; it stands only in _mistyped'
+    assert said in str(found)
+    assert "a column of PostgreSQL that is declared as Type.TEXT carries it" in str(found)
     assert here.sql("SELECT count(*), count(amount) FROM new") == [(17, 17)]
 
 

@@ -71,6 +71,7 @@ MADE, UNWRITABLE_ROW = own("m"), own("u")
 RELATIONS = ("rows", "rows_also", "findings", "figures", "params", "undeclared")
 """The relations of a transform that belong to no declaration: what it makes, and what it is given."""
 
+_ANOTHER_NAME = "read it through a view in which it has another name, or leave it out"
 _CASE = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _ID = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
 
@@ -111,9 +112,11 @@ def check_columns(what: str, columns: Iterable[str], reserved: Iterable[str] = R
     seen: dict[str, str] = {}
     for column in columns:
         if fold(column) in reserved:
-            raise DeclarationError(f"{what}: column name {column!r} is reserved by Trueup")
+            raise DeclarationError(f"{what}: column name {column!r} is reserved by Trueup: {_ANOTHER_NAME}")
         if fold(column).startswith(PREFIX):
-            raise DeclarationError(f"{what}: column name {column!r} begins with {PREFIX}, which is reserved by Trueup")
+            raise DeclarationError(
+                f"{what}: column name {column!r} begins with {PREFIX}, which is reserved by Trueup: {_ANOTHER_NAME}"
+            )
         other = seen.setdefault(fold(column), column)
         if other != column:
             raise DeclarationError(

@@ -37,8 +37,9 @@ class Type(StrEnum):
 
     Every other type of PostgreSQL is TEXT, as PostgreSQL itself writes it whatever the server's settings are: char(n),
     enums, domains of text, arrays, composites, ranges, inet, bit, time, interval, xml, tsvector, geometry, hstore,
-    citext, vector. A `date` and a `timestamp` may be TEXT, too, and then carry their infinity. `money`, `oid` and types
-    like it (their text only has a meaning in one database) cannot be declared. A domain is what it is made from.
+    citext, vector. `numeric`, `date`, `timestamp`, `timestamptz`, `json` and `jsonb` may be TEXT, too, and then carry all
+    that they can hold as it is written: NaN, infinity, `1.50`. `money`, `oid` and types like it (their text only has a
+    meaning in one database) cannot be declared. A domain is what it is made from. docs/types.md has every type.
     """
 
     TEXT = "text"

@@ -41,6 +41,8 @@ SELECT v.key, v.key, 'reject',
             WHEN v.why IS NOT NULL THEN 'column ' || v.name || ' cannot be read: ' || v.why
             ELSE 'column ' || v.name || ' holds ' || v.shown || ', which is not a valid ' || $type
                 || '; it stands only in _mistyped, and neither the rows nor the findings say what becomes of it'
+                || CASE WHEN v.shown IN ('"NaN"', '"Infinity"', '"-Infinity"', '"infinity"', '"-infinity"')
+                    THEN ' (a column of PostgreSQL that is declared as Type.TEXT carries it)' ELSE '' END
         END,
         '; ' ORDER BY v.name
     )

@@ -11,7 +11,9 @@ from ..declare.migration import Type
 class Known:
     """A column: its logical `type` (None where none takes it), `exact` type in the store's own words, whether it is never
     null, and how the table `sets` it where nothing is given (generated, identity, default, or not at all: '').
-    `share`: in which share of the rows that were looked at it was there; 1 where the store has columns."""
+    `share`: in which share of the rows that were looked at it was there; 1 where the store has columns. `made_by`: what
+    makes its type in a database that has it not yet, in the store's own language ('' where every one has it, or None where
+    that cannot be said)."""
 
     name: str
     type: Type | None
@@ -19,14 +21,21 @@ class Known:
     not_null: bool = False
     sets: str = ""
     share: float = 1.0
+    made_by: str | None = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:
     """A table as its store knows it: the columns of its primary key (none of a view), all its columns in their order, and
-    how many rows were `looked_at` to know them; 0 where the store says it itself."""
+    how many rows were `looked_at` to know them; 0 where the store says it itself. `place`: the name in its parts, such as
+    schema and table, without quotes. `identified`: where there is no primary key, the columns of a unique index that are
+    never null; none where nothing keeps rows apart. `kind`: what it is, in words; `empty`: whether it has no row."""
 
     name: str
     key: tuple[str, ...]
     columns: tuple[Known, ...]
     looked_at: int = 0
+    place: tuple[str, ...] = ()
+    identified: tuple[str, ...] = ()
+    kind: str = "table"
+    empty: bool = False

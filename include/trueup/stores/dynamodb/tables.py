@@ -57,7 +57,7 @@ def catalogue(wire: Wire, name: str) -> Catalogue | None:
         share = sum(tags.values()) / len(items) if items else 1.0
         exact = " or ".join(sorted(tags))
         known.append(Known(name=attribute, type=types.get(tag), exact=exact, not_null=attribute in key, share=share))
-    return Catalogue(name=name, key=key, columns=tuple(known), looked_at=len(items))
+    return Catalogue(name=name, key=key, columns=tuple(known), looked_at=len(items), place=(name,), empty=not items)
 
 
 def create(wire: Wire, table: Table) -> bool:

@@ -53,10 +53,15 @@ _HOLDS: dict[Type, frozenset[str]] = {
     Type.BINARY: frozenset({"bytea"}),
 }
 _NAMES_OF_OIDS = ("class", "collation", "config", "dictionary", "namespace", "oper", "operator", "proc", "procedure")
+_ONE_OF_ONE_DATABASE = frozenset({"money", "oid", "regrole", "regtype", *(f"reg{n}" for n in _NAMES_OF_OIDS)})
 # Their text depends on one database or its locale: another database reads another value from it.
-_OF_ONE_DATABASE = frozenset({"money", "_money", "oid", "regrole", "regtype", *(f"reg{n}" for n in _NAMES_OF_OIDS)})
+_OF_ONE_DATABASE = _ONE_OF_ONE_DATABASE | {f"_{name}" for name in _ONE_OF_ONE_DATABASE} | {"oidvector"}
+# Of these a value may have no place in its own type (NaN, infinity), or lose its notation there: text carries that, too.
+_TEXT_TOO = frozenset({"numeric", "timestamptz", "timestamp", "date", "json", "jsonb"})
 # Whatever is none of these is text: varchar, uuid, enums, dates, vectors, …, as PostgreSQL writes and reads it.
-_NO_TEXT = frozenset().union(*_HOLDS.values()) - {"timestamp", "date"} | _OF_ONE_DATABASE
+_NO_TEXT = frozenset().union(*_HOLDS.values()) - _TEXT_TOO | _OF_ONE_DATABASE
+# Values that compare as equal and are written differently: of a column that is declared as text, the text decides.
+_MANY_TEXTS = frozenset({"numeric", "json", "jsonb"})
 # What compares by value. Of floats that would take -0 for 0.
 _TYPED = frozenset({"uuid", "jsonb", "numeric", "bool", "timestamptz", "timestamp", "date", "bytea"}) | _INTEGERS
 # Past 64 bits since 1970, as DuckDB and Arrow count
@@ -121,6 +126,8 @@ def odd(type_: Type, column: Column) -> sql.Composable | None:
     """The condition that the column's value has no canonical form in the declared type; None if every value has one."""
     if not fits(type_, column):
         return sql.SQL("{} IS NOT NULL").format(column.sql)
+    if type_ is Type.TEXT:
+        return None
     if column.type == "numeric":  # NaN and the infinities are what has no scale
         return sql.SQL("({0} IS NOT NULL AND scale({0}) IS NULL)").format(column.sql)
     if type_ in (Type.TIMESTAMP, Type.DATETIME):
@@ -134,11 +141,19 @@ def value(type_: Type, column: Column) -> sql.Composable:
     """The column's value for reading. JSON is PostgreSQL's own notation; `rows/json_column.py` brings it into ours."""
     if not fits(type_, column):
         return sql.SQL("NULL::{}").format(sql.SQL(STAGED[type_]))
+    if type_ is Type.TEXT:
+        return _text(column, column.sql)
     if column.type == "numeric":
         return sql.SQL("CASE WHEN scale({0}) IS NOT NULL THEN trim_scale({0})::text END").format(column.sql)
     if type_ in (Type.TIMESTAMP, Type.DATETIME, Type.DATE) and (condition := odd(type_, column)) is not None:
         return sql.SQL("CASE WHEN NOT {} THEN {} END").format(condition, column.sql)
     return sql.SQL("{}::{}").format(column.sql, sql.SQL(STAGED[type_]))
+
+
+def _text(column: Column, one: sql.Composable) -> sql.Composable:
+    """A value of the column's type as PostgreSQL writes it. Of a `char` without a length, blanks at the end are part of the
+    value, and a cast to text cuts them off."""
+    return sql.SQL("textin(bpcharout({}))" if column.exact == "bpchar" else "{}::text").format(one)
 
 
 def absent(type_: Type) -> sql.Composable:
@@ -156,7 +171,8 @@ def altered(type_: Type, column: Column, name: str) -> sql.Composable | None:
     rounds to a numeric's scale or a real's bits, cuts blanks off, and writes uuids and dates in its own notation. None if it cannot."""
     given, exact = sql.Identifier("s", name), sql.SQL(column.exact)
     if type_ is Type.TEXT and column.exact != "text":
-        return sql.SQL("{0} IS DISTINCT FROM {0}::{1}::text").format(given, exact)
+        held = _text(column, sql.SQL("{}::{}").format(given, exact))
+        return sql.SQL("{} IS DISTINCT FROM {}").format(given, held)
     if type_ is Type.FLOAT and column.type == "float4":
         return _NO_FLOAT4.format(given)
     if column.exact != column.cast:
@@ -172,24 +188,25 @@ def differ(type_: Type, one: str, other: str) -> sql.Composable:
     return texts.format(sql.Identifier(one), sql.Identifier(other))
 
 
-def same(column: Column, name: str) -> sql.Composable:
+def same(type_: Type, column: Column, name: str) -> sql.Composable:
     """Whether the table's column holds the value of the staging table's column of that name. Numbers and jsonb compare
     by value; text by its bytes, whatever its collation takes for equal."""
-    if column.type in _TYPED:
+    as_text = type_ is Type.TEXT and column.type in _MANY_TEXTS
+    if column.type in _TYPED and not as_text:
         return sql.SQL("{} IS NOT DISTINCT FROM {}").format(column.sql, staged(column, name))
-    if column.type == "json":
+    if column.type == "json" and not as_text:
         return sql.SQL("{}::jsonb IS NOT DISTINCT FROM {}::jsonb").format(column.sql, sql.Identifier("s", name))
-    ours = sql.SQL('{}::text COLLATE "C"').format(column.sql)
-    return sql.SQL("{} IS NOT DISTINCT FROM {}::text").format(ours, staged(column, name))
+    ours, wanted = _text(column, column.sql), _text(column, staged(column, name))
+    return sql.SQL('{} COLLATE "C" IS NOT DISTINCT FROM {}').format(ours, wanted)
 
 
 def same_as_read(type_: Type, column: Column, name: str) -> sql.Composable:
     """The same for what was read: a value without canonical form was read as null (and is in `_mistyped`)."""
     condition = odd(type_, column)
     if condition is None:
-        return same(column, name)
+        return same(type_, column, name)
     staged_null = sql.SQL("{} IS NULL").format(sql.Identifier("s", name))
-    return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(condition, staged_null, same(column, name))
+    return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(condition, staged_null, same(type_, column, name))
 
 
 JSON, JSONB = sql.SQL("json"), sql.SQL("jsonb")

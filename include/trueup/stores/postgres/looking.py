@@ -65,7 +65,7 @@ def differing(
     same = {
         name: columns.same_as_read(type_, shape.columns[name], staged[name])
         if name in unchanged
-        else columns.same(shape.columns[name], staged[name])
+        else columns.same(type_, shape.columns[name], staged[name])
         for name, type_ in table.columns.items()
     }
     return opened.fetch(

@@ -11,14 +11,13 @@ from functools import partial
 import psycopg
 import pyarrow as pa
 
-from ...declare.migration import Table, Type
+from ...declare.migration import Table
 from ...errors import StoreRejectedError
-from .. import Advanced, Catalogue, Description, Fence, Known, Limits, Outcome, Share
+from .. import Advanced, Catalogue, Description, Fence, Limits, Outcome, Share
 from ..effects import REAL, Effects
 from ..location import Location
 from ..parameters import Ask
-from . import catalog, creating, fencing, place, reading, referring, sequences, together, writing
-from .columns import right_type
+from . import catalog, creating, fencing, known, place, reading, referring, sequences, together, writing
 from .effects import effects_of
 from .failures import translated
 from .indexes import NO_TRANSACTION, alone_session
@@ -153,14 +152,7 @@ class PostgresStore:
 
         def look() -> Catalogue | None:
             with session(self._address, doing=f"look at table {name}", read_only=True) as opened:
-                shape = catalog.find(opened, Table(name=name, connection="", key=("id",), columns={"id": Type.TEXT}))
-            if shape is None:
-                return None
-            known = (
-                Known(name=c.name, type=right_type(c), exact=c.exact, not_null=c.not_null, sets=c.sets)
-                for c in shape.columns.values()
-            )
-            return Catalogue(name=name, key=shape.key, columns=tuple(known))
+                return known.catalogue(opened, name)
 
         return self._address.insist(look)[0]
 

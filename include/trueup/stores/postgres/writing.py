@@ -98,7 +98,7 @@ def add_in(opened: Session, table: Table, rows: pa.Table, watching: Watching, *,
         keys = listed([sql.Identifier(name) for name in table.key])
         wrote = sql.SQL("WITH t AS ({} RETURNING {}) SELECT s.r FROM t JOIN {} ON {}")
         # of two keys that the table takes for one, only one was written: the one that it holds
-        exactly = [columns.same(shape.columns[name], given[name]) for name in table.key]
+        exactly = [columns.same(table.columns[name], shape.columns[name], given[name]) for name in table.key]
         match = every([key_matches(table, shape, names), *exactly])
         return wrote.format(statement(part), keys, FROM_STAGE, match)
 
@@ -266,7 +266,7 @@ def _as_read(table: Table, shape: Shape, rows: pa.Table, staged: list[Staged]) -
     """The conditions that the table's row is the one that was read; stages `_mistyped` where any row has it."""
     stored = [(type_, shape.columns[name], f"b{i}") for i, (name, type_) in enumerate(table.columns.items())]
     if rows[MISTYPED].null_count == rows.num_rows:
-        return [columns.same(column, name) for _, column, name in stored]
+        return [columns.same(*one) for one in stored]
     staged.append(Staged("odd", Type.JSON, rows[MISTYPED]))
     odd = sql.SQL("{} IS NOT DISTINCT FROM s.odd::jsonb").format(columns.mistyped(table, shape.columns))
     return [odd, *(columns.same_as_read(*one) for one in stored)]

@@ -1,0 +1,66 @@
+"""What PostgreSQL knows of a table that nobody has declared yet, and what makes its types elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+from psycopg import sql
+
+from ...declare.migration import Table, Type
+from .. import Catalogue, Known
+from . import catalog
+from .catalog import Shape
+from .columns import right_type
+from .session import Session
+
+QUERY = (Path(__file__).parent / "known.sql").read_text()
+"""Gives each type that was made, and how; $1 is an array of types' names as SQL."""
+_KINDS = {"p": "partitioned table", "v": "view", "m": "materialized view", "f": "foreign table"}
+
+
+def catalogue(session: Session, name: str) -> Catalogue | None:
+    """The table or view of that name as the catalogue has it, or None."""
+    anything = Table(name=name, connection="", key=("id",), columns={"id": Type.TEXT})
+    shape = catalog.find(session, anything)
+    if shape is None:
+        return None
+    made = _made_types(session, shape)
+    columns = (
+        Known(
+            name=c.name, type=right_type(c), exact=c.exact, not_null=c.not_null, sets=c.sets, made_by=made.get(c.cast, "")
+        )
+        for c in shape.columns.values()
+    )  # fmt: skip
+    return Catalogue(
+        name=name,
+        key=shape.key,
+        columns=tuple(columns),
+        place=(shape.schema, shape.name),
+        identified=() if shape.key else _identified(shape),
+        kind=_KINDS.get(shape.kind, "table"),
+        empty=_is_empty(session, shape),
+    )
+
+
+def _identified(shape: Shape) -> tuple[str, ...]:
+    """The shortest unique index, over every row, whose columns are never null."""
+    found = (i.key for i in shape.indexes if i.unique and i.complete and i.key and shape.identifies(i.key))
+    return min(found, key=len, default=())
+
+
+def _is_empty(session: Session, shape: Shape) -> bool:
+    if shape.kind in ("v", "f"):  # a view may take long, another server may not answer
+        return False
+    name = sql.Identifier(shape.schema, shape.name)
+    (found,) = session.fetch(sql.SQL("SELECT NOT EXISTS (SELECT FROM {}) AS empty").format(name))["empty"].to_pylist()
+    return bool(found)
+
+
+def _made_types(session: Session, shape: Shape) -> dict[str, str | None]:
+    """What makes the types of the columns that are not built in, by their names as SQL."""
+    names = [column.cast for column in shape.columns.values() if not column.type]
+    if not names:
+        return {}
+    found = session.fetch(QUERY, pa.record_batch({"names": pa.array([names], pa.list_(pa.string()))})).to_pylist()
+    return {row["name"]: row["made_by"] for row in found}
