@@ -19,9 +19,10 @@ from include.trueup.ledger import Ledger
 from include.trueup.prove import verify
 from include.trueup.run.workspace import Workspace
 from tests import verdicts
-from tests.harness import forgetful_server, new_database
+from tests.harness import new_database
 from tests.samples import Samples
 
+pytest_plugins = ("include.pytest_plugin", "pytester")
 MEMORY, ROOM = Path("/dev/shm"), 1 << 30
 """Where Linux has files in memory, and how many bytes must be free there."""
 _FIRST = ("e2e", "dags", "api", "pages", "migrations", "faults", "contract", "unit")
@@ -33,7 +34,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests that take longest first."""
     here = Path(__file__).parent
     places = {name: place for place, name in enumerate(_FIRST)}
-    items.sort(key=lambda item: places.get(item.path.relative_to(here).parts[0], len(places)))
+
+    def place(item: pytest.Item) -> int:
+        folder = item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
+        return places.get(folder, len(places))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -80,24 +86,6 @@ def small_samples() -> Iterator[None]:
         for name, rows in {"USERS": 20, "PROJECTS": 50, "SPECIFICATIONS": 200}.items():
             patch.setattr(platform_schema, name, rows)
         yield
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[postgres.Server]:
-    """A PostgreSQL server for the whole session."""
-    with forgetful_server() as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def ledger_template(postgres_server: postgres.Server) -> str:
-    """The name of a database with an empty ledger: to copy it takes less time than to make one."""
-    name = "ledger_template"
-    postgres_server.create_database(name)
-    made = Ledger(postgres_server.uri(name))
-    made.upgrade()
-    made.close()
-    return name
 
 
 @pytest.fixture(scope="session")

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import itertools
 import os
-import signal
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import psutil
 import psycopg
 from psycopg import sql
 
-from include.embedded import dynamodb, postgres
+from include.embedded import postgres
+from include.embedded.forgetful import fastest_engine as fastest_engine
+from include.embedded.forgetful import forgetful_server as forgetful_server
 from include.migrations.checkins import sample as checkins
 from include.migrations.kpi_linking import sample
 from include.trueup.declare.migration import Migration
@@ -29,8 +27,6 @@ from include.trueup.stores.dynamodb import DynamoDBStore, client
 
 HOME = Path(os.environ.get("TRUEUP_HOME") or Path(__file__).parent.parent / ".trueup")
 Item = dict[str, Any]
-FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
-"""Settings of a PostgreSQL that nothing outlives."""
 _names = itertools.count()
 
 
@@ -57,34 +53,7 @@ def run_sql(uri: str, *statements: str) -> list[tuple[Any, ...]]:
         return cursor.fetchall() if cursor.description else []
 
 
-@contextmanager
-def forgetful_server() -> Iterator[postgres.Server]:
-    """A PostgreSQL that nothing outlives: it saves nothing, not when it is stopped either."""
-    # not below pytest's own folder: every session of pytest closes that to other users, and the server may be one
-    folder = tempfile.mkdtemp(prefix="trueup-postgres-")
-    try:
-        server = postgres.start(Path(folder), FORGETFUL)
-        try:
-            yield server
-        finally:
-            process = psutil.Process(server.pid)
-            process.send_signal(signal.SIGQUIT)
-            psutil.wait_procs([process], timeout=10)
-            server.stop()
-    finally:  # nobody waits for it: a session's databases are more than a hundred thousand files
-        subprocess.run(["sh", "-c", 'rm -rf "$0" >/dev/null 2>&1 &', folder], check=False)
-
-
 # ── DynamoDB ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@contextmanager
-def fastest_engine() -> Iterator[dynamodb.Engine]:
-    """dynoxide where this platform has it, else ministack; in memory, empty."""
-    binary = dynamodb.find_dynoxide(HOME)
-    port = dynamodb.free_port()
-    with dynamodb.dynoxide(port, binary) if binary else dynamodb.ministack(port, None) as engine:
-        yield engine
 
 
 def store_at(endpoint: str, **config: Any) -> DynamoDBStore:

@@ -41,7 +41,7 @@ def room_of(name: str) -> str | None:
 def house() -> dict[str, set[str]]:
     """Every room, and the rooms to which its arrows lead."""
     top = ROOT / HOUSE.replace(".", "/")
-    files = [p for p in top.rglob("*.py") if p not in (top / "__init__.py", top / f"{OUTSIDE}.py")]
+    files = [p for p in top.rglob("*.py") if p != top / "__init__.py" and p.relative_to(top).parts[0] != OUTSIDE]
     arrows: dict[str, set[str]] = {}
     for file in files:
         room = file.relative_to(top).parts[0].removesuffix(".py")

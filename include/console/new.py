@@ -220,11 +220,13 @@ def _test(id: str, source: str, legacy: Catalogue) -> str:
     ]
     listed = "\n".join(f"    {row}" for row in rows)
     return (
-        f'"""What {title_of(id)} makes of three rows."""\n\nfrom include.migrations.{id}.migration import migration\n'
-        f"from include.trueup.testing import check\n\nROWS = [\n{listed}\n]\n\n\n"
-        "def test_three_rows() -> None:\n"
+        f'"""What {title_of(id)} makes of three rows, and the way there and back."""\n\n'
+        f"from include.migrations.{id}.migration import migration\n\nROWS = [\n{listed}\n]\n\n\n"
+        "def test_three_rows(check) -> None:\n"
         f'    made = check(migration, rows={{"{source}": ROWS}}, rejects={{}})\n'
-        "    (rows,) = made.rows.values()\n    assert len(rows) == len(ROWS)\n"
+        "    (rows,) = made.rows.values()\n    assert len(rows) == len(ROWS)\n\n\n"
+        "def test_there_and_back(there_and_back) -> None:\n"
+        f'    there_and_back(migration, rows={{"{source}": ROWS}})\n'
     )
 
 

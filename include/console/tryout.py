@@ -41,22 +41,22 @@ def lines(migration: Migration, tables: dict[str, pa.Table], asked: int) -> Iter
     from ..trueup.testing import make_of
 
     made = make_of(migration, tables)
-    said: dict[str, list[str]] = {}
-    for key, severity, code, message in made.findings:
-        said.setdefault(key, []).append(f"{severity} {code}: {message}")
-    become: dict[str, list[str]] = {}
-    for target, rows in made.rows.items():
-        for key, row in zip(made.sources[target], rows, strict=True):
-            become.setdefault(key, []).append(f"{migration.target(target).table.name}: {_shown(row)}")
+    said: dict[tuple[str, str | None], list[str]] = {}
+    for each in made.findings:  # a key is of a source: those of another phase may have the same
+        said.setdefault((each.phase, each.key), []).append(f"{each.severity} {each.code}: {each.message}")
+    become: dict[tuple[str, str], list[str]] = {}
+    for row in made.planned:
+        name = migration.target(row.target).table.name
+        become.setdefault((row.phase, row.key), []).append(f"{name}: {_shown(row.row)}")
     for phase in migration.phases:
         driver = migration.driver(phase)
         rows = tables[driver.id].slice(0, asked).to_pylist() if driver.id in tables else []
         yield f"{phase.title}: {len(rows) or made.counts[phase.id]['source_rows']:,} source rows"
-        for row in rows:
-            key = _key(driver.key, row)
-            yield f"  {key}  {_shown(row)}"
-            yield from (f"    -> {each}" for each in become.get(key, []))
-            yield from (f"    !! {each}" for each in said.get(key, []))
+        for values in rows:
+            key = _key(driver.key, values)
+            yield f"  {key}  {_shown(values)}"
+            yield from (f"    -> {each}" for each in become.get((phase.id, key), []))
+            yield from (f"    !! {each}" for each in said.get((phase.id, key), []))
     yield from (f"!! {each}" for each in made.broken)
 
 

@@ -70,14 +70,25 @@ class Server:
         """A libpq URI of that database, without a password."""
         return f"postgresql://{_SUPERUSER}@/{quote(database, safe='')}?host={quote(self.socket_dir)}&port={_PORT}"
 
-    def create_database(self, name: str) -> None:
-        """Make the database if it is not there yet."""
+    def create_database(self, name: str, like: str = "template1") -> None:
+        """Make the database if it is not there yet, a copy of another one, to which nobody may be connected."""
         with _lock(self.data_dir):
             script = (
-                r"SELECT format('CREATE DATABASE %I', :'name')"
+                r"SELECT format('CREATE DATABASE %I TEMPLATE %I', :'name', :'like')"
                 r" WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \gexec"
             )
-            options = ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", f"name={name}", "-d", self.uri()]
+            options = [
+                "-X",
+                "-q",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-v",
+                f"name={name}",
+                "-v",
+                f"like={like}",
+                "-d",
+                self.uri(),
+            ]
             _run("psql", *options, doing=f"create database {name!r}", stdin=script)
 
     def stop(self) -> None:

@@ -7,6 +7,7 @@ import sys
 from importlib import util
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def module(file: Path, text: str, name: str) -> ModuleType:
     return made
 
 
-def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there_and_back: Any) -> None:
     declaration, test = PYTHON
     (tmp_path / "rows.sql").write_text(SQL[0])
     migration = module(tmp_path / "migration.py", declaration, "include.migrations.people.migration").migration
@@ -40,4 +41,6 @@ def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     declared = module(tmp_path / "migration.py", declaration, "include.migrations.people.migration")
     monkeypatch.setitem(sys.modules, "include.migrations.people", ModuleType("include.migrations.people"))
     monkeypatch.setitem(sys.modules, "include.migrations.people.migration", declared)
-    module(tmp_path / "test_names.py", test, "test_names").test_names()
+    tests = module(tmp_path / "test_names.py", test, "test_names")
+    tests.test_names(check)
+    tests.test_there_and_back(there_and_back)

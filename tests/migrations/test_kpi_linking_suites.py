@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from include.migrations.kpi_linking import sample, suites
@@ -17,8 +18,9 @@ from include.migrations.kpi_linking.migration import migration
 from include.trueup.declare.migration import SuiteFactory
 from include.trueup.declare.names import KEY
 from include.trueup.gate import evaluation
+from include.trueup.stores import arrow_schema
 
-from . import transform_runner as runner
+from .test_kpi_linking_transform import made_of
 
 SUITES: dict[str, SuiteFactory] = {
     **{o.name: o.suite for phase in migration.phases for o in phase.outputs if o.suite is not None},
@@ -43,13 +45,15 @@ COUNTS = pd.DataFrame(
 
 
 @pytest.fixture(scope="module")
-def frames(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
+def frames() -> dict[str, pd.DataFrame]:
     """The planned rows of the whole sample, by phase, as the gate gets them; and counts that add up."""
-    planned = runner.run(migration, sample.rows(), tmp_path_factory.mktemp("scratch"))
+    made = made_of(sample.rows())
     found = {"whole": COUNTS}
-    for phase, rows in planned.rows.items():
-        found[phase] = duckdb.execute(f"SELECT *, id AS {KEY}, 'add' AS _verb FROM rows").df()
-        assert rows.num_rows == len(found[phase])
+    for phase in migration.phases:
+        schema = arrow_schema(migration.target(phase.target).table)
+        rows = pa.Table.from_pylist([each.row for each in made.planned if each.phase == phase.id], schema=schema)
+        found[phase.id] = duckdb.execute(f"SELECT *, id AS {KEY}, 'add' AS _verb FROM rows").df()
+        assert rows.num_rows == len(found[phase.id])
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import util
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from include.console.check import problems
 from include.console.new import Place, Written, files, write
 from include.console.tryout import try_out
 from include.embedded import postgres
+from include.pytest_plugin import is_about
 from include.trueup.declare import Migration
 from include.trueup.errors import OptionsError
 from include.trueup.ledger import Ledger
@@ -70,18 +72,21 @@ def test_a_table_that_is_not_there_is_made_alike(
     assert run_sql(uri, every.format("people")) == run_sql(uri, every.format("customers"))
 
 
-def test_what_it_wrote_passes_its_own_test(uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_it_wrote_passes_its_own_tests(
+    uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, check: Any, there_and_back: Any
+) -> None:
     made = written(uri, "customers", "people")
     migration = loaded(tmp_path, made)
     package = type(sys)("include.migrations.people.migration")
     vars(package)["migration"] = migration
     monkeypatch.setitem(sys.modules, "include.migrations.people.migration", package)
     monkeypatch.setitem(sys.modules, "include.migrations.people", type(sys)("include.migrations.people"))
-    test: dict[str, object] = {}
-    exec((tmp_path / "tests/migrations/test_people.py").read_text(), test)  # noqa: S102 - what was written here
-    three_rows = test["test_three_rows"]
-    assert callable(three_rows)
-    three_rows()
+    text = (tmp_path / "tests/migrations/test_people.py").read_text()
+    assert is_about(text, "people")
+    test: dict[str, Any] = {}
+    exec(text, test)  # noqa: S102 - what was written here
+    test["test_three_rows"](check)
+    test["test_there_and_back"](there_and_back)
     compile((tmp_path / "dags/people.py").read_text(), "people.py", "exec")
 
 

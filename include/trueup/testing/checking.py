@@ -1,0 +1,269 @@
+"""What the rules of a migration make of rows, in memory: `check` for tests, `make_of` for what shows it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import duckdb
+import pyarrow as pa
+
+from ..declare import Migration, Output, Phase, Table
+from ..declare.names import EXTRA, KEY, MISTYPED, ROW_ID, SOURCE_KEY, WITHOUT_NULLS, own
+from ..gate import evaluation
+from ..plan import inputs
+from ..plan.casting import in_suites
+from ..plan.fates import FOUND_BESIDE
+from ..plan.transform import run_phase
+from ..rows import duck
+from ..run import Options, Run
+from ..stores import Limits, arrow_schema, key_text
+from ..stores.dynamodb.limits import unwritable as dynamodb_unwritable
+from ..stores.postgres.limits import unwritable as postgres_unwritable
+from .literal import Made as Values
+from .literal import Row, as_read, differences, is_dynamodb, known_sources, shown
+
+Codes = Mapping[str | tuple[str, str], str]
+"""Codes by the key of a source row; where two sources have that key, by (id of the source, key)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What a phase says of a row of its `source`, whose key is `key`, as text."""
+
+    phase: str
+    source: str
+    key: str | None
+    about: str | None
+    severity: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A row of a target that a phase makes of the row of its source with that `key`, as text. `_extra` and `_mistyped` are in
+    it where they say something."""
+
+    phase: str
+    target: str
+    key: str
+    row: Values
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a migration makes of rows. `targets`: those that its phases write; `counts`: of each phase source_rows, rejected,
+    kept, unaccounted; `broken`: expectations of suites that rows broke, and what else a gate would have stopped the run
+    for, in words."""
+
+    targets: tuple[str, ...] = ()
+    planned: list[Planned] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    broken: list[str] = field(default_factory=list)
+
+    @property
+    def rows(self) -> dict[str, list[Values]]:
+        """The planned rows, by target."""
+        made: dict[str, list[Values]] = {target: [] for target in self.targets}
+        for each in self.planned:
+            made[each.target].append(each.row)
+        return made
+
+    def codes(self, severity: str) -> dict[tuple[str, str], str]:
+        """The codes of findings of that severity, by source and the key of its row."""
+        return {(f.source, f.key or ""): f.code for f in self.findings if f.severity == severity}
+
+
+def check(
+    migration: Migration,
+    *,
+    rows: Mapping[str, Sequence[Row]],
+    gives: Mapping[str, Sequence[Row]] | None = None,
+    rejects: Codes | None = None,
+    warns: Codes | None = None,
+    params: Row | None = None,
+    dynamodb: Sequence[str] | None = None,
+) -> Made:
+    """Run the transform of every phase on these rows, and the gates' suites on what it makes.
+
+    `rows` are by source (a source that is not named is empty), `gives` by target: all rows of it, in any order; where a row
+    leaves a column out, it must be null. `rejects` and `warns` are codes by the key of the source row. What is not given is
+    not compared. `dynamodb` are the connections that lead to DynamoDB; unless given, those with dynamodb in their name.
+
+    Raises `AssertionError` for what differs, rows that no rule accounts for, and expectations that rows break;
+    `DeclarationError` for a script that does not run.
+    """
+    made = make(migration, rows, params=params, dynamodb=dynamodb)
+    wrong = list(made.broken)
+    for id, wanted in (gives or {}).items():
+        table = migration.target(id).table
+        wrong += differences(table, made.rows.get(id, []), wanted, dynamodb=is_dynamodb(table, dynamodb))
+    wrong += _codes("rejected", made.codes("reject"), rejects)
+    wrong += _codes("warned about", made.codes("warning"), warns)
+    if wrong:
+        raise AssertionError(f"migration {migration.id!r}:\n" + "\n".join(f"- {each}" for each in wrong))
+    return made
+
+
+def make(
+    migration: Migration,
+    rows: Mapping[str, Sequence[Row]],
+    *,
+    params: Row | None = None,
+    dynamodb: Sequence[str] | None = None,
+) -> Made:
+    """What the migration makes of rows, judged by its suites; see `check`."""
+    tables = {
+        source.id: as_read(source.table, given, dynamodb=is_dynamodb(source.table, dynamodb))
+        for source, given in known_sources(migration, rows)
+    }
+    return make_of(migration, tables, params=params, dynamodb=dynamodb)
+
+
+def make_of(
+    migration: Migration,
+    tables: Mapping[str, pa.Table],
+    *,
+    params: Row | None = None,
+    dynamodb: Sequence[str] | None = None,
+    partitions: int = 1,
+    judged: bool = True,
+) -> Made:
+    """The same of rows as stores read them (`stores.arrow_schema`), by source, in so many partitions; unless they are to be
+    `judged`, without the suites."""
+    made = Made(targets=tuple(output.target for phase in migration.phases for output in phase.outputs))
+    run = _run(migration, dict(params or {}), dynamodb, partitions)
+    for partition in range(partitions):
+        with _related(run, tables, partition) as connection:
+            for phase in migration.phases:
+                _make_phase(connection, run, phase, made)
+                for output in phase.outputs if judged else ():
+                    _judge(connection, run, output, made)
+    return made
+
+
+def _make_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, made: Made) -> None:
+    fates = run_phase(connection, run, phase)
+    found = (
+        f"SELECT {SOURCE_KEY}, key, severity, code, message FROM {FOUND_BESIDE} WHERE severity IN ('reject', 'warning')"
+    )
+    for key, about, severity, code, message in connection.execute(f"{found} ORDER BY ALL").fetchall():
+        finding = Finding(
+            phase=phase.id, source=phase.source, key=key, about=about, severity=severity, code=code, message=message
+        )
+        made.findings.append(finding)
+    counts = made.counts.setdefault(phase.id, {})
+    for name in ("source_rows", "rejected", "kept", "unaccounted"):
+        counts[name] = counts.get(name, 0) + getattr(fates, name)
+    made.broken.extend(f"phase {phase.id}: {each}" for each in fates.astray)
+    for output in phase.outputs:
+        table = run.migration.target(output.target).table
+        columns = ", ".join(map(duck.identifier, (*table.columns, EXTRA, MISTYPED, SOURCE_KEY)))
+        for row in (
+            connection.sql(f"SELECT {columns} FROM {own(output.view)} ORDER BY {ROW_ID}").to_arrow_table().to_pylist()
+        ):
+            key = row.pop(SOURCE_KEY)
+            made.planned.append(Planned(phase=phase.id, target=output.target, key=key, row=shown(row)))
+
+
+def _judge(connection: duckdb.DuckDBPyConnection, run: Run, output: Output, made: Made) -> None:
+    """The suites of an output's rows, as the gate judges them."""
+    table = run.migration.target(output.target).table
+    suite = evaluation.row_suite(table, output.suite)
+    wanted = evaluation.columns(suite)
+    columns = [in_suites(name, type_) for name, type_ in table.columns.items() if name in wanted]
+    place = (table.connection, table.name)
+    same = [
+        s for s in run.migration.sources if (s.table.connection, s.table.name) == place
+    ]  # in place: such a row is there
+    there = f"key_of IN (SELECT {KEY} FROM {inputs.as_read(same[0])})" if same else "false"
+    frame = connection.sql(
+        f"SELECT {', '.join([*columns, SOURCE_KEY, 'key_of AS ' + KEY])}, CASE WHEN {there} THEN 'change' ELSE 'add' END AS _verb "
+        f"FROM (SELECT *, {key_text(table.key)} AS key_of FROM {own(output.view)})"
+    ).df()
+    verdict = evaluation.evaluate(suite, [frame], gate="rows", output=output.name, allow_empty=True)
+    made.broken.extend(
+        f"target {output.target}: {each.description}: {each.unexpected} rows break it ({list(each.examples[:3])})"
+        for each in verdict.expectations
+        if not each.passed and each.severity == "critical" and not each.error
+    )
+    made.broken.extend(f"target {output.target}: {error}" for error in verdict.errors)
+
+
+@dataclass(frozen=True)
+class _Store:
+    """What a transform asks of a store that is not there."""
+
+    kind: str
+
+    def unwritable(self, table: Table, rows: str, limits: Limits) -> str:
+        if self.kind == "dynamodb":
+            return dynamodb_unwritable(table, rows)
+        return postgres_unwritable(table, rows, limits)
+
+
+def _run(migration: Migration, params: Values, dynamodb: Sequence[str] | None, partitions: int) -> Run:
+    """As much of a run as a transform looks at."""
+
+    def store_of(table: Table) -> _Store:
+        return _Store("dynamodb" if is_dynamodb(table, dynamodb) else "postgres")
+
+    start = SimpleNamespace(targets={}, undeclared={})
+    return cast(
+        "Run",
+        SimpleNamespace(
+            migration=migration,
+            options=Options(params=params),
+            partitions=partitions,
+            store_of=store_of,
+            files=SimpleNamespace(start=start),
+        ),
+    )
+
+
+@contextmanager
+def _related(run: Run, tables: Mapping[str, pa.Table], partition: int) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with all that a transform sees of a partition."""
+    with tempfile.TemporaryDirectory() as scratch, duck.connect(Path(scratch)) as connection:
+        for source in run.migration.sources:
+            rows = tables.get(source.id, arrow_schema(source.table).empty_table())
+            connection.register(own("literal"), rows)
+            columns = ", ".join(inputs.cast(name, type_) for name, type_ in source.columns.items())
+            connection.execute(
+                f"CREATE TEMP TABLE {inputs.as_read(source)} AS SELECT {columns}, {EXTRA}, {WITHOUT_NULLS}({MISTYPED}) AS {MISTYPED}, "
+                f"{key_text(source.key)} AS {KEY} FROM {own('literal')}"
+            )
+            connection.unregister(own("literal"))
+            inputs.show(connection, source)
+        for name, path in run.migration.shared.items():  # over whole sources
+            query = path.read_text(encoding="utf-8").rstrip().rstrip(";")
+            connection.execute(f"CREATE TEMP TABLE {duck.identifier(name)} AS {query}")
+        for source in run.migration.sources:
+            if source.partition_by is not None and run.partitions > 1:
+                others = f"{duck.partition(source.partition_by, run.partitions)} <> {partition}"
+                connection.execute(f"DELETE FROM {inputs.as_read(source)} WHERE {others}")
+        inputs.relate_given(connection, run)
+        connection.execute("CREATE TEMP TABLE undeclared (source VARCHAR, name VARCHAR)")
+        inputs.define_window(connection, None)
+        inputs.relate_made(connection, run, partition)
+        yield connection
+
+
+def _codes(what: str, found: Mapping[tuple[str, str], str], wanted: Codes | None) -> list[str]:
+    if wanted is None:
+        return []
+    asked = {*wanted}
+    named = {place: place if place in asked else place[1] for place in found}
+    if {named[place]: code for place, code in found.items()} == dict(wanted):
+        return []
+    plain: dict[str | tuple[str, str], str] = {}
+    for place, code in sorted(found.items()):
+        plain[place[1] if [key for _, key in found].count(place[1]) == 1 else place] = code
+    return [f"source rows that are {what}: {plain}, expected {dict(wanted)}"]
