@@ -11,10 +11,12 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from jsonschema import Draft202012Validator
 
 from include.embedded import postgres
 from include.embedded.ports import is_free
 from include.migrations.scoring_results import sample
+from include.migrations.scoring_results.payload import validator
 from include.migrations.scoring_results.serving import persist_results
 from include.trueup.errors import OptionsError
 from include.trueup.rows.values import json_text, json_value
@@ -170,6 +172,33 @@ def test_what_is_no_payload_is_refused_and_nothing_is_written(
     if status == 422:
         assert [each["pointer"] for each in answer.json()["errors"]] == [pointer]
     assert database.execute("SELECT 1 FROM scoring_results WHERE session_id = %s", [id]).fetchone() is None
+
+
+def test_what_may_be_put_is_described_by_the_schema_that_judges_it(viewer: Any, results: str) -> None:
+    put = viewer.get("/trueup/api/openapi.json").json()["paths"]["/v2/results/{session_id}"]["put"]
+    described = Draft202012Validator(put["requestBody"]["content"]["application/json"]["schema"])
+    payload = viewer.get(f"{V2}/{session()}").json()
+    assert described.is_valid(payload)
+    assert validator().is_valid(payload)
+    for path, value in (
+        (("types",), []),
+        (("types", 0, "rank"), 2**31),
+        (("types", 0, "more"), 1),
+        (("functions", 0, "dimension"), "1"),
+        (("profile", "created_at"), "2026-01-01T00:00:00Z"),
+        (("state",), {"blocks": 1}),
+        (("session", "id"), "x"),
+        (("session", "started_at"), "yesterday"),
+        (("more",), 1),
+    ):
+        wrong = copy.deepcopy(payload)
+        place = wrong
+        for step in path[:-1]:
+            place = place[step]
+        place[path[-1]] = value
+        assert not validator().is_valid(wrong), path
+        assert not described.is_valid(wrong), path
+    assert "$ref" not in json_text(put["requestBody"])
 
 
 def test_a_payload_is_of_the_session_of_its_address_which_is_there(

@@ -129,6 +129,33 @@ def test_a_password_of_any_characters_is_asked_for_at_each_connect_and_shown_by_
     assert CORE not in "".join([*said, caplog.text])
 
 
+def test_a_login_that_changes_between_two_uses_is_told_to_the_driver_that_is_kept(
+    connect: Connect, password: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from trueup_airflow import hooks
+
+    asked: list[str] = []
+    ask = hooks.postgres_parameters
+
+    def noted(conn_id: str) -> dict[str, str]:
+        asked.append(conn_id)
+        return ask(conn_id)
+
+    monkeypatch.setattr(hooks, "postgres_parameters", noted)
+    connect(login="hostile", password=f"{PASSWORD}0")
+    store, drivers = opened(), set()
+    for number in range(3):
+        # as a token is: the one that was used before is not good any more, and nothing failed in between
+        password(f"{PASSWORD}{number}")
+        connect(login="hostile", password=f"{PASSWORD}{number}")
+        before = len(asked)
+        assert store.describe(THING) is not None
+        assert asked[before:], "the hook is asked at each connect"
+        ((_, made, _),) = store._address._drivers._idle
+        drivers.add(id(made))
+    assert len(drivers) == 1, "it was the same driver each time"
+
+
 def test_a_database_in_use_is_copied_with_what_the_hook_says(
     connect: Connect, password: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,8 @@ def test_every_document_gets_its_vector_and_a_second_run_finds_nothing(
     assert second["plan"]["phases"][0]["kept"] == 147
     assert second["plan"]["phases"][0]["figures"] == {"texts to embed": 0, "tokens to embed": 0}
     assert second["cost"]["approval"]["comment"] == "there is nothing to pay for"
+    (still,) = (f for f in second["findings"] if f["code"] == "truncated")
+    assert (still["count"], still["examples"][0]["message"]) == (2, truncated["examples"][0]["message"])
 
     was = run_sql(uri, INDEX)
     run_sql(
@@ -89,7 +92,14 @@ def test_every_document_gets_its_vector_and_a_second_run_finds_nothing(
     assert (now[0][1], now[0][2]) == (True, was[0][2])
     assert now[0][0] != was[0][0]  # the one that was INVALID is made again
 
+    store = PostgresStore(uri)
+    undone = replace(run_of(migration, ledger, workspace, lambda _: store, "back"), undoes="third")
+    assert walk(undone).status == "passed"
+    assert run_sql(uri, INDEX) == now  # it is about the vectors of all runs
+    assert run_sql(uri, FILLED) == [(146,)]
 
+
+FILLED = "SELECT count(*)::int FROM knowledge_base_documents WHERE content_sha256 = encode(sha256(convert_to(content, 'UTF8')), 'hex')"
 INDEX = (
     "SELECT indexrelid::bigint, indisvalid, pg_get_indexdef(indexrelid) FROM pg_index "
     "WHERE indexrelid = to_regclass('knowledge_base_documents_all_minilm_l6_v2_idx')"
@@ -208,6 +218,15 @@ def test_what_was_computed_survives(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert embed.embed_batch(json.dumps(["another"]), "0") == json.dumps(json.loads(first or "")[1:])
     with pytest.raises(DeclarationError, match="computed again"):
         embed.embed_batch(json.dumps(["a third"]), "0")
+
+
+def test_what_is_lost_of_a_text_is_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUEUP_HOME", str(tmp_path))
+    texts = ["short", "word " * 300, "word " * 255]
+    assert embed.lost_batch(json.dumps(texts)) == "[0, 46, 1]"
+    monkeypatch.setattr(minilm, "load", None)
+    assert embed.lost_batch(json.dumps(texts[::-1])) == "[1, 46, 0]"
+    assert embed.lost_batch(None) == "[]"
 
 
 def test_a_model_that_is_absent_or_another_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,11 +87,24 @@ def count_tokens(text: str | None) -> str | None:
     return None if text is None else str(len(load().tokenizer.encode(text)))
 
 
-def lost_tokens(text: str | None) -> str | None:
-    """How many tokens of a text the model does not see."""
-    from .minilm import load
+def lost_batch(texts: str | None) -> str | None:
+    """Of a JSON list of texts, the JSON list of how many tokens of each the model does not see; remembered, so that a text
+    is looked at once and not in each run. Raises `DeclarationError` as `embed_batch` does."""
+    wanted: list[str] = json.loads(texts or "[]")
+    keys = [hashlib.sha256(text.encode()).hexdigest() for text in wanted]
+    with closing(_remembered()) as memory:
+        marks = ", ".join("?" * len(keys))
+        known = dict(memory.execute(f"SELECT sha256, tokens FROM lost WHERE sha256 IN ({marks})", keys).fetchall())
+        new = {key: text for key, text in zip(keys, wanted, strict=True) if key not in known}
+        if new:
+            from .minilm import load
 
-    return None if text is None else str(load().tokenizer.lost(text))
+            tokenizer = load().tokenizer
+            counted = {key: tokenizer.lost(text) for key, text in new.items()}
+            known |= counted
+            memory.executemany("INSERT OR IGNORE INTO lost VALUES (?, ?)", list(counted.items()))
+            memory.commit()
+    return json.dumps([known[key] for key in keys])
 
 
 def cost_in_words(figures: Mapping[str, int], params: Mapping[str, JsonValue]) -> dict[str, str]:
@@ -137,6 +150,9 @@ def _remembered() -> sqlite3.Connection:
         memory = sqlite3.connect(folder / f"{MODEL}.sqlite", timeout=60)
         memory.execute(
             "CREATE TABLE IF NOT EXISTS vectors (sha256 TEXT PRIMARY KEY, vector TEXT NOT NULL) WITHOUT ROWID"
+        )
+        memory.execute(
+            "CREATE TABLE IF NOT EXISTS lost (sha256 TEXT PRIMARY KEY, tokens INTEGER NOT NULL) WITHOUT ROWID"
         )
         memory.execute("CREATE TABLE IF NOT EXISTS pace (tokens INTEGER NOT NULL, seconds REAL NOT NULL)")
     except (OSError, sqlite3.Error) as error:

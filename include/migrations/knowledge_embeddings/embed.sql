@@ -23,6 +23,18 @@ SELECT _key AS _source, _key AS key, 'keep' AS severity, 'embedded' AS code, '' 
 UNION ALL
 SELECT _key, _key, 'skip', 'no_content', '' FROM state WHERE content IS NULL OR trim(content) = ''
 UNION ALL
--- Of a text longer than the model sees, the end is lost. A token is a byte or more, so most texts need not be counted.
+-- Of a text longer than the model sees, the end is lost, whichever run has embedded it. A token is a byte or more, so most
+-- texts need not be counted.
 SELECT _key, _key, 'warning', 'truncated', 'the model sees 256 tokens of a text; the last ' || lost || ' of this one are lost'
-FROM (SELECT _key, CAST(lost_tokens(content) AS BIGINT) AS lost FROM to_embed WHERE strlen(content) > 254) WHERE lost > 0;
+FROM (
+    SELECT unnest(keys) AS _key, unnest(from_json(CAST(lost_batch(CAST(to_json(texts) AS VARCHAR)) AS JSON), '["BIGINT"]')) AS lost
+    FROM (
+        SELECT list(_key ORDER BY n) AS keys, list(content ORDER BY n) AS texts
+        FROM (
+            SELECT _key, content, row_number() OVER (ORDER BY _key) AS n FROM state
+            WHERE wanted AND trim(content) <> '' AND strlen(content) > 254
+        )
+        GROUP BY (n - 1) // 500
+    )
+)
+WHERE lost > 0;

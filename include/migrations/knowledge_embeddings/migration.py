@@ -7,7 +7,7 @@ from pathlib import Path
 from include.trueup.declare.migration import Cost, Migration, Param, Phase, Source, Table, Target, Type
 
 from . import suites
-from .embed import PRICE, cost_in_words, count_tokens, embed_batch, lost_tokens
+from .embed import PRICE, cost_in_words, count_tokens, embed_batch, lost_batch
 
 HERE = Path(__file__).parent
 COLUMNS = ("id", "content", "embedding", "embedding_model", "content_sha256")
@@ -38,7 +38,7 @@ migration = Migration(
             finish=(HERE / "finish_1_invalid.sql", HERE / "finish_2_index.sql"),
         ),
     ),
-    functions={"embed_batch": embed_batch, "count_tokens": count_tokens, "lost_tokens": lost_tokens},
+    functions={"embed_batch": embed_batch, "count_tokens": count_tokens, "lost_batch": lost_batch},
     params=(
         Param(
             id=PRICE,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import jsonschema_rs
+from pydantic import JsonValue
 
 from include.trueup.errors import TerminalError
 from include.trueup.rows.values import json_value
@@ -47,6 +49,36 @@ class PayloadError(TerminalError):
 def validator() -> jsonschema_rs.Draft202012Validator:
     """The schema's validator."""
     return jsonschema_rs.Draft202012Validator(json_value(SCHEMA.read_text(encoding="utf-8")))
+
+
+def description() -> dict[str, JsonValue]:
+    """The same schema, as the description of an API takes it: nothing refers to a place of the file, and what may be
+    anything, or nothing, is an object, as generators of clients want it."""
+    whole = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    known = whole.pop("$defs")
+    del whole["title"]  # a generated client would name its class by it
+
+    def within(value: JsonValue, of_names: bool = False) -> JsonValue:
+        match value:
+            case {"$ref": str(place)}:
+                return within(known[place.removeprefix("#/$defs/")])
+            case dict():
+                # the members of `properties` are schemas by names; those of a schema are words of its own
+                return {
+                    name: within(_object(member) if of_names else member, not of_names and name == "properties")
+                    for name, member in value.items()
+                    if not name.startswith("$")
+                }
+            case list():
+                return [within(member) for member in value]
+            case _:
+                return value
+
+    return cast("dict[str, JsonValue]", within(whole))
+
+
+def _object(schema: JsonValue) -> JsonValue:
+    return schema if isinstance(schema, dict) else {} if schema else {"not": {}}
 
 
 def require(payload: Any) -> None:

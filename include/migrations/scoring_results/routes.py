@@ -31,7 +31,7 @@ from include.trueup.errors import UnreadableValueError
 from include.trueup.rows.values import canonical_bytes, json_value
 
 from .migration import migration
-from .payload import Complaint, complaints, in_order
+from .payload import Complaint, complaints, description, in_order
 from .serving import COUNTER_NAMES, COUNTERS, ResultsNotFound, get_results, persist_results, read_from, write_exploded
 
 router = APIRouter()
@@ -167,7 +167,7 @@ def get_results_unified(session_id: UUID, request: Request, stores: StoresDep) -
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/UnifiedResults"}}},
+            "content": {"application/json": {"schema": description()}},
         }
     },
     tags=["results"],
