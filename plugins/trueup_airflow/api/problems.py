@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+import psycopg
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -21,8 +22,22 @@ log = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 10
 _NAMED = "urn:problem-type:trueup:"
-_MISSING = ("42P01", "42883")  # PostgreSQL: there is no such table or view; no such function
+# PostgreSQL: there is no such table or view; no such function. DynamoDB: no such table.
+_MISSING = ("42P01", "42883", "ResourceNotFound")
 _CANCELLED = "57014"
+# PostgreSQL: login and database name are wrong. DynamoDB: who asks is not known, or may not.
+_LOCKED_OUT = (
+    "28",
+    "3D",
+    "AccessDenied",
+    "ExpiredToken",
+    "IncompleteSignature",
+    "InvalidClientTokenId",
+    "InvalidSignature",
+    "MissingAuthenticationToken",
+    "NoCredentials",
+    "UnrecognizedClient",
+)
 
 
 def problem(
@@ -101,15 +116,27 @@ async def _unconnected(request: Request, error: Exception) -> Response:
 
 
 async def _rejected(request: Request, error: StoreRejectedError) -> Response:
-    sqlstate = getattr(error.__cause__, "sqlstate", None)
-    if sqlstate == _CANCELLED:
+    code = _code(error)
+    if code == _CANCELLED:
         return await _unavailable(request, StoreUnavailableError(str(error)))
-    if sqlstate in _MISSING:
+    if code.startswith(_LOCKED_OUT) or (not code and isinstance(error.__cause__, psycopg.OperationalError)):
+        log.error("%s %s: %s", request.method, request.url.path, error)
+        return _later(
+            request,
+            "A database that this needs does not let this server in; the API server's log says why. Its operators have to"
+            " correct the connection.",
+        )
+    if code in _MISSING:
         log.warning("%s %s: %s", request.method, request.url.path, error)
         return _later(
             request, ("The tables that this reads do not exist yet: the migration's DAG makes them. Run it first.")
         )
     return unexpected(request, error)
+
+
+def _code(error: StoreRejectedError) -> str:
+    """What the store says that it is: PostgreSQL's SQLSTATE (none where no connection was made), DynamoDB's error."""
+    return str(getattr(error, "code", None) or getattr(error.__cause__, "sqlstate", None) or "")
 
 
 def _later(request: Request, detail: str) -> Response:
