@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 from urllib.parse import quote, unquote
 
-from playwright.sync_api import FrameLocator, Page, Response, expect
+from playwright.sync_api import ConsoleMessage, FrameLocator, Page, Response, expect
 
 from include.embedded.airflow_api import AirflowApi
 from include.embedded.settings import connection_variable
@@ -52,6 +52,12 @@ class AirflowPages:
         self.page, self.server = page, server
         self.errors: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(f"{page.url}: {error}"))
+        page.on("console", self._heard)
+
+    def _heard(self, said: ConsoleMessage) -> None:
+        """What is fetched ahead must be what a script asks for, or it is fetched twice."""
+        if "preload" in said.text and "/trueup/pages/data/" in said.text:
+            self.errors.append(f"{self.page.url}: {said.text}")
 
     def sign_in_by_form(self, user: str, password: str) -> None:
         """Fill in and send the form that Airflow shows to whom it does not know."""

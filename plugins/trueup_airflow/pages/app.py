@@ -21,6 +21,7 @@ from include.trueup.errors import ArtifactError, TrueupError
 
 from . import (
     backfills,
+    bundles,
     data_docs,
     downloads,
     expectations,
@@ -33,9 +34,10 @@ from . import (
     undoing,
     views,
 )
+from .bundles import STATIC
 from .changes import Unchanged
 from .headers import Headers
-from .shell import STATIC, VERSION, shell
+from .shell import TITLES, VERSION, WHOLE, shell
 
 MAY_READ = Depends(requires_access_dag("GET", DagAccessEntity.RUN))
 """The user may read the runs of the DAG that the path or the query names."""
@@ -47,11 +49,21 @@ app.add_middleware(Headers)  # the outermost: what is unchanged has them too
 
 
 class _Static(StaticFiles):
-    """The same files at their version's address and without it."""
+    """The same files at their version's address and without it; and each view's in one."""
 
     def get_path(self, scope: Scope) -> str:
         """What is asked for, below the folder."""
         return super().get_path(scope).removeprefix(f"{VERSION}/")
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """The file."""
+        folder, _, name = path.rpartition("/")
+        if folder == WHOLE and scope["method"] in ("GET", "HEAD"):
+            if name == "styles.css":
+                return Response(bundles.styles(), media_type="text/css")
+            if (view := name.removesuffix(".js")) in TITLES:
+                return Response(bundles.script(view), media_type="text/javascript")
+        return await super().get_response(path, scope)
 
 
 app.mount("/static", _Static(directory=STATIC), name="static")

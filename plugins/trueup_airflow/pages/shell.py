@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from functools import cache
 from hashlib import sha256
 from html import escape
-from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
 from starlette.responses import HTMLResponse
+
+from .bundles import STATIC
 
 View = Literal[
     "migrations",
@@ -37,7 +37,6 @@ TITLES: dict[View, str] = {
     "schemas": "Where the databases are",
     "expectation": "An expectation",
 }
-STATIC = Path(__file__).parent / "static"
 
 
 def _version() -> str:
@@ -50,17 +49,32 @@ def _version() -> str:
 VERSION = _version()
 VERSIONED = f"static/{VERSION}"
 """Where a page fetches its scripts and styles: they are never others there, so a browser keeps them and asks once."""
+WHOLE = "whole"
+"""The folder, below that, of what `bundles` makes of them."""
 
 
-@cache
-def modules(view: str) -> tuple[str, ...]:
-    """What a view's module is made of: named in the shell, so that all of it is fetched at once."""
-    found, asked = {f"{view}.js"}, [f"{view}.js"]
-    while asked:
-        named = set(re.findall(r'from "\./([a-z_]+\.js)"', (STATIC / asked.pop()).read_text(encoding="utf-8")))
-        asked += sorted(named - found)
-        found |= named
-    return tuple(sorted(found - {f"{view}.js"}))
+FIRST: dict[View, str] = {
+    "migrations": "migrations",
+    "run": "dags/{dag}/runs/{run}",
+    "history": "dags/{dag}/history",
+    "turn": "dags/{dag}/runs/{run}/turn",
+    "cutover": "dags/{dag}/switch",
+    "rollback": "dags/{dag}/undoing",
+    "backfills": "dags/{dag}/backfills",
+    "start": "dags/{dag}/start",
+    "schemas": "dags/{dag}/schemas",
+}
+"""The first data that a view asks for, below `data/`: the browser fetches them while it still fetches the script that will ask.
+Views that only know from their address's fragment what is asked for are not here."""
+
+
+def _preload(view: View, dag_id: str, run_id: str) -> str:
+    if view not in FIRST:
+        return ""
+    # what encodeURIComponent leaves as it is, or the script's address would be another one
+    dag, run = (quote(id, safe="!~*'()") for id in (dag_id, run_id))
+    address = escape(f"data/{FIRST[view].format(dag=dag, run=run)}")
+    return f'<link rel="preload" as="fetch" crossorigin="anonymous" href="{address}">\n'
 
 
 def shell(view: View, dag_id: str = "", run_id: str = "") -> HTMLResponse:
@@ -74,11 +88,8 @@ def shell(view: View, dag_id: str = "", run_id: str = "") -> HTMLResponse:
 <title>{TITLES[view]} – Trueup</title>
 <link rel="icon" href="{VERSIONED}/icon.svg">
 <script src="{VERSIONED}/theme.js"></script>
-<link rel="stylesheet" href="{VERSIONED}/pages.css">
-<link rel="stylesheet" href="{VERSIONED}/parts.css">
-<link rel="stylesheet" href="{VERSIONED}/rows.css">
-{"".join(f'<link rel="modulepreload" href="{VERSIONED}/{name}">' for name in modules(view))}
-<script type="module" src="{VERSIONED}/{view}.js"></script>
+<link rel="stylesheet" href="{VERSIONED}/{WHOLE}/styles.css">
+{_preload(view, dag_id, run_id)}<script type="module" src="{VERSIONED}/{WHOLE}/{view}.js"></script>
 </head>
 <body data-dag="{escape(dag_id)}" data-run="{escape(run_id)}">
 <main id="view" data-testid="view-{view}" aria-busy="true"><p class="soft" role="status">Loading …</p></main>

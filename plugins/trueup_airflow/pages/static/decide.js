@@ -24,12 +24,12 @@ function answer(question, choice, said, done) {
 }
 
 // `link`: the question in Airflow; `said`: where what became of the answer is told; `until`: what is not done before it;
-// `more`: what else to know.
-export function decide(question, { link, said, done, until = "Nothing is written before it is approved.", more = null }) {
+// `more`: what else to know; `cost`: of a question that is about what something costs, that in words.
+export function decide(question, { link, said, done, until = "Nothing is written before it is approved.", more = null, cost = null }) {
   const about = h("div", { class: "about" }, h("p", { class: "headline" }, value(question.subject)), more,
     h("p", { class: "soft" }, `Asked ${moment(question.since)}. ${until}`,
       question.plan_sha256 && [question.task_id === "approve_cost" ? " Cost " : " Plan ", h("code", null, question.plan_sha256.slice(0, 12)), ": what is approved is exactly this."]),
-    question.task_id === "approve_cost" && run.cost && h("dl", { class: "row", "data-testid": "cost" }, Object.entries(run.cost).map(([name, said]) => h("div", null, h("dt", null, value(name)), h("dd", null, value(said))))),
+    cost && h("dl", { class: "row", "data-testid": "cost" }, Object.entries(cost).map(([name, said]) => h("div", null, h("dt", null, value(name)), h("dd", null, value(said))))),
     question.gives.range_sha256 && h("p", { "data-testid": "for-range" }, "One answer for all days of the range, each under its plan’s hash: ", leave(`${dagPath(asked.dag)}/plugin/migration-backfills`, {}, "the days and what each would write"), "."));
   const own = link && leave(link, { class: "button small", "data-testid": "go-approval" }, "In Airflow");
   if (!question.may_answer) {

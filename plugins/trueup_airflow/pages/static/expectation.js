@@ -1,7 +1,7 @@
 // One expectation of a migration's gates, over its runs: when, whether it held, and what was observed.
 
 import { h, mark, replace, table, unseen, value } from "./dom.js";
-import { asked, dagPath, get, leave, live, tab, trouble } from "./host.js";
+import { dagPath, get, leave, live, tab, trouble } from "./host.js";
 import { moment, number, plural, sentence, words } from "./words.js";
 
 const view = document.getElementById("view");

@@ -39,7 +39,7 @@ export async function ask(method, path, body) {
 
 async function send(url, options) {
   try {
-    return await fetch(url, { credentials: "same-origin", cache: "no-store", headers: { Accept: "application/json" }, ...options });
+    return await fetch(url, { credentials: "same-origin", headers: { Accept: "application/json" }, ...options });
   } catch {
     throw new Refused(0, "The server did not answer.");
   }

@@ -2,7 +2,7 @@
 
 import { h, mark, replace, unseen, value } from "./dom.js";
 import { asked, get, trouble } from "./host.js";
-import { number, plural, words } from "./words.js";
+import { plural, words } from "./words.js";
 
 const mild = (expected) => expected.severity === "warning" || expected.severity === "info";
 

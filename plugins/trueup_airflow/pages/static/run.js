@@ -78,7 +78,7 @@ function failure(run) {
 
 function waits(run) {
   return run.waits.map((wait) => {
-    if (wait.kind === "approval" && run.question) return decide(run.question, { link: wait.link, said, done: again });
+    if (wait.kind === "approval" && run.question) return decide(run.question, { link: wait.link, said, done: again, cost: run.question.task_id === "approve_cost" ? run.cost : null });
     return h("div", { class: `notice ${wait.kind}`, "data-testid": `wait-${wait.kind}` }, icon(wait.kind === "approval" ? "wait" : wait.kind === "retry" ? "warn" : "idle"),
       h("div", null, h("p", { class: "headline" }, wait.words), h("p", null, value(wait.why))),
       wait.link && leave(wait.link, { class: "button small", "data-testid": `go-${wait.kind}` }, "Show"));
