@@ -47,6 +47,13 @@ class Took:
     asked: int
 
 
+_ABOUT = (
+    "`python -m bench.pages <run> --write`: seconds from the navigation until the verdict is there, the median of {repeat}; the other"
+    " columns are parts of it: until our page begins (Airflow's own, in which it is a tab), and from then on until its HTML, all its"
+    " scripts and styles, and its first data are there, and what the server took for these data."
+)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Measure and print; the exit status."""
     asked = argparse.ArgumentParser(prog="python -m bench.pages", description=__doc__)
@@ -119,9 +126,7 @@ def _results(found: dict[str, list[Took]], repeat: int) -> str:
     lines = [
         "# How long a run's page takes",
         "",
-        f"`python -m bench.pages <run> --write`: seconds from the navigation until the verdict is there, the median of {repeat};"
-        " the other columns are parts of it: until our page begins (Airflow's own, in which it is a tab), and from then on until"
-        " its HTML, all its scripts and styles, and its first data are there, and what the server took for these data.",
+        _ABOUT.format(repeat=repeat),
         "",
         *(f"{line}  " for line in machine()),
         f"Load of the machine meanwhile, over a minute: {os.getloadavg()[0]:.1f}",

@@ -114,8 +114,8 @@ class AirflowPages:
 
     def run_id(self) -> str:
         """The run whose page is open, or that a form has led to."""
-        self.page.wait_for_url(re.compile(r"/runs/"))
-        return unquote(self.page.url.split("/runs/")[1].split("/")[0])
+        self.page.wait_for_url(re.compile(r"/runs/|[?&]run_id="))
+        return unquote(re.split(r"/runs/|[?&]run_id=", self.page.url)[1].split("/")[0])
 
     def frame(self) -> FrameLocator:
         """What the tab or page of Trueup shows that is open."""

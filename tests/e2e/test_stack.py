@@ -52,6 +52,7 @@ def test_up_is_healthy_runs_a_dag_and_down_leaves_no_process(home: Home, launch:
 
     assert home.passwords()["admin"] not in said
     assert str(home.passwords_file) in said
+    assert all(f"{user} ({role})" in said for user, role in ROLES.items())
     assert not stat.S_IMODE(home.root.stat().st_mode) & 0o007
     assert not [file for file in home.logs.iterdir() if stat.S_IMODE(file.stat().st_mode) & 0o077]
 

@@ -8,6 +8,7 @@ its own back, escaped, once all but plain elements is taken out. Each page holds
 from __future__ import annotations
 
 import hashlib
+import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ _TAGS = {
     *("pre", "section", "small", "span", "strong", "sub", "sup", "table", "tbody", "td", "th"),
     *("thead", "tr", "ul"),
 }
+_HEADING = re.compile(r"<h([1-6])\b")
+_HEADING_TAG = re.compile(r"<(/?)h([1-6])\b")
 _ATTRIBUTES = {"*": {"class", "id", "hidden"}, "a": {"href"}, "td": {"colspan"}, "th": {"colspan"}}
 
 
@@ -148,7 +151,14 @@ def _harmless(body: str, page: _Page) -> str:
         return page.expectations if "/expectations/" in value else None
 
     plain = nh3.clean(body, tags=_TAGS, attributes=_ATTRIBUTES, attribute_filter=kept, link_rel=None)
-    return plain.translate(_SHOWN)
+    return _in_order(plain).translate(_SHOWN)
+
+
+def _in_order(body: str) -> str:
+    """The body with its headings one level below each other, from the page's own on: Great Expectations chooses them by size,
+    and who cannot see that goes by levels."""
+    levels = {level: rank for rank, level in enumerate(sorted({*_HEADING.findall(body)}), start=2)}
+    return _HEADING_TAG.sub(lambda tag: f"<{tag[1]}h{levels[tag[2]]}", body)
 
 
 def _page(run_id: str, title: str, body: str, pages: list[_Page] | None = None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import re
@@ -103,6 +104,15 @@ def test_nothing_is_loaded_from_anywhere(pages: dict[str, str]) -> None:
         assert not re.search(r"(?:src|href)=[\"']?(?:https?:)?//", page), name
         assert "@import" not in page
         assert {url[:11] for url in re.findall(r"url\([\"']?([^)]*)\)", page)} <= {"data:image/"}, name
+
+
+def test_headings_go_down_a_level_at_a_time(pages: dict[str, str]) -> None:
+    for name, page in pages.items():
+        levels = [
+            int(heading.name[1]) for heading in BeautifulSoup(page, "html.parser").find_all(re.compile("^h[1-6]$"))
+        ]
+        assert levels[0] == 1, name
+        assert all(low - high <= 1 for high, low in itertools.pairwise(levels)), (name, levels)
 
 
 def test_the_pages_lead_to_each_other_and_say_what_held(pages: dict[str, str]) -> None:

@@ -96,6 +96,16 @@ const framed = () => window.parent !== window;
 // The root of Airflow's UI: our pages are mounted below it.
 const root = new URL("../../", location.href.replace(/[?#].*$/, ""));
 
+// A tab of ours in Airflow's UI as a page of its own: who reads one on its own, for want of room, stays there.
+function own(path) {
+  const [, dag, run, view] = /^dags\/([^/]+)(?:\/runs\/([^/]+))?\/plugin\/migration(?:-([a-z]+))?$/.exec(path) || [];
+  if (path === "plugin/migrations") return ".";
+  if (!dag) return null;
+  return run && !view ? `run?dag_id=${dag}&run_id=${run}` : !run && view ? `${view}?dag_id=${dag}` : null;
+}
+
+const placed = (path) => (!framed() && own(path) ? new URL(own(path), location.href) : new URL(path, root));
+
 // A link to a page of Airflow's UI, which leaves the frame: the UI routes it without loading itself again.
 export function leave(path, attributes, ...children) {
   const follow = (event) => {
@@ -103,7 +113,7 @@ export function leave(path, attributes, ...children) {
     event.preventDefault();
     go(path);
   };
-  return h("a", { href: new URL(path, root).href, onclick: follow, ...attributes }, ...children);
+  return h("a", { href: placed(path).href, onclick: follow, ...attributes }, ...children);
 }
 
 // A link to a page of its own, beside Airflow's: a frame may not open one, so the window around it does.
@@ -119,12 +129,13 @@ export function aside(href, attributes, ...children) {
   return h("a", { href: target.href, target: "_blank", rel: "noopener", onclick: go, ...attributes }, ...children);
 }
 
-// This page without Airflow's frame around it.
-export const alone = () => framed() && aside(location.href, { class: "button small", "data-testid": "open-alone" }, "Open on its own");
+// This page without Airflow's frame around it; there, the way to all the others.
+export const alone = () => (framed() ? aside(location.href, { class: "button small", "data-testid": "open-alone" }, "Open on its own")
+  : asked.dag && h("a", { href: ".", class: "button small", "data-testid": "all-migrations" }, "All migrations"));
 
 // Go to a page of Airflow's UI, out of the frame.
 export function go(path) {
-  const target = new URL(path, root);
+  const target = placed(path);
   if (!framed()) {
     location.assign(target);
     return;
