@@ -100,7 +100,7 @@ def _every(client: Any, payload: str) -> dict[str, Any]:
     found = {}
     for template in sorted(ROUTES - ASKS_NO_STORE):
         for method in description["paths"][template]:
-            asked = {"params": QUERIES.get(template)}
+            asked: dict[str, Any] = {"params": QUERIES.get(template)}
             asked |= {"content": payload} if method == "put" else {"json": BODIES.get(template)}
             found[f"{method} {template}"] = client.request(method, _path(template), **asked)
     return found
