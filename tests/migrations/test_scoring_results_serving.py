@@ -28,6 +28,7 @@ from include.migrations.scoring_results.serving import (
 from include.migrations.scoring_results.shadow import compare
 from include.trueup.errors import SourceError
 from include.trueup.stores.postgres import PostgresStore
+from include.trueup.stores.postgres.pool import Pool
 from tests.harness import new_database, run_sql
 from tests.samples import Samples
 
@@ -43,7 +44,7 @@ class Opened(PostgresStore):
         self._connection = connection
 
     @contextmanager
-    def connect(self) -> Iterator[psycopg.Connection]:
+    def connect(self, pool: Pool | None = None) -> Iterator[psycopg.Connection]:
         yield self._connection
 
 
