@@ -102,6 +102,8 @@ def _with_files(page: Path) -> str:
     """The page, its blocks that show files as these are."""
 
     def shown(block: re.Match[str]) -> str:
+        if not (ROOT / block[2]).is_file():  # one that the reader is to write
+            return block[0]
         content = (ROOT / block[2]).read_text(encoding="utf-8")
         return f'```{block[1]} title="{block[2]}"\n{content}```'
 

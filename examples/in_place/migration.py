@@ -1,7 +1,5 @@
 """Users get the domain of their address, in the table in which they are."""
 
-from pathlib import Path
-
 from include.trueup.declare import Migration, Phase, Source, Table, Target, columns
 
 USERS = Table(
@@ -17,7 +15,7 @@ migration = Migration(
             id="with_domain",
             table=USERS,
             owned=("mail_domain",),  # nothing else of a row is ever written
-            prepare=Path(__file__).parent / "prepare.sql",  # adds the column
+            prepare="prepare.sql",  # adds the column
             adds=("mail_domain",),  # until then it reads as null
         ),
     ),

@@ -1,4 +1,4 @@
-"""docs/tutorial.md, done as it says: its files are written, its commands run, and what they print is what it shows.
+"""docs/tutorial.md and the first page of docs/how-to, done as they say: files are written, commands run, outputs compared.
 
 A block with a title is a file, which is written with what the block holds. A block of kind `console` has commands, each after
 `$ `, and below each what it prints. There `…` stands for anything within a line, and a line of `…` alone for any lines; how
@@ -23,7 +23,7 @@ from include.trueup.declare import Migration
 from include.trueup.testing import check
 
 ROOT = Path(__file__).parent.parent.parent
-PAGE = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+PAGES = ("tutorial.md", "how-to/index.md")
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.M | re.S)
 SECONDS = 300
 
@@ -68,8 +68,8 @@ def steps(page: str) -> Iterator[tuple[str, str] | Command]:
                 yield Command(line, output)
 
 
-STEPS = list(steps(PAGE))
-FILES = dict(step for step in STEPS if isinstance(step, tuple))
+STEPS = {page: list(steps((ROOT / "docs" / page).read_text(encoding="utf-8"))) for page in PAGES}
+FILES = dict(step for step in STEPS["tutorial.md"] if isinstance(step, tuple))
 
 
 @pytest.fixture
@@ -103,8 +103,9 @@ def run(command: Command, folder: Path) -> tuple[int, str]:
 
 @pytest.mark.slow  # eight runs, each in a process that loads Airflow
 @pytest.mark.timeout(1800)
-def test_the_tutorial_from_top_to_bottom(copy: Path) -> None:
-    for step in STEPS:
+@pytest.mark.parametrize("page", PAGES)
+def test_the_page_from_top_to_bottom(page: str, copy: Path) -> None:
+    for step in STEPS[page]:
         if isinstance(step, tuple):
             (copy / step[0]).write_text(step[1], encoding="utf-8")
             continue
@@ -136,7 +137,7 @@ def test_its_declaration_script_and_test_hold(tmp_path: Path, monkeypatch: pytes
 
 def test_every_command_is_one_of_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    commands = [step for step in STEPS if isinstance(step, Command)]
+    commands = [step for page in PAGES for step in STEPS[page] if isinstance(step, Command)]
     assert len(commands) > 12
     for command in commands:
         for target in re.findall(r"\bmake (\w+)", command.line):

@@ -193,7 +193,7 @@ class Migration:
         for target in self.targets:
             if (target.table.connection, target.table.name) == (source.table.connection, source.table.name):
                 adds = tuple(name for name in target.adds if name in source.columns)
-                return replace(source, table=replace(source.table, create=target.create, adds=adds))
+                return replace(source, table=replace(source.table, create=target.table.create, adds=adds))
         return source
 
     def _relations(self) -> list[str]:

@@ -130,9 +130,9 @@ class Target:
     table: Table
     owned: tuple[str, ...] | None = None
     partition_by: tuple[str, ...] | None = None
-    create: Path | None = None
-    prepare: Path | None = None
-    undo: Path | None = None
+    create: Path | str | None = None
+    prepare: Path | str | None = None
+    undo: Path | str | None = None
     adds: tuple[str, ...] = ()
     sets: tuple[str, ...] = ()
     triggers: tuple[str, ...] = ()
@@ -160,7 +160,8 @@ class Target:
                 f"target {self.id!r}: {sorted(wrong)} are in sets, so they are not written: they cannot be of the key, owned, "
                 "required, indexed here, or decide where a row is planned"
             )
-        create, adds = self.create or self.table.create, self.adds or self.table.adds
+        create = Path(self.create) if self.create else self.table.create
+        adds = self.adds or self.table.adds
         table = replace(self.table, create=create, adds=adds)
         if self.sets or self.owned is None:
             columns = {name: type_ for name, type_ in table.columns.items() if name not in self.sets}

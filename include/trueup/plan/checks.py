@@ -4,6 +4,7 @@ refer to each other over several transactions, and unique values that one row ha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import duckdb
 
@@ -76,7 +77,7 @@ def _circular(
     connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, target: Target, parts: list[str]
 ) -> list[str]:
     """Rows that refer to rows of the same table which are added in another transaction."""
-    before = target.prepare.read_text(encoding="utf-8") if target.prepare is not None else ""
+    before = Path(target.prepare).read_text(encoding="utf-8") if target.prepare is not None else ""
     size = run.files.start.batch_rows[target.id]
     messages = []
     for reference in target_checks.facts_of(run, target).refers_to_itself:
@@ -116,7 +117,7 @@ def _handed_on(session: Session, run: Run, target: Target, index: Unique) -> lis
     phase or a later one. The server judges row by row, so it would refuse them, unless it meets them in a lucky order."""
     script = target.prepare if run.undoes is None else target.undo
     columns, table, name = index.columns, target.table.name, index.name
-    away = script is not None and name in script.read_text(encoding="utf-8")
+    away = script is not None and name in Path(script).read_text(encoding="utf-8")
     if away or not {*columns} <= {*target.table.columns}:
         return []
     new = [f"{duck.identifier(c)} AS {own(f'new_{n}')}" for n, c in enumerate(columns)]

@@ -148,7 +148,7 @@ def _added_up(run: Run, output: str, parts: Sequence[PartPlan]) -> Digest:
 
 def _scripts(run: Run) -> dict[str, str]:
     """The SHA-256 of each script that the run would run, by what it is: by names that stay, since they are in the hash."""
-    scripts: dict[str, Path | None] = {}
+    scripts: dict[str, Path | str | None] = {}
     for target in run.migration.targets:
         if run.undoes is None:
             scripts[f"{target.id}.create"] = target.create
@@ -160,4 +160,6 @@ def _scripts(run: Run) -> dict[str, str]:
         for phase in run.migration.phases:
             if phase.function is not None:  # the rows are in the hash; code may do other things of other rows
                 scripts |= {f"{phase.id}.transform.{path.name}": path for path in phase.code}
-    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in scripts.items() if path is not None}
+    return {
+        name: hashlib.sha256(Path(path).read_bytes()).hexdigest() for name, path in scripts.items() if path is not None
+    }

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -46,7 +47,7 @@ def create_tables(run: Run) -> dict[str, bool]:
                 created_tables[target.id] = store.create(target.table)
                 tables_there.enter_created(run, target)
                 if target.prepare is not None:
-                    store.script(_settings(run, store) + target.prepare.read_text(encoding="utf-8"))
+                    store.script(_settings(run, store) + Path(target.prepare).read_text(encoding="utf-8"))
     return created_tables
 
 

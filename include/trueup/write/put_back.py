@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ..ledger import Status
 from ..run import Afterwards, Run, StepName
 from . import approval, tables_there
@@ -15,7 +17,7 @@ def prepare(run: Run) -> None:
         with run.writing(part):
             for target in run.migration.targets:
                 if target.undo is not None:
-                    run.store_of(target.table).script(target.undo.read_text(encoding="utf-8"))
+                    run.store_of(target.table).script(Path(target.undo).read_text(encoding="utf-8"))
 
 
 def settle(run: Run) -> None:
