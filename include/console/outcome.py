@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..trueup.run import Files, run_id
-from ..trueup.run.files import CUTOVER
+from ..trueup.run.files import COMPARISON, CUTOVER
 from ..trueup.run.workspace import Workspace
 
 
@@ -46,13 +46,18 @@ def read(workspace: Workspace, dag_id: str, airflow_run_id: str) -> Outcome | No
     )
 
 
-def of_cutover(workspace: Workspace, dag_id: str, airflow_run_id: str) -> list[str]:
-    """What a run that turns a switch did, for people; nothing if it is no such run, or left nothing."""
+def without_report(workspace: Workspace, dag_id: str, airflow_run_id: str) -> list[str]:
+    """What a run did that leaves no report, for people: one that turns a switch, or compares. Nothing of others."""
     folder = workspace.run(run_id(dag_id, airflow_run_id))
     if (refusal := Files(folder).refusal) is not None:
         return [f"REFUSED at {refusal.step}. {refusal.reason}"]
-    turned = folder.read_json(CUTOVER)
-    return [] if turned is None else [f"Turned: {turned['from']} → {turned['to']}. {_sentence(turned['undo'])}"]
+    if (turned := folder.read_json(CUTOVER)) is not None:
+        return [f"Turned: {turned['from']} → {turned['to']}. {_sentence(turned['undo'])}"]
+    if (found := folder.read_json(COMPARISON)) is None:
+        return []
+    differ = found["differences"]
+    such = f"{len(differ):,} differences, such as of {differ[0].get('key')}" if differ else "no difference"
+    return [f"Compared: {found['compared']:,}, {such}.", f"All of it: {folder.location(COMPARISON)}"]
 
 
 def _sentence(words: str) -> str:

@@ -74,7 +74,7 @@ def _run(dag: DAG, conf: dict[str, JsonValue], out: TextIO) -> int:
     found = _outcome(dag_run)
     passed = dag_run.state == "success" and (found.passed if found else dag.dag_id not in migration_ids())
     without = [f"The run ended as {dag_run.state} and left no report{'' if passed else '; the log says why'}."]
-    told = found.lines() if found else outcome.of_cutover(_workspace(), dag_run.dag_id, dag_run.run_id) or without
+    told = found.lines() if found else outcome.without_report(_workspace(), dag_run.dag_id, dag_run.run_id) or without
     for line in ["", *told]:
         progress.say(line)
     progress.say(f"The run took {time.monotonic() - began:.0f} s")
