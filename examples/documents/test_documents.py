@@ -1,10 +1,9 @@
 """What documents makes of a few rows."""
 
 from examples.documents.migration import migration
-from include.trueup.testing import check
 
 
-def test_rows() -> None:
+def test_rows(check) -> None:
     check(
         migration,
         rows={

@@ -1,10 +1,9 @@
 """What in_place makes of a few rows."""
 
 from examples.in_place.migration import migration
-from include.trueup.testing import check
 
 
-def test_rows() -> None:
+def test_rows(check) -> None:
     made = check(
         migration,
         rows={"users": [{"id": 1, "mail": "ada@Example.com"}, {"id": 2, "mail": "ada"}, {"id": 3}]},

@@ -1,10 +1,9 @@
 """What live_tables makes of a few rows."""
 
 from examples.live_tables.migration import migration
-from include.trueup.testing import check
 
 
-def test_rows() -> None:
+def test_rows(check) -> None:
     check(
         migration,
         rows={"accounts": [{"id": 1, "mail": "Ada@example.com", "plan": "free"}]},

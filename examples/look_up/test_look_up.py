@@ -1,12 +1,11 @@
 """What look_up makes of a few rows."""
 
 from examples.look_up.migration import migration
-from include.trueup.testing import check
 
 COUNTRIES = [{"code": "IN", "name": "India"}, {"code": "NO", "name": "Norway"}]
 
 
-def test_rows() -> None:
+def test_rows(check) -> None:
     check(
         migration,
         rows={

@@ -1,10 +1,9 @@
 """What one_to_many makes of a few rows."""
 
 from examples.one_to_many.migration import migration
-from include.trueup.testing import check
 
 
-def test_rows() -> None:
+def test_rows(check) -> None:
     lines = [{"article": "pen", "quantity": 2}, {"article": "ink", "quantity": 1}]
     check(
         migration,

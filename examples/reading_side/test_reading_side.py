@@ -1,10 +1,9 @@
 """What reading_side makes of a few rows."""
 
 from examples.reading_side.migration import migration
-from include.trueup.testing import check
 
 
-def test_rows() -> None:
+def test_rows(check) -> None:
     check(
         migration,
         rows={"entries": [{"id": 1, "title": "Shopping", "body": "Milk"}, {"id": 2, "body": "A thought"}]},

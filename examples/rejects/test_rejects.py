@@ -1,10 +1,9 @@
 """What rejects makes of a few rows."""
 
 from examples.rejects.migration import migration
-from include.trueup.testing import check
 
 
-def test_rows() -> None:
+def test_rows(check) -> None:
     made = check(
         migration,
         rows={

@@ -1,10 +1,9 @@
 """What window makes of a few rows."""
 
 from examples.window.migration import migration
-from include.trueup.testing import check
 
 
-def test_rows() -> None:
+def test_rows(check) -> None:
     check(
         migration,
         rows={"visits": [{"id": 1, "began_at": "2026-01-01T08:00:00+00:00", "page": "/a/"}]},

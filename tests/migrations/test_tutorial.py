@@ -12,9 +12,10 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -114,7 +115,7 @@ def test_the_page_from_top_to_bottom(page: str, copy: Path) -> None:
         assert (status != 0) is step.fails, f"$ {step.line}\n{said}"
 
 
-def test_its_declaration_script_and_test_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_declaration_script_and_tests_hold(tmp_path: Path, there_and_back: Callable[..., None]) -> None:
     """The quick part: what the page has one write is well declared, and passes the test that the page has one write."""
     folder = tmp_path / "people"
     folder.mkdir()
@@ -128,10 +129,10 @@ def test_its_declaration_script_and_test_hold(tmp_path: Path, monkeypatch: pytes
     source = FILES["tests/migrations/test_people.py"].replace(
         "from include.migrations.people.migration import migration", ""
     )
-    test: dict[str, object] = {"migration": migration, "check": check}
+    test: dict[str, Any] = {"migration": migration}
     exec(source, test)  # noqa: S102
-    assert callable(test["test_three_rows"])
-    test["test_three_rows"]()
+    test["test_three_rows"](check)
+    test["test_there_and_back"](there_and_back)
     compile(FILES["dags/people.py"], "people.py", "exec")
 
 
