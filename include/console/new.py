@@ -16,7 +16,7 @@ import duckdb
 from ..trueup.declare.defaults import id_of, title_of
 from ..trueup.declare.names import EXTRA, MISTYPED, check_columns, check_id
 from ..trueup.errors import OptionsError
-from ..trueup.stores import Catalogue
+from ..trueup.stores import Catalogue, Known
 from .pairing import Place as Place
 from .pairing import carried, check_writable, like, not_carried, readable, relation_id, to_write
 
@@ -81,7 +81,7 @@ def files(id: str, source: tuple[Place, Catalogue], target: tuple[Place, Catalog
         f"{folder}/rows.sql": _script(ids[0], lines),
         f"{folder}/README.md": _readme(id, came_from, goes_to),
         f"dags/{id}.py": _DAG.format(id=id),
-        f"tests/migrations/test_{id}.py": _test(id, ids[0], legacy),
+        f"tests/migrations/test_{id}.py": _test(id, ids[0], legacy, new),
     }
     if create:
         made[f"{folder}/create.sql"] = _create(new, elsewhere=came_from.connection != goes_to.connection)
@@ -124,13 +124,19 @@ def _migration(
     named = [
         f'id="{ids[n]}", ' if ids[n] != id_of(place.table) else "" for n, (place, _) in enumerate((source, target))
     ]
+    does = ""
+    if target[1].triggers:
+        does = (
+            f"# It has {_line(', '.join(target[1].triggers))}. Columns that they set to something else than\n# the source has belong"
+            " in sets=(…) of its Target, and out of its columns and required.\n"
+        )
     empty = ""
     if source[1].empty:
         empty = f"  # {_line(source[1].name)} had no row when this was written; take it out where it is to have some"
     return (
         f'"""{title_of(id)}: {_line(source[0].table)} into {_line(target[0].table)}."""\n\n'
         "from include.trueup.declare import Migration, Phase, Source, Table, Target, columns\n\n"
-        f"{_table('SOURCE', *source)}{_table('TARGET', *target)}\n"
+        f"{_table('SOURCE', *source)}{_table('TARGET', *target)}{does}\n"
         "migration = Migration(\n"
         f'    id="{id}",\n'
         '    owner="data",\n'
@@ -205,18 +211,28 @@ dag = build_dag(migration)
 rollback = build_rollback(migration)
 '''
 _SAMPLES = {
-    "text": ('"{n}"',), "number": ('"{n}.50"',), "integer": ("{n}",), "float": ("{n}.5",), "boolean": ("True",),
-    "timestamp": ('"2025-01-0{n}T00:00:00+00:00"',), "datetime": ('"2025-01-0{n}T00:00:00"',), "date": ('"2025-01-0{n}"',),
-    "json": ('"{{}}"',), "binary": ('b"{n}"',),
+    "text": '"{n}"', "number": '"{n}.50"', "integer": "{n}", "float": "{n}.5", "boolean": "True",
+    "timestamp": '"2025-01-0{n}T00:00:00+00:00"', "datetime": '"2025-01-0{n}T00:00:00"', "date": '"2025-01-0{n}"',
+    "json": '"{{}}"', "binary": 'b"{n}"',
 }  # fmt: skip
+_WHOLE = {"number": '"{n}"', "float": "{n}.0"}
 
 
-def _test(id: str, source: str, legacy: Catalogue) -> str:
+def _sample(column: Known, new: Catalogue) -> str:
+    """A value of the column that the new table's column of its name takes, too."""
+    given = str(column.type)
+    into = next((str(c.type) for c in new.columns if c.name == column.name and c.type is not None), given)
+    if given == "text" and into not in ("text", "binary"):
+        text = "true" if into == "boolean" else _SAMPLES[into].strip('"')
+        return f'"{text}"'
+    return _WHOLE[given] if into == "integer" and given in _WHOLE else _SAMPLES[given]
+
+
+def _test(id: str, source: str, legacy: Catalogue, new: Catalogue) -> str:
     """A test with three rows: that they are accounted for and pass the suites; what they become is its author's to say."""
     needed = [c for c in legacy.columns if c.type is not None and (c.not_null or c.name in legacy.key)]
     rows = [
-        "{" + ", ".join(f"{_text(c.name)}: {_SAMPLES[str(c.type)][0].format(n=n)}" for c in needed) + "},"
-        for n in (1, 2, 3)
+        "{" + ", ".join(f"{_text(c.name)}: {_sample(c, new).format(n=n)}" for c in needed) + "}," for n in (1, 2, 3)
     ]
     listed = "\n".join(f"    {row}" for row in rows)
     return (

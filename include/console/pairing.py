@@ -68,7 +68,8 @@ def readable(legacy: Catalogue) -> Catalogue:
         )
     raise OptionsError(
         f"{legacy.name} has no primary key, and no unique index over columns that are NOT NULL, so its rows cannot be told"
-        f" apart. Give it one (ALTER TABLE {legacy.name} ADD COLUMN … GENERATED ALWAYS AS IDENTITY PRIMARY KEY), or declare"
+        f" apart. Give it one (ALTER TABLE {legacy.name} ADD PRIMARY KEY (…), or ADD COLUMN … GENERATED ALWAYS AS IDENTITY PRIMARY"
+        " KEY), or declare"
         " by hand a view of it in which some columns are a key"
     )
 
@@ -82,6 +83,12 @@ def check_writable(there: Catalogue) -> None:
             f"{there.name} has no primary key, by which its rows would be written and found again: ALTER TABLE {there.name}"
             " ADD PRIMARY KEY (…), over columns that are never null"
         )
+    for c in there.columns:
+        if c.type is None and c.not_null and not c.sets:
+            raise OptionsError(
+                f"{there.name}: the column {c.name!r} is never null, has no default, and is {c.exact}, which no type carries, so no"
+                " row can be added: give it a default, or another type"
+            )
     types = {c.name: c for c in there.columns}
     for name in there.key:
         if types[name].type is None or types[name].sets == "generated":

@@ -21,7 +21,7 @@ from include.trueup.run import LAST
 from include.trueup.run.workspace import Workspace
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import walk
-from tests.contract.postgres_rows import read
+from tests.contract.postgres_rows import read, rows
 from tests.contract.types_page import Line, lines, made_types
 from tests.copying import Here, declare_copy
 from tests.harness import fastest_engine, items, new_database, run_of, run_sql, store_at
@@ -271,3 +271,32 @@ def test_a_misfit_names_what_to_declare(uri: str) -> None:
     assert [re.sub(".*: ", "", said) for said in found.misfits] == [
         "declare Type.NUMBER", "declare Type.TIMESTAMP", "declare Type.JSON",
     ]  # fmt: skip
+
+
+def test_a_key_without_overlaps_is_read_and_not_written(uri: str) -> None:
+    if run_sql(uri, "SELECT current_setting('server_version_num')::int < 180000") == [(True,)]:
+        pytest.skip("PostgreSQL has it from 18")
+    run_sql(
+        uri,
+        "CREATE TABLE spans (a int4range, b daterange, PRIMARY KEY (a, b WITHOUT OVERLAPS))",
+        "INSERT INTO spans VALUES ('[1,2)', '[2024-01-01,2024-02-01)'), ('[1,2)', '[2024-02-01,)')",
+    )
+    store = PostgresStore(uri)
+    declared = Table(name="spans", connection="c", key=("a", "b"), columns=dict.fromkeys(("a", "b"), Type.TEXT))
+    described = store.describe(declared)
+    assert described is not None
+    assert described.identified
+    assert [row["b"] for row in read(store, declared)] == ["[2024-01-01,2024-02-01)", "[2024-02-01,)"]
+    (said,) = described.unwritable
+    assert said.endswith("make that a UNIQUE constraint, and the same columns an ordinary primary key")
+    run_sql(
+        uri,
+        "DROP TABLE spans",
+        "CREATE TABLE spans (a int4range, b daterange, PRIMARY KEY (a, b), UNIQUE (a, b WITHOUT OVERLAPS))",
+    )
+    described = store.describe(declared)
+    assert described is not None
+    assert described.unwritable == ()
+    given = rows(declared, {"a": "[1,2)", "b": "[2024-01-01,2024-02-01)"}, {"a": "[1,2)", "b": "[2024-01-15,)"})
+    outcome = store.add(declared, given)
+    assert (outcome.written, [row.constraint for row in outcome.refused]) == (1, ["spans_a_b_key"])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import pytest
 from psycopg import sql
 
 from include.console.check import problems
@@ -38,17 +41,32 @@ class Databases:
         self.ledger, self.workspace, self.folder, self.count = ledger, workspace, folder, 0
         self.stores = {name: PostgresStore(uri, patience=2) for name, uri in self.uris.items()}
 
-    def generated(self, source: str, target: str | None = None, *, id: str = "made") -> Migration:
-        """What `make new` writes, as `make check` finds nothing wrong with it."""
+    def generated(
+        self,
+        source: str,
+        target: str | None = None,
+        *,
+        came_from: str = OLD,
+        goes_to: str = NEW,
+        tested: bool = False,
+        left: tuple[str, ...] = (),
+    ) -> Migration:
+        """What `make new` writes, in which `make check` finds nothing wrong; `tested`, it passes its own test, too. `left` is
+        said of these columns, and of nothing else."""
         self.count += 1
-        folder = self.folder / str(self.count)
-        legacy = self.stores[OLD].catalogue(source)
+        folder, id = self.folder / str(self.count), "made"
+        legacy = self.stores[came_from].catalogue(source)
         assert legacy is not None, source
         target = target or source
-        there = self.stores[NEW].catalogue(target)
-        made = files(id, (Place(connection=OLD, table=source), legacy), (Place(connection=NEW, table=target), there))
+        there = self.stores[goes_to].catalogue(target)
+        made = files(
+            id, (Place(connection=came_from, table=source), legacy), (Place(connection=goes_to, table=target), there)
+        )
+        assert [said.split()[1] for said in made.left] == list(left), made.left
         migration = loaded(folder, made, id)
         assert problems(migration, folder / "include/migrations" / id) == [], source
+        if tested:
+            passes_its_own_test(folder, migration)
         return migration
 
     def run(self, migration: Migration, **options: Any) -> dict[str, Any]:
@@ -67,12 +85,30 @@ class Databases:
         )
 
     def rows(self, connection: str, table: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
-        """The rows, sorted, each value as the server prints it."""
+        """The rows, sorted, each value as the server prints it; of a numeric without a scale, its value."""
+        found = self.stores[connection].catalogue(table)
+        assert found is not None
+        by_value = {c.name for c in found.columns if c.exact == "numeric"}
         texts = sql.SQL(", ").join(
-            sql.SQL("CASE WHEN {0} IS NOT NULL THEN format('%s', {0}) END").format(sql.Identifier(c)) for c in columns
+            sql.SQL("CASE WHEN {0} IS NOT NULL THEN format('%s', {1}) END").format(
+                sql.Identifier(c), sql.SQL("trim_scale({})" if c in by_value else "{}").format(sql.Identifier(c))
+            )
+            for c in columns
         )
         query = sql.SQL("SELECT {} FROM {}").format(texts, sql.Identifier(*parts(table)))
         return sorted(run_sql(self.uris[connection], query.as_string(None)), key=repr)
+
+
+def passes_its_own_test(folder: Path, migration: Migration) -> None:
+    """Run the test that was written for the migration."""
+    module = ModuleType("include.migrations.made.migration")
+    vars(module)["migration"] = migration
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, module.__name__, module)
+        patch.setitem(sys.modules, "include.migrations.made", ModuleType("include.migrations.made"))
+        test: dict[str, Any] = {}
+        exec((folder / "tests/migrations/test_made.py").read_text(), test)  # noqa: S102 - what was written here
+        test["test_three_rows"]()
 
 
 def merged(id: str, *migrations: Migration) -> Migration:

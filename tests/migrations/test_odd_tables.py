@@ -66,7 +66,7 @@ def test_an_odd_table_is_read_written_and_removed(name: str, both: Databases) ->
 
 @pytest.mark.slow
 def test_odd_tables_go_there_and_back_in_a_run(both: Databases) -> None:
-    generated = {name: both.generated(name) for name in SHAPES}
+    generated = {name: both.generated(name, tested=True) for name in SHAPES}
     migration = merged("odd", *generated.values())
     columns_of = {name: list(one.targets[0].table.columns) for name, one in generated.items()}
     assert set(verbs(both.run(migration))) == {"add"}
@@ -78,7 +78,7 @@ def test_odd_tables_go_there_and_back_in_a_run(both: Databases) -> None:
 
 
 REFUSED = {
-    "loose": ("CREATE TABLE loose (a text)", OptionsError, "no primary key, and no unique index .*ADD COLUMN"),
+    "loose": ("CREATE TABLE loose (a text)", OptionsError, "no primary key, and no unique index .*ADD PRIMARY KEY"),
     "nullable": ("CREATE TABLE nullable (a text UNIQUE)", OptionsError, "no primary key, and no unique index"),
     "seen": ("CREATE VIEW seen AS SELECT 1 AS id", OptionsError, "seen is a view, .*with these columns as its key"),
     "far": (
@@ -104,7 +104,13 @@ def test_what_cannot_be_carried_is_refused_with_the_remedy(
         with pytest.raises(error, match=words):
             here.generated(name, "another")
     run_sql(uri, "CREATE TABLE fine (id int PRIMARY KEY)")
-    for name, words in {"loose": "loose has no primary key, by which", "seen": "only a table can be written"}.items():
+    run_sql(uri, "CREATE TABLE paid (id int PRIMARY KEY, price money NOT NULL)")
+    written = {
+        "loose": "loose has no primary key, by which",
+        "seen": "only a table can be written",
+        "paid": "'price' is never null, .* is money, .*give it a default, or another type",
+    }
+    for name, words in written.items():
         with pytest.raises(OptionsError, match=words):
             here.generated("fine", name)
 

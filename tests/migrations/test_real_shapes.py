@@ -23,6 +23,9 @@ SHAPES = ("films", "trades", "songs", "bikes", "staff", "countries")
 IN_A_CIRCLE = {"films": "ALTER TABLE store DROP CONSTRAINT store_manager_staff_id_fkey"}
 """Of two tables that refer to each other none can be the first: one of the keys is taken away until both are there."""
 
+LEFT = {"sales.prices": ("price",)}
+"""Columns of money, which no type carries: left out, and said."""
+
 
 @pytest.fixture
 def fresh(postgres_server: postgres.Server, ledger: Ledger, workspace: Workspace, tmp_path: Path) -> Databases:
@@ -46,7 +49,7 @@ def emptied(here: Databases, shape: str) -> None:
 def there_and_back(here: Databases) -> Migration:
     """Every table of the old database, in one run, and back."""
     tables = [name for (name,) in run_sql(here.uris[OLD], TABLES)]
-    generated = {name: here.generated(name) for name in tables}
+    generated = {name: here.generated(name, tested=True, left=LEFT.get(name, ())) for name in tables}
     migration = merged("shape", *generated.values())
     assert set(verbs(here.run(migration))) == {"add"}
     held = {name: here.rows(NEW, name, list(one.targets[0].table.columns)) for name, one in generated.items()}
@@ -114,7 +117,6 @@ def test_a_trigger_that_stamps_rows_is_named_with_the_remedy(fresh: Databases) -
     again = replace(migration, targets=(replace(target, table=table, sets=("last_update",)),))
     fresh.run(again)
     assert run_sql(fresh.uris[NEW], "SELECT first_name FROM actor ORDER BY 1") == [("BO",), ("EVA",)]
-    fresh.back(again)
 
 
 DOCUMENTS = """

@@ -29,7 +29,8 @@ class Catalogue:
     """A table as its store knows it: the columns of its primary key (none of a view), all its columns in their order, and
     how many rows were `looked_at` to know them; 0 where the store says it itself. `place`: the name in its parts, such as
     schema and table, without quotes. `identified`: where there is no primary key, the columns of a unique index that are
-    never null; none where nothing keeps rows apart. `kind`: what it is, in words; `empty`: whether it has no row."""
+    never null; none where nothing keeps rows apart. `kind`: what it is, in words; `empty`: whether it has no row; `triggers`: what it does
+    besides when rows are written to it, in words."""
 
     name: str
     key: tuple[str, ...]
@@ -39,3 +40,4 @@ class Catalogue:
     identified: tuple[str, ...] = ()
     kind: str = "table"
     empty: bool = False
+    triggers: tuple[str, ...] = ()

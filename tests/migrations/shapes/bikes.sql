@@ -55,14 +55,18 @@ CREATE TABLE sales.salesorderdetail (
     unitprice numeric NOT NULL, unitpricediscount numeric NOT NULL DEFAULT 0.0,
     linetotal numeric GENERATED ALWAYS AS (unitprice * (1.0 - unitpricediscount) * orderqty) STORED, PRIMARY KEY (salesorderid, salesorderdetailid)
 );
-CREATE TABLE sales.prices (id int PRIMARY KEY, price money NOT NULL);
+CREATE TABLE sales.prices (id int PRIMARY KEY, price money);
 CREATE VIEW sales.prices_as_numbers AS SELECT id, price::numeric AS price FROM sales.prices;
 CREATE VIEW person.emails AS SELECT businessentityid AS id, lower(lastname) || '@example.com' AS email FROM person.person;
 
 INSERT INTO person.businessentity (rowguid, modifieddate) SELECT gen_random_uuid(), '2014-03-31' FROM generate_series(1, 3);
 INSERT INTO person.person (businessentityid, persontype, title, firstname, middlename, lastname, demographics) VALUES
-    (1, 'EM', NULL, 'Ken', 'J', 'Sánchez', '<IndividualSurvey xmlns="http://example.com/s"><TotalPurchaseYTD>0</TotalPurchaseYTD></IndividualSurvey>'),
+    (1, 'EM', NULL, 'Ken', 'J', 'Sánchez', NULL),
     (2, 'SC', 'Ms.', 'Terri', NULL, 'Duffy', NULL);
+DO $$ BEGIN -- a server may be built without xml
+    UPDATE person.person SET demographics = '<IndividualSurvey xmlns="http://example.com/s"><TotalPurchaseYTD>0</TotalPurchaseYTD></IndividualSurvey>'
+    WHERE businessentityid = 1;
+EXCEPTION WHEN feature_not_supported THEN NULL; END $$;
 INSERT INTO humanresources.shift (name, starttime, endtime) VALUES ('Day', '07:00', '15:00:00.5'), ('Night', '23:00', '24:00');
 INSERT INTO humanresources.employee VALUES (1, '295847284', 'adventure-works\ken0', 'CEO', '1969-01-29', 'S', 'M', '2009-01-14', true, 99, true, '/'),
     (2, '245797967', 'adventure-works\terri0', 'VP', '1971-08-01', 'M', 'F', '2008-01-31', false, -40, false, '/1/');

@@ -101,7 +101,7 @@ INSERT INTO rental (rental_date, inventory_id, customer_id, return_date, staff_i
     ('2022-01-24 21:21:05+00', 1, 1, NULL, 1), ('2022-02-24 21:21:05+00', 2, 2, '2022-02-28 00:00:00+00', 2);
 INSERT INTO payment (customer_id, staff_id, rental_id, amount, payment_date) VALUES
     (1, 1, 1, 2.99, '2022-01-25 00:00:01+00'), (2, 2, 2, 0.00, '2022-02-25 00:00:01.000001+00');
-INSERT INTO packages (last_updated, aptdata) VALUES ('2022-01-01Z', '{"name": "pg", "sizes": [1.10, null]}'), (NULL, 'null');
+INSERT INTO packages (last_updated, aptdata) VALUES ('2022-01-01Z', '{"name": "pg", "sizes": [1.5, null]}'), (NULL, 'null');
 
 CREATE TRIGGER film_fulltext_trigger BEFORE INSERT OR UPDATE ON film FOR EACH ROW
     EXECUTE FUNCTION tsvector_update_trigger('fulltext', 'pg_catalog.english', 'title', 'description');

@@ -59,6 +59,9 @@ CREATE TABLE filled (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a int, twice int GENERATED ALWAYS AS (a * 2) STORED, n serial,
     at timestamptz NOT NULL DEFAULT now(), u uuid NOT NULL DEFAULT gen_random_uuid()
 );
+DO $$ BEGIN IF current_setting('server_version_num')::int >= 180000 THEN
+    EXECUTE 'ALTER TABLE filled ADD thrice int GENERATED ALWAYS AS (a * 3) VIRTUAL';
+END IF; END $$;
 -- rows
 INSERT INTO filled (a) VALUES (1), (NULL), (3);
 

@@ -60,6 +60,8 @@ class Effects:
     """Name and event of each."""
     references: tuple[Reference, ...] = ()
     deferrable_key: str | None = None
+    temporal_key: str | None = None
+    """The primary key that is WITHOUT OVERLAPS."""
     sequences: tuple[Sequence, ...] = ()
     may: Mapping[str, bool] = field(default_factory=dict)
     """Which rights our role has: SELECT, INSERT, UPDATE, DELETE on the table, TEMP on the database."""
@@ -105,6 +107,7 @@ def effects_of(session: Session, oid: int) -> Effects:
             for one in found["references"]
         ),
         deferrable_key=found["deferrable_key"],
+        temporal_key=found["temporal_key"],
         sequences=tuple(Sequence(**one) for one in found["sequences"]),
         may=found["may"],
         database=found["database"],

@@ -26,6 +26,10 @@ SELECT json_build_object(
     'deferrable_key', (
         SELECT conname FROM pg_catalog.pg_constraint WHERE conrelid = $1::oid AND contype = 'p' AND condeferrable
     ),
+    'temporal_key', ( -- from 18
+        SELECT conname FROM pg_catalog.pg_constraint k
+        WHERE conrelid = $1::oid AND contype = 'p' AND (to_jsonb(k) ->> 'conperiod')::bool
+    ),
     -- foreign keys that point at the table, its own among them; of a partitioned table's, the one that was declared
     'references', coalesce((
         SELECT json_agg(json_build_object(

@@ -12,6 +12,7 @@ from .. import Catalogue, Known
 from . import catalog
 from .catalog import Shape
 from .columns import right_type
+from .effects import effects_of
 from .session import Session
 
 QUERY = (Path(__file__).parent / "known.sql").read_text()
@@ -40,6 +41,7 @@ def catalogue(session: Session, name: str) -> Catalogue | None:
         identified=() if shape.key else _identified(shape),
         kind=_KINDS.get(shape.kind, "table"),
         empty=_is_empty(session, shape),
+        triggers=tuple(map(str, effects_of(session, shape.oid).triggers)),
     )
 
 

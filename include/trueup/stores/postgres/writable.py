@@ -72,6 +72,11 @@ def _unwritable(shape: Shape, effects: Effects, table: Table) -> Iterator[str]:
             f"is there already: make it NOT DEFERRABLE (drop constraint {effects.deferrable_key} and add it "
             "again)"
         )
+    if effects.temporal_key:
+        yield (
+            f"its primary key ({effects.temporal_key}) is WITHOUT OVERLAPS, by which PostgreSQL cannot detect a row that is"
+            " there already: make that a UNIQUE constraint, and the same columns an ordinary primary key"
+        )
     if rules := [name for name, event in effects.rules if event in (INSERT, UPDATE)]:
         yield (
             f"rule {', '.join(rules)} rewrites what is inserted or updated: drop it, or write to the table behind it"
