@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import pytest
+from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis.errors import Unsatisfiable
 
@@ -162,3 +166,108 @@ def agreeing(payload: dict[str, Any], id: str) -> None:
     payload["results_version"] = payload["profile"]["results_version"] = payload["version"]
     for rows, code in (("types", "type_code"), ("functions", "func_code")):
         payload[rows] = list({row[code]: row for row in payload[rows]}.values())
+
+
+NOBODY = "00000000-0000-0000-0000-000000000000"
+LONG = "x" * 2_049
+FITS = {"answers": {}, "id": "r-new"}
+BAD: dict[str, list[tuple[str, dict[str, Any] | None, int]]] = {
+    "GET /v1/clients/{client_id}/assignments": [(f"/v1/clients/{LONG}/assignments", None, 422)],
+    "GET /v1/results/{session_id}": [("/v1/results/one", None, 422), (f"/v1/results/{NOBODY}", None, 404)],
+    "GET /v1/scores": [("/v1/scores?survey_id=one", None, 422), ("/v1/scores?limit=0", None, 422)],
+    "GET /v1/tenants/{tenant_id}/kpis/{kpi_id}": [
+        (f"/v1/tenants/{LONG}/kpis/k", None, 422),
+        ("/v1/tenants/t/kpis/k", None, 404),
+    ],
+    "GET /v2/clients/{client_id}/assignments": [
+        ("/v2/clients/c/assignments?limit=101", None, 422),
+        ("/v2/clients/c/assignments?cursor=none", None, 422),
+    ],
+    "GET /v2/deprecations": [("/v2/deprecations?limit=many", None, 422)],
+    "GET /v2/documents/search": [("/v2/documents/search?q=%20", None, 422)],
+    "GET /v2/migrations/{id}/rows": [
+        ("/v2/migrations/checkins/rows?key=1", None, 422),
+        ("/v2/migrations/nothing/rows?key=1&source=x", None, 404),
+    ],
+    "GET /v2/results/{session_id}": [("/v2/results/one", None, 422), (f"/v2/results/{NOBODY}", None, 404)],
+    "GET /v2/scores": [("/v2/scores?model=9.9.9", None, 422), ("/v2/scores?cursor=none", None, 422)],
+    "GET /v2/scores/distribution": [("/v2/scores/distribution?by=week", None, 422)],
+    "GET /v2/switches/{migration_id}": [("/v2/switches/nothing", None, 404)],
+    "GET /v2/tenants/{tenant_id}/kpis/{kpi_id}": [
+        (f"/v2/tenants/t/kpis/{LONG}", None, 422),
+        ("/v2/tenants/t/kpis/k", None, 404),
+    ],
+    "POST /v2/clients/{client_id}/assignments": [
+        ("/v2/clients/c/assignments", {}, 422),
+        ("/v2/clients/c/assignments", {"formId": "f", "totalWeeks": 0, "dueDate": "soon"}, 422),
+        ("/v2/clients/{client_id}/assignments", {"formId": "{form}", "totalWeeks": 2, "dueDate": "2026-02-02"}, 409),
+    ],
+    "POST /v2/clients/{client_id}/assignments/{id}/responses": [
+        ("/v2/clients/c/assignments/a/responses", {}, 422),
+        ("/v2/clients/c/assignments/a/responses", FITS, 404),
+        ("/v2/clients/{client_id}/assignments/{assignment}/responses", {**FITS, "id": "{response}"}, 409),
+    ],
+    "PUT /v2/results/{session_id}": [
+        (f"/v2/results/{NOBODY}", {}, 422),
+        (f"/v2/results/{NOBODY}", {"payload of": NOBODY}, 409),
+        (f"/v2/results/{NOBODY}", {"payload of": "the session"}, 422),
+    ],
+    "GET /docs/{name}": [("/docs/nothing.js", None, 404)],
+}
+"""Of each route with something that can be wrong: an address, what is brought along, and the status of the answer."""
+NOTHING_WRONG = {"GET /openapi.json", "GET /docs"}
+"""Routes that take nothing; they, and the files of the page, are for all who are signed in."""
+
+
+def test_every_route_refuses_what_is_wrong_with_a_reason_and_writes_nothing(
+    everything: Stores, application: Any
+) -> None:
+    from trueup_airflow.api.app import app
+
+    routes = {
+        f"{method} {route.path}" for route in app.routes if isinstance(route, APIRoute) for method in route.methods
+    }
+    assert BAD.keys() | NOTHING_WRONG == routes, "a new route says here what is wrong with a request"
+    person = client_of(application, "ursula", "user")
+    client, payload = everything.known["client_id"], person.get(f"{BASE}/v2/results/{session()}").json()
+    stored = person.get(f"{BASE}/v2/clients/{client}/assignments").json()["assignments"]
+    done = next(each for each in stored if each["status"] == "completed")
+    other = next(each["id"]["S"] for each in everything.contents()[2] if each["id"]["S"] != done["responseId"])
+    there = {
+        "{client_id}": client,
+        "{form}": done["formId"],
+        "{assignment}": quote(done["id"], safe=""),
+        "{response}": other,
+    }
+
+    before = everything.contents()
+    for route, address, body, status in wrong(payload, there):
+        answer = person.request(route.split()[0], f"{BASE}{address}", json=body)
+        assert answer.status_code == status, (route, body, answer.text)
+        problem = answer.json()
+        assert problem["detail"] != problem["title"], route
+        assert len(problem["detail"]) > 10, route
+    for route in routes:
+        method, _, path = route.partition(" ")
+        url = f"{BASE}{re.sub(r'{[^}]*}', 'x', path)}"
+        assert client_of(application).request(method, url).status_code == 401, route
+        open_to_all = path == "/openapi.json" or path.startswith("/docs")
+        if not open_to_all:
+            answer = client_of(application, "nobody", None).request(method, url)
+            assert (answer.status_code, answer.json()["title"]) == (403, "Forbidden"), route
+        if method != "GET":
+            assert client_of(application, "vera", "viewer").request(method, url).status_code == 403, route
+    assert everything.contents() == before
+
+
+def wrong(payload: dict[str, Any], there: Mapping[str, str]) -> Iterator[tuple[str, str, Any, int]]:
+    """Of each request of `BAD` the route, address, body and status, with what is there filled in."""
+    for route, requests in BAD.items():
+        for address, asked, status in requests:
+            body: Any = copy.deepcopy(payload) if asked and "payload of" in asked else asked
+            if asked and asked.get("payload of") == NOBODY:
+                agreeing(body, NOBODY)
+            text = json.dumps([address, body])
+            for name, value in there.items():
+                text = text.replace(name, value)
+            yield route, *json.loads(text), status

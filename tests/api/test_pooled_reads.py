@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -163,6 +164,18 @@ def test_a_connection_that_was_changed_is_used_once_the_kept_ones_are_old(
             at["application_name"] = name
             with store.connect(made) as connection:
                 assert connection.execute("SELECT current_setting('application_name')").fetchone() == (seen,)
+
+
+def test_those_that_nobody_uses_are_closed(results: str) -> None:
+    store, deadline = PostgresStore(results), time.monotonic() + 20
+    with closing(Pool(store.open, kept_seconds=0.2)) as made:
+        with store.connect(made):
+            assert len(sessions(results)) == 1
+        while sessions(results):
+            assert time.monotonic() < deadline
+        with store.connect(made) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        assert len(sessions(results)) == 1
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +32,13 @@ def target(uri: str) -> list[tuple[Any, ...]]:
 
 
 def run(dag_id: str, **conf: Any) -> Any:
-    """One run of a DAG of scoring_results in this process. dag.test() leaves the conf of one run in the DAG's params, so
+    """One run of a DAG of a migration of rows in this process. dag.test() leaves the conf of one run in the DAG's params, so
     every run gets a DAG of its own."""
     from airflow.dag_processing.dagbag import DagBag
 
-    file = dag_id if dag_id.endswith("_shadow") else DAG
+    file = dag_id.removesuffix("_cutover").removesuffix("_rollback")
     dag = DagBag(str(ROOT / "dags" / f"{file}.py")).dags[dag_id]
-    if dag_id == DAG:
+    if "max_reject_share" in dag.params and file == dag_id:
         conf = {"partitions": 1, "segments": 1, "max_reject_share": 1, **conf}
     return dag.test(run_conf=conf)
 
@@ -48,3 +49,11 @@ def states(dag_run: Any) -> dict[str, set[str]]:
     for instance in dag_run.get_task_instances():
         found.setdefault(instance.task_id, set()).add(str(instance.state))
     return found
+
+
+def refusals(workspace: str | Path) -> list[tuple[str, str, str | None]]:
+    """Why turns were refused, the first one first: at which step, in words, by whom."""
+    # by when they were written, since `at` says no less than a second
+    files = sorted(Path(workspace).glob("runs/*/refused.json"), key=lambda file: file.stat().st_mtime_ns)
+    found = [json.loads(file.read_text()) for file in files]
+    return [(each["step"], each["reason"], each["by"]) for each in found]

@@ -11,7 +11,7 @@ import pytest
 
 from include.embedded import postgres
 from tests.dags.people import answering
-from tests.dags.small import DAG, database, run, states, target
+from tests.dags.small import DAG, database, refusals, run, states, target
 from tests.harness import run_sql
 from tests.samples import Samples
 
@@ -41,20 +41,12 @@ def cut_over(**conf: Any) -> Any:
     return run(f"{DAG}_cutover", **{"why": "for the test", **conf})
 
 
-def refusals(folder: Path) -> list[tuple[str, str, str | None]]:
-    """Why turns were refused, the first one first: at which step, in words, by whom."""
-    # by when they were written, since `at` says no less than a second
-    files = sorted(folder.glob("workspace/runs/*/refused.json"), key=lambda file: file.stat().st_mtime_ns)
-    found = [json.loads(file.read_text()) for file in files]
-    return [(each["step"], each["reason"], each["by"]) for each in found]
-
-
 def test_undo_and_do_again_and_cut_over(uri: str, tmp_path: Path) -> None:
     from trueup_airflow import connections
 
     before = target(uri)
     assert cut_over(approval=False).state == "failed", "nothing is proven yet"
-    assert refusals(tmp_path)[-1][:2] == ("preflight", NOT_PROVEN)
+    assert refusals(tmp_path / "workspace")[-1][:2] == ("preflight", NOT_PROVEN)
     assert run(DAG, approval=False).state == "success"
     (first,) = facts(tmp_path, DAG)
     assert first["approval"]["decision"] == "waived"
@@ -81,7 +73,10 @@ def test_undo_and_do_again_and_cut_over(uri: str, tmp_path: Path) -> None:
         assert run(f"{DAG}_rollback").state == "failed"
     assert target(uri) == written, "a rollback that nobody approved counts for nothing"
     assert cut_over(approval=False).state == "failed", "nobody has compared"
-    assert "no shadow comparison of it has come to an end. Trigger scoring_results_shadow" in refusals(tmp_path)[-1][1]
+    assert (
+        "no shadow comparison of it has come to an end. Trigger scoring_results_shadow"
+        in refusals(tmp_path / "workspace")[-1][1]
+    )
     assert run(f"{DAG}_shadow", share=0.1).state == "success", "what the run reported itself is known"
     assert cut_over(approval=False).state == "failed", "nobody has compared everything"
     assert run(f"{DAG}_shadow").state == "success"
@@ -99,8 +94,8 @@ def test_undo_and_do_again_and_cut_over(uri: str, tmp_path: Path) -> None:
     )
     assert run(f"{DAG}_shadow").state == "failed", "nobody has reported that"
     assert cut_over(to="new", approval=False).state == "failed"
-    assert "found 1 of 4" in refusals(tmp_path)[-1][1]
-    assert str(written[0][0]) in refusals(tmp_path)[-1][1]
+    assert "found 1 of 4" in refusals(tmp_path / "workspace")[-1][1]
+    assert str(written[0][0]) in refusals(tmp_path / "workspace")[-1][1]
     run_sql(
         uri,
         f"UPDATE {DAG} SET payload = payload || '{{\"version\": \"{written[0][3]}\"}}' WHERE session_id = '{written[0][0]}'",
@@ -111,7 +106,11 @@ def test_undo_and_do_again_and_cut_over(uri: str, tmp_path: Path) -> None:
         refused = cut_over(to="new")
     assert refused.state == "failed"
     assert states(refused)["turn"] == {"upstream_failed"}
-    assert refusals(tmp_path)[-1] == ("approve", "user rejected the cutover; the switch is unchanged", "user")
+    assert refusals(tmp_path / "workspace")[-1] == (
+        "approve",
+        "user rejected the cutover; the switch is unchanged",
+        "user",
+    )
     assert ledger.switches.state(DAG) == "dual"
 
     assert cut_over(to="new", approval=False).state == "success"
@@ -122,4 +121,7 @@ def test_undo_and_do_again_and_cut_over(uri: str, tmp_path: Path) -> None:
     assert cut_over(to="legacy", approval=False).state == "failed", (
         "the legacy tables have not what was scored meanwhile"
     )
-    assert "no run of it is proven. Trigger scoring_results_reverse over whole tables" in refusals(tmp_path)[-1][1]
+    assert (
+        "no run of it is proven. Trigger scoring_results_reverse over whole tables"
+        in refusals(tmp_path / "workspace")[-1][1]
+    )

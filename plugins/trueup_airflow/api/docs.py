@@ -57,6 +57,6 @@ def page(_: GetUserDep) -> Response:
 def file(name: str, _: GetUserDep) -> Response:
     """A file of the page."""
     if name not in _FILES:
-        raise HTTPException(404)
+        raise HTTPException(404, "The page has no file of that name.")
     folder, media_type = _FILES[name]
     return FileResponse(folder / name, media_type=media_type, headers={"Cache-Control": "private, max-age=3600"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Lock, Timer
 
 import psycopg
 import sqlalchemy as sa
@@ -17,7 +18,9 @@ SIZE = 4
 WAIT_SECONDS = 5.0
 """How long a block waits for one that is free."""
 KEPT_SECONDS = 60
-"""How old a connection may be when it is lent, so that what Airflow says of a database by now is used a minute later."""
+"""How old a connection may be when it is lent, so that what Airflow says of a database by now is used a minute later; and
+how long all may be left unused before they are closed, since a database that somebody is connected to cannot be copied by its
+files, dropped or renamed."""
 
 
 class Pool:
@@ -31,7 +34,7 @@ class Pool:
         *,
         size: int = SIZE,
         wait_seconds: float = WAIT_SECONDS,
-        kept_seconds: int = KEPT_SECONDS,
+        kept_seconds: float = KEPT_SECONDS,
         effects: Effects = REAL,
     ) -> None:
         self._size, self._wait_seconds, self._effects = size, wait_seconds, effects
@@ -40,12 +43,13 @@ class Pool:
             pool_size=size,
             max_overflow=0,
             timeout=wait_seconds,
-            recycle=kept_seconds,
+            recycle=int(kept_seconds),
             pre_ping=True,
             use_lifo=True,
             dialect=dialect(dbapi=psycopg),  # type: ignore[no-untyped-call]
         )
-        self._made_in = effects.pid()
+        self._made_in, self._kept_seconds = effects.pid(), kept_seconds
+        self._last, self._waits, self._lock = effects.monotonic(), False, Lock()
 
     @contextmanager
     def lent(self) -> Iterator[psycopg.Connection]:
@@ -67,6 +71,8 @@ class Pool:
             if connection.closed or pool is not self._pool:
                 lent.invalidate()  # it is closed, and another one may take its place
             lent.close()  # back, and what is not committed is rolled back
+            self._last = self._effects.monotonic()
+            self._close_later()
 
     def close(self) -> None:
         """Close the connections that nobody uses; those in use are closed when they come back."""
@@ -74,7 +80,26 @@ class Pool:
         self._pool = pool.recreate()
         pool.dispose()
 
+    def _close_later(self, again: bool = False) -> None:
+        """Have one thread close what nobody has used for a while."""
+        with self._lock:
+            if self._waits and not again:
+                return
+            self._waits = True
+        waiting = Timer(max(0.0, self._last + self._kept_seconds - self._effects.monotonic()), self._close_unused)
+        waiting.daemon = True
+        waiting.start()
+
+    def _close_unused(self) -> None:
+        if self._effects.monotonic() < self._last + self._kept_seconds:
+            self._close_later(again=True)
+            return
+        with self._lock:
+            self._waits = False
+        self.close()
+
     def _own(self) -> sa.pool.Pool:
         if self._made_in != self._effects.pid():
             self._pool, self._made_in = self._pool.recreate(), self._effects.pid()
+            self._waits, self._lock = False, Lock()  # the thread that waits is the parent's
         return self._pool
