@@ -42,6 +42,7 @@ HONEST = {
     "stores/effects.py": "it is the seam",
     "gate/tally.py": "Great Expectations is made ready for each thread: no two see the other's, whatever their order",
     "report/lens/shelf.py": "pages look at files of runs from several threads of a web server; no run waits for them",
+    "stores/postgres/pool.py": "services read by several threads, and close what nobody uses; no run has a pool",
     "stores/dynamodb/place.py": "it asks the resolver where an endpoint is, which is a question to the network",
 }
 """Files of the engine that may, each with the reason."""
