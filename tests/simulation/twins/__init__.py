@@ -1,23 +1,38 @@
-"""Twins of what the engine writes to: stores in memory, which pass the contract suite of the real ones, and lie on demand.
+"""Twins in memory of all that the engine reaches outside of itself: they pass the contract suites of the real ones, tell of every
+effect, and lie on demand.
 
-    server = Server("shop")                             what every store of one connection shares: tables, and what they do
-    store = MemoryStore(server, POSTGRES, hook)         a process' door to it; DOCUMENTS is the other kind
-    hook(Effect(kind, target, keys, when))              called before and after each effect of that door
+- `RelationalTwin` is a `Store` as PostgreSQL is one, over a `Database`: tables with unique indexes, CHECKs, foreign keys,
+  triggers in Python, row security and sequences. An author's SQL around the rows is noted (`Database.scripts`).
+- `MemoryStore` with `DOCUMENTS` is a `Store` as DynamoDB is one, a process' door to a `Server`'s tables.
+- `LedgerTwin` is the engine's ledger, its statements run by SQLite.
+- `WorkspaceTwin` is the engine's workspace in a folder.
 
-Between `before` and `after` lies one effect, whole: in PostgreSQL's twin a batch is one, in the documents' twin each row (or
-transaction) is. So a hook can be anybody: it may hand over to another process, advance a clock, or raise.
+**The hook.** Each takes `hook: Callable[[Effect], None]`, called before and after each effect, in the thread (or fibre) that does
+it, and never while a lock is held: so that whoever schedules may hand over to others there, end the one that calls (any
+`BaseException`; an open transaction is then taken back), let time pass (by `Effects`), or change rows as another program would
+(`Database.tables[…].rows`). It may raise, too:
 
-- Raised before: refused, and nothing was done (throttled, unreachable, killed before it was sent).
-- Raised after: done, and the answer was lost (timed out, killed while it waited).
-- Raised before one row of a batch of documents: applied in part.
-- Handed over before, and gone on with later: a request that is late. PostgreSQL's twin refuses it if somebody has ended its
-  session meanwhile (`Store.end_older`), as the server does; the documents' twin takes it, as DynamoDB does.
+| raised | before | after |
+|---|---|---|
+| `StoreUnavailableError` | it was not done | it was done, and the answer is lost |
+| `HiddenError(*keys)` | of `read` and `get`: these rows are not in the answer | – |
 
-What a table does by itself is `Held`'s: unique indexes, foreign keys, triggers, rows that a policy hides, sequences.
+A relational store tries again by itself after `StoreUnavailableError`, by the engine's own rule (`Address.insist`), until its
+`patience` is over; the ledger does not. To "apply and then time out" is to raise it after; to be "late after the lease is gone" is
+to let time pass at `commit`, told when a transaction has done everything and keeps its locks: if another run's `end_older` or
+the server's idle time ended it meanwhile, it is not committed.
 """
 
-from .looking import DOCUMENTS, POSTGRES
-from .server import Effect, Foreign, Held, Hook, Server
-from .store import MemoryStore
-
-__all__ = ["DOCUMENTS", "POSTGRES", "Effect", "Foreign", "Held", "Hook", "MemoryStore", "Server"]
+from .hook import Effect as Effect
+from .hook import HiddenError as HiddenError
+from .hook import Hook as Hook
+from .ledger import LedgerTwin as LedgerTwin
+from .looking import DOCUMENTS as DOCUMENTS
+from .looking import POSTGRES as POSTGRES
+from .relational import RelationalTwin as RelationalTwin
+from .server import Foreign as Foreign
+from .server import Held as Held
+from .server import Server as Server
+from .store import MemoryStore as MemoryStore
+from .transactions import Database as Database
+from .workspace import WorkspaceTwin as WorkspaceTwin

@@ -54,9 +54,9 @@ class Looking:
 
     @contextmanager
     def _effect(self, kind: str, target: str, keys: Sequence[str] = ()) -> Iterator[None]:
-        self._hook(Effect(kind=kind, target=target, when="before", keys=tuple(keys)))
+        self._hook(Effect(place="store", kind=kind, target=target, when="before", keys=tuple(keys)))
         yield
-        self._hook(Effect(kind=kind, target=target, when="after", keys=tuple(keys)))
+        self._hook(Effect(place="store", kind=kind, target=target, when="after", keys=tuple(keys)))
 
     def _tables(self) -> dict[str, Held]:
         return self._server.tables if self._state is None else self._state

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from include.trueup.declare.migration import Index, Table, Type
 from include.trueup.declare.names import EXTRA, MISTYPED
@@ -14,24 +14,14 @@ from include.trueup.errors import StoreUnavailableError
 from include.trueup.rows.values import canonical_json, canonical_number
 from include.trueup.stores import Fence
 
+from .hook import Effect as Effect
+from .hook import Hook as Hook
+
 Row = dict[str, Any]
 """A row by column, its values as Arrow gives them to Python; columns that are null are left out."""
 Key = tuple[Any, ...]
-When = Literal["before", "after"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Effect:
-    """What a door is about to do, or has done: `kind` is the store's method (of documents `put` or `transact`), `target` the
-    table, or the beginning of a script, `keys` the rows concerned where they are known."""
-
-    kind: str
-    target: str
-    when: When
-    keys: tuple[str, ...] = ()
-
-
-Hook = Callable[[Effect], None]
 Trigger = Callable[["Server", Row | None, Row | None], Row | None]
 """Called with a row as it was and as it is to be (None: there is none); gives the row as it will be, may write others by the
 server's `held`, and may raise `RefusedRowError`. None, of a row that is to be, lets it disappear."""

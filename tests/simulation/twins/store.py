@@ -92,12 +92,12 @@ class MemoryStore(Looking, Store):
         words = [key_words(way.key) for way in ways]
         with self._server.session(present_fence()) as session:
             session.require()
-            self._hook(Effect(kind=kind, target=target, when="before", keys=tuple(words)))
+            self._hook(Effect(place="store", kind=kind, target=target, when="before", keys=tuple(words)))
             if not self._documents:  # the server's own word: what was ended meanwhile is not committed
                 session.require()
             with self._server.transaction():
                 yield
-        self._hook(Effect(kind=kind, target=target, when="after", keys=tuple(words)))
+        self._hook(Effect(place="store", kind=kind, target=target, when="after", keys=tuple(words)))
 
     def _met(self, way: Change, write: Callable[[Change], None]) -> dict[Key, Conflict | Refused]:
         """Write a row; what it met instead."""

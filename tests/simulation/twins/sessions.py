@@ -1,0 +1,110 @@
+"""How the relational twin does what it is asked: looks at one state, or transactions, again where there was no answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from include.trueup.errors import StoreUnavailableError
+from include.trueup.stores import present_fence
+from include.trueup.stores.effects import Effects
+from include.trueup.stores.postgres.locks import numbers
+from include.trueup.stores.postgres.session import SHORTEST_IDLE_SECONDS, Address
+
+from . import set_off
+from .hook import Doing, Effect, HiddenError, Hook
+from .relational_writing import PLACE, Batch
+from .transactions import Database, Transaction, WaitError
+
+T = TypeVar("T")
+Work = Callable[[Transaction], tuple[T, list[Batch]]]
+"""What is done in a transaction, with what it wrote."""
+_WAIT_SECONDS = 0.02
+"""How long a transaction waits before it looks again whether a row is free."""
+
+
+class Sessions:
+    """Looks and transactions on a database in memory, of which a hook is told."""
+
+    def __init__(
+        self, database: Database | None, name: str, hook: Hook, effects: Effects, lock_timeout: float, patience: float
+    ) -> None:
+        self.database = database or Database(effects.lock())
+        self.name, self.hook, self.effects = name, hook, effects
+        self._address = Address.of("postgresql://twin/", lock_timeout=lock_timeout, patience=patience, effects=effects)
+        self._state: Database | None = None
+
+    # ── effects ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _doing(self, kind: str, target: str, keys: Sequence[str] = ()) -> Doing:
+        return Doing(hook=self.hook, effect=Effect(kind=kind, place=self.name, target=target, keys=tuple(keys)))
+
+    def _read(
+        self, kind: str, target: str, look: Callable[[Database, frozenset[str]], T], keys: Sequence[str] = ()
+    ) -> T:
+        """What a look at the present state, or the held one, gives; rows of the keys that it is given are hidden."""
+
+        def once() -> T:
+            doing = self._doing(kind, target, keys)
+            lie = doing.before()
+            with self.database.lock:
+                found = look(self._state or self.database, lie.keys if isinstance(lie, HiddenError) else frozenset())
+            doing.after()
+            return found
+
+        return self._address.insist(once)[0]
+
+    def _write(self, kind: str, target: str, work: Work[T], keys: Sequence[str] = ()) -> tuple[T, int]:
+        """What `work` gives in a transaction that is committed, and how often it was tried again."""
+
+        def once() -> T:
+            doing = self._doing(kind, target, keys)
+            doing.before()
+            found = self._transaction(doing.effect, work)
+            doing.after()
+            return found
+
+        return self._address.insist(once)
+
+    def _transaction(self, effect: Effect, work: Work[T]) -> T:
+        begun, fence = self.effects.monotonic(), present_fence()
+        while True:
+            mine = Transaction(self.database, locks=[] if fence is None else numbers(fence))
+            with self.database.lock:
+                self.database.open.append(mine)
+            try:
+                if fence is not None:
+                    fence.check()
+                try:
+                    with self.database.lock:
+                        self.database.end_idle(self.effects.elapsing())
+                        found, batches = work(mine)
+                except WaitError:
+                    self._wait(effect, begun, mine)
+                    continue
+                set_off.tell(mine, batches)
+                idle = 600.0 if fence is None else max(SHORTEST_IDLE_SECONDS, fence.lasts / 2)
+                mine.ends_at = self.effects.elapsing() + idle
+                if fence is not None:
+                    fence.check()
+                self.hook(replace(effect, kind="commit"))
+                with self.database.lock:
+                    self.database.end_idle(self.effects.elapsing())
+                    if mine.ended is not None:
+                        raise StoreUnavailableError(f"{PLACE}: could not {effect.kind}: {mine.ended}.")
+                    self.database.commit(mine)
+                return found
+            finally:
+                with self.database.lock:
+                    if mine in self.database.open:
+                        self.database.open.remove(mine)
+
+    def _wait(self, effect: Effect, begun: float, mine: Transaction) -> None:
+        with self.database.lock:
+            self.database.open.remove(mine)
+        if self.effects.monotonic() - begun >= self._address.lock_timeout:
+            raise StoreUnavailableError(
+                f"{PLACE}: could not {effect.kind}: canceling statement due to lock timeout (SQLSTATE 55P03)."
+            )
+        self.effects.sleep(_WAIT_SECONDS)

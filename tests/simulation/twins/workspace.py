@@ -1,0 +1,43 @@
+"""The engine's own workspace, in a folder in memory where the machine has one. DuckDB reads files by their path, so a folder it
+is; what it holds is gone with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from include.trueup.run.workspace import Workspace
+from include.trueup.stores.effects import REAL, Effects
+
+from .hook import Doing, Effect, Hook, nothing
+
+
+class WorkspaceTwin(Workspace):
+    """A workspace in a folder. Its effects are `publish`, `copy` and `remove`, of paths below it."""
+
+    def __init__(self, folder: Path, effects: Effects = REAL, hook: Hook = nothing, name: str = "workspace") -> None:
+        super().__init__(str(folder), effects=effects)
+        self._hook, self._name = hook, name
+
+    @contextmanager
+    def _doing(self, kind: str, path: str) -> Iterator[None]:
+        doing = Doing(hook=self._hook, effect=Effect(kind=kind, place=self._name, target=path))
+        doing.before()
+        yield
+        doing.after()
+
+    def publish(self, local: Path, path: str) -> tuple[int, str]:
+        """Make the local file the content of `path`."""
+        with self._doing("publish", path):
+            return super().publish(local, path)
+
+    def copy(self, path: str, to: str) -> None:
+        """Make a file available under another name, too."""
+        with self._doing("copy", to):
+            super().copy(path, to)
+
+    def remove(self, folder: str) -> None:
+        """Remove a folder."""
+        with self._doing("remove", folder):
+            super().remove(folder)
