@@ -95,7 +95,8 @@ def _asked(home: Home, given: Mapping[str, str], conn_ids: Iterable[str], module
     }
     with servers.in_use(home, given, **stores) as running:
         variables = connections.embedded(needed, running)
-        environment = settings.environment(home, {**given, **variables}, metadata_url="sqlite://")
+        quiet = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING"}  # hooks tell of every connection that they look up
+        environment = quiet | settings.environment(home, {**given, **variables}, metadata_url="sqlite://")
         command = [sys.executable, "-m", f"trueup_airflow.process.{module}", *arguments]
         done = subprocess.run(
             command, env=environment, cwd=PROJECT, stdin=subprocess.DEVNULL, check=False, umask=_OF_A_PROJECT

@@ -95,7 +95,9 @@ def test_a_table_is_created_once_and_described(subject: Subject) -> None:
 def test_what_a_store_knows_of_a_table_that_nobody_declared(subject: Subject) -> None:
     declared = subject.table(COLUMNS, ("id",), (INDEX,))
     assert subject.store.catalogue(declared.name) is None
+    assert declared.name not in subject.store.tables()
     subject.store.create(declared)
+    assert declared.name in subject.store.tables()
     row = {"id": "a", "label": "x", "amount": "1.5", "done": True}
     assert subject.store.add(declared, arrow(declared, [row])).written == 1
     known = subject.store.catalogue(declared.name)

@@ -232,6 +232,9 @@ class Store(Protocol):
     def catalogue(self, name: str) -> Catalogue | None:
         """The table of that name, which need not be declared, or None if there is none."""
 
+    def tables(self) -> list[str]:
+        """The names of all tables and views that may be seen, as a declaration would say them, sorted."""
+
     def create(self, table: Table) -> bool:
         """Make the table and its indexes as declared and wait until it can be used; False if it was there already.
 

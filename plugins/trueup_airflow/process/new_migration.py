@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from include.console.new import Place, files, write
+from include.trueup.declare.names import one_of
 from include.trueup.errors import OptionsError, TrueupError
 from trueup_airflow.connections import open_store
 
@@ -17,9 +18,13 @@ ROOT = Path(__file__).parent.parent.parent.parent
 def main(migration_id: str, source: str, target: str) -> int:
     """Write the files; the exit status: 0, or 1 where nothing was written."""
     came_from, goes_to = Place.of(source), Place.of(target)
-    legacy = open_store(came_from.connection).catalogue(came_from.table)
+    store = open_store(came_from.connection)
+    legacy = store.catalogue(came_from.table)
     if legacy is None:
-        raise OptionsError(f"there is no table {came_from.table!r} behind connection {came_from.connection!r}")
+        raise OptionsError(
+            f"there is no table {came_from.table!r} behind connection {came_from.connection!r}; "
+            f"{one_of(came_from.table, store.tables())}"
+        )
     there = open_store(goes_to.connection).catalogue(goes_to.table)
     written = files(migration_id, (came_from, legacy), (goes_to, there))
     write(ROOT, written)

@@ -153,6 +153,10 @@ class Looking:
         columns = (Known(name=n, type=t, exact=str(t), not_null=n in held.key) for n, t in held.columns.items())
         return Catalogue(name=name, key=held.key, columns=tuple(columns))
 
+    def tables(self) -> list[str]:
+        """The names of all tables."""
+        return sorted(self._tables())
+
     def create(self, table: Table) -> bool:
         """Make the table; False if it is there already."""
         with self._effect("create", table.name):

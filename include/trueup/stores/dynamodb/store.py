@@ -80,6 +80,10 @@ class DynamoDBStore:
         """The table, its attributes as the first items of a scan have them, or None."""
         return tables.catalogue(self._wire, name)
 
+    def tables(self) -> list[str]:
+        """The names of all tables of the account and region, sorted."""
+        return tables.names(self._wire)
+
     def create(self, table: Table) -> bool:
         """Make the table and its indexes (on demand, protected from deletion, with point-in-time recovery where the
         endpoint has it) and wait until all are active; False if it was there already."""

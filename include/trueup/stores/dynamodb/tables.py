@@ -60,6 +60,18 @@ def catalogue(wire: Wire, name: str) -> Catalogue | None:
     return Catalogue(name=name, key=key, columns=tuple(known), looked_at=len(items), place=(name,), empty=not items)
 
 
+def names(wire: Wire) -> list[str]:
+    """The names of all tables, sorted."""
+    found: list[str] = []
+    request: dict[str, JsonValue] = {}
+    while True:
+        answer = wire.call("ListTables", "", orjson.dumps(request))
+        found += answer["TableNames"]
+        if (last := answer.get("LastEvaluatedTableName")) is None:
+            return sorted(found)
+        request = {"ExclusiveStartTableName": last}
+
+
 def create(wire: Wire, table: Table) -> bool:
     """Make the table and its indexes, on demand and protected from deletion, and wait until they can be used.
 

@@ -17,6 +17,12 @@ from .session import Session
 
 QUERY = (Path(__file__).parent / "known.sql").read_text()
 """Gives each type that was made, and how; $1 is an array of types' names as SQL."""
+NAMES = (
+    "SELECT c.oid::regclass::text AS name FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') "
+    "AND NOT c.relispartition AND c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) "
+    "AND c.relpersistence <> 't' AND c.relnamespace::regnamespace::text NOT LIKE 'pg!_%' ESCAPE '!'"
+)
+"""The tables and views of the database, each by the name that finds it, without parts of others."""
 _KINDS = {"p": "partitioned table", "v": "view", "m": "materialized view", "f": "foreign table"}
 
 
@@ -43,6 +49,11 @@ def catalogue(session: Session, name: str) -> Catalogue | None:
         empty=_is_empty(session, shape),
         triggers=tuple(map(str, effects_of(session, shape.oid).triggers)),
     )
+
+
+def names(session: Session) -> list[str]:
+    """The names of all tables and views, as a declaration says them, sorted."""
+    return sorted(session.fetch(NAMES)["name"].to_pylist())
 
 
 def _identified(shape: Shape) -> tuple[str, ...]:

@@ -156,6 +156,15 @@ class PostgresStore:
 
         return self._address.insist(look)[0]
 
+    def tables(self) -> list[str]:
+        """The names of all tables and views of the database, sorted; with their schema where that is not searched."""
+
+        def look() -> list[str]:
+            with session(self._address, doing="list the tables", read_only=True) as opened:
+                return known.names(opened)
+
+        return self._address.insist(look)[0]
+
     def advance(self, table: Table) -> list[Advanced]:
         """Bring every sequence that gives a declared column its values behind the greatest value there."""
         return self._address.insist(lambda: sequences.advance(self._address, table))[0]
