@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def test_it_is_well_declared_and_gives_what_its_own_test_says(id: str) -> None:
     functions = [value for module in tests for name, value in module.items() if name.startswith("test_rows")]
     assert functions
     for function in functions:
-        function(check)
+        function(*[check] * len(signature(function).parameters))
 
 
 class Example:
