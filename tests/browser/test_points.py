@@ -43,7 +43,7 @@ def test_a_rejected_row_is_opened_from_its_finding(page: Page) -> None:
     row = page.get_by_test_id("row").first
     expect(row).to_contain_text(key)
     row.locator("summary").click()
-    expect(row.get_by_test_id("beside")).to_be_visible()
+    expect(row.get_by_test_id("whole-row").locator("dd").first).to_be_visible()
 
 
 def test_who_stands_still_is_said_to(page: Page) -> None:

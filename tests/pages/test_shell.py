@@ -41,6 +41,8 @@ def test_a_page_asks_for_three_files_and_for_its_data_at_once(viewer: Any) -> No
     for view in FIRST:
         address = {"migrations": "", "turn": "run"}.get(view, view)
         page = viewer.get(f"{PAGES}/{address}", params={"dag_id": dags[view], **(asked if address == "run" else {})})
+        assert 'data-title="' in page.text
+        assert view == "migrations" or 'data-title="kpi_linking' not in page.text, "it is called by its title"
         tags = re.findall(r"<(?:script|link)[^>]+>", page.text)
         assert len([tag for tag in tags if "icon.svg" not in tag and "preload" not in tag]) == 3, view
         (data,) = (re.findall(r'href="([^"]+)"', tag)[0] for tag in tags if "preload" in tag)

@@ -56,6 +56,8 @@ class _Page:
 def build(files: Files) -> str:
     """Build the pages anew in the run's folder; where their index lies. Raises `ArtifactError` where no gate of the run left
     anything for them."""
+    from ..gate import suites as _of_every_run  # noqa: F401 - so that Great Expectations knows them
+
     written = [*files.native()]
     if not written:
         raise ArtifactError(
@@ -103,8 +105,6 @@ def _expectations(suite: dict[str, JsonValue]) -> str:
     """Raises `ArtifactError` where Great Expectations knows a type of expectation no more: it would leave it out."""
     from great_expectations.core import ExpectationSuite
     from great_expectations.render.renderer.page_renderer import ExpectationSuitePageRenderer
-
-    from ..gate import suites as _of_every_run  # noqa: F401 - so that Great Expectations knows them
 
     hidden = _hidden(suite)
     loaded = ExpectationSuite(name=hidden["name"], expectations=hidden["expectations"])

@@ -20,6 +20,7 @@ from starlette.types import Scope
 from include.trueup.errors import ArtifactError, TrueupError
 
 from . import (
+    about,
     backfills,
     bundles,
     data_docs,
@@ -28,6 +29,7 @@ from . import (
     index,
     one_run,
     rows,
+    scheduled,
     schemas,
     start,
     switches,
@@ -37,7 +39,7 @@ from . import (
 from .bundles import STATIC
 from .changes import Unchanged
 from .headers import Headers
-from .shell import TITLES, VERSION, WHOLE, shell
+from .shell import TITLES, VERSION, WHOLE, View, shell
 
 MAY_READ = Depends(requires_access_dag("GET", DagAccessEntity.RUN))
 """The user may read the runs of the DAG that the path or the query names."""
@@ -77,58 +79,64 @@ def migrations_page() -> Response:
     return shell("migrations")
 
 
+def _of(view: View, dag_id: str, run_id: str = "") -> Response:
+    """A view of the DAG's migration."""
+    said = about.of(scheduled.migration_id(dag_id))
+    return shell(view, dag_id, run_id, said.title if said else dag_id)
+
+
 @shells.get("/run", dependencies=[MAY_READ])
 def run_page(dag_id: Id, run_id: Id) -> Response:
     """A run."""
-    return shell("turn" if dag_id.endswith(switches.CUTOVER) else "run", dag_id, run_id)
+    return _of("turn" if dag_id.endswith(switches.CUTOVER) else "run", dag_id, run_id)
 
 
 @shells.get("/history", dependencies=[MAY_READ])
 def history_page(dag_id: Id) -> Response:
     """The runs of a DAG."""
-    return shell("history", dag_id)
+    return _of("history", dag_id)
 
 
 @shells.get("/cutover", dependencies=[MAY_READ])
 def cutover_page(dag_id: Id) -> Response:
     """The switch of a migration."""
-    return shell("cutover", dag_id)
+    return _of("cutover", dag_id)
 
 
 @shells.get("/rollback", dependencies=[MAY_READ])
 def rollback_page(dag_id: Id) -> Response:
     """What can be undone of a migration, and what was."""
-    return shell("rollback", dag_id)
+    return _of("rollback", dag_id)
 
 
 @shells.get("/backfills", dependencies=[MAY_READ])
 def backfills_page(dag_id: Id) -> Response:
     """The backfills of a migration."""
-    return shell("backfills", dag_id)
+    return _of("backfills", dag_id)
 
 
 @shells.get("/start", dependencies=[MAY_READ])
 def start_page(dag_id: Id) -> Response:
     """The form of a DAG, filled with what the address says."""
-    return shell("start", dag_id)
+    return _of("start", dag_id)
 
 
 @shells.get("/schemas", dependencies=[MAY_READ])
 def schemas_page(dag_id: Id) -> Response:
     """Where the databases of a migration of schemas are."""
-    return shell("schemas", dag_id)
+    return _of("schemas", dag_id)
 
 
 @shells.get("/lens", dependencies=[MAY_READ])
 def lens_page(dag_id: Id, run_id: Annotated[str, Query(max_length=250)] = "") -> Response:
     """What became of a row; `run_id` is the run whose page led here."""
-    return shell("lens", dag_id, run_id)
+    return _of("lens", dag_id, run_id)
 
 
 @shells.get("/expectation", dependencies=[MAY_READ])
 def expectation_page(dag_id: Id) -> Response:
     """What became of an expectation in the runs of a DAG."""
-    return shell("expectation", dag_id)
+    return _of("expectation", dag_id)
 
 
 app.include_router(shells)

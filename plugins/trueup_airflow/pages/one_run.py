@@ -87,7 +87,8 @@ class Made:
 @dataclass(frozen=True, kw_only=True)
 class Standing:
     """A run. `totals`: rows of its plan by verb; `plan_sha256`: its plan's name; `cost`: what its transform costs, in words, by
-    name; `undone`: the rollback that undid what it wrote; `undoes`: the run that it undoes."""
+    name; `undone`: the rollback that undid what it wrote; `undoes`: the run that it undoes;
+    `schemas`: it changes schemas, and no rows."""
 
     dag_id: str
     run_id: str
@@ -102,6 +103,7 @@ class Standing:
     ended_at: datetime | None = None
     options: Options | None = None
     triggered_by: str | None = None
+    schemas: bool = False
     undoes: OtherRun | None = None
     undone: OtherRun | None = None
     where: Where | None = None
@@ -162,6 +164,7 @@ def _standing(found: Standing, asked: AskedRun, user: BaseUser) -> Standing:
         ended_at=asked.ended_at,
         options=Options(mode=row.mode, window=row.window, approval=row.approval) if row else None,
         triggered_by=row.triggered_by if row else None,
+        schemas=row is not None and row.schemas,
         undoes=_other(book, row.undoes) if row and book and row.undoes else None,
         undone=undone_by(book, row) if row and book else None,
         where=_where(asked, found.migration_id),

@@ -77,8 +77,9 @@ def _preload(view: View, dag_id: str, run_id: str) -> str:
     return f'<link rel="preload" as="fetch" crossorigin="anonymous" href="{address}">\n'
 
 
-def shell(view: View, dag_id: str = "", run_id: str = "") -> HTMLResponse:
-    """The page of a view. `dag_id` and `run_id` go into attributes, which the module reads."""
+def shell(view: View, dag_id: str = "", run_id: str = "", title: str = "") -> HTMLResponse:
+    """The page of a view. `dag_id`, `run_id` and `title`, what the migration is called, go into attributes, which the module
+    reads."""
     return HTMLResponse(
         f"""<!doctype html>
 <html lang="en" dir="ltr">
@@ -91,7 +92,7 @@ def shell(view: View, dag_id: str = "", run_id: str = "") -> HTMLResponse:
 <link rel="stylesheet" href="{VERSIONED}/{WHOLE}/styles.css">
 {_preload(view, dag_id, run_id)}<script type="module" src="{VERSIONED}/{WHOLE}/{view}.js"></script>
 </head>
-<body data-dag="{escape(dag_id)}" data-run="{escape(run_id)}">
+<body data-dag="{escape(dag_id)}" data-run="{escape(run_id)}" data-title="{escape(title)}">
 <main id="view" data-testid="view-{view}" aria-busy="true"><p class="soft" role="status">Loading …</p></main>
 <noscript><p class="soft">This page needs JavaScript; the same facts are in each run’s report.md and under /trueup/api.</p></noscript>
 </body>

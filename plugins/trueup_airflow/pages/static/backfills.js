@@ -1,7 +1,7 @@
 // Backfills, each as one thing: a strip of its days, what is true of the whole range, one retry, one approval.
 
 import { h, mark, replace, value } from "./dom.js";
-import { ask, asked, dagPath, get, leave, live, trouble } from "./host.js";
+import { alone, ask, asked, dagPath, get, leave, live, trouble } from "./host.js";
 import { goesOn, range } from "./range.js";
 import { number, plural } from "./words.js";
 
@@ -56,9 +56,9 @@ function backfill(found, its) {
 
 function page(found) {
   if (!found.ours) return h("div", { class: "empty", "data-testid": "empty" }, h("h2", null, "Not a migration"), h("p", null, "The DAG ", h("code", null, value(asked.dag)), " is no migration of Trueup’s. ", leave("plugin/migrations", {}, "All migrations")));
-  return [h("header", { class: "head" }, h("div", null, h("h1", null, value(found.migration_id), h("span", { class: "chip" }, "backfills")),
+  return [h("header", { class: "head" }, h("div", null, h("h1", null, value(asked.title), h("span", { class: "chip" }, "backfills")),
     h("p", { class: "soft" }, "Plan a range in mode plan first: then all its days can be read, and approved, together.")),
-    h("div", { class: "actions" }, leave(dagPath(found.migration_id), { class: "button small" }, found.may_run ? "Backfill …" : "DAG"))),
+    h("div", { class: "actions" }, leave(dagPath(found.migration_id), { class: "button small" }, found.may_run ? "Backfill …" : "DAG"), alone())),
     found.backfills.length ? found.backfills.map((its) => backfill(found, its)) : h("div", { class: "empty", "data-testid": "empty" }, h("h2", null, "No backfill yet"), h("p", null, "Ask for one in the DAG’s form: Trigger, then Backfill."))];
 }
 
@@ -73,4 +73,4 @@ again = live(async () => {
     return false;
   }
 });
-document.title = `${asked.dag} · backfills`;
+document.title = `${asked.title} – Backfills – Trueup`;

@@ -1,7 +1,7 @@
 // The switch of a migration: where it stands, whether it may be turned, what was asked of it, and its journal.
 
 import { h, mark, replace, section, table, value } from "./dom.js";
-import { asked, dagPath, get, leave, live, startPage, tab, trouble } from "./host.js";
+import { alone, asked, dagPath, get, leave, live, startPage, tab, trouble } from "./host.js";
 import { STATES, comparison, journal, proof, rail } from "./switch.js";
 import { moment, sentence } from "./words.js";
 
@@ -30,7 +30,7 @@ function page(found) {
   if (!found.there) {
     return [h("div", { class: "empty", "data-testid": "empty" }, h("h2", null, "No switch"), h("p", null, "The DAG ", h("code", null, value(asked.dag)), " belongs to no migration with a switch: it declares no settings that an application reads. ", leave("plugin/migrations", {}, "All migrations")))];
   }
-  return [h("header", { class: "head" }, h("div", null, h("h1", null, value(found.migration_id), h("span", { class: "chip" }, "cutover")), h("p", { class: "soft" }, "The switch tells applications which shape counts. Nothing but a cutover turns it."))),
+  return [h("header", { class: "head" }, h("div", null, h("h1", null, value(asked.title), h("span", { class: "chip" }, "cutover")), h("p", { class: "soft" }, "The switch tells applications which shape counts. Nothing but a cutover turns it.")), h("div", { class: "actions" }, alone())),
     section("standing", "Where the switch stands", rail(found), proof(found), comparison(found)), ways(found),
     found.asked.length > 0 && section("asked", "Requested cutovers", table(RUNS(found), found.asked, { caption: "The newest first", note: true, testid: "cutovers" })),
     journal(found)];
@@ -47,4 +47,4 @@ live(async () => {
     return false;
   }
 });
-document.title = `${asked.dag} · cutover`;
+document.title = `${asked.title} – Cutover – Trueup`;

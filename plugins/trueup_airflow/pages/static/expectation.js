@@ -1,7 +1,7 @@
 // One expectation of a migration's gates, over its runs: when, whether it held, and what was observed.
 
 import { h, mark, replace, table, unseen, value } from "./dom.js";
-import { dagPath, get, leave, live, tab, trouble } from "./host.js";
+import { alone, dagPath, get, leave, live, tab, trouble } from "./host.js";
 import { moment, number, plural, sentence, words } from "./words.js";
 
 const view = document.getElementById("view");
@@ -35,7 +35,7 @@ function page(found) {
   return [h("header", { class: "head" }, h("div", null, h("h1", null, value(found.description)),
     h("p", { class: "meta" }, [["migration", found.migration_id], ["gate", gate], ["judged", found.result], ["of", found.output], ["rule", found.rule]].filter(([, what]) => what)
       .map(([name, what]) => h("span", null, h("span", { class: "soft" }, `${name} `), value(what)))),
-    h("p", { "data-testid": "held" }, `It held in ${number(held)} of the ${plural(judged.length, "run")} that judged it`, found.total > found.runs.length && `, of the newest ${number(found.runs.length)} of ${plural(found.total, "run")}`, "."))),
+    h("p", { "data-testid": "held" }, `It held in ${number(held)} of the ${plural(judged.length, "run")} that judged it`, found.total > found.runs.length && `, of the newest ${number(found.runs.length)} of ${plural(found.total, "run")}`, ".")), h("div", { class: "actions" }, alone())),
   table(COLUMNS, found.runs, { caption: "The runs, the newest first", testid: "judgements", note: true })];
 }
 

@@ -1,7 +1,7 @@
 // The runs of a migration: rows, duration and findings of each, as a chart and as a table.
 
 import { h, mark, replace, section, svg, table, unseen, value } from "./dom.js";
-import { asked, dagPath, get, leave, live, startPage, tab, trouble } from "./host.js";
+import { alone, asked, dagPath, get, leave, live, startPage, tab, trouble } from "./host.js";
 import { goesOn, range } from "./range.js";
 import { KIND, between, duration, moment, number, plural, sentence } from "./words.js";
 
@@ -87,10 +87,10 @@ function page(all, days) {
   }
   const find = h("form", { class: "find", role: "search", "data-testid": "find-row", onsubmit: seek }, h("label", { for: "find-key" }, "Find a row"),
     h("input", { id: "find-key", name: "key", type: "search", required: true, maxlength: "2000", autocomplete: "off", placeholder: "Legacy or new key …" }), h("button", { class: "small", type: "submit" }, "Search"));
-  const head = h("header", { class: "head" }, h("div", null, h("h1", null, value(all.migration_id)),
+  const head = h("header", { class: "head" }, h("div", null, h("h1", null, value(asked.title), asked.title !== all.migration_id && h("code", { class: "id" }, value(all.migration_id))),
     h("p", { class: "soft" }, `${plural(all.total, "run")}${all.total > runs.length ? `, the newest ${runs.length} shown` : ""} · switch: ${all.switch}`)),
     h("div", { class: "actions" }, all.may_run ? h("a", { class: "button small", href: startPage(all.migration_id, {}), "data-testid": "go-run" }, "Run …") : leave(dagPath(all.migration_id), { class: "button small" }, "DAG"),
-      leave(`${dagPath(all.migration_id)}/plugin/migration-rollback`, { class: "button small" }, "Rollbacks"), leave(`${dagPath(all.migration_id)}/plugin/migration-cutover`, { class: "button small" }, "Switch"), runs.length > 0 && find));
+      leave(`${dagPath(all.migration_id)}/plugin/migration-rollback`, { class: "button small" }, "Rollbacks"), leave(`${dagPath(all.migration_id)}/plugin/migration-cutover`, { class: "button small" }, "Switch"), runs.length > 0 && find, alone()));
   if (!runs.length) {
     return [head, h("div", { class: "empty", "data-testid": "empty" }, h("h2", null, "No run yet"),
       h("p", null, "Trigger the DAG in mode plan: it reads and compares, shows here what would be written, and writes to no store."))];

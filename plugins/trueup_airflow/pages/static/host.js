@@ -144,7 +144,7 @@ export function go(path) {
   window.parent.dispatchEvent(new PopStateEvent("popstate", { state: {} }));
 }
 
-export const asked = { dag: document.body.dataset.dag, run: document.body.dataset.run };
+export const asked = { dag: document.body.dataset.dag, run: document.body.dataset.run, title: document.body.dataset.title };
 export const dagPath = (dag = asked.dag) => `dags/${encodeURIComponent(dag)}`;
 export const runPath = (dag = asked.dag, run = asked.run) => `${dagPath(dag)}/runs/${encodeURIComponent(run)}`;
 // Our own form of a DAG, filled; it stays in the frame.

@@ -1,7 +1,7 @@
 // What became of a row, by its legacy or its new key, in all runs of its migration.
 
 import { h, icon, mark, replace, value } from "./dom.js";
-import { asked, dagPath, get, leave, runPath, tab, trouble } from "./host.js";
+import { alone, asked, dagPath, get, leave, runPath, tab, trouble } from "./host.js";
 import { came, lens, said, verb, whole } from "./row.js";
 import { KIND, moment, number, plural, sentence, words } from "./words.js";
 
@@ -104,9 +104,9 @@ function submitted(event) {
 
 view.setAttribute("aria-busy", "false");
 view.replaceChildren(
-  h("header", { class: "head" }, h("div", null, h("h1", null, "What became of a row"), h("p", { class: "soft" }, value(migration))),
+  h("header", { class: "head" }, h("div", null, h("h1", null, "What became of a row"), h("p", { class: "soft" }, value(asked.title))),
     h("div", { class: "actions" }, asked.run && h("a", { class: "button small", href: `run?${new URLSearchParams({ dag_id: asked.dag, run_id: asked.run })}#rows`, "data-testid": "back" }, "Back to the run"),
-      leave(`${dagPath(migration)}/plugin/migration-history`, { class: "button small" }, "All runs"))),
+      leave(`${dagPath(migration)}/plugin/migration-history`, { class: "button small" }, "All runs"), alone())),
   h("form", { class: "filters", role: "search", onsubmit: submitted }, h("label", { class: "grow", for: "lens-key" }, h("span", null, "Key"), input), h("button", { class: "primary", type: "submit", "data-testid": "lens-look" }, "Search")),
   status, results);
 addEventListener("popstate", () => {
@@ -114,4 +114,4 @@ addEventListener("popstate", () => {
   look();
 });
 look();
-document.title = `A row · ${migration}`;
+document.title = `A row – ${asked.title} – Trueup`;

@@ -23,7 +23,7 @@ function about(one) {
 }
 
 function plan(one) {
-  if (!one.plan?.totals) return one.headline ? value(one.headline) : h("span", { class: "soft" }, "no plan yet");
+  if (!one.plan?.totals) return one.headline ? value(one.headline) : h("span", { class: "soft" }, one.state === "waiting for approval" ? "it waits for approval" : "no plan yet");
   const { totals, open, at } = one.plan;
   const words = open ? VERBS : { ...VERBS, ...DONE };
   const told = SHOWN.filter((verb) => totals[verb]).map((verb) => h("span", { class: `verb ${open ? verb : ""}` }, h("b", null, number(totals[verb])), ` ${words[verb]}`));
@@ -65,7 +65,7 @@ function facts(one) {
   if (one.state === "never run" && !one.plan) return h("p", { class: "soft" }, "Plan it first: that reads and compares, and writes to no store.");
   const fact = (name, ...said) => h("div", { class: "fact" }, h("dt", null, name), h("dd", null, said));
   return h("dl", { class: "facts-row" },
-    fact(one.plan && !one.plan.open ? "Last plan, applied" : "Last plan", plan(one)), fact("Last proof", proof(one)), fact("Open findings", findings(one)),
+    fact(one.plan && !one.plan.open ? "Last plan, applied" : "Last plan", plan(one)), fact("Last proof", proof(one)), (!one.about || one.about.source) && fact("Open findings", findings(one)),
     one.about?.cuts_over && one.companions.includes("_cutover") && fact("Switch", h("span", null, SWITCH[one.switch] || one.switch), h("small", null, one.switch)));
 }
 

@@ -1,7 +1,7 @@
 // What can be undone of a migration, why it may not be, and what was undone.
 
 import { h, mark, replace, section, table, value } from "./dom.js";
-import { asked, dagPath, get, leave, live, startPage, tab, trouble } from "./host.js";
+import { alone, asked, dagPath, get, leave, live, startPage, tab, trouble } from "./host.js";
 import { KIND, moment, number, plural, sentence } from "./words.js";
 
 const view = document.getElementById("view");
@@ -30,7 +30,7 @@ function page(found) {
     return [h("div", { class: "empty", "data-testid": "empty" }, h("h2", null, "Nothing to roll back"), h("p", null, "The DAG ", h("code", null, value(asked.dag)), " belongs to no migration that can be rolled back. ", leave("plugin/migrations", {}, "All migrations")))];
   }
   const may = found.may_run && found.candidate && !found.candidate.refusal;
-  return [h("header", { class: "head" }, h("div", null, h("h1", null, value(found.migration_id), h("span", { class: "chip" }, "rollback")), h("p", { class: "soft" }, `switch: ${found.switch} · the last run is undone first`))),
+  return [h("header", { class: "head" }, h("div", null, h("h1", null, value(asked.title), h("span", { class: "chip" }, "rollback")), h("p", { class: "soft" }, `switch: ${found.switch} · the last run is undone first`)), h("div", { class: "actions" }, alone())),
     section("candidate", "What can be undone", candidate(found), may && h("p", { class: "actions" }, h("a", { class: "button danger", id: "go-rollback", href: startPage(`${found.migration_id}_rollback`, { run: found.candidate.run_id || found.candidate.id }), "data-testid": "go-rollback" }, "Roll back this run …"))),
     section("next", "What comes next", h("p", null, value(sentence(found.next)))),
     section("rollbacks", "Rollbacks", found.rollbacks.length ? table(COLUMNS, found.rollbacks, { caption: "The newest first", note: true, testid: "rollbacks" }) : h("p", { class: "soft" }, "Nothing of it was ever rolled back."))];
@@ -47,4 +47,4 @@ live(async () => {
     return false;
   }
 });
-document.title = `${asked.dag} · rollback`;
+document.title = `${asked.title} – Rollback – Trueup`;

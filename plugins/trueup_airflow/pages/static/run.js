@@ -106,7 +106,8 @@ function counts(run) {
 }
 
 const parts = { head: h("header", { class: "head" }), where: h("div"), standing: h("div", { "aria-live": "polite", "data-testid": "standing" }), counts: h("div"), progress: h("div"), steps: h("div") };
-const panels = tabs([plan(data), rows(data), judged(data), proof(data), findings(data, file)]);
+const ofRows = (part) => ({ ...part, there: (run) => !run.schemas });
+const panels = tabs([plan(data), ofRows(rows(data)), judged(data), ofRows(proof(data)), ofRows(findings(data, file))]);
 
 // What was said of a button that was pressed is over when the run has gone on.
 let stood = "";

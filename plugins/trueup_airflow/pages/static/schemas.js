@@ -44,9 +44,9 @@ function page(found) {
     return [h("div", { class: "empty", "data-testid": "empty" }, h("h1", null, "No schemas"), h("p", null, "The DAG ", h("code", null, value(asked.dag)), " changes no schemas, so there is no phase to show."))];
   }
   return [
-    h("header", { class: "head" }, h("div", null, h("h1", null, value(found.title), h("span", { class: "chip" }, "databases")),
-      h("p", { class: found.live ? "where live" : "where" }, h("span", { class: "environment" }, value(found.environment)))),
+    h("header", { class: "head" }, h("div", null, h("h1", null, value(found.title), h("span", { class: "chip" }, "databases"))),
     h("div", { class: "actions" }, h("a", { class: "button small", href: startPage(asked.dag) }, "Start a run …"), leave(`${dagPath(asked.dag)}/plugin/migration-history`, { class: "button small" }, "History"), alone())),
+    h("p", { class: found.live ? "where live" : "where" }, h("span", { class: "environment" }, value(found.environment))),
     section("standing", "Where the databases are", h("p", { "data-testid": "phase", role: "status" }, said(found)), table(COLUMNS, found.databases, { caption: "Databases", note: true, testid: "databases" })),
     section("all-phases", "Phases", phases(found)),
   ];
@@ -62,4 +62,4 @@ live(async () => {
   view.setAttribute("aria-busy", "false");
   return false;
 });
-document.title = `${asked.dag} · databases`;
+document.title = `${asked.title} – Databases – Trueup`;

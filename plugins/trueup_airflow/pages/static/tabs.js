@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 
-// `parts`: {id, title, element, count(run) → text or null, update(run)}. Only what is open is asked for.
+// `parts`: {id, title, element, count(run) → text or null, update(run), there(run): whether runs of its kind have it}. Only what is open is asked for.
 export function tabs(parts) {
   const [wanted] = location.hash.split("?"); // a tab may be told more behind it
   let open = parts.find((part) => `#${part.id}` === wanted) || parts[0];
@@ -29,13 +29,13 @@ export function tabs(parts) {
   }
 
   function key(event) {
-    const at = parts.indexOf(open);
-    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: parts.length - 1 }[event.key];
+    const shown = parts.filter((_, i) => !buttons[i].hidden);
+    const at = shown.indexOf(open);
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: shown.length - 1 }[event.key];
     if (to === undefined) return;
     event.preventDefault();
-    const next = (to + parts.length) % parts.length;
-    choose(parts[next]);
-    buttons[next].focus();
+    choose(shown[(to + shown.length) % shown.length]);
+    buttons[parts.indexOf(open)].focus();
   }
 
   mark();
@@ -43,6 +43,8 @@ export function tabs(parts) {
     element: h("div", { class: "tabs" }, h("div", { role: "tablist", "aria-label": "Evidence of the run" }, buttons), panels),
     async update(run) {
       last = run;
+      parts.forEach((part, i) => (buttons[i].hidden = Boolean(part.there && !part.there(run))));
+      if (buttons[parts.indexOf(open)].hidden) choose(parts[0]);
       parts.forEach((part, i) => (buttons[i].querySelector(".count").textContent = part.count(run) || ""));
       await open.update(run);
     },

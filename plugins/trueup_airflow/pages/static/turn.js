@@ -2,7 +2,7 @@
 
 import { h, icon, mark, replace, section, value } from "./dom.js";
 import { decide } from "./decide.js";
-import { asked, get, leave, live, runPath, trouble } from "./host.js";
+import { alone, asked, get, leave, live, runPath, trouble } from "./host.js";
 import { STATES, comparison, journal, proof, rail } from "./switch.js";
 import { moment, sentence } from "./words.js";
 
@@ -51,8 +51,8 @@ function next(found) {
 function page(found) {
   if (!found.run) return h("div", { class: "empty", "data-testid": "empty" }, h("h2", null, "No turn of a switch"), h("p", null, "This run turns no switch of a migration of Trueup’s. ", leave("plugin/migrations", {}, "All migrations")));
   const run = found.run;
-  return [h("header", { class: "head" }, h("div", null, h("h1", null, value(found.switch.migration_id), h("span", { class: "chip" }, "cutover")),
-    h("p", { class: "states" }, mark(STATES[run.state], sentence(run.state), { "data-testid": "run-state", "data-state": run.state }), h("span", { class: "soft" }, `started ${moment(run.started_at)}`)))),
+  return [h("header", { class: "head" }, h("div", null, h("h1", null, value(asked.title), h("span", { class: "chip" }, "cutover")),
+    h("p", { class: "states" }, mark(STATES[run.state], sentence(run.state), { "data-testid": "run-state", "data-state": run.state }), h("span", { class: "soft" }, `started ${moment(run.started_at)}`))), h("div", { class: "actions" }, alone())),
     said, says(found), section("standing", "Where the switch stands", rail(found.switch), proof(found.switch), comparison(found.switch)), next(found), journal(found.switch)];
 }
 
@@ -69,4 +69,4 @@ again = live(async () => {
     return true;
   }
 });
-document.title = `${asked.dag} · ${asked.run}`;
+document.title = `${asked.title} – Cutover – Trueup`;
