@@ -28,7 +28,7 @@ DAG = "kpi_linking"
 SCHEMAS = "platform_schema"
 OF = {"schemas": SCHEMAS}
 """Views that are of another kind of migration."""
-TABS = ("plan", "rows", "judged", "proof", "findings")
+TABS = ("plan", "rows", "gates", "proof", "findings")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +121,9 @@ def _open(pages: AirflowPages, address: str) -> None:
         return
     expect(pages.page.locator("#view")).to_have_attribute("aria-busy", "false")
     expect(pages.page.get_by_test_id("error")).to_have_count(0)
+    tab = address.partition("#")[2]
+    if tab in TABS:
+        expect(pages.page.get_by_test_id(f"panel-{tab}")).to_be_visible()
     pages.page.wait_for_load_state("networkidle")
 
 
