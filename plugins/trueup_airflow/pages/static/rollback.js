@@ -32,7 +32,7 @@ function page(found) {
   const may = found.may_run && found.candidate && !found.candidate.refusal;
   return [h("header", { class: "head" }, h("div", null, h("h1", null, value(asked.title), h("span", { class: "chip" }, "rollback")), h("p", { class: "soft" }, `switch: ${found.switch} · the last run is undone first`)), h("div", { class: "actions" }, alone())),
     section("candidate", "What can be undone", candidate(found), may && h("p", { class: "actions" }, h("a", { class: "button danger", id: "go-rollback", href: startPage(`${found.migration_id}_rollback`, { run: found.candidate.run_id || found.candidate.id }), "data-testid": "go-rollback" }, "Roll back this run …"))),
-    section("next", "What comes next", h("p", null, value(sentence(found.next)))),
+    (found.candidate || found.rollbacks.some((run) => !run.over)) && section("next", "What comes next", h("p", null, value(sentence(found.next)))),
     section("rollbacks", "Rollbacks", found.rollbacks.length ? table(COLUMNS, found.rollbacks, { caption: "The newest first", note: true, testid: "rollbacks" }) : h("p", { class: "soft" }, "Nothing of it was ever rolled back."))];
 }
 
