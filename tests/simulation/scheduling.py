@@ -203,6 +203,12 @@ class Schedule:
                 fibre.dead = True
                 self._fibres.remove(fibre)
 
+    def end(self) -> None:
+        """Every process is killed."""
+        for fibre in self._fibres:
+            fibre.process.killed = True
+        self.run()
+
     def _pick(self) -> Fibre | None:
         named, self._next = self._next, None
         self._fibres = [f for f in self._fibres if not f.dead]

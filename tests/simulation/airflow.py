@@ -1,0 +1,273 @@
+"""Airflow, as the engine meets it: runs of a DAG, whose tasks are tried in processes of their own; tries that are lost and
+tried again, tries that were thought to be lost and go on; tasks that people clear, or mark as done or failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from dataclasses import replace as replaced
+from typing import TYPE_CHECKING, Any
+
+from include.trueup.errors import TargetHeldError, TerminalError
+from include.trueup.run import Mode, Run, order
+from include.trueup.steps import APPROVE, Step, StepName, function
+from include.trueup.walk import carry_out
+from include.trueup.write import approval
+
+from .scheduling import Process
+
+if TYPE_CHECKING:
+    from .world import World
+
+RETRIES = 3
+RETRY_SECONDS = 5.0
+NOTICED_SECONDS = 40.0
+"""After how long a try is missed whose process says nothing more."""
+
+
+@dataclass(eq=False)
+class Task:
+    """A task, or one of those that it is mapped to. `state`: None (not begun), running, success, failed, deferred, skipped or
+    upstream_failed."""
+
+    id: str
+    part: int
+    step: Step | None
+    state: str | None = None
+    tries: int = 0
+    left: int = RETRIES
+    process: Process | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name, with its part."""
+        return f"{self.id}[{self.part}]"
+
+    @property
+    def over(self) -> bool:
+        """Whether it needs no more."""
+        return self.state in ("success", "failed", "skipped", "upstream_failed")
+
+
+@dataclass(eq=False)
+class DagRun:
+    """A run of a DAG: `given` is the engine's run as it was triggered."""
+
+    world: World
+    given: Run
+    tasks: list[Task] = field(default_factory=list)
+    shown: str | None = None
+    processes: list[Process] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.tasks = [Task(id="preflight", part=0, step=None)]
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.given.id
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is to be done."""
+        return all(task.over for task in self.tasks) and self.tasks[-1].id == "report"
+
+    @property
+    def waiting(self) -> Task | None:
+        """The task that waits for a person."""
+        return next((t for t in self.tasks if t.state == "deferred"), None)
+
+    def current(self) -> Run:
+        """The run as a task finds it."""
+        return replaced(self.given, migration=self.world.migration()).chosen()
+
+    # ── going on ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def tick(self) -> None:
+        """Begin what can be begun."""
+        groups: list[list[Task]] = []
+        for task in self.tasks:
+            if groups and groups[-1][0].id == task.id:
+                groups[-1].append(task)
+            else:
+                groups.append([task])
+        failed = False
+        for group in groups:
+            if failed and group[0].id != "report":
+                for task in group:
+                    if task.state is None:
+                        task.state = "upstream_failed"
+            for task in group:
+                if task.state is None:
+                    self.begin(task)
+            if any(not task.over for task in group):
+                return
+            failed = failed or any(task.state in ("failed", "upstream_failed") for task in group)
+        if groups[-1][0].id != "report":
+            self._listed()
+            self.tick()
+
+    def _listed(self) -> None:
+        """After the preflight: the tasks that follow."""
+        if all(t.state == "success" for t in self.tasks):
+            run = self.current()
+            for step in run.steps:
+                name = f"{step.phase.id}.{step.id}" if step.phase else str(step.id)
+                self.tasks += [Task(id=name, part=n, step=step) for n in run.parts(step)]
+        self.tasks.append(Task(id="report", part=0, step=None))
+
+    def begin(self, task: Task) -> None:
+        """Begin a try of the task."""
+        task.state = "running"
+        task.tries += 1
+        name = f"{self.id}/{task.name}#{task.tries}"
+        process = self.world.schedule.process(name, self.id, lambda: self._try(task, process))
+        task.process = process
+        self.processes.append(process)
+
+    def again(self, task: Task) -> None:
+        """Begin a further try though there is one: as when two schedulers send it, or the first is thought to be lost."""
+        task.left = max(task.left - 1, 1)
+        self.begin(task)
+
+    def _try(self, task: Task, process: Process) -> None:
+        def ended(state: str) -> None:
+            if task.process is process and task.state == "running":
+                task.state = state
+                self.tick()
+
+        try:
+            said = self._work(task)
+        except TerminalError as error:
+            self.world.met(error, self.id, task.name)
+            if isinstance(error, TargetHeldError) and task.id == "preflight" and task.left > 0 and self.world.waits(self):
+                task.left -= 1
+                self.world.after(30.0, lambda: task.process is process and self.begin(task))
+                return
+            ended("failed")
+        except Exception as error:
+            self.world.met(error, self.id, task.name)
+            if task.left > 0:
+                task.left -= 1
+                self.world.after(
+                    RETRY_SECONDS, lambda: task.process is process and task.state == "running" and self.begin(task)
+                )
+            else:
+                ended("failed")
+        else:
+            ended(said or "success")
+
+    def lost(self, process: Process) -> None:
+        """A process says nothing more: after a while its try is missed, and tried again. It may still go on by itself."""
+
+        def missed() -> None:
+            for task in self.tasks:
+                if task.process is process and task.state == "running":
+                    if task.left > 0:
+                        self.again(task)
+                    else:
+                        task.state = "failed"
+                        self.tick()
+
+        self.world.after(NOTICED_SECONDS, missed)
+
+    # ── what tasks do ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _work(self, task: Task) -> str | None:
+        run = self.current()
+        if task.id == "preflight":
+            self.world.oracle.begins(self.id)
+            function(run.direction.preflight)(replaced(self.given, migration=self.world.migration()), "simulated")
+            return None
+        if task.id == "report":
+            failed = sorted({t.id for t in self.tasks if t.state == "failed"})
+            function(run.direction.report)(run, failed)
+            self.world.oracle.reported(self)
+            return None
+        assert task.step is not None
+        if task.step.id == APPROVE:
+            return self._approve(run, task.step)
+        if task.step.skipped(run.options.mode):
+            return "skipped"
+        carry_out(task.step, run, task.part)
+        if task.step.id == StepName.PLAN_GATE:
+            self.world.oracle.gated(run)
+        return None
+
+    def _approve(self, run: Run, step: Step) -> str | None:
+        if step.skipped(run.options.mode):
+            return "skipped"
+        order.enter(run, step.id)
+        if run.options.mode is Mode.APPLY:
+            run.ledger.leases.enter(run.id, run.held_targets, run.holder)
+        plans = approval.plans_of(run)
+        plans.make(run)
+        if not plans.asks(run):
+            approval.approve(run)
+            self.world.oracle.approved(self, run)
+            return None
+        if approval.approved_already(run) is not None:
+            self.world.oracle.approved(self, run)
+            return None
+        plan: Any = approval.ask(run)
+        self.shown = plan.sha256
+        self.world.oracle.asked(self, run)
+        return self._deferred()
+
+    def _deferred(self) -> str:
+        self.world.after(self.world.setup.answer_seconds, lambda: self.answer(approve=True))
+        return "deferred"
+
+    def answer(self, *, approve: bool) -> None:
+        """A person answers what is asked, about the plan that was shown to them."""
+        task, shown, seen = self.waiting, self.shown, self.world.oracle.seen(self.id).shown
+        if task is None:
+            return
+        task.state = "running"
+        task.tries += 1
+        name = f"{self.id}/{task.name}#{task.tries} answered"
+
+        def decide() -> None:
+            run = self.current()
+            if approve:
+                approval.approve(run, "alice", None, shown_sha256=shown)
+                self.world.oracle.approved(self, run, seen)
+            else:
+                approval.reject(run, "alice", None)
+
+        process = self.world.schedule.process(name, self.id, lambda: self._as_task(task, process, decide))
+        task.process = process
+        self.processes.append(process)
+
+    def _as_task(self, task: Task, process: Process, work: Callable[[], None]) -> None:
+        try:
+            work()
+            state = "success"
+        except Exception as error:
+            self.world.met(error, self.id, task.name)
+            state = "failed"
+        if task.process is process and task.state == "running":
+            task.state = state
+            self.tick()
+
+    # ── what people do to tasks ──────────────────────────────────────────────────────────────────────────────────
+
+    def clear(self, at: int, *, downstream: bool) -> None:
+        """Clear a task, and what follows it. Its process is ended, unless it does not hear of it."""
+        for task in self.tasks[at:] if downstream else [self.tasks[at]]:
+            if task.state == "running" and task.process is not None:
+                task.process.killed = True
+            task.state, task.left = None, RETRIES
+        if self.tasks[-1].id == "report":
+            self.tasks[-1].state = None
+        if at == 0:
+            self.tasks = self.tasks[:1]
+        self.tick()
+
+    def mark(self, at: int, state: str) -> None:
+        """Mark a task as done, or as failed."""
+        task = self.tasks[at]
+        if task.state == "running" and task.process is not None:
+            task.process.killed = True
+        task.state = state
+        self.tick()

@@ -1,0 +1,106 @@
+"""A history: what there was at the beginning, and what happened between two effects. From a seed it is drawn; as it is written
+down it is done again, or with parts of it left out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from random import Random
+from typing import Any
+
+KINDS = ("postgres", "dynamodb")
+PAUSES = (1.0, 12.0, 35.0, 75.0, 400.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What there is at the beginning: rows of the source and the target (those that are there before any run), the kind of
+    the target's store, and how runs are asked for."""
+
+    kind: str = "postgres"
+    rows: int = 5
+    nameless: int = 0
+    there: int = 0
+    partitions: int = 1
+    batch_rows: int = 2
+    unique: bool = False
+    approval: bool = True
+    extra: str = "report"
+    answer_seconds: float = 20.0
+    rate: float = 0.02
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """What happens at a point: `what`, with the numbers that choose to which row, task or run."""
+
+    what: str
+    a: int = 0
+    b: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """The setup, and what happens at which point."""
+
+    seed: int
+    setup: Setup
+    events: dict[int, Event] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        events = [[point, asdict(event)] for point, event in sorted(self.events.items())]
+        return {"seed": self.seed, "setup": asdict(self.setup), "events": events}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> History:
+        """The opposite."""
+        events = {point: Event(**event) for point, event in values["events"]}
+        return cls(seed=values["seed"], setup=Setup(**values["setup"]), events=events)
+
+
+WEIGHTS = {
+    "switch": 30,
+    "pause": 10,
+    "kill": 10,
+    "error": 8,
+    "outage": 3,
+    "write source": 8,
+    "write target": 8,
+    "trigger": 8,
+    "roll back": 5,
+    "clear": 8,
+    "mark": 3,
+    "approve": 4,
+    "reject": 2,
+    "double": 4,
+    "deploy": 3,
+    "prune": 2,
+    "cut over": 4,
+    "wait": 3,
+}
+"""What may happen at a point, and how often beside the others."""
+
+
+def setup(random: Random) -> Setup:
+    """A beginning."""
+    rows = random.randint(2, 7)
+    return Setup(
+        kind=random.choice(KINDS),
+        rows=rows,
+        nameless=random.choice((0, 0, 1)),
+        there=random.choice((0, 0, 1, 3)),
+        partitions=random.choice((1, 1, 2)),
+        batch_rows=random.choice((1, 2, 3)),
+        unique=random.random() < 0.15,
+        approval=random.random() < 0.5,
+        extra=random.choice(("report", "remove", "remove")),
+        answer_seconds=random.choice((5.0, 20.0, 90.0)),
+        rate=random.choice((0.004, 0.01, 0.02, 0.05)),
+    )
+
+
+def event(random: Random) -> Event:
+    """Something that happens."""
+    (what,) = random.choices([*WEIGHTS], [*WEIGHTS.values()])
+    return Event(what=what, a=random.randrange(1_000), b=random.randrange(1_000), seconds=random.choice(PAUSES))

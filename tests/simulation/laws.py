@@ -1,0 +1,215 @@
+"""The laws of a proof, each judged by itself from what the oracle knows. A breach has the law's number and says shortly what
+broke it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from include.trueup.ledger import RunRow, Status
+from include.trueup.ledger.tables import leases, transitions
+
+from .declared import should
+from .places import Row
+
+if TYPE_CHECKING:
+    from .oracle import Plan
+    from .world import World
+
+
+@dataclass(frozen=True, kw_only=True)
+class Breach:
+    """A law that was broken: its number (0: the engine raised what it never should), and how."""
+
+    law: int
+    why: str
+
+
+def judge(world: World) -> list[Breach]:
+    """Every breach of every law."""
+    with world.looking():
+        rows = {row.run_id: row for row in world.places.ledger.runs()}
+        found = [Breach(law=law, why=why) for law, each in LAWS for why in each(world, rows)]
+    return found
+
+
+def _errors(world: World, _: dict[str, RunRow]) -> Iterator[str]:
+    for kind, run, what in world.oracle.errors:
+        yield f"{kind} {run}: {what}"
+
+
+def _proven(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
+    """1. Proven is about the rows that should be."""
+    for id, seen in world.oracle.runs.items():
+        row = rows.get(id)
+        if row is None or row.undoes is not None or seen.proven_at is None or not seen.gated:
+            continue
+        plan = next((p for p in seen.gated[::-1] if p.sha256 == row.plan_sha256), seen.gated[-1])
+        report = json.loads(seen.report) if seen.report else None
+        if report is None:
+            yield f"{id} is proven and has no report"
+            continue
+        exceptions = {e["key"] for e in report.get("exceptions", [])}
+        clean = report["verdict"].get("proof") == "proven"
+        wanted = expected(world, id)
+        for key in sorted({*wanted, *plan.rows}):
+            verb, old, new = plan.rows.get(key, ("", None, None))
+            states = [state.get(key) for state in seen.proofs]
+            allowed = wanted.get(key)
+            if allowed is not None and verb in ("add", "change", "keep") and new not in allowed:
+                yield f"{id} is proven, and its plan says of {key} {new}, which should be {allowed}"
+            if allowed is not None and any(allowed) and None not in allowed and not verb:
+                yield f"{id} is proven, and its plan says nothing of {key}, which should be {allowed}"
+            if verb in ("add", "change") and new not in states and (clean or key not in exceptions):
+                yield f"{id} is proven, and {key} was never {new} when it was read back, but {states[-1:]}"
+            if verb == "remove" and None not in states and (clean or key not in exceptions):
+                yield f"{id} is proven, and {key} was there when it was read back, which was to be removed"
+            if verb == "drift" and clean:
+                yield f"{id} is proven without exceptions, and left {key} alone"
+            if verb == "keep" and clean and new is not None and new not in [s.get(key) for s in seen.targets]:
+                yield f"{id} is proven, and keeps {key} as {new}, which it never was when it was read"
+
+
+def expected(world: World, run: str) -> dict[str, set[Row | None]]:
+    """What the target may hold for each key, by the states of the source that the run may have read."""
+    seen, found = world.oracle.runs[run], dict[str, set[Row | None]]()
+    keys = {key for state in seen.sources for key in state}
+    for key in keys:
+        found[key] = {should(s.get(key), v) for s in seen.sources for v in (0, 1) if v in world.versions_used()}
+    return found
+
+
+def _as_approved(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
+    """3. What was gated is what was shown, approved and applied."""
+    for change in world.oracle.changes:
+        if not change.run:
+            continue
+        plan = change.approved
+        if plan is None:
+            yield f"{change.process} wrote {change.key}, and nobody had approved a plan of {change.run}"
+            continue
+        verb, old, new = plan.rows.get(change.key, ("nothing", None, None))
+        if verb not in ("add", "change", "remove") or new != change.new:
+            yield f"{change.process} wrote {change.key} as {change.new}; approved was {verb} {new}"
+        elif old != change.old:
+            yield f"{change.process} wrote over {change.key}, which was {change.old}; the plan was made for {old}"
+    for id, seen in world.oracle.runs.items():
+        gated = [p.rows for p in seen.gated]
+        for plan in seen.approved:
+            if plan.rows not in gated:
+                yield f"{id}: a plan was approved that had not passed its gate"
+
+
+def _right(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
+    """4. Nothing is written without the right to write."""
+    in_flight: dict[str, int] = {}
+    for change in world.oracle.changes:
+        if not change.run or (change.held == change.run and change.status == Status.RUNNING):
+            continue
+        in_flight[change.process] = in_flight.get(change.process, 0) + 1
+        # of DynamoDB the requests that were under way cannot be called back: one of each writer
+        if world.setup.kind == "postgres" or in_flight[change.process] > world.places.target.writers:
+            yield (
+                f"{change.process} wrote {change.key} while {change.held or 'no run'} had the right to, and {change.run} was "
+                f"{change.status}"
+            )
+    with world.places.ledger._begin() as connection:
+        taken = connection.execute(leases.select().order_by(leases.c.epoch)).mappings().all()
+    for before, after in zip(taken, taken[1:], strict=False):
+        if after["taken_at"] < before["taken_at"]:
+            yield f"the lease {after['epoch']} was taken before {before['epoch']}"
+    open_ = [row["target"] for row in taken if row["ended_at"] is None]
+    if len(open_) != len(set(open_)):
+        yield "two leases of one target are open"
+
+
+_ENDED = {Status.PROVEN: {Status.PROVEN, Status.ROLLED_BACK}, Status.ROLLED_BACK: {Status.ROLLED_BACK}}
+
+
+def _ended(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
+    """5. A run that ended stays ended."""
+    with world.places.ledger._begin() as connection:
+        moves = connection.execute(transitions.select().order_by(transitions.c.id)).mappings().all()
+    for move in moves:
+        was = None if move["from_status"] is None else Status(move["from_status"])
+        if was in _ENDED and Status(move["to_status"]) not in _ENDED[was]:
+            yield f"{move['run_id']} was {was} and became {move['to_status']}: {move['reason']}"
+    for run in world.runs:
+        seen = world.oracle.runs.get(run.id)
+        if seen is not None and seen.report is not None and run.given.folder.read("report.json") != seen.report:
+            yield f"the report of {run.id} was written again after it was proven"
+
+
+def _budgets(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
+    """6. Everything that can lose rows has a budget."""
+    for run in world.runs:
+        removed = {c.key for c in world.oracle.changes if c.run == run.id and c.new is None and run.given.undoes is None}
+        seen = world.oracle.runs.get(run.id)
+        if not removed or seen is None:
+            continue
+        there = max((len(state) for state in seen.targets), default=0)
+        most = run.given.options.max_remove_share
+        if len(removed) > most * max(there, 1) + 1e-9:
+            yield f"{run.id} removed {len(removed)} of {there} rows, and may remove {most:.0%}"
+        if str(run.given.options.extra) != "remove":
+            yield f"{run.id} removed {sorted(removed)}, and was to report what is too much"
+        written = {c.key for c in world.oracle.changes if c.run and c.new is not None}
+        for key in sorted(removed - written):
+            yield f"{run.id} removed {key}, which no run ever wrote"
+
+
+def _rolled_back(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
+    """7. What is put back is as it was, and takes nothing else along."""
+    for id, row in rows.items():
+        if row.undoes is None:
+            continue
+        seen = world.oracle.runs.get(id)
+        if seen is None or seen.proven_at is None:
+            continue
+        undone = [c for c in world.oracle.changes if c.run == row.undoes and c.point < seen.proven_at]
+        for key in sorted({c.key for c in undone}):
+            mine = [c for c in undone if c.key == key]
+            others = [
+                c
+                for c in world.oracle.changes
+                if c.key == key and mine[0].point < c.point < seen.proven_at and c.run not in (row.undoes, id)
+            ]
+            states = [state.get(key) for state in seen.proofs]
+            if not others and states and mine[0].old not in states:
+                yield f"{id} is proven, and {key} is {states[-1]}; before {row.undoes} it was {mine[0].old}"
+
+
+def _looked_at(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
+    """10. What was not looked at is never reported as fine."""
+    for id, seen in world.oracle.runs.items():
+        row = rows.get(id)
+        if seen.report is None or row is None or row.undoes is not None:
+            continue
+        report = json.loads(seen.report)
+        if not seen.proofs:
+            yield f"{id} is proven, and the target was not read"
+        counted = sum(p.get("source_rows", 0) for p in report["plan"]["phases"])
+        sizes = {len(state) for state in seen.sources}
+        if sizes and counted not in range(min(sizes), max(sizes) + 1):
+            yield f"{id} is proven over {counted} source rows; there were {sorted(sizes)}"
+        if report["verdict"]["status"] != "passed":
+            yield f"{id} is proven, and its verdict is {report['verdict']['status']}"
+
+
+LAWS: tuple[tuple[int, Callable[[World, dict[str, RunRow]], Iterator[str]]], ...] = (
+    (0, _errors),
+    (1, _proven),
+    (3, _as_approved),
+    (4, _right),
+    (5, _ended),
+    (6, _budgets),
+    (7, _rolled_back),
+    (10, _looked_at),
+)
+
+
+def right_now(world: World, plan: Plan) -> bool:
+    """Whether the target holds what a plan says."""
+    return all(world.oracle.target.get(key) == new for key, (_, _, new) in plan.rows.items())

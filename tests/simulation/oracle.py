@@ -1,0 +1,234 @@
+"""The oracle: it sees every effect, knows by itself what should be, and after a history judges each law (`laws.py`)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+
+from include.trueup.declare.names import BEFORE, KEY, VERB
+from include.trueup.errors import TrueupError
+from include.trueup.ledger import Status
+from include.trueup.run import Run
+from include.trueup.run.files import PLAN_FILES
+from include.trueup.steps import StepName
+
+from .declared import COLUMNS
+from .places import Effect, Row
+
+if TYPE_CHECKING:
+    from .airflow import DagRun
+    from .world import World
+
+NAMES = (*COLUMNS, "_extra", "_mistyped")
+TARGET = "persons"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A row of the target that became another. `run`: the engine's run that did it; empty: an application. `held` and `status`:
+    which run had the right to write then, by the ledger, and how the run stood."""
+
+    point: int
+    at: float
+    process: str
+    run: str
+    key: str
+    old: Row | None
+    new: Row | None
+    held: str | None = None
+    status: str | None = None
+    approved: Plan | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a plan says: verb, row before and new row, by key; under its hash."""
+
+    sha256: str | None
+    rows: dict[str, tuple[str, Row | None, Row | None]]
+    point: int
+
+
+@dataclass(kw_only=True)
+class Seen:
+    """What is known of a run: the states of source and target that it may have read for its plan, and those of the target that
+    its proof may have read; the plans that were judged by the gate, shown, approved."""
+
+    began: int
+    sources: list[dict[str, Row]] = field(default_factory=list)
+    targets: list[dict[str, Row]] = field(default_factory=list)
+    proofs: list[dict[str, Row]] = field(default_factory=list)
+    gated: list[Plan] = field(default_factory=list)
+    shown: Plan | None = None
+    approved: list[Plan] = field(default_factory=list)
+    report: bytes | None = None
+    proven_at: int | None = None
+
+
+class Oracle:
+    """Sees every effect."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.changes: list[Change] = []
+        self.runs: dict[str, Seen] = {}
+        self.errors: list[tuple[str, str, str]] = []
+        self.pruned: set[tuple[str, str]] = set()
+        self.turns: list[tuple[str, str | None, str]] = []
+        self.verbs: Counter[str] = Counter()
+        self.effects: Counter[str] = Counter()
+        self.target: dict[str, Row] = {}
+        self.source: dict[str, Row] = {}
+        self._digest = hashlib.sha256()
+        self.log: list[str] = []
+
+    # ── what happens ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def saw(self, effect: Effect) -> None:
+        """An effect begins, or has ended."""
+        schedule = self.world.schedule
+        process = schedule.present.process
+        line = f"{schedule.points:>5} {schedule.now:>9.2f} {process.name:<34} {effect.when:<6} {effect.place} {effect.kind} {effect.target}"
+        self.log.append(line)
+        self._digest.update(line.encode())
+        self.effects[f"{effect.place} {effect.kind}"] += 1
+        if effect.place != "store":
+            return
+        self._compare(process.name, process.run)
+        if process.run:
+            self._read(process.name, process.run, effect)
+
+    def goes_on(self) -> None:
+        """The process goes on after others had their turn."""
+
+    def _read(self, process: str, run: str, effect: Effect) -> None:
+        seen = self.seen(run)
+        if "/snapshot" in process and effect.kind in ("read", "snapshot"):
+            if not seen.sources or seen.sources[-1] != self.source:
+                seen.sources.append(dict(self.source))
+            if not seen.targets or seen.targets[-1] != self.target:
+                seen.targets.append(dict(self.target))
+        if (".read_back" in process or ".verify" in process) and effect.kind in ("read", "get") and seen.proven_at is None:
+            seen.proofs.append(dict(self.target))
+
+    def _compare(self, process: str, run: str) -> None:
+        """What changed in the target since the last look was done by the process that runs."""
+        now = self.world.places.rows(TARGET)
+        if now != self.target:
+            for key in sorted({*now, *self.target}):
+                old, new = self.target.get(key), now.get(key)
+                if old != new:
+                    self._changed(process, run, key, old, new)
+            self.target = now
+        source = self.world.places.rows("people")
+        if source != self.source:
+            self.errors.append(("source", run, f"{process} changed the source"))
+            self.source = source
+
+    def _changed(self, process: str, run: str, key: str, old: Row | None, new: Row | None) -> None:
+        schedule = self.world.schedule
+        held = status = approved = None
+        if run:
+            with self.world.looking():
+                ledger = self.world.places.ledger
+                held = next((lease.run_id for lease in ledger.leases.present() if lease.writes), None)
+                row = ledger.run(run)
+                status = None if row is None else str(row.status)
+            approved = next(iter(self.seen(run).approved[::-1]), None)
+        line = f"{schedule.points:>5} {schedule.now:>9.2f} {process:<34}        {key}: {_short(old)} -> {_short(new)}"
+        self.log.append(line)
+        self._digest.update(line.encode())
+        self.changes.append(
+            Change(
+                point=schedule.points, at=schedule.now, process=process, run=run, key=key, old=old, new=new,
+                held=held, status=status, approved=approved,
+            )
+        )  # fmt: skip
+
+    def application(self, table: str, key: str, row: tuple[str | None, str] | None) -> None:
+        """An application writes a row, or deletes it."""
+        self._compare("?", "")
+        rows = self.world.places.held_in(table).held[table].rows
+        if row is None:
+            rows.pop(key, None)
+        else:
+            rows[key] = (key, *row, None, None)
+        if table == "people":
+            self.source = self.world.places.rows("people")
+        else:
+            self._compare("application", "")
+
+    def seen(self, run: str) -> Seen:
+        """What is known of a run."""
+        if run not in self.runs:
+            self.runs[run] = Seen(began=self.world.schedule.points)
+        return self.runs[run]
+
+    def begins(self, run: str) -> None:
+        """A run begins, or again: what it read before counts for nothing."""
+        seen = self.seen(run)
+        seen.sources.clear()
+        seen.targets.clear()
+        seen.proofs.clear()
+        seen.began = self.world.schedule.points
+
+    def plan(self, run: Run) -> Plan:
+        """The plan that lies in the workspace."""
+        rows: dict[str, tuple[str, Row | None, Row | None]] = {}
+        with self.world.looking():
+            for manifest in run.folder.manifests(StepName.PLAN):
+                for artifact in PLAN_FILES.among([manifest], "copy"):
+                    path = self.world.folder / "workspace" / "runs" / run.id / artifact.path
+                    for each in pq.read_table(path).to_pylist() if path.exists() else ():
+                        before = each[BEFORE]
+                        old = None if before is None else tuple(before[n] for n in NAMES)
+                        new = None if each[VERB] == "remove" else tuple(each[n] for n in NAMES)
+                        rows[each[KEY]] = (each[VERB], old, new)
+            entered = run.ledger.run(run.id)
+        self.verbs.update(verb for verb, _, _ in rows.values())
+        return Plan(sha256=entered.plan_sha256 if entered else None, rows=rows, point=self.world.schedule.points)
+
+    def gated(self, run: Run) -> None:
+        """The plan has passed its gate."""
+        self.seen(run.id).gated.append(self.plan(run))
+
+    def asked(self, dag_run: DagRun, run: Run) -> None:
+        """A person is shown the plan."""
+        self.seen(dag_run.id).shown = self.plan(run)
+
+    def approved(self, dag_run: DagRun, run: Run, shown: Plan | None = None) -> None:
+        """The plan is approved: that which was shown, or where nobody is asked the one that is there."""
+        self.seen(dag_run.id).approved.append(self.plan(run) if shown is None else shown)
+
+    def reported(self, dag_run: DagRun) -> None:
+        """The run has a report."""
+        with self.world.looking():
+            row = self.world.places.ledger.run(dag_run.id)
+            seen = self.seen(dag_run.id)
+            if row is not None and row.status == Status.PROVEN and seen.proven_at is None:
+                seen.proven_at = self.world.schedule.points
+                seen.report = dag_run.given.folder.read("report.json")
+
+    def turned(self, to: str, checked: Any) -> None:
+        """The switch was turned."""
+        self.turns.append((to, checked.proof_run_id, ""))
+
+    def met(self, error: Exception, run: str, where: str) -> None:
+        """An error came out of the engine; one that is not of its own tree is a fault."""
+        line = f"{self.world.schedule.points:>5} {self.world.schedule.now:>9.2f} {run}/{where}: {type(error).__name__}: {str(error)[:300]}"
+        self.log.append(line)
+        self._digest.update(line.encode())
+        if not isinstance(error, TrueupError):
+            self.errors.append(("error", run, f"{where}: {type(error).__name__}: {error}"))
+
+    def digest(self) -> str:
+        """A hash of all that happened."""
+        return self._digest.hexdigest()
+
+
+def _short(row: Row | None) -> str:
+    return "-" if row is None else "|".join(str(v) for v in row[1:3])

@@ -1,0 +1,155 @@
+"""A history from its beginning to its end: what happens, then calm, in which every run must end and a new one prove the
+target; then the laws."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import Random
+
+from include.trueup.ledger import Status
+from include.trueup.ledger.tables import leases, transitions
+
+from . import history as histories
+from .declared import should
+from .history import Event, History
+from .laws import Breach, judge
+from .scheduling import StuckError
+from .world import World
+
+
+@dataclass(kw_only=True)
+class Played:
+    """What came of a history: the events that were done, the breaches, a hash of all effects, and what was met."""
+
+    history: History
+    breaches: list[Breach]
+    digest: str
+    points: int
+    met: Counter[str] = field(default_factory=Counter)
+    log: list[str] = field(default_factory=list)
+
+
+def from_seed(seed: int) -> History:
+    """The history of a seed, of which nothing has happened yet."""
+    return History(seed=seed, setup=histories.setup(Random(seed)))
+
+
+def play(history: History, folder: Path) -> Played:
+    """Play it."""
+    logging.getLogger("include.trueup").setLevel(logging.CRITICAL)
+    shutil.rmtree(folder / "workspace", ignore_errors=True)
+    world = World(history, folder)
+    breaches: list[Breach] = []
+    try:
+        world.begin()
+        breaches += _until_calm(world)
+        if not breaches:
+            breaches += _calm(world)
+        breaches += judge(world)
+        happened = History(seed=-1, setup=history.setup, events=dict(world.happened))
+        return Played(
+            history=happened, breaches=breaches, digest=world.oracle.digest(), points=world.schedule.points,
+            met=_met(world), log=world.oracle.log,
+        )  # fmt: skip
+    finally:
+        world.schedule.end()
+        world.places.close()
+
+
+def _until_calm(world: World) -> list[Breach]:
+    try:
+        world.schedule.run()
+    except StuckError as error:
+        return [Breach(law=11, why=f"the history does not end: {error}")]
+    return []
+
+
+def _calm(world: World) -> list[Breach]:
+    """Faults stop: every run ends, and a new one proves the target."""
+    world.calm()
+    breaches = _until_calm(world)
+    for run in world.runs:
+        if not run.over:
+            left = [f"{task.name} {task.state}" for task in run.tasks if not task.over]
+            breaches.append(Breach(law=11, why=f"{run.id} does not end: {left}"))
+    if breaches:
+        return breaches
+    world.schedule.now += 25 * 3600  # no lease lasts longer than a plan may wait for a person
+    last = world.trigger(
+        mode="apply", approval=False, overwrite_drift=True, allow_lost_baseline=True, max_left_alone=1_000,
+        max_remove_share=1.0, max_skip_share=1.0,
+    )  # fmt: skip
+    breaches += _until_calm(world)
+    with world.looking():
+        row = world.places.ledger.run(last.id)
+    if world.setup.unique:
+        return breaches  # two people of one name are a reason not to be proven
+    if row is None or row.status != Status.PROVEN:
+        errors = [line for line in world.oracle.log if f"{last.id}/" in line and "Error" in line]
+        breaches.append(Breach(law=11, why=f"a new run in calm is {row and row.status}: {errors[-1:]}"))
+        return breaches
+    for key, source in world.oracle.source.items():
+        wanted = should(source, world.version)
+        if wanted is not None and world.oracle.target.get(key) != wanted:
+            breaches.append(Breach(law=1, why=f"in calm {last.id} is proven, and {key} is {world.oracle.target.get(key)}, not {wanted}"))
+    return breaches
+
+
+def _met(world: World) -> Counter[str]:
+    met = Counter({f"error {name}": n for name, n in world.met_errors.items()})
+    met.update({f"event {name}": n for name, n in world.did.items()})
+    met.update({f"verb {name}": n for name, n in world.oracle.verbs.items()})
+    with world.looking(), world.places.ledger._begin() as connection:
+        for row in connection.execute(transitions.select()).mappings():
+            met[f"run {row['from_status'] or 'none'} -> {row['to_status']}"] += 1
+        for row in connection.execute(leases.select()).mappings():
+            met["lease taken"] += 1
+            if row["right_at"] is not None:
+                met["lease writes"] += 1
+            if row["ended_by"] not in (None, row["run_id"]):
+                met["lease taken over"] += 1
+    met.update(f"switch -> {to}" for to, _, _ in world.oracle.turns)
+    return met
+
+
+def shrink(history: History, fails: Callable[[History], bool]) -> History:
+    """The history with as few events and rows as still fail: parts are left out as long as that fails, too."""
+    present = history
+    size = max(len(present.events) // 2, 1)
+    while present.events:
+        for part in _parts(present.events, size):
+            if fails(fewer := replace(present, events=part)):
+                present = fewer
+                break
+        else:
+            if size == 1:
+                break
+            size = max(size // 2, 1)
+    for smaller in ({"nameless": 0}, {"there": 0}, {"partitions": 1}, {"unique": False}, {"approval": False}, {"rows": 2}, {"rows": 1}):
+        if fails(fewer := replace(present, setup=replace(present.setup, **smaller))):
+            present = fewer
+    return present
+
+
+def _parts(events: dict[int, Event], size: int) -> Iterator[dict[int, Event]]:
+    every = sorted(events.items())
+    for start in range(0, len(every), size):
+        yield dict(every[:start] + every[start + size :])
+
+
+@contextmanager
+def judged_once() -> Iterator[None]:
+    """Great Expectations' verdicts are remembered (`tests/verdicts.py`)."""
+    import pytest
+
+    from tests import verdicts
+
+    with pytest.MonkeyPatch.context() as patch:
+        verdicts.remember(patch)
+        yield

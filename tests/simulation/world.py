@@ -1,0 +1,310 @@
+"""The world of a history: databases, a ledger, a workspace, Airflow's runs, and all that people, applications and machines do
+between two effects of the engine."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from include.trueup.cutover import turning
+from include.trueup.declare.migration import Migration
+from include.trueup.errors import StoreUnavailableError, TrueupError
+from include.trueup.ledger import SwitchState
+from include.trueup.run import LAST, Extra, Options, Run
+
+from . import declared
+from .airflow import DagRun
+from .history import Event, History
+from .oracle import Oracle
+from .places import Places
+from .scheduling import Process, Schedule
+
+MOST_RUNS = 5
+
+
+class World:
+    """Everything there is. `happened` are the events that were done, by point: the history as it came out."""
+
+    def __init__(self, history: History, folder: Path) -> None:
+        self.setup, self.folder = history.setup, folder
+        self._events = history.events
+        self._random = Random(history.seed * 7 + 1) if history.seed >= 0 else None
+        self.schedule = Schedule(self._choose)
+        self.happened: dict[int, Event] = {}
+        self.met_errors: Counter[str] = Counter()
+        self.did: Counter[str] = Counter()
+        self.runs: list[DagRun] = []
+        self.version = 0
+        self.versions: list[tuple[float, int]] = [(0.0, 0)]
+        self._quiet = 0
+        self._out_until: dict[str, float] = {}
+        self._fail: str | None = None
+        self.places = Places(self.setup, self.schedule.effects(), self.hook, folder)
+        self.oracle = Oracle(self)
+        self._migrations = {n: declared.declare(folder, self.setup, n) for n in (0, 1)}
+
+    def migration(self) -> Migration:
+        """The migration as it is deployed now."""
+        return self._migrations[self.version]
+
+    def begin(self) -> None:
+        """The tables, and the first run."""
+        for name in ("people", "persons"):
+            if name == "people" or self.setup.there:
+                self.places.make(name)
+        for n in range(self.setup.rows):
+            nameless = n < self.setup.nameless
+            self.oracle.application("people", f"p{n:02}", (None if nameless else f"name {n}", str(n)))
+        for n in range(self.setup.there):
+            self.oracle.application("persons", f"p{n:02}", (f"NAME {n}" if n % 2 else f"APP {n}", str(n)))
+        self.trigger()
+
+    def versions_used(self) -> set[int]:
+        """The versions of the migration that were ever deployed."""
+        return {version for _, version in self.versions}
+
+    # ── between two effects ──────────────────────────────────────────────────────────────────────────────────────
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """What is looked at in the block is no effect."""
+        self._quiet += 1
+        try:
+            yield
+        finally:
+            self._quiet -= 1
+
+    def hook(self, effect: Any) -> None:
+        """Between two effects of the engine."""
+        if self._quiet or not self.schedule.in_process:
+            return
+        self.oracle.saw(effect)
+        self._fail = None
+        self.schedule.point()
+        place = str(effect.place)
+        self.oracle.goes_on()
+        if self._out_until.get(place, 0.0) > self.schedule.now or self._fail is not None:
+            self._fail = None
+            raise StoreUnavailableError(f"{place} does not answer ({effect.kind}, {effect.when})")
+
+    def _choose(self, schedule: Schedule) -> None:
+        point = schedule.points
+        event = self._events.get(point)
+        if event is None and self._random is not None and self._random.random() < self.setup.rate:
+            event = _event(self._random)
+        if event is None:
+            return
+        with self.looking():
+            if self._do(event):
+                self.happened[point] = event
+                self.did[event.what] += 1
+
+    def _do(self, event: Event) -> bool:
+        done: bool | None = getattr(self, "_" + event.what.replace(" ", "_"))(event)
+        return done is not False
+
+    def calm(self) -> None:
+        """No fault happens any more."""
+        self.schedule.calm = True
+        self._out_until.clear()
+        for run in self.runs:
+            run.tick()
+
+    def after(self, seconds: float, work: Callable[[], object]) -> None:
+        """Airflow, or a person, does something later."""
+
+        fibre = self.schedule.begin(lambda: (work(), None)[1], Process(name="later", run=""))
+        fibre.wakes_at = self.schedule.now + seconds
+
+    # machines
+
+    def _switch(self, event: Event) -> bool:
+        others = [p for p in self.schedule.others() if p.run]
+        if not others:
+            return False
+        self.schedule.hand_over(others[event.a % len(others)])
+        return True
+
+    def _pause(self, event: Event) -> None:
+        process = self.schedule.present.process
+        process.paused_until = self.schedule.now + event.seconds
+        if event.seconds > 30 and (run := self._run_of(process.run)):
+            run.lost(process)
+
+    def _kill(self, _: Event) -> None:
+        process = self.schedule.present.process
+        process.killed = True
+        if run := self._run_of(process.run):
+            run.lost(process)
+
+    def _error(self, _: Event) -> None:
+        self._fail = "here"
+
+    def _outage(self, event: Event) -> None:
+        place = ("ledger", "store", "workspace")[event.a % 2]
+        self._out_until[place] = self.schedule.now + min(event.seconds, 75.0)
+
+    def _wait(self, event: Event) -> None:
+        self.schedule.now += event.seconds
+
+    # applications
+
+    def _write_source(self, event: Event) -> None:
+        key, what = f"p{event.a % (self.setup.rows + 2):02}", event.b % 4
+        row = None if what == 0 else (None if what == 1 and self.setup.nameless else f"name {event.b % 7}", str(event.b % 50))
+        self.oracle.application("people", key, row)
+
+    def _write_target(self, event: Event) -> bool:
+        if not self.places.there("persons"):
+            return False
+        key = f"p{event.a % (self.setup.rows + 2):02}"
+        row = None if event.b % 3 == 0 else (f"APP {event.b % 7}", str(event.b % 50))
+        self.oracle.application("persons", key, row)
+        return True
+
+    # people
+
+    def _run_of(self, id: str) -> DagRun | None:
+        return next((run for run in self.runs if run.id == id), None)
+
+    def _one_run(self, number: int) -> DagRun | None:
+        return self.runs[number % len(self.runs)] if self.runs else None
+
+    def _trigger(self, event: Event) -> bool:
+        if len(self.runs) >= MOST_RUNS:
+            return False
+        mode = ("apply", "apply", "apply", "verify", "plan")[event.a % 5]
+        self.trigger(mode=mode, overwrite_drift=event.b % 3 == 0)
+        return True
+
+    def trigger(self, *, undoes: str | None = None, **more: Any) -> DagRun:
+        """A person triggers the DAG, or that of rollbacks."""
+        setup = self.setup
+        asked: dict[str, Any] = {
+            "partitions": setup.partitions,
+            "segments": 1,
+            "approval": setup.approval,
+            "max_reject_share": 1.0,
+            "max_remove_share": 0.5,
+            "extra": Extra(setup.extra),
+            **more,
+        }
+        id = f"r{len(self.runs)}"
+        run = Run(
+            id=id,
+            dag_id="small" if undoes is None else "small_rollback",
+            airflow_run_id=id,
+            migration=self.migration(),
+            options=Options.from_json({**Options(**{**asked, "mode": "apply"}).to_json(), "mode": asked.get("mode", "apply")}),
+            ledger=self.places.ledger,
+            workspace=self.places.workspace,
+            store=self.places.store,
+            effects=self.schedule.effects(),
+            undoes=undoes,
+        )
+        if undoes is not None:
+            run = replace(run, options=replace(run.options, partitions=None))
+        made = DagRun(world=self, given=run)
+        self.runs.append(made)
+        made.tick()
+        return made
+
+    def _roll_back(self, event: Event) -> bool:
+        if len(self.runs) >= MOST_RUNS:
+            return False
+        self.trigger(undoes=LAST, mode="apply", max_left_alone=None if event.b % 2 else 0)
+        return True
+
+    def _clear(self, event: Event) -> bool:
+        run = self._one_run(event.a)
+        tasks = [n for n, t in enumerate(run.tasks) if t.state is not None] if run else []
+        if run is None or not tasks:
+            return False
+        run.clear(0 if event.b % 4 == 0 else tasks[event.b % len(tasks)], downstream=event.seconds > 5)
+        return True
+
+    def _mark(self, event: Event) -> bool:
+        run = self._one_run(event.a)
+        if run is None:
+            return False
+        run.mark(event.b % len(run.tasks), "success" if event.seconds > 5 else "failed")
+        return True
+
+    def _approve(self, event: Event) -> bool:
+        run = self._one_run(event.a)
+        if run is None or run.waiting is None:
+            return False
+        run.answer(approve=True)
+        return True
+
+    def _reject(self, event: Event) -> bool:
+        run = self._one_run(event.a)
+        if run is None or run.waiting is None:
+            return False
+        run.answer(approve=False)
+        return True
+
+    def _double(self, event: Event) -> bool:
+        run = self._one_run(event.a)
+        running = [t for t in run.tasks if t.state == "running"] if run else []
+        if run is None or not running:
+            return False
+        run.again(running[event.b % len(running)])
+        return True
+
+    def _deploy(self, _: Event) -> None:
+        self.version = 1 - self.version
+        self.versions.append((self.schedule.now, self.version))
+
+    def _prune(self, event: Event) -> bool:
+        run = self._one_run(event.a)
+        if run is None:
+            return False
+        folder = ("baseline", "snapshot", "plan", "read_back", "manifests/plan", "should")[event.b % 6]
+        self.places.workspace.run(run.id).remove(folder)
+        self.oracle.pruned.add((run.id, folder))
+        return True
+
+    def _cut_over(self, event: Event) -> None:
+        to = (SwitchState.DUAL, SwitchState.NEW, SwitchState.LEGACY)[event.a % 3]
+        ledger, workspace = self.places.ledger, self.places.workspace
+        try:
+            checked = turning.preflight(ledger, workspace, "small", to, 24.0)
+            turning.turn(ledger, workspace, "small", checked, by="alice", why="", run_id=f"turn {self.schedule.points}")
+        except TrueupError as error:
+            self.met(error, "turn", str(to))
+        else:
+            self.oracle.turned(str(to), checked)
+
+    def waits(self, run: DagRun) -> bool:
+        """Whether a run whose target another one has waits for it, as those of a backfill do."""
+        return int(run.id[1:]) % 2 == 1
+
+    def met(self, error: Exception, run: str, where: str) -> None:
+        """An error came out of the engine."""
+        self.met_errors[type(error).__name__] += 1
+        self.oracle.met(error, run, where)
+
+
+def _event(random: Random) -> Event:
+    from .history import event
+
+    return event(random)
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """A folder for scripts and workspaces, in memory where there is room."""
+    memory = Path("/dev/shm")
+    made = Path(tempfile.mkdtemp(prefix="trueup-simulation-", dir=memory if memory.is_dir() else None))
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
