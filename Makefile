@@ -31,7 +31,7 @@ PY = .venv/bin/python
 READY = .venv/ready
 EMBEDDINGS = .venv/ready-embeddings
 
-.PHONY: help setup lock embeddings demo sample up down run data-docs new check try psql test test-slow test-all browser lint bench docs client clean
+.PHONY: help setup lock embeddings demo sample up down run data-docs new check try psql test test-slow test-all simulate browser lint bench docs client clean
 
 help:
 	@echo 'make demo    the whole thing on this machine: make demo [MIGRATION=$(MIGRATION) | MIGRATION=all]'
@@ -117,6 +117,12 @@ test-slow: $(EMBEDDINGS)
 test-all:
 	@$(MAKE) test
 	@$(MAKE) test-slow
+
+# Histories of the laws' simulation: docs/simulation.md
+HISTORIES ?= 200
+SEED ?= 1
+simulate: $(READY)
+	@PYTHONHASHSEED=0 exec $(PY) -m tests.simulation --histories $(HISTORIES) --seed $(SEED) $(if $(MUTANTS),--mutants) $(if $(KEEP),--keep $(KEEP))
 
 browser: $(READY)
 	@exec $(PY) -m pytest --timeout=1800 tests/browser

@@ -7,9 +7,15 @@ import hashlib
 import json
 import sys
 import time
+import warnings
 from collections import Counter
+from pathlib import Path
 
-from .playing import from_seed, judged_once, play
+import duckdb
+
+from .history import History
+from .playing import Played, from_seed, play, shrink
+from .remembered import remembering
 from .world import folder
 
 
@@ -18,13 +24,15 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--histories", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--log", action="store_true")
+    parser.add_argument("--log", action="store_true", help="every effect of each history")
+    parser.add_argument("--keep", type=Path, help="a folder for what breaks a law, shrunk")
     given = parser.parse_args()
+    warnings.simplefilter("ignore")  # of pydantic, about what is played and not what is tested
     digest, met, broken = hashlib.sha256(), Counter[str](), 0
-    began = time.perf_counter()
-    with folder() as place, judged_once():
+    began = time.process_time()
+    with folder() as place, remembering(place) as database:
         for seed in range(given.seed, given.seed + given.histories):
-            played = play(from_seed(seed), place)
+            played = play(from_seed(seed), place, database)
             digest.update(played.digest.encode())
             met.update(played.met)
             if given.log:
@@ -34,10 +42,33 @@ def main() -> int:
                 print(f"seed {seed}, {len(played.history.events)} events, {played.points} points:")
                 for breach in played.breaches[:6]:
                     print(f"    law {breach.law}: {breach.why}")
-    seconds = time.perf_counter() - began
-    print(f"{given.histories} histories, {broken} of them break a law, {given.histories / seconds * 60:.0f} a minute, digest {digest.hexdigest()[:16]}")
+                if given.keep is not None:
+                    _keep(played, given.keep / f"seed{seed}.json", place, database)
+    seconds = time.process_time() - began
+    rate = given.histories / seconds * 60
+    print(
+        f"{given.histories} histories, {broken} of them break a law, {rate:.0f} a minute of one core, "
+        f"digest {digest.hexdigest()[:16]}"
+    )
     print(json.dumps(dict(sorted(met.items()))))
     return 1 if broken else 0
+
+
+def _keep(played: Played, file: Path, place: Path, database: duckdb.DuckDBPyConnection) -> None:
+    law = played.breaches[0].law
+
+    def fails(history: History) -> bool:
+        return any(breach.law == law for breach in play(history, place, database).breaches)
+
+    if not fails(played.history):
+        print("    it is another history when it is played from its events")
+        return
+    shrunk = shrink(played.history, fails)
+    again = play(shrunk, place, database)
+    values = {"law": law, "why": again.breaches[0].why, **shrunk.to_json()}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(values, indent=1) + "\n")
+    print(f"    {file}: {len(shrunk.events)} events: {again.breaches[0].why}")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from dataclasses import replace as replaced
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from include.trueup.errors import TargetHeldError, TerminalError
@@ -23,6 +24,10 @@ RETRIES = 3
 RETRY_SECONDS = 5.0
 NOTICED_SECONDS = 40.0
 """After how long a try is missed whose process says nothing more."""
+
+
+def _named(step: Step) -> tuple[str, str | None]:
+    return str(step.id), step.phase.id if step.phase else None
 
 
 @dataclass(eq=False)
@@ -85,12 +90,7 @@ class DagRun:
 
     def tick(self) -> None:
         """Begin what can be begun."""
-        groups: list[list[Task]] = []
-        for task in self.tasks:
-            if groups and groups[-1][0].id == task.id:
-                groups[-1].append(task)
-            else:
-                groups.append([task])
+        groups = [list(group) for _, group in groupby(self.tasks, key=lambda task: task.id)]
         failed = False
         for group in groups:
             if failed and group[0].id != "report":
@@ -140,22 +140,30 @@ class DagRun:
             said = self._work(task)
         except TerminalError as error:
             self.world.met(error, self.id, task.name)
-            if isinstance(error, TargetHeldError) and task.id == "preflight" and task.left > 0 and self.world.waits(self):
+            if (
+                isinstance(error, TargetHeldError)
+                and task.id == "preflight"
+                and task.left > 0
+                and self.world.waits(self)
+            ):
                 task.left -= 1
-                self.world.after(30.0, lambda: task.process is process and self.begin(task))
+                self.world.after(30.0, lambda: self._go_on(task, process))
                 return
             ended("failed")
         except Exception as error:
             self.world.met(error, self.id, task.name)
             if task.left > 0:
                 task.left -= 1
-                self.world.after(
-                    RETRY_SECONDS, lambda: task.process is process and task.state == "running" and self.begin(task)
-                )
+                self.world.after(RETRY_SECONDS, lambda: self._go_on(task, process))
             else:
                 ended("failed")
         else:
             ended(said or "success")
+
+    def _go_on(self, task: Task, process: Process) -> None:
+        """The task's next try, unless it has got another process meanwhile, or is over."""
+        if task.process is process and task.state == "running":
+            self.begin(task)
 
     def lost(self, process: Process) -> None:
         """A process says nothing more: after a while its try is missed, and tried again. It may still go on by itself."""
@@ -185,12 +193,14 @@ class DagRun:
             self.world.oracle.reported(self)
             return None
         assert task.step is not None
-        if task.step.id == APPROVE:
-            return self._approve(run, task.step)
-        if task.step.skipped(run.options.mode):
+        # a process reads the declaration that is deployed now
+        step = next(s for s in run.steps if _named(s) == _named(task.step))
+        if step.id == APPROVE:
+            return self._approve(run, step)
+        if step.skipped(run.options.mode):
             return "skipped"
-        carry_out(task.step, run, task.part)
-        if task.step.id == StepName.PLAN_GATE:
+        carry_out(step, run, task.part)
+        if step.id == StepName.PLAN_GATE:
             self.world.oracle.gated(run)
         return None
 

@@ -6,16 +6,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from include.trueup.ledger import RunRow, Status
 from include.trueup.ledger.tables import leases, transitions
 
 from .declared import should
-from .places import Row
+from .memory import Row
 
 if TYPE_CHECKING:
-    from .oracle import Plan
+    from .oracle import Plan, Seen
     from .world import World
 
 
@@ -31,8 +32,7 @@ def judge(world: World) -> list[Breach]:
     """Every breach of every law."""
     with world.looking():
         rows = {row.run_id: row for row in world.places.ledger.runs()}
-        found = [Breach(law=law, why=why) for law, each in LAWS for why in each(world, rows)]
-    return found
+        return [Breach(law=law, why=why) for law, each in LAWS for why in each(world, rows)]
 
 
 def _errors(world: World, _: dict[str, RunRow]) -> Iterator[str]:
@@ -55,21 +55,30 @@ def _proven(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
         clean = report["verdict"].get("proof") == "proven"
         wanted = expected(world, id)
         for key in sorted({*wanted, *plan.rows}):
-            verb, old, new = plan.rows.get(key, ("", None, None))
-            states = [state.get(key) for state in seen.proofs]
-            allowed = wanted.get(key)
-            if allowed is not None and verb in ("add", "change", "keep") and new not in allowed:
-                yield f"{id} is proven, and its plan says of {key} {new}, which should be {allowed}"
-            if allowed is not None and any(allowed) and None not in allowed and not verb:
-                yield f"{id} is proven, and its plan says nothing of {key}, which should be {allowed}"
-            if verb in ("add", "change") and new not in states and (clean or key not in exceptions):
-                yield f"{id} is proven, and {key} was never {new} when it was read back, but {states[-1:]}"
-            if verb == "remove" and None not in states and (clean or key not in exceptions):
-                yield f"{id} is proven, and {key} was there when it was read back, which was to be removed"
-            if verb == "drift" and clean:
-                yield f"{id} is proven without exceptions, and left {key} alone"
-            if verb == "keep" and clean and new is not None and new not in [s.get(key) for s in seen.targets]:
-                yield f"{id} is proven, and keeps {key} as {new}, which it never was when it was read"
+            verb, _, new = plan.rows.get(key, ("", None, None))
+            if (allowed := wanted.get(key)) is not None:
+                yield from _planned(id, key, verb, new, allowed)
+            yield from _found(id, key, verb, new, seen, clean=clean, listed=key in exceptions)
+
+
+def _planned(id: str, key: str, verb: str, new: Row | None, allowed: set[Row | None]) -> Iterator[str]:
+    if verb in ("add", "change", "keep") and new not in allowed:
+        yield f"{id} is proven, and its plan says of {key} {new}, which should be {allowed}"
+    if None not in allowed and not verb:
+        yield f"{id} is proven, and its plan says nothing of {key}, which should be {allowed}"
+
+
+def _found(id: str, key: str, verb: str, new: Row | None, seen: Seen, *, clean: bool, listed: bool) -> Iterator[str]:
+    states = [state.get(key) for state in seen.proofs]
+    excepted = listed and not clean
+    if verb in ("add", "change") and new not in states and not excepted:
+        yield f"{id} is proven, and {key} was never {new} when it was read back, but {states[-1:]}"
+    if verb == "remove" and None not in states and not excepted:
+        yield f"{id} is proven, and {key} was there when it was read back, which was to be removed"
+    if verb == "drift" and clean:
+        yield f"{id} is proven without exceptions, and left {key} alone"
+    if verb == "keep" and clean and new is not None and new not in [state.get(key) for state in seen.targets]:
+        yield f"{id} is proven, and keeps {key} as {new}, which it never was when it was read"
 
 
 def expected(world: World, run: str) -> dict[str, set[Row | None]]:
@@ -117,7 +126,7 @@ def _right(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
             )
     with world.places.ledger._begin() as connection:
         taken = connection.execute(leases.select().order_by(leases.c.epoch)).mappings().all()
-    for before, after in zip(taken, taken[1:], strict=False):
+    for before, after in pairwise(taken):
         if after["taken_at"] < before["taken_at"]:
             yield f"the lease {after['epoch']} was taken before {before['epoch']}"
     open_ = [row["target"] for row in taken if row["ended_at"] is None]
@@ -145,7 +154,9 @@ def _ended(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
 def _budgets(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
     """6. Everything that can lose rows has a budget."""
     for run in world.runs:
-        removed = {c.key for c in world.oracle.changes if c.run == run.id and c.new is None and run.given.undoes is None}
+        removed = {
+            c.key for c in world.oracle.changes if c.run == run.id and c.new is None and run.given.undoes is None
+        }
         seen = world.oracle.runs.get(run.id)
         if not removed or seen is None:
             continue

@@ -17,7 +17,7 @@ from include.trueup.run.files import PLAN_FILES
 from include.trueup.steps import StepName
 
 from .declared import COLUMNS
-from .places import Effect, Row
+from .memory import Effect, Row
 
 if TYPE_CHECKING:
     from .airflow import DagRun
@@ -112,7 +112,11 @@ class Oracle:
                 seen.sources.append(dict(self.source))
             if not seen.targets or seen.targets[-1] != self.target:
                 seen.targets.append(dict(self.target))
-        if (".read_back" in process or ".verify" in process) and effect.kind in ("read", "get") and seen.proven_at is None:
+        if (
+            (".read_back" in process or ".verify" in process)
+            and effect.kind in ("read", "get")
+            and seen.proven_at is None
+        ):
             seen.proofs.append(dict(self.target))
 
     def _compare(self, process: str, run: str) -> None:

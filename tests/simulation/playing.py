@@ -7,10 +7,11 @@ import logging
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
+
+import duckdb
 
 from include.trueup.ledger import Status
 from include.trueup.ledger.tables import leases, transitions
@@ -40,11 +41,11 @@ def from_seed(seed: int) -> History:
     return History(seed=seed, setup=histories.setup(Random(seed)))
 
 
-def play(history: History, folder: Path) -> Played:
-    """Play it."""
+def play(history: History, folder: Path, database: duckdb.DuckDBPyConnection | None = None) -> Played:
+    """Play it. `database`: of DuckDB, which all processes share; None: each opens its own."""
     logging.getLogger("include.trueup").setLevel(logging.CRITICAL)
     shutil.rmtree(folder / "workspace", ignore_errors=True)
-    world = World(history, folder)
+    world = World(history, folder, database)
     breaches: list[Breach] = []
     try:
         world.begin()
@@ -97,7 +98,11 @@ def _calm(world: World) -> list[Breach]:
     for key, source in world.oracle.source.items():
         wanted = should(source, world.version)
         if wanted is not None and world.oracle.target.get(key) != wanted:
-            breaches.append(Breach(law=1, why=f"in calm {last.id} is proven, and {key} is {world.oracle.target.get(key)}, not {wanted}"))
+            breaches.append(
+                Breach(
+                    law=1, why=f"in calm {last.id} is proven, and {key} is {world.oracle.target.get(key)}, not {wanted}"
+                )
+            )
     return breaches
 
 
@@ -131,7 +136,15 @@ def shrink(history: History, fails: Callable[[History], bool]) -> History:
             if size == 1:
                 break
             size = max(size // 2, 1)
-    for smaller in ({"nameless": 0}, {"there": 0}, {"partitions": 1}, {"unique": False}, {"approval": False}, {"rows": 2}, {"rows": 1}):
+    for smaller in (
+        {"nameless": 0},
+        {"there": 0},
+        {"partitions": 1},
+        {"unique": False},
+        {"approval": False},
+        {"rows": 2},
+        {"rows": 1},
+    ):
         if fails(fewer := replace(present, setup=replace(present.setup, **smaller))):
             present = fewer
     return present
@@ -141,15 +154,3 @@ def _parts(events: dict[int, Event], size: int) -> Iterator[dict[int, Event]]:
     every = sorted(events.items())
     for start in range(0, len(every), size):
         yield dict(every[:start] + every[start + size :])
-
-
-@contextmanager
-def judged_once() -> Iterator[None]:
-    """Great Expectations' verdicts are remembered (`tests/verdicts.py`)."""
-    import pytest
-
-    from tests import verdicts
-
-    with pytest.MonkeyPatch.context() as patch:
-        verdicts.remember(patch)
-        yield

@@ -13,6 +13,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import duckdb
+
 from include.trueup.cutover import turning
 from include.trueup.declare.migration import Migration
 from include.trueup.errors import StoreUnavailableError, TrueupError
@@ -32,8 +34,8 @@ MOST_RUNS = 5
 class World:
     """Everything there is. `happened` are the events that were done, by point: the history as it came out."""
 
-    def __init__(self, history: History, folder: Path) -> None:
-        self.setup, self.folder = history.setup, folder
+    def __init__(self, history: History, folder: Path, database: duckdb.DuckDBPyConnection | None = None) -> None:
+        self.setup, self.folder, self.database = history.setup, folder, database
         self._events = history.events
         self._random = Random(history.seed * 7 + 1) if history.seed >= 0 else None
         self.schedule = Schedule(self._choose)
@@ -158,7 +160,11 @@ class World:
 
     def _write_source(self, event: Event) -> None:
         key, what = f"p{event.a % (self.setup.rows + 2):02}", event.b % 4
-        row = None if what == 0 else (None if what == 1 and self.setup.nameless else f"name {event.b % 7}", str(event.b % 50))
+        row = (
+            None
+            if what == 0
+            else (None if what == 1 and self.setup.nameless else f"name {event.b % 7}", str(event.b % 50))
+        )
         self.oracle.application("people", key, row)
 
     def _write_target(self, event: Event) -> bool:
@@ -202,12 +208,15 @@ class World:
             dag_id="small" if undoes is None else "small_rollback",
             airflow_run_id=id,
             migration=self.migration(),
-            options=Options.from_json({**Options(**{**asked, "mode": "apply"}).to_json(), "mode": asked.get("mode", "apply")}),
+            options=Options.from_json(
+                {**Options(**{**asked, "mode": "apply"}).to_json(), "mode": asked.get("mode", "apply")}
+            ),
             ledger=self.places.ledger,
             workspace=self.places.workspace,
             store=self.places.store,
             effects=self.schedule.effects(),
             undoes=undoes,
+            database=self.database,
         )
         if undoes is not None:
             run = replace(run, options=replace(run.options, partitions=None))

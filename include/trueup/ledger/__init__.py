@@ -176,7 +176,8 @@ class Ledger(Steps, Batches):
                 f"run {run_id} is {was or 'not in the ledger'} and may not become {status}; start another run instead"
             )
         moved = runs.update().where(runs.c.run_id == run_id).values(status=status)
-        if status is not Status.ROLLED_BACK:  # that is another run's doing, long after this one ended
+        # a run that is rolled back ended long before; one whose proof is said again ended when it was said first
+        if status is not Status.ROLLED_BACK and (was, status) != (Status.PROVEN, Status.PROVEN):
             moved = moved.values(ended_at=None if status is Status.RUNNING else sa.func.clock_timestamp())
         connection.execute(moved)
         if was != status:

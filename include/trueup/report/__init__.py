@@ -73,10 +73,15 @@ def settled(run: AnyRun) -> Verdict | None:
 
 def publish(run: AnyRun, facts: Report) -> Verdict:
     """Settle the run's status, write what a report says in its three forms, and give up its hold; the verdict. Where the
-    ledger refuses the status nothing is written: it knows better how the run ended."""
+    ledger refuses the status nothing is written: it knows better how the run ended. Nor where another try of this has
+    said meanwhile that the run is proven: that is never written again."""
     entered = run.ledger.run(run.id) is not None
     if entered:
         run.ledger.move(run.id, Status(str(facts.run.status)), facts.verdict.headline)
+        if (already := settled(run)) is not None:
+            return already
+        # two tries that both got here say the same to the letter
+        facts = replace(facts, run=replace(facts.run, ended_at=moment(run.ledger.entered(run.id).ended_at)))
     run.folder.write(files.REPORT_HTML, render.html(facts))
     run.folder.write(files.REPORT_MD, render.markdown(facts))
     Files(run.folder).write_report(facts)  # last: `settled` looks for it

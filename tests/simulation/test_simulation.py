@@ -1,0 +1,46 @@
+"""Histories of the simulation: those that once broke a law, and as many new ones as there is time for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from .history import History
+from .playing import from_seed, play
+from .remembered import remembering
+from .world import folder
+
+KEPT = sorted((Path(__file__).parent / "kept").glob("*.json"))
+HISTORIES = 8
+"""Of a second or two of computing each."""
+Bench = tuple[Path, duckdb.DuckDBPyConnection]
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    """A folder, and a database of DuckDB."""
+    with folder() as place, remembering(place) as database:
+        yield place, database
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+@pytest.mark.parametrize("file", KEPT, ids=lambda file: file.stem)
+def test_what_broke_a_law_does_so_no_more(file: Path, bench: Bench) -> None:
+    played = play(History.from_json(json.loads(file.read_text(encoding="utf-8"))), *bench)
+    assert played.breaches == []
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+def test_no_history_breaks_a_law_and_a_seed_is_one_history(bench: Bench) -> None:
+    broken, digests = {}, []
+    for seed in [*range(1, HISTORIES + 1), 1]:
+        played = play(from_seed(seed), *bench)
+        digests.append(played.digest)
+        if played.breaches:
+            broken[seed] = played.breaches
+    assert broken == {}
+    assert digests[0] == digests[-1]
