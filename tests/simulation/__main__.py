@@ -12,8 +12,10 @@ from collections import Counter
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from .history import History
+from .mutants import MUTANTS, NOT_HERE
 from .playing import Played, from_seed, play, shrink
 from .remembered import remembering
 from .world import folder
@@ -26,8 +28,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--log", action="store_true", help="every effect of each history")
     parser.add_argument("--keep", type=Path, help="a folder for what breaks a law, shrunk")
+    parser.add_argument("--mutants", nargs="?", const="", help="faults to be found, all or those whose names begin so")
     given = parser.parse_args()
     warnings.simplefilter("ignore")  # of pydantic, about what is played and not what is tested
+    if given.mutants is not None:
+        return _mutants(given.mutants, given.histories, given.seed)
     digest, met, broken = hashlib.sha256(), Counter[str](), 0
     began = time.process_time()
     with folder() as place, remembering(place) as database:
@@ -39,7 +44,7 @@ def main() -> int:
                 print(*played.log, sep="\n")
             if played.breaches:
                 broken += 1
-                print(f"seed {seed}, {len(played.history.events)} events, {played.points} points:")
+                print(f"seed {seed}, {len(played.history.events)} events, {played.points} points:", flush=True)
                 for breach in played.breaches[:6]:
                     print(f"    law {breach.law}: {breach.why}")
                 if given.keep is not None:
@@ -52,6 +57,30 @@ def main() -> int:
     )
     print(json.dumps(dict(sorted(met.items()))))
     return 1 if broken else 0
+
+
+def _mutants(beginning: str, most: int, seed: int) -> int:
+    """Each fault is put back, until a history finds it."""
+    survived = 0
+    print("| mutant | histories | law | how |\n| --- | --: | --: | --- |", flush=True)
+    with folder() as place, remembering(place) as database:
+        for name, mutant in MUTANTS.items():
+            if not name.startswith(beginning):
+                continue
+            with pytest.MonkeyPatch.context() as patch:
+                mutant(patch)
+                for number in range(1, most + 1):
+                    found = play(from_seed(seed + number - 1), place, database).breaches
+                    if found:
+                        why = found[0].why.replace("|", "/")[:160]
+                        print(f"| {name} | {number} | {found[0].law} | {why} |", flush=True)
+                        break
+                else:
+                    survived += 1
+                    print(f"| {name} | not in {most} | | |", flush=True)
+    for name, why in NOT_HERE.items():
+        print(f"| {name} | | | not met: {why} |")
+    return 1 if survived else 0
 
 
 def _keep(played: Played, file: Path, place: Path, database: duckdb.DuckDBPyConnection) -> None:

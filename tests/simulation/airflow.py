@@ -184,8 +184,8 @@ class DagRun:
     def _work(self, task: Task) -> str | None:
         run = self.current()
         if task.id == "preflight":
-            self.world.oracle.begins(self.id)
             function(run.direction.preflight)(replaced(self.given, migration=self.world.migration()), "simulated")
+            self.world.oracle.begins(self.id)
             return None
         if task.id == "report":
             failed = sorted({t.id for t in self.tasks if t.state == "failed"})

@@ -41,6 +41,6 @@ def declare(folder: Path, setup: Setup, version: int) -> Migration:
 
 def should(row: tuple[object, ...] | None, version: int) -> tuple[object, ...] | None:
     """What the target should hold for a source row, said without the migration."""
-    if row is None or row[1] is None:
+    if row is None or row[1] is None or row[-1] is not None:
         return None
     return (row[0], f"{str(row[1]).upper()}{'!' if version else ''}", *row[2:])

@@ -16,7 +16,7 @@ from .declared import should
 from .memory import Row
 
 if TYPE_CHECKING:
-    from .oracle import Plan, Seen
+    from .oracle import Change, Plan, Seen
     from .world import World
 
 
@@ -44,13 +44,16 @@ def _proven(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
     """1. Proven is about the rows that should be."""
     for id, seen in world.oracle.runs.items():
         row = rows.get(id)
-        if row is None or row.undoes is not None or seen.proven_at is None or not seen.gated:
+        if row is None or row.undoes is not None or row.status not in _ENDED or not seen.gated:
             continue
         plan = next((p for p in seen.gated[::-1] if p.sha256 == row.plan_sha256), seen.gated[-1])
-        report = json.loads(seen.report) if seen.report else None
+        written = seen.report or world.places.workspace.run(id).read("report.json")
+        report = json.loads(written) if written else None
         if report is None:
             yield f"{id} is proven and has no report"
             continue
+        if report["run"]["status"] != Status.PROVEN:
+            continue  # the try that had it proven was killed before it said so
         exceptions = {e["key"] for e in report.get("exceptions", [])}
         clean = report["verdict"].get("proof") == "proven"
         wanted = expected(world, id)
@@ -104,25 +107,59 @@ def _as_approved(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
             yield f"{change.process} wrote {change.key} as {change.new}; approved was {verb} {new}"
         elif old != change.old:
             yield f"{change.process} wrote over {change.key}, which was {change.old}; the plan was made for {old}"
+        yield from _drift(world, change)
     for id, seen in world.oracle.runs.items():
         gated = [p.rows for p in seen.gated]
+        yield from _own(world, id, rows.get(id))
         for plan in seen.approved:
             if plan.rows not in gated:
                 yield f"{id}: a plan was approved that had not passed its gate"
 
 
+def _drift(world: World, change: Change) -> Iterator[str]:
+    """A row that an application has changed since a run wrote it is not written over, unless that was asked for."""
+    run = next(each for each in world.runs if each.id == change.run)
+    options = run.given.options
+    if run.given.undoes is not None or options.overwrite_drift or options.allow_lost_baseline or change.old is None:
+        return
+    before = [c for c in world.oracle.changes if c.key == change.key and c.point < change.point]
+    if any(run.given.undoes is not None for run in world.runs) or not before or before[-1].run:
+        return
+    written = {c.new for c in before if c.run} | {c.old for c in before if c.run}
+    if any(c.run for c in before) and change.old not in written:
+        yield f"{change.process} wrote over {change.key}, which an application had made {change.old}"
+
+
+def _own(world: World, id: str, row: RunRow | None) -> Iterator[str]:
+    """What a run, or its earlier plan, wrote is told from what others wrote."""
+    seen = world.oracle.runs[id]
+    if row is None or row.undoes is not None or any(run.given.undoes is not None for run in world.runs):
+        return
+    for plan in seen.gated:
+        for key, (verb, old, _) in plan.rows.items():
+            before = [c for c in world.oracle.changes if c.key == key and c.point < plan.point]
+            if verb == "drift" and before and before[-1].run and before[-1].new == old:
+                yield f"{id} takes {key} for somebody else's work, which {before[-1].process} wrote"
+
+
 def _right(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
     """4. Nothing is written without the right to write."""
     in_flight: dict[str, int] = {}
+    newest: dict[str, int] = {}
     for change in world.oracle.changes:
-        if not change.run or (change.held == change.run and change.status == Status.RUNNING):
+        if not change.run:
+            continue
+        part, _, number = change.process.partition("#")
+        stale = int(number.split()[0]) < newest.get(part, 0)
+        newest[part] = max(newest.get(part, 0), int(number.split()[0]))
+        if change.held == change.run and change.status == Status.RUNNING and not stale:
             continue
         in_flight[change.process] = in_flight.get(change.process, 0) + 1
         # of DynamoDB the requests that were under way cannot be called back: one of each writer
         if world.setup.kind == "postgres" or in_flight[change.process] > world.places.target.writers:
             yield (
-                f"{change.process} wrote {change.key} while {change.held or 'no run'} had the right to, and {change.run} was "
-                f"{change.status}"
+                f"{change.process} wrote {change.key} while {'a newer try' if stale else change.held or 'no run'} had the "
+                f"right to, and {change.run} was {change.status}"
             )
     with world.places.ledger._begin() as connection:
         taken = connection.execute(leases.select().order_by(leases.c.epoch)).mappings().all()
@@ -177,7 +214,7 @@ def _rolled_back(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
         if row.undoes is None:
             continue
         seen = world.oracle.runs.get(id)
-        if seen is None or seen.proven_at is None:
+        if seen is None or seen.proven_at is None or row.status != Status.PROVEN:
             continue
         undone = [c for c in world.oracle.changes if c.run == row.undoes and c.point < seen.proven_at]
         for key in sorted({c.key for c in undone}):
@@ -190,6 +227,18 @@ def _rolled_back(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
             states = [state.get(key) for state in seen.proofs]
             if not others and states and mine[0].old not in states:
                 yield f"{id} is proven, and {key} is {states[-1]}; before {row.undoes} it was {mine[0].old}"
+
+
+def _turned(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
+    """1, of a switch: it is turned forward on a proof that still holds."""
+    for to, proof, writers in world.oracle.turns:
+        row = rows.get(proof or "")
+        if to == "legacy" or (to == "dual" and proof is None):
+            continue
+        if row is None or row.status not in _ENDED:
+            yield f"the switch was turned to {to} on the proof of {proof}, which is {row and row.status}"
+        elif writers and writers != proof:
+            yield f"the switch was turned to {to} on the proof of {proof}, since which {writers} has written"
 
 
 def _looked_at(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
@@ -212,6 +261,7 @@ def _looked_at(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
 LAWS: tuple[tuple[int, Callable[[World, dict[str, RunRow]], Iterator[str]]], ...] = (
     (0, _errors),
     (1, _proven),
+    (1, _turned),
     (3, _as_approved),
     (4, _right),
     (5, _ended),

@@ -153,14 +153,16 @@ class Oracle:
             )
         )  # fmt: skip
 
-    def application(self, table: str, key: str, row: tuple[str | None, str] | None) -> None:
-        """An application writes a row, or deletes it."""
+    def application(
+        self, table: str, key: str, row: tuple[str | None, str | None] | None, mistyped: str | None = None
+    ) -> None:
+        """An application writes a row, or deletes it; `mistyped`: values that are not of the declared type, as JSON."""
         self._compare("?", "")
         rows = self.world.places.held_in(table).held[table].rows
         if row is None:
             rows.pop(key, None)
         else:
-            rows[key] = (key, *row, None, None)
+            rows[key] = (key, *row, None, mistyped)
         if table == "people":
             self.source = self.world.places.rows("people")
         else:
@@ -219,7 +221,8 @@ class Oracle:
 
     def turned(self, to: str, checked: Any) -> None:
         """The switch was turned."""
-        self.turns.append((to, checked.proof_run_id, ""))
+        last = next((change.run for change in self.changes[::-1] if change.run), "")
+        self.turns.append((to, checked.proof_run_id, last))
 
     def met(self, error: Exception, run: str, where: str) -> None:
         """An error came out of the engine; one that is not of its own tree is a fault."""

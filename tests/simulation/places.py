@@ -36,17 +36,6 @@ class _Compiler(SQLiteCompiler):
         return f"(({self.process(extract.expr, **kw)}) / 1000000.0)"
 
 
-class _Time(sa.types.TypeDecorator[datetime]):
-    impl = sa.BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Any) -> int | None:
-        return None if value is None else round(value.timestamp() * 1_000_000)
-
-    def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
-        return None if value is None else datetime.fromtimestamp(0, UTC) + timedelta(microseconds=value)
-
-
 class _Micro(sa.types.DateTime):
     def bind_processor(self, dialect: Any) -> Any:
         return lambda value: (
@@ -69,13 +58,9 @@ class Dialect(SQLiteDialect_pysqlite):
 
     statement_compiler = _Compiler
     supports_statement_cache = True
-    colspecs: ClassVar[dict[Any, Any]] = {
-        **SQLiteDialect_pysqlite.colspecs,
-        sa.types.DateTime: _Micro,
-        sa.types.Interval: _Interval,
-    }
 
 
+Dialect.colspecs = {**SQLiteDialect_pysqlite.colspecs, sa.types.DateTime: _Micro, sa.types.Interval: _Interval}
 registry.register("simulated", __name__, "Dialect")
 
 

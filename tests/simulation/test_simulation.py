@@ -15,7 +15,7 @@ from .remembered import remembering
 from .world import folder
 
 KEPT = sorted((Path(__file__).parent / "kept").glob("*.json"))
-HISTORIES = 8
+HISTORIES = 5
 """Of a second or two of computing each."""
 Bench = tuple[Path, duckdb.DuckDBPyConnection]
 

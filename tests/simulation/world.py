@@ -160,12 +160,13 @@ class World:
 
     def _write_source(self, event: Event) -> None:
         key, what = f"p{event.a % (self.setup.rows + 2):02}", event.b % 4
-        row = (
-            None
-            if what == 0
-            else (None if what == 1 and self.setup.nameless else f"name {event.b % 7}", str(event.b % 50))
-        )
-        self.oracle.application("people", key, row)
+        if what == 0:
+            self.oracle.application("people", key, None)
+            return
+        name = None if what == 1 and self.setup.nameless else f"name {event.b % 7}"
+        wrong = event.seconds == 1.0 and event.b % 3 == 0
+        amount, mistyped = (None, '{"amount":"many"}') if wrong else (str(event.b % 50), None)
+        self.oracle.application("people", key, (name, amount), mistyped)
 
     def _write_target(self, event: Event) -> bool:
         if not self.places.there("persons"):
