@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from . import coverage
 from .history import History
 from .mutants import MUTANTS, NOT_HERE
 from .playing import Played, from_seed, play, shrink
@@ -55,7 +56,7 @@ def main() -> int:
         f"{given.histories} histories, {broken} of them break a law, {rate:.0f} a minute of one core, "
         f"digest {digest.hexdigest()[:16]}"
     )
-    print(json.dumps(dict(sorted(met.items()))))
+    print(coverage.table(met))
     return 1 if broken else 0
 
 

@@ -78,6 +78,7 @@ WEIGHTS = {
     "prune": 2,
     "cut over": 4,
     "wait": 3,
+    "same id": 2,
 }
 """What may happen at a point, and how often beside the others."""
 

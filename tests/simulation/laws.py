@@ -126,6 +126,8 @@ def _drift(world: World, change: Change) -> Iterator[str]:
     if any(run.given.undoes is not None for run in world.runs) or not before or before[-1].run:
         return
     written = {c.new for c in before if c.run} | {c.old for c in before if c.run}
+    kept = [plan.rows.get(change.key) for seen in world.oracle.runs.values() for plan in seen.gated]
+    written |= {row[2] for row in kept if row is not None and row[0] == "keep"}  # it was as it should be
     if any(c.run for c in before) and change.old not in written:
         yield f"{change.process} wrote over {change.key}, which an application had made {change.old}"
 
@@ -133,7 +135,9 @@ def _drift(world: World, change: Change) -> Iterator[str]:
 def _own(world: World, id: str, row: RunRow | None) -> Iterator[str]:
     """What a run, or its earlier plan, wrote is told from what others wrote."""
     seen = world.oracle.runs[id]
-    if row is None or row.undoes is not None or any(run.given.undoes is not None for run in world.runs):
+    if row is None or row.undoes is not None or world.oracle.pruned:
+        return
+    if any(run.given.undoes is not None for run in world.runs):
         return
     for plan in seen.gated:
         for key, (verb, old, _) in plan.rows.items():
@@ -231,9 +235,9 @@ def _rolled_back(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
 
 def _turned(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
     """1, of a switch: it is turned forward on a proof that still holds."""
-    for to, proof, writers in world.oracle.turns:
+    for was, to, proof, writers in world.oracle.turns:
         row = rows.get(proof or "")
-        if to == "legacy" or (to == "dual" and proof is None):
+        if to == "legacy" or was == "new":
             continue
         if row is None or row.status not in _ENDED:
             yield f"the switch was turned to {to} on the proof of {proof}, which is {row and row.status}"

@@ -78,7 +78,7 @@ class Oracle:
         self.runs: dict[str, Seen] = {}
         self.errors: list[tuple[str, str, str]] = []
         self.pruned: set[tuple[str, str]] = set()
-        self.turns: list[tuple[str, str | None, str]] = []
+        self.turns: list[tuple[str, str, str | None, str]] = []
         self.verbs: Counter[str] = Counter()
         self.effects: Counter[str] = Counter()
         self.target: dict[str, Row] = {}
@@ -222,7 +222,7 @@ class Oracle:
     def turned(self, to: str, checked: Any) -> None:
         """The switch was turned."""
         last = next((change.run for change in self.changes[::-1] if change.run), "")
-        self.turns.append((to, checked.proof_run_id, last))
+        self.turns.append((checked.was, to, checked.proof_run_id, last))
 
     def met(self, error: Exception, run: str, where: str) -> None:
         """An error came out of the engine; one that is not of its own tree is a fault."""

@@ -117,9 +117,11 @@ def _met(world: World) -> Counter[str]:
             met["lease taken"] += 1
             if row["right_at"] is not None:
                 met["lease writes"] += 1
+            if row["waits"]:
+                met["lease waits"] += 1
             if row["ended_by"] not in (None, row["run_id"]):
                 met["lease taken over"] += 1
-    met.update(f"switch -> {to}" for to, _, _ in world.oracle.turns)
+    met.update(f"switch {was} -> {to}" for was, to, _, _ in world.oracle.turns)
     return met
 
 

@@ -226,6 +226,16 @@ class World:
         made.tick()
         return made
 
+    def _same_id(self, event: Event) -> bool:
+        """Another run of Airflow that is called as one which is there, but for a character."""
+        run = self._one_run(event.a)
+        if run is None or len(self.runs) >= MOST_RUNS:
+            return False
+        made = DagRun(world=self, given=replace(run.given, airflow_run_id=f"{run.id}+"))
+        self.runs.append(made)
+        made.tick()
+        return True
+
     def _roll_back(self, event: Event) -> bool:
         if len(self.runs) >= MOST_RUNS:
             return False
