@@ -47,6 +47,7 @@ help:
 	@echo 'make test-slow   the tests that take minutes; make test-all is both'
 	@echo 'make browser the tests in a browser (needs Chromium); screenshots go to .ci/artifacts/'
 	@echo 'make bench   the benchmarks          make lock    write requirements.txt anew'
+	@echo 'make simulate   histories against the laws of a proof: make simulate HISTORIES=200 SEED=1 [MUTANTS=1]'
 	@echo 'make client  a Python client of the API, generated into .trueup/client'
 	@echo 'make embeddings   the model that knowledge_embeddings needs (the tests have it too)'
 	@echo 'make docs    these documents as a site that can be searched, in .trueup/docs'
