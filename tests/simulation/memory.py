@@ -118,6 +118,9 @@ class MemoryStore:
     def catalogue(self, name: str) -> Catalogue | None:
         return None
 
+    def tables(self) -> list[str]:
+        return sorted(self.held)
+
     def create(self, table: Table) -> bool:
         ask_fence()
         self._hook(Effect(kind="create", place="store", target=table.name))

@@ -62,9 +62,10 @@ def rows_hidden(patch: Patch) -> None:
 
     @contextmanager
     def reading(self: MemoryStore) -> Iterator[Any]:
-        with real(self) as state:
-            if state is not self and "people" in state.held:  # type: ignore[attr-defined]
-                rows = state.held["people"].rows  # type: ignore[attr-defined]
+        with real(self) as given:
+            state: Any = given
+            if state is not self and "people" in state.held:
+                rows = state.held["people"].rows
                 rows.pop(max(rows, default=""), None)
             yield state
 
