@@ -16,9 +16,10 @@ import duckdb
 from ..trueup.declare.defaults import id_of, title_of
 from ..trueup.declare.names import EXTRA, MISTYPED, check_columns, check_id
 from ..trueup.errors import OptionsError
-from ..trueup.stores import Catalogue, Known
+from ..trueup.stores import Catalogue
 from .pairing import Place as Place
 from .pairing import carried, check_writable, like, not_carried, readable, relation_id, to_write
+from .sampling import sample
 
 TO_FILL = "fill_in"
 """What stands in `rows.sql` for a value that its author has to say: no column, so that `make check` names the line."""
@@ -84,7 +85,7 @@ def files(id: str, source: tuple[Place, Catalogue], target: tuple[Place, Catalog
         f"tests/migrations/test_{id}.py": _test(id, ids[0], legacy, new),
     }
     if create:
-        made[f"{folder}/create.sql"] = _create(new, elsewhere=came_from.connection != goes_to.connection)
+        made[f"{folder}/create.sql"] = _create(new)
     return Written(files=made, left=tuple(left))
 
 
@@ -176,19 +177,18 @@ def _table(name: str, place: Place, catalogue: Catalogue) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _create(new: Catalogue, *, elsewhere: bool) -> str:
-    """The script that makes the table, and `elsewhere`, behind another connection, the types that may not be there."""
+def _create(new: Catalogue) -> str:
+    """The script that makes the table, and the types that may not be there: in another database, or in that of a test."""
     schema, table = new.place
     lines = []
     if schema != "public":
         # CREATE SCHEMA IF NOT EXISTS asks for the right to make one, though it is there
         make = f"IF to_regnamespace({_literal(_sql(schema))}) IS NULL THEN CREATE SCHEMA {_sql(schema)}; END IF;"
         lines.append(f"DO $$ BEGIN {make} END $$;")
-    if elsewhere:
-        lines += list(dict.fromkeys(c.made_by for c in new.columns if c.made_by))
+    lines += list(dict.fromkeys(c.made_by for c in new.columns if c.made_by))
     lines.append(f"CREATE TABLE {_sql(schema) + '.' if schema != 'public' else ''}{_sql(table)} (")
     for c in new.columns:
-        cannot_be_made = elsewhere and c.made_by is None
+        cannot_be_made = c.made_by is None
         exact = "text" if cannot_be_made else c.exact
         said = f" -- {_line(c.exact)}, a type that is made by hand" if cannot_be_made else ""
         lines.append(f"    {_sql(c.name)} {exact}{' NOT NULL' if c.not_null else ''},{said}")
@@ -210,30 +210,12 @@ from trueup_airflow.dag import build_dag, build_rollback
 dag = build_dag(migration)
 rollback = build_rollback(migration)
 '''
-_SAMPLES = {
-    "text": '"{n}"', "number": '"{n}.50"', "integer": "{n}", "float": "{n}.5", "boolean": "True",
-    "timestamp": '"2025-01-0{n}T00:00:00+00:00"', "datetime": '"2025-01-0{n}T00:00:00"', "date": '"2025-01-0{n}"',
-    "json": '"{{}}"', "binary": 'b"{n}"',
-}  # fmt: skip
-_WHOLE = {"number": '"{n}"', "float": "{n}.0"}
-
-
-def _sample(column: Known, new: Catalogue) -> str:
-    """A value of the column that the new table's column of its name takes, too."""
-    given = str(column.type)
-    into = next((str(c.type) for c in new.columns if c.name == column.name and c.type is not None), given)
-    if given == "text" and into not in ("text", "binary"):
-        text = "true" if into == "boolean" else _SAMPLES[into].strip('"')
-        return f'"{text}"'
-    return _WHOLE[given] if into == "integer" and given in _WHOLE else _SAMPLES[given]
 
 
 def _test(id: str, source: str, legacy: Catalogue, new: Catalogue) -> str:
     """A test with three rows: that they are accounted for and pass the suites; what they become is its author's to say."""
     needed = [c for c in legacy.columns if c.type is not None and (c.not_null or c.name in legacy.key)]
-    rows = [
-        "{" + ", ".join(f"{_text(c.name)}: {_sample(c, new).format(n=n)}" for c in needed) + "}," for n in (1, 2, 3)
-    ]
+    rows = ["{" + ", ".join(f"{_text(c.name)}: {sample(c, new).format(n=n)}" for c in needed) + "}," for n in (1, 2, 3)]
     listed = "\n".join(f"    {row}" for row in rows)
     return (
         f'"""What {title_of(id)} makes of three rows, and the way there and back."""\n\n'

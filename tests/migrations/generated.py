@@ -20,6 +20,7 @@ from include.trueup.ledger import Ledger
 from include.trueup.run import LAST
 from include.trueup.run.workspace import Workspace
 from include.trueup.stores.postgres import PostgresStore
+from include.trueup.testing import check
 from include.trueup.walk import walk
 from tests.harness import run_of, run_sql
 from tests.migrations.test_new import loaded
@@ -49,6 +50,7 @@ class Databases:
         came_from: str = OLD,
         goes_to: str = NEW,
         tested: bool = False,
+        there_and_back: Any = None,
         left: tuple[str, ...] = (),
     ) -> Migration:
         """What `make new` writes, in which `make check` finds nothing wrong; `tested`, it passes its own test, too. `left` is
@@ -66,7 +68,7 @@ class Databases:
         migration = loaded(folder, made, id)
         assert problems(migration, folder / "include/migrations" / id) == [], source
         if tested:
-            passes_its_own_test(folder, migration)
+            passes_its_own_test(folder, migration, there_and_back)
         return migration
 
     def run(self, migration: Migration, **options: Any) -> dict[str, Any]:
@@ -99,8 +101,8 @@ class Databases:
         return sorted(run_sql(self.uris[connection], query.as_string(None)), key=repr)
 
 
-def passes_its_own_test(folder: Path, migration: Migration) -> None:
-    """Run the test that was written for the migration."""
+def passes_its_own_test(folder: Path, migration: Migration, there_and_back: Any = None) -> None:
+    """Run the first test that was written for the migration; with `there_and_back` the second, too, which makes three runs."""
     module = ModuleType("include.migrations.made.migration")
     vars(module)["migration"] = migration
     with pytest.MonkeyPatch.context() as patch:
@@ -108,7 +110,9 @@ def passes_its_own_test(folder: Path, migration: Migration) -> None:
         patch.setitem(sys.modules, "include.migrations.made", ModuleType("include.migrations.made"))
         test: dict[str, Any] = {}
         exec((folder / "tests/migrations/test_made.py").read_text(), test)  # noqa: S102 - what was written here
-        test["test_three_rows"]()
+        test["test_three_rows"](check)
+        if there_and_back is not None:
+            test["test_there_and_back"](there_and_back)
 
 
 def merged(id: str, *migrations: Migration) -> Migration:

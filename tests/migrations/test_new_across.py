@@ -141,3 +141,20 @@ def test_the_test_that_it_writes_has_values_that_both_tables_take(
     here.generated("t", tested=True)
     written = next(tmp_path.rglob("include/migrations/made/migration.py")).read_text()
     assert "# It has trigger stamp (BEFORE UPDATE)." in written
+
+
+def test_its_values_are_of_their_columns_own_types(
+    postgres_server: postgres.Server, ledger: Ledger, workspace: Workspace, tmp_path: Path, there_and_back: Any
+) -> None:
+    """In the database of a test there is neither the schema nor the enum."""
+    uri = new_database(postgres_server)
+    run_sql(
+        uri,
+        "CREATE SCHEMA sales",
+        "CREATE TYPE sales.mood AS ENUM ('so so', 'fine')",
+        "CREATE TABLE sales.every (id uuid, mood sales.mood, at time, zoned timetz, flags bit(3), tags text[] NOT NULL, span daterange,"
+        " spans int4multirange NOT NULL, address inet NOT NULL, took interval NOT NULL, place point NOT NULL, code char(1) NOT NULL,"
+        " rate numeric(2,0) NOT NULL, PRIMARY KEY (id, mood, at, zoned, flags, span))",
+    )
+    here = Databases(uri, uri, ledger, workspace, tmp_path)
+    here.generated("sales.every", "sales.also", goes_to=OLD, tested=True, there_and_back=there_and_back)

@@ -11,11 +11,13 @@ from ..declare import Migration, Table
 from ..declare.names import MISTYPED
 from ..errors import DeclarationError, TrueupError
 from ..ledger import Ledger
+from ..rows import duck
 from ..run import Options, Run
 from ..run.files import REJECTS_JSONL
 from ..run.reported import Report
 from ..run.workspace import Workspace
 from ..stores import Store
+from ..stores.postgres.catalog import schema_and_name
 from ..walk import walk
 from .literal import Made, Row, as_read, differences, known_sources, shown
 
@@ -191,6 +193,8 @@ def _place(table: Table) -> tuple[str, str]:
 def _put(stage: Stage, table: Table, rows: Sequence[Row]) -> None:
     """Write rows down in a table, which is made where it is not there."""
     store = stage.store(table.connection)
+    if store.kind == "postgres" and (schema := schema_and_name(table)[0]) != "public":
+        store.script(f"CREATE SCHEMA IF NOT EXISTS {duck.identifier(schema)}")
     store.create(table)
     given = as_read(table, rows, dynamodb=store.kind == "dynamodb")
     if store.kind == "postgres" and (

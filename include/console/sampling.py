@@ -1,0 +1,60 @@
+"""Values for the test that `make new` writes: each column's own, and one that the new table's column takes, too."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from ..trueup.stores import Catalogue, Known
+
+_SAMPLES = {
+    "text": '"{n}"', "number": '"{n}"', "integer": "{n}", "float": "{n}.5", "boolean": "True",
+    "timestamp": '"2025-01-0{n}T00:00:00+00:00"', "datetime": '"2025-01-0{n}T00:00:00"', "date": '"2025-01-0{n}"',
+    "json": '"{{}}"', "binary": 'b"{n}"',
+}  # fmt: skip
+_WHOLE = {"float": "{n}.0"}
+
+
+def sample(column: Known, new: Catalogue) -> str:
+    """A value of the column, as Python says it, with `{n}` for a number, that the new table's column of its name takes, too."""
+    given = str(column.type)
+    into = next((str(c.type) for c in new.columns if c.name == column.name and c.type is not None), given)
+    exact = next((c for c in new.columns if c.name == column.name), column)
+    if given == into == "text":
+        return _text_sample(exact)
+    if given == "text" and into not in ("text", "binary"):
+        text = "true" if into == "boolean" else _SAMPLES[into].strip('"')
+        return f'"{text}"'
+    return _WHOLE[given] if into == "integer" and given in _WHOLE else _SAMPLES[given]
+
+
+_OF_TEXT = {
+    "uuid": "00000000-0000-4000-8000-00000000000{n}", "inet": "10.0.0.{n}/32", "cidr": "10.0.0.{n}/32", "time": "0{n}:00:00",
+    "interval": "0{n}:00:00", "bit": "1", "xml": "<a/>", "point": "({n},0)", "line": "{{{n},1,0}}", "circle": "<(0,0),{n}>",
+    "box": "({n},1),(0,0)", "lseg": "[(0,0),({n},1)]", "path": "((0,0),({n},1))", "polygon": "((0,0),({n},1))", "jsonpath": "$",
+    "macaddr": "08:00:2b:01:02:0{n}", "macaddr8": "08:00:2b:01:02:03:04:0{n}", "pg_lsn": "0/{n}", "tid": "(0,{n})",
+    "int4range": "[{n},9)", "int8range": "[{n},9)", "numrange": "[{n},9)", "daterange": "[2025-01-0{n},2025-02-01)",
+    "tsrange": "empty", "tstzrange": "empty", "txid_snapshot": "1{n}:20:", "pg_snapshot": "1{n}:20:",
+}  # fmt: skip
+"""Texts that PostgreSQL takes for a type, as it writes them."""
+_LABEL = re.compile(r"ENUM \('((?:[^']|'')*)'")
+
+
+def _text_sample(column: Known) -> str:
+    """A text that the column's own type takes."""
+    name = re.sub(r"[( ].*", "", column.exact)
+    if column.exact.startswith("timestamp"):
+        text = "2025-01-0{n} 00:00:00" + ("+00" if "with time zone" in column.exact else "")
+    elif column.exact.startswith("time") and "with time zone" in column.exact:
+        text = "0{n}:00:00+00"
+    elif column.exact.startswith("bit") and "varying" not in column.exact:
+        text = "1" * int((re.search(r"[0-9]+", column.exact) or ["1"])[0])
+    elif column.exact.endswith("[]") or column.exact.endswith("multirange"):
+        text = "{{}}"
+    elif (label := _LABEL.search(column.made_by or "")) is not None:
+        text = label[1].replace("''", "'").replace("{", "{{").replace("}", "}}")
+    elif name == "vector":
+        text = "[" + ",".join("1" * int((re.search(r"[0-9]+", column.exact) or ["1"])[0])) + "]"
+    else:
+        text = _OF_TEXT.get(name, "{n}")
+    return json.dumps(text, ensure_ascii=False)
