@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack
 
 import pytest
 
-from . import dynamodb_subject, memory_subject, postgres_subject, twin_subject
+from . import dynamodb_subject, postgres_subject, twin_subject
 from .dynamodb_subject import DynamoDBSubject
 from .subject import Subject
 
@@ -20,8 +20,8 @@ STORES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[Subje
     "dynamodb-ministack": dynamodb_subject.ministack,
     "dynamodb-dynoxide": dynamodb_subject.dynoxide,
     "postgres": postgres_subject.embedded,
-    "memory-documents": memory_subject.documents,
     "twin-relational": twin_subject.relational,
+    "twin-documents": twin_subject.documents,
 }
 
 

@@ -38,7 +38,7 @@ from .relational_together import write_together
 from .relational_writing import PLACE, Batch, Left
 from .rows import Key, arrow, key_texts, plain_keys
 from .sessions import Sessions
-from .tables import Counter, Held, name_of
+from .tables import Held, name_of
 from .transactions import Database, Transaction
 
 
@@ -100,6 +100,10 @@ class RelationalTwin(Sessions):
         same = copy(self)
         same._state = self._read("snapshot", "", lambda database, _: database.at_once())
         yield same
+
+    def tables(self) -> list[str]:
+        """The names of all tables, without the schema that is searched."""
+        return self._read("tables", "", lambda database, _: sorted(n.removeprefix("public.") for n in database.tables))
 
     def describe(self, table: Table) -> Description | None:
         """The table as it is, or None."""
@@ -244,7 +248,7 @@ class RelationalTwin(Sessions):
 
         def work(transaction: Transaction) -> tuple[list[Advanced], list[Batch]]:
             held = _readable(transaction.database, table)
-            return [_advance(held, table, one) for one in held.counters if one.column in table.columns], []
+            return [one.advance(held, table) for one in held.counters if one.column in table.columns], []
 
         return self._write("advance", table.name, work)[0]
 
@@ -257,17 +261,6 @@ def outcome(rows: pa.Table, left: Left, retries: int) -> Outcome:
     """What came of writing rows of which some were left."""
     written = rows.num_rows - len(left.conflicts) - len(left.refused)
     return Outcome(written=written, conflicts=left.conflicts, refused=left.refused, retries=retries)
-
-
-def _advance(held: Held, table: Table, counter: Counter) -> Advanced:
-    values = [value for row in held.rows.values() if isinstance(value := row[counter.column], int | str)]
-    far, before = max(map(int, values), default=None), counter.last
-    if far is not None and (far > counter.last or (far == counter.last and not counter.called)):
-        counter.last, counter.called = far, True
-    return Advanced(
-        table=table.name, column=counter.column, sequence=f"{held.full_name}_{counter.column}_seq",
-        before=before, after=counter.last, holds=True,
-    )  # fmt: skip
 
 
 def _readable(database: Database, table: Table) -> Held:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from include.trueup.declare.migration import Table, Type
 from include.trueup.declare.names import EXTRA, MISTYPED
-from include.trueup.stores import Reference
+from include.trueup.stores import Advanced, Reference
 from include.trueup.stores.postgres.catalog import Shape, StoredIndex, full_name, schema_and_name
 from include.trueup.stores.postgres.columns import Column
 from include.trueup.stores.postgres.effects import Effects, Sequence, Trigger
@@ -102,6 +102,17 @@ class Counter:
         self.last += self.called
         self.called = True
         return self.last
+
+    def advance(self, held: Held, table: Table) -> Advanced:
+        """Bring it behind the greatest value of its column."""
+        values = [value for row in held.rows.values() if isinstance(value := row[self.column], int | str)]
+        far, before = max(map(int, values), default=None), self.last
+        if far is not None and (far > self.last or (far == self.last and not self.called)):
+            self.last, self.called = far, True
+        return Advanced(
+            table=table.name, column=self.column, sequence=f"{held.full_name}_{self.column}_seq",
+            before=before, after=self.last, holds=True,
+        )  # fmt: skip
 
 
 @dataclass(kw_only=True)
