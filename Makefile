@@ -84,7 +84,7 @@ new: $(READY)
 
 check: $(READY)
 	@test -n "$$ID" || { echo 'say which: make check ID=kpi_linking' >&2; exit 2; }
-	@exec $(PY) -m include.console check "$$ID"
+	@exec $(PY) -m include.embedded check "$$ID"
 
 data-docs: $(READY)
 	@test -n "$$RUN" || { echo 'say which: make data-docs RUN=<run id>; its page and its report say its id' >&2; exit 2; }

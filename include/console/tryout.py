@@ -39,6 +39,7 @@ def lines(migration: Migration, tables: dict[str, pa.Table], asked: int) -> Iter
     """The first source rows that a phase accounts for, so many as are asked for, what is planned from each, and what is said
     of it."""
     from ..trueup.testing import make_of
+    from ..trueup.testing.literal import in_python
 
     made = make_of(migration, tables)
     said: dict[tuple[str, str | None], list[str]] = {}
@@ -50,7 +51,7 @@ def lines(migration: Migration, tables: dict[str, pa.Table], asked: int) -> Iter
         become.setdefault((row.phase, row.key), []).append(f"{name}: {_shown(row.row)}")
     for phase in migration.phases:
         driver = migration.driver(phase)
-        rows = tables[driver.id].slice(0, asked).to_pylist() if driver.id in tables else []
+        rows = in_python(tables[driver.id].slice(0, asked)) if driver.id in tables else []
         yield f"{phase.title}: {len(rows) or made.counts[phase.id]['source_rows']:,} source rows"
         for values in rows:
             key = _key(driver.key, values)

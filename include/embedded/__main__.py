@@ -122,6 +122,7 @@ _COMMANDS: dict[str, tuple[int, Callable[..., int]]] = {
     "sample": (1, fill_sample),
     "run": (2, lambda home, dag_id, conf: in_process.run(home, os.environ, dag_id, conf or "{}")),
     "new": (3, lambda home, *given: in_process.new(home, os.environ, *given)),
+    "check": (1, lambda home, id: in_process.check(home, os.environ, id)),
     "data-docs": (1, lambda home, run_id: in_process.data_docs(home, os.environ, run_id)),
     "psql": (1, lambda home, conn_id: psql(home, os.environ, conn_id)),
     "try": (2, lambda home, *given: in_process.try_rows(home, os.environ, *given)),

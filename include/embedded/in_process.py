@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 
+from ..console import check as checking
 from ..console.new import Place
 from ..project import migration_ids
 from ..trueup.declare.names import one_of
@@ -21,6 +22,8 @@ from .home import PROJECT, Home
 _LOOK_SECONDS = 0.5
 _OF_A_PROJECT = 0o022
 """The umask of files that are the project's, not a run's."""
+_QUIET = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR"}
+"""Where a person reads the answer at a terminal: Airflow tells of each connection that it finds."""
 MOST_TRIED = 1_000
 """Rows that `make try` shows at most."""
 _KEPT = "What it wrote is kept: the same command goes on."
@@ -75,6 +78,37 @@ def new(home: Home, given: Mapping[str, str], migration_id: str, source: str, ta
     return _asked(home, given, {came_from.connection, goes_to.connection}, "new_migration", migration_id, *places)
 
 
+def check(home: Home, given: Mapping[str, str], migration_id: str) -> int:
+    """Say what is wrong with a migration, and with its tables behind the connections that the environment gives; the exit
+    status: 0 where nothing is. Raises `OptionsError` where there is no such migration."""
+    if migration_id not in migration_ids():
+        raise OptionsError(f"there is no migration {migration_id!r}; {one_of(migration_id, migration_ids())}")
+    tables = _tables(home, given, migration_id)
+    found = [str(problem) for problem in checking.check(migration_id)]
+    if tables is not None:
+        said, _ = tables.communicate()
+        found += [line for line in said.splitlines() if line not in found]
+    for line in found:
+        print(line)
+    print(f"{migration_id}: {f'{len(found)} problem' + 's' * (len(found) != 1) if found else 'all is well'}")
+    return 1 if found else 0
+
+
+def _tables(home: Home, given: Mapping[str, str], migration_id: str) -> subprocess.Popen[str] | None:
+    """A process that looks at the tables, meanwhile; None where no connection is given, or the declaration is wrong."""
+    try:
+        needed = connections.needed(migration_id) - {connections.LEDGER}
+    except Exception:  # noqa: BLE001 - whatever an author's module raises; the check says what
+        return None
+    if not (there := sorted(needed - connections.not_given(needed, given))):
+        return None
+    environment = settings.environment(home, given, metadata_url="sqlite://") | _QUIET
+    command = [sys.executable, "-m", "trueup_airflow.process.check_tables", migration_id, *there]
+    return subprocess.Popen(
+        command, env=environment, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    )
+
+
 def try_rows(home: Home, given: Mapping[str, str], migration_id: str, rows: str) -> int:
     """Show what a few rows of the sources become; the exit status. Raises `OptionsError` for another number than 1 … 1000, and
     for what is no migration."""
@@ -95,8 +129,7 @@ def _asked(home: Home, given: Mapping[str, str], conn_ids: Iterable[str], module
     }
     with servers.in_use(home, given, **stores) as running:
         variables = connections.embedded(needed, running)
-        quiet = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING"}  # hooks tell of every connection that they look up
-        environment = quiet | settings.environment(home, {**given, **variables}, metadata_url="sqlite://")
+        environment = settings.environment(home, {**given, **variables}, metadata_url="sqlite://") | _QUIET
         command = [sys.executable, "-m", f"trueup_airflow.process.{module}", *arguments]
         done = subprocess.run(
             command, env=environment, cwd=PROJECT, stdin=subprocess.DEVNULL, check=False, umask=_OF_A_PROJECT

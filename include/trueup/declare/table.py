@@ -125,3 +125,5 @@ class Table:
                     f"table {self.name!r}: column {name!r} has the type {type_!r}, which there is not; "
                     f"{one_of(str(type_), Type)} (`Type` says which is for which column of a store)"
                 )
+        if not all(isinstance(type_, Type) for type_ in given.values()):  # in words, as `columns` takes them
+            object.__setattr__(self, "columns", {name: Type(type_) for name, type_ in given.items()})

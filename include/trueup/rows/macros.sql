@@ -88,14 +88,6 @@ CREATE OR REPLACE MACRO iso_plus_days(value, days) AS
         || substr(value, length(split_part(value, 'T', 1)) + 1)
     END;
 
--- A JSON object without the members of these names; NULL if nothing is left of it.
-CREATE OR REPLACE MACRO json_without(object, names) AS
-    nullif('{' || coalesce(list_aggregate(list_transform(
-        list_filter(json_keys(object), lambda __trueup_name: NOT list_contains(names, __trueup_name)),
-        lambda __trueup_name: CAST(to_json(__trueup_name) AS VARCHAR) || ':'
-            || json_extract(object, '/' || replace(replace(__trueup_name, '~', '~0'), '/', '~1'))
-    ), 'string_agg', ','), '') || '}', '{}');
-
 -- `_mistyped` without the names of the attributes that are NULL, its first member where there are any (`names.NULLS`).
 CREATE OR REPLACE MACRO __trueup_without_nulls(mistyped) AS
     CASE WHEN starts_with(mistyped, '{"":') THEN

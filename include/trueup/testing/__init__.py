@@ -25,3 +25,5 @@ from .checking import make_of as make_of
 from .literal import Row as Row
 from .trip import Stage as Stage
 from .trip import there_and_back as there_and_back
+
+__all__ = ["Finding", "Made", "Planned", "Row", "Stage", "check", "make", "make_of", "there_and_back"]

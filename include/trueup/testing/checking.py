@@ -26,7 +26,7 @@ from ..stores import Limits, arrow_schema, key_text
 from ..stores.dynamodb.limits import unwritable as dynamodb_unwritable
 from ..stores.postgres.limits import unwritable as postgres_unwritable
 from .literal import Made as Values
-from .literal import Row, as_read, differences, is_dynamodb, known_sources, shown
+from .literal import Row, as_read, differences, in_python, is_dynamodb, known_sources, shown
 
 Codes = Mapping[str | tuple[str, str], str]
 """Codes by the key of a source row; where two sources have that key, by (id of the source, key)."""
@@ -166,9 +166,8 @@ def _make_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, m
     for output in phase.outputs:
         table = run.migration.target(output.target).table
         columns = ", ".join(map(duck.identifier, (*table.columns, EXTRA, MISTYPED, SOURCE_KEY)))
-        for row in (
-            connection.sql(f"SELECT {columns} FROM {own(output.view)} ORDER BY {ROW_ID}").to_arrow_table().to_pylist()
-        ):
+        planned = connection.sql(f"SELECT {columns} FROM {own(output.view)} ORDER BY {ROW_ID}").to_arrow_table()
+        for row in in_python(planned):
             key = row.pop(SOURCE_KEY)
             made.planned.append(Planned(phase=phase.id, target=output.target, key=key, row=shown(row)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
@@ -80,6 +81,32 @@ def shown(row: Made) -> Made:
     return {name: value for name, value in row.items() if name not in (EXTRA, MISTYPED) or value is not None}
 
 
+def in_python(rows: pa.Table | pa.RecordBatch) -> list[Made]:
+    """Rows of Arrow as Python has them; dates and times that it has not, such as those before Christ, as text."""
+    columns = [(name, _values(column)) for name, column in zip(rows.schema.names, rows.columns, strict=True)]
+    return [{name: values[n] for name, values in columns} for n in range(rows.num_rows)]
+
+
+def _values(column: pa.Array | pa.ChunkedArray) -> list[object]:
+    try:
+        made: list[object] = column.to_pylist()
+        return made if not pa.types.is_floating(column.type) else [*map(_one_nan, made)]
+    except (OverflowError, ValueError):
+        return [_text_beyond(scalar) for scalar in column]
+
+
+def _text_beyond(scalar: pa.Scalar) -> Any:
+    try:
+        return scalar.as_py()
+    except (OverflowError, ValueError):
+        return scalar.cast(pa.string()).as_py()
+
+
+def _one_nan(value: Any) -> Any:
+    """One object for every NaN, so that two rows of it are equal."""
+    return math.nan if isinstance(value, float) and math.isnan(value) else value
+
+
 def _value(value: Any, type_: Type, dynamodb: bool) -> Any:
     if value is None:
         return None
@@ -87,7 +114,7 @@ def _value(value: Any, type_: Type, dynamodb: bool) -> Any:
         if not isinstance(value, Mapping):
             raise TypeError(f"{value!r} is no map")
         return canonical_text(typed(value)["M"])
-    return literals.canonical(value, type_)
+    return _one_nan(literals.canonical(value, type_))
 
 
 def _document(values: Row, dynamodb: bool, nulls: Sequence[str] = ()) -> str:

@@ -19,7 +19,7 @@ from ..run.workspace import Workspace
 from ..stores import Store
 from ..stores.postgres.catalog import schema_and_name
 from ..walk import walk
-from .literal import Made, Row, as_read, differences, known_sources, shown
+from .literal import Made, Row, as_read, differences, in_python, known_sources, shown
 
 _numbers = itertools.count(1)
 _SHOWN = 10
@@ -198,7 +198,7 @@ def _put(stage: Stage, table: Table, rows: Sequence[Row]) -> None:
     store.create(table)
     given = as_read(table, rows, dynamodb=store.kind == "dynamodb")
     if store.kind == "postgres" and (
-        odd := [row for row in map(shown, given.to_pylist()) if not {*row} <= {*table.columns}]
+        odd := [row for row in map(shown, in_python(given)) if not {*row} <= {*table.columns}]
     ):
         raise DeclarationError(
             f"{table.name!r} could not hold {odd[0]}: its values are not of the declared columns and types"
@@ -212,7 +212,7 @@ def _put(stage: Stage, table: Table, rows: Sequence[Row]) -> None:
 def _rows(store: Store, table: Table) -> Rows:
     if store.describe(table) is None:
         return {}
-    held = [shown(row) for batch in store.read(table, 0, 1) for row in batch.to_pylist()]
+    held = [shown(row) for batch in store.read(table, 0, 1) for row in in_python(batch)]
     return {", ".join(str(row[name]) for name in table.key): row for row in held}
 
 

@@ -89,3 +89,22 @@ def test_members_are_taken_out_of_an_object(connection: duckdb.DuckDBPyConnectio
     ).fetchall()
     assert json.loads(left) == {name: value for name, value in whole.items() if name != "a"}
     assert (nothing, null) == (None, None)
+
+
+def test_no_digit_is_lost_where_a_member_is_taken_out(connection: duckdb.DuckDBPyConnection) -> None:
+    number = "0.1234567890123456789012345678"
+    ((left,),) = connection.execute("SELECT json_without(?, ['b'])", [f'{{"a":{number},"b":1}}']).fetchall()
+    assert left == f'{{"a":{number}}}'
+
+
+def test_between_dynamodbs_notation_and_plain_json(connection: duckdb.DuckDBPyConnection) -> None:
+    document = '{"a":{"NS":["-0.10","1E2"]},"b":{"M":{"é":{"NULL":true}}},"c":{"B":"AP8="}}'
+    plain = '{"a":[-0.1,100],"b":{"é":null},"c":"AP8="}'
+    query = "SELECT json_from_dynamodb(?), json_of_attribute($1, 'a'), json_of_attribute($1, 'z')"
+    assert connection.execute(query.replace("?", "$1"), [document]).fetchall() == [(plain, "[-0.1,100]", None)]
+    back = '{"a":{"L":[{"N":"-0.1"},{"N":"100"}]},"b":{"M":{"é":{"NULL":true}}},"c":{"S":"AP8="}}'
+    assert connection.execute("SELECT json_to_dynamodb(?)", [plain]).fetchall() == [(back,)]
+    odd = [("[1]", "[1]"), ("1", "1"), (None, None), ('{"a":', '{"a":')]
+    for text, same in odd:
+        for function in ("json_from_dynamodb", "json_to_dynamodb"):
+            assert connection.execute(f"SELECT {function}(?)", [text]).fetchall() == [(same,)]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from ...declare.migration import Index, Table
+from ...declare.names import one_of
 from ...errors import DeclarationError, StoreRejectedError
 from .. import Description
 from .columns import Column, misfit
@@ -85,7 +86,7 @@ class Shape:
             column = self.columns.get(name)
             if column is None:
                 if name not in table.adds:
-                    yield f"there is no column {name!r}"
+                    yield f"there is no column {name!r}; {one_of(name, self.columns)}"
             elif (words := misfit(type_, column)) is not None:
                 yield words
 

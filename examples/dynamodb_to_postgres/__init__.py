@@ -1,0 +1,1 @@
+"""Orders of DynamoDB become rows of PostgreSQL."""

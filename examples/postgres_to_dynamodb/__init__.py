@@ -1,0 +1,1 @@
+"""Invoices of PostgreSQL become items of DynamoDB."""
