@@ -18,6 +18,7 @@ from include.embedded.dynamodb import free_port
 from include.trueup.errors import ArtifactError, OptionsError, StoreRejectedError, StoreUnavailableError, TrueupError
 from include.trueup.report.lens.shelf import Shelf
 from include.trueup.run.workspace import Manifest, Workspace
+from tests.simulation.twins import WorkspaceTwin
 
 
 @pytest.fixture(scope="session")
@@ -46,10 +47,12 @@ def s3_options() -> Iterator[dict[str, str]]:
     server.wait()
 
 
-@pytest.fixture(params=["folder", "s3"])
+@pytest.fixture(params=["folder", "s3", "twin"])
 def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
     if request.param == "folder":
         return Workspace(str(tmp_path / "workspace"))
+    if request.param == "twin":
+        return WorkspaceTwin(tmp_path / "workspace")
     return Workspace(f"s3://evidence/{tmp_path.name}", request.getfixturevalue("s3_options"))
 
 
