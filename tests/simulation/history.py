@@ -27,6 +27,7 @@ class Setup:
     extra: str = "report"
     answer_seconds: float = 20.0
     rate: float = 0.02
+    late: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """The setup, and what happens at which point."""
+    """The setup, and what happens at which point; at -1, -2, … when all is quiet after the point before."""
 
     seed: int
     setup: Setup
@@ -98,10 +99,27 @@ def setup(random: Random) -> Setup:
         extra=random.choice(("report", "remove", "remove")),
         answer_seconds=random.choice((5.0, 20.0, 90.0)),
         rate=random.choice((0.004, 0.01, 0.02, 0.05)),
+        late=random.choice((0, 1, 3, 5)),
     )
 
 
-def event(random: Random) -> Event:
+LATE = (
+    "clear",
+    "clear",
+    "trigger",
+    "trigger",
+    "roll back",
+    "write source",
+    "write target",
+    "mark",
+    "cut over",
+    "prune",
+    "deploy",
+)
+"""What may happen when all is quiet, before faults stop for good."""
+
+
+def event(random: Random, *, late: bool = False) -> Event:
     """Something that happens."""
-    (what,) = random.choices([*WEIGHTS], [*WEIGHTS.values()])
+    (what,) = [random.choice(LATE)] if late else random.choices([*WEIGHTS], [*WEIGHTS.values()])
     return Event(what=what, a=random.randrange(1_000), b=random.randrange(1_000), seconds=random.choice(PAUSES))

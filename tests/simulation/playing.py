@@ -50,6 +50,10 @@ def play(history: History, folder: Path, database: duckdb.DuckDBPyConnection | N
     try:
         world.begin()
         breaches += _until_calm(world)
+        for number in range(1, history.setup.late + 1):
+            if not breaches:
+                world.late(number)
+                breaches += _until_calm(world)
         if not breaches:
             breaches += _calm(world)
         breaches += judge(world)

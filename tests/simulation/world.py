@@ -22,6 +22,7 @@ from include.trueup.ledger import SwitchState
 from include.trueup.run import LAST, Extra, Options, Run
 
 from . import declared
+from . import history as histories
 from .airflow import DagRun
 from .history import Event, History
 from .oracle import Oracle
@@ -100,12 +101,24 @@ class World:
         point = schedule.points
         event = self._events.get(point)
         if event is None and self._random is not None and self._random.random() < self.setup.rate:
-            event = _event(self._random)
+            event = histories.event(self._random)
         if event is None:
             return
         with self.looking():
             if self._do(event):
                 self.happened[point] = event
+                self.did[event.what] += 1
+
+    def late(self, number: int) -> None:
+        """All is quiet, and something more happens."""
+        event = self._events.get(-number)
+        if event is None and self._random is not None:
+            event = histories.event(self._random, late=True)
+        if event is None:
+            return
+        with self.looking():
+            if self._do(event):
+                self.happened[-number] = event
                 self.did[event.what] += 1
 
     def _do(self, event: Event) -> bool:
@@ -245,6 +258,9 @@ class World:
     def _clear(self, event: Event) -> bool:
         run = self._one_run(event.a)
         tasks = [n for n, t in enumerate(run.tasks) if t.state is not None] if run else []
+        failed = [n for n in tasks if run and run.tasks[n].state == "failed"]
+        if failed and event.b % 4:
+            tasks = failed
         if run is None or not tasks:
             return False
         run.clear(0 if event.b % 4 == 0 else tasks[event.b % len(tasks)], downstream=event.seconds > 5)
@@ -311,12 +327,6 @@ class World:
         """An error came out of the engine."""
         self.met_errors[type(error).__name__] += 1
         self.oracle.met(error, run, where)
-
-
-def _event(random: Random) -> Event:
-    from .history import event
-
-    return event(random)
 
 
 @contextmanager
