@@ -24,6 +24,8 @@ _OF_A_PROJECT = 0o022
 """The umask of files that are the project's, not a run's."""
 _QUIET = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR"}
 """Where a person reads the answer at a terminal: Airflow tells of each connection that it finds."""
+TABLES_SECONDS = 15
+"""How long `make check` waits for the catalogues of tables, after all else is checked."""
 MOST_TRIED = 1_000
 """Rows that `make try` shows at most."""
 _KEPT = "What it wrote is kept: the same command goes on."
@@ -86,8 +88,15 @@ def check(home: Home, given: Mapping[str, str], migration_id: str) -> int:
     tables = _tables(home, given, migration_id)
     found = [str(problem) for problem in checking.check(migration_id)]
     if tables is not None:
-        said, _ = tables.communicate()
-        found += [line for line in said.splitlines() if line not in found]
+        try:
+            said, _ = tables.communicate(timeout=TABLES_SECONDS)
+            found += [line for line in said.splitlines() if line not in found]
+        except subprocess.TimeoutExpired:
+            tables.kill()
+            tables.wait()
+            found.append(
+                f"the tables were not looked at: no answer in {TABLES_SECONDS} s; see whether their servers are up"
+            )
     for line in found:
         print(line)
     print(f"{migration_id}: {f'{len(found)} problem' + 's' * (len(found) != 1) if found else 'all is well'}")
