@@ -18,6 +18,7 @@ from ..trueup.errors import DeclarationError
 from ..trueup.schema import SchemaMigration
 
 ROOT = Path(__file__).parent.parent.parent
+_NAME = re.compile(r'Referenced column "([^"]+)" not found')
 _LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
 
 
@@ -129,8 +130,13 @@ def _of_script(migration: Migration, error: DeclarationError, otherwise: Path) -
         meant = (each for each in migration.phases if repr(each.target) in text or repr(each.id) in text)
         at = next((path for each in meant for path in each.code), otherwise)
         return Problem(at, None, text)
-    line = _LINE.search(text)
-    return Problem(file, int(line[1]) if line else None, text)
+    if line := _LINE.search(text):
+        return Problem(file, int(line[1]), text)
+    if name := _NAME.search(text):  # DuckDB says no line for what is in a view
+        for number, line_ in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+            if re.search(rf"\b{re.escape(name[1])}\b", line_):
+                return Problem(file, number, text)
+    return Problem(file, None, text)
 
 
 def _defined(suite: Callable[..., Any], otherwise: Path) -> tuple[Path, int | None]:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
-from typing import Any
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ..trueup.declare import Migration, Source
+from ..trueup.declare import Migration, Source, Table
+from ..trueup.errors import SourceError
 from ..trueup.stores import Store, arrow_schema
+
+if TYPE_CHECKING:
+    from ..trueup.testing import Made
 
 BESIDE = 10_000
 """Rows that are read of each of several sources, though fewer are shown, so that joins find their partners."""
 _CUT = 60
+_PARTS = 4
+"""Into how many partitions the rows are parted, as those of a run are, to see whether they become the same."""
 
 
 def read(store: Store, source: Source, rows: int) -> pa.Table:
@@ -44,7 +51,7 @@ def lines(migration: Migration, tables: dict[str, pa.Table], asked: int) -> Iter
     made = make_of(migration, tables)
     said: dict[tuple[str, str | None], list[str]] = {}
     for each in made.findings:  # a key is of a source: those of another phase may have the same
-        said.setdefault((each.phase, each.key), []).append(f"{each.severity} {each.code}: {each.message}")
+        said.setdefault((each.phase, each.key), []).append(f"{each.severity} {each.code}: {each.message}".rstrip(": "))
     become: dict[tuple[str, str], list[str]] = {}
     for row in made.planned:
         name = migration.target(row.target).table.name
@@ -59,13 +66,51 @@ def lines(migration: Migration, tables: dict[str, pa.Table], asked: int) -> Iter
             yield from (f"    -> {each}" for each in become.get((phase.id, key), []))
             yield from (f"    !! {each}" for each in said.get((phase.id, key), []))
     yield from (f"!! {each}" for each in made.broken)
+    yield from (f"!! {each}" for each in _parted(migration, tables, made))
+
+
+def _parted(migration: Migration, tables: dict[str, pa.Table], whole: Made) -> Iterator[str]:
+    """The targets whose rows are others where the sources lie in several partitions, as in a run: their script looks at rows
+    beside the one that it is about."""
+    from ..trueup.testing import make_of
+
+    parted = make_of(migration, tables, partitions=_PARTS, judged=False)
+    for target in dict.fromkeys(whole.targets):
+        one, several = (Counter(str(row) for row in made.rows[target]) for made in (whole, parted))
+        if one != several:
+            yield (
+                f"target {target}: its rows are others when the source is in {_PARTS} partitions ({several.total():,}) than in "
+                f"one ({one.total():,}), and a run has several: give each Source whose rows must be seen together partition_by, "
+                "the columns that they have in common (of a look-up None)"
+            )
 
 
 def try_out(migration: Migration, stores: dict[str, Store], asked: int) -> Iterator[str]:
-    """Read the rows and say what they become; see `lines`."""
+    """Read the rows and say what they become; see `lines`. Raises `SourceError` for a source that is not there, or not as
+    declared; a target that is not is said at the end."""
+    for source in migration.sources:
+        if (
+            fault := _unlike(stores, source.table, absent="does not exist; check its name and the connection")
+        ) is not None:
+            raise SourceError(f"source {source.id!r}: {fault}")
     rows = asked if len(migration.sources) == 1 else max(asked, BESIDE)
     tables = {s.id: read(stores[s.table.connection], s, rows) for s in migration.sources}
-    return lines(migration, tables, asked)
+    faults = ((target.id, _unlike(stores, target.table)) for target in migration.targets)
+    return chain(
+        lines(migration, tables, asked), (f"!! target {id}: {fault}" for id, fault in faults if fault is not None)
+    )
+
+
+def _unlike(stores: dict[str, Store], table: Table, *, absent: str | None = None) -> str | None:
+    """What of a table is not as declared."""
+    description = stores[table.connection].describe(table)
+    if description is None:
+        return absent and f"table {table.name!r} of connection {table.connection!r} {absent}"
+    if not description.misfits:
+        return None
+    return (
+        f"table {table.name!r} of connection {table.connection!r} is not as declared: {'; '.join(description.misfits)}"
+    )
 
 
 def _key(columns: tuple[str, ...], row: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from importlib import util
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from include.console.tryout import try_out
 from include.embedded import postgres
 from include.pytest_plugin import is_about
 from include.trueup.declare import Migration
-from include.trueup.errors import OptionsError
+from include.trueup.errors import OptionsError, SourceError
 from include.trueup.ledger import Ledger
 from include.trueup.run.workspace import Workspace
 from include.trueup.stores.postgres import PostgresStore
@@ -137,4 +138,36 @@ def test_what_a_few_rows_become_is_shown(uri: str, tmp_path: Path) -> None:
     assert shown[3].startswith("  2  id=2, name=Bob")
     assert shown[4:] == ["    !! reject nameless: no full name"]
     assert next(iter(try_out(migration, {"crm_postgres": PostgresStore(uri)}, 1))) == "People: 1 source rows"
+
+    script.write_text(script.read_text().replace("'reject'", "'skip'").replace("'no full name'", "''"))
+    assert list(try_out(migration, {"crm_postgres": PostgresStore(uri)}, 20))[4:] == ["    !! skip nameless"]
     assert run_sql(uri, "SELECT to_regclass('people')::text") == [(None,)]
+
+
+def test_what_only_a_run_would_see_is_said_of_a_few_rows_too(uri: str, tmp_path: Path) -> None:
+    stores = {"crm_postgres": PostgresStore(uri)}
+    run_sql(
+        uri,
+        "CREATE TABLE bills (id int PRIMARY KEY, number text)",
+        "INSERT INTO bills SELECT i, i / 2 FROM generate_series(0, 39) i",
+        "CREATE TABLE last (number text PRIMARY KEY)",
+    )
+    made = written(uri, "bills", "last")
+    migration = loaded(tmp_path, made)
+    (tmp_path / "include/migrations/people/rows.sql").write_text(
+        "CREATE VIEW ranked AS SELECT *, row_number() OVER (PARTITION BY number ORDER BY id) AS n FROM bills;"
+        "CREATE VIEW rows AS SELECT number, _key AS _source FROM ranked WHERE n = 1;"
+        "CREATE VIEW findings AS SELECT _key AS _source, number AS key, 'skip' AS severity, 'twice' AS code, '' AS message "
+        "FROM ranked WHERE n > 1"
+    )
+    said = list(try_out(migration, stores, 40))[-1]
+    assert said.startswith("!! target last: its rows are others when the source is in 4 partitions")
+    (source,) = migration.sources
+    together = replace(migration, sources=(replace(source, partition_by=("number",)),))
+    assert not [each for each in try_out(together, stores, 40) if each.startswith("!!")]
+
+    run_sql(uri, "DROP TABLE last", "CREATE TABLE last (number bigint PRIMARY KEY)")
+    assert "is not as declared: column 'number' is bigint" in list(try_out(together, stores, 1))[-1]
+    run_sql(uri, "DROP TABLE bills")
+    with pytest.raises(SourceError, match="source 'bills': table 'bills' of connection 'crm_postgres' does not exist"):
+        try_out(migration, stores, 1)

@@ -199,6 +199,7 @@ def _check_unique(connection: duckdb.DuckDBPyConnection, run: Run, target: Targe
         outputs = [output.name for output in run.migration.outputs(target.id)]
         raise DeclarationError(
             f"{rows:,} rows of target {target.table.name!r} are planned twice, the first with key {key!r}; "
-            f"nothing is written: a transform must give every target row once (fix what makes {outputs}, or "
-            "the source rows that give that key)"
+            f"nothing is written: a transform must give every target row once. Fix what makes {outputs}, or the source rows "
+            "that give that key; where the script puts rows together itself, the Source needs partition_by=(…), the columns "
+            "that they have in common, so that it sees them together"
         )

@@ -8,6 +8,7 @@ is migrated day by day is what one full run gives.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import duckdb
@@ -25,6 +26,7 @@ from ..declare.names import (
     ROW_ID,
     SOURCE_KEY,
     UNWRITABLE_ROW,
+    one_of,
     own,
 )
 from ..errors import DeclarationError
@@ -46,6 +48,7 @@ _SETTINGS = (
     *("TimeZone", "Calendar", "default_collation", "default_null_order", "default_order", "integer_division"),
     *("ieee_floating_point_ops", "scalar_subquery_error_on_multiple_rows", "search_path", "schema"),
 )
+_NO_TABLE = re.compile(r"Table with name (\S+) does not exist!(\nDid you mean .*)?")
 UNWRITABLE = "unwritable"
 """Code of the reject that the engine makes itself, for a row that the target's store cannot hold."""
 
@@ -89,7 +92,7 @@ def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> 
         raise  # no fault of the script
     except duckdb.Error as error:
         raise DeclarationError(
-            f"phase {phase.id!r}: {' and '.join(s.name for s in phase.code)} does not run: {error}"
+            f"phase {phase.id!r}: {' and '.join(s.name for s in phase.code)} does not run: {_in_words(run, error)}"
         ) from error
     _judge_findings(connection, phase)
     _quarantine(connection, run, phase)
@@ -104,6 +107,13 @@ def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> 
         into = duck.identifier(output.target)
         connection.execute(f"INSERT INTO {into} SELECT {columns}, {EXTRA} FROM {own(output.view)}")
     return account(connection, phase, driver, _figures(connection))
+
+
+def _in_words(run: Run, error: duckdb.Error) -> str:
+    """DuckDB's message; of a relation that is not there it names what is like it, of its own catalogue, too."""
+    migration = run.migration
+    there = {*(s.id for s in migration.sources), *(d.id for d in migration.derived), *migration.shared}
+    return _NO_TABLE.sub(lambda found: f"{found[1]} does not exist; {one_of(found[1], there)}", str(error))
 
 
 def _collect_findings(connection: duckdb.DuckDBPyConnection) -> None:

@@ -151,9 +151,7 @@ def make_of(
 
 def _make_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, made: Made) -> None:
     fates = run_phase(connection, run, phase)
-    found = (
-        f"SELECT {SOURCE_KEY}, key, severity, code, message FROM {FOUND_BESIDE} WHERE severity IN ('reject', 'warning')"
-    )
+    found = f"SELECT {SOURCE_KEY}, key, severity, code, message FROM {FOUND_BESIDE}"
     for key, about, severity, code, message in connection.execute(f"{found} ORDER BY ALL").fetchall():
         finding = Finding(
             phase=phase.id, source=phase.source, key=key, about=about, severity=severity, code=code, message=message
