@@ -19,6 +19,7 @@ from include.trueup.declare import Migration
 from include.trueup.errors import OptionsError, SourceError
 from include.trueup.ledger import Ledger
 from include.trueup.run.workspace import Workspace
+from include.trueup.stores import Store
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import walk
 from tests.harness import new_database, run_of, run_sql
@@ -145,7 +146,7 @@ def test_what_a_few_rows_become_is_shown(uri: str, tmp_path: Path) -> None:
 
 
 def test_what_only_a_run_would_see_is_said_of_a_few_rows_too(uri: str, tmp_path: Path) -> None:
-    stores = {"crm_postgres": PostgresStore(uri)}
+    stores: dict[str, Store] = {"crm_postgres": PostgresStore(uri)}
     run_sql(
         uri,
         "CREATE TABLE bills (id int PRIMARY KEY, number text)",
