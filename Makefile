@@ -108,12 +108,14 @@ $(EMBEDDINGS): $(READY) requirements-embeddings.txt
 test: $(EMBEDDINGS)
 	@exec $(PY) -m pytest --numprocesses 2 --dist worksteal -m 'not slow' --durations=20
 
-# First the table of what people may do to each task, on two processes; then whole stacks, and processes that are killed:
-# one after the other, since they are judged by the clock.
+# First the table of what people may do to each task, then whole migrations, each on two processes; then whole stacks, and
+# processes that are killed: one after the other, since they are judged by the clock.
 TABLE = tests/dags/test_task_table.py
+WHOLE = tests/contract tests/migrations tests/stories tests/unit
 test-slow: $(EMBEDDINGS)
 	@$(PY) -m pytest --numprocesses 2 --dist worksteal -m slow $(TABLE)
-	@exec $(PY) -m pytest -m slow --ignore=$(TABLE)
+	@$(PY) -m pytest --numprocesses 2 --dist worksteal -m slow --durations=10 $(WHOLE)
+	@exec $(PY) -m pytest -m slow --durations=10 --ignore=$(TABLE) $(addprefix --ignore=,$(WHOLE))
 
 test-all:
 	@$(MAKE) test
