@@ -6,34 +6,26 @@ import inspect
 import re
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import CodeType
 from typing import Any
 
 from .. import migrations, project
+from ..trueup import declare
 from ..trueup.declare import Migration
 from ..trueup.declare.names import one_of
 from ..trueup.errors import DeclarationError
 from ..trueup.schema import SchemaMigration
+from .dag_file import dag_file
+from .problem import ROOT, Problem, line_of
+from .scripts import scripts
 
-ROOT = Path(__file__).parent.parent.parent
 _NAME = re.compile(r'Referenced column "([^"]+)" not found')
+_KEYWORD = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'")
+_FORM = {"approval", "plan", "window_start", "window_end"}
+"""Fields of every DAG's form beside the options of a run."""
 _LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What is wrong, in words, and where: a file, and a line in it where that is known."""
-
-    file: Path
-    line: int | None
-    message: str
-
-    def __str__(self) -> str:
-        """As compilers say it: `file:line: message`."""
-        file = self.file.relative_to(ROOT) if self.file.is_relative_to(ROOT) else self.file
-        return f"{file}{f':{self.line}' if self.line else ''}: {self.message}"
 
 
 def check(migration_id: str) -> list[Problem]:
@@ -48,7 +40,9 @@ def check(migration_id: str) -> list[Problem]:
         migration = project.load_migration(migration_id)
     except Exception as error:  # noqa: BLE001 - whatever an author's module raises is the problem
         return [_raised(error, folder, folder / "migration.py")]
-    return [*problems(migration, folder), *_dag(migration_id)]
+    file = ROOT / "dags" / f"{migration_id}.py"
+    dag = dag_file(file, migration_id, rows=isinstance(migration, Migration))
+    return [*_named(migration, folder), *problems(migration, folder), *dag]
 
 
 def problems(migration: Migration | SchemaMigration, folder: Path) -> list[Problem]:
@@ -56,15 +50,35 @@ def problems(migration: Migration | SchemaMigration, folder: Path) -> list[Probl
     if isinstance(migration, SchemaMigration):
         return []  # its revisions are linted and rehearsed by each run's plan
     from ..trueup.testing import make  # Great Expectations and DuckDB: a second or two
+    from ..trueup.testing.statements import unanswerable
 
     where = folder / "migration.py"
-    if broken := list(_suites(migration, folder)):
+    if broken := [*_params(migration, where), *scripts(migration), *_suites(migration, folder)]:
         return broken
     try:
         made = make(migration, {})
     except DeclarationError as error:
         return [_of_script(migration, error, where)]
-    return [Problem(where, None, message) for message in made.broken]
+    broken = [Problem(where, None, message) for message in made.broken]
+    for statement, why in unanswerable(migration):
+        broken.append(Problem(where, line_of(where, statement.title), f"statement {statement.title!r} {why}"))
+    return broken
+
+
+def _named(migration: Migration | SchemaMigration, folder: Path) -> Iterator[Problem]:
+    if migration.id != folder.name:
+        where = folder / "migration.py"
+        message = f"migration {migration.id!r} lies in the folder {folder.name}; did you mean id={folder.name!r}?"
+        yield Problem(where, line_of(where, f'"{migration.id}"'), message)
+
+
+def _params(migration: Migration, where: Path) -> Iterator[Problem]:
+    from ..trueup.run import Options
+
+    for param in migration.params:
+        if param.id in _FORM | {each.name for each in fields(Options)}:
+            message = f"param {param.id!r} is a field of every DAG's form already; give it another id"
+            yield Problem(where, line_of(where, f'"{param.id}"'), message)
 
 
 def _suites(migration: Migration, folder: Path) -> Iterator[Problem]:
@@ -95,18 +109,6 @@ def _suites(migration: Migration, folder: Path) -> Iterator[Problem]:
             yield Problem(*_defined(migration.suite, folder / "migration.py"), str(error))
 
 
-def _dag(migration_id: str) -> list[Problem]:
-    file = ROOT / "dags" / f"{migration_id}.py"
-    if file.is_file():
-        return []
-    return [
-        Problem(
-            file, None, "there is no such file, so Airflow shows no DAG for it: build_dag(migration) and "
-            "build_rollback(migration), as in dags/scoring_models.py",
-        )
-    ]  # fmt: skip
-
-
 def _raised(error: Exception, folder: Path, otherwise: Path) -> Problem:
     """Where an exception came through the author's files, the innermost place."""
     places = [
@@ -116,7 +118,16 @@ def _raised(error: Exception, folder: Path, otherwise: Path) -> Problem:
         return Problem(Path(error.filename), error.lineno, f"{error.msg}: {(error.text or '').strip()}")
     kind = "" if isinstance(error, DeclarationError) else f"{type(error).__name__}: "
     file, line = (Path(places[-1].filename), places[-1].lineno) if places else (otherwise, None)
-    return Problem(file, line, f"{kind}{error}")
+    return Problem(file, line, f"{kind}{error}{_meant(error)}")
+
+
+def _meant(error: Exception) -> str:
+    """Of a keyword that there is not: what there is."""
+    found = _KEYWORD.search(str(error)) if isinstance(error, TypeError) else None
+    declared = getattr(declare, found[1], None) if found else None
+    if not found or not isinstance(declared, type) or not is_dataclass(declared):
+        return ""
+    return f"; {one_of(found[2], (each.name for each in fields(declared)))}"
 
 
 def _of_script(migration: Migration, error: DeclarationError, otherwise: Path) -> Problem:

@@ -13,7 +13,7 @@ from ..trueup.declare.names import one_of
 from ..trueup.errors import SourceError
 from ..trueup.run import Options, Run
 from ..trueup.walk.preflight import look_at_source, look_at_target
-from .check import Problem
+from .problem import Problem
 
 if TYPE_CHECKING:
     from ..trueup.stores import Store

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import DeclarationError
+from .names import one_of
 from .table import Type
 
 _HERE = str(Path(__file__).parent)
@@ -44,6 +45,13 @@ def title_of(id: str) -> str:
 def beside(path: Path | str) -> Path:
     """The path as it was given, a relative one from the folder of the module that declares."""
     return folder() / path
+
+
+def check_script(what: str, path: Path) -> None:
+    """Raise `DeclarationError` where the script of `what` is not there."""
+    if not path.is_file():
+        there = (each.name for each in path.parent.glob(f"*{path.suffix}"))
+        raise DeclarationError(f"{what}: there is no script {path}; {one_of(path.name, there)}")
 
 
 def readme() -> str:

@@ -11,14 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 from ..errors import DeclarationError
 from . import pure
 from .cost import Cost
-from .defaults import beside, columns, readme, title_of
+from .defaults import beside, check_script, columns, readme, title_of
 from .former import takes_former
-from .names import RELATIONS, check_columns, check_id, check_relations, check_tuple, one_of
+from .given import check_constants, check_functions
+from .names import RELATIONS, check_id, check_relations, check_tuple, one_of
+from .param import Param
 from .phase import Output, Phase, SuiteFactory
 from .preconditions import Breach, Precondition
 from .relations import Derived, Source, Target
@@ -49,28 +50,8 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Param:
-    """A field of the trigger form, in addition to the common ones. `type` is JSON
-    Schema's. `choices` are the values allowed (any, if there are none); with `optional`, none may be chosen. A number
-    has a `minimum` and a `maximum`, both inclusive."""
-
-    id: str
-    title: str
-    description: str
-    type: Literal["string", "integer", "number", "boolean"]
-    default: str | int | float | bool | None = None
-    choices: tuple[str | int | float, ...] = ()
-    optional: bool = False
-    minimum: float | None = None
-    maximum: float | None = None
-
-    def __post_init__(self) -> None:
-        check_id("param", self.id)
-        if self.type in ("integer", "number") and not self.choices and (self.minimum is None or self.maximum is None):
-            raise DeclarationError(f"param {self.id!r}: a number needs a minimum and a maximum")
-        if self.default is None and not self.optional:
-            raise DeclarationError(f"param {self.id!r}: give it a default, or make it optional")
+STATES = ("legacy", "dual", "new")
+"""States of a migration's switch, in order."""
 
 
 @takes_former(
@@ -134,24 +115,17 @@ class Migration:
             object.__setattr__(self, name, value)
         self._check_switch()
         self._check_audit()
-        views = {output.view for phase in self.phases for output in phase.outputs}
-        check_relations(f"migration {self.id!r}", self._relations(), {*RELATIONS, *views})
-        if self.statements:
-            reserved = {f"{when}_{target.id}" for target in self.targets for when in ("before", "after")}
-            reserved |= {"left_alone", "written"}
-            check_relations(f"statements of migration {self.id!r}", (s.id for s in self.sources), reserved)
-        for name, rows in self.constants.items():
-            for row in rows[:1]:
-                check_columns(f"constant {name!r}", row, reserved=())
+        self._check_names()
+        check_constants(self.constants)
+        check_functions(self.functions)
         if not self.phases:
             raise DeclarationError(
                 f"migration {self.id!r} has no phase, and it is not one source that is brought into one target; say phases=(…)"
             )
-        if len({p.id for p in self.phases}) != len(self.phases):
-            raise DeclarationError(f"migration {self.id!r}: two phases share an id")
         self._check_partitions()
         for phase in self.phases:
             self._check_phase(phase)
+        self._check_targets()
         object.__setattr__(self, "sources", tuple(map(self._as_written, self.sources)))
 
     def _only_phase(self) -> tuple[Phase, ...]:
@@ -161,9 +135,11 @@ class Migration:
         return (Phase(source=driving[0].id, target=self.targets[0].id, transform=Path("rows.sql")),)
 
     def _check_switch(self) -> None:
-        if self.settings and (
-            {*self.settings} != {"legacy", "dual", "new"} or len({frozenset(s) for s in self.settings.values()}) > 1
-        ):
+        if unknown := sorted({*self.settings} - {*STATES}):
+            raise DeclarationError(
+                f"migration {self.id!r}: settings of a state {unknown[0]!r}; {one_of(unknown[0], STATES)}"
+            )
+        if self.settings and ({*self.settings} != {*STATES} or len({frozenset(s) for s in self.settings.values()}) > 1):
             raise DeclarationError(
                 f"migration {self.id!r}: settings must name the same settings for each of legacy, dual and new"
             )
@@ -171,6 +147,33 @@ class Migration:
             raise DeclarationError(
                 f"migration {self.id!r}: a shadow, guards and a way back are for its switch; it has none without settings"
             )
+
+    def _check_names(self) -> None:
+        views = {output.view for phase in self.phases for output in phase.outputs}
+        check_relations(f"migration {self.id!r}", self._relations(), {*RELATIONS, *views})
+        if self.statements:
+            reserved = {f"{when}_{target.id}" for target in self.targets for when in ("before", "after")}
+            reserved |= {"left_alone", "written"}
+            check_relations(f"statements of migration {self.id!r}", (s.id for s in self.sources), reserved)
+        for kind, ids in (("phases", [p.id for p in self.phases]), ("params", [p.id for p in self.params])):
+            if twice := sorted({id for id in ids if ids.count(id) > 1}):
+                raise DeclarationError(
+                    f"migration {self.id!r}: two {kind} share an id: {twice[0]!r}; give each its own"
+                )
+
+    def _check_targets(self) -> None:
+        tables: dict[tuple[str, str], str] = {}
+        for target in self.targets:
+            if not self.outputs(target.id):
+                raise DeclarationError(
+                    f"migration {self.id!r}: no phase writes target {target.id!r}; give it one, or leave the target out"
+                )
+            other = tables.setdefault((target.table.connection, target.table.name), target.id)
+            if other != target.id:
+                raise DeclarationError(
+                    f"migration {self.id!r}: targets {other!r} and {target.id!r} are the same table {target.table.name!r}; "
+                    "declare it once, and let several phases write it"
+                )
 
     def _check_partitions(self) -> None:
         parted = [source for source in self.sources if source.partition_by is not None]
@@ -185,8 +188,9 @@ class Migration:
     def _check_audit(self) -> None:
         for name, path in self.audit.items():
             check_id("audit", name)
-            if not path.is_file():
-                raise DeclarationError(f"audit {name!r} of migration {self.id!r}: there is no query at {path}")
+            check_script(f"audit {name!r} of migration {self.id!r}", path)
+        for name, path in self.shared.items():
+            check_script(f"shared {name!r}", path)
 
     def _as_written(self, source: Source) -> Source:
         """The source, whose table has the columns and the script that a target of the same table names (`Target.adds`)."""
@@ -228,6 +232,12 @@ class Migration:
                     f"{one_of(output.target, (t.id for t in self.targets))}"
                 )
             self._check_parent(phase, output)
+        for column in phase.replaces:
+            if column not in (there := self.target(phase.target).table.columns):
+                raise DeclarationError(
+                    f"phase {phase.id!r}: replaces names {column!r}, which is no column of {phase.target!r}; "
+                    f"{one_of(column, there)}"
+                )
         if len({self.target(output.target).table.connection for output in phase.outputs}) > 1:
             raise DeclarationError(
                 f"phase {phase.id!r}: its targets lie behind different connections, which no transaction spans"

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DeclarationError
 from . import pure
-from .defaults import beside, title_of
+from .defaults import beside, check_script, title_of
 from .former import takes_former
-from .names import check_id
+from .names import check_id, check_tuple
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,11 +135,16 @@ class Phase:
         }.items():
             object.__setattr__(self, name, value)
         check_id("phase", self.id)
+        check_tuple(f"phase {self.id!r}: expected_skips", self.expected_skips)
+        for suite in (self.suite, *(output.suite for output in self.outputs)):
+            if suite is not None and not callable(suite):
+                raise DeclarationError(
+                    f"phase {self.id!r}: suite is {suite!r}; give the function itself, which makes the list, without calling it"
+                )
         if self.function is not None:
             pure.check(self.id, self.function)
         for path in (*self.scripts, *self.finish):
-            if not path.is_file():
-                raise DeclarationError(f"phase {self.id!r}: there is no script {path}")
+            check_script(f"phase {self.id!r}", path)
         if self.replaces and self.keeps_existing is None:
             raise DeclarationError(f"phase {self.id!r}: replaces is an exception to keeps_existing, which is not given")
         self._name_outputs()

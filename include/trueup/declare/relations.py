@@ -10,13 +10,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import DeclarationError
-from .defaults import beside, id_of
+from .defaults import beside, check_script, id_of
 from .former import renamed, takes_former
-from .names import KEY, check_columns, check_id, one_of
+from .names import KEY, check_columns, check_id, check_tuple, one_of
 from .table import Table, Type
 
 WINDOWED = (Type.TIMESTAMP, Type.DATETIME, Type.DATE, Type.TEXT)
 """Types of a column by which rows lie in a date window; a text is read as ISO 8601."""
+
+
+def _check_table(given: object) -> None:
+    if not isinstance(given, Table):
+        raise DeclarationError(f"table is {given!r}; give a Table(name=…, connection=…, key=…, columns=…)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +45,7 @@ class Source:
     carries_extra: bool = False
 
     def __post_init__(self) -> None:
+        _check_table(self.table)
         object.__setattr__(self, "id", self.id or id_of(self.table.name))
         given: object = self.partition_by
         if given == () or isinstance(given, str):
@@ -99,8 +105,7 @@ class Derived:
         for column in (*self.key, *(self.partition_by or ()), *((self.window,) if self.window else ())):
             if column not in self.columns:
                 raise DeclarationError(f"derived {self.id!r}: {column!r} is not among its columns")
-        if not self.query.is_file():
-            raise DeclarationError(f"derived {self.id!r}: no query at {self.query}")
+        check_script(f"derived {self.id!r}", self.query)
 
 
 @takes_former({"before": "it is prepare now"}, renamed({"before": "prepare"}))
@@ -138,10 +143,14 @@ class Target:
     triggers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        _check_table(self.table)
         object.__setattr__(self, "id", self.id or id_of(self.table.name))
+        for name in ("owned", "partition_by", "adds", "sets", "triggers"):
+            check_tuple(f"target {self.id!r}: {name}", getattr(self, name) or ())
         for name in ("create", "prepare", "undo"):
             if (script := getattr(self, name)) is not None:
-                object.__setattr__(self, name, beside(script))
+                object.__setattr__(self, name, path := beside(script))
+                check_script(f"target {self.id!r}: {name}", path)
         check_id("target", self.id)
         for column in (*(self.owned or ()), *(self.partition_by or ())):
             if column not in self.table.columns:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..errors import DeclarationError
 from .former import renamed, takes_former
-from .names import check_columns, one_of
+from .names import check_columns, check_tuple, one_of
 
 
 class Type(StrEnum):
@@ -101,7 +101,11 @@ class Table:
         given: object = self.key
         if isinstance(given, str):  # one column, said without its brackets
             object.__setattr__(self, "key", (given,))
+        for name in ("key", "indexes", "required", "adds", "sets"):
+            check_tuple(f"table {self.name!r}: {name}", getattr(self, name))
         self._check_types()
+        if len({*self.key}) < len(self.key):
+            raise DeclarationError(f"table {self.name!r}: its key names a column twice: {', '.join(self.key)}")
         if not self.key:
             raise DeclarationError(f"table {self.name!r} declares no key")
         check_columns(f"table {self.name!r}", self.columns)

@@ -68,6 +68,8 @@ def columns(suite: SuiteFactory) -> set[str]:
             expectations = list(suite())
         except Exception as error:
             raise DeclarationError(f"the suite could not be built: {_words(error)}") from error
+        if strangers := _strangers(expectations):
+            raise DeclarationError(strangers)
         return {column for expectation in expectations for column in named_columns(expectation)}
 
 
@@ -176,8 +178,6 @@ def budget_suite(limits: Mapping[str, float]) -> list[Expectation]:
 
 def _declared(suite: SuiteFactory, tracked: tuple[str, ...]) -> tuple[list[Tally], list[str]]:
     """A tally for each expectation of the suite, and what is wrong with the suite itself."""
-    from great_expectations.expectations import Expectation
-
     from .tally import Tally
 
     try:
@@ -186,10 +186,17 @@ def _declared(suite: SuiteFactory, tracked: tuple[str, ...]) -> tuple[list[Tally
         return [], [f"the suite could not be built: {_words(error)}"]
     if not expectations:
         return [], ["the suite is empty, so it would pass whatever the rows contain"]
-    strangers = [repr(e)[:100] for e in expectations if not isinstance(e, Expectation)]
-    if strangers:
-        return [], [f"the suite contains something that is not an expectation: {', '.join(strangers)}"]
+    if strangers := _strangers(expectations):
+        return [], [strangers]
     return [Tally(position, expectation, tracked) for position, expectation in enumerate(expectations)], []
+
+
+def _strangers(made: Iterable[object]) -> str:
+    """What in a suite is no expectation, in words; empty where each is one."""
+    from great_expectations.expectations import Expectation
+
+    strangers = [repr(each)[:100] for each in made if not isinstance(each, Expectation)]
+    return f"the suite contains something that is not an expectation: {', '.join(strangers)}" if strangers else ""
 
 
 def _judged(judge: Judge, tallies: list[Tally], frame: pd.DataFrame, what: str, key: str) -> list[str]:

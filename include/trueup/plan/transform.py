@@ -185,13 +185,19 @@ def _collect(connection: duckdb.DuckDBPyConnection, run: Run, output: Output) ->
     """Take the view's rows into a table of the engine's own: every column of the target, of its type and in canonical form,
     `_source`, a row number, and its fault, where a value has no such form."""
     target = run.migration.target(output.target)
+    if not _relations_called(connection, output.view):
+        raise DeclarationError(
+            f"target {target.id!r}: the transform makes no view {output.view!r}: CREATE VIEW {output.view} AS SELECT …"
+        )
     types = {row[0]: row[1] for row in connection.execute(f"DESCRIBE {output.view}").fetchall()}
     needed = {*target.table.columns} if target.owned is None else {*target.owned, *target.placed_by, *target.table.key}
+    unknown = {*types} - {*target.table.columns, *target.table.sets, SOURCE_KEY, EXTRA, MISTYPED}
     if missing := {*needed, SOURCE_KEY} - {*types}:
         raise DeclarationError(
             f"target {target.id!r}: the transform's {output.view} lack the columns {sorted(missing)}"
+            + "".join(f"; they have {each!r}, {one_of(each, missing)}" for each in sorted(unknown))
         )
-    if unknown := {*types} - {*target.table.columns, *target.table.sets, SOURCE_KEY, EXTRA, MISTYPED}:
+    if unknown:
         raise DeclarationError(
             f"target {target.id!r}: the transform's {output.view} have columns {sorted(unknown)} that it does not declare"
         )

@@ -9,9 +9,10 @@ import pytest
 from include import migrations
 from include.console.__main__ import main
 from include.console.check import Problem, check
+from include.console.dag_file import dag_file
 
 MIGRATION = """\
-from include.trueup.declare import Migration, Param, Phase, Source, Table, Target, Type, columns
+from include.trueup.declare import Migration, Param, Phase, Source, Statement, Table, Target, Type, columns
 
 CUSTOMERS = Table(name="customers", connection="crm_postgres", key="id", columns=columns(text="id name mail", boolean="vip"))
 PEOPLE = Table(name="people", connection="crm_postgres", key="id", columns=columns(text="id full_name mail"))
@@ -37,33 +38,105 @@ SELECT id, name AS full_name, mail, id AS _source
 FROM customers
 """
 AT = "migration.py"
-MISTAKES = [
-    (AT, 'id="people"', 'id="People!"', 13, "migration id 'People!': use lower-case letters"),
-    (AT, "rows.sql", "row.sql", 18, "there is no script"),
-    (AT, 'key="id", columns=columns(text="id name', 'key="ID", columns=columns(text="id name', 3, "did you mean 'id'?"),
-    (AT, "Source(table=CUSTOMERS)", 'Source(table=CUSTOMERS, partition_by="idd")', 16, "did you mean 'id'?"),
-    (AT, "Source(table=CUSTOMERS)", 'Source(table=CUSTOMERS, window="vip")', 16, "is of type boolean, which has no dates"),
-    (AT, "Source(table=CUSTOMERS)", "Source(table=CUSTOMERS, partition_by=None)", 13, "is a look-up"),
-    (AT, "sources=(Source(table=CUSTOMERS),)", "sources=Source(table=CUSTOMERS)", 13, "write them in brackets"),
-    (AT, 'source="customers"', 'source="customer"', 13, "no source 'customer'; did you mean 'customers'?"),
-    (AT, 'target="people"', 'target="persons"', 13, "no target 'persons'"),
-    (AT, 'columns(text="id full_name mail")', '["id", "full_name", "mail"]', 4, "columns are given with their types"),
-    (AT, 'columns(text="id full_name mail")', '{"id": "varchar"}', 4, "'varchar', which there is not"),
-    (AT, 'columns(text="id full_name mail")', 'columns(txt="id")', 4, "there is no type 'txt'"),
-    (AT, 'owner="crm",', 'owner="crm", settings={"legacy": {"a": "b"}},', 13, "settings must name the same settings"),
-    (AT, "Table(name=", "Tabel(name=", 3, "NameError: name 'Tabel' is not defined"),
-    (AT, "migration = ", "migration == ", 13, "NameError"),
-    (AT, "    owner=", "   )owner=", 19, "unmatched ')'"),
-    (AT, "column=\"mail\")", "column=\"male\")", 7, "the suite names column 'male' of people; did you mean 'mail'?"),
-    (AT, "    return [gxe", "    return [1/0, gxe", 7, "division by zero"),
-    ("rows.sql", "mail,", "mail", 2, "rows.sql does not run: Parser Error"),
-    ("rows.sql", "name AS", "nmae AS", 2, "nmae"),
-    ("rows.sql", "FROM customers", "FROM customer", 3, "customer does not exist; did you mean 'customers'? There are: customers"),
-    ("rows.sql", "CREATE VIEW rows", "CREATE VIEW a AS SELECT *, nmae FROM customers; CREATE VIEW rows", 1, "nmae"),
-    ("rows.sql", "name AS full_name, ", "", None, "rows lack the columns ['full_name']"),
-    ("rows.sql", "mail,", "mail, 1 AS more,", None, "columns ['more'] that it does not declare"),
-    ("rows.sql", ", id AS _source", "", None, "rows lack the columns ['_source']"),
-]  # fmt: skip
+SOURCE = "Source(table=CUSTOMERS)"
+SOURCES = f"sources=({SOURCE},)"
+PHASE = 'Phase(source="customers", target="people", transform="rows.sql", suite=suite)'
+TWO_TARGETS = (
+    'targets=(Target(table=PEOPLE, create="create.sql"),),\n    phases=(',
+    (
+        'targets=(Target(table=PEOPLE), Target(id="p2", table=PEOPLE)), phases=(Phase(source="customers", target="p2", '
+        'transform="rows.sql"), '
+    ),
+)
+OWNER = 'owner="crm",'
+PARAMS = ' params=(Param(id="{id}", title="P", description="", type="{type}",{more}),),'
+STATEMENT = ' statements=(Statement(title="All is well", query="{}"),),'
+FINDINGS = (
+    "FROM customers;\nCREATE VIEW findings AS SELECT id AS _source, id AS key, '{}' AS severity, 'c' AS code, 'm' AS message"
+    "\nFROM customers"
+)
+MISTAKES = {
+    "an id with capitals": (AT, 'id="people"', 'id="People!"', 13, "migration id 'People!': use lower-case letters"),
+    "an id that is not the folder's": (AT, 'id="people"', 'id="persons"', 14, "did you mean id='people'?"),
+    "a script that is missing": (AT, "rows.sql", "row.sql", 18, "there is no script"),
+    "a script of a target that is missing": (AT, "create.sql", "craete.sql", 17, "did you mean 'create.sql'?"),
+    "a shared query that is missing": (AT, SOURCES, f'{SOURCES}, shared={{"s": "row.sql"}}', 13, "did you mean 'rows.sql'?"),
+    "a key that is no column": (AT, 'key="id", columns=columns(text="id name', 'key="ID", columns=columns(text="id name',
+     3, "did you mean 'id'?"),
+    "a key with a column twice": (AT, 'key="id", columns=columns(text="id name', 'key=("id", "id"), columns=columns(text="id name',
+     3, "names a column twice: id, id"),
+    "partition_by that is no column": (AT, SOURCE, 'Source(table=CUSTOMERS, partition_by="idd")', 16, "did you mean 'id'?"),
+    "a target's partition_by that is no column": (AT, 'create="create.sql"', 'partition_by=("idd",)', 17, "did you mean 'id'?"),
+    "a text in place of several": (AT, 'create="create.sql"', 'owned="mail"', 17, "owned are several: write them in brackets"),
+    "an owned column that is not declared": (AT, 'create="create.sql"', 'owned=("mial",)', 17, "did you mean 'mail'?"),
+    "an owned key": (AT, 'create="create.sql"', 'owned=("id",)', 17, "['id'] decide where a row is planned"),
+    "a required column that is not declared": (AT, "columns=columns(text=\"id full", "required=(\"mial\",), columns=columns(text=\"id full",
+     4, "did you mean 'mail'?"),
+    "a window that is no time": (AT, SOURCE, 'Source(table=CUSTOMERS, window="vip")', 16, "is of type boolean, which has no dates"),
+    "a look-up as a phase's source": (AT, SOURCE, "Source(table=CUSTOMERS, partition_by=None)", 13, "is a look-up"),
+    "one source without brackets": (AT, SOURCES, "sources=Source(table=CUSTOMERS)", 13, "write them in brackets"),
+    "a table by its name": (AT, SOURCE, 'Source(table="customers")', 16, "give a Table("),
+    "two sources of one id": (AT, SOURCES, f"sources=({SOURCE}, {SOURCE})", 13, "'customers' is named twice"),
+    "a source and a target of one id": (AT, SOURCE, 'Source(id="people", table=CUSTOMERS)', 13, "'people' is named twice"),
+    "two phases of one id": (AT, PHASE, f"{PHASE}, {PHASE}", 13, "two phases share an id: 'people'"),
+    "two targets of one table": (AT, TWO_TARGETS[0], TWO_TARGETS[1], 13, "are the same table 'people'"),
+    "a target that no phase writes": (AT, "targets=(", 'targets=(Target(id="p3", table=CUSTOMERS), ', 13, "no phase writes target 'p3'"),
+    "a source that there is not": (AT, 'source="customers"', 'source="customer"', 13, "no source 'customer'; did you mean 'customers'?"),
+    "a target that there is not": (AT, 'target="people"', 'target="persons"', 13, "no target 'persons'"),
+    "columns without types": (AT, 'columns(text="id full_name mail")', '["id", "full_name", "mail"]',
+     4, "columns are given with their types"),
+    "a type that there is not": (AT, 'columns(text="id full_name mail")', '{"id": "varchar"}', 4, "'varchar', which there is not"),
+    "a type that there is not, by helper": (AT, 'columns(text="id full_name mail")', 'columns(txt="id")', 4, "there is no type 'txt'"),
+    "settings of one state": (AT, OWNER, OWNER + ' settings={"legacy": {"a": "b"}},', 13, "settings must name the same settings"),
+    "settings of a state that there is not": (AT, OWNER, OWNER + ' settings={"legcy": {"a": "b"}},', 13, "did you mean 'legacy'?"),
+    "a param called as one of every form": (AT, OWNER, OWNER + PARAMS.format(id="mode", type="boolean", more=" default=True"),
+     15, "give it another id"),
+    "a param whose default is no choice": (AT, OWNER, OWNER + PARAMS.format(id="p", type="string", more=' default="x", choices=("xy",)'),
+     15, "did you mean 'xy'?"),
+    "a param whose default is beyond": (AT, OWNER, OWNER + PARAMS.format(id="p", type="integer", more=" default=9, minimum=1, maximum=3"),
+     15, "9 is not between 1 and 3"),
+    "a param whose default is of another type": (AT, OWNER, OWNER + PARAMS.format(id="p", type="boolean", more=' default="yes"'),
+     15, "'yes' is no boolean"),
+    "constants of other columns": (AT, OWNER, OWNER + ' constants={"c": ({"a": "1"}, {"b": "1"})},', 13, "has not the columns ['a']"),
+    "constants that are no text": (AT, OWNER, OWNER + ' constants={"c": ({"a": 1},)},', 13, "neither a text nor None"),
+    "a function that is none": (AT, OWNER, OWNER + ' functions={"f": 1},', 13, "which is no function"),
+    "a name misspelt": (AT, "Table(name=", "Tabel(name=", 3, "NameError: name 'Tabel' is not defined"),
+    "a keyword misspelt": (AT, OWNER, OWNER.replace("owner", "ownr"), 13, "did you mean 'owner'?"),
+    "a comparison for an assignment": (AT, "migration = ", "migration == ", 13, "NameError"),
+    "a bracket too many": (AT, "    owner=", "   )owner=", 19, "unmatched ')'"),
+    "a suite on a column that there is not": (AT, 'column="mail")', 'column="male")',
+     7, "the suite names column 'male' of people; did you mean 'mail'?"),
+    "a suite that raises": (AT, "    return [gxe", "    return [1/0, gxe", 7, "division by zero"),
+    "a suite of texts": (AT, 'gxe.ExpectColumnValuesToNotBeNull(column="mail")', '"mail"', 7, "not an expectation: 'mail'"),
+    "a suite that is called": (AT, "suite=suite", "suite=[]", 18, "give the function itself"),
+    "replaces that is no column": (AT, "suite=suite", 'keeps_existing="kept", replaces={"mial": ("a",)}', 13, "did you mean 'mail'?"),
+    "a statement of what there is not": (AT, OWNER, OWNER + STATEMENT.format("SELECT true FROM customer"), 15, "Did you mean"),
+    "a statement that is no answer": (AT, OWNER, OWNER + STATEMENT.format("SELECT true, false"), 15, "gives 2 columns"),
+    "a comma that is missing": ("rows.sql", "mail,", "mail", 2, "rows.sql does not run: Parser Error"),
+    "a source's column misspelt": ("rows.sql", "name AS", "nmae AS", 2, "nmae"),
+    "a relation misspelt": ("rows.sql", "FROM customers", "FROM customer", 3, "customer does not exist"),
+    "a target column that nobody fills": ("rows.sql", "name AS full_name, ", "", None, "rows lack the columns ['full_name']"),
+    "a target column misspelt": ("rows.sql", "full_name", "fullname", None, "they have 'fullname', did you mean 'full_name'?"),
+    "a column that the target has not": ("rows.sql", "mail,", "mail, 1 AS more,", None, "columns ['more'] that it does not declare"),
+    "no _source": ("rows.sql", ", id AS _source", "", None, "rows lack the columns ['_source']"),
+    "no view rows": ("rows.sql", "VIEW rows", "VIEW row", None, "makes no view 'rows': CREATE VIEW rows AS SELECT"),
+    "a severity that there is not": ("rows.sql", "FROM customers", FINDINGS.format("rejected"), 4, "did you mean 'reject'?"),
+    "findings without a message": ("rows.sql", "FROM customers", FINDINGS.format("reject").replace("message", "said"), None, "message"),
+    "a relation that is written into": ("rows.sql", "CREATE", "DELETE FROM customers;\nCREATE",
+     1, "changes 'customers', which is declared"),
+    "a target that is written into": ("rows.sql", "CREATE", "INSERT INTO people BY NAME SELECT id FROM customers;\nCREATE",
+     1, "changes 'people', which is declared"),
+    "a relation that is made anew": ("rows.sql", "CREATE", "CREATE OR REPLACE VIEW customers AS SELECT 1 AS id;\nCREATE",
+     1, "makes 'customers', which is declared"),
+    "a clock": ("rows.sql", "name AS", "\nCAST(now() AS VARCHAR) AS", 3, "now gives another value each time"),
+    "a clock without brackets": ("rows.sql", "name AS", "\nCAST(current_date AS VARCHAR) AS",
+     3, "current_date gives another value each time"),
+    "a lot": ("rows.sql", "name AS", "CAST(uuid() AS VARCHAR) AS", 2, "uuid gives another value each time"),
+    "a file that is read": ("rows.sql", "FROM customers", "FROM 'customers.csv'", 3, "'customers.csv' is a file"),
+    "a file that is written": ("rows.sql", "FROM customers", "FROM customers;\nCOPY customers TO 'customers.csv'",
+     4, "COPY reaches for files"),
+}  # fmt: skip
+"""What is wrong by the file, what is right and wrong in it, the line and the words of the message."""
 
 
 @pytest.fixture
@@ -99,7 +172,7 @@ def test_nothing_is_wrong(people: Path) -> None:
     assert found(people) == []
 
 
-@pytest.mark.parametrize(("file", "right", "wrong", "line", "said"), MISTAKES)
+@pytest.mark.parametrize(("file", "right", "wrong", "line", "said"), MISTAKES.values(), ids=MISTAKES)
 def test_a_mistake_is_said_with_its_place(
     people: Path, file: str, right: str, wrong: str, line: int | None, said: str
 ) -> None:
@@ -109,6 +182,33 @@ def test_a_mistake_is_said_with_its_place(
     (problem,) = found(people)
     assert (problem.file, problem.line) == (people / file, line), str(problem)
     assert said in problem.message
+
+
+DAG = """\
+from include.migrations.people.migration import migration
+from trueup_airflow.dag import build_dag, build_rollback
+
+dag = build_dag(migration)
+rollback = build_rollback(migration)
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "line", "said"),
+    [
+        ("migrations.people", "migrations.kpi_linking", 1, "imports migration 'kpi_linking'; did you mean 'people'?"),
+        ("rollback = build_rollback(migration)", "", None, "it does not call build_rollback"),
+        ("build_dag(migration)", "build_dag(migration", 4, "'(' was never closed"),
+        ("from include.migrations.people.migration", "from people", None, "it does not import the migration"),
+    ],
+)
+def test_a_mistake_in_the_dag_file(tmp_path: Path, right: str, wrong: str, line: int | None, said: str) -> None:
+    file = tmp_path / "people.py"
+    file.write_text(DAG)
+    assert list(dag_file(file, "people", rows=True)) == []
+    file.write_text(DAG.replace(right, wrong))
+    (problem,) = dag_file(file, "people", rows=True)
+    assert (problem.line, said in problem.message) == (line, True), str(problem)
 
 
 def test_the_command(people: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,28 @@
+"""What `make check` says: Problem."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong, in words, and where: a file, and a line in it where that is known."""
+
+    file: Path
+    line: int | None
+    message: str
+
+    def __str__(self) -> str:
+        """As compilers say it: `file:line: message`."""
+        file = self.file.relative_to(ROOT) if self.file.is_relative_to(ROOT) else self.file
+        return f"{file}{f':{self.line}' if self.line else ''}: {self.message}"
+
+
+def line_of(file: Path, text: str) -> int | None:
+    """The first line of the file that has the text in it."""
+    lines = enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+    return next((number for number, line in lines if text in line), None)
