@@ -49,14 +49,14 @@ def problems(migration: Migration | SchemaMigration, folder: Path) -> list[Probl
     """The problems of a migration that could be declared, whose files lie in the folder."""
     if isinstance(migration, SchemaMigration):
         return []  # its revisions are linted and rehearsed by each run's plan
-    from ..trueup.testing import make  # Great Expectations and DuckDB: a second or two
+    from ..trueup.testing import make_of  # Great Expectations and DuckDB: a second or two
     from ..trueup.testing.statements import unanswerable
 
     where = folder / "migration.py"
     if broken := [*_params(migration, where), *scripts(migration), *_suites(migration, folder)]:
         return broken
     try:
-        made = make(migration, {})
+        made = make_of(migration, {}, judged=_has_suites(migration))
     except DeclarationError as error:
         return [_of_script(migration, error, where)]
     broken = [Problem(where, None, message) for message in made.broken]
@@ -79,6 +79,11 @@ def _params(migration: Migration, where: Path) -> Iterator[Problem]:
         if param.id in _FORM | {each.name for each in fields(Options)}:
             message = f"param {param.id!r} is a field of every DAG's form already; give it another id"
             yield Problem(where, line_of(where, f'"{param.id}"'), message)
+
+
+def _has_suites(migration: Migration) -> bool:
+    """Whether it has suites of its own: without, no row is judged, and importing Great Expectations takes most of a check."""
+    return migration.suite is not None or any(o.suite for phase in migration.phases for o in phase.outputs)
 
 
 def _suites(migration: Migration, folder: Path) -> Iterator[Problem]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from include import migrations
 from include.console.__main__ import main
-from include.console.check import Problem, check
+from include.console.check import check
 from include.console.dag_file import dag_file
+from include.console.problem import Problem
 
 MIGRATION = """\
 from include.trueup.declare import Migration, Param, Phase, Source, Statement, Table, Target, Type, columns
@@ -151,16 +153,12 @@ def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(autouse=True)
 def imported_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     for name in [n for n in sys.modules if n.startswith("include.migrations.people")]:
         monkeypatch.delitem(sys.modules, name)
 
 
 def found(folder: Path) -> list[Problem]:
     """The problems, but that there is no DAG file, which these migrations have not."""
-    import sys
-
     try:
         return [each for each in check(folder.name) if each.file.parent.name != "dags"]
     finally:
@@ -169,6 +167,13 @@ def found(folder: Path) -> list[Problem]:
 
 
 def test_nothing_is_wrong(people: Path) -> None:
+    assert found(people) == []
+
+
+def test_without_a_suite_great_expectations_is_not_needed(people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (people / "migration.py").write_text(MIGRATION.replace(", suite=suite", ""))
+    monkeypatch.setitem(sys.modules, "great_expectations", None)
+    monkeypatch.setitem(sys.modules, "include.trueup.gate.tally", None)
     assert found(people) == []
 
 
