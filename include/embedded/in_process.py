@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -9,7 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from ..console import check as checking
 from ..console.new import Place
@@ -86,7 +88,8 @@ def check(home: Home, given: Mapping[str, str], migration_id: str) -> int:
     if migration_id not in migration_ids():
         raise OptionsError(f"there is no migration {migration_id!r}; {one_of(migration_id, migration_ids())}")
     tables = _tables(home, given, migration_id)
-    found = [str(problem) for problem in checking.check(migration_id)]
+    with _uncollected():
+        found = [str(problem) for problem in checking.check(migration_id)]
     if tables is not None:
         try:
             said, _ = tables.communicate(timeout=TABLES_SECONDS)
@@ -101,6 +104,16 @@ def check(home: Home, given: Mapping[str, str], migration_id: str) -> int:
         print(line)
     print(f"{migration_id}: {f'{len(found)} problem' + 's' * (len(found) != 1) if found else 'all is well'}")
     return 1 if found else 0
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without looking for cycles: of what is imported nothing is garbage, and the search takes a fifth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _tables(home: Home, given: Mapping[str, str], migration_id: str) -> subprocess.Popen[str] | None:
