@@ -16,7 +16,7 @@ import pytest
 from include.migrations.kpi_linking import sample, suites
 from include.migrations.kpi_linking.migration import migration
 from include.trueup.declare.migration import SuiteFactory
-from include.trueup.declare.names import KEY
+from include.trueup.declare.names import KEY, SOURCE_KEY
 from include.trueup.gate import evaluation
 from include.trueup.stores import arrow_schema
 
@@ -50,8 +50,9 @@ def frames() -> dict[str, pd.DataFrame]:
     made = made_of(sample.rows())
     found = {"whole": COUNTS}
     for phase in migration.phases:
-        schema = arrow_schema(migration.target(phase.target).table)
-        rows = pa.Table.from_pylist([each.row for each in made.planned if each.phase == phase.id], schema=schema)
+        schema = arrow_schema(migration.target(phase.target).table).append(pa.field(SOURCE_KEY, pa.string()))
+        planned = [{**each.row, SOURCE_KEY: each.key} for each in made.planned if each.phase == phase.id]
+        rows = pa.Table.from_pylist(planned, schema=schema)
         found[phase.id] = duckdb.execute(f"SELECT *, id AS {KEY}, 'add' AS _verb FROM rows").df()
         assert rows.num_rows == len(found[phase.id])
     return found
