@@ -1,9 +1,9 @@
-"""A store in memory, and what the hook is told of an effect."""
+"""A store in memory."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,18 +29,8 @@ from include.trueup.stores import (
     present_fence,
 )
 
+from .twins import Effect, Hook
 
-@dataclass(frozen=True, kw_only=True)
-class Effect:
-    """Something that the engine does outside of itself."""
-
-    kind: str
-    place: str
-    target: str
-    when: str = "before"
-
-
-Hook = Callable[[Effect], None]
 Row = tuple[Any, ...]
 
 

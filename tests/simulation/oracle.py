@@ -17,7 +17,8 @@ from include.trueup.run.files import PLAN_FILES
 from include.trueup.steps import StepName
 
 from .declared import COLUMNS
-from .memory import Effect, Row
+from .memory import Row
+from .twins import Effect
 
 if TYPE_CHECKING:
     from .airflow import DagRun
