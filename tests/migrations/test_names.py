@@ -258,7 +258,7 @@ def test_a_script_cannot_change_what_values_are_compared_by(setting: str, here: 
 
 def test_a_relation_that_is_missing_is_no_variable_of_the_engines(here: Here, tmp_path: Path) -> None:
     here.sql("CREATE TABLE old (id text PRIMARY KEY)")
-    with pytest.raises(DeclarationError, match="Table with name before does not exist"):
+    with pytest.raises(DeclarationError, match="before does not exist"):
         here.run(scripted(tmp_path, "CREATE TEMP TABLE x AS FROM before"))
 
 
