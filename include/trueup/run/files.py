@@ -71,16 +71,14 @@ from .schema_files import SCHEMA_PLAN as SCHEMA_PLAN
 from .schema_files import SchemaFiles
 from .workspace import MANIFESTS, Artifact, Manifest, RunFolder
 
-_START = "run.json"
 PLAN, EXAMPLES = "plan.json", "plan_examples.json"
-_ANSWERS, CREATED = "statements.json", "created.json"
+_START, _ANSWERS, CREATED = "run.json", "statements.json", "created.json"
 FINDINGS_CSV, REJECTS_JSONL = "findings.csv", "rejects.jsonl"
 REPORT, REPORT_HTML, REPORT_MD = "report.json", "report.html", "report.md"
 COMPARISON, CUTOVER = "comparison.json", "cutover.json"
 _LEFT, _REFUSED, _AFTERWARDS = "left.json", "refused.json", "afterwards.json"
-_RANGE, _COST = "range.json", "cost.json"
-_SET_OFF = "set_off"
-"""Below it, by attempt and target, rows that writing changed in addition to those that it wrote. No manifest names them: they are
+_RANGE, _COST, _SET_OFF = "range.json", "cost.json", "set_off"
+"""Below `_SET_OFF`, by attempt and target, rows that writing changed in addition to those that it wrote. No manifest names them: they are
 published before a batch is committed."""
 
 
