@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -68,6 +69,14 @@ def judged_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluation, "_judge", remembering)
         yield
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """No test leaves the engine's logger quieter for those after it."""
+    logger = logging.getLogger("include.trueup")
+    yield
+    assert (logger.level, logger.disabled, logging.root.manager.disable) == (logging.NOTSET, False, logging.NOTSET)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -7,6 +7,7 @@ import logging
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -41,9 +42,21 @@ def from_seed(seed: int) -> History:
     return History(seed=seed, setup=histories.setup(Random(seed)))
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """A history logs its warnings by the hundred."""
+    logger = logging.getLogger("include.trueup")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+@_quiet()
 def play(history: History, folder: Path, database: duckdb.DuckDBPyConnection | None = None) -> Played:
     """Play it. `database`: of DuckDB, which all processes share; None: each opens its own."""
-    logging.getLogger("include.trueup").setLevel(logging.CRITICAL)
     shutil.rmtree(folder / "workspace", ignore_errors=True)
     world = World(history, folder, database)
     breaches: list[Breach] = []

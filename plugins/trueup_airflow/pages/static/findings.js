@@ -84,6 +84,7 @@ export function findings(data, file) {
   async function ask(changed) {
     Object.assign(asked, { page: 1 }, changed);
     const mine = ++turn;
+    results.setAttribute("aria-busy", "true");
     try {
       const found = await get(`${data}/findings`, asked);
       if (mine !== turn) return; // a later question is under way
@@ -92,6 +93,8 @@ export function findings(data, file) {
     } catch (error) {
       if (mine === turn) replace(results, trouble(error));
       made = undefined;
+    } finally {
+      if (mine === turn) results.removeAttribute("aria-busy");
     }
   }
 
