@@ -126,8 +126,8 @@ def has_ended(process: str) -> bool:
     if on != machine():
         return False
     try:
-        found = psutil.Process(int(pid))
-        return abs(found.create_time() - float(created)) > 1 or found.status() == psutil.STATUS_ZOMBIE
+        running = psutil.Process(int(pid))
+        return abs(running.create_time() - float(created)) > 1 or running.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
 

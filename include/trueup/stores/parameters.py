@@ -53,13 +53,13 @@ def asking(database: str | Ask) -> Ask:
 def parameters(given: Mapping[str, JsonValue]) -> dict[str, str]:
     """The same as text, without what is empty, which would hide what a service or the environment says. Raises
     `StoreRejectedError` for a keyword that libpq does not know."""
-    said = {name: str(value) for name, value in given.items() if value is not None and value != ""}
-    if unknown := sorted(said.keys() - _keywords()):
+    texts = {name: str(value) for name, value in given.items() if value is not None and value != ""}
+    if unknown := sorted(texts.keys() - _keywords()):
         raise StoreRejectedError(
             f"{', '.join(unknown)}: no parameter of a PostgreSQL connection has this name "
             "(https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS). Correct it, or take it out."
         )
-    return said
+    return texts
 
 
 def named(ask: Ask, name: str) -> Ask:
@@ -90,9 +90,9 @@ def secrets(given: Parameters) -> dict[str, str]:
 _KEYS = {"scram_client_key", "scram_server_key", "oauth_client_secret"}
 
 
-def is_refusal(said: str) -> bool:
+def is_refusal(message: str) -> bool:
     """Whether what libpq said of a connection that was not made means that another try ends the same way."""
-    return _REFUSED.search(said) is not None
+    return _REFUSED.search(message) is not None
 
 
 def _keywords() -> set[str]:

@@ -44,11 +44,11 @@ class _Placeholders:
 
     def used_in(self, *expressions: str) -> dict[str, Request]:
         """The request's names and values: DynamoDB refuses one that no expression uses, and an empty set of them."""
-        used = {found for text in expressions for found in re.findall(r"[#:]\d+", text)}
+        used = {placeholder for text in expressions for placeholder in re.findall(r"[#:]\d+", text)}
         names = {placeholder: name for name, placeholder in self._names.items() if placeholder in used}
         values = {f":{number}": value for number, value in enumerate(self._values) if f":{number}" in used}
         named: dict[str, Request] = {"ExpressionAttributeNames": names, "ExpressionAttributeValues": values}
-        return {member: those for member, those in named.items() if those}
+        return {member: members for member, members in named.items() if members}
 
 
 class _Condition:

@@ -43,8 +43,8 @@ class Pages:
             }
             names = ", ".join(f"CASE WHEN {odd[name]} THEN {_literal(canonical_text(name))} END" for name in null)
             count = " + ".join(f"CAST({each} AS INTEGER)" for each in odd.values())
-            held = f"CASE WHEN {' OR '.join(odd.values())} THEN '{{\"\":[' || concat_ws(',', {names}) || ']}}' END"
-            more = f"{count} AS nulls, {held} AS held, " if null else ""
+            nulls_of = f"CASE WHEN {' OR '.join(odd.values())} THEN '{{\"\":[' || concat_ws(',', {names}) || ']}}' END"
+            more = f"{count} AS nulls, {nulls_of} AS held, " if null else ""
             self._queries[null] = (
                 f"SELECT start, {more}{', '.join(self._values)} "
                 "FROM (SELECT unnest(answer.Items) AS item, answer.LastEvaluatedKey AS start "
@@ -70,27 +70,27 @@ class Pages:
             return None
         try:
             self._connection.register("pages", pa.table({"page": pa.array([page], pa.string())}))
-            found = self._connection.sql(self._query(tuple(sorted(null)))).to_arrow_table()
+            parsed_page = self._connection.sql(self._query(tuple(sorted(null)))).to_arrow_table()
         except (duckdb.Error, pa.ArrowInvalid):
             return None
-        if not found.num_rows:
+        if not parsed_page.num_rows:
             return None
-        start, *columns = (column.combine_chunks() for column in found.columns)
+        start, *columns = (column.combine_chunks() for column in parsed_page.columns)
         after = start[0].as_py()
-        held = pa.nulls(found.num_rows, pa.string())
+        nulls = pa.nulls(parsed_page.num_rows, pa.string())
         if null:
-            odd, held, *columns = columns
+            odd, nulls, *columns = columns
             if pc.sum(odd).as_py() != len(before_nulls):
                 return None
         seen = sum(len(column) - column.null_count for column in columns) + len(before_nulls)
         # Every attribute is an object, so the page holds at most as many as it has opening braces beside those of the
         # answer, its items and its start. Braces in text and in nested maps count too: then it is not known.
-        at_most = page.count(b"{") - 1 - found.num_rows - (after or "").count("{")
+        at_most = page.count(b"{") - 1 - parsed_page.num_rows - (after or "").count("{")
         if seen != at_most:
             return None
         types = self._layout.table.columns.values()
         parsed = [canonical_numbers(c) if t is Type.NUMBER else c for t, c in zip(types, columns, strict=False)]
-        parsed += [pa.nulls(found.num_rows, pa.string()), held]
+        parsed += [pa.nulls(parsed_page.num_rows, pa.string()), nulls]
         return pa.RecordBatch.from_arrays(parsed, schema=self._layout.schema), after and orjson.loads(after)
 
 

@@ -40,10 +40,10 @@ def _account(wire: Wire, table: Table) -> str | None:
         listed = wire.call("ListTables", table.name, orjson.dumps({"Limit": 1}))["TableNames"]
         for name in [table.name, *listed]:
             try:
-                found = wire.call("DescribeTable", name, orjson.dumps({"TableName": name}))["Table"]
+                description = wire.call("DescribeTable", name, orjson.dumps({"TableName": name}))["Table"]
             except StoreRejectedError:
                 continue
-            return str(found["TableArn"]).split(":")[4]
+            return str(description["TableArn"]).split(":")[4]
     except StoreRejectedError as error:
         log.warning("the AWS account of table %s is not known, so it is known by its endpoint: %s", table.name, error)
     return None
@@ -52,7 +52,7 @@ def _account(wire: Wire, table: Table) -> str | None:
 def _resolved(host: str) -> str:
     """The host's address; every name of this machine's own is one."""
     try:
-        found = sorted({str(each[4][0]) for each in socket.getaddrinfo(host, None)})
+        addresses = sorted({str(each[4][0]) for each in socket.getaddrinfo(host, None)})
     except OSError:
         return host
-    return "127.0.0.1" if any(each in ("127.0.0.1", "::1") for each in found) else found[0]
+    return "127.0.0.1" if any(each in ("127.0.0.1", "::1") for each in addresses) else addresses[0]

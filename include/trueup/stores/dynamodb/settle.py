@@ -73,10 +73,10 @@ def settle(
     ]
     while pending:
         keys = (layout.key(row.before) for row in pending)
-        found = {key_bytes(layout, item): item for item in writer.fetch(layout, keys, outcome)}
+        current = {key_bytes(layout, item): item for item in writer.fetch(layout, keys, outcome)}
         ready: list[_Write] = []
         for row in pending:
-            following = _next(layout, row, found.get(key_bytes(layout, row.before)))
+            following = _next(layout, row, current.get(key_bytes(layout, row.before)))
             if isinstance(following, _Write):
                 ready.append(following)
             elif following is not None:

@@ -114,8 +114,8 @@ class DynamoDBStore:
     def get(self, table: Table, keys: pa.Table) -> pa.Table:
         """The rows with these keys, consistently read, in any order."""
         layout = Layout(table)
-        found = self._writer.fetch(layout, layout.encode(keys))
-        return pa.Table.from_batches([layout.decode(found)], schema=layout.schema)
+        items = self._writer.fetch(layout, layout.encode(keys))
+        return pa.Table.from_batches([layout.decode(items)], schema=layout.schema)
 
     def add(self, table: Table, rows: pa.Table) -> Outcome:
         """Write rows that must not exist yet. One that exists and is equal counts as written, else it is a conflict."""
@@ -125,13 +125,13 @@ class DynamoDBStore:
         left = Left(refused=refused)
         if present:
             keys = [layout.key(items[position]) for position in present]
-            found = {
+            current = {
                 key_bytes(layout, item): canonical_item(item) for item in self._writer.fetch(layout, keys, outcome)
             }
             left.conflicts = {
                 position: ("a row with this key is there, with other content", now)
                 for position in present
-                if (now := found.get(key_bytes(layout, items[position]))) != without_nulls(items[position])
+                if (now := current.get(key_bytes(layout, items[position]))) != without_nulls(items[position])
             }
         return _concluded(outcome, table, rows, left)
 
@@ -149,9 +149,9 @@ class DynamoDBStore:
             layout = Layout(share.table)
             before = layout.encode(share.before)
             for position, after in enumerate(layout.encode(share.rows, nulls=True)):
-                was = before[position] if all(name in before[position] for name in share.table.key) else None
+                earlier = before[position] if all(name in before[position] for name in share.table.key) else None
                 to = None if share.gone[position] else without_nulls(after)
-                row = Row(share=number, position=position, layout=layout, before=was, after=to, item=after)
+                row = Row(share=number, position=position, layout=layout, before=earlier, after=to, item=after)
                 units[share.units[position]].append(row)
         counted = Outcome()
         left = settle_together(self._writer, units.values(), len(shares), counted)
@@ -244,10 +244,10 @@ def _concluded(outcome: Outcome, table: Table, rows: pa.Table, left: Left) -> Ou
     outcome.written = rows.num_rows - len(left.conflicts) - len(left.refused)
     keys = _key_texts(table, rows, [*left.conflicts, *left.refused])
     outcome.conflicts = [
-        Conflict(key=keys[position], reason=reason, found=None if found is None else canonical_text(found))
-        for position, (reason, found) in left.conflicts.items()
+        Conflict(key=keys[position], reason=reason, found=None if item is None else canonical_text(item))
+        for position, (reason, item) in left.conflicts.items()
     ]
-    outcome.refused = [Refused(key=keys[position], reason=said) for position, said in left.refused.items()]
+    outcome.refused = [Refused(key=keys[position], reason=reason) for position, reason in left.refused.items()]
     return outcome
 
 

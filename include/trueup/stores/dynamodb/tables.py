@@ -31,16 +31,16 @@ _UNKNOWN = ("UnknownOperation", "UnsupportedOperation", "NotImplemented")
 
 def describe(wire: Wire, table: Table) -> Description | None:
     """The table as it is, compared with its declaration; None if there is none."""
-    found = _describe(wire, table)
-    return None if found is None else _description(table, found)
+    answer = _describe(wire, table)
+    return None if answer is None else _description(table, answer)
 
 
 def catalogue(wire: Wire, name: str) -> Catalogue | None:
     """The table: its key, and the attributes of the first items of a scan, each with its most frequent type and the share
     of items that have it. An attribute of a type that a declaration has no word for (lists, sets) has none."""
     table = Table(name=name, connection="", key=("id",), columns={"id": Type.TEXT})
-    found = _describe(wire, table)
-    if found is None:
+    answer = _describe(wire, table)
+    if answer is None:
         return None
     items = _call(wire, "Scan", table, {"Limit": LOOKED_AT})["Items"]
     seen: dict[str, Counter[str]] = {}
@@ -48,8 +48,8 @@ def catalogue(wire: Wire, name: str) -> Catalogue | None:
         for attribute, value in item.items():
             seen.setdefault(attribute, Counter())[next(iter(value))] += 1
     types = {tag: type_ for type_, tag in TAGS.items()}
-    defined = {each["AttributeName"]: each["AttributeType"] for each in found["AttributeDefinitions"]}
-    key = _key_of(found["KeySchema"])
+    defined = {each["AttributeName"]: each["AttributeType"] for each in answer["AttributeDefinitions"]}
+    key = _key_of(answer["KeySchema"])
     known = []
     for attribute in dict.fromkeys((*key, *sorted(seen))):
         tags = seen.get(attribute, Counter({defined.get(attribute, "S"): 1}))
@@ -62,13 +62,13 @@ def catalogue(wire: Wire, name: str) -> Catalogue | None:
 
 def names(wire: Wire) -> list[str]:
     """The names of all tables, sorted."""
-    found: list[str] = []
+    listed: list[str] = []
     request: dict[str, JsonValue] = {}
     while True:
         answer = wire.call("ListTables", "", orjson.dumps(request))
-        found += answer["TableNames"]
+        listed += answer["TableNames"]
         if (last := answer.get("LastEvaluatedTableName")) is None:
-            return sorted(found)
+            return sorted(listed)
         request = {"ExclusiveStartTableName": last}
 
 
@@ -81,32 +81,32 @@ def create(wire: Wire, table: Table) -> bool:
     """
     try:
         _call(wire, "CreateTable", table, _definition(table))
-        made = True
+        created = True
     except RejectedError as error:
         if error.code != "ResourceInUse":
             raise
-        made = False
-    found = _wait_until_active(wire, table)
-    if differences := _description(table, found).differences:
+        created = False
+    answer = _wait_until_active(wire, table)
+    if differences := _description(table, answer).differences:
         raise StoreRejectedError(
             f"table {table.name!r} exists, but not as declared: {'; '.join(differences)}. Change the table or "
             "the declaration; of a table that it did not create Trueup adds declared indexes (Index.add), and alters nothing."
         )
-    if made:
+    if created:
         _turn_on_recovery(wire, table)
     else:
         for index in table.indexes:
-            if index.add and index.name not in _description(table, found).indexes:
-                found = _add_index(wire, table, index, found)
+            if index.add and index.name not in _description(table, answer).indexes:
+                answer = _add_index(wire, table, index, answer)
         _warn_without_recovery(wire, table)
-    return made
+    return created
 
 
-def _add_index(wire: Wire, table: Table, index: Index, found: TableDescriptionTypeDef) -> TableDescriptionTypeDef:
+def _add_index(wire: Wire, table: Table, index: Index, answer: TableDescriptionTypeDef) -> TableDescriptionTypeDef:
     """Give a table that is there an index, and wait until it can be used; DynamoDB's description of the table then."""
     create: dict[str, JsonValue] = _index(index)
-    if (found.get("BillingModeSummary") or {}).get("BillingMode", "PROVISIONED") == "PROVISIONED":
-        paid = found.get("ProvisionedThroughput") or {}
+    if (answer.get("BillingModeSummary") or {}).get("BillingMode", "PROVISIONED") == "PROVISIONED":
+        paid = answer.get("ProvisionedThroughput") or {}
         reads, writes = paid.get("ReadCapacityUnits"), paid.get("WriteCapacityUnits")
         if reads and writes:  # an index of a table whose capacity is provisioned has its own
             create["ProvisionedThroughput"] = {"ReadCapacityUnits": reads, "WriteCapacityUnits": writes}
@@ -160,20 +160,20 @@ def _call(wire: Wire, operation: str, table: Table, request: Mapping[str, JsonVa
 def _describe(wire: Wire, table: Table) -> TableDescriptionTypeDef | None:
     """DynamoDB's own description, or None if there is no such table."""
     try:
-        found: TableDescriptionTypeDef = _call(wire, "DescribeTable", table, {})["Table"]
-        return found
+        answer: TableDescriptionTypeDef = _call(wire, "DescribeTable", table, {})["Table"]
+        return answer
     except RejectedError as error:
         if error.code == "ResourceNotFound":
             return None
         raise
 
 
-def _description(table: Table, found: TableDescriptionTypeDef) -> Description:
-    types = {each["AttributeName"]: each["AttributeType"] for each in found["AttributeDefinitions"]}
-    key = _key_of(found["KeySchema"])
+def _description(table: Table, answer: TableDescriptionTypeDef) -> Description:
+    types = {each["AttributeName"]: each["AttributeType"] for each in answer["AttributeDefinitions"]}
+    key = _key_of(answer["KeySchema"])
     indexes = {
         index["IndexName"]: _key_of(index["KeySchema"])
-        for index in [*(found.get("GlobalSecondaryIndexes") or []), *(found.get("LocalSecondaryIndexes") or [])]
+        for index in [*(answer.get("GlobalSecondaryIndexes") or []), *(answer.get("LocalSecondaryIndexes") or [])]
     }
     differences = []
     if key != table.key:
@@ -192,9 +192,9 @@ def _description(table: Table, found: TableDescriptionTypeDef) -> Description:
         name=table.name,
         key=key,
         indexes=tuple(sorted(indexes)),
-        estimated_rows=found.get("ItemCount"),
+        estimated_rows=answer.get("ItemCount"),
         differences=tuple(differences),
-        identity=found.get("TableId") or f"{found.get('TableArn')} {found.get('CreationDateTime')}",
+        identity=answer.get("TableId") or f"{answer.get('TableArn')} {answer.get('CreationDateTime')}",
     )
 
 
@@ -208,13 +208,13 @@ def _wait_until_active(wire: Wire, table: Table) -> TableDescriptionTypeDef:
     deadline = wire.effects.monotonic() + ACTIVE_SECONDS
     pause = 0.1
     while True:
-        found = _describe(wire, table)
-        states = {} if found is None else {table.name: found["TableStatus"]}
-        for index in (found.get("GlobalSecondaryIndexes") or []) if found is not None else []:
+        answer = _describe(wire, table)
+        states = {} if answer is None else {table.name: answer["TableStatus"]}
+        for index in (answer.get("GlobalSecondaryIndexes") or []) if answer is not None else []:
             states[index["IndexName"]] = index.get("IndexStatus", "ACTIVE")
         # UPDATING can be read and written; DELETING must not be, and None may be a table not yet visible
-        if found is not None and set(states.values()) <= {"ACTIVE", "UPDATING"}:
-            return found
+        if answer is not None and set(states.values()) <= {"ACTIVE", "UPDATING"}:
+            return answer
         if wire.effects.monotonic() > deadline:
             raise StoreUnavailableError(
                 f"table {table.name!r} could not be used {ACTIVE_SECONDS:.0f} s after its creation was "

@@ -53,14 +53,14 @@ def settle_together(writer: Writer, units: Iterable[Sequence[Row]], shares: int,
     pending = list(units)
     _check_size(pending)
     for tries in range(SETTLE_TRIES):
-        found = _fetch(writer, pending, outcome)
+        current = _fetch(writer, pending, outcome)
         ready: list[tuple[Sequence[Row], list[Request]]] = []
         for unit in pending:
-            action_of = {row: _action(row, found.get(row.key), by_leaf=tries > 0) for row in unit}
-            wrong = {row: said for row, said in action_of.items() if isinstance(said, str)}
+            action_of = {row: _action(row, current.get(row.key), by_leaf=tries > 0) for row in unit}
+            wrong = {row: action for row, action in action_of.items() if isinstance(action, str)}
             actions = [action for action in action_of.values() if not isinstance(action, str)]
             if wrong:
-                _leave(left, unit, wrong, found)
+                _leave(left, unit, wrong, current)
             elif any("ConditionCheck" not in action for action in actions):
                 ready.append((unit, actions))
         done = writer.each(ready, outcome, lambda job, counted: _transact(writer, *job, counted))
@@ -73,7 +73,7 @@ def settle_together(writer: Writer, units: Iterable[Sequence[Row]], shares: int,
         if not pending:
             break
     for unit in pending:
-        _leave(left, unit, dict.fromkeys(unit, "it keeps changing"), found)
+        _leave(left, unit, dict.fromkeys(unit, "it keeps changing"), current)
     return left
 
 
@@ -88,13 +88,13 @@ def _check_size(units: Iterable[Sequence[Row]]) -> None:
 
 
 def _leave(
-    left: list[Left], unit: Sequence[Row], said: Mapping[Row, str], found: Mapping[tuple[str, bytes], Item]
+    left: list[Left], unit: Sequence[Row], reasons: Mapping[Row, str], current: Mapping[tuple[str, bytes], Item]
 ) -> None:
     """Note that a unit is left alone, and what is there."""
     for row in unit:
-        now = found.get(row.key)
+        now = current.get(row.key)
         left[row.share].conflicts[row.position] = (
-            said.get(row, ELSEWHERE),
+            reasons.get(row, ELSEWHERE),
             None if now is None else canonical_item(now),
         )
 
@@ -111,12 +111,12 @@ def _fetch(writer: Writer, units: Iterable[Sequence[Row]], outcome: Outcome) -> 
     for unit in units:
         for row in unit:
             wanted[row.layout.table.name].append(row)
-    found = {}
+    items = {}
     for table, rows in wanted.items():
         layout = rows[0].layout
         for item in writer.fetch(layout, (layout.key(row.item) for row in rows), outcome):
-            found[table, key_bytes(layout, item)] = item
-    return found
+            items[table, key_bytes(layout, item)] = item
+    return items
 
 
 def _action(row: Row, raw: Item | None, by_leaf: bool) -> Request | str:

@@ -79,15 +79,15 @@ class Backoff:
         """Something got through: count failures from zero again."""
         self._failures = 0
 
-    def pause(self, operation: str, table: str, said: str) -> None:
-        """Wait for the next try. Raises `StoreUnavailableError`, quoting what the store `said`, if there is none."""
+    def pause(self, operation: str, table: str, message: str) -> None:
+        """Wait for the next try. Raises `StoreUnavailableError`, with the store's last `message`, if there is none."""
         self._failures += 1
         if self._failures >= self._attempts:
             raise StoreUnavailableError(
                 f"DynamoDB did not complete {operation} on table {table!r} in {self._failures} attempts; it last said: "
-                f"{said}. The work done so far is kept; run the same step again when the store has recovered."
+                f"{message}. The work done so far is kept; run the same step again when the store has recovered."
             )
-        logger.info("%s on table %r is tried again (%d): %s", operation, table, self._failures, said)
+        logger.info("%s on table %r is tried again (%d): %s", operation, table, self._failures, message)
         longest = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**self._failures)
         self._effects.sleep(self._effects.uniform(0, longest))
 

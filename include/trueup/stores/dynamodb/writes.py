@@ -62,7 +62,7 @@ class Writer:
         """The items with these keys, consistently read, as DynamoDB returns them, in any order."""
         table = layout.table.name
         distinct = list({orjson.dumps(key): key for key in keys}.values())
-        found: list[Item] = []
+        fetched: list[Item] = []
         for start in range(0, len(distinct), GET_KEYS):
             wanted = distinct[start : start + GET_KEYS]
             backoff = self.wire.backoff()
@@ -70,7 +70,7 @@ class Writer:
                 request = {"RequestItems": {table: {"Keys": wanted, "ConsistentRead": True}}}
                 answer = self.wire.call("BatchGetItem", table, orjson.dumps(request), outcome)
                 items = answer["Responses"].get(table, [])
-                found += items
+                fetched += items
                 wanted = (answer.get("UnprocessedKeys") or {}).get(table, {}).get("Keys", [])
                 if wanted:
                     if items:
@@ -78,13 +78,13 @@ class Writer:
                     if outcome is not None:
                         outcome.retries += 1
                     backoff.pause("BatchGetItem", table, f"{len(wanted)} keys left unprocessed")
-        return found
+        return fetched
 
     def insert(self, layout: Layout, items: list[Item], outcome: Outcome) -> tuple[list[int], dict[int, str]]:
         """Put items whose keys must not be there yet. Returns the positions of those whose keys are there, and by
         position what DynamoDB says of those that it refuses."""
         table = layout.table.name
-        there: list[int] = []
+        present: list[int] = []
         single: list[int] = []
         batched: list[int] = []
         first, works = self._find_out(layout, items, outcome)
@@ -92,11 +92,11 @@ class Writer:
             if position not in first:
                 (batched if works and statement(table, tuple(items[position])) else single).append(position)
         for start in range(0, len(batched), STATEMENTS):
-            self._insert_statements(layout, items, batched[start : start + STATEMENTS], outcome, there, single)
+            self._insert_statements(layout, items, batched[start : start + STATEMENTS], outcome, present, single)
         put = self.each(single, outcome, lambda position, counted: self._put(layout, items[position], counted))
         answers = {**first, **dict(zip(single, put, strict=True))}
-        refused = {position: str(said) for position, said in answers.items() if isinstance(said, RejectedError)}
-        return there + [position for position, said in answers.items() if said is False], refused
+        refused = {position: str(answer) for position, answer in answers.items() if isinstance(answer, RejectedError)}
+        return present + [position for position, answer in answers.items() if answer is False], refused
 
     def _find_out(
         self, layout: Layout, items: list[Item], outcome: Outcome
@@ -174,15 +174,21 @@ class Writer:
             why = str(error)
         self._do_without(table, why)
 
-    def _do_without(self, table: str, said: str) -> None:
+    def _do_without(self, table: str, message: str) -> None:
         """Put the rows of this table one by one from now on."""
         self._statements_work[table] = False
-        logger.info("rows of table %r are put one by one: PartiQL's INSERT does not serve: %s", table, said)
+        logger.info("rows of table %r are put one by one: PartiQL's INSERT does not serve: %s", table, message)
 
     def _insert_statements(
-        self, layout: Layout, items: list[Item], batch: list[int], outcome: Outcome, there: list[int], single: list[int]
+        self,
+        layout: Layout,
+        items: list[Item],
+        batch: list[int],
+        outcome: Outcome,
+        present: list[int],
+        single: list[int],
     ) -> None:
-        """Insert up to 25 items in one request. Positions whose keys are there go to `there`; those that INSERT does
+        """Insert up to 25 items in one request. Positions whose keys are there go to `present`; those that INSERT does
         not take go to `single`: a put says whether it is the row that is wrong."""
         table = layout.table.name
         backoff = self.wire.backoff()
@@ -193,7 +199,7 @@ class Writer:
             for position, response in zip(batch, responses, strict=True):
                 code = _statement_code(response)
                 if code == "DuplicateItem":
-                    there.append(position)
+                    present.append(position)
                 elif code in ROW_CODES:
                     single.append(position)
                 elif code in TRANSIENT_CODES:

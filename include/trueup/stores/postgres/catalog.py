@@ -172,13 +172,13 @@ def schema_and_name(table: Table) -> tuple[str, str]:
     """`schema.table` in two, case as given; a part in double quotes may have dots in it, and a double quote doubled.
     Without a schema it is `public`, whatever the connection's search_path, so that one name is one table for every
     worker. Raises `DeclarationError` for anything else."""
-    found = _NAME.fullmatch(table.name)
-    if found is None:
+    parts = _NAME.fullmatch(table.name)
+    if parts is None:
         raise DeclarationError(
             f"table name {table.name!r}: write table or schema.table, and a part that has a dot in it in"
             ' double quotes (sales."order.items")'
         )
-    schema, name = (part and _unquoted(part) for part in found.groups())
+    schema, name = (part and _unquoted(part) for part in parts.groups())
     return schema or "public", name
 
 
@@ -196,8 +196,8 @@ def _unquoted(part: str) -> str:
 def find(session: Session, table: Table) -> Shape | None:
     """The table as it is, or None if there is none."""
     schema, name = schema_and_name(table)
-    found = session.fetch(QUERY, pa.record_batch({"schema": [schema], "name": [name]}))
-    return shape_of(table, found["shape"][0].as_py()) if found.num_rows else None
+    answer = session.fetch(QUERY, pa.record_batch({"schema": [schema], "name": [name]}))
+    return shape_of(table, answer["shape"][0].as_py()) if answer.num_rows else None
 
 
 def require(session: Session, table: Table) -> Shape:
@@ -231,22 +231,22 @@ def require_writable(session: Session, table: Table) -> Shape:
 def shape_of(table: Table, answer: str) -> Shape:
     """The shape that `QUERY` answered with."""
     schema, name = schema_and_name(table)
-    found = json.loads(answer)
+    entry = json.loads(answer)
     return Shape(
         schema=schema,
         name=name,
-        oid=found["oid"],
-        kind=found["kind"],
-        has_children=found["has_children"],
-        role=found["role"],
-        policies=found["policies"],
-        elsewhere=found["elsewhere"],
-        in_recovery=found["in_recovery"],
-        acts=found["acts"],
-        stored=found["stored"],
-        estimated_rows=found["estimated_rows"],
-        columns={one["name"]: Column(**one) for one in found["columns"]},
-        indexes=tuple(StoredIndex(**{**one, "key": tuple(one["key"])}) for one in found["indexes"]),
+        oid=entry["oid"],
+        kind=entry["kind"],
+        has_children=entry["has_children"],
+        role=entry["role"],
+        policies=entry["policies"],
+        elsewhere=entry["elsewhere"],
+        in_recovery=entry["in_recovery"],
+        acts=entry["acts"],
+        stored=entry["stored"],
+        estimated_rows=entry["estimated_rows"],
+        columns={one["name"]: Column(**one) for one in entry["columns"]},
+        indexes=tuple(StoredIndex(**{**one, "key": tuple(one["key"])}) for one in entry["indexes"]),
     )
 
 

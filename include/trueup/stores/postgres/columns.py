@@ -222,14 +222,14 @@ def extra(undeclared: Sequence[Column], kind: sql.SQL = JSONB) -> sql.Composable
 def mistyped(table: Table, columns: dict[str, Column], kind: sql.SQL = JSONB) -> sql.Composable:
     """The values that have no canonical form in the declared type, as one object; null if there are none."""
     conditions = {name: odd(type_, columns[name]) for name, type_ in table.columns.items() if name in columns}
-    found = {name: condition for name, condition in conditions.items() if condition is not None}
-    if not found:
+    checks = {name: condition for name, condition in conditions.items() if condition is not None}
+    if not checks:
         return sql.SQL("NULL::{}").format(kind)
     values: list[tuple[str, sql.Composable]] = [
         (name, sql.SQL("CASE WHEN {} THEN {} END").format(condition, columns[name].sql))
-        for name, condition in found.items()
+        for name, condition in checks.items()
     ]
-    return sql.SQL("CASE WHEN {} THEN {} END").format(sql.SQL(" OR ").join(found.values()), _object(values, kind))
+    return sql.SQL("CASE WHEN {} THEN {} END").format(sql.SQL(" OR ").join(checks.values()), _object(values, kind))
 
 
 def _object(values: Sequence[tuple[str, sql.Composable]], kind: sql.SQL) -> sql.Composable:

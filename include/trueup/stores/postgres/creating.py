@@ -19,10 +19,10 @@ def create(address: Address, table: Table) -> bool:
 
     Raises `StoreRejectedError` if what is there, or comes out of the script, is not as declared; the script's work
     is undone then."""
-    made = _create(address, table)
-    if not made:
+    created = _create(address, table)
+    if not created:
         make_indexes(address, table)
-    return made
+    return created
 
 
 def _create(address: Address, table: Table) -> bool:
@@ -52,10 +52,10 @@ def _create(address: Address, table: Table) -> bool:
 
 def _is_there(address: Address, connection: psycopg.Connection, table: Table, *, made: bool = False) -> bool:
     """Whether the table is there, as declared; of one that was `made` just now, with its indexes."""
-    found = connection.execute(QUERY.encode(), list(schema_and_name(table))).fetchone()
-    if found is None:
+    row = connection.execute(QUERY.encode(), list(schema_and_name(table))).fetchone()
+    if row is None:
         return False
-    shape = shape_of(table, found[0])
+    shape = shape_of(table, row[0])
     missing = shape.missing(table) if made else ()
     lacking = [f"there is no index on {', '.join(map(repr, index.key))} ({index.name!r})" for index in missing]
     if differences := [*shape.differences(table), *lacking]:

@@ -31,19 +31,19 @@ class Drivers:
     def lent(self, conninfo: str, place: str) -> Iterator[adbc.AdbcDatabase]:
         """A driver for this block alone. It is kept for the next one, unless an error ends this one; the conninfo is not."""
         kept = self._kept()
-        made, options = kept or driver(conninfo, place)
+        database, options = kept or driver(conninfo, place)
         if kept:
-            made.set_options(**{_URI: _with(conninfo, options)})
-        yield made
-        made.set_options(**{_URI: ""})
-        self._idle.append((self._effects.pid(), made, options))
+            database.set_options(**{_URI: _with(conninfo, options)})
+        yield database
+        database.set_options(**{_URI: ""})
+        self._idle.append((self._effects.pid(), database, options))
 
     def _kept(self) -> tuple[adbc.AdbcDatabase, str] | None:
         with suppress(IndexError):
             while True:
-                process, made, options = self._idle.pop()
+                process, database, options = self._idle.pop()
                 if process == self._effects.pid():  # what was made before a fork belongs to the parent
-                    return made, options
+                    return database, options
         return None
 
 

@@ -91,10 +91,10 @@ class Effects:
 
 def effects_of(session: Session, oid: int) -> Effects:
     """What the table of this oid does by itself."""
-    found = json.loads(session.fetch(QUERY, pa.record_batch({"oid": [oid]}))["effects"][0].as_py())
+    entry = json.loads(session.fetch(QUERY, pa.record_batch({"oid": [oid]}))["effects"][0].as_py())
     return Effects(
-        triggers=tuple(Trigger(**one) for one in found["triggers"]),
-        rules=tuple((one["name"], _RULES[one["event"]]) for one in found["rules"]),
+        triggers=tuple(Trigger(**one) for one in entry["triggers"]),
+        rules=tuple((one["name"], _RULES[one["event"]]) for one in entry["rules"]),
         references=tuple(
             Reference(
                 constraint=one["name"],
@@ -104,12 +104,12 @@ def effects_of(session: Session, oid: int) -> Effects:
                 takes_along=_TAKES_ALONG.get(one["on_delete"], ""),
                 own=one["own"],
             )
-            for one in found["references"]
+            for one in entry["references"]
         ),
-        deferrable_key=found["deferrable_key"],
-        temporal_key=found["temporal_key"],
-        sequences=tuple(Sequence(**one) for one in found["sequences"]),
-        may=found["may"],
-        database=found["database"],
-        read_only=found["read_only"],
+        deferrable_key=entry["deferrable_key"],
+        temporal_key=entry["temporal_key"],
+        sequences=tuple(Sequence(**one) for one in entry["sequences"]),
+        may=entry["may"],
+        database=entry["database"],
+        read_only=entry["read_only"],
     )

@@ -55,8 +55,8 @@ def translated(
     return StoreRejectedError(f"{place}: could not {doing}: {message}{_code(sqlstate)}. {_advice(sqlstate, message)}")
 
 
-def _advice(sqlstate: str, said: str) -> str:
-    if partitioned := _NO_PARTITION.search(said):
+def _advice(sqlstate: str, message: str) -> str:
+    if partitioned := _NO_PARTITION.search(message):
         return (
             f"Make the partition of {partitioned[1]} that takes such rows (CREATE TABLE … PARTITION OF {partitioned[1]} …), or a"
             " DEFAULT one, or reject them in the transform."
@@ -95,35 +95,35 @@ _POLICY = "row-level security policy"
 def refusal(error: adbc.Error) -> tuple[str, str | None] | None:
     """Why the server took offence at a row (a broken constraint, a value that does not fit, what a trigger raised), and
     the name of what it broke; None where the error is not about rows, so that another row would meet it, too."""
-    sqlstate, said = error.sqlstate or "", _message(error)
+    sqlstate, message = error.sqlstate or "", _message(error)
     of_no_row = not sqlstate or (sqlstate.startswith("54") and sqlstate != "54000")
-    if of_no_row or (sqlstate.startswith(_NOT_OF_A_ROW) and _POLICY not in said):
+    if of_no_row or (sqlstate.startswith(_NOT_OF_A_ROW) and _POLICY not in message):
         return None
-    details = {_text(name): _text(told) for name, told in error.details or ()}
+    details = {_text(name): _text(value) for name, value in error.details or ()}
     name = details.get("PG_DIAG_CONSTRAINT_NAME")
     if name is None and (column := details.get("PG_DIAG_COLUMN_NAME")):
         name = f"column {column}"
     if name is None and (function := _FUNCTION.search(details.get("PG_DIAG_CONTEXT", ""))):
         name = f"function {function[1]}"
-    if name is None and _POLICY in said:
+    if name is None and _POLICY in message:
         name = "row-level security"
-    return f"{said}{_code(sqlstate)}. {_advice(sqlstate, said)}", name
+    return f"{message}{_code(sqlstate)}. {_advice(sqlstate, message)}", name
 
 
-def _transient(error: adbc.Error | psycopg.Error | OSError, sqlstate: str, said: str) -> bool:
+def _transient(error: adbc.Error | psycopg.Error | OSError, sqlstate: str, message: str) -> bool:
     if sqlstate:
         return sqlstate != _DISK_FULL and (sqlstate.startswith(_TRANSIENT_CLASSES) or sqlstate in _TRANSIENT)
     if isinstance(error, psycopg.Error):
-        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not is_refusal(said)
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not is_refusal(message)
     if isinstance(error, adbc.Error):
-        return error.status_code is adbc.AdbcStatusCode.IO and not is_refusal(said)
+        return error.status_code is adbc.AdbcStatusCode.IO and not is_refusal(message)
     # A stream of rows broke; Arrow passes on the text alone. The server's "ERROR" is about a row or the request, except
     # on a standby whose primary has removed rows that are being read; a "FATAL", or silence, is about the connection.
-    return "ERROR:" not in said or "conflict with recovery" in said
+    return "ERROR:" not in message or "conflict with recovery" in message
 
 
 def _message(error: adbc.Error | psycopg.Error | OSError) -> str:
-    details = {_text(name): told for name, told in getattr(error, "details", None) or ()}
+    details = {_text(name): value for name, value in getattr(error, "details", None) or ()}
     primary, detail = details.get("PG_DIAG_MESSAGE_PRIMARY"), details.get("PG_DIAG_MESSAGE_DETAIL")
     if isinstance(error, psycopg.Error):
         primary, detail = error.diag.message_primary, error.diag.message_detail

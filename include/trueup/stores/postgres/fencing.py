@@ -36,11 +36,11 @@ def end_older(address: Address, fence: Fence) -> None:
         begun = address.effects.monotonic()
         try:
             with psycopg.connect(address.conninfo(), autocommit=True) as connection:
-                while found := connection.execute(query).fetchall():
-                    for pid, user in found:
+                while sessions := connection.execute(query).fetchall():
+                    for pid, user in sessions:
                         _end(connection, address, pid, user)
                     if address.effects.monotonic() - begun > SECONDS:
-                        pid, user = found[0]
+                        pid, user = sessions[0]
                         raise _refused(address, pid, user, f"did not end within {SECONDS:g} s")
                     address.effects.sleep(0.02)
         except psycopg.Error as error:

@@ -28,12 +28,12 @@ def only_declared(place: str, table: Table, rows: pa.Table, before: pa.Table | N
     for name in (EXTRA, MISTYPED):
         new = rows[name].to_pylist() if rows[name].null_count < rows.num_rows else []
         old = [None] * len(new) if before is None else before[name].to_pylist()
-        held = sum(
+        concerned = sum(
             one is not None and one != other and not _stays(one, other) for one, other in zip(new, old, strict=False)
         )
-        if held:
+        if concerned:
             raise StoreRejectedError(
-                f"{place}: table {table.name} has no column for what {held} planned rows hold in {name}. "
+                f"{place}: table {table.name} has no column for what {concerned} planned rows hold in {name}. "
                 "Declare a column for it, or leave it out in the transform."
             )
 

@@ -66,13 +66,13 @@ def in_parts(opened: Session, rows: int, write: Write) -> Written:
                 opened.execute(CHECK)
             whole.rows |= wrote
         except adbc.Error as error:
-            if (found := refusal(error)) is None:
+            if (failure := refusal(error)) is None:
                 raise
             if end - first > 1:
                 middle = (first + end) // 2
                 pending += [(middle, end), (first, middle)]
             else:
-                whole.refused[first] = found
+                whole.refused[first] = failure
         if not whole.rows and len(whole.refused) >= HOPELESS:
             reason, name = next(iter(whole.refused.values()))
             raise StoreRejectedError(

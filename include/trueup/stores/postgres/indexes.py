@@ -73,9 +73,9 @@ def make_indexes(address: Address, table: Table) -> None:
                 make(index, (schema, child), row[0] if row else 0, under, partitioned=deeper)
                 run("ALTER INDEX {of} ATTACH PARTITION {part}", part=sql.Identifier(schema, under), **parts)
 
-        found = shape()
-        for index in found.missing(table):
-            make(index, (found.schema, found.name), found.oid, index.name, partitioned=found.kind == "p")
+        current = shape()
+        for index in current.missing(table):
+            make(index, (current.schema, current.name), current.oid, index.name, partitioned=current.kind == "p")
 
 
 def _quoted(name: str) -> str:

@@ -32,10 +32,10 @@ def catalogue(session: Session, name: str) -> Catalogue | None:
     shape = catalog.find(session, anything)
     if shape is None:
         return None
-    made = _made_types(session, shape)
+    casts = _made_types(session, shape)
     columns = (
         Known(
-            name=c.name, type=right_type(c), exact=c.exact, not_null=c.not_null, sets=c.sets, made_by=made.get(c.cast, "")
+            name=c.name, type=right_type(c), exact=c.exact, not_null=c.not_null, sets=c.sets, made_by=casts.get(c.cast, "")
         )
         for c in shape.columns.values()
     )  # fmt: skip
@@ -58,16 +58,16 @@ def names(session: Session) -> list[str]:
 
 def _identified(shape: Shape) -> tuple[str, ...]:
     """The shortest unique index, over every row, whose columns are never null."""
-    found = (i.key for i in shape.indexes if i.unique and i.complete and i.key and shape.identifies(i.key))
-    return min(found, key=len, default=())
+    keys = (i.key for i in shape.indexes if i.unique and i.complete and i.key and shape.identifies(i.key))
+    return min(keys, key=len, default=())
 
 
 def _is_empty(session: Session, shape: Shape) -> bool:
     if shape.kind in ("v", "f"):  # a view may take long, another server may not answer
         return False
     name = sql.Identifier(shape.schema, shape.name)
-    (found,) = session.fetch(sql.SQL("SELECT NOT EXISTS (SELECT FROM {}) AS empty").format(name))["empty"].to_pylist()
-    return bool(found)
+    (empty,) = session.fetch(sql.SQL("SELECT NOT EXISTS (SELECT FROM {}) AS empty").format(name))["empty"].to_pylist()
+    return bool(empty)
 
 
 def _made_types(session: Session, shape: Shape) -> dict[str, str | None]:
@@ -75,5 +75,5 @@ def _made_types(session: Session, shape: Shape) -> dict[str, str | None]:
     names = [column.cast for column in shape.columns.values() if not column.type]
     if not names:
         return {}
-    found = session.fetch(QUERY, pa.record_batch({"names": pa.array([names], pa.list_(pa.string()))})).to_pylist()
-    return {row["name"]: row["made_by"] for row in found}
+    types = session.fetch(QUERY, pa.record_batch({"names": pa.array([names], pa.list_(pa.string()))})).to_pylist()
+    return {row["name"]: row["made_by"] for row in types}

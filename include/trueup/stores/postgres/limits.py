@@ -57,34 +57,34 @@ def _of_type(name: str, type_: Type) -> Iterator[Check]:
 
 def _of_column(name: str, type_: Type, exact: str) -> Iterator[Check]:
     """By the column's own type, as PostgreSQL writes it; nothing where it is not known."""
-    column, said = _quoted(name), f"{name} ({exact}) cannot hold it: "
+    column, prefix = _quoted(name), f"{name} ({exact}) cannot hold it: "
     if type_ is Type.JSON and exact != "json":  # a json keeps any number
         yield f"strlen({column}) > {FRACTION_DIGITS} AND postgres_json_fault({column})", _too_long(name)
-    if type_ is Type.TEXT and (found := _LENGTH.fullmatch(exact)):
-        yield f"length({column}) > {found[1]}", f"{said}it has more than {found[1]} characters"
+    if type_ is Type.TEXT and (declared := _LENGTH.fullmatch(exact)):
+        yield f"length({column}) > {declared[1]}", f"{prefix}it has more than {declared[1]} characters"
     if type_ is Type.INTEGER and exact in _INTEGERS:
         most = 2 ** _INTEGERS[exact] - 1
-        yield f"{column} > {most} OR {column} < {-most - 1}", f"{said}it is beyond its range"
+        yield f"{column} > {most} OR {column} < {-most - 1}", f"{prefix}it is beyond its range"
     if type_ is Type.NUMBER and exact in _INTEGERS:
         most = 2 ** _INTEGERS[exact] - 1
         whole = f"try_cast({column} AS HUGEINT)"
-        yield f"contains({column}, '.')", f"{said}it has a fraction"
+        yield f"contains({column}, '.')", f"{prefix}it has a fraction"
         yield (
             f"{column} IS NOT NULL AND coalesce({whole} > {most} OR {whole} < {-most - 1}, true)",
-            f"{said}it is beyond its range",
+            f"{prefix}it is beyond its range",
         )
-    if type_ is Type.NUMBER and (found := _PRECISION.fullmatch(exact)):
-        precision, scale = int(found[1]), int(found[2])
+    if type_ is Type.NUMBER and (declared := _PRECISION.fullmatch(exact)):
+        precision, scale = int(declared[1]), int(declared[2])
         if 0 <= scale <= precision:
-            yield f"length({_fraction(column)}) > {scale}", f"{said}it has more than {scale} digits behind the point"
+            yield f"length({_fraction(column)}) > {scale}", f"{prefix}it has more than {scale} digits behind the point"
         if scale < 0:
             rounded = f"contains({column}, '.') OR ({column} <> '0' AND {column} NOT LIKE '%{'0' * -scale}')"
-            yield rounded, f"{said}it would be rounded to {-scale} digits before the point"
+            yield rounded, f"{prefix}it would be rounded to {-scale} digits before the point"
         if scale <= precision:
             most_digits = precision - scale
             yield (
                 f"length({_whole(column)}) > {most_digits}",
-                f"{said}it has more than {most_digits} digits before the point",
+                f"{prefix}it has more than {most_digits} digits before the point",
             )
 
 

@@ -40,13 +40,13 @@ def altered(
         part,
         sql.SQL(" OR ").join(checks.values()),
     )
-    found: dict[int, tuple[str, str | None]] = {}
+    reasons: dict[int, tuple[str, str | None]] = {}
     for row in opened.fetch(query).to_pylist():
         column = next(column for i, column in enumerate(checks) if row[f"a{i}"])
         value = pc.cast(rows[column][row["r"]], pa.string()).as_py()  # Python knows no year above 9999
         reason = f"column {column!r} ({shape.columns[column].exact}) would hold {value!r} only as another value"
-        found[row["r"]] = (reason, f"column {column}")
-    return found
+        reasons[row["r"]] = (reason, f"column {column}")
+    return reasons
 
 
 def differing(
@@ -110,25 +110,25 @@ def sorted_out(
     effects = effects_of(opened, shape.oid)
     numbers = [*left["r"].to_pylist(), *done.refused]
     keys = dict(zip(numbers, keys_of(table, rows.take(numbers)), strict=True))
-    for r, found, here, before in zip(*(left[n].to_pylist() for n in ("r", "found", "here", "before")), strict=True):
+    for r, other, here, before in zip(*(left[n].to_pylist() for n in ("r", "found", "here", "before")), strict=True):
         by = effects.droppers(event)
         silently = f"by {by}" if by else "by a trigger, a rule or a policy of the table"
-        if found is None and event == UPDATE:
+        if other is None and event == UPDATE:
             conflicts.append(Conflict(key=keys[r], reason="the row is gone", found=None))
-        elif found is None:
+        elif other is None:
             reason = f"was not written, and there was no error: it was dropped {silently}"
             refused.append(Refused(key=keys[r], reason=reason, constraint=by))
         elif not here:
             primary = next((index.name for index in shape.indexes if index.primary), None)
             reason = (
-                f"has a key that the table treats as the key of another row ({found}): check the collation of the key"
+                f"has a key that the table treats as the key of another row ({other}): check the collation of the key"
             )
             refused.append(Refused(key=keys[r], reason=reason, constraint=primary))
         elif before:
             reason = f"is unchanged, and there was no error: its change was dropped {silently}"
             refused.append(Refused(key=keys[r], reason=reason, constraint=by))
         else:
-            conflicts.append(Conflict(key=keys[r], reason=words, found=found))
+            conflicts.append(Conflict(key=keys[r], reason=words, found=other))
     for r, (reason, name) in done.refused.items():
         if event == DELETE and REFERENCED in reason:
             conflicts.append(Conflict(key=keys[r], reason=f"other rows refer to it: {reason}", found=""))

@@ -81,13 +81,17 @@ def _refuse_doubles(opened: Session, table: Table, shape: Shape) -> None:
         key=sql.SQL(", ").join(columns_),
         name=sql.Identifier(shape.schema, shape.name),
     )
-    found = opened.fetch(query).to_pylist()[0]
+    doubles = opened.fetch(query).to_pylist()[0]
     key = ", ".join(table.key)
     faults = [
-        *([f"{found['empty']:,} rows whose key ({key}) is null, such as ({found['such']})"] if found["empty"] else []),
         *(
-            [f"{found['twice']:,} keys ({key}) that several rows have, such as ({found['as_well']})"]
-            if found["twice"]
+            [f"{doubles['empty']:,} rows whose key ({key}) is null, such as ({doubles['such']})"]
+            if doubles["empty"]
+            else []
+        ),
+        *(
+            [f"{doubles['twice']:,} keys ({key}) that several rows have, such as ({doubles['as_well']})"]
+            if doubles["twice"]
             else []
         ),
     ]
@@ -106,7 +110,7 @@ def by_keys(address: Address, table: Table, keys: pa.Table, snapshot: str | None
 
 def by_keys_in(opened: Session, table: Table, keys: pa.Table) -> pa.Table:
     """The same in a transaction that is open."""
-    return those(opened, table, catalog.require(opened, table), keys, sql.SQL("true"))
+    return by_keys_where(opened, table, catalog.require(opened, table), keys, sql.SQL("true"))
 
 
 def having_keys(table: Table, shape: Shape, keys: pa.Table) -> tuple[sql.Composable, pa.RecordBatch]:
@@ -127,18 +131,18 @@ def having_keys(table: Table, shape: Shape, keys: pa.Table) -> tuple[sql.Composa
     return join.format(arrays, sql.SQL(", ").join(names), sql.SQL(" AND ").join(matches)), parameters
 
 
-def those(opened: Session, table: Table, shape: Shape, keys: pa.Table, condition: sql.Composable) -> pa.Table:
+def by_keys_where(opened: Session, table: Table, shape: Shape, keys: pa.Table, condition: sql.Composable) -> pa.Table:
     """The rows with these keys of which a condition on `t` holds."""
     join, parameters = having_keys(table, shape, keys)
-    found = opened.fetch(sql.SQL("{} {} WHERE {}").format(_select(table, shape), join, condition), parameters)
-    return pa.Table.from_batches([_canonical(table, batch) for batch in found.to_batches()], arrow_schema(table))
+    rows = opened.fetch(sql.SQL("{} {} WHERE {}").format(_select(table, shape), join, condition), parameters)
+    return pa.Table.from_batches([_canonical(table, batch) for batch in rows.to_batches()], arrow_schema(table))
 
 
 def where_in(opened: Session, table: Table, condition: sql.Composable) -> pa.Table:
     """The rows of which a condition on `t` holds, in a transaction that is open."""
     shape = catalog.require(opened, table)
-    found = opened.fetch(sql.SQL("{} WHERE {}").format(_select(table, shape), condition))
-    return pa.Table.from_batches([_canonical(table, batch) for batch in found.to_batches()], arrow_schema(table))
+    rows = opened.fetch(sql.SQL("{} WHERE {}").format(_select(table, shape), condition))
+    return pa.Table.from_batches([_canonical(table, batch) for batch in rows.to_batches()], arrow_schema(table))
 
 
 def _select(table: Table, shape: Shape) -> sql.Composable:

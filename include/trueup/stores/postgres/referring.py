@@ -15,14 +15,14 @@ from .session import Address, session
 
 def stuck(address: Address, table: Table, rows: pa.Table, but: Sequence[str]) -> dict[str, str]:
     """By key, by which foreign key other rows refer to it; foreign keys named in `but` are not looked at."""
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     with session(address, doing=f"see which rows of {table.name} others refer to", read_only=True) as opened:
         shape = catalog.find(opened, table)
         references = [] if shape is None else effects_of(opened, shape.oid).references
         for reference in references:
             if shape is None or reference.name in but:
                 continue
-            referring = reading.those(opened, table, shape, rows, referred_to(reference))
+            referring = reading.by_keys_where(opened, table, shape, rows, referred_to(reference))
             for key in keys_of(table, referring):
-                found.setdefault(key, f"rows of {reference.table} refer to it ({reference.constraint})")
-    return found
+                reasons.setdefault(key, f"rows of {reference.table} refer to it ({reference.constraint})")
+    return reasons

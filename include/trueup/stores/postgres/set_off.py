@@ -68,9 +68,9 @@ class Watching:
         if self._before:
             return
         for table in watch.tables:
-            found = catalog.find(self._opened, table)
-            if found is not None and found.kind in ("r", "p"):
-                self._before[table.name] = table, found.oid, self._counts(found.oid)[0]
+            shape_before = catalog.find(self._opened, table)
+            if shape_before is not None and shape_before.kind in ("r", "p"):
+                self._before[table.name] = table, shape_before.oid, self._counts(shape_before.oid)[0]
 
     def _counts(self, oid: int) -> tuple[Counts, bool]:
         (row,) = self._opened.fetch(_COUNTS.format(oid=sql.Literal(oid))).to_pylist()
@@ -80,13 +80,13 @@ class Watching:
         """Note what our own statement wrote of these rows; None: all of them."""
         if not self._before:
             return
-        found = self._wrote.setdefault(table.name, _Wrote())
+        wrote = self._wrote.setdefault(table.name, _Wrote())
         rows = rows if done is None else rows.take(pa.array(sorted(done.rows), pa.int64()))
-        found.added += [rows] if event == INSERT else []
-        found.changed += [rows] if event == UPDATE else []
+        wrote.added += [rows] if event == INSERT else []
+        wrote.changed += [rows] if event == UPDATE else []
         inserted, updated, deleted = (rows.num_rows * (event == one) for one in (INSERT, UPDATE, DELETE))
-        a, b, c = found.counts
-        found.counts = a + inserted, b + updated, c + deleted
+        a, b, c = wrote.counts
+        wrote.counts = a + inserted, b + updated, c + deleted
 
     def tell(self) -> None:
         """Tell what has been set off; at the end of the transaction, when what is deferred is done."""
@@ -110,8 +110,8 @@ class Watching:
         if not self._alters:
             return _none(table)
         keys = [rows.select(list(table.key)) for rows in (*wrote.added, *wrote.changed)]
-        found = [reading.by_keys_in(self._opened, table, each) for each in keys if each.num_rows]
-        return pa.concat_tables(found) if found else _none(table)
+        tables = [reading.by_keys_in(self._opened, table, each) for each in keys if each.num_rows]
+        return pa.concat_tables(tables) if tables else _none(table)
 
     def _find(self, table: Table) -> pa.Table:
         """Every row that this transaction has made what it is."""

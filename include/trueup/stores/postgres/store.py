@@ -127,14 +127,14 @@ class PostgresStore:
                 shape = catalog.find(opened, table)
                 if shape is None:
                     return None
-                found = described(shape, effects_of(opened, shape.oid), table)
-                if found.misfits or found.obstacles:
-                    return found
+                description = described(shape, effects_of(opened, shape.oid), table)
+                if description.misfits or description.obstacles:
+                    return description
                 try:  # what only the server can tell: rights, policies below a view, a view that is not filled
                     reading.nothing_of(opened, table, shape)
                 except StoreRejectedError as error:
-                    return replace(found, obstacles=(str(error).removesuffix("."),))
-                return found
+                    return replace(description, obstacles=(str(error).removesuffix("."),))
+                return description
 
         return self._address.insist(look)[0]
 
@@ -176,8 +176,8 @@ class PostgresStore:
         other columns or without a declared index. In the script, names without a schema are in the table's schema.
         """
 
-        made, _ = self._address.insist(lambda: creating.create(self._address, table))
-        return made
+        created, _ = self._address.insist(lambda: creating.create(self._address, table))
+        return created
 
     def read(self, table: Table, segment: int, segments: int) -> Iterator[pa.RecordBatch]:
         """Every row of one of `segments` disjoint parts of the table, in canonical form, as it streams in.
@@ -199,11 +199,11 @@ class PostgresStore:
     def get(self, table: Table, keys: pa.Table) -> pa.Table:
         """The rows with these keys (a column per key column), in canonical form, in any order."""
         parts = [keys.slice(start, self.batch_rows) for start in range(0, max(keys.num_rows, 1), self.batch_rows)]
-        found = [
+        tables = [
             self._address.insist(partial(reading.by_keys, self._address, table, part, self._snapshot))[0]
             for part in parts
         ]
-        return pa.concat_tables(found)
+        return pa.concat_tables(tables)
 
     def add(self, table: Table, rows: pa.Table) -> Outcome:
         """Write rows (canonical form) that must not exist yet. Undeclared columns get their defaults and do not count

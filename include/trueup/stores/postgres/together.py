@@ -35,15 +35,15 @@ def write(address: Address, shares: Sequence[Share]) -> list[Left]:
     while pending:
         units = pending.pop()
         own = [_of_units(share, units) for share in shares]
-        found = _attempt(address, own)
-        if not any(found):
+        failed = _attempt(address, own)
+        if not any(failed):
             continue
         if len(units) > 1:
             middle = len(units) // 2
             pending += [units[middle:], units[:middle]]
             continue
-        refused = any(each.refused for each in found)
-        for whole, share, wrong in zip(left, own, found, strict=True):
+        refused = any(each.refused for each in failed)
+        for whole, share, wrong in zip(left, own, failed, strict=True):
             _add_every(address, share, wrong, whole, refused=refused)
     return left
 
@@ -61,9 +61,9 @@ def _attempt(address: Address, shares: Sequence[Share]) -> list[Left]:
                     _write_share(opened, share, each, watching)
                 opened.execute(CHECK)
             except adbc.Error as error:
-                if (found := refusal(error)) is None:
+                if (refused := refusal(error)) is None:
                     raise
-                reason, name = found
+                reason, name = refused
                 keys = keys_of(share.table, share.rows)
                 left[[*shares].index(share)].refused += [Refused(key=k, reason=reason, constraint=name) for k in keys]
             if any(left):
@@ -108,7 +108,7 @@ def _add_every(address: Address, share: Share, wrong: Left, whole: Left, *, refu
             for n, c in zip(present.column_names, present.columns, strict=True)
         }
     )
-    found = {
+    others = {
         key: json.dumps({name: value for name, value in row.items() if value is not None}, default=str)
         for key, row in zip(keys_of(share.table, present), shown.to_pylist(), strict=True)
     }
@@ -119,4 +119,4 @@ def _add_every(address: Address, share: Share, wrong: Left, whole: Left, *, refu
         if isinstance(one, Refused):
             whole.refused.append(one)
         else:
-            whole.conflicts.append(one or Conflict(key=key, reason=ELSEWHERE, found=found.get(key)))
+            whole.conflicts.append(one or Conflict(key=key, reason=ELSEWHERE, found=others.get(key)))

@@ -141,20 +141,20 @@ def why_uncreatable(session: Session, table: Table) -> tuple[str, ...]:
         " (SELECT source FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only' AND setting = 'on')"
         " AS read_only"
     )
-    (found,) = session.fetch(query.format(schema)).to_pylist()
-    role, database = (sql.Identifier(found[name]).as_string(None) for name in ("role", "database"))
+    (answer,) = session.fetch(query.format(schema)).to_pylist()
+    role, database = (sql.Identifier(answer[name]).as_string(None) for name in ("role", "database"))
     reasons = []
-    if found["standby"]:
+    if answer["standby"]:
         reasons.append("the server is a standby, which only reads: give the connection the primary's address")
-    if found["read_only"] is not None:
-        reasons.append(_reads_only(found["read_only"], found["role"]))
-    if found["may"] is False:
+    if answer["read_only"] is not None:
+        reasons.append(_reads_only(answer["read_only"], answer["role"]))
+    if answer["may"] is False:
         named = sql.Identifier(schema).as_string(None)
         reasons.append(
-            f"role {found['role']!r} may not make a table in schema {schema}: GRANT CREATE ON SCHEMA {named} TO {role}"
+            f"role {answer['role']!r} may not make a table in schema {schema}: GRANT CREATE ON SCHEMA {named} TO {role}"
         )
-    if found["may"] is None and (table.create is None or not found["may_schema"]):
+    if answer["may"] is None and (table.create is None or not answer["may_schema"]):
         reasons.append(f"there is no schema {schema!r}: make it")
-    if not found["may_stage"]:
-        reasons.append(f"{_NO_TEMP.format(found['role'])}: GRANT TEMPORARY ON DATABASE {database} TO {role}")
+    if not answer["may_stage"]:
+        reasons.append(f"{_NO_TEMP.format(answer['role'])}: GRANT TEMPORARY ON DATABASE {database} TO {role}")
     return tuple(reasons)

@@ -252,9 +252,11 @@ def _written(
     odd: dict[int, tuple[str, str | None]] = {}
 
     def write(part: sql.Composable) -> set[int]:
-        found = unfit(part)
-        odd.update(found)
-        fit = sql.SQL("{} AND s.r <> ALL({}::int8[])").format(part, sql.Literal(f"{{{', '.join(map(str, found))}}}"))
+        unfit_rows = unfit(part)
+        odd.update(unfit_rows)
+        fit = sql.SQL("{} AND s.r <> ALL({}::int8[])").format(
+            part, sql.Literal(f"{{{', '.join(map(str, unfit_rows))}}}")
+        )
         return set(opened.fetch(numbered(fit))["r"].to_pylist())
 
     done = in_parts(opened, rows, write) if alone else Written(write(_ALL))
