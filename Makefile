@@ -125,7 +125,7 @@ test-all:
 HISTORIES ?= 200
 SEED ?= 1
 simulate: $(READY)
-	@PYTHONHASHSEED=0 exec $(PY) -m tests.simulation --histories $(HISTORIES) --seed $(SEED) $(if $(MUTANTS),--mutants) $(if $(KEEP),--keep $(KEEP))
+	@PYTHONHASHSEED=0 exec $(PY) -m tests.simulation --histories $(HISTORIES) --seed $(SEED) $(if $(MUTANTS),--mutants --results .trueup/mutants.json) $(if $(KEEP),--keep $(KEEP))
 
 browser: $(READY)
 	@exec $(PY) -m pytest --timeout=1800 tests/browser

@@ -16,7 +16,7 @@ import pytest
 
 from . import coverage
 from .history import History
-from .mutants import MUTANTS, NOT_HERE
+from .mutants import MUTANTS, NOT_HERE, results
 from .playing import Played, from_seed, play, shrink
 from .remembered import remembering
 from .world import folder
@@ -30,10 +30,11 @@ def main() -> int:
     parser.add_argument("--log", action="store_true", help="every effect of each history")
     parser.add_argument("--keep", type=Path, help="a folder for what breaks a law, shrunk")
     parser.add_argument("--mutants", nargs="?", const="", help="faults to be found, all or those whose names begin so")
+    parser.add_argument("--results", type=Path, help="a file that keeps what came of each mutant, to go on from")
     given = parser.parse_args()
     warnings.simplefilter("ignore")  # of pydantic, about what is played and not what is tested
     if given.mutants is not None:
-        return _mutants(given.mutants, given.histories, given.seed)
+        return _mutants(given)
     digest, met, broken = hashlib.sha256(), Counter[str](), 0
     began = time.process_time()
     with folder() as place, remembering(place) as database:
@@ -60,28 +61,41 @@ def main() -> int:
     return 1 if broken else 0
 
 
-def _mutants(beginning: str, most: int, seed: int) -> int:
-    """Each fault is put back, until a history finds it."""
-    survived = 0
-    print("| mutant | histories | law | how |\n| --- | --: | --: | --- |", flush=True)
+def _mutants(given: argparse.Namespace) -> int:
+    """Each fault is put back, until a history finds it: first few histories of each, then more of those not found."""
+    kept = results.Results(given.results, given.seed)
+    chosen = {name: mutant for name, mutant in MUTANTS.items() if name.startswith(given.mutants)}
+    most = 1
     with folder() as place, remembering(place) as database:
-        for name, mutant in MUTANTS.items():
-            if not name.startswith(beginning):
-                continue
-            with pytest.MonkeyPatch.context() as patch:
-                mutant(patch)
-                for number in range(1, most + 1):
-                    found = play(from_seed(seed + number - 1), place, database).breaches
-                    if found:
-                        why = found[0].why.replace("|", "/")[:160]
-                        print(f"| {name} | {number} | {found[0].law} | {why} |", flush=True)
-                        break
-                else:
-                    survived += 1
-                    print(f"| {name} | not in {most} | | |", flush=True)
-    for name, why in NOT_HERE.items():
-        print(f"| {name} | | | not met: {why} |")
+        while most < given.histories:
+            most = min(max(most * 3, 3), given.histories)
+            for name, mutant in chosen.items():
+                with pytest.MonkeyPatch.context() as patch:
+                    mutant(patch)
+                    _until_found(kept, name, most, given.seed, place, database)
+                _write_table(kept)
+    survived = [name for name in chosen if kept.known[name].law is None]
+    print(f"{len(chosen) - len(survived)} of {len(chosen)} found; not in {most}: {', '.join(survived) or 'none'}")
     return 1 if survived else 0
+
+
+def _until_found(
+    kept: results.Results, name: str, most: int, seed: int, place: Path, database: duckdb.DuckDBPyConnection
+) -> None:
+    result = kept.known.get(name, results.Result(played=0))
+    while result.law is None and result.played < most:
+        found = play(from_seed(seed + result.played), place, database).breaches
+        first = found[0] if found else None
+        said = {} if first is None else {"why": first.why[:300]}
+        result = results.Result(played=result.played + 1, law=None if first is None else first.law, **said)
+        kept.note(name, result)
+        if first is not None:
+            print(f"{name}: after {result.played}, law {first.law}: {first.why}"[:240], flush=True)
+
+
+def _write_table(kept: results.Results) -> None:
+    words = {name: (mutant.__doc__ or "").partition("\n")[0].rstrip(".") for name, mutant in MUTANTS.items()}
+    results.write(results.table(kept.known, words, NOT_HERE))
 
 
 def _keep(played: Played, file: Path, place: Path, database: duckdb.DuckDBPyConnection) -> None:

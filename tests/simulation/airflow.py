@@ -20,8 +20,8 @@ from .scheduling import Process
 if TYPE_CHECKING:
     from .world import World
 
-RETRIES = 3
 RETRY_SECONDS = 5.0
+_PLANNING = (StepName.SNAPSHOT, StepName.SHARED, StepName.TRANSFORM, StepName.PLAN, StepName.PLAN_GATE)
 NOTICED_SECONDS = 40.0
 """After how long a try is missed whose process says nothing more."""
 
@@ -40,7 +40,7 @@ class Task:
     step: Step | None
     state: str | None = None
     tries: int = 0
-    left: int = RETRIES
+    left: int = 0
     process: Process | None = None
 
     @property
@@ -65,7 +65,10 @@ class DagRun:
     processes: list[Process] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.tasks = [Task(id="preflight", part=0, step=None)]
+        self.tasks = [self._task("preflight")]
+
+    def _task(self, id: str, part: int = 0, step: Step | None = None) -> Task:
+        return Task(id=id, part=part, step=step, left=self.world.setup.retries)
 
     @property
     def id(self) -> str:
@@ -113,8 +116,8 @@ class DagRun:
             run = self.current()
             for step in run.steps:
                 name = f"{step.phase.id}.{step.id}" if step.phase else str(step.id)
-                self.tasks += [Task(id=name, part=n, step=step) for n in run.parts(step)]
-        self.tasks.append(Task(id="report", part=0, step=None))
+                self.tasks += [self._task(name, n, step) for n in run.parts(step)]
+        self.tasks.append(self._task("report"))
 
     def begin(self, task: Task) -> None:
         """Begin a try of the task."""
@@ -217,7 +220,7 @@ class DagRun:
             self.world.oracle.approved(self, run)
             return None
         if approval.approved_already(run) is not None:
-            self.world.oracle.approved(self, run)
+            self.world.oracle.approved_before(self, run)
             return None
         plan: Any = approval.ask(run)
         self.shown = plan.sha256
@@ -225,6 +228,7 @@ class DagRun:
         return self._deferred()
 
     def _deferred(self) -> str:
+        self.world.after(self.world.setup.answer_seconds / 2, self.world.visit)
         self.world.after(self.world.setup.answer_seconds, lambda: self.answer(approve=True))
         return "deferred"
 
@@ -233,6 +237,8 @@ class DagRun:
         task, shown, seen = self.waiting, self.shown, self.world.oracle.seen(self.id).shown
         if task is None:
             return
+        if approve and seen is not None:
+            self.world.oracle.seen(self.id).answered.append(seen)
         task.state = "running"
         task.tries += 1
         name = f"{self.id}/{task.name}#{task.tries} answered"
@@ -267,11 +273,18 @@ class DagRun:
         for task in self.tasks[at:] if downstream else [self.tasks[at]]:
             if task.state == "running" and task.process is not None:
                 task.process.killed = True
-            task.state, task.left = None, RETRIES
+            task.state, task.left = None, self.world.setup.retries
         if self.tasks[-1].id == "report":
             self.tasks[-1].state = None
         if at == 0:
             self.tasks = self.tasks[:1]
+        self.tick()
+
+    def plan_again(self) -> None:
+        """Clear what makes the plan, and nothing that follows."""
+        for task in self.tasks:
+            if task.step is not None and task.step.id in _PLANNING and task.state == "success":
+                task.state, task.left = None, self.world.setup.retries
         self.tick()
 
     def mark(self, at: int, state: str) -> None:

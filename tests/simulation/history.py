@@ -28,6 +28,8 @@ class Setup:
     answer_seconds: float = 20.0
     rate: float = 0.02
     late: int = 0
+    retries: int = 3
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +82,9 @@ WEIGHTS = {
     "cut over": 4,
     "wait": 3,
     "same id": 2,
+    "plan again": 2,
+    "write planned": 8,
+    "shrink source": 2,
 }
 """What may happen at a point, and how often beside the others."""
 
@@ -98,9 +103,18 @@ def setup(random: Random) -> Setup:
         approval=random.random() < 0.5,
         extra=random.choice(("report", "remove", "remove")),
         answer_seconds=random.choice((5.0, 20.0, 90.0)),
-        rate=random.choice((0.004, 0.01, 0.02, 0.05)),
+        rate=random.choice((0.01, 0.02, 0.04, 0.08)),
         late=random.choice((0, 1, 3, 5)),
+        retries=random.choice((0, 1, 3)),
+        only=_some(random),
     )
+
+
+def _some(random: Random) -> tuple[str, ...]:
+    """What happens in this history: often a few kinds of it only, which then meet each other. None: all."""
+    if random.random() < 0.4:
+        return ()
+    return tuple(sorted(random.sample(sorted(WEIGHTS), random.randint(3, 7))))
 
 
 LATE = (
@@ -119,7 +133,15 @@ LATE = (
 """What may happen when all is quiet, before faults stop for good."""
 
 
-def event(random: Random, *, late: bool = False) -> Event:
-    """Something that happens."""
-    (what,) = [random.choice(LATE)] if late else random.choices([*WEIGHTS], [*WEIGHTS.values()])
+VISITS = (
+    *("plan again", "plan again", "plan again", "write source", "write target", "write planned"),
+    *("deploy", "trigger", "reject", "clear", "mark"),
+)
+"""What may happen while a run waits for a person."""
+
+
+def event(random: Random, only: tuple[str, ...] = (), *, among: tuple[str, ...] = ()) -> Event:
+    """Something that happens: of these kinds (none: of all), or else `among` those as often as they are named."""
+    kinds = [kind for kind in WEIGHTS if not only or kind in only]
+    (what,) = [random.choice(among)] if among else random.choices(kinds, [WEIGHTS[kind] for kind in kinds])
     return Event(what=what, a=random.randrange(1_000), b=random.randrange(1_000), seconds=random.choice(PAUSES))

@@ -108,6 +108,7 @@ def _as_approved(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
         elif old != change.old:
             yield f"{change.process} wrote over {change.key}, which was {change.old}; the plan was made for {old}"
         yield from _drift(world, change)
+    yield from world.oracle.unasked
     for id, seen in world.oracle.runs.items():
         gated = [p.rows for p in seen.gated]
         yield from _own(world, id, rows.get(id))
@@ -175,6 +176,17 @@ def _right(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
         yield "two leases of one target are open"
 
 
+def _since(world: World, _: dict[str, RunRow]) -> Iterator[str]:
+    """4. Nothing of a plan is written any more once another run has written since it was made."""
+    mine = [c for c in world.oracle.changes if c.run and c.held == c.run]  # others are judged by their right
+    for n, change in enumerate(mine):
+        if change.approved is None:
+            continue
+        since = (c for c in mine[:n] if c.run != change.run and c.point > change.approved.point)
+        if (other := next(since, None)) is not None:
+            yield f"{change.process} wrote {change.key} of a plan since which {other.process} had written"
+
+
 _ENDED = {Status.PROVEN: {Status.PROVEN, Status.ROLLED_BACK}, Status.ROLLED_BACK: {Status.ROLLED_BACK}}
 
 
@@ -217,6 +229,7 @@ def _rolled_back(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
     for id, row in rows.items():
         if row.undoes is None:
             continue
+        yield from _touched(world, id)
         seen = world.oracle.runs.get(id)
         if seen is None or seen.proven_at is None or row.status != Status.PROVEN:
             continue
@@ -231,6 +244,14 @@ def _rolled_back(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
             states = [state.get(key) for state in seen.proofs]
             if not others and states and mine[0].old not in states:
                 yield f"{id} is proven, and {key} is {states[-1]}; before {row.undoes} it was {mine[0].old}"
+
+
+def _touched(world: World, id: str) -> Iterator[str]:
+    """What others have changed since is neither taken back nor written over."""
+    for change in (c for c in world.oracle.changes if c.run == id):
+        before = [c for c in world.oracle.changes if c.key == change.key and c.point < change.point]
+        if before and not before[-1].run and change.old not in {c.new for c in before if c.run}:
+            yield f"{change.process} made {change.key} {change.new}, which an application had made {change.old} since"
 
 
 def _turned(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
@@ -262,16 +283,23 @@ def _looked_at(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
             yield f"{id} is proven, and its verdict is {report['verdict']['status']}"
 
 
+def _all_done(world: World, _: dict[str, RunRow]) -> Iterator[str]:
+    """10. A step that was not done is not reported as done."""
+    yield from world.oracle.not_done
+
+
 LAWS: tuple[tuple[int, Callable[[World, dict[str, RunRow]], Iterator[str]]], ...] = (
     (0, _errors),
     (1, _proven),
     (1, _turned),
     (3, _as_approved),
     (4, _right),
+    (4, _since),
     (5, _ended),
     (6, _budgets),
     (7, _rolled_back),
     (10, _looked_at),
+    (10, _all_done),
 )
 
 

@@ -14,7 +14,7 @@ from include.trueup.errors import TrueupError
 from include.trueup.ledger import Status
 from include.trueup.run import Run
 from include.trueup.run.files import PLAN_FILES
-from include.trueup.steps import StepName
+from include.trueup.steps import StepName, entered
 
 from .declared import COLUMNS
 from .memory import Row
@@ -57,7 +57,8 @@ class Plan:
 @dataclass(kw_only=True)
 class Seen:
     """What is known of a run: the states of source and target that it may have read for its plan, and those of the target that
-    its proof may have read; the plans that were judged by the gate, shown, approved."""
+    its proof may have read; the plans that were judged by the gate, shown, approved; and those to
+    which a person said yes."""
 
     began: int
     sources: list[dict[str, Row]] = field(default_factory=list)
@@ -66,6 +67,7 @@ class Seen:
     gated: list[Plan] = field(default_factory=list)
     shown: Plan | None = None
     approved: list[Plan] = field(default_factory=list)
+    answered: list[Plan] = field(default_factory=list)
     report: bytes | None = None
     proven_at: int | None = None
 
@@ -78,6 +80,8 @@ class Oracle:
         self.changes: list[Change] = []
         self.runs: dict[str, Seen] = {}
         self.errors: list[tuple[str, str, str]] = []
+        self.unasked: list[str] = []
+        self.not_done: list[str] = []
         self.pruned: set[tuple[str, str]] = set()
         self.turns: list[tuple[str, str, str | None, str]] = []
         self.verbs: Counter[str] = Counter()
@@ -211,6 +215,13 @@ class Oracle:
         """The plan is approved: that which was shown, or where nobody is asked the one that is there."""
         self.seen(dag_run.id).approved.append(self.plan(run) if shown is None else shown)
 
+    def approved_before(self, dag_run: DagRun, run: Run) -> None:
+        """The engine says that a person has approved this plan before it was made again."""
+        self.approved(dag_run, run)
+        seen = self.seen(dag_run.id)
+        if all(seen.approved[-1].rows != each.rows for each in seen.answered):
+            self.unasked.append(f"{dag_run.id}: a plan counts as approved to which nobody has said yes")
+
     def reported(self, dag_run: DagRun) -> None:
         """The run has a report."""
         with self.world.looking():
@@ -219,6 +230,19 @@ class Oracle:
             if row is not None and row.status == Status.PROVEN and seen.proven_at is None:
                 seen.proven_at = self.world.schedule.points
                 seen.report = dag_run.given.folder.read("report.json")
+                self._steps_done(dag_run.current(), row.plan_sha256)
+
+    def _steps_done(self, run: Run, plan: str | None) -> None:
+        """Of a run that is proven each step from the gate on was done for its plan, by the ledger. One that is tried once more
+        meanwhile was done."""
+        rows = {(row.step, row.part): row for row in run.ledger.steps(run.id)}
+        ids = [step.id for step in run.steps]
+        for step in run.steps[ids.index(StepName.PLAN_GATE) :]:
+            name = entered(step.id, step.phase.id if step.phase else None)
+            for part in () if step.skipped(run.options.mode) else run.parts(step):
+                row = rows.get((name, str(part)))
+                if row is None or row.error is not None or row.plan_sha256 != plan:
+                    self.not_done.append(f"{run.id} is proven, and {name}[{part}] was not done for its plan")
 
     def turned(self, to: str, checked: Any) -> None:
         """The switch was turned."""

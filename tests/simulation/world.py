@@ -19,6 +19,7 @@ from include.trueup.cutover import turning
 from include.trueup.declare.migration import Migration
 from include.trueup.errors import StoreUnavailableError, TrueupError
 from include.trueup.ledger import SwitchState
+from include.trueup.ledger.status import TURNS
 from include.trueup.run import LAST, Extra, Options, Run
 
 from . import declared
@@ -46,7 +47,7 @@ class World:
         self.runs: list[DagRun] = []
         self.version = 0
         self.versions: list[tuple[float, int]] = [(0.0, 0)]
-        self._quiet = 0
+        self._quiet = self._visits = 0
         self._out_until: dict[str, float] = {}
         self._fail: str | None = None
         self.places = Places(self.setup, self.schedule.effects(), self.hook, folder)
@@ -101,7 +102,7 @@ class World:
         point = schedule.points
         event = self._events.get(point)
         if event is None and self._random is not None and self._random.random() < self.setup.rate:
-            event = histories.event(self._random)
+            event = histories.event(self._random, self.setup.only)
         if event is None:
             return
         with self.looking():
@@ -111,14 +112,23 @@ class World:
 
     def late(self, number: int) -> None:
         """All is quiet, and something more happens."""
-        event = self._events.get(-number)
+        self._do_at(-number, histories.LATE)
+
+    def visit(self) -> None:
+        """A run waits for a person, and somebody does something before the answer comes."""
+        self._visits += 1
+        if not self.schedule.calm and (self._random is None or self._random.random() < 0.5):
+            self._do_at(-1_000 - self._visits, histories.VISITS)
+
+    def _do_at(self, number: int, among: tuple[str, ...]) -> None:
+        event = self._events.get(number)
         if event is None and self._random is not None:
-            event = histories.event(self._random, late=True)
+            event = histories.event(self._random, among=among)
         if event is None:
             return
         with self.looking():
             if self._do(event):
-                self.happened[-number] = event
+                self.happened[number] = event
                 self.did[event.what] += 1
 
     def _do(self, event: Event) -> bool:
@@ -189,7 +199,46 @@ class World:
         self.oracle.application("persons", key, row)
         return True
 
+    def _shrink_source(self, event: Event) -> bool:
+        """Most of the source is gone, as where it was restored by half."""
+        keys = sorted(self.oracle.source)
+        for key in keys[event.a % 2 :][: max(len(keys) - 1, 0)]:
+            self.oracle.application("people", key, None)
+        return len(keys) > 1
+
+    def _write_planned(self, event: Event) -> bool:
+        """An application writes to a row that a plan is about: it deletes it, changes a part of it, or all of it."""
+        plans = [seen.gated[-1] for seen in self.oracle.runs.values() if seen.gated]
+        if not plans or not self.places.there("persons"):
+            return False
+        plan = plans[-1]
+        keys = sorted(key for key, (verb, _, _) in plan.rows.items() if verb in ("add", "change", "remove"))
+        if not keys:
+            return False
+        key = keys[event.a % len(keys)]
+        row = self.oracle.target.get(key)
+        if row is not None and event.b % 4 == 0:
+            self.oracle.application("persons", key, None)
+        else:
+            name = row[1] if row is not None and event.b % 4 < 3 else f"APP {event.b % 7}"
+            self.oracle.application("persons", key, (name, str(100 + event.b % 50)))
+        return True
+
     # people
+
+    def _plan_again(self, event: Event) -> bool:
+        """While a run waits for a person, its plan is made again, over a source that has changed."""
+        run = self._one_run(event.a)
+        waiting = (
+            run if run is not None and run.waiting is not None else next((r for r in self.runs if r.waiting), None)
+        )
+        if waiting is None:
+            return False
+        self.oracle.application(
+            "people", f"p{event.b % (self.setup.rows + 2):02}", (f"name {event.b % 7}", str(event.b))
+        )
+        waiting.plan_again()
+        return True
 
     def _run_of(self, id: str) -> DagRun | None:
         return next((run for run in self.runs if run.id == id), None)
@@ -303,14 +352,16 @@ class World:
         run = self._one_run(event.a)
         if run is None:
             return False
-        folder = ("baseline", "snapshot", "plan", "read_back", "manifests/plan", "should")[event.b % 6]
+        folders = ("baseline", "baseline", "baseline", "snapshot", "plan", "read_back", "manifests/plan", "should")
+        folder = folders[event.b % len(folders)]
         self.places.workspace.run(run.id).remove(folder)
         self.oracle.pruned.add((run.id, folder))
         return True
 
     def _cut_over(self, event: Event) -> None:
-        to = (SwitchState.DUAL, SwitchState.NEW, SwitchState.LEGACY)[event.a % 3]
         ledger, workspace = self.places.ledger, self.places.workspace
+        ways = sorted(TURNS[ledger.switches.state("small")])
+        to = ways[event.a % len(ways)] if event.b % 4 else SwitchState.NEW
         try:
             checked = turning.preflight(ledger, workspace, "small", to, 24.0)
             turning.turn(ledger, workspace, "small", checked, by="alice", why="", run_id=f"turn {self.schedule.points}")

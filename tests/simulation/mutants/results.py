@@ -1,0 +1,79 @@
+"""What came of playing mutants: kept in a file, so that it goes on where it stopped, and written into the document."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+TOP = Path(__file__).parents[3]
+DOCUMENT = TOP / "docs" / "simulation.md"
+_BEGIN, _END = "<!-- made by make simulate MUTANTS=1 -->\n", "<!-- up to here -->\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """`played` histories of a mutant; the last of them broke `law`, and says why. No law: none did."""
+
+    played: int
+    law: int | None = None
+    why: str = ""
+
+
+def tree() -> str:
+    """A hash of the engine and the bench: results of another tree count for nothing."""
+    digest = hashlib.sha256()
+    for folder in ("include/trueup", "tests/simulation"):
+        for file in sorted((TOP / folder).rglob("*")):
+            if file.suffix in (".py", ".sql"):
+                digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+class Results:
+    """The results of this tree, from one seed on, in a file of the results of all trees (None: in none)."""
+
+    def __init__(self, file: Path | None, seed: int) -> None:
+        self._file, self._key = file, f"{tree()}/{seed}"
+        every = self._every()
+        self.known = {name: Result(**each) for name, each in every.get(self._key, {}).items()}
+
+    def _every(self) -> Any:
+        there = self._file is not None and self._file.exists()
+        return json.loads(self._file.read_text(encoding="utf-8")) if self._file is not None and there else {}
+
+    def note(self, name: str, result: Result) -> None:
+        """Keep a result."""
+        self.known[name] = result
+        if self._file is not None:
+            every = self._every()
+            every[self._key] = {known: asdict(each) for known, each in self.known.items()}
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            self._file.write_text(json.dumps(every, indent=1), encoding="utf-8")
+
+
+def table(known: Mapping[str, Result], mutants: Mapping[str, str], not_here: Mapping[str, str]) -> str:
+    """The table of the document; `mutants` are described by name."""
+    lines = ["| mutant | what it does | histories | law |", "| --- | --- | --- | --- |"]
+    for name, words in mutants.items():
+        result = known.get(name)
+        if result is None:
+            said, law = "not played", ""
+        elif result.law is None:
+            said, law = f"not found in {result.played}", ""
+        else:
+            said, law = str(result.played), str(result.law)
+        lines.append(f"| `{name}` | {words} | {said} | {law} |")
+    lines += [f"| `{name}` | cannot be met: {why} | | |" for name, why in not_here.items()]
+    return "\n".join(lines) + "\n"
+
+
+def write(made: str) -> None:
+    """Put the table into the document."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    before, _, rest = text.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    DOCUMENT.write_text(f"{before}{_BEGIN}\n{made}\n{_END}{after}", encoding="utf-8")

@@ -1,0 +1,45 @@
+"""The mutants take hold: what each puts in the place of something is there, and is reached."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .mutants import MUTANTS, NOT_HERE
+from .mutants.reaching import Watching, never_reached
+from .playing import from_seed, play
+from .remembered import remembering
+from .world import folder
+
+SEEDS = range(1, 60)
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_what_a_mutant_patches_is_there(name: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        MUTANTS[name](patch)
+    assert name not in NOT_HERE
+    assert MUTANTS[name].__doc__
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+def test_what_a_mutant_patches_is_reached() -> None:
+    with pytest.MonkeyPatch.context() as patch, folder() as place, remembering(place) as database:
+        watching = Watching(patch)
+        watching.watch(MUTANTS)
+        assert never_reached(watching, lambda seed: play(from_seed(seed), place, database), SEEDS) == {}
+
+
+@pytest.mark.slow
+def test_two_processes_play_the_same_histories() -> None:
+    """A seed is one history wherever it is played: no order of a set, no name of an object is in it."""
+    command = [sys.executable, "-m", "tests.simulation", "--histories", "3", "--seed", "7"]
+    top = Path(__file__).parents[2]
+    said = [subprocess.run(command, cwd=top, capture_output=True, text=True, check=False).stdout for _ in range(2)]
+    digests = [line.rpartition("digest ")[2] for each in said for line in each.splitlines() if "digest " in line]
+    assert len(digests) == 2
+    assert digests[0] == digests[1]
