@@ -74,7 +74,7 @@ def ledger() -> Ledger:
 def book() -> Ledger | None:
     """The same; None before the first run has made its tables."""
     found = ledger()
-    return found if found.there() else None
+    return found if found.is_set_up() else None
 
 
 @cache

@@ -114,7 +114,7 @@ class Ledger(Steps, Batches):
                 self.upgrade()
             self._ensured = True
 
-    def there(self) -> bool:
+    def is_set_up(self) -> bool:
         """Whether there is a ledger. One that an earlier release has left is brought to the newest version first: what it
         knows is not to be taken for nothing."""
         if not self._ensured:
@@ -155,11 +155,11 @@ class Ledger(Steps, Batches):
                     transitions.insert().values(run_id=run_id, to_status=Status.RUNNING, reason="preflight")
                 )
                 return
-            found = _row(connection.execute(sa.select(runs).where(runs.c.run_id == run_id)).mappings().one())
-            refuse_other(found, dag_id, airflow_run_id)
+            entered = _row(connection.execute(sa.select(runs).where(runs.c.run_id == run_id)).mappings().one())
+            refuse_other(entered, dag_id, airflow_run_id)
             self._move(connection, run_id, Status.RUNNING, "preflight")
             gone = dict.fromkeys(("ended_at", "plan_sha256", "plan_files_sha256", "planned_at", "asked_sha256"))
-            values["airflow_run_id"] = airflow_run_id or found.airflow_run_id
+            values["airflow_run_id"] = airflow_run_id or entered.airflow_run_id
             afresh = runs.update().values(attempt=runs.c.attempt + 1, **gone, **values)
             connection.execute(afresh.where(runs.c.run_id == run_id))
 
@@ -170,18 +170,18 @@ class Ledger(Steps, Batches):
 
     def _move(self, connection: sa.Connection, run_id: str, status: Status, reason: str) -> None:
         current = connection.execute(sa.select(runs.c.status).where(runs.c.run_id == run_id).with_for_update()).scalar()
-        was = None if current is None else Status(current)
-        if was is None or status not in TRANSITIONS[was]:
+        before = None if current is None else Status(current)
+        if before is None or status not in TRANSITIONS[before]:
             raise StatusError(
-                f"run {run_id} is {was or 'not in the ledger'} and may not become {status}; start another run instead"
+                f"run {run_id} is {before or 'not in the ledger'} and may not become {status}; start another run instead"
             )
         moved = runs.update().where(runs.c.run_id == run_id).values(status=status)
         # a run that is rolled back ended long before; one whose proof is said again ended when it was said first
-        if status is not Status.ROLLED_BACK and (was, status) != (Status.PROVEN, Status.PROVEN):
+        if status is not Status.ROLLED_BACK and (before, status) != (Status.PROVEN, Status.PROVEN):
             moved = moved.values(ended_at=None if status is Status.RUNNING else sa.func.clock_timestamp())
         connection.execute(moved)
-        if was != status:
-            values = {"from_status": was, "to_status": status, "reason": reason}
+        if before != status:
+            values = {"from_status": before, "to_status": status, "reason": reason}
             connection.execute(transitions.insert().values(run_id=run_id, **values))
 
     def run(self, run_id: str) -> RunRow | None:
@@ -204,9 +204,9 @@ class Ledger(Steps, Batches):
         id of the first release, whose rows do not say which run of Airflow they are of."""
         query = sa.select(runs).where(runs.c.run_id.in_([run_id, former_id]))
         with self._begin() as connection:
-            found = {row["run_id"]: _row(row) for row in connection.execute(query).mappings()}
-        row = found.get(former_id)
-        if run_id in found or row is None or row.airflow_run_id is not None or row.dag_id != dag_id:
+            rows = {row["run_id"]: _row(row) for row in connection.execute(query).mappings()}
+        row = rows.get(former_id)
+        if run_id in rows or row is None or row.airflow_run_id is not None or row.dag_id != dag_id:
             return run_id
         return former_id if since is not None and since <= row.started_at else run_id
 

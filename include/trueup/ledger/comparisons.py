@@ -22,18 +22,18 @@ class Comparisons:
 
     def begin(self, run_id: str, migration_id: str, comparison_id: str) -> None:
         """Enter a comparison that begins; the same run's, tried again, has found nothing yet."""
-        found = dict.fromkeys(("ended_at", "compared", "differences", "whole", "sha256"))
+        results = dict.fromkeys(("ended_at", "compared", "differences", "whole", "sha256"))
         values = {"migration_id": migration_id, "comparison_id": comparison_id}
-        again = {**values, **found, "begun_at": sa.func.clock_timestamp()}
+        again = {**values, **results, "begun_at": sa.func.clock_timestamp()}
         with self._begin() as connection:
             new = insert(comparisons).values(run_id=run_id, **values)
             connection.execute(new.on_conflict_do_update(index_elements=["run_id"], set_=again))
 
     def end(self, run_id: str, *, compared: int, differences: int, whole: bool, sha256: str) -> None:
         """Enter what it found: how many were compared, and the differences, which a file of this hash lists."""
-        found = {"compared": compared, "differences": differences, "whole": whole, "sha256": sha256}
+        results = {"compared": compared, "differences": differences, "whole": whole, "sha256": sha256}
         with self._begin() as connection:
-            ended = comparisons.update().values(ended_at=sa.func.clock_timestamp(), **found)
+            ended = comparisons.update().values(ended_at=sa.func.clock_timestamp(), **results)
             connection.execute(ended.where(comparisons.c.run_id == run_id))
 
     def of(self, migration_id: str) -> list[ComparisonRow]:

@@ -93,9 +93,9 @@ class Switches:
                 refuse_second_turn(migration_id, run_id, done, to)
                 return
             last = _last(connection, migration_id)
-            was = SwitchState.LEGACY if last is None else SwitchState(last.to_state)
-            refuse_turn(migration_id, was, to)
-            values = {"from_state": was, "to_state": to, "turned_by": by, "why": why}
+            before = SwitchState.LEGACY if last is None else SwitchState(last.to_state)
+            refuse_turn(migration_id, before, to)
+            values = {"from_state": before, "to_state": to, "turned_by": by, "why": why}
             connection.execute(
                 turns.insert().values(migration_id=migration_id, run_id=run_id, proof_run_id=proof_run_id, **values)
             )
@@ -103,8 +103,8 @@ class Switches:
 
 def _last(connection: sa.Connection, migration_id: str) -> TurnRow | None:
     query = sa.select(turns).where(turns.c.migration_id == migration_id).order_by(turns.c.id.desc()).limit(1)
-    found = connection.execute(query).mappings().first()
-    return None if found is None else TurnRow(**found)
+    turn = connection.execute(query).mappings().first()
+    return None if turn is None else TurnRow(**turn)
 
 
 def refuse_second_turn(migration_id: str, run_id: str, done: str, to: SwitchState | None) -> None:
@@ -116,10 +116,10 @@ def refuse_second_turn(migration_id: str, run_id: str, done: str, to: SwitchStat
         )
 
 
-def refuse_turn(migration_id: str, was: SwitchState, to: SwitchState) -> None:
-    """Raise `StatusError` where a switch that is `was` may not be turned to `to`."""
-    if to not in TURNS[was]:
-        ways = " or ".join(sorted(TURNS[was]))
+def refuse_turn(migration_id: str, before: SwitchState, to: SwitchState) -> None:
+    """Raise `StatusError` where a switch that is `before` may not be turned to `to`."""
+    if to not in TURNS[before]:
+        ways = " or ".join(sorted(TURNS[before]))
         raise StatusError(
-            f"the switch of {migration_id} is {was} and may not be turned to {to}; from there it may be turned to {ways}"
+            f"the switch of {migration_id} is {before} and may not be turned to {to}; from there it may be turned to {ways}"
         )

@@ -150,7 +150,7 @@ class Leases:
         """Every lease that has not ended or expired."""
         live = (leases.c.ended_at.is_(None), leases.c.expires_at > sa.func.clock_timestamp())
         with self._begin() as connection:
-            found = connection.execute(sa.select(leases).where(*live).order_by(leases.c.target)).mappings()
+            rows = connection.execute(sa.select(leases).where(*live).order_by(leases.c.target)).mappings()
             return [
                 Lease(
                     target=row["target"],
@@ -159,7 +159,7 @@ class Leases:
                     writes=row["right_at"] is not None,
                     expires_at=row["expires_at"],
                 )
-                for row in found
+                for row in rows
             ]
 
     def newer_writer(self, run_id: str) -> str | None:
@@ -247,11 +247,11 @@ def _refuse_newer(connection: sa.Connection, run_id: str, target: str) -> None:
         leases.c.run_id != run_id,
         leases.c.right_at.is_not(None),
     )
-    found = connection.execute(newer.order_by(leases.c.epoch.desc()).limit(1)).first()
-    if found is not None:
-        at = f"{found.right_at:%Y-%m-%d %H:%M:%S %Z}"
+    newest = connection.execute(newer.order_by(leases.c.epoch.desc()).limit(1)).first()
+    if newest is not None:
+        at = f"{newest.right_at:%Y-%m-%d %H:%M:%S %Z}"
         raise StatusError(
-            f"run {found.run_id} has written to {target} ({at}) since the plan of run {run_id} was made, so nothing of that "
+            f"run {newest.run_id} has written to {target} ({at}) since the plan of run {run_id} was made, so nothing of that "
             "plan is written any more: trigger a new run"
         )
 

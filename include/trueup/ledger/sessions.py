@@ -50,16 +50,16 @@ def engine(database: str | sa.URL | Ask, effects: Effects = REAL) -> sa.Engine:
     """A pool of sessions; each says which process it is of. Who gives libpq's parameters is asked at each connect."""
     ask = database if callable(database) else None
     url = sa.make_url("postgresql://" if callable(database) else database)
-    made = sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_size=4, pool_pre_ping=True, pool_recycle=300)
+    pool = sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_size=4, pool_pre_ping=True, pool_recycle=300)
 
-    @sa.event.listens_for(made, "do_connect")
+    @sa.event.listens_for(pool, "do_connect")
     def asked(_: Any, __: Any, ___: Any, given: dict[str, Any]) -> None:
         if ask is not None:
             given.update(ask())
         known = {**PATIENCE, "fallback_application_name": f"trueup-ledger {effects.pid()} {effects.host()}"[:63]}
         given.update({name: text for name, text in known.items() if name not in given}, client_encoding=ENCODING)
 
-    return made
+    return pool
 
 
 def _idle_seconds(at_least: float) -> float:
@@ -116,12 +116,12 @@ def _who(engine: sa.Engine) -> str:
     """Who keeps a lock of the ledger, and what to do."""
     try:
         with engine.connect() as connection:
-            found = connection.execute(_KEEPS).first()
+            holder = connection.execute(_KEEPS).first()
     except sa.exc.SQLAlchemyError as error:
         return f"Who keeps it is not known: {str(error).splitlines()[0]}."
-    if found is None:
+    if holder is None:
         return "Whoever held it is gone by now."
-    pid, role, application, host, state, seconds = found
+    pid, role, application, host, state, seconds = holder
     at = f", from {host}" if host else ""
     since = "" if seconds is None else f", its transaction open for {seconds} s"
     return (

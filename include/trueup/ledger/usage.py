@@ -28,11 +28,11 @@ class Usage:
         if not rows:
             return
         new = insert(deprecated_calls)
-        there, these = deprecated_calls.c, new.excluded
+        stored, these = deprecated_calls.c, new.excluded
         summed = {
-            "calls": there.calls + these.calls,
-            "first_at": sa.func.least(there.first_at, these.first_at),
-            "last_at": sa.func.greatest(there.last_at, these.last_at),
+            "calls": stored.calls + these.calls,
+            "first_at": sa.func.least(stored.first_at, these.first_at),
+            "last_at": sa.func.greatest(stored.last_at, these.last_at),
         }
         with self._begin() as connection:
             connection.execute(new.on_conflict_do_update(index_elements=["route", "client"], set_=summed), rows)

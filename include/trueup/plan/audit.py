@@ -25,8 +25,8 @@ def count(part: Part, run: Run, partition: int) -> None:
     for name, path in run.migration.audit.items():
         query = path.read_text(encoding="utf-8").rstrip().rstrip(";")
         try:
-            found = part.connection.execute(f"DESCRIBE {query}").fetchall()
-            columns = [_column(run, name, str(column), str(type_)) for column, type_, *_ in found]
+            described = part.connection.execute(f"DESCRIBE {query}").fetchall()
+            columns = [_column(run, name, str(column), str(type_)) for column, type_, *_ in described]
             part.write(AUDIT_FILES.part(name, partition), f"SELECT {', '.join(columns)} FROM ({query}\n)")
         except duckdb.OutOfMemoryException:
             raise

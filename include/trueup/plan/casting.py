@@ -68,26 +68,26 @@ def columns(target: Target, made: Mapping[str, str], dynamodb: bool) -> tuple[st
     return ", ".join(inner), ", ".join(outer), f"coalesce({', '.join([*faults, 'CAST(NULL AS VARCHAR)'])})"
 
 
-def _fault(name: str, condition: str, said: str) -> str:
-    return f"CASE WHEN {condition} THEN {duck.literal(f'column {name!r}: ')} || {said} END"
+def _fault(name: str, condition: str, message: str) -> str:
+    return f"CASE WHEN {condition} THEN {duck.literal(f'column {name!r}: ')} || {message} END"
 
 
-def refuse_lossy(target: Target, view: str, made: Mapping[str, str]) -> None:
-    """Raise `DeclarationError` where a column of the view is of a type (`made`, DuckDB's) that loses something in the
+def refuse_lossy(target: Target, view: str, types: Mapping[str, str]) -> None:
+    """Raise `DeclarationError` where a column of the view is of a type (`types`, DuckDB's) that loses something in the
     declared one."""
     for name, type_ in target.table.columns.items():
         begins, what = _LOSES.get(type_, ("", ""))
-        if begins and made.get(name, "").startswith(begins):
+        if begins and types.get(name, "").startswith(begins):
             raise DeclarationError(
-                f"target {target.id!r}: column {name!r} of the transform's {view} is {made[name]}, but Type.{type_.name} is"
+                f"target {target.id!r}: column {name!r} of the transform's {view} is {types[name]}, but Type.{type_.name} is"
                 f" declared, which would lose {what}"
             )
 
 
-def whole(column: str, type_: Type, made: str) -> str:
+def whole(column: str, type_: Type, given: str) -> str:
     """SQL: the column, of its type in DuckDB; an error where it is text of which the type would lose something."""
     value, name = cast(column, type_), duck.identifier(column)
-    if made != "VARCHAR":
+    if given != "VARCHAR":
         return value
     error = f"error({duck.literal(f'column {column!r}: no Type.{type_.name} is ')} || {name})"
     if type_ in _TEXTS:
@@ -115,5 +115,5 @@ def strict_json(relation: str, columns: Mapping[str, Type]) -> str:
     names = [duck.identifier(name) for name, type_ in columns.items() if type_ is Type.FLOAT]
     if not names:
         return relation
-    made = (f"CASE WHEN isfinite({n}) THEN to_json({n}) ELSE to_json(CAST({n} AS VARCHAR)) END AS {n}" for n in names)
-    return f"(SELECT * REPLACE ({', '.join(made)}) FROM {relation})"
+    values = (f"CASE WHEN isfinite({n}) THEN to_json({n}) ELSE to_json(CAST({n} AS VARCHAR)) END AS {n}" for n in names)
+    return f"(SELECT * REPLACE ({', '.join(values)}) FROM {relation})"

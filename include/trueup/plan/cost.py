@@ -63,8 +63,8 @@ def asks(run: Run, record: CostRecord) -> bool:
 
 def approved_already(run: Run, record: CostRecord) -> ApprovalRow | None:
     """A person's approval of the same cost in this run, which was estimated again since."""
-    found = run.ledger.approvals.of(run.id, record.sha256)
-    return found if found is not None and found.decision == "approved" else None
+    decision = run.ledger.approvals.of(run.id, record.sha256)
+    return decision if decision is not None and decision.decision == "approved" else None
 
 
 def wait(run: Run, record: CostRecord) -> None:
@@ -87,8 +87,8 @@ def approve(run: Run, by: str | None = None, comment: str | None = None, *, show
             "in between, so nothing is approved; clear the task approve_cost, which asks about it as it is now"
         )
     decision: Decision = "approved" if asks(run, record) else "waived"
-    said = comment or (None if record.paid else "there is nothing to pay for")
-    run.ledger.approvals.decide(run.id, record.sha256, decision, by=by, comment=said)
+    reason = comment or (None if record.paid else "there is nothing to pay for")
+    run.ledger.approvals.decide(run.id, record.sha256, decision, by=by, comment=reason)
     run.ledger.leases.answered(run.id)
     return record.sha256
 
@@ -121,9 +121,9 @@ def require(run: Run) -> None:
             f"the cost of run {run.id} was not estimated from the snapshot that it has now, so nothing is computed: clear the task "
             "approve_cost, or trigger the DAG again"
         )
-    found = run.ledger.approvals.of(run.id, record.sha256)
-    if found is None or found.decision == "rejected":
-        how = "is not approved" if found is None else "was rejected"
+    approval = run.ledger.approvals.of(run.id, record.sha256)
+    if approval is None or approval.decision == "rejected":
+        how = "is not approved" if approval is None else "was rejected"
         raise ApprovalError(
             f"the cost of run {run.id} ({record.sha256}) {how}, so nothing is computed: clear the task approve_cost, or trigger the "
             "DAG again"

@@ -19,7 +19,7 @@ def far(run: Run, phase: Phase, partition: int) -> list[str]:
         return []
     expected = run.files.start.expected_rows
     manifests = run.manifests(StepName.SNAPSHOT)
-    found = []
+    warnings = []
     for source in run.migration.sources:
         first = next((p for p in run.migration.phases if p.source == source.id), run.migration.phases[0])
         estimate = expected.get(source.id)
@@ -32,8 +32,8 @@ def far(run: Run, phase: Phase, partition: int) -> list[str]:
                 f"{rows:,} rows of {source.table.name} were read, but its database estimates {estimate:,}: see that the"
                 " connection reads all of it, or ANALYZE the table"
             )
-            found.append(
+            warnings.append(
                 f"SELECT {duck.literal(source.table.name)} AS key, 'warning' AS severity, '{FAR}' AS code, "
                 f"{duck.literal(message)} AS message"
             )
-    return found
+    return warnings

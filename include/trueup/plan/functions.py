@@ -82,30 +82,30 @@ def _called(
         for name in pure.parameters(function)
     }
     try:
-        made = function(**frames)
+        frames_by_name = function(**frames)
     except Exception as error:
         at = next(
             (f for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename in _files(function)), None
         )
         where = f" (line {at.lineno} of {Path(at.filename).name})" if at else ""
         raise DeclarationError(f"{_what(phase)} raised {type(error).__name__}{where}: {error}") from error
-    return _tables(phase, made, wanted)
+    return _tables(phase, frames_by_name, wanted)
 
 
 def _files(function: Callable[..., Any]) -> set[str]:
     return set(map(str, pure.files(function)))
 
 
-def _tables(phase: Phase, made: Any, wanted: Mapping[str, Target]) -> dict[str, pa.Table]:
+def _tables(phase: Phase, result: Any, wanted: Mapping[str, Target]) -> dict[str, pa.Table]:
     """What the function gave as Arrow, by name."""
-    if not isinstance(made, Mapping) or not all(isinstance(frame, pd.DataFrame) for frame in made.values()):
+    if not isinstance(result, Mapping) or not all(isinstance(frame, pd.DataFrame) for frame in result.values()):
         raise DeclarationError(
-            f"{_what(phase)} gives {type(made).__name__}, not a dict of frames by name: "
+            f"{_what(phase)} gives {type(result).__name__}, not a dict of frames by name: "
             f"{{{', '.join(f'{name!r}: …' for name in (*wanted, 'findings'))}}}"
         )
-    if missing := sorted({*wanted} - {*made}):
-        raise DeclarationError(f"{_what(phase)} gives no frame {missing[0]!r}; it gives {sorted(map(str, made))}")
-    if unknown := sorted({*map(str, made)} - {*wanted, "findings", "figures"}):
+    if missing := sorted({*wanted} - {*result}):
+        raise DeclarationError(f"{_what(phase)} gives no frame {missing[0]!r}; it gives {sorted(map(str, result))}")
+    if unknown := sorted({*map(str, result)} - {*wanted, "findings", "figures"}):
         raise DeclarationError(
             f"{_what(phase)} gives a frame {unknown[0]!r}, which means nothing; it may give "
             f"{', '.join((*wanted, 'findings', 'figures'))}"
@@ -113,7 +113,7 @@ def _tables(phase: Phase, made: Any, wanted: Mapping[str, Target]) -> dict[str, 
     types: dict[str, Mapping[str, Type]] = {"findings": _FINDINGS, "figures": _FIGURES}
     for view, target in wanted.items():
         types[view] = {**target.table.columns, SOURCE_KEY: Type.TEXT, EXTRA: Type.JSON, MISTYPED: Type.JSON}
-    return {name: _table(phase, name, frame, types[name]) for name, frame in made.items()}
+    return {name: _table(phase, name, frame, types[name]) for name, frame in result.items()}
 
 
 def _table(phase: Phase, name: str, frame: pd.DataFrame, types: Mapping[str, Type]) -> pa.Table:
@@ -171,22 +171,22 @@ def _column(values: pd.Series, type_: Type | None, where: str) -> pa.ChunkedArra
 
 def _of_objects(values: pd.Series, type_: Type | None, where: str) -> pd.Series:
     """The same of one Arrow type: null is None or NA, and a number is its text."""
-    made: list[object] = []
+    plain: list[object] = []
     for row, value in enumerate(values):
         if value is None or value is pd.NA or value is pd.NaT:
-            made.append(None)
+            plain.append(None)
         elif isinstance(value, float) and value != value:
             raise DeclarationError(
                 f"{where} has a NaN in row {row}: null is None (or pd.NA), and a NaN is no value here"
             )
         elif type_ in (Type.NUMBER, Type.INTEGER) and isinstance(value, Decimal | int) and not isinstance(value, bool):
-            made.append(str(value))
+            plain.append(str(value))
         else:
-            made.append(value)
+            plain.append(value)
     try:
-        array = pa.array(made)
+        array = pa.array(plain)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
-        kinds = sorted({type(value).__name__ for value in made if value is not None})
+        kinds = sorted({type(value).__name__ for value in plain if value is not None})
         raise DeclarationError(f"{where} holds values of several types ({', '.join(kinds)}): {error}") from error
     return pd.Series(array, dtype=pd.ArrowDtype(array.type), index=values.index)
 

@@ -142,7 +142,7 @@ def warnings(run: Run, phase: Phase, partition: int) -> list[str]:
         return []
     earlier = run.migration.phases[: run.migration.phases.index(phase)]
     before = {output.target for each in earlier for output in each.outputs}
-    found = []
+    conflicts = []
     for target in {o.target: run.migration.target(o.target) for o in phase.outputs if o.target not in before}.values():
         noted, name = facts_of(run, target), target.table.name
         own_ones = tuple(f"trigger {trigger} (" for trigger in target.triggers)
@@ -150,22 +150,22 @@ def warnings(run: Run, phase: Phase, partition: int) -> list[str]:
             message = (
                 f"{name} has {', '.join(triggers)}: what they make of a row that is written is compared with the plan"
             )
-            found.append((name, TRIGGERS, f"{message}, except the columns that Target.sets names"))
+            conflicts.append((name, TRIGGERS, f"{message}, except the columns that Target.sets names"))
         if noted.sets:
             listed = ", ".join(f"{column} ({why})" for column, why in sorted(noted.sets.items()))
-            found.append(
+            conflicts.append(
                 (name, SETS, f"{name} fills columns by itself, which are not written, compared or put back: {listed}")
             )
     return [
         f"SELECT {duck.literal(key)} AS key, 'warning' AS severity, '{code}' AS code, {duck.literal(message)} AS message"
-        for key, code, message in found
+        for key, code, message in conflicts
     ]
 
 
-def altered(run: Run, phase: Phase, found: Sequence[Proof]) -> list[str]:
+def altered(run: Run, phase: Phase, proofs: Sequence[Proof]) -> list[str]:
     """In which columns rows differ from the plan, and the triggers of the table that may have made it so."""
     messages = []
-    for output, proof_of in zip(phase.outputs, found, strict=True):
+    for output, proof_of in zip(phase.outputs, proofs, strict=True):
         target = run.migration.target(output.target)
         columns: dict[str, str] = {}
         for example in proof_of.of("different"):

@@ -112,8 +112,8 @@ def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> 
 def _in_words(run: Run, error: duckdb.Error) -> str:
     """DuckDB's message; of a relation that is not there it names what is like it, of its own catalogue, too."""
     migration = run.migration
-    there = {*(s.id for s in migration.sources), *(d.id for d in migration.derived), *migration.shared}
-    return _NO_TABLE.sub(lambda found: f"{found[1]} does not exist; {one_of(found[1], there)}", str(error))
+    relations = {*(s.id for s in migration.sources), *(d.id for d in migration.derived), *migration.shared}
+    return _NO_TABLE.sub(lambda match: f"{match[1]} does not exist; {one_of(match[1], relations)}", str(error))
 
 
 def _collect_findings(connection: duckdb.DuckDBPyConnection) -> None:
@@ -154,11 +154,13 @@ def _figures(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 def _relations_called(connection: duckdb.DuckDBPyConnection, name: str) -> list[tuple[str, str]]:
     """The relations of that name, in any case and schema: whether it is a view, and its whole name in SQL."""
-    found = connection.execute(
+    entries = connection.execute(
         "SELECT table_type, table_catalog, table_schema, table_name FROM information_schema.tables WHERE lower(table_name) = ?",
         [name],
     ).fetchall()
-    return [("VIEW" if type_ == "VIEW" else "TABLE", ".".join(map(duck.identifier, parts))) for type_, *parts in found]
+    return [
+        ("VIEW" if type_ == "VIEW" else "TABLE", ".".join(map(duck.identifier, parts))) for type_, *parts in entries
+    ]
 
 
 def _drop(connection: duckdb.DuckDBPyConnection, name: str) -> None:

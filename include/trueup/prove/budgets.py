@@ -56,14 +56,14 @@ def _seen(expected: Expected, figures: dict[str, float]) -> Expected:
         return expected
     number = figures[figure]
     if figure == "baseline_lost":
-        said = "it is not known" if number else "it is known"
+        words = "it is not known" if number else "it is known"
     elif figure == "rejected_share":
-        said = f"{number:.1%}: {figures['rejected']:,} of {figures['source_rows']:,}"
+        words = f"{number:.1%}: {figures['rejected']:,} of {figures['source_rows']:,}"
     elif figure == "removed_share":
-        said = f"{number:.1%}: {figures['removed']:,}"
+        words = f"{number:.1%}: {figures['removed']:,}"
     else:
-        said = f"{number:.1%}" if figure.endswith("_share") else f"{number:,}"
-    return replace(expected, observed=said, unexpected=None, examples=())
+        words = f"{number:.1%}" if figure.endswith("_share") else f"{number:,}"
+    return replace(expected, observed=words, unexpected=None, examples=())
 
 
 def judge_left_alone(run: Run, phase: Phase, proofs: Sequence[Proof]) -> list[GateResult]:
@@ -131,17 +131,17 @@ def _owned(run: Run) -> int:
 
 def _of_sets(run: Run) -> str:
     """In words, the other rows that may be removed, where there are such."""
-    there = any(output.parent for phase in run.migration.phases for output in phase.outputs)
-    return ", or that belong to rows of the source," if there else ""
+    has_parents = any(output.parent for phase in run.migration.phases for output in phase.outputs)
+    return ", or that belong to rows of the source," if has_parents else ""
 
 
 def _unexpected(run: Run, phases: Sequence[PhaseCounts]) -> list[tuple[PhaseCounts, dict[str, int]]]:
     """Each phase, with the source rows that are left out by rules that it does not expect, by rule."""
-    found = []
+    skips = []
     for counted in phases:
         expected = {OUTSIDE_WINDOW, CONFLICT, DRIFT, MISSING, *run.migration.phase(counted.phase).expected_skips}
-        found.append((counted, {rule: n for rule, n in counted.skipped.items() if rule not in expected}))
-    return found
+        skips.append((counted, {rule: n for rule, n in counted.skipped.items() if rule not in expected}))
+    return skips
 
 
 def _words(run: Run, option: str, figures: dict[str, float], phases: Sequence[PhaseCounts]) -> str:

@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 
-def differences(planned: str | None, found: str | None) -> list[tuple[str, str, str]]:
+def differences(planned: str | None, actual: str | None) -> list[tuple[str, str, str]]:
     """The attributes in which a planned and a found row differ: name, planned, found; none where that is not known."""
     try:  # as decimals: no digit is lost
-        one, other = (json.loads(text or "", parse_float=Decimal, parse_int=Decimal) for text in (planned, found))
+        one, other = (json.loads(text or "", parse_float=Decimal, parse_int=Decimal) for text in (planned, actual))
     except (TypeError, ValueError):
         return []
     if not isinstance(one, dict) or not isinstance(other, dict):

@@ -25,12 +25,12 @@ def findings_and_rejects(run: Run) -> None:
         _export(session, run, manifests, REJECT_FILES, REJECTS, REJECTS_JSONL, "(FORMAT json)", "")
 
 
-def breaches(run: Run, found: Sequence[Breach]) -> None:
+def breaches(run: Run, unmet: Sequence[Breach]) -> None:
     """Add what does not hold of the migration's preconditions to the findings, for people: of no phase, and of a table whole."""
-    if not found:
+    if not unmet:
         return
     lines = io.StringIO(newline="")
-    csv.writer(lines, lineterminator="\n").writerows(("", e.table, "", "reject", e.code, e.message) for e in found)
+    csv.writer(lines, lineterminator="\n").writerows(("", e.table, "", "reject", e.code, e.message) for e in unmet)
     run.folder.write(FINDINGS_CSV, (run.folder.read(FINDINGS_CSV) or b"") + lines.getvalue().encode())
 
 

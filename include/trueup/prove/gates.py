@@ -171,7 +171,7 @@ def phase_gate(run: Run, phase: Phase) -> list[Proof]:
             result = replace(result, errors=(*result.errors, *refused, *target_checks.altered(run, phase, proofs)))
         so_far = [p for each in run.phases[: run.phases.index(phase) + 1] for p in proof(run, each) or []]
         results = [result, *budgets.judge_left_alone(run, phase, so_far)]
-        judge(run, f"phase-{phase.id}", results, left_alone.words(so_far, told=bool(refused)))
+        judge(run, f"phase-{phase.id}", results, left_alone.words(so_far, brief=bool(refused)))
     return [replace(p, examples=()) for p in proofs]
 
 

@@ -50,25 +50,25 @@ def exceptions(run: Run) -> tuple[int, list[LeftAlone]]:
     return total, listed[:LISTED]
 
 
-def words(proofs: Sequence[Proof], told: bool = False) -> dict[str, str]:
+def words(proofs: Sequence[Proof], brief: bool = False) -> dict[str, str]:
     """What is wrong by these proofs, by the rule that it breaks: how many rows of which table, such as which, and why,
-    unless the reasons are in `told` already."""
+    unless it is `brief`: the reasons are told already."""
     messages = {}
     for kind in ("missing", "different", "unverified", "left_alone"):
-        each = [_message(kind, proof, told) for proof in last(proofs) if proof.rows(kind)]
+        each = [_message(kind, proof, brief) for proof in last(proofs) if proof.rows(kind)]
         if each:
             rule = "budget.left_alone" if kind == "left_alone" else f"proof.{kind}"
             messages[rule] = "; ".join(each)
     return messages
 
 
-def _message(kind: str, proof: Proof, told: bool) -> str:
+def _message(kind: str, proof: Proof, brief: bool) -> str:
     examples = proof.of(kind)
     keys = ", ".join(e.key for e in examples[:EXAMPLES])
     rows, table = f"{proof.rows(kind):,}", proof.target_table
     total = proof.compared + proof.unverified + proof.left_alone
     of = f"{rows} of {total:,} planned rows of {table}"
-    because = "" if told and kind != "left_alone" else _because(examples)
+    because = "" if brief and kind != "left_alone" else _because(examples)
     if kind == "missing":
         return f"{of} are missing, such as {keys}{because}. Fix what keeps them out, and run again"
     if kind == "unverified":

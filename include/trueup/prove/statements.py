@@ -95,12 +95,14 @@ def _answer(connection: duckdb.DuckDBPyConnection, run: Run, statement: Statemen
 
 def broken(answers: Sequence[Answer]) -> list[str]:
     """Which rows break which statements."""
-    said = []
+    messages = []
     for each in answers:
         if each.keys and each.fails:
             rows = f"{each.rows:,} row{'s' * (each.rows > 1)} ({each.code})"
-            said.append(f"“{each.title}” does not hold of {rows}, the first: {', '.join(map(repr, each.keys[:SHOWN]))}")
-    return said
+            messages.append(
+                f"“{each.title}” does not hold of {rows}, the first: {', '.join(map(repr, each.keys[:SHOWN]))}"
+            )
+    return messages
 
 
 def _relate(session: Session, run: Run) -> None:

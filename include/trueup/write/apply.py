@@ -81,9 +81,9 @@ def apply(run: Run, phase: Phase, partition: int) -> dict[str, int]:
     """
     target = run.migration.target(phase.target)
     store = run.store_of(target.table)
-    with run.part(StepName.APPLY, partition, phase=phase) as part, ExitStack() as held:
+    with run.part(StepName.APPLY, partition, phase=phase) as part, ExitStack() as stack:
         approval.require(run, StepName.APPLY, phase.id)
-        fence = held.enter_context(run.writing(part))
+        fence = stack.enter_context(run.writing(part))
         done, plan = run.ledger.written(run.id, phase.id, partition), run.ledger.present_plan(run.id)
         watch = set_off.watch(run, target.table.connection)
         pace = Pace(run.options.write_rate and run.options.write_rate / PARALLEL_PARTITIONS, run.effects)

@@ -29,7 +29,7 @@ class Plans:
     shown: Callable[[Any], PlanRecord | SchemaPlan]
     asks: Callable[[Any], bool]
     unasked: Callable[[Any, str], Decision]
-    there: Callable[[Any, str], None] = lambda *_: None
+    check_present: Callable[[Any, str], None] = lambda *_: None
 
 
 def plans_of(run: AnyRun) -> Plans:
@@ -86,16 +86,14 @@ def approved_with_range(run: Run) -> ApprovalRow | None:
     none, or it was of another plan."""
     with part(run, StepName.APPROVE):
         sha256 = gated(run)
-        found = ranges.given(run, sha256)
-        if found is None:
+        decision = ranges.given(run, sha256)
+        if decision is None:
             return None
-        said = f": {found.comment}" if found.comment else ""
-        comment = (
-            f"with its range, which was asked about by run {found.run_id}, {found.decided_at:%Y-%m-%d %H:%M %Z}{said}"
-        )
-        run.ledger.approvals.decide(run.id, sha256, "approved", by=found.decided_by, comment=comment)
+        reason = f": {decision.comment}" if decision.comment else ""
+        comment = f"with its range, which was asked about by run {decision.run_id}, {decision.decided_at:%Y-%m-%d %H:%M %Z}{reason}"
+        run.ledger.approvals.decide(run.id, sha256, "approved", by=decision.decided_by, comment=comment)
         run.ledger.leases.answered(run.id)
-        return found
+        return decision
 
 
 def range_shown(run: Run, shown_sha256: str | None) -> RangeRecord:
@@ -121,10 +119,10 @@ def approve_others(run: Run, shown: RangeRecord, by: str | None, comment: str | 
 
 def _refuse_unseen(run: AnyRun, shown: str | None, sha256: str) -> None:
     last_asked = run.ledger.entered(run.id).asked_sha256
-    for what, said in (("shown", shown or last_asked), ("last asked about", last_asked)):
-        if said != sha256:
+    for what, known in (("shown", shown or last_asked), ("last asked about", last_asked)):
+        if known != sha256:
             raise ApprovalError(
-                f"the plan of run {run.id} is {sha256}, and the plan that was {what} is {said or 'none'}: somebody made it "
+                f"the plan of run {run.id} is {sha256}, and the plan that was {what} is {known or 'none'}: somebody made it "
                 "again in between, so nothing is approved and nothing written; clear the task approve, which asks about "
                 "the plan as it is now, or trigger the DAG again"
             )
@@ -179,10 +177,10 @@ def require(run: AnyRun, step: str, phase: str | None = None) -> None:
             f"{approval.plan_sha256}, so nothing is written; trigger the DAG again"
         )
     order.require(run, step, phase)
-    plans.there(run, step)
+    plans.check_present(run, step)
 
 
-def _there(run: Run, step: str) -> None:
+def _check_present(run: Run, step: str) -> None:
     tries = next((s.tries for s in run.ledger.steps(run.id) if s.step == StepName.CREATE_TABLES), 0)
     tables_there.check(run, may_be_made=step == StepName.CREATE_TABLES and tries > 1)
 
@@ -197,10 +195,10 @@ def _same(run: Run, row: RunRow) -> str:
         )
     sha256 = plan_hash(run)
     published = plan.sha256 if (plan := run.files.plan) else None
-    for where, said in ((PLAN, published), ("the ledger", row.plan_sha256)):
-        if said != sha256:
+    for where, other in ((PLAN, published), ("the ledger", row.plan_sha256)):
+        if other != sha256:
             raise ApprovalError(
-                f"the plan of run {run.id} in the workspace is {sha256}, and the one that passed its gate is {said} "
+                f"the plan of run {run.id} in the workspace is {sha256}, and the one that passed its gate is {other} "
                 f"({where}), so nothing is written: clear the task plan_gate, or trigger the DAG again"
             )
     if files_hash(run) != row.plan_files_sha256:
@@ -223,10 +221,10 @@ def check_age(run: AnyRun) -> None:
 
 
 def _planned_at(run: AnyRun) -> datetime:
-    made = run.ledger.entered(run.id).planned_at
-    if made is None:
+    planned_at = run.ledger.entered(run.id).planned_at
+    if planned_at is None:
         raise ApprovalError(f"run {run.id} has no plan that passed its gate, so there is nothing to approve")
-    return made
+    return planned_at
 
 
 def _shown(run: Run) -> PlanRecord:
@@ -242,6 +240,6 @@ ROWS = Plans(
     shown=_shown,
     asks=lambda run: bool(run.options.approval),
     unasked=lambda *_: "waived",
-    there=_there,
+    check_present=_check_present,
 )
 """Of runs on rows."""

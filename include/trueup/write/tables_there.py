@@ -33,12 +33,14 @@ def check(run: Run, *, may_be_made: bool = False) -> None:
         return  # a run of the first release: it has no plan that may still be applied
     created = run.folder.read_json(CREATED) or {}
     for id, now in tables(run).items():
-        was = planned[id]
-        made = was.endswith(f"#{ABSENT}") and (created.get(id) == now or (may_be_made and _place(now) == _place(was)))
-        if now != was and not made:
+        planned_as = planned[id]
+        created_since = planned_as.endswith(f"#{ABSENT}") and (
+            created.get(id) == now or (may_be_made and _place(now) == _place(planned_as))
+        )
+        if now != planned_as and not created_since:
             table = run.migration.target(id).table.name
             raise SourceError(
-                f"the plan of run {run.id} is for table {table!r} as {was}, and what is there is {now}: it was "
+                f"the plan of run {run.id} is for table {table!r} as {planned_as}, and what is there is {now}: it was "
                 "renamed, dropped or recreated since the plan was made, or the connection points to another "
                 "database. Nothing is written to it: bring it back, or trigger a new run, which makes a new "
                 "plan"
@@ -59,10 +61,10 @@ def left(run: Run, undone: Run) -> list[str]:
     created = undone.folder.read_json(CREATED) or {}
     for target in run.migration.targets:
         description = run.store_of(target.table).describe(target.table)
-        was = ((start and start.tables) or {}).get(target.id, "")
+        planned_as = ((start and start.tables) or {}).get(target.id, "")
         if description is None or created.get(target.id) != name_of(run, target, description):
             continue
-        if was.endswith(f"#{ABSENT}"):
+        if planned_as.endswith(f"#{ABSENT}"):
             leftovers.append(f"table {target.table.name}")
             continue
         before = start.targets.get(target.id, TargetFacts()).indexes if start else None
