@@ -20,10 +20,10 @@ def migration_ids() -> list[str]:
 def load_migration(migration_id: str) -> Migration | SchemaMigration:
     """The declaration of that migration. Raises `DeclarationError` if its module declares none, or more than one."""
     module = _load(migration_id, "migration")
-    found = [value for value in vars(module).values() if isinstance(value, Migration | SchemaMigration)]
-    if len(found) != 1:
-        raise DeclarationError(f"{module.__name__} declares {len(found)} migrations; declare exactly one")
-    return found[0]
+    declared = [value for value in vars(module).values() if isinstance(value, Migration | SchemaMigration)]
+    if len(declared) != 1:
+        raise DeclarationError(f"{module.__name__} declares {len(declared)} migrations; declare exactly one")
+    return declared[0]
 
 
 def with_routes() -> list[str]:

@@ -58,8 +58,8 @@ def write(endpoint: Endpoint) -> Endpoint:
 
 def access(endpoint: Callable[..., Any]) -> Access | None:
     """What the route's function says; None if it says nothing."""
-    said: Access | None = getattr(endpoint, _MARK, None)
-    return said
+    mark: Access | None = getattr(endpoint, _MARK, None)
+    return mark
 
 
 # ── the stores behind a route ──
@@ -127,8 +127,8 @@ class Stores:
 
 
 async def _stores(request: Request) -> Stores:
-    found: Stores = request.app.state.stores
-    return found
+    stores: Stores = request.app.state.stores
+    return stores
 
 
 StoresDep = Annotated[Stores, Depends(_stores)]
@@ -258,17 +258,17 @@ def documented(*statuses: int, headers: Mapping[str, str] | None = None) -> dict
     """The description of a route's answers: 200, and a problem for each of the statuses; with 304, it is made by `tagged`.
     `headers` are on all of them."""
     tag = _TAGGED if 304 in statuses else {}
-    said: dict[int | str, dict[str, Any]] = {200: {"headers": _described({**(headers or {}), **tag})}}
+    responses: dict[int | str, dict[str, Any]] = {200: {"headers": _described({**(headers or {}), **tag})}}
     if tag:
-        said[304] = {"description": "The caller has it already", "headers": _described({**(headers or {}), **tag})}
+        responses[304] = {"description": "The caller has it already", "headers": _described({**(headers or {}), **tag})}
     for status in (status for status in statuses if status != 304):
         every = {**(headers or {}), **_OWN_HEADERS.get(status, {})}
-        said[status] = {
+        responses[status] = {
             "description": HTTPStatus(status).phrase,
             "content": _PROBLEM,
             "headers": _described(every),
         }
-    return said
+    return responses
 
 
 def _described(headers: Mapping[str, str]) -> dict[str, Any]:

@@ -12,15 +12,15 @@ def main(arguments: list[str]) -> int:
     """Do what the command line asks; the exit status: 0 where nothing is wrong, 1 where something is, 2 for a wrong command."""
     match arguments:
         case ["check", migration_id]:
-            found = check(migration_id)
-            for problem in found:
+            problems = check(migration_id)
+            for problem in problems:
                 print(problem)
             print(
-                f"{migration_id}: {len(found)} problem{'s' * (len(found) != 1)}"
-                if found
+                f"{migration_id}: {len(problems)} problem{'s' * (len(problems) != 1)}"
+                if problems
                 else f"{migration_id}: all is well"
             )
-            return 1 if found else 0
+            return 1 if problems else 0
         case _:
             print(__doc__, file=sys.stderr)
             return 2

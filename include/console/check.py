@@ -93,7 +93,7 @@ def _suites(migration: Migration, folder: Path) -> Iterator[Problem]:
 
     for phase in migration.phases:
         for output in phase.outputs:
-            there = {*migration.target(output.target).table.columns, KEY, SOURCE_KEY, "_verb"}
+            columns = {*migration.target(output.target).table.columns, KEY, SOURCE_KEY, "_verb"}
             if output.suite is None:
                 continue
             at = _defined(output.suite, folder / "migration.py")
@@ -102,10 +102,10 @@ def _suites(migration: Migration, folder: Path) -> Iterator[Problem]:
             except DeclarationError as error:
                 yield Problem(*at, f"phase {phase.id!r}: {error}")
                 continue
-            for name in sorted(named - there):
+            for name in sorted(named - columns):
                 yield Problem(
                     *at,
-                    f"phase {phase.id!r}: the suite names column {name!r} of {output.target}; {one_of(name, there)}",
+                    f"phase {phase.id!r}: the suite names column {name!r} of {output.target}; {one_of(name, columns)}",
                 )
     if migration.suite is not None:
         try:
@@ -128,11 +128,11 @@ def _raised(error: Exception, folder: Path, otherwise: Path) -> Problem:
 
 def _meant(error: Exception) -> str:
     """Of a keyword that there is not: what there is."""
-    found = _KEYWORD.search(str(error)) if isinstance(error, TypeError) else None
-    declared = getattr(declare, found[1], None) if found else None
-    if not found or not isinstance(declared, type) or not is_dataclass(declared):
+    keyword = _KEYWORD.search(str(error)) if isinstance(error, TypeError) else None
+    declared = getattr(declare, keyword[1], None) if keyword else None
+    if not keyword or not isinstance(declared, type) or not is_dataclass(declared):
         return ""
-    return f"; {one_of(found[2], (each.name for each in fields(declared)))}"
+    return f"; {one_of(keyword[2], (each.name for each in fields(declared)))}"
 
 
 def _of_script(migration: Migration, error: DeclarationError, otherwise: Path) -> Problem:

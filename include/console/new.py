@@ -43,9 +43,9 @@ class Written:
 
 def write(root: Path, written: Written) -> None:
     """Write the files. Raises `OptionsError` where one is there already, and writes none."""
-    if there := [path for path in written.files if (root / path).exists()]:
+    if present := [path for path in written.files if (root / path).exists()]:
         raise OptionsError(
-            f"{', '.join(there)}: there already, and nothing was written. Choose another ID, or remove them"
+            f"{', '.join(present)}: there already, and nothing was written. Choose another ID, or remove them"
         )
     for path, text in written.files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -57,11 +57,11 @@ def files(id: str, source: tuple[Place, Catalogue], target: tuple[Place, Catalog
     Raises `DeclarationError` for a bad id and for names that cannot be declared, `OptionsError` for a table whose rows
     cannot be told apart, or cannot be written."""
     check_id("migration", id)
-    (came_from, legacy), (goes_to, there) = source, target
+    (came_from, legacy), (goes_to, existing) = source, target
     legacy = readable(legacy)
-    if there is not None:
-        check_writable(there)
-    new = to_write(there, legacy) if there else like(goes_to, legacy)
+    if existing is not None:
+        check_writable(existing)
+    new = to_write(existing, legacy) if existing else like(goes_to, legacy)
     for each in (legacy, new):
         check_columns(f"table {each.name!r}", [c.name for c in carried(each)])
     ids = relation_id(came_from.table, "source"), relation_id(goes_to.table, "target")
@@ -75,7 +75,7 @@ def files(id: str, source: tuple[Place, Catalogue], target: tuple[Place, Catalog
         left += not_carried(legacy)
     folder = f"include/migrations/{id}"
     # one like a table of DynamoDB has no types of PostgreSQL: it is made from its declaration
-    create = there is None and not came_from.is_dynamodb and not goes_to.is_dynamodb
+    create = existing is None and not came_from.is_dynamodb and not goes_to.is_dynamodb
     made = {
         f"{folder}/__init__.py": f'"""{title_of(id)}."""\n',
         f"{folder}/migration.py": _migration(id, ids, (came_from, legacy), (goes_to, new), create=create, whole=whole),
@@ -91,13 +91,13 @@ def files(id: str, source: tuple[Place, Catalogue], target: tuple[Place, Catalog
 
 def _rows(legacy: Catalogue, new: Catalogue) -> tuple[list[str], list[str]]:
     """The columns of `rows`, each a line, and what is left to fill."""
-    there = {c.name for c in carried(legacy)}
+    carried_names = {c.name for c in carried(legacy)}
     lines, left = [], []
     for column in new.columns:
         name = _sql(column.name)
         if column.type is None:
             continue
-        if column.name in there:
+        if column.name in carried_names:
             lines.append(f"    {name},")
         elif column.not_null:
             lines.append(f"    {TO_FILL} AS {name}, -- never null, and {_line(legacy.name)} has no column of that name")
@@ -157,8 +157,8 @@ def _table(name: str, place: Place, catalogue: Catalogue) -> str:
     order = {type_: n for n, type_ in enumerate(dict.fromkeys(c.type for c in columns))}
     for type_, same in groupby(sorted(columns, key=lambda c: order[c.type]), key=lambda c: c.type):
         names = [c.name for c in same]
-        said = _tuple(names) if any(each.split() != [each] for each in names) else _text(" ".join(names))
-        lines.append(f"        {type_}={said},")
+        listed = _tuple(names) if any(each.split() != [each] for each in names) else _text(" ".join(names))
+        lines.append(f"        {type_}={listed},")
     lines.append("    ),")
     required = tuple(c.name for c in columns if c.not_null and c.name not in catalogue.key)
     if required:
@@ -190,8 +190,8 @@ def _create(new: Catalogue) -> str:
     for c in new.columns:
         cannot_be_made = c.made_by is None
         exact = "text" if cannot_be_made else c.exact
-        said = f" -- {_line(c.exact)}, a type that is made by hand" if cannot_be_made else ""
-        lines.append(f"    {_sql(c.name)} {exact}{' NOT NULL' if c.not_null else ''},{said}")
+        comment = f" -- {_line(c.exact)}, a type that is made by hand" if cannot_be_made else ""
+        lines.append(f"    {_sql(c.name)} {exact}{' NOT NULL' if c.not_null else ''},{comment}")
     return "\n".join([*lines, f"    PRIMARY KEY ({', '.join(map(_sql, new.key))})", ");", ""])
 
 
@@ -248,10 +248,10 @@ def _tuple(values: Sequence[str]) -> str:
 @cache
 def _keywords() -> frozenset[str]:
     """What DuckDB takes for a word of its own somewhere; PostgreSQL has them, too."""
-    found = duckdb.execute(
+    words = duckdb.execute(
         "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'"
     ).fetchall()
-    return _OF_POSTGRES | {word for (word,) in found}
+    return _OF_POSTGRES | {word for (word,) in words}
 
 
 def _sql(name: str) -> str:

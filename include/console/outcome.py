@@ -53,11 +53,11 @@ def without_report(workspace: Workspace, dag_id: str, airflow_run_id: str) -> li
         return [f"REFUSED at {refusal.step}. {refusal.reason}"]
     if (turned := folder.read_json(CUTOVER)) is not None:
         return [f"Turned: {turned['from']} → {turned['to']}. {_sentence(turned['undo'])}"]
-    if (found := folder.read_json(COMPARISON)) is None:
+    if (comparison := folder.read_json(COMPARISON)) is None:
         return []
-    differ = found["differences"]
+    differ = comparison["differences"]
     such = f"{len(differ):,} differences, such as of {differ[0].get('key')}" if differ else "no difference"
-    return [f"Compared: {found['compared']:,}, {such}.", f"All of it: {folder.location(COMPARISON)}"]
+    return [f"Compared: {comparison['compared']:,}, {such}.", f"All of it: {folder.location(COMPARISON)}"]
 
 
 def _sentence(words: str) -> str:

@@ -74,27 +74,29 @@ def readable(legacy: Catalogue) -> Catalogue:
     )
 
 
-def check_writable(there: Catalogue) -> None:
+def check_writable(existing: Catalogue) -> None:
     """Raise `OptionsError` where rows cannot be written to what is there."""
-    if there.kind not in ("table", "partitioned table"):
-        raise OptionsError(f"{there.name} is a {there.kind}, and only a table can be written: name the table behind it")
-    if not there.key:
+    if existing.kind not in ("table", "partitioned table"):
         raise OptionsError(
-            f"{there.name} has no primary key, by which its rows would be written and found again: ALTER TABLE {there.name}"
+            f"{existing.name} is a {existing.kind}, and only a table can be written: name the table behind it"
+        )
+    if not existing.key:
+        raise OptionsError(
+            f"{existing.name} has no primary key, by which its rows would be written and found again: ALTER TABLE {existing.name}"
             " ADD PRIMARY KEY (…), over columns that are never null"
         )
-    for c in there.columns:
+    for c in existing.columns:
         if c.type is None and c.not_null and not c.sets:
             raise OptionsError(
-                f"{there.name}: the column {c.name!r} is never null, has no default, and is {c.exact}, which no type carries, so no"
+                f"{existing.name}: the column {c.name!r} is never null, has no default, and is {c.exact}, which no type carries, so no"
                 " row can be added: give it a default, or another type"
             )
-    types = {c.name: c for c in there.columns}
-    for name in there.key:
+    types = {c.name: c for c in existing.columns}
+    for name in existing.key:
         if types[name].type is None or types[name].sets == "generated":
             why = "GENERATED" if types[name].sets == "generated" else types[name].exact
             raise OptionsError(
-                f"{there.name}: the key column {name!r} is {why}, so Trueup cannot write it: give the table another key"
+                f"{existing.name}: the key column {name!r} is {why}, so Trueup cannot write it: give the table another key"
             )
 
 
@@ -133,11 +135,11 @@ def parts(table: str) -> tuple[str, ...]:
     return schema_and_name(Table(name=table, connection="", key=("id",), columns={"id": Type.TEXT}))
 
 
-def to_write(there: Catalogue, legacy: Catalogue) -> Catalogue:
+def to_write(existing: Catalogue, legacy: Catalogue) -> Catalogue:
     """What of a table is to be written: not what it alone can set, nor what it sets itself where the source has no such column."""
     given = {c.name for c in carried(legacy)}
-    columns = (c for c in there.columns if c.sets != "generated" and (not c.sets or c.name in given))
-    return replace(there, columns=tuple(columns))
+    columns = (c for c in existing.columns if c.sets != "generated" and (not c.sets or c.name in given))
+    return replace(existing, columns=tuple(columns))
 
 
 def carried(catalogue: Catalogue) -> tuple[Known, ...]:

@@ -36,7 +36,7 @@ class Progress:
 
     counts: Callable[[Instance], Any]
     out: TextIO = field(default_factory=lambda: sys.stdout)
-    _told: set[str] = field(default_factory=set)
+    _reported: set[str] = field(default_factory=set)
     _retried: set[tuple[str, int, int]] = field(default_factory=set)
 
     def update(self, instances: Iterable[Instance]) -> None:
@@ -46,9 +46,9 @@ class Progress:
         for instance in instances:
             steps.setdefault(instance.step, []).append(instance)
             self._tell_retry(instance)
-        new = {name: parts for name, parts in steps.items() if name not in self._told and _ended(parts)}
+        new = {name: parts for name, parts in steps.items() if name not in self._reported and _ended(parts)}
         for name in sorted(new, key=lambda name: _last_end(new[name])):
-            self._told.add(name)
+            self._reported.add(name)
             if {part.state for part in new[name]} - _NOT_RUN:
                 self.say(self._line(name, new[name]))
         if self.out.isatty():

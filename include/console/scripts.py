@@ -91,11 +91,11 @@ def _statement(
     if kind in _OUTSIDE:
         yield 0, f"{kind} reaches for files; {_ONLY}"
     changes, makes = _CHANGES.match(query), _MAKES.match(query)
-    for found, does in ((changes, "changes"), (makes, "makes")):
-        if found and fold(found[1]) in relations:
+    for match, does in ((changes, "changes"), (makes, "makes")):
+        if match and fold(match[1]) in relations:
             yield (
-                found.start(1),
-                f"the script {does} {found[1]!r}, which is declared: it is what was read; make a view of another name of it",
+                match.start(1),
+                f"the script {does} {match[1]!r}, which is declared: it is what was read; make a view of another name of it",
             )
     start = makes.end() if makes else 0
     (tree,) = connection.execute("SELECT json_serialize_sql(?)", [query[start:]]).fetchone() or ("{}",)

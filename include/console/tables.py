@@ -33,7 +33,7 @@ def tables(migration: Migration, stores: Mapping[str, Store], folder: Path) -> I
         "Run",
         SimpleNamespace(migration=migration, options=Options(), undoes=None, store_of=lambda t: stores[t.connection]),
     )
-    told: set[str] = set()
+    reported: set[str] = set()
     looks: list[tuple[Table, Callable[[], object]]] = [
         (source.table, partial(look_at_source, run, source)) for source in migration.sources
     ]
@@ -47,8 +47,8 @@ def tables(migration: Migration, stores: Mapping[str, Store], folder: Path) -> I
             text = str(error)
             if stores[table.connection].describe(table) is None:
                 text += f". {one_of(table.name, _names(stores[table.connection]))}"
-            if text not in told:
-                told.add(text)
+            if text not in reported:
+                reported.add(text)
                 yield _placed(folder, table, text)
 
 

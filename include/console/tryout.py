@@ -49,9 +49,11 @@ def lines(migration: Migration, tables: dict[str, pa.Table], asked: int) -> Iter
     from ..trueup.testing.literal import in_python
 
     made = make_of(migration, tables)
-    said: dict[tuple[str, str | None], list[str]] = {}
+    findings: dict[tuple[str, str | None], list[str]] = {}
     for each in made.findings:  # a key is of a source: those of another phase may have the same
-        said.setdefault((each.phase, each.key), []).append(f"{each.severity} {each.code}: {each.message}".rstrip(": "))
+        findings.setdefault((each.phase, each.key), []).append(
+            f"{each.severity} {each.code}: {each.message}".rstrip(": ")
+        )
     become: dict[tuple[str, str], list[str]] = {}
     for row in made.planned:
         name = migration.target(row.target).table.name
@@ -64,7 +66,7 @@ def lines(migration: Migration, tables: dict[str, pa.Table], asked: int) -> Iter
             key = _key(driver.key, values)
             yield f"  {key}  {_shown(values)}"
             yield from (f"    -> {each}" for each in become.get((phase.id, key), []))
-            yield from (f"    !! {each}" for each in said.get((phase.id, key), []))
+            yield from (f"    !! {each}" for each in findings.get((phase.id, key), []))
     yield from (f"!! {each}" for each in made.broken)
     yield from (f"!! {each}" for each in _parted(migration, tables, made))
 

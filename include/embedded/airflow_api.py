@@ -74,12 +74,12 @@ class AirflowApi:
     def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """Every task instance of a run, mapped ones each, as Airflow describes them."""
         path = f"/api/v2/dags/{quote(dag_id)}/dagRuns/{quote(run_id)}/taskInstances?limit={_PAGE}&offset="
-        found: list[dict[str, Any]] = []
+        instances: list[dict[str, Any]] = []
         while True:
-            page = self._call("GET", f"{path}{len(found)}")
-            found += page["task_instances"]
-            if len(found) >= page["total_entries"] or not page["task_instances"]:
-                return found
+            page = self._call("GET", f"{path}{len(instances)}")
+            instances += page["task_instances"]
+            if len(instances) >= page["total_entries"] or not page["task_instances"]:
+                return instances
 
     def returned(self, dag_id: str, run_id: str, task_id: str, map_index: int) -> Any:
         """What a task that ended well returned, as JSON values; None if nothing."""

@@ -76,11 +76,11 @@ class Daemon:
         leader = self.leader()
         if leader is None and psutil.pid_exists(self.pid):
             return []  # another program has the process id now, so nothing is left of ours
-        found = {process.pid: process for process in psutil.process_iter() if _session(process.pid) == self.pid}
+        members = {process.pid: process for process in psutil.process_iter() if _session(process.pid) == self.pid}
         if leader is not None:
             with suppress(psutil.NoSuchProcess):
-                found |= {process.pid: process for process in (leader, *leader.children(recursive=True))}
-        return [process for process in found.values() if not _ended(process)]
+                members |= {process.pid: process for process in (leader, *leader.children(recursive=True))}
+        return [process for process in members.values() if not _ended(process)]
 
 
 def stop(daemons: Iterable[Daemon], *, patience: float) -> None:

@@ -88,12 +88,12 @@ def _run(running: Stack, dag_id: str, say: Say) -> tuple[bool, str]:
         time.sleep(POLL_SECONDS)
     from ..trueup.run.workspace import Workspace
 
-    found = outcome.read(Workspace(running.workspace), dag_id, run_id)
+    result = outcome.read(Workspace(running.workspace), dag_id, run_id)
     say("")
-    for line in found.lines() if found else [f"The run ended as {state} and left no report."]:
+    for line in result.lines() if result else [f"The run ended as {state} and left no report."]:
         say(line)
     say(f"The run took {time.monotonic() - began:.0f} s")
-    return state == "success" and found is not None and found.passed, page
+    return state == "success" and result is not None and result.passed, page
 
 
 def _wait_until_parsed(api: AirflowApi, dag_id: str) -> None:

@@ -89,21 +89,21 @@ def check(home: Home, given: Mapping[str, str], migration_id: str) -> int:
         raise OptionsError(f"there is no migration {migration_id!r}; {one_of(migration_id, migration_ids())}")
     tables = _tables(home, given, migration_id)
     with _uncollected():
-        found = [str(problem) for problem in checking.check(migration_id)]
+        problems = [str(problem) for problem in checking.check(migration_id)]
     if tables is not None:
         try:
-            said, _ = tables.communicate(timeout=TABLES_SECONDS)
-            found += [line for line in said.splitlines() if line not in found]
+            output, _ = tables.communicate(timeout=TABLES_SECONDS)
+            problems += [line for line in output.splitlines() if line not in problems]
         except subprocess.TimeoutExpired:
             tables.kill()
             tables.wait()
-            found.append(
+            problems.append(
                 f"the tables were not looked at: no answer in {TABLES_SECONDS} s; see whether their servers are up"
             )
-    for line in found:
+    for line in problems:
         print(line)
-    print(f"{migration_id}: {f'{len(found)} problem' + 's' * (len(found) != 1) if found else 'all is well'}")
-    return 1 if found else 0
+    print(f"{migration_id}: {f'{len(problems)} problem' + 's' * (len(problems) != 1) if problems else 'all is well'}")
+    return 1 if problems else 0
 
 
 @contextmanager
@@ -122,10 +122,10 @@ def _tables(home: Home, given: Mapping[str, str], migration_id: str) -> subproce
         needed = connections.needed(migration_id) - {connections.LEDGER}
     except Exception:  # noqa: BLE001 - whatever an author's module raises; the check says what
         return None
-    if not (there := sorted(needed - connections.not_given(needed, given))):
+    if not (known := sorted(needed - connections.not_given(needed, given))):
         return None
     environment = settings.environment(home, given, metadata_url="sqlite://") | _QUIET
-    command = [sys.executable, "-m", "trueup_airflow.process.check_tables", migration_id, *there]
+    command = [sys.executable, "-m", "trueup_airflow.process.check_tables", migration_id, *known]
     return subprocess.Popen(
         command, env=environment, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
     )

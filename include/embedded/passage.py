@@ -56,10 +56,10 @@ def _refused(folder: Path, user: int, why: str) -> StoreUnavailableError:
 def _entries(folder: Path, mode: int) -> dict[tuple[int, int], int]:
     """The folder's access control list; where it has none, the one that says what its mode says."""
     try:
-        found = os.getxattr(folder, _ATTRIBUTE)
+        attribute = os.getxattr(folder, _ATTRIBUTE)
     except OSError as error:
         if error.errno not in (errno.ENODATA, errno.ENOTSUP):
             raise
         shifts = {_OWNER: 6, _GROUP: 3, _OTHERS: 0}
         return {(tag, _NOBODY): mode >> shift & 0o7 for tag, shift in shifts.items()}
-    return {(tag, id): rights for tag, rights, id in _ENTRY.iter_unpack(found[len(_VERSION) :])}
+    return {(tag, id): rights for tag, rights, id in _ENTRY.iter_unpack(attribute[len(_VERSION) :])}

@@ -199,14 +199,14 @@ def _postmaster(pgdata: Path) -> tuple[int, str] | None:
 
 def _processes(pgdata: Path) -> list[psutil.Process]:
     """Every living PostgreSQL process on `pgdata`: each has it as its working folder."""
-    found = []
+    servers = []
     for process in psutil.process_iter():
         try:
             if process.name() == "postgres" and process.cwd() == str(pgdata):
-                found.append(process)
+                servers.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue  # gone meanwhile, or somebody else's
-    return found
+    return servers
 
 
 def _end(processes: list[psutil.Process]) -> None:

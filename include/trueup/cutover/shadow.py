@@ -48,8 +48,8 @@ def last(
     if row is None or row.compared is None or row.differences is None:
         return None
     keys = _keys(workspace, row) if row.differences else []
-    told = reported(workspace, proven, shadow)
-    known, unknown = [key for key in keys if key in told], [key for key in keys if key not in told]
+    by_key = reported(workspace, proven, shadow)
+    known, unknown = [key for key in keys if key in by_key], [key for key in keys if key not in by_key]
     return Shadowed(
         run_id=row.run_id,
         begun_at=row.begun_at,
@@ -74,29 +74,29 @@ def require(
     ledger: Ledger, workspace: Workspace, migration_id: str, shadow: Shadow, proven: str, proven_at: datetime
 ) -> Shadowed:
     """The comparison on which a turn forward may rest. Raises `ProofError`, saying why there is none."""
-    found = last(ledger, workspace, migration_id, shadow, proven)
-    if found is None:
+    comparison = last(ledger, workspace, migration_id, shadow, proven)
+    if comparison is None:
         raise _refusal(migration_id, shadow, "no shadow comparison of it has come to an end")
-    its = f"the last shadow comparison, {found.run_id},"
-    if found.begun_at <= proven_at:
-        at = f"{found.begun_at:%Y-%m-%d %H:%M:%S %Z}"
+    its = f"the last shadow comparison, {comparison.run_id},"
+    if comparison.begun_at <= proven_at:
+        at = f"{comparison.begun_at:%Y-%m-%d %H:%M:%S %Z}"
         raise _refusal(
             migration_id,
             shadow,
             f"{its} was begun {at}, before run {proven} was proven, {proven_at:%Y-%m-%d %H:%M:%S %Z}",
         )
-    if not found.whole:
+    if not comparison.whole:
         raise _refusal(migration_id, shadow, f"{its} looked at a share, not at everything")
-    if found.unknown_keys:
-        few = ", ".join(found.unknown[:5])
-        more = f" and {found.unknown_keys - 5:,} more" if found.unknown_keys > 5 else ""
+    if comparison.unknown_keys:
+        few = ", ".join(comparison.unknown[:5])
+        more = f" and {comparison.unknown_keys - 5:,} more" if comparison.unknown_keys > 5 else ""
         but = f" that run {proven} has not reported as {shadow.known}" if shadow.known else ""
         raise _refusal(
             migration_id,
             shadow,
-            f"{its} found {found.unknown_keys:,} of {found.compared:,} to differ{but}: {few}{more}",
+            f"{its} found {comparison.unknown_keys:,} of {comparison.compared:,} to differ{but}: {few}{more}",
         )
-    return found
+    return comparison
 
 
 def _last(ledger: Ledger, migration_id: str, shadow: Shadow) -> ComparisonRow | None:

@@ -124,7 +124,7 @@ def guard(
 ) -> dict[str, int]:
     """What the guards of a turn to `to` count in the databases now, by param. `limits`: how many are allowed, by param;
     `resolve` gives the store behind a connection. Raises `ProofError` where there are more."""
-    found = {}
+    counted = {}
     for each in guards:
         if each.to != to:
             continue
@@ -136,8 +136,8 @@ def guard(
                 f"the switch is not turned to {to}: {each.title[:1].lower()}{each.title[1:]}: {rows:,}{named}; {each.param} allows"
                 f" {most:,}. {each.description}"
             )
-        found[each.param] = rows
-    return found
+        counted[each.param] = rows
+    return counted
 
 
 def compared(workspace: Workspace, run_id: str) -> int | None:
@@ -230,7 +230,7 @@ def refused(workspace: Workspace, run_id: str, refusal: Refusal) -> None:
     Files(workspace.run(run_id)).write_refusal(refusal)
 
 
-def told(checked: Turning) -> str:
+def in_words(checked: Turning) -> str:
     """What a person is asked about: from which state to which, on which proof, and on which comparison."""
     beside = f" and the comparison {checked.shadow_run_id}" if checked.shadow_run_id else ""
     return f"{checked.was} → {checked.to}, on the proof of {checked.proof_run_id or 'no run'}{beside}"
@@ -238,9 +238,9 @@ def told(checked: Turning) -> str:
 
 def refuse_unseen(asked: str | None, checked: Turning) -> None:
     """Raise `ApprovalError` where a person was asked about another turn (None: nobody was asked)."""
-    if asked is not None and asked != told(checked):
+    if asked is not None and asked != in_words(checked):
         raise ApprovalError(
-            f"the turn that was approved is {asked}, and the turn that would be made now is {told(checked)}, "
+            f"the turn that was approved is {asked}, and the turn that would be made now is {in_words(checked)}, "
             "so nothing is turned: clear the task approve, which asks about the turn as it is now"
         )
 

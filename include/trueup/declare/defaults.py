@@ -50,8 +50,8 @@ def beside(path: Path | str) -> Path:
 def check_script(what: str, path: Path) -> None:
     """Raise `DeclarationError` where the script of `what` is not there."""
     if not path.is_file():
-        there = (each.name for each in path.parent.glob(f"*{path.suffix}"))
-        raise DeclarationError(f"{what}: there is no script {path}; {one_of(path.name, there)}")
+        scripts = (each.name for each in path.parent.glob(f"*{path.suffix}"))
+        raise DeclarationError(f"{what}: there is no script {path}; {one_of(path.name, scripts)}")
 
 
 def readme() -> str:

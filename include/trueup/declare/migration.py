@@ -233,10 +233,10 @@ class Migration:
                 )
             self._check_parent(phase, output)
         for column in phase.replaces:
-            if column not in (there := self.target(phase.target).table.columns):
+            if column not in (names := self.target(phase.target).table.columns):
                 raise DeclarationError(
                     f"phase {phase.id!r}: replaces names {column!r}, which is no column of {phase.target!r}; "
-                    f"{one_of(column, there)}"
+                    f"{one_of(column, names)}"
                 )
         if len({self.target(output.target).table.connection for output in phase.outputs}) > 1:
             raise DeclarationError(

@@ -76,9 +76,9 @@ _CASE = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _ID = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
 
 
-def one_of(name: str, there: Iterable[str]) -> str:
+def one_of(name: str, names: Iterable[str]) -> str:
     """What there is in place of a name that there is not, in words: `did you mean 'customers'? There are: customers, kpis`."""
-    known = sorted(there)
+    known = sorted(names)
     folded = {fold(each): each for each in known}
     near = difflib.get_close_matches(fold(name), folded, n=1)
     meant = f"did you mean {folded[near[0]]!r}? " if near else ""

@@ -45,9 +45,9 @@ def check(phase: str, function: Callable[..., Any]) -> None:
                 f"{what}: parameter {parameter.name!r} must be a plain one without default: it names the relation that it gets"
             )
     for code, owner in _reached(function):
-        if found := _impure(code, owner):
+        if name := _impure(code, owner):
             raise DeclarationError(
-                f"{what}: {code.co_name} (line {code.co_firstlineno} of {Path(code.co_filename).name}) uses {found}, but a "
+                f"{what}: {code.co_name} (line {code.co_firstlineno} of {Path(code.co_filename).name}) uses {name}, but a "
                 "transform is pure: a plan that is made again of the same rows must be the same. Give it what it needs as a "
                 "relation: a param, a constant, a source"
             )

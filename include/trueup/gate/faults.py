@@ -15,15 +15,15 @@ _NAMES = (KEY, "phase", "title")
 def in_words(results: Sequence[GateResult], words: Mapping[str, str]) -> str:
     """What broke the results that are not passed, with `words` (by rule) for what can be said better than by the
     expectation's own."""
-    found = []
+    texts = []
     for result in (r for r in results if not r.passed):
         where = f"{result.gate} of {result.output}" if result.output else result.gate
         critical = [e for e in result.expectations if not e.passed and e.severity == "critical"]
-        found += [words[e.rule] for e in critical if e.rule in words]
+        texts += [words[e.rule] for e in critical if e.rule in words]
         broken = [f"{e.rule} ({e.description}){_rows(e)}" for e in critical if e.rule not in words and not e.error]
         if rest := [*result.errors, *broken]:
-            found.append(f"{where}: {'; '.join(rest)}")
-    return " | ".join(text.rstrip(".") for text in dict.fromkeys(found))
+            texts.append(f"{where}: {'; '.join(rest)}")
+    return " | ".join(text.rstrip(".") for text in dict.fromkeys(texts))
 
 
 def _rows(broken: Expected) -> str:

@@ -43,12 +43,12 @@ class Merged:
     def add(self, result: ExpectationValidationResult) -> None:
         """Add the result on one more frame."""
         self._error = self._error or raised(result.exception_info or {})
-        self._last, found = result, result.result
+        self._last, counts = result, result.result
         self._frames += 1
-        self._elements += int(found.get("element_count") or 0)
-        self._missing += int(found.get("missing_count") or 0)
+        self._elements += int(counts.get("element_count") or 0)
+        self._missing += int(counts.get("missing_count") or 0)
         room = EXAMPLES - len(self._unexpected)
-        self._unexpected += [bounded(value) for value in list(found.get("partial_unexpected_list") or [])[:room]]
+        self._unexpected += [bounded(value) for value in list(counts.get("partial_unexpected_list") or [])[:room]]
 
     def result(self, expected: Expected, key: str) -> ExpectationValidationResult:
         """The result over all frames, whose verdict is `expected`; rows that broke it are named by `key`."""
@@ -56,7 +56,7 @@ class Merged:
         return ExpectationValidationResult(
             success=expected.passed,
             expectation_config=self.expectation.configuration,
-            result={} if error else self._found(expected, key),
+            result={} if error else self._result(expected, key),
             exception_info={
                 "raised_exception": error is not None,
                 "exception_message": error,
@@ -64,11 +64,11 @@ class Merged:
             },
         )
 
-    def _found(self, expected: Expected, key: str) -> dict[str, JsonValue]:
+    def _result(self, expected: Expected, key: str) -> dict[str, JsonValue]:
         if expected.unexpected is None:
             return {name: bounded(value) for name, value in (self._last.result if self._last else {}).items()}
         considered, unexpected = self._elements - self._missing, expected.unexpected
-        found: dict[str, JsonValue] = {
+        content: dict[str, JsonValue] = {
             "element_count": self._elements,
             "unexpected_count": unexpected,
             "unexpected_percent": _percent(unexpected, considered),
@@ -79,9 +79,9 @@ class Merged:
             "unexpected_percent_nonmissing": _percent(unexpected, considered),
         }
         if expected.examples:
-            found["unexpected_index_column_names"] = [key]
-            found["partial_unexpected_index_list"] = [{**example} for example in expected.examples]
-        return found
+            content["unexpected_index_column_names"] = [key]
+            content["partial_unexpected_index_list"] = [{**example} for example in expected.examples]
+        return content
 
 
 def native(tallies: Sequence[Tally], expectations: Sequence[Expected], key: str, loaded_at: str | None) -> Native:

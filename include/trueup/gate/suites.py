@@ -90,7 +90,7 @@ def rows(table: Table, also: SuiteFactory | None) -> list[Expectation]:
     in a column of the key or one that is required (critical); and what `also` expects. What it says itself of such a column
     stands in place of that."""
     expected = list(also()) if also is not None else []
-    said = {(type(e), getattr(e, "column", None)) for e in expected if getattr(e, "row_condition", None) is None}
+    covered = {(type(e), getattr(e, "column", None)) for e in expected if getattr(e, "row_condition", None) is None}
     own: list[Expectation] = [
         gxe.ExpectColumnValuesToNotBeNull(
             column=KEY, description="Every row has a key", meta={"rule": "rows.key_there"}
@@ -105,7 +105,7 @@ def rows(table: Table, also: SuiteFactory | None) -> list[Expectation]:
             for name in dict.fromkeys((*table.key, *table.required))
         ),
     ]
-    return [*expected, *(each for each in own if (type(each), getattr(each, "column", None)) not in said)]
+    return [*expected, *(each for each in own if (type(each), getattr(each, "column", None)) not in covered)]
 
 
 def counts() -> list[Expectation]:

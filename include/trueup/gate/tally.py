@@ -186,15 +186,15 @@ class Tally:
         if error is not None:
             self._error = self._error or error
             return
-        found = result.result
-        if found.get("element_count") is not None and found.get("unexpected_count") is not None:
+        counts = result.result
+        if counts.get("element_count") is not None and counts.get("unexpected_count") is not None:
             self._counted += 1
-            self._considered += int(found["element_count"]) - int(found.get("missing_count") or 0)
-            self._broken_now = int(found["unexpected_count"])
+            self._considered += int(counts["element_count"]) - int(counts.get("missing_count") or 0)
+            self._broken_now = int(counts["unexpected_count"])
             self._unexpected += self._broken_now
             self._refused |= not result.success and not self._broken_now
-        elif found.get("observed_value") is not None:
-            self._observed = text(found["observed_value"])
+        elif counts.get("observed_value") is not None:
+            self._observed = text(counts["observed_value"])
         if isinstance(self.expectation, _UNIQUE):
             self._count_repeats(frame, key)
 

@@ -159,25 +159,25 @@ def _cost(run: Run) -> OfCost | None:
     record = run.files.cost
     if record is None:
         return None
-    found = run.ledger.approvals.of(run.id, record.sha256)
+    decision = run.ledger.approvals.of(run.id, record.sha256)
     return OfCost(
         sha256=record.sha256,
         paid=record.paid,
         figures=record.figures,
         words=record.words,
-        approval=None if found is None else _decided(found),
+        approval=None if decision is None else _decided(decision),
     )
 
 
 def approval(run: AnyRun) -> Decided | None:
     """Who decided on which plan; None if nobody has."""
-    found, cost = run.ledger.approvals.of(run.id), run.files.cost
-    return None if found is None or (cost and cost.sha256 == found.plan_sha256) else _decided(found)
+    decision, cost = run.ledger.approvals.of(run.id), run.files.cost
+    return None if decision is None or (cost and cost.sha256 == decision.plan_sha256) else _decided(decision)
 
 
-def _decided(found: ApprovalRow) -> Decided:
-    by, at = found.decided_by, moment(found.decided_at)
-    return Decided(decision=found.decision, by=by, at=at, comment=found.comment, plan_sha256=found.plan_sha256)
+def _decided(row: ApprovalRow) -> Decided:
+    by, at = row.decided_by, moment(row.decided_at)
+    return Decided(decision=row.decision, by=by, at=at, comment=row.comment, plan_sha256=row.plan_sha256)
 
 
 def _counts(run: Run) -> list[PhaseCounts] | None:
@@ -222,7 +222,7 @@ def _findings(run: Run) -> tuple[FindingGroup, ...]:
     """Findings by severity, code, phase and table, with counts of keys and a few of them; conflicts among them."""
     tables = {p.id: run.accounts_for(p) for p in run.phases}
     outputs = [(p.id, o) for p in run.phases for o in p.outputs]
-    found: list[FindingGroup] = []
+    groups: list[FindingGroup] = []
     with run.session() as session:
         manifests = [*run.folder.manifests(StepName.TRANSFORM), *run.folder.manifests(StepName.PLAN)]
         for phase, table in tables.items():
@@ -235,7 +235,7 @@ def _findings(run: Run) -> tuple[FindingGroup, ...]:
                 f"SELECT severity, code, count(*), list({{'key': key, 'message': message}} ORDER BY key)[:{EXAMPLES}] "
                 "FROM f GROUP BY 1, 2 ORDER BY 1, 2"
             ).fetchall()
-            found += [
+            groups += [
                 FindingGroup(
                     severity=severity,
                     code=code,
@@ -251,13 +251,13 @@ def _findings(run: Run) -> tuple[FindingGroup, ...]:
         conflicts = run.ledger.conflicts(run.id, output.name)
         if conflicts:
             some = tuple(FindingExample(key=c.key, message=c.reason) for c in conflicts[:EXAMPLES])
-            found.append(
+            groups.append(
                 FindingGroup(
                     severity="warning", code="conflict", phase=phase, table=table, count=len(conflicts), examples=some
                 )
             )
     places = list(tables)
-    return tuple(sorted(found, key=lambda f: (f.severity != "reject", places.index(f.phase), f.code)))
+    return tuple(sorted(groups, key=lambda f: (f.severity != "reject", places.index(f.phase), f.code)))
 
 
 def artifacts(folder: RunFolder) -> tuple[PublishedFile, ...]:

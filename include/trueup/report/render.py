@@ -127,24 +127,24 @@ def _schema(schema: OfSchemas) -> list[str]:
         for s in schema.steps[:STEPS]
     ]
     lines += _more(schema.steps, STEPS)
-    problems = [said for rehearsal in schema.rehearsals for said in rehearsal.problems]
-    lines += [f"- ✗ rehearsal: {md(said, 300)}" for said in problems[:PROOFS]]
+    problems = [problem for rehearsal in schema.rehearsals for problem in rehearsal.problems]
+    lines += [f"- ✗ rehearsal: {md(problem, 300)}" for problem in problems[:PROOFS]]
     return lines + [f"- goes: {md(what)}" for what in schema.going[:PROOFS]]
 
 
 def _held(locked: Mapping[str, str]) -> str:
-    said = ", ".join(f"{table} ({mode})" for table, mode in locked.items())
-    return f", locks {md(said)}" if said else ""
+    locks = ", ".join(f"{table} ({mode})" for table, mode in locked.items())
+    return f", locks {md(locks)}" if locks else ""
 
 
 def _gates(gates: Sequence[GateView], checks: str | None) -> list[str]:
     if not gates:
         return ["**Gates:** none was reached."]
     broken = [
-        (gate.name, said)
+        (gate.name, message)
         for gate in gates
         if not gate.passed
-        for said in [
+        for message in [
             *gate.errors,
             *(e.description for e in gate.expectations if e.mark == "bad" and not e.error),
         ]
@@ -152,7 +152,7 @@ def _gates(gates: Sequence[GateView], checks: str | None) -> list[str]:
     held = sum(gate.passed for gate in gates)
     warnings = sum(g.warnings for g in gates)
     lines = [f"**Gates:** {held} of {len(gates)} passed, with {warnings:,} warnings; {checks or 'no check was made'}."]
-    lines += [f"- ✗ {md(name)}: {md(said)}" for name, said in broken[:GATES]]
+    lines += [f"- ✗ {md(name)}: {md(message)}" for name, message in broken[:GATES]]
     return lines + _more(broken, GATES)
 
 
@@ -161,8 +161,8 @@ def _proofs(proofs: Sequence[Proof]) -> list[str]:
         return ["**Proof:** nothing was compared."]
     lines = ["**Proof:** every row read back and compared with the plan."]
     for p in proofs[:PROOFS]:
-        found = ", ".join(f"{p.rows(kind):,} {kind.replace('_', ' ')}" for kind in KINDS)
-        lines.append(f"- {'✓' if p.passed else '✗'} {md(p.phase)}: {p.compared:,} compared, {found}")
+        counts = ", ".join(f"{p.rows(kind):,} {kind.replace('_', ' ')}" for kind in KINDS)
+        lines.append(f"- {'✓' if p.passed else '✗'} {md(p.phase)}: {p.compared:,} compared, {counts}")
     return lines + _more(proofs, PROOFS)
 
 

@@ -30,13 +30,13 @@ def _proven(proofs: Sequence[Proof], exceptions: int) -> ProvenView | None:
         return None
     compared = sum({proof.target_table: proof.compared for proof in proofs}.values())
     wrong = {kind: sum(proof.rows(kind) for proof in proofs) for kind in WRONG}
-    said = ", ".join(f"{rows:,} {kind}" for kind, rows in wrong.items() if rows)
-    how = said or (
+    differences = ", ".join(f"{rows:,} {kind}" for kind, rows in wrong.items() if rows)
+    how = differences or (
         "every one as planned" if not exceptions else f"{exceptions:,} left alone, every other one as planned"
     )
     row = "row" if compared == 1 else "rows"
     return ProvenView(
-        words=f"{compared:,} {row} read back and compared: {how}", wrong=bool(said), left_alone=exceptions
+        words=f"{compared:,} {row} read back and compared: {how}", wrong=bool(differences), left_alone=exceptions
     )
 
 

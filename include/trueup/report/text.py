@@ -49,9 +49,9 @@ def code(value: Any, limit: int = CUT) -> Markup:
 
 def block(value: Any, limit: int = 20_000) -> Markup:
     """For HTML, as a script: line by line, each shown as it is."""
-    said = str(value)
-    note = f"\n… (the first {limit:,} of {len(said):,} characters)" if len(said) > limit else ""
-    lines = "\n".join(shown(line, limit) for line in said[:limit].strip().split("\n"))
+    text = str(value)
+    note = f"\n… (the first {limit:,} of {len(text):,} characters)" if len(text) > limit else ""
+    lines = "\n".join(shown(line, limit) for line in text[:limit].strip().split("\n"))
     return Markup('<pre dir="ltr" tabindex="0">{}{}</pre>').format(lines, note)
 
 

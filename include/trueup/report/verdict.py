@@ -151,9 +151,9 @@ def _estimated(run: Run, status: Status) -> _Sentences | None:
     cost = run.files.cost if status is Status.PLANNED else None
     if cost is None:
         return None
-    said = "; ".join(f"{name}: {words}" for name, words in cost.words.items())
+    costs = "; ".join(f"{name}: {words}" for name, words in cost.words.items())
     then = "Read what it costs. To carry it out, trigger the DAG with mode apply, which asks about it, and then about its plan."
-    return _Sentences("passed", f"Estimated, nothing computed and nothing written: {said}.", then)
+    return _Sentences("passed", f"Estimated, nothing computed and nothing written: {costs}.", then)
 
 
 def _sentences(

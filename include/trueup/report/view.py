@@ -226,23 +226,23 @@ def _total(counted: Sequence[PhaseView]) -> PhaseView:
 
 def _applied(applied: Sequence[OfOutput]) -> dict[str, OfOutput]:
     """What was done, by phase: of one with two targets, for both together."""
-    found: dict[str, OfOutput] = {}
+    by_phase: dict[str, OfOutput] = {}
     for each in applied:
         phase = phase_of(each.output)
-        was = found.get(phase)
+        was = by_phase.get(phase)
         if was is not None:
             names = ("rows", "written", "conflicts", "refused", "retries", "batches")
             each = replace(each, **{name: getattr(was, name) + getattr(each, name) for name in names})
-        found[phase] = each
-    return found
+        by_phase[phase] = each
+    return by_phase
 
 
 def _target(phase: PhaseView, applied: OfOutput | None) -> TargetView:
-    about = TargetView(phase=phase.phase, title=phase.title, target_table=phase.target_table, plan=phase.rows)
+    target = TargetView(phase=phase.phase, title=phase.title, target_table=phase.target_table, plan=phase.rows)
     if applied is None:
-        return about
+        return target
     names = ("written", "conflicts", "retries", "seconds")
-    return replace(about, **{name: getattr(applied, name) for name in names})
+    return replace(target, **{name: getattr(applied, name) for name in names})
 
 
 def _timings(timings: Sequence[Timing]) -> list[TimingView]:

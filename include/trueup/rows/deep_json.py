@@ -32,10 +32,10 @@ def parse(text: str, number: Number) -> Any:
     """The value of JSON text, numbers as `number` makes them. Raises `UnreadableValueError` for what is no JSON."""
     reader, at, end = _Reader(number), 0, len(text.rstrip(" \t\n\r"))
     while at < end:
-        found = _TOKEN.match(text, at)
-        if found is None or not reader.take(found.lastgroup or "", found[found.lastgroup or 0]):
+        token = _TOKEN.match(text, at)
+        if token is None or not reader.take(token.lastgroup or "", token[token.lastgroup or 0]):
             raise UnreadableValueError(f"not JSON: error at character {at:,}")
-        at = found.end()
+        at = token.end()
     return reader.value()
 
 

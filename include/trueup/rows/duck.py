@@ -167,9 +167,9 @@ def columns_of(file: Path) -> pa.Schema:
     """The columns that a Parquet file has, the engine's own by their present names."""
     import pyarrow.parquet as pq
 
-    found = pq.read_schema(file).remove_metadata()
-    olds = {"_" + name.removeprefix(PREFIX): name for name in (VERB, BEFORE) if name not in found.names}
-    return pa.schema([field.with_name(olds.get(field.name, field.name)) for field in found])
+    schema = pq.read_schema(file).remove_metadata()
+    olds = {"_" + name.removeprefix(PREFIX): name for name in (VERB, BEFORE) if name not in schema.names}
+    return pa.schema([field.with_name(olds.get(field.name, field.name)) for field in schema])
 
 
 def numbered(files: Sequence[Path]) -> str:

@@ -43,10 +43,10 @@ def canonical_number(text: str) -> str:
     """
     if text.isascii() and text.isdigit() and (text[0] != "0" or text == "0"):
         return text
-    found = _NUMBER.fullmatch(text)
-    if found is None or not (found[2] or found[3]):
+    parts = _NUMBER.fullmatch(text)
+    if parts is None or not (parts[2] or parts[3]):
         raise UnreadableValueError(f"{_shown(text)} is not a number")
-    sign, whole, fraction, exponent = found[1], found[2], found[3] or "", found[4]
+    sign, whole, fraction, exponent = parts[1], parts[2], parts[3] or "", parts[4]
     if exponent is not None:
         if not (whole + fraction).strip("0"):
             return "0"

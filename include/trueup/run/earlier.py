@@ -71,10 +71,10 @@ def _keep(run: AnyRun, row: RunRow) -> None:
 
 def plans(folder: RunFolder, attempts: int) -> Sequence[EarlierPlan]:
     """The plans that a run which has begun so often had before, the first one first."""
-    found = []
+    earlier = []
     for number in range(1, attempts):
         content = folder.read_json(files.earlier(number))
         if content is not None:
             planned = tuple(Artifact(**file) for file in content.pop("files"))
-            found.append(EarlierPlan(**content, files=planned))
-    return found
+            earlier.append(EarlierPlan(**content, files=planned))
+    return earlier

@@ -112,10 +112,10 @@ class Place:
         for manifest in manifests:
             for file in manifest.files:
                 if partition is None:
-                    found = file.path.startswith(f"{self.of(name)}/")
+                    belongs = file.path.startswith(f"{self.of(name)}/")
                 else:
-                    found = file.path == whole or file.path.startswith(beginning)
-                if found:
+                    belongs = file.path == whole or file.path.startswith(beginning)
+                if belongs:
                     yield file
 
 

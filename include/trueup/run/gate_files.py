@@ -38,15 +38,15 @@ class GateFiles:
     def write_gate(self, name: str, results: Iterable[GateResult]) -> None:
         """Publish what a gate found, and beside it the same as Great Expectations writes it: suites and validations, in the
         order of the results."""
-        found = [*results]
+        written = [*results]
         self.folder.remove(f"{_NATIVE}/{name}")
-        for number, result in enumerate(found, start=1):
+        for number, result in enumerate(written, start=1):
             suite = re.sub(r"[^A-Za-z0-9_]+", "-", "-".join(filter(None, (name, result.gate, result.output))))
             if (documents := result.documents(suite, self.folder.run_id)) is None:
                 continue
             for document, tail in zip(documents, (_SUITE, _VALIDATION), strict=True):
                 self.folder.write(f"{_NATIVE}/{name}/{number:02}-{suite}{tail}", json.dumps(document, indent=1))
-        self.folder.write(f"{GATES}/{name}.json", json.dumps([to_values(result) for result in found], indent=1))
+        self.folder.write(f"{GATES}/{name}.json", json.dumps([to_values(result) for result in written], indent=1))
 
     def native(self) -> Iterator[tuple[dict[str, JsonValue], dict[str, JsonValue]]]:
         """The suites and validations as Great Expectations wrote them, gate by gate."""

@@ -72,12 +72,12 @@ def reading(table: Table) -> Largest:
 
 
 @contextmanager
-def named(found: Largest) -> Iterator[None]:
+def named(largest: Largest) -> Iterator[None]:
     """A `MemoryLimitError` of the block says which value was the largest."""
     try:
         yield
     except MemoryLimitError as error:
-        raise _with(error, found.words()) from error
+        raise _with(error, largest.words()) from error
 
 
 @contextmanager

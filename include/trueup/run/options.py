@@ -151,14 +151,14 @@ class Options:
 
     def to_json(self) -> dict[str, JsonValue]:
         """As JSON values."""
-        windows = {name: (found := getattr(self, name)) and found.to_json() for name in ("window", "range")}
+        windows = {name: (window := getattr(self, name)) and window.to_json() for name in ("window", "range")}
         return {**asdict(self), "mode": str(self.mode), "extra": str(self.extra), **windows}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Options:
         """The opposite of `to_json`."""
         windows = {name: values.get(name) for name in ("window", "range")}
-        windows = {name: found and Window.parse(found["start"], found["end"]) for name, found in windows.items()}
+        windows = {name: window and Window.parse(window["start"], window["end"]) for name, window in windows.items()}
         extra = Extra(values.get("extra", Extra.REPORT))  # runs that are older than the option have none
         converted = {"mode": Mode(values["mode"]), "extra": extra, **windows}
         names = {name: tuple(values.get(name, ())) for name in ("cascade_to", "ignore_columns")}
@@ -201,14 +201,14 @@ class SchemaOptions:
     @classmethod
     def parse_revisions(cls, given: str | None) -> dict[str, str]:
         """From `auth=…, specs=…`, by database. Raises `OptionsError`."""
-        found: dict[str, str] = {}
+        revisions: dict[str, str] = {}
         for each in re.split(r"[\s,;]+", (given or "").strip()):
             database, equals, revision = each.partition("=")
-            if each and not (database and equals and revision and found.setdefault(database, revision) == revision):
+            if each and not (database and equals and revision and revisions.setdefault(database, revision) == revision):
                 raise OptionsError(
                     f"target_revision is {given!r}; it must name a revision for a database, once each: auth=…, specs=…"
                 )
-        return found
+        return revisions
 
     def to_json(self) -> dict[str, JsonValue]:
         """As JSON values."""

@@ -37,13 +37,13 @@ def refuse_begun(run: AnyRun, step: str) -> None:
     if not run.begun_to_write:
         return
     if run.direction.begins_again:
-        said = f"has begun to write its plan, so the step {step!r} cannot be run again; {_afresh(run)}"
+        reason = f"has begun to write its plan, so the step {step!r} cannot be run again; {_afresh(run)}"
     else:
-        said = (
+        reason = (
             f"has begun to change the databases, so the step {step!r} is not done again, and its plan and backup stay as they "
             "are: clear the task that failed, or trigger the DAG again"
         )
-    raise StatusError(f"run {run.id} {said}")
+    raise StatusError(f"run {run.id} {reason}")
 
 
 def refuse_ended(run: AnyRun, status: str) -> None:
@@ -93,7 +93,7 @@ def _left_out(run: AnyRun, *, before: str | None = None) -> Iterator[tuple[str, 
         name = entered(step.id, step.phase.id if step.phase else None)
         if name == before:
             return
-        missing = [said for n in run.parts(step) if (said := _wrong(rows.get((name, str(n))), of))]
+        missing = [problem for n in run.parts(step) if (problem := _wrong(rows.get((name, str(n))), of))]
         if missing:
             yield name, missing[0] if len(missing) == 1 else f"{len(missing)} parts of it, of the first: {missing[0]}"
 

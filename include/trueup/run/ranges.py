@@ -68,11 +68,11 @@ def given(run: Run, plan_sha256: str) -> ApprovalRow | None:
     if within is None or not run.options.range_approval:
         return None
     oldest = run.effects.now() - timedelta(hours=run.options.plan_max_age)
-    for found in run.ledger.approvals.of_plan(run.migration.id, plan_sha256):
-        record = Files(run.workspace.run(found.run_id)).range
-        if found.run_id == run.id or found.decided_at < oldest or record is None:
+    for approval in run.ledger.approvals.of_plan(run.migration.id, plan_sha256):
+        record = Files(run.workspace.run(approval.run_id)).range
+        if approval.run_id == run.id or approval.decided_at < oldest or record is None:
             continue
         same = (record.start, record.end) == (within.start.isoformat(), within.end.isoformat())
         if same and plan_sha256 in {day.sha256 for day in record.days}:
-            return found
+            return approval
     return None

@@ -85,15 +85,15 @@ class Run:
     @property
     def undone(self) -> Run:
         """Of a rollback: the run that is undone, to read its files. Raises `ArtifactError` before preflight has chosen it."""
-        found = None if self.undoes is None else self.ledger.run(self.undoes)
-        if found is None:
+        undone = None if self.undoes is None else self.ledger.run(self.undoes)
+        if undone is None:
             raise ArtifactError(
                 f"run {self.id} has not been through preflight, so the run that it undoes is not chosen yet"
             )
-        planned = self.ledger.plans(found.run_id)[-1:]
-        partitions = [row.partitions for row in (found, *planned)]
+        planned = self.ledger.plans(undone.run_id)[-1:]
+        partitions = [row.partitions for row in (undone, *planned)]
         options = replace(self.options, partitions=next((n for n in partitions if n is not None), None))
-        return replace(self, id=found.run_id, undoes=None, options=options)
+        return replace(self, id=undone.run_id, undoes=None, options=options)
 
     @property
     def direction(self) -> Direction:

@@ -148,14 +148,14 @@ def code_of_folder(folder: Path) -> Code | None:
 @lru_cache(maxsize=64)
 def code_in(folder: Path) -> Code:
     """The version of the code in a folder, read once in this process."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for file in sorted(f for f in folder.rglob("*") if f.is_file() and "__pycache__" not in f.parts):
         content = file.read_bytes()
-        found.update(f"{file.relative_to(folder).as_posix()}\0{len(content)}\0".encode())
-        found.update(content)
+        digest.update(f"{file.relative_to(folder).as_posix()}\0{len(content)}\0".encode())
+        digest.update(content)
     commit = _git(folder, "rev-parse", "--short=12", "HEAD")
     changed = commit is not None and bool(_git(folder, "status", "--porcelain", "--", "."))
-    return Code(sha256=found.hexdigest(), commit=commit or None, changed=changed)
+    return Code(sha256=digest.hexdigest(), commit=commit or None, changed=changed)
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -242,8 +242,8 @@ class RunFolder:
         folder = f"{MANIFESTS}/{step}"
         if step in _FORMER_STEPS and not self.names(folder):
             folder = f"{MANIFESTS}/{_FORMER_STEPS[step]}"
-        found = (self._manifest(f"{folder}/{name}") for name in self.names(folder))
-        manifests = [manifest for manifest in found if manifest is not None]
+        each = (self._manifest(f"{folder}/{name}") for name in self.names(folder))
+        manifests = [manifest for manifest in each if manifest is not None]
         if expected is not None and len(manifests) != expected:
             raise ArtifactError(
                 f"run {self.run_id}: {len(manifests)} of {expected} parts of {step!r} are in the workspace; run the missing ones again"

@@ -119,9 +119,9 @@ def _same_as_backup(run: SchemaRun, connection: sa.Connection, step: Revision) -
     for table in held:
         connection.exec_driver_sql(f"LOCK TABLE {describe.qualified(table)} IN ACCESS EXCLUSIVE MODE")
     now = describe.rows(connection, {key: d for key, d in schema.items() if d.table in held})
-    if said := describe.rows_lost(held, now):
+    if lost := describe.rows_lost(held, now):
         raise StoreRejectedError(
-            f"{step.name} was not run, because rows were written since the backup: {'; '.join(said)}. Stop the "
+            f"{step.name} was not run, because rows were written since the backup: {'; '.join(lost)}. Stop the "
             "writers, and start another run"
         )
 

@@ -93,27 +93,27 @@ def _programs(original: Ask, sessions: dict[str, int], server: int) -> Path:
     """The folder of the pg_dump and pg_restore that fit the server best: of its own version, else of the next later one (a
     pg_dump refuses a server that is newer than itself)."""
     given = [p for p in (os.environ.get(PG_BIN), *os.environ.get("PATH", "").split(os.pathsep)) if p]
-    found: dict[int, Path] = {}
+    folders: dict[int, Path] = {}
     for folder in map(Path, [*given, *sorted(glob.glob(_INSTALLED))]):
         if all(shutil.which(name, path=str(folder)) for name in ("pg_dump", "pg_restore")):
-            found.setdefault(_version(folder), folder)
-    if fitting := [version for version in found if version >= server]:
-        return found[min(fitting)]
+            folders.setdefault(_version(folder), folder)
+    if fitting := [version for version in folders if version >= server]:
+        return folders[min(fitting)]
     who = ", ".join(f"{n} of {name}" for name, n in sessions.items())
-    there = ", ".join(f"{version} in {folder}" for version, folder in sorted(found.items()))
+    versions = ", ".join(f"{version} in {folder}" for version, folder in sorted(folders.items()))
     raise StoreUnavailableError(
         f"{place_of(original())} cannot be cloned for the rehearsal: {sum(sessions.values())} other sessions are connected to it ({who}), "
         f"and to copy a database in use takes a pg_dump and pg_restore of PostgreSQL {server} or later; "
-        f"there is {there or 'none'}. End the sessions, or install them and name their folder in {PG_BIN}."
+        f"there is {versions or 'none'}. End the sessions, or install them and name their folder in {PG_BIN}."
     )
 
 
 def _version(folder: Path) -> int:
     """The major version of the pg_dump in a folder; 0 where it does not say."""
-    said = subprocess.run(
+    answer = subprocess.run(
         [folder / "pg_dump", "--version"], capture_output=True, text=True, cwd="/", check=False
     ).stdout
-    numbered = re.search(r"(\d+)(?:\.\d+|devel|beta\d+|rc\d+)?", said)
+    numbered = re.search(r"(\d+)(?:\.\d+|devel|beta\d+|rc\d+)?", answer)
     return int(numbered.group(1)) if numbered else 0
 
 
@@ -140,7 +140,7 @@ def _copy(original: Ask, name: str, folder: Path) -> None:
         [folder / "pg_restore", "--exit-on-error", "--no-owner", "--no-privileges", "--dbname", address({"dbname": name})],
         stdin=dumping.stdout, capture_output=True, env=environment, cwd="/", check=False,
     )  # fmt: skip
-    _, said = dumping.communicate()
+    _, errors = dumping.communicate()
     if dumping.returncode or restoring.returncode:
-        why = (said if dumping.returncode else restoring.stderr).decode(errors="replace").strip()[-500:]
+        why = (errors if dumping.returncode else restoring.stderr).decode(errors="replace").strip()[-500:]
         raise StoreRejectedError(f"{place_of(given)} could not be copied for the rehearsal: {why}")

@@ -79,8 +79,8 @@ def connected(
     try:
         with engine.connect() as connection:
             patience = {"lock_timeout": lock_timeout, "idle_in_transaction_session_timeout": idle}
-            said = "; ".join(f"SET {name} = '{int(seconds * 1000)}ms'" for name, seconds in patience.items())
-            connection.exec_driver_sql(f"{_SETTINGS}; {said}")
+            settings = "; ".join(f"SET {name} = '{int(seconds * 1000)}ms'" for name, seconds in patience.items())
+            connection.exec_driver_sql(f"{_SETTINGS}; {settings}")
             connection.commit()
             yield connection
     except sa.exc.DBAPIError as error:
@@ -90,25 +90,25 @@ def connected(
 def translated(error: sa.exc.DBAPIError, place: str, doing: str) -> StoreUnavailableError | StoreRejectedError:
     """The error as Trueup's own: worth another try, or not. Says neither the statement nor the connection's secrets."""
     state = getattr(error.orig, "sqlstate", None) or ""
-    said = str(error.orig).splitlines()[0] if str(error.orig) else type(error.orig).__name__
+    message = str(error.orig).splitlines()[0] if str(error.orig) else type(error.orig).__name__
     not_connected = not state and isinstance(error, sa.exc.OperationalError)
-    if state.startswith(_TRANSIENT) or (not_connected and not is_refusal(said)):
+    if state.startswith(_TRANSIENT) or (not_connected and not is_refusal(message)):
         advice = " Another session holds a lock that it needs." if state == "55P03" else ""
         advice = (
             " This process was paused during the transaction, which kept its locks." if state == "25P03" else advice
         )
         return StoreUnavailableError(
-            f"{place}: could not {doing}: {said} (SQLSTATE {state or 'none'}).{advice} None of it is kept; try again."
+            f"{place}: could not {doing}: {message} (SQLSTATE {state or 'none'}).{advice} None of it is kept; try again."
         )
     advice = " Check the connection." if not_connected else ""
-    return StoreRejectedError(f"{place}: could not {doing}: {said} (SQLSTATE {state or 'none'}).{advice}")
+    return StoreRejectedError(f"{place}: could not {doing}: {message} (SQLSTATE {state or 'none'}).{advice}")
 
 
 def schema(connection: sa.Connection, version_table: str) -> Schema:
     """Every object of the database, but the table that holds its revision and the ledger's."""
     query = sa.text((Path(__file__).parent / "catalog.sql").read_text(encoding="utf-8").replace("::", r"\:\:"))
-    found = connection.execute(query, {"version_table": version_table, "ledger": LEDGER_SCHEMA})
-    return {(kind, name): Definition(definition, table) for kind, name, definition, table in found}
+    definitions = connection.execute(query, {"version_table": version_table, "ledger": LEDGER_SCHEMA})
+    return {(kind, name): Definition(definition, table) for kind, name, definition, table in definitions}
 
 
 def text(described: Schema) -> str:
@@ -131,7 +131,7 @@ def columns(described: Schema, table: str) -> list[str]:
 def rows(connection: sa.Connection, described: Schema) -> dict[str, Rows]:
     """The rows of every table: one pass over each, column by column, together with the primary key."""
     keys = {str(table): list(names) for table, names in connection.execute(_KEYS)}
-    found = {}
+    counted = {}
     for table in tables(described):
         names = columns(described, table)
         key = ", ".join(f"{quoted(k)}" for k in keys.get(qualified(table), []))
@@ -143,23 +143,25 @@ def rows(connection: sa.Connection, described: Schema) -> dict[str, Rows]:
             )
         query = f"SELECT {', '.join(['count(*)', *sums])} FROM {qualified(table)}"
         count, *more = connection.exec_driver_sql(query.replace("%", "%%")).one()
-        found[table] = Rows(count, dict(zip(names, more[0::2], strict=True)), dict(zip(names, more[1::2], strict=True)))
-    return found
+        counted[table] = Rows(
+            count, dict(zip(names, more[0::2], strict=True)), dict(zip(names, more[1::2], strict=True))
+        )
+    return counted
 
 
 def rows_lost(was: dict[str, Rows], now: dict[str, Rows]) -> list[str]:
     """What happened to the rows that were there, in words: tables that are gone, rows too few or too many, and columns
     that hold other values. Columns that are gone are not looked at."""
-    said = []
+    losses = []
     for table, before in was.items():
         after = now.get(table)
         if after is None:
-            said.append(f"table {table} and its {before.count:,} rows are gone")
+            losses.append(f"table {table} and its {before.count:,} rows are gone")
         elif after.count != before.count:
-            said.append(f"table {table} holds {after.count:,} rows, and held {before.count:,}")
+            losses.append(f"table {table} holds {after.count:,} rows, and held {before.count:,}")
         elif other := [c for c, x in before.checksums.items() if after.checksums.get(c, x) != x]:
-            said.append(f"table {table} holds other values in {', '.join(other)}")
-    return said
+            losses.append(f"table {table} holds other values in {', '.join(other)}")
+    return losses
 
 
 def touched(before: Schema, after: Schema) -> list[str]:

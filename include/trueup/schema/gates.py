@@ -19,12 +19,12 @@ Looked = dict[str, tuple[Schema, dict[str, Rows]]]
 
 def look(run: SchemaRun) -> Looked:
     """Every database, as it is now."""
-    found = {}
+    by_database = {}
     for database in run.histories:
         with describe.connected(run.uri_of(database), f"look at the schema of {database}") as connection:
             schema = describe.schema(connection, run.migration.history(database).version_table)
-            found[database] = (schema, describe.rows(connection, schema))
-    return found
+            by_database[database] = (schema, describe.rows(connection, schema))
+    return by_database
 
 
 def save(looked: Looked) -> dict[str, DatabaseState]:
@@ -92,8 +92,8 @@ def whole_gate(run: SchemaRun, before: Looked, after: Looked, at: dict[str, bool
 
 def passed(run: SchemaRun, number: Hop) -> bool:
     """Whether the run has come through that hop's gate."""
-    found = run.files.gate(f"phase-{number}")
-    return bool(found) and all(result.passed for result in found)
+    results = run.files.gate(f"phase-{number}")
+    return bool(results) and all(result.passed for result in results)
 
 
 def _changes(before: Looked, after: Looked) -> pd.DataFrame:

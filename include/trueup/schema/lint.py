@@ -81,19 +81,19 @@ def lint_sql(sql: str, step: Revision) -> list[LintFinding]:
         done = subprocess.run(
             arguments, input=sql, capture_output=True, text=True, timeout=SECONDS, check=False, cwd="/"
         )
-        found = from_json(tuple[_Said, ...], (done.stdout or "[]").encode())
+        violations = from_json(tuple[_Said, ...], (done.stdout or "[]").encode())
     except (subprocess.TimeoutExpired, ValueError) as error:
         raise DeclarationError(f"{step.name}: squawk gave no answer that can be read: {error}") from error
-    if done.returncode not in (0, 1) or (done.returncode == 1 and not found):
+    if done.returncode not in (0, 1) or (done.returncode == 1 and not violations):
         raise DeclarationError(f"{step.name}: squawk ended with status {done.returncode}: {done.stderr.strip()[:500]}")
-    return [_judged(step, said) for said in found]
+    return [_judged(step, violation) for violation in violations]
 
 
-def _judged(step: Revision, said: _Said) -> LintFinding:
-    unread = said.rule_name == "syntax-error" or said.level == "Error"
-    level = Level.NOT_LINTED if unread else LEVELS.get(said.rule_name, Level.LOCKS)
-    message = " ".join(part for part in (said.message, said.help) if part)
-    return _finding(step, said.rule_name, level, said.line + 1, message)
+def _judged(step: Revision, violation: _Said) -> LintFinding:
+    unread = violation.rule_name == "syntax-error" or violation.level == "Error"
+    level = Level.NOT_LINTED if unread else LEVELS.get(violation.rule_name, Level.LOCKS)
+    message = " ".join(part for part in (violation.message, violation.help) if part)
+    return _finding(step, violation.rule_name, level, violation.line + 1, message)
 
 
 def _finding(step: Revision, rule: str, level: Level, line: int, message: str) -> LintFinding:
@@ -114,7 +114,7 @@ def _finding(step: Revision, rule: str, level: Level, line: int, message: str) -
 
 def refusals(linted: Sequence[Linted]) -> list[str]:
     """Why the run may not go on, in words; nothing if it may."""
-    said = []
+    messages = []
     for one in linted:
         for finding in one.findings:
             if finding.refused:
@@ -124,14 +124,14 @@ def refusals(linted: Sequence[Linted]) -> list[str]:
                     if finding.level is Level.NOT_LINTED
                     else f' If it is right, say why in the revision: {finding.level} = "…".'
                 )
-                said.append(what + way)
-    return said
+                messages.append(what + way)
+    return messages
 
 
 def _squawk() -> str:
     """The program: next to this Python, or on the path."""
     beside = Path(sys.executable).parent / "squawk"
-    found = str(beside) if beside.is_file() else shutil.which("squawk")
-    if found is None:
+    program = str(beside) if beside.is_file() else shutil.which("squawk")
+    if program is None:
         raise DeclarationError("the SQL linter is not installed: pip install squawk-cli")
-    return found
+    return program

@@ -67,13 +67,13 @@ def ran(run: SchemaRun, database: str, heads: Sequence[str]) -> int | None:
     noted = run.files.revisions_begun.get(database, 0)
     history, steps = run.histories[database], run.revisions(database)
     at: Sequence[str] = run.files.start.heads[database]
-    found = None
+    last = None
     for number in range(noted + 1):
         if number >= noted - 1 and sorted(at) == sorted(heads):
-            found = number
+            last = number
         if number < noted:
             at = history.after(at, steps[number])
-    return found
+    return last
 
 
 def _going(run: SchemaRun, database: str) -> Mapping[str, int]:
@@ -82,9 +82,9 @@ def _going(run: SchemaRun, database: str) -> Mapping[str, int]:
     if not lost or run.files.revisions_begun.get(database):
         return lost
     with describe.connected(run.uri_of(database), f"count what goes from {database}") as connection:
-        there = describe.schema(connection, run.migration.history(database).version_table)
+        described = describe.schema(connection, run.migration.history(database).version_table)
         keys = [(*what.partition(" ")[::2],) for what in lost]
-        return {f"{kind} {name}": describe.held(connection, there, kind, name) for kind, name in keys}
+        return {f"{kind} {name}": describe.held(connection, described, kind, name) for kind, name in keys}
 
 
 def name(run: SchemaRun) -> tuple[str, dict[str, CoveredWithRows]]:
@@ -128,9 +128,9 @@ def _planned(run: SchemaRun, database: str, now: CoveredWithRows) -> PlannedData
                 f"{database} or its revisions changed since the step {step.value!r} looked at them (was {was}, is {sha256}), so "
                 "nobody is asked and nothing changed: trigger the DAG again"
             )
-    found = [finding for finding in linted.findings if finding.database == database]
+    findings = [finding for finding in linted.findings if finding.database == database]
     steps = tuple(
-        _shown(step, covers, found, rehearsed, now.going)
+        _shown(step, covers, findings, rehearsed, now.going)
         for step, covers in zip(run.revisions(database), now.steps, strict=True)
     )
     return PlannedDatabase(identity=now.identity, heads=now.heads, steps=steps, going=now.going)
@@ -173,11 +173,11 @@ def same(run: SchemaRun, row: RunRow) -> str:
     where it is another, with both hashes."""
     sha256, covers = name(run)
     plan = run.files.schema_plan
-    for where, said in (("the workspace", plan and plan.sha256), ("the ledger", row.plan_sha256)):
-        if said != sha256:
+    for where, other in (("the workspace", plan and plan.sha256), ("the ledger", row.plan_sha256)):
+        if other != sha256:
             changed = "; ".join(_changed(plan.databases if plan else {}, covers)) or "it was made again"
             raise ApprovalError(
-                f"what run {run.id} would run now is plan {sha256}, and the plan that was made and shown is {said} ({where}): "
+                f"what run {run.id} would run now is plan {sha256}, and the plan that was made and shown is {other} ({where}): "
                 f"{changed}. Nothing more is run: trigger the DAG again"
             )
     return sha256
@@ -185,21 +185,21 @@ def same(run: SchemaRun, row: RunRow) -> str:
 
 def _changed(planned: Mapping[str, PlannedDatabase], now: Mapping[str, CoveredWithRows]) -> list[str]:
     """What is other than it was planned, in words."""
-    said = []
+    changes = []
     for database, is_ in now.items():
         was = planned.get(database)
         if was is None:
             continue
         if was.identity != is_.identity:
-            said.append(f"{database}: it is another database (was {was.identity}, is {is_.identity})")
+            changes.append(f"{database}: it is another database (was {was.identity}, is {is_.identity})")
         if was.heads != is_.heads:
-            said.append(f"{database}: its revision (was {', '.join(was.heads)}, is {', '.join(is_.heads)})")
+            changes.append(f"{database}: its revision (was {', '.join(was.heads)}, is {', '.join(is_.heads)})")
         if was.going != is_.going:
-            said.append(f"{database}: what goes (was {words(was.going)}, is {words(is_.going)})")
+            changes.append(f"{database}: what goes (was {words(was.going)}, is {words(is_.going)})")
         sql = [{(s.revision, s.up, s.sql) for s in steps} for steps in (was.steps, is_.steps)]
         if other := sorted({revision for revision, _, _ in sql[0] ^ sql[1]}):
-            said.append(f"{database}: the SQL of the revisions {', '.join(other)}, or which of them run")
-    return said
+            changes.append(f"{database}: the SQL of the revisions {', '.join(other)}, or which of them run")
+    return changes
 
 
 def check_age(run: SchemaRun) -> None:
@@ -216,7 +216,7 @@ def going(run: SchemaRun) -> list[str]:
         lost = {m.part: m.facts["lost"] for m in run.folder.manifests(StepName.REHEARSE)}
     else:
         lost = {database: planned.going for database, planned in plan.databases.items()}
-    return [f"{database}: {said}" for database, all_ in lost.items() for said in words(all_)]
+    return [f"{database}: {loss}" for database, all_ in lost.items() for loss in words(all_)]
 
 
 def words(lost: Mapping[str, int]) -> list[str]:

@@ -111,7 +111,7 @@ def phase_of(run: SchemaRun, heads: Heads) -> int | None:
 
 def where(run: SchemaRun, heads: Heads) -> str:
     """Which database is where, in words."""
-    said = []
+    places = []
     for database, history in run.histories.items():
         part = history.between(heads[database])
         if part is not None:
@@ -119,8 +119,8 @@ def where(run: SchemaRun, heads: Heads) -> str:
         else:
             start = history.standing(heads[database]).start
             at = "is at no phase yet" if start == NOWHERE else f"is at phase {start}"
-        said.append(f"{database} {at} (revision {', '.join(heads[database]) or 'none'})")
-    return ", ".join(said)
+        places.append(f"{database} {at} (revision {', '.join(heads[database]) or 'none'})")
+    return ", ".join(places)
 
 
 def _hops(phase: int | None, target: int) -> tuple[Hop, ...]:

@@ -42,7 +42,7 @@ SHOWN = 12
 
 
 @dataclass(kw_only=True)
-class _Found:
+class _Rehearsal:
     """What a rehearsal has found so far (`Rehearsed`)."""
 
     steps: int = 0
@@ -75,11 +75,11 @@ def rehearse(
 
     A revision that fails, on whichever way, is a problem, and the rehearsal ends there. Raises `StoreUnavailableError`
     when the database cannot be cloned because somebody uses it."""
-    database, found = history.declared.id, _Found()
+    database, rehearsal = history.declared.id, _Rehearsal()
     if not steps:
-        return found.whole(database, "")
+        return rehearsal.whole(database, "")
     with clone_of(at, clone, effects) as (copy, cloned_by):
-        stage = _Stage(history, copy, lock_timeout, found, effects)
+        stage = _Stage(history, copy, lock_timeout, rehearsal, effects)
         start, rows = stage.look()
         here = start
         for step in steps:
@@ -87,17 +87,19 @@ def rehearse(
             try:
                 here = stage.step(step)
             except StoreRejectedError as error:
-                found.problems.append(str(error))
+                rehearsal.problems.append(str(error))
                 break
-            found.steps += 1
-            found.touched += [
-                t for t in describe.touched(before, here) if ("table", t) in start and t not in found.touched
+            rehearsal.steps += 1
+            rehearsal.touched += [
+                t for t in describe.touched(before, here) if ("table", t) in start and t not in rehearsal.touched
             ]
             lost = [key for key in describe.lost(before, here) if key in start]
-            found.lost |= {f"{kind} {name}": _held(rows, kind, name) for kind, name in lost}
-            found.measured[-1] = replace(found.measured[-1], lost=tuple(f"{kind} {name}" for kind, name in lost))
-    log.info("%s: %s steps rehearsed, %s problems", database, found.steps, len(found.problems))
-    return found.whole(database, cloned_by)
+            rehearsal.lost |= {f"{kind} {name}": _held(rows, kind, name) for kind, name in lost}
+            rehearsal.measured[-1] = replace(
+                rehearsal.measured[-1], lost=tuple(f"{kind} {name}" for kind, name in lost)
+            )
+    log.info("%s: %s steps rehearsed, %s problems", database, rehearsal.steps, len(rehearsal.problems))
+    return rehearsal.whole(database, cloned_by)
 
 
 def _held(rows: Holding, kind: str, name: str) -> int:
@@ -125,9 +127,11 @@ def _kept(was: Holding, *schemas: Schema) -> Holding:
 class _Stage:
     """A clone, and what happens on it."""
 
-    def __init__(self, history: History, at: Database, lock_timeout: float, found: _Found, effects: Effects) -> None:
+    def __init__(
+        self, history: History, at: Database, lock_timeout: float, rehearsal: _Rehearsal, effects: Effects
+    ) -> None:
         self._effects = effects
-        self._history, self._at, self._lock_timeout, self._found = history, at, lock_timeout, found
+        self._history, self._at, self._lock_timeout, self._rehearsal = history, at, lock_timeout, rehearsal
 
     @contextmanager
     def _open(self, doing: str) -> Iterator[sa.Connection]:
@@ -149,20 +153,20 @@ class _Stage:
         if not step.breaking:
             self._same_rows(step, _kept(was, before, after), now)
         if step.irreversible:
-            self._found.notes.append(f"{step.name} cannot be undone: {step.irreversible}")
+            self._rehearsal.notes.append(f"{step.name} cannot be undone: {step.irreversible}")
             return after
         back = self._history.back(step)
         self._sample(step)
         _, was = self.look()
         self._run(back)
-        found, now = self.look()
-        others = self._of_others(step, before, after, found)
-        self._same_schema(back, {key: d for key, d in before.items() if key not in others}, found)
+        seen, now = self.look()
+        others = self._of_others(step, before, after, seen)
+        self._same_schema(back, {key: d for key, d in before.items() if key not in others}, seen)
         if not step.breaking:
             self._same_rows(back, _kept(was, before, after), now)
         self._run(step)
-        found, now = self.look()
-        self._same_schema(step, after, found)
+        seen, now = self.look()
+        self._same_schema(step, after, seen)
         if not step.breaking:
             self._same_rows(step, _kept(was, before, after), now)
         return after
@@ -189,23 +193,23 @@ class _Stage:
             self._history.run(connection, step, first, last)
             seconds = round(self._effects.monotonic() - began, 2)
             held = dict(sorted(locked.items()))
-            self._found.measured.append(Measured(revision=step.revision, up=step.up, seconds=seconds, locked=held))
+            self._rehearsal.measured.append(Measured(revision=step.revision, up=step.up, seconds=seconds, locked=held))
 
     def _sample(self, step: Revision) -> None:
         with self._open(f"{step.name}: sample rows") as connection:
             done = samples.fill(
                 connection, describe.tables(describe.schema(connection, self._history.declared.version_table))
             )
-        self._found.sample_rows += sum(done.made.values())
+        self._rehearsal.sample_rows += sum(done.made.values())
         for table, why in done.without.items():
             note = f"table {table} was rehearsed without rows: {why}"
-            if note not in self._found.notes:
-                self._found.notes.append(note)
+            if note not in self._rehearsal.notes:
+                self._rehearsal.notes.append(note)
 
     def _same_rows(self, step: Revision, was: Holding, now: Holding) -> None:
-        self._found.problems += [f"{step.name}: {said}" for said in describe.rows_lost(was, now)]
+        self._rehearsal.problems += [f"{step.name}: {loss}" for loss in describe.rows_lost(was, now)]
 
-    def _of_others(self, step: Revision, before: Schema, after: Schema, found: Schema) -> set[Object]:
+    def _of_others(self, step: Revision, before: Schema, after: Schema, current: Schema) -> set[Object]:
         """Indexes that go with a table or a column on the way down, and that the way up does not make: somebody else made them,
         and no revision can bring them back."""
         if step.up:
@@ -218,21 +222,21 @@ class _Stage:
             of, text = before[key].table, before[key].text
             return of in tables or any(of == table and re.search(rf"\b{re.escape(c)}\b", text) for table, c in columns)
 
-        others = {key for key in before if key[0] == "index" and key not in after and key not in found and goes(key)}
-        said = "goes with it, and the way up does not make it again"
-        self._found.notes += [f"{step.name}: the index {name} {said}" for _, name in sorted(others)]
+        others = {key for key in before if key[0] == "index" and key not in after and key not in current and goes(key)}
+        words = "goes with it, and the way up does not make it again"
+        self._rehearsal.notes += [f"{step.name}: the index {name} {words}" for _, name in sorted(others)]
         return others
 
-    def _same_schema(self, step: Revision, wanted: Schema, found: Schema) -> None:
+    def _same_schema(self, step: Revision, wanted: Schema, current: Schema) -> None:
         lines = list(
             difflib.unified_diff(
-                describe.text(wanted).splitlines(), describe.text(found).splitlines(), n=0, lineterm=""
+                describe.text(wanted).splitlines(), describe.text(current).splitlines(), n=0, lineterm=""
             )
         )
         changes = [line for line in lines if line[:1] in "+-" and not line.startswith(("+++", "---"))]
         if changes:
             more = f" and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
-            self._found.problems.append(
+            self._rehearsal.problems.append(
                 f"{step.name} does not restore the schema that was there (-: missing, +: too many): "
                 f"{'; '.join(changes[:SHOWN])}{more}"
             )

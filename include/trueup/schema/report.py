@@ -55,7 +55,7 @@ def collect(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> Report:
     if failed is None and run.options.mode is Mode.APPLY:
         failed = not_done(run, entered)
     status = Status.FAILED if failed else Status.PLANNED if run.options.mode is Mode.PLAN else Status.PROVEN
-    about, gates = _schema(run), _gates(run)
+    schema, gates = _schema(run), _gates(run)
     begun = run.files.begun
     at = begun.where if begun is not None and begun.where is not None else installation((), None)
     return Report(
@@ -73,14 +73,14 @@ def collect(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> Report:
             status=str(status),
             failed=failed,
         ),
-        verdict=replace(_verdict(status, failed, about), proof=PROVEN if status is Status.PROVEN else NOT_PROVEN),
+        verdict=replace(_verdict(status, failed, schema), proof=PROVEN if status is Status.PROVEN else NOT_PROVEN),
         gates=tuple(gates),
         checks=count_checks(gates, []),
         approval=approval(run),
-        schema=about,
+        schema=schema,
         timings=timings(steps),
         artifacts=artifacts(run.folder),
-        undo=Undo(how=_undo(run, about)),
+        undo=Undo(how=_undo(run, schema)),
         where=at,
     )
 
@@ -149,15 +149,15 @@ def _gates(run: SchemaRun) -> list[GateResult]:
     return [result for name in names for result in run.files.gate(name)]
 
 
-def _verdict(status: Status, failed: Failure | None, about: OfSchemas) -> Verdict:
-    steps = about.steps
+def _verdict(status: Status, failed: Failure | None, schema: OfSchemas) -> Verdict:
+    steps = schema.steps
     if failed is not None:
         return Verdict(
             status="failed",
-            headline=f"{sentence(failed.error)} Where the databases are: {about.where}.",
+            headline=f"{sentence(failed.error)} Where the databases are: {schema.where}.",
             next=failed.next,
         )
-    target = _target(about)
+    target = _target(schema)
     if not steps:
         headline = f"Nothing to do: every database is at {target}."
         return Verdict(status="passed", headline=headline, next="To change the schemas, choose another target.")
@@ -165,14 +165,14 @@ def _verdict(status: Status, failed: Failure | None, about: OfSchemas) -> Verdic
     if status is Status.PLANNED:
         down = (
             (
-                f" It drops {'; '.join(about.going)}: that needs a person's approval, or approve_down with the "
+                f" It drops {'; '.join(schema.going)}: that needs a person's approval, or approve_down with the "
                 "plan's hash."
             )
-            if about.going
+            if schema.going
             else ""
         )
-        way = f"from {'no one phase' if about.from_phase is None else f'phase {about.from_phase}'} to {target}"
-        headline = f"Planned, nothing changed: {revisions} {way}, linted and rehearsed on clones; the plan is {about.sha256}.{down}"
+        way = f"from {'no one phase' if schema.from_phase is None else f'phase {schema.from_phase}'} to {target}"
+        headline = f"Planned, nothing changed: {revisions} {way}, linted and rehearsed on clones; the plan is {schema.sha256}.{down}"
         return Verdict(
             status="passed",
             headline=headline,
@@ -182,19 +182,19 @@ def _verdict(status: Status, failed: Failure | None, about: OfSchemas) -> Verdic
     return Verdict(status="passed", headline=headline, next="Deploy the code that uses this phase.")
 
 
-def _target(about: OfSchemas) -> str:
-    if about.target_phase is not None:
-        return f"phase {about.target_phase}"
-    named = ", ".join(f"{database} at {revision}" for database, revision in about.target_revision.items())
+def _target(schema: OfSchemas) -> str:
+    if schema.target_phase is not None:
+        return f"phase {schema.target_phase}"
+    named = ", ".join(f"{database} at {revision}" for database, revision in schema.target_revision.items())
     return f"the revisions that were asked for, between phases ({named})"
 
 
-def _undo(run: SchemaRun, about: OfSchemas) -> str:
-    start = about.from_phase
-    if run.options.mode is Mode.PLAN or not about.steps or start is None or start < 0:
+def _undo(run: SchemaRun, schema: OfSchemas) -> str:
+    start = schema.from_phase
+    if run.options.mode is Mode.PLAN or not schema.steps or start is None or start < 0:
         return "Nothing was changed, or there is no phase to go back to: there is nothing to undo."
-    back = f"Trigger this DAG with target_phase {start}{', and realign' if about.target_phase is None else ''}."
-    if about.going:
+    back = f"Trigger this DAG with target_phase {start}{', and realign' if schema.target_phase is None else ''}."
+    if schema.going:
         return (
             f"{back} That makes the tables again, empty. Their rows are in the backup of this run (backup/<database>/<table>.copy.gz): "
             f"trigger {run.migration.id}_restore with this run and the database, which puts them back and proves it."

@@ -62,15 +62,15 @@ def restore(
         done = began and not _differs(connection, held)
         if not done:
             _fill(connection, of, manifest, database, held)
-            if said := _differs(connection, held):
+            if difference := _differs(connection, held):
                 raise ProofError(
-                    f"nothing was restored, because what came into the tables is not what was backed up: {said}"
+                    f"nothing was restored, because what came into the tables is not what was backed up: {difference}"
                 )
             connection.commit()
     with describe.connected(into, f"look at what was restored of {database}") as connection:
-        if said := _differs(connection, held):
-            raise ProofError(f"what was restored is not what was backed up; somebody wrote it meanwhile: {said}")
-    found = Restored(
+        if difference := _differs(connection, held):
+            raise ProofError(f"what was restored is not what was backed up; somebody wrote it meanwhile: {difference}")
+    restored = Restored(
         run=of.run_id,
         database=database,
         place=place,
@@ -79,15 +79,15 @@ def restore(
             for name, each in sorted(held.items())
         ),
     )
-    own.write(RESTORED, to_json(found))
-    return found
+    own.write(RESTORED, to_json(restored))
+    return restored
 
 
 def _manifest(of: RunFolder, database: str) -> Manifest:
     every = {m.part: m for m in of.manifests(StepName.BACKUP)}
     if database not in every:
-        there = ", ".join(map(str, every)) or "none"
-        raise ArtifactError(f"run {of.run_id} has no backup of {database!r} (of: {there}), so nothing was restored")
+        databases = ", ".join(map(str, every)) or "none"
+        raise ArtifactError(f"run {of.run_id} has no backup of {database!r} (of: {databases}), so nothing was restored")
     return every[database]
 
 
@@ -123,8 +123,8 @@ def _fill(
     """In the connection's transaction: lock the tables, see that they are there and hold no rows, and fill them, those that
     others refer to first."""
     regclass = sa.text("SELECT to_regclass(:name)::oid::bigint".replace("::", r"\:\:"))
-    found = {name: connection.execute(regclass, {"name": qualified(name)}).scalar() for name in held}
-    oids = {name: int(oid) for name, oid in found.items() if oid is not None}
+    present = {name: connection.execute(regclass, {"name": qualified(name)}).scalar() for name in held}
+    oids = {name: int(oid) for name, oid in present.items() if oid is not None}
     if absent := sorted({*held} - {*oids}):
         raise StoreRejectedError(
             f"nothing was restored: the database has no table {', '.join(absent)}; bring it to the phase that has them first"
@@ -167,10 +167,10 @@ def _table(connection: sa.Connection, name: str, oid: int, columns: Sequence[str
     """Fill a table from a file of COPY's text format. By way of a temporary table, since COPY writes to no generated column;
     sequences are brought behind what came in."""
     table, listed = qualified(name), ", ".join(map(quoted, columns))
-    there = {row.attname for row in connection.execute(
+    columns_there = {row.attname for row in connection.execute(
         sa.text("SELECT attname FROM pg_attribute WHERE attrelid = CAST(:oid AS oid) AND attnum > 0 AND NOT attisdropped"), {"oid": oid}
     )}  # fmt: skip
-    if lacking := sorted({*columns} - there):
+    if lacking := sorted({*columns} - columns_there):
         raise StoreRejectedError(
             f"nothing was restored: table {name} lacks {', '.join(lacking)}, which the backup holds; bring the database to the "
             "phase that has it first"

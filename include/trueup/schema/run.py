@@ -41,8 +41,8 @@ class SchemaRun:
 
     def chosen(self) -> SchemaRun:
         """The run with the options that it began with; itself, if it has not been through preflight."""
-        found = self.files.begun
-        return self if found is None else replace(self, options=found.schema_options)
+        start = self.files.begun
+        return self if start is None else replace(self, options=start.schema_options)
 
     @property
     def direction(self) -> Direction:
@@ -71,8 +71,8 @@ class SchemaRun:
     def manifest(self, step: StepName, database: str | None = None) -> Manifest:
         """What a part of a step has left. Raises `ArtifactError` unless all its parts are there."""
         parts = self.folder.manifests(step, 1 if database is None else len(self.histories))
-        (found,) = [m for m in parts if database in (None, m.part)]
-        return found
+        (manifest,) = [m for m in parts if database in (None, m.part)]
+        return manifest
 
     @property
     def linted(self) -> LintFacts:

@@ -79,10 +79,10 @@ def fill(connection: sa.Connection, tables: list[str]) -> Sampled:
 
 def _insert(connection: sa.Connection, table: str) -> str | None:
     """One row: with every column that has no default, else with those alone that must be given; the error if none goes in."""
-    said: str | None = None
-    found = connection.execute(_COLUMNS, {"name": qualified(table)}).mappings().all()
+    problem: str | None = None
+    described = connection.execute(_COLUMNS, {"name": qualified(table)}).mappings().all()
     for all_of_them in (True, False):
-        given = {c["attname"]: _value(c) for c in found if not c["filled"] and (all_of_them or c["attnotnull"])}
+        given = {c["attname"]: _value(c) for c in described if not c["filled"] and (all_of_them or c["attnotnull"])}
         names, values = ", ".join(quoted(n) for n in given), ", ".join(given.values())
         what = f"({names}) VALUES ({values})" if given else "DEFAULT VALUES"
         savepoint = connection.begin_nested()
@@ -92,8 +92,8 @@ def _insert(connection: sa.Connection, table: str) -> str | None:
             return None
         except sa.exc.DBAPIError as error:
             savepoint.rollback()
-            said = str(error.orig).splitlines()[0]
-    return said
+            problem = str(error.orig).splitlines()[0]
+    return problem
 
 
 def _value(column: sa.RowMapping) -> str:

@@ -28,7 +28,7 @@ def lint(run: SchemaRun) -> dict[str, int]:
 
     Raises `GateError` for what the revision does not excuse, and for what could not be linted."""
     refused: list[str] = []
-    found: list[LintFinding] = []
+    findings: list[LintFinding] = []
     covers: dict[str, str] = {}
     with run.part(StepName.LINT) as part:
         for database, history in run.histories.items():
@@ -40,15 +40,15 @@ def lint(run: SchemaRun) -> dict[str, int]:
             for number, one in enumerate(linted):
                 path = linted_sql(database, number, one.step.revision, one.step.way)
                 part.files.append(run.folder.write(path, one.sql))
-                found += one.findings
+                findings += one.findings
             refused += linter.refusals(linted)
-        part.facts = to_values(LintFacts(findings=tuple(found), covers=covers))
+        part.facts = to_values(LintFacts(findings=tuple(findings), covers=covers))
         if refused:
             part.seal()  # the report shows what was refused
             raise GateError(
                 f"the lint refuses {len(refused)} of what the run would do, so nothing was changed. {' | '.join(refused[:10])}"
             )
-    return {str(level): sum(f.level is level for f in found) for level in Level}
+    return {str(level): sum(f.level is level for f in findings) for level in Level}
 
 
 def rehearsal(run: SchemaRun, database: str) -> dict[str, int | str]:
@@ -58,7 +58,7 @@ def rehearsal(run: SchemaRun, database: str) -> dict[str, int | str]:
     with run.part(StepName.REHEARSE, database) as part:
         covers = plan.sha256_of(plan.covered(run, database))
         clone = f"trueup_{run.migration.id[:20]}_{database[:20]}_{_short(run.id)}"
-        found = rehearse.rehearse(
+        rehearsed = rehearse.rehearse(
             run.histories[database],
             run.uri_of(database),
             run.revisions(database),
@@ -66,17 +66,17 @@ def rehearsal(run: SchemaRun, database: str) -> dict[str, int | str]:
             run.migration.lock_timeout,
             run.effects,
         )
-        part.facts = to_values(replace(found, covers=covers))
-        if found.problems:
+        part.facts = to_values(replace(rehearsed, covers=covers))
+        if rehearsed.problems:
             part.seal()
             raise GateError(
-                f"the rehearsal on a clone of {database} failed, so nothing was changed. {' | '.join(found.problems[:10])}"
+                f"the rehearsal on a clone of {database} failed, so nothing was changed. {' | '.join(rehearsed.problems[:10])}"
             )
     return {
-        "steps": found.steps,
-        "sample_rows": found.sample_rows,
-        "notes": len(found.notes),
-        "cloned_by": found.cloned_by,
+        "steps": rehearsed.steps,
+        "sample_rows": rehearsed.sample_rows,
+        "notes": len(rehearsed.notes),
+        "cloned_by": rehearsed.cloned_by,
     }
 
 

@@ -60,8 +60,8 @@ class Step:
 def function(name: str) -> Callable[..., Any]:
     """The function that a `module:function` of the engine names, imported now."""
     module, _, attribute = name.partition(":")
-    found: Callable[..., Any] = getattr(import_module(f"{_ENGINE}.{module}"), attribute)
-    return found
+    attributed: Callable[..., Any] = getattr(import_module(f"{_ENGINE}.{module}"), attribute)
+    return attributed
 
 
 def steps(migration: Migration) -> list[Step]:

@@ -151,10 +151,16 @@ def make_of(
 
 def _make_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, made: Made) -> None:
     fates = run_phase(connection, run, phase)
-    found = f"SELECT {SOURCE_KEY}, key, severity, code, message FROM {FOUND_BESIDE}"
-    for key, about, severity, code, message in connection.execute(f"{found} ORDER BY ALL").fetchall():
+    findings = f"SELECT {SOURCE_KEY}, key, severity, code, message FROM {FOUND_BESIDE}"
+    for key, source_key, severity, code, message in connection.execute(f"{findings} ORDER BY ALL").fetchall():
         finding = Finding(
-            phase=phase.id, source=phase.source, key=key, about=about, severity=severity, code=code, message=message
+            phase=phase.id,
+            source=phase.source,
+            key=key,
+            about=source_key,
+            severity=severity,
+            code=code,
+            message=message,
         )
         made.findings.append(finding)
     counts = made.counts.setdefault(phase.id, {})
@@ -180,9 +186,9 @@ def _judge(connection: duckdb.DuckDBPyConnection, run: Run, output: Output, made
     same = [
         s for s in run.migration.sources if (s.table.connection, s.table.name) == place
     ]  # in place: such a row is there
-    there = f"key_of IN (SELECT {KEY} FROM {inputs.as_read(same[0])})" if same else "false"
+    stored = f"key_of IN (SELECT {KEY} FROM {inputs.as_read(same[0])})" if same else "false"
     frame = connection.sql(
-        f"SELECT {', '.join([*columns, SOURCE_KEY, 'key_of AS ' + KEY])}, CASE WHEN {there} THEN 'change' ELSE 'add' END AS _verb "
+        f"SELECT {', '.join([*columns, SOURCE_KEY, 'key_of AS ' + KEY])}, CASE WHEN {stored} THEN 'change' ELSE 'add' END AS _verb "
         f"FROM (SELECT *, {key_text(table.key)} AS key_of FROM {own(output.view)})"
     ).df()
     verdict = evaluation.evaluate(suite, [frame], gate="rows", output=output.name, allow_empty=True)
@@ -253,14 +259,14 @@ def _related(run: Run, tables: Mapping[str, pa.Table], partition: int) -> Iterat
         yield connection
 
 
-def _codes(what: str, found: Mapping[tuple[str, str], str], wanted: Codes | None) -> list[str]:
+def _codes(what: str, actual: Mapping[tuple[str, str], str], wanted: Codes | None) -> list[str]:
     if wanted is None:
         return []
     asked = {*wanted}
-    named = {place: place if place in asked else place[1] for place in found}
-    if {named[place]: code for place, code in found.items()} == dict(wanted):
+    named = {place: place if place in asked else place[1] for place in actual}
+    if {named[place]: code for place, code in actual.items()} == dict(wanted):
         return []
     plain: dict[str | tuple[str, str], str] = {}
-    for place, code in sorted(found.items()):
-        plain[place[1] if [key for _, key in found].count(place[1]) == 1 else place] = code
+    for place, code in sorted(actual.items()):
+        plain[place[1] if [key for _, key in actual].count(place[1]) == 1 else place] = code
     return [f"source rows that are {what}: {plain}, expected {dict(wanted)}"]

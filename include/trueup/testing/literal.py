@@ -36,11 +36,11 @@ def is_dynamodb(table: Table, dynamodb: Sequence[str] | None) -> bool:
 
 def known_sources(migration: Migration, rows: Mapping[str, Sequence[Row]]) -> Iterable[tuple[Source, Sequence[Row]]]:
     """The rows with their sources. Raises `DeclarationError` for a source that there is not."""
-    there = {source.id: source for source in migration.sources}
+    sources = {source.id: source for source in migration.sources}
     for id, given in rows.items():
-        if id not in there:
-            raise DeclarationError(f"migration {migration.id!r} has no source {id!r}; {one_of(id, there)}")
-        yield there[id], given
+        if id not in sources:
+            raise DeclarationError(f"migration {migration.id!r} has no source {id!r}; {one_of(id, sources)}")
+        yield sources[id], given
 
 
 def as_read(table: Table, rows: Sequence[Row], *, dynamodb: bool) -> pa.Table:

@@ -29,11 +29,11 @@ def unanswerable(migration: Migration) -> Iterator[tuple[Statement, str]]:
             connection.register(name, schema.empty_table())
         for statement in migration.statements:
             try:
-                found = connection.execute(f"DESCRIBE {statement.query}").fetchall()
+                described = connection.execute(f"DESCRIBE {statement.query}").fetchall()
             except duckdb.Error as error:
                 yield statement, f"does not run: {error}"
                 continue
-            types = [str(type_) for _, type_, *_ in found]
+            types = [str(type_) for _, type_, *_ in described]
             if len(types) != 1:
                 yield statement, f"gives {len(types)} columns; a statement is answered by one value"
             elif statement.code is None and types[0] != "BOOLEAN" and not types[0].endswith(("INT", "INTEGER")):

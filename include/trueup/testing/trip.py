@@ -66,15 +66,15 @@ def there_and_back(
         _put(stage, migration.target(id).table, given)
     trip = _Trip(migration, stage, params or {}, partitions)
     before = trip.tables()
-    there = trip.forth("the run")
+    forth = trip.forth("the run")
     after = trip.tables()
     wrong = [each for id, wanted in (gives or {}).items() for each in trip.given(id, after, wanted)]
-    if rejects is not None and (found := trip.rejected(there)) != dict(rejects):
-        wrong.append(f"source rows that are rejected: {found}, expected {dict(rejects)}")
+    if rejects is not None and (rejected := trip.rejected(forth)) != dict(rejects):
+        wrong.append(f"source rows that are rejected: {rejected}, expected {dict(rejects)}")
     trip.refuse("the run did not give what is expected", wrong)
     trip.unchanged("the run changed what is only read", before, after, trip.only_read)
     trip.nothing_to_do(after)
-    trip.back(there, before)
+    trip.back(forth, before)
     if again:
         trip.forth("the run after the rollback")
         trip.unchanged("the run after the rollback gave other rows than the first", after, trip.tables(), trip.all)
@@ -141,15 +141,15 @@ class _Trip:
     def nothing_to_do(self, after: Tables) -> None:
         """Run again: every planned row is there already."""
         report = self.walked("the second run", self.run())
-        found = [
+        work = [
             f"{verb} {rows[verb]} rows of {phase.phase}"
             for phase in (report.plan.phases if report.plan else ())
             for rows in [phase.rows]
             for verb in ("add", "change", "remove", "drift")
             if rows.get(verb)
         ]
-        said = [*found, *self.changes(after, self.tables(), self.all)] if found else []
-        self.refuse("a second run, over the same rows, should find nothing to do, but it would", said)
+        changes = [*work, *self.changes(after, self.tables(), self.all)] if work else []
+        self.refuse("a second run, over the same rows, should find nothing to do, but it would", changes)
 
     def back(self, undone: Run, before: Tables) -> None:
         """Roll a run back: every table is as it was before."""

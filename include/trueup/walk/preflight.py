@@ -46,9 +46,9 @@ def _choose(run: Run) -> Start:
     _check_ignored(run)
     sources = {source.id: look_at_source(run, source) for source in run.migration.sources}
     looked = {target.id: look_at_target(run, target) for target in run.migration.targets}
-    targets = {id: found for id, found in looked.items() if found is not None}
-    rows = [found.estimated_rows for found in sources.values()]
-    estimate = sum(found.estimated_rows or 0 for found in (*sources.values(), *targets.values()))
+    targets = {id: look for id, look in looked.items() if look is not None}
+    rows = [look.estimated_rows for look in sources.values()]
+    estimate = sum(look.estimated_rows or 0 for look in (*sources.values(), *targets.values()))
     options = _sized(run, estimate, unknown=None in rows)
     if (before := run.files.begun) is not None:  # what it wrote under an earlier plan is found by the same partitions
         options = replace(options, partitions=run.options.partitions or before.row_options.partitions)
@@ -60,8 +60,8 @@ def _choose(run: Run) -> Start:
         targets_present=tuple(targets),
         # the size of a batch is fixed here, once: batches are known by their number, whoever writes them
         batch_rows={t.id: target_checks.batch_rows(run, t, looked[t.id]) for t in run.migration.targets},
-        undeclared={id: found.undeclared for id, found in sources.items()},
-        expected_rows={id: found.expected_rows for id, found in sources.items()},
+        undeclared={id: look.undeclared for id, look in sources.items()},
+        expected_rows={id: look.expected_rows for id, look in sources.items()},
         baseline=baseline.previous(run),
         snapshot_of=taken[0] if taken else None,
         tables={t.id: tables_there.name_of(run, t, looked[t.id]) for t in run.migration.targets},

@@ -35,11 +35,11 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
 
 def _choose(run: Run) -> Start:
     """What is there, with as many partitions as the undone run had, and as many segments unless others are asked for."""
-    found = run.ledger.entered(str(run.undoes))
+    undone = run.ledger.entered(str(run.undoes))
     _check_over(run)
-    _check_plan(run, found)
+    _check_plan(run, undone)
     looked = {target.id: _look_at(run, target) for target in run.migration.targets}
-    had = Options.from_json(found.options)
+    had = Options.from_json(undone.options)
     partitions, segments = run.undone.partitions, run.options.segments or had.segments or 1
     return Start(
         options=replace(run.options, partitions=partitions, segments=segments),

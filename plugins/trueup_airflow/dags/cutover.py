@@ -167,7 +167,7 @@ class CutoverApproval(Approval):
         if not context["params"]["approval"]:
             return None
         checked = from_values(turning.Turning, seen)
-        context["ti"].xcom_push(key=ASKED, value=turning.told(checked))
+        context["ti"].xcom_push(key=ASKED, value=turning.in_words(checked))
         proof = "It is the way back, and needs no proof."
         if checked.proof_run_id:
             proof = (

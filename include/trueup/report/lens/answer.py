@@ -70,23 +70,23 @@ def of_source(migration: Migration, name: str, key: str) -> Asked:
     """A row of a source, by the source's id or its table's name. Raises `UnknownRowError`, `KeyFormError`."""
     drivers = {phase.id: migration.driver(phase) for phase in migration.phases}
     known: list[Source | Derived] = [*migration.sources, *migration.derived]
-    found = next((each for each in known if name in (each.id, each.name)), None)
-    if found is None:
+    declared = next((each for each in known if name in (each.id, each.name)), None)
+    if declared is None:
         raise UnknownRowError(
             f"{migration.id} has no source {name!r}; it has {', '.join(s.id for s in migration.sources)}"
         )
-    text = _key(found.name, found.key, key)
-    parts = dict(zip(found.key, [text] if len(found.key) == 1 else json.loads(text), strict=True))
+    text = _key(declared.name, declared.key, key)
+    parts = dict(zip(declared.key, [text] if len(declared.key) == 1 else json.loads(text), strict=True))
     keys: dict[str, str] = {}
     for phase, driver in drivers.items():
-        if driver == found:
+        if driver == declared:
             keys[phase] = text
         elif isinstance(driver, Derived) and {*driver.key} <= {*parts}:
             # a row of one of the tables that the derived one is made of
             mine = [parts[column] for column in driver.key]
             keys[phase] = mine[0] if len(mine) == 1 else str(composite_key(json.dumps(mine)))
     if not keys:
-        raise UnknownRowError(f"no phase of {migration.id} accounts for the rows of {found.name}: it is a look-up")
+        raise UnknownRowError(f"no phase of {migration.id} accounts for the rows of {declared.name}: it is a look-up")
     sought = Sought(keys=tuple(dict.fromkeys(keys.values())), phases=frozenset(keys), outputs=frozenset())
     return Asked(name=name, key=text, is_source=True, sought=sought)
 
@@ -128,10 +128,10 @@ def last(migration: Migration, ledger: Ledger, shelf: Shelf, asked: Asked) -> An
     for past in each(migration, ledger, shelf, asked.sought, rows[:RUNS]):
         looked += 1
         not_looked += [f"{past.run}: {why}" for why in past.not_looked]
-        found = _answer(past, asked, past.run in taken_back)
-        if found is not None and found.rule != OUTSIDE_WINDOW:
-            return found
-        outside = outside or found
+        answer = _answer(past, asked, past.run in taken_back)
+        if answer is not None and answer.rule != OUTSIDE_WINDOW:
+            return answer
+        outside = outside or answer
         if ledger.effects.monotonic() > until:
             break
     if outside is not None:
@@ -140,11 +140,11 @@ def last(migration: Migration, ledger: Ledger, shelf: Shelf, asked: Asked) -> An
 
 
 def _reason(migration: Migration, asked: Asked, rows: Sequence[RunRow], looked: int, not_looked: Sequence[str]) -> str:
-    said = f"no run of {migration.id} has accounted for {asked.key!r} of {asked.name}; {looked} of {len(rows)} runs were looked at"
+    message = f"no run of {migration.id} has accounted for {asked.key!r} of {asked.name}; {looked} of {len(rows)} runs were looked at"
     if not_looked:
-        said += f", not whole: {'; '.join(not_looked[:5])}"
-        said += f"; and {len(not_looked) - 5} more" if len(not_looked) > 5 else ""
-    return said
+        message += f", not whole: {'; '.join(not_looked[:5])}"
+        message += f"; and {len(not_looked) - 5} more" if len(not_looked) > 5 else ""
+    return message
 
 
 def _answer(past: Past, asked: Asked, taken_back: bool) -> Answer | None:
@@ -190,7 +190,7 @@ def _answer(past: Past, asked: Asked, taken_back: bool) -> Answer | None:
 def _findings(past: Past, sources: Set[tuple[str, str]], targets: Sequence[TargetRow]) -> tuple[Finding, ...]:
     """What was found of these rows. Rows of other tables may have the same keys: they are of other phases."""
     mine = sources | {(target.phase, target.key) for target in targets}
-    return tuple(found for found in past.findings if (found.phase, found.key) in mine)
+    return tuple(finding for finding in past.findings if (finding.phase, finding.key) in mine)
 
 
 def _rule(source: SourceRow, taken_back: bool) -> str | None:

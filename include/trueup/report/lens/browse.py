@@ -107,25 +107,25 @@ class Total:
 
 def total(looked: Looked, ledger: Ledger, asked: Asked, seconds: float = COUNTED) -> Total:
     """How many rows are so, over all pages."""
-    found, until = 0, ledger.effects.monotonic() + seconds
+    rows_so_far, until = 0, ledger.effects.monotonic() + seconds
     stacks = [stack for stack in looked.stacks if stack.rows and may_hold(stack, asked)]
     with connected(looked, ledger, asked) as connection:
         for part in slices(stacks, 0, COUNTED_ROWS):
             if ledger.effects.monotonic() > until:
-                return Total(rows=found, whole=False)
+                return Total(rows=rows_so_far, whole=False)
             rows, values = wanted(looked, part, asked)
-            found += int(connection.execute(f"SELECT count(*) {rows}", values).fetchall()[0][0])
-    return Total(rows=found, whole=True)
+            rows_so_far += int(connection.execute(f"SELECT count(*) {rows}", values).fetchall()[0][0])
+    return Total(rows=rows_so_far, whole=True)
 
 
 def _begin(looked: Looked, stacks: Sequence[Stack], after: str | None) -> tuple[int, int]:
     """Which of the files to begin with, and at which row."""
     if not after:
         return 0, 0
-    found = looked.stack(after)
-    if found is None or found[0] not in stacks:
+    position = looked.stack(after)
+    if position is None or position[0] not in stacks:
         raise ArtifactError(f"the run has no row {after!r} to go on from: it was planned again meanwhile; begin again")
-    return stacks.index(found[0]), found[1] + 1
+    return stacks.index(position[0]), position[1] + 1
 
 
 def _lines(
@@ -134,21 +134,21 @@ def _lines(
     """The rows at these places."""
     for stack, group in groupby(places, key=lambda place: place[0]):
         numbers = [number for _, number in group]
-        those = (
+        rows = (
             f"FROM ({duck.numbered([looked.path(stack.artifact)])}) WHERE {NUMBER} BETWEEN {numbers[0]} AND {numbers[-1]} "
             f"AND {NUMBER} IN ({', '.join(map(str, numbers))}) ORDER BY {NUMBER}"
         )
-        yield from (_of_sources if of_source(stack) else _of_targets)(connection, looked, stack, those)
+        yield from (_of_sources if of_source(stack) else _of_targets)(connection, looked, stack, rows)
 
 
-def _of_targets(connection: duckdb.DuckDBPyConnection, looked: Looked, stack: Stack, those: str) -> list[Line]:
+def _of_targets(connection: duckdb.DuckDBPyConnection, looked: Looked, stack: Stack, rows: str) -> list[Line]:
     columns = own_columns(duck.columns_of(looked.path(stack.artifact)))
     now = ", ".join(text(name, LENGTH) for name in columns)
     head = f"'{EXTRA}', {KEY}, NULL, false, [], []"
     if stack.shape is Shape.PLAN:
         before = ", ".join(text(name, LENGTH, BEFORE) for name in columns)
         head = f"{VERB}, {KEY}, {SOURCE_KEY}, {BEFORE} IS NOT NULL, [{before}], [{', '.join(map(differs, columns))}]"
-    found = connection.execute(f"SELECT {NUMBER}, {head}, [{now}] {those}").fetchall()
+    lines = connection.execute(f"SELECT {NUMBER}, {head}, [{now}] {rows}").fetchall()
     return [
         Line(
             at=stack.at(number),
@@ -158,10 +158,10 @@ def _of_targets(connection: duckdb.DuckDBPyConnection, looked: Looked, stack: St
             source=source,
             table=stack.table,
             key=key,
-            cells=_cells(key, columns, row, was if there else None, differ),
+            cells=_cells(key, columns, row, before if exists else None, differ),
             columns=len(columns),
         )
-        for number, verb, key, source, there, was, differ, row in found
+        for number, verb, key, source, exists, before, differ, row in lines
     ]
 
 
@@ -185,20 +185,20 @@ def _cells(
     if before is not None and any(differ):
         changed = [n for n, other in enumerate(differ) if other]
         return tuple(Cell(name=columns[n], value=row[n], before=before[n]) for n in changed[:CELLS])
-    there = [n for n, value in enumerate(row) if value is not None and value != key]
-    return tuple(Cell(name=columns[n], value=row[n]) for n in there[:CELLS])
+    filled = [n for n, value in enumerate(row) if value is not None and value != key]
+    return tuple(Cell(name=columns[n], value=row[n]) for n in filled[:CELLS])
 
 
-def _of_sources(connection: duckdb.DuckDBPyConnection, looked: Looked, stack: Stack, those: str) -> list[Line]:
+def _of_sources(connection: duckdb.DuckDBPyConnection, looked: Looked, stack: Stack, rows: str) -> list[Line]:
     kind, message = f"'{REJECTED}'", text("message", 2_000)
     if stack.shape is Shape.FATES:
         kind, message = f"CASE fate WHEN 'skip' THEN '{SKIPPED}' ELSE '{KEEP}' END", "NULL"
-    found = connection.execute(f"SELECT {NUMBER}, {kind}, {text('key', 2_000)}, code, {message} {those}")
+    lines = connection.execute(f"SELECT {NUMBER}, {kind}, {text('key', 2_000)}, code, {message} {rows}")
     table = looked.source_table(stack.phase)
     return [
         Line(
             at=stack.at(number), verb=verb, phase=stack.phase, source_table=table, source=key, table="", key=None,
-            code=code or None, message=said,
+            code=code or None, message=words,
         )
-        for number, verb, key, code, said in found.fetchall()
+        for number, verb, key, code, words in lines.fetchall()
     ]  # fmt: skip

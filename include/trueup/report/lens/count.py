@@ -76,10 +76,12 @@ def summary(looked: Looked, ledger: Ledger) -> Summary:
     """What rows the run has. Raises `ArtifactError` for files that are missing or changed."""
     files = tuple(stack.artifact.sha256 for stack in looked.stacks)
     key = ("summary", looked.folder.run_id, files, looked.plan is not None)
-    found = looked.shelf.once(key, lambda: _summary(looked))
+    counted = looked.shelf.once(key, lambda: _summary(looked))
     alone = len(ledger.conflicts(looked.folder.run_id))
     more = (Code(code=CONFLICT, severity="warning", phase="", rows=alone),) if alone else ()
-    return Summary(kinds=found.kinds, fan_out=found.fan_out, codes=(*found.codes, *more), unlisted=found.unlisted)
+    return Summary(
+        kinds=counted.kinds, fan_out=counted.fan_out, codes=(*counted.codes, *more), unlisted=counted.unlisted
+    )
 
 
 def _summary(looked: Looked) -> Summary:
@@ -113,8 +115,8 @@ def _kinds(connection: duckdb.DuckDBPyConnection, looked: Looked) -> Iterator[Ki
                     f"SELECT {column[shape]} AS verb, count(*) FROM ({rows}) GROUP BY 1 ORDER BY 1"
                 ).fetchall()
             source = looked.source_table(first.phase) if first.phase else ""
-            about = {"phase": first.phase, "output": name, "source_table": source, "table": first.table}
-            yield from (Kind(verb=verb, rows=rows, **about) for verb, rows in by_verb)
+            place = {"phase": first.phase, "output": name, "source_table": source, "table": first.table}
+            yield from (Kind(verb=verb, rows=rows, **place) for verb, rows in by_verb)
 
 
 def _fan_out(connection: duckdb.DuckDBPyConnection, looked: Looked) -> Iterator[FanOut]:
@@ -129,20 +131,20 @@ def _fan_out(connection: duckdb.DuckDBPyConnection, looked: Looked) -> Iterator[
             f"SELECT {SOURCE_KEY} FROM ({duck.numbered([looked.path(s.artifact) for s in planned[name]])})"
             for name in names
         )
-        found = connection.execute(
+        by_number = connection.execute(
             f"SELECT n, count(*) FROM (SELECT count(*) AS n FROM ({rows}) WHERE {SOURCE_KEY} IS NOT NULL "
             f"GROUP BY {SOURCE_KEY}) GROUP BY 1 ORDER BY 1"
         ).fetchall()
-        if found:
+        if by_number:
             yield FanOut(
                 phase=phase.id,
                 source_table=looked.source_table(phase.id),
                 table=looked.table(names[0]),
-                sources=sum(sources for _, sources in found),
-                rows=sum(n * sources for n, sources in found),
-                several=sum(sources for n, sources in found if n > 1),
-                most=found[-1][0],
-                each=tuple(Each(rows=n, sources=sources) for n, sources in found[:10]),
+                sources=sum(sources for _, sources in by_number),
+                rows=sum(n * sources for n, sources in by_number),
+                several=sum(sources for n, sources in by_number if n > 1),
+                most=by_number[-1][0],
+                each=tuple(Each(rows=n, sources=sources) for n, sources in by_number[:10]),
             )
 
 
@@ -152,11 +154,11 @@ def _codes(connection: duckdb.DuckDBPyConnection, looked: Looked) -> Iterator[Co
     for phase in phases:
         files = [looked.path(f) for f in FINDING_FILES.among(made, phase) if f.rows]
         if files:
-            found = connection.execute(
+            counted = connection.execute(
                 f"SELECT code, severity, count(*) FROM (SELECT DISTINCT ON (key, code) * FROM "
                 f"({duck.parquet(files, FINDINGS)}) ORDER BY key, code) GROUP BY ALL ORDER BY severity, code"
             ).fetchall()
-            yield from (Code(code=code, severity=severity, phase=phase, rows=rows) for code, severity, rows in found)
+            yield from (Code(code=code, severity=severity, phase=phase, rows=rows) for code, severity, rows in counted)
 
 
 def _unlisted(looked: Looked) -> Iterator[str]:

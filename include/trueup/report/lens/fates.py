@@ -80,12 +80,14 @@ class Made:
 
 def made(connection: duckdb.DuckDBPyConnection, looked: Looked, ledger: Ledger, sought: Sought) -> Made:
     """What the run made of it. Raises `ArtifactError` for files that are missing or changed."""
-    found = _planned(connection, looked, sought)
+    planned = _planned(connection, looked, sought)
     proofs = Proofs(connection, looked, ledger)
     alone = NotWritten(ledger, looked.folder.run_id)
     # what was asked for, and what says that something was written, is among those that are shown
-    ranked = sorted(found.values(), key=lambda row: (row.key not in sought.keys, row.verb not in WRITTEN, _order(row)))
-    shown = [_told(connection, looked, ledger, each, proofs, alone) for each in sorted(ranked[:MOST], key=_order)]
+    ranked = sorted(
+        planned.values(), key=lambda row: (row.key not in sought.keys, row.verb not in WRITTEN, _order(row))
+    )
+    shown = [_described(connection, looked, ledger, each, proofs, alone) for each in sorted(ranked[:MOST], key=_order)]
     beyond = [_row(each, alone) for each in sorted(ranked[MOST:], key=_order)]
     sources = [*_sources(connection, looked, sought, [*shown, *beyond])]
     return Made(sources=tuple(sources), targets=tuple(shown), beyond=tuple(beyond))
@@ -101,21 +103,21 @@ def _planned(connection: duckdb.DuckDBPyConnection, looked: Looked, sought: Soug
     for stack in looked.stacks:
         if stack.shape in (Shape.PLAN, Shape.REST) and stack.rows:
             outputs.setdefault(stack.name, []).append(stack)
-    found: dict[tuple[str, int], Planned] = {}
+    planned: dict[tuple[str, int], Planned] = {}
     sources: dict[str, set[str]] = {}
     for name, stacks in outputs.items():
         phase, rest = stacks[0].phase, stacks[0].shape is Shape.REST
         if sought.outputs is None or {name, *(_written_by(looked, name) if rest else ())} & sought.outputs:
             for row in _with(connection, looked, stacks, KEY, sought.keys):
-                found[_order(row)] = row
+                planned[_order(row)] = row
                 if row.source is not None:
                     sources.setdefault(phase, set()).add(row.source)
         if not rest and (sought.phases is None or phase in sought.phases):
             sources.setdefault(phase, set()).update(sought.keys)
     for stacks in (s for s in outputs.values() if s[0].shape is Shape.PLAN):
         for row in _with(connection, looked, stacks, SOURCE_KEY, sorted(sources.get(stacks[0].phase, ()))):
-            found[_order(row)] = row
-    return found
+            planned[_order(row)] = row
+    return planned
 
 
 def _written_by(looked: Looked, target: str) -> set[str]:
@@ -129,13 +131,13 @@ def _with(
         return
     rows = duck.numbered([looked.path(stack.artifact) for stack in stacks])
     marks = ", ".join("?" for _ in keys)
-    told = f"'{EXTRA}', {KEY}, NULL" if stacks[0].shape is Shape.REST else f"{VERB}, {KEY}, {SOURCE_KEY}"
-    query = f"SELECT {FILE}, {NUMBER}, {told} FROM ({rows}) WHERE {column} IN ({marks}) ORDER BY ALL"
+    columns = f"'{EXTRA}', {KEY}, NULL" if stacks[0].shape is Shape.REST else f"{VERB}, {KEY}, {SOURCE_KEY}"
+    query = f"SELECT {FILE}, {NUMBER}, {columns} FROM ({rows}) WHERE {column} IN ({marks}) ORDER BY ALL"
     for file, number, verb, key, source in connection.execute(query, [*keys]).fetchall():
         yield Planned(stack=stacks[file], number=number, verb=verb, key=key, source=source)
 
 
-def _told(
+def _described(
     connection: duckdb.DuckDBPyConnection,
     looked: Looked,
     ledger: Ledger,
@@ -193,21 +195,21 @@ def _sources(
         keys = {t.source for t in mine if t.source is not None}
         if sought.phases is None or phase.id in sought.phases:
             keys |= {*sought.keys}
-        told = {s.key: s for s in _listed(connection, looked, phase.id, table, keys)}
-        rest = keys - told.keys() - {t.source for t in mine}
+        listed = {s.key: s for s in _listed(connection, looked, phase.id, table, keys)}
+        rest = keys - listed.keys() - {t.source for t in mine}
         driver = looked.driver(phase.id)
-        there = (
+        present = (
             legacy.is_there(connection, looked, driver, tuple(sorted(rest)))
             if rest and isinstance(driver, Source)
             else []
         )
         for key in sorted(keys):
             made_of_it = [t for t in mine if t.source == key]
-            if key in told:
-                yield told[key]
+            if key in listed:
+                yield listed[key]
             elif made_of_it:
                 yield _made(phase.id, table, key, made_of_it)
-            elif key in there:
+            elif key in present:
                 yield _left_out(looked, phase.id, table, key)
 
 
@@ -224,9 +226,9 @@ def _listed(
         rows = duck.numbered([looked.path(stack.artifact)])
         query = f"SELECT {NUMBER}, key, {columns} FROM ({rows}) WHERE key IN ({marks})"
         for number, key, fate, code, message in connection.execute(query, wanted).fetchall():
-            said = {"keep": "kept", "skip": "skipped"}.get(fate, fate)
-            about = {"phase": phase, "table": table, "key": key, "fate": said, "message": message}
-            yield SourceRow(rule=code or None, at=stack.at(number), **about)
+            fate_in_words = {"keep": "kept", "skip": "skipped"}.get(fate, fate)
+            place = {"phase": phase, "table": table, "key": key, "fate": fate_in_words, "message": message}
+            yield SourceRow(rule=code or None, at=stack.at(number), **place)
 
 
 def _made(phase: str, table: str, key: str, rows: Sequence[TargetRow]) -> SourceRow:

@@ -30,14 +30,14 @@ class Finding:
     message: str
 
 
-def about(
+def findings_of(
     connection: duckdb.DuckDBPyConnection, looked: Looked, ledger: Ledger, keys: Sequence[str]
 ) -> tuple[Finding, ...]:
     """What the run found of rows with these keys, and those that apply left alone; at most `MOST`."""
     if not keys:
         return ()
     made = [*looked.manifests("transform"), *looked.manifests("plan")]
-    found: list[Finding] = []
+    findings: list[Finding] = []
     marks = ", ".join("?" for _ in keys)
     for phase in dict.fromkeys(stack.phase for stack in looked.stacks if stack.phase):
         files = [looked.path(f) for f in FINDING_FILES.among(made, phase) if f.rows]
@@ -49,10 +49,10 @@ def about(
         )
         for key, severity, code, message in connection.execute(query, [*keys]).fetchall():
             table = looked.source_table(phase)
-            found.append(Finding(phase=phase, table=table, key=key, severity=severity, code=code, message=message))
+            findings.append(Finding(phase=phase, table=table, key=key, severity=severity, code=code, message=message))
     for each in ledger.conflicts(looked.folder.run_id):
         if each.key in keys:
             phase, table = looked.phase_of(each.output), looked.table(each.output)
-            said = {"severity": "warning", "code": CONFLICT, "message": each.reason[:4000]}
-            found.append(Finding(phase=phase, table=table, key=each.key, **said))
-    return tuple(found[:MOST])
+            conflict = {"severity": "warning", "code": CONFLICT, "message": each.reason[:4000]}
+            findings.append(Finding(phase=phase, table=table, key=each.key, **conflict))
+    return tuple(findings[:MOST])

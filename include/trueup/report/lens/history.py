@@ -13,8 +13,7 @@ from ...rows import duck
 from ...run import earlier
 from .fates import Sought, SourceRow, TargetRow
 from .fates import made as made_by
-from .findings import Finding
-from .findings import about as findings_about
+from .findings import Finding, findings_of
 from .rows import Looked
 from .shelf import Shelf
 
@@ -85,14 +84,14 @@ def history(
         raise ArtifactError(f"migration {migration.id} has no run {since!r}; begin again")
     first = 0 if since is None else ids.index(since)
     until = ledger.effects.monotonic() + SECONDS
-    found: list[Past] = []
+    shown: list[Past] = []
     for past in each(migration, ledger, shelf, sought, rows, first):
-        found.append(replace(past, beyond=()))
-        if len(found) == RUNS or ledger.effects.monotonic() > until:
+        shown.append(replace(past, beyond=()))
+        if len(shown) == RUNS or ledger.effects.monotonic() > until:
             break
-    seen = first + len(found)
+    seen = first + len(shown)
     return History(
-        runs=tuple(found),
+        runs=tuple(shown),
         next=ids[seen] if seen < len(ids) else None,
         looked=seen,
         of=len(ids),
@@ -112,17 +111,17 @@ def each(
     for the target rows that the run which it undoes made of them."""
     undone = {row.undoes: row.run_id for row in rows if row.undoes and row.status == Status.PROVEN}
     by_id = {row.run_id: row for row in rows}
-    told: dict[str, Past] = {}
+    by_run: dict[str, Past] = {}
 
     def past(row: RunRow) -> Past:
-        if row.run_id not in told:
-            about = sought
+        if row.run_id not in by_run:
+            wanted = sought
             if row.undoes in by_id:
                 undone_run = past(by_id[row.undoes])
                 keys = (target.key for target in (*undone_run.targets, *undone_run.beyond))
-                about = replace(sought, keys=tuple(dict.fromkeys((*sought.keys, *keys))))
-            told[row.run_id] = _past(migration, ledger, shelf, about, row, undone.get(row.run_id))
-        return told[row.run_id]
+                wanted = replace(sought, keys=tuple(dict.fromkeys((*sought.keys, *keys))))
+            by_run[row.run_id] = _past(migration, ledger, shelf, wanted, row, undone.get(row.run_id))
+        return by_run[row.run_id]
 
     for row in rows[first:]:
         yield past(row)
@@ -138,32 +137,32 @@ def look(migration: Migration, shelf: Shelf, row: RunRow) -> Looked:
 def _past(
     migration: Migration, ledger: Ledger, shelf: Shelf, sought: Sought, row: RunRow, undone_by: str | None
 ) -> Past:
-    about = {name: getattr(row, name) for name in ("dag_id", "status", "started_at", "ended_at", "undoes")}
-    about |= {"run": row.run_id, "run_id": row.airflow_run_id, "undone_by": undone_by}
-    about |= {"mode": row.options.get("mode"), "window": row.options.get("window")}
+    facts = {name: getattr(row, name) for name in ("dag_id", "status", "started_at", "ended_at", "undoes")}
+    facts |= {"run": row.run_id, "run_id": row.airflow_run_id, "undone_by": undone_by}
+    facts |= {"mode": row.options.get("mode"), "window": row.options.get("window")}
     looked = look(migration, shelf, row)
     if looked.start is None:
         had = row.planned_at is not None
         why = "its files are no longer in the workspace" if had else "it ended before its sources were read"
-        return Past(**about, pruned=had, not_looked=(f"{why}, so nothing is known of this row in it",))
+        return Past(**facts, pruned=had, not_looked=(f"{why}, so nothing is known of this row in it",))
     try:
         not_whole = _missing(looked, row)
         if not looked.stacks:
-            return Past(**about, pruned=row.planned_at is not None, not_looked=not_whole)
+            return Past(**facts, pruned=row.planned_at is not None, not_looked=not_whole)
         with shelf.workspace.scratch() as scratch, duck.connect(scratch) as connection:
             made = made_by(connection, looked, ledger, sought)
             keys = {*(s.key for s in made.sources), *(t.key for t in made.targets)}
             keys |= {*sought.keys} if sought.phases is None else set()
-            told = findings_about(connection, looked, ledger, sorted(keys))
+            findings = findings_of(connection, looked, ledger, sorted(keys))
     except ArtifactError as error:
-        return Past(**about, not_looked=(str(error),))
+        return Past(**facts, not_looked=(str(error),))
     return Past(
-        **about,
+        **facts,
         sources=made.sources,
         targets=made.targets,
         more=len(made.beyond),
         beyond=made.beyond,
-        findings=told,
+        findings=findings,
         not_looked=not_whole,
     )
 
@@ -172,12 +171,12 @@ def _missing(looked: Looked, row: RunRow) -> tuple[str, ...]:
     """Which parts of the run's evidence are not there, in words."""
     options = looked.start.row_options if looked.start else None
     expected = 0 if options is None else options.partitions or 0
-    said = []
+    reasons = []
     for step in ("transform", "plan"):
-        there = len(looked.manifests(step))
-        if there < expected:
+        parts = len(looked.manifests(step))
+        if parts < expected:
             had = "are in the workspace" if row.planned_at is not None else "were made"
-            said.append(f"{there} of {expected} parts of its step {step} {had}")
+            reasons.append(f"{parts} of {expected} parts of its step {step} {had}")
     if before := len(earlier.plans(looked.folder, row.attempt)):
-        said.append(f"it began again, and what it wrote by {before} plans that it had before is not shown here")
-    return tuple(said)
+        reasons.append(f"it began again, and what it wrote by {before} plans that it had before is not shown here")
+    return tuple(reasons)

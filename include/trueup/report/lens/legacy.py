@@ -57,10 +57,10 @@ def _of_source(connection: duckdb.DuckDBPyConnection, looked: Looked, source: So
     files = _files(looked, source)
     if not files:
         return Behind(not_looked=(f"the run has no snapshot of {source.name}",))
-    found = tuple(_rows(connection, looked, source, files, f"{KEY} = ?", [key], length))
-    if not found:
+    sources = tuple(_rows(connection, looked, source, files, f"{KEY} = ?", [key], length))
+    if not sources:
         return Behind(not_looked=(f"{source.name} as the run read it has no row {key!r}",))
-    return Behind(rows=found)
+    return Behind(rows=sources)
 
 
 def _of_derived(
@@ -76,10 +76,10 @@ def _of_derived(
             continue
         same = " AND ".join(f"CAST({duck.identifier(column)} AS VARCHAR) = ?" for column in derived.key)
         rows += _rows(connection, looked, source, files, same, parts, length)
-    said = (
+    reason = (
         f"{derived.name} are made of several tables; these do not name {', '.join(derived.key)}: {', '.join(without)}"
     )
-    return Behind(rows=tuple(rows), not_looked=(said,) if without else ())
+    return Behind(rows=tuple(rows), not_looked=(reason,) if without else ())
 
 
 def _files(looked: Looked, source: Source) -> list[Artifact]:
@@ -93,8 +93,8 @@ def is_there(connection: duckdb.DuckDBPyConnection, looked: Looked, source: Sour
         return []
     rows = duck.numbered([looked.path(f) for f in files])
     marks = ", ".join("?" for _ in keys)
-    found = connection.execute(f"SELECT DISTINCT {KEY} FROM ({rows}) WHERE {KEY} IN ({marks})", keys).fetchall()
-    return [key for (key,) in found]
+    keys_read = connection.execute(f"SELECT DISTINCT {KEY} FROM ({rows}) WHERE {KEY} IN ({marks})", keys).fetchall()
+    return [key for (key,) in keys_read]
 
 
 def _rows(
@@ -117,5 +117,5 @@ def _rows(
         ((key, row),) = connection.execute(
             f"SELECT {KEY}, [{shown}] FROM ({duck.numbered([paths[file]])}) WHERE {NUMBER} = {number}"
         ).fetchall()
-        there = {name: value for name, value in zip(columns, row, strict=True) if value is not None}
-        yield SourceRow(table=source.name, key=key, row=there)
+        filled = {name: value for name, value in zip(columns, row, strict=True) if value is not None}
+        yield SourceRow(table=source.name, key=key, row=filled)

@@ -14,7 +14,7 @@ from ...rows import duck
 from .browse import differs
 from .fates import Made, Sought
 from .fates import made as _made
-from .findings import Finding, about
+from .findings import Finding, findings_of
 from .legacy import Behind, SourceRow, behind
 from .rows import EXTRA, REJECTED, SKIPPED, Looked, Shape, Stack, own_columns, text
 
@@ -52,11 +52,11 @@ class Whole:
 def one(looked: Looked, ledger: Ledger, at: str) -> Whole | None:
     """The row at a place (`Stack.at`); None if the run has none there. Raises `ArtifactError` for files that are missing or
     changed."""
-    found = looked.stack(at)
-    if found is None:
+    position = looked.stack(at)
+    if position is None:
         return None
     with looked.folder.workspace.scratch() as scratch, duck.connect(scratch) as connection:
-        stack, number = found
+        stack, number = position
         if stack.shape in (Shape.REJECTS, Shape.FATES):
             return _of_source(connection, looked, ledger, stack, number)
         return _planned(connection, looked, ledger, stack, number)
@@ -88,15 +88,15 @@ def _planned(connection: duckdb.DuckDBPyConnection, looked: Looked, ledger: Ledg
     return Whole(
         at=stack.at(number), verb=verb, phase=stack.phase, table=stack.table, key=key,
         source_table=looked.source_table(stack.phase) if source is not None else "", source=source,
-        row=_there(columns, row),
-        before=None if was is None else _there(columns, was),
+        row=_filled(columns, row),
+        before=None if was is None else _filled(columns, was),
         changed=tuple(name for name, other in zip(columns, differ or [], strict=False) if other),
         legacy=known.rows, made=made, not_looked=known.not_looked,
-        findings=about(connection, looked, ledger, keys),
+        findings=findings_of(connection, looked, ledger, keys),
     )  # fmt: skip
 
 
-def _there(columns: list[str], values: list[str | None]) -> dict[str, str]:
+def _filled(columns: list[str], values: list[str | None]) -> dict[str, str]:
     return {name: value for name, value in zip(columns, values, strict=True) if value is not None}
 
 
@@ -114,5 +114,5 @@ def _of_source(
         at=stack.at(number), verb={"reject": REJECTED, "skip": SKIPPED}.get(fate, KEEP), phase=stack.phase, table="",
         key=None, source_table=looked.source_table(stack.phase), source=key, code=code or None, message=message,
         legacy=known.rows, not_looked=known.not_looked, made=_made(connection, looked, ledger, sought),
-        findings=about(connection, looked, ledger, [key]),
+        findings=findings_of(connection, looked, ledger, [key]),
     )  # fmt: skip

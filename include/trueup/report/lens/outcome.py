@@ -79,8 +79,8 @@ class Proofs:
                 if file.rows:
                     rows = duck.numbered([self._looked.path(file)])
                     query = f"SELECT kind, found, reason FROM ({rows}) WHERE key = ? LIMIT 1"
-                    for kind, found, reason in self._connection.execute(query, [row.key]).fetchall():
-                        last = Proven(kind=kind, at=ended, found=found, reason=reason)
+                    for kind, actual, reason in self._connection.execute(query, [row.key]).fetchall():
+                        last = Proven(kind=kind, at=ended, found=actual, reason=reason)
         return last
 
     def _after(self, row: Planned) -> Iterator[tuple[str, str]]:

@@ -175,8 +175,8 @@ class Looked:
             path, number = place(at)
         except ValueError:
             return None
-        found = next((s for s in self.stacks if s.artifact.path == path), None)
-        return None if found is None or not 0 <= number < found.rows else (found, number)
+        stack = next((s for s in self.stacks if s.artifact.path == path), None)
+        return None if stack is None or not 0 <= number < stack.rows else (stack, number)
 
 
 def keys_of(text: str) -> tuple[str, ...]:
@@ -195,8 +195,8 @@ def composite_key(text: str) -> str | None:
         return None
     texts = [str(p).lower() if isinstance(p, bool) else p for p in parts]
     with duckdb.connect() as connection:  # as DuckDB writes JSON, to the byte
-        ((found,),) = connection.execute("SELECT CAST(to_json(CAST(? AS VARCHAR[])) AS VARCHAR)", [texts]).fetchall()
-    return str(found)
+        ((key,),) = connection.execute("SELECT CAST(to_json(CAST(? AS VARCHAR[])) AS VARCHAR)", [texts]).fetchall()
+    return str(key)
 
 
 def own_columns(schema: pa.Schema) -> list[str]:

@@ -166,5 +166,5 @@ def found_at(
     alone that it takes: rows are wide, and few of them are shown."""
     rows, values = wanted(looked, part, asked)
     # DuckDB gives files, and a file's rows, in their order, and stops when it has enough
-    found = connection.execute(f"SELECT {FILE}, {NUMBER} {rows} LIMIT {most}", values).fetchall()
-    return [(part.stacks[file], number) for file, number in found]
+    places = connection.execute(f"SELECT {FILE}, {NUMBER} {rows} LIMIT {most}", values).fetchall()
+    return [(part.stacks[file], number) for file, number in places]
