@@ -42,7 +42,7 @@ def test_up_embeddings_search_down_and_back(
     store = PostgresStore(specs)
     assert walk(run_of(embeddings, ledger, workspace, lambda _: store, "embed")).status == "passed"
     with store.connect() as connection:
-        assert serving.there(connection)
+        assert serving.is_set_up(connection)
         found = serving.nearest(connection, serving.embedded("young cats"), 3)
     assert {d["filename"] for d in found[:2]} == {"0.txt", "2.txt"}
     held = run_sql(specs, "SELECT filename, embedding::text FROM knowledge_base_documents ORDER BY 1")
@@ -53,7 +53,7 @@ def test_up_embeddings_search_down_and_back(
     assert rehearsed.lost["table knowledge_base_documents"] == 3
     assert any("knowledge_base_documents_all_minilm_l6_v2_idx goes with it" in note for note in rehearsed.notes)
     with store.connect() as connection:
-        assert not serving.there(connection)
+        assert not serving.is_set_up(connection)
     assert walk(databases.run(5)).status == "passed"
     restore(workspace.run("restore"), down.folder, "specs", specs, tables=["knowledge_base_documents"])
     assert run_sql(specs, "SELECT filename, embedding::text FROM knowledge_base_documents ORDER BY 1") == held

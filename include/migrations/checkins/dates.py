@@ -25,10 +25,10 @@ def instant(text: Any) -> tuple[datetime, Decimal] | None:
     if apart is None:
         return None
     day, _, rest = apart
-    found = _TIME.fullmatch(rest)
-    if found is None:
+    parts = _TIME.fullmatch(rest)
+    if parts is None:
         return None
-    hours, minutes, seconds, fraction, sign, by_hours, by_minutes = found.groups()
+    hours, minutes, seconds, fraction, sign, by_hours, by_minutes = parts.groups()
     shift = timedelta(hours=int(by_hours or 0), minutes=int(by_minutes or 0))
     time = timedelta(hours=int(hours or 0), minutes=int(minutes or 0), seconds=int(seconds or 0))
     at = datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -103,12 +103,12 @@ def get_client_assignments(
     client_id: PartitionKey, stores: StoresDep, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
     """A client's assignments, a page at a time. A client that nobody knows has none."""
-    found = _assignments(stores, client_id)
+    assignments = _assignments(stores, client_id)
     if cursor is not None:
-        places = {_place(each): n for n, each in enumerate(found, 1)}
-        found = found[cursors.read(cursor, places.__getitem__, client_id) :]
-    following = cursors.written(_place(found[limit - 1]), client_id) if len(found) > limit else None
-    return answer({"client_id": client_id, "assignments": found[:limit], "next_cursor": following})
+        places = {_place(each): n for n, each in enumerate(assignments, 1)}
+        assignments = assignments[cursors.read(cursor, places.__getitem__, client_id) :]
+    following = cursors.written(_place(assignments[limit - 1]), client_id) if len(assignments) > limit else None
+    return answer({"client_id": client_id, "assignments": assignments[:limit], "next_cursor": following})
 
 
 def _place(assignment: Mapping[str, Any]) -> str:
@@ -132,7 +132,7 @@ def get_client_assignments_as_legacy(client_id: PartitionKey, stores: StoresDep)
 
 def _assignments(stores: Stores, client_id: str) -> list[dict[str, Any]]:
     switch = switched(stores.settings(migration))
-    with _told(), stores.dynamodb("checkins_dynamodb") as store:
+    with _as_problems(), stores.dynamodb("checkins_dynamodb") as store:
         return get_assignments(store, client_id, switch)
 
 
@@ -140,7 +140,7 @@ def _assignments(stores: Stores, client_id: str) -> list[dict[str, Any]]:
     "/v2/clients/{client_id}/assignments",
     response_model=Begun,
     status_code=201,
-    responses={status: said for status, said in documented(*SENT).items() if status != 200},
+    responses={status: description for status, description in documented(*SENT).items() if status != 200},
     openapi_extra=brings(NewSeries),
     tags=["check-ins"],
     operation_id="post_assignments_v2",
@@ -159,7 +159,7 @@ def post_client_assignments(client_id: PartitionKey, body: BodyDep, stores: Stor
     more.pop("clientId", None)
     switch = switched(stores.settings(migration))
     series = Series(form_id=asked.formId, total_weeks=weeks, due_date=asked.dueDate, id=asked.id, more=more)
-    with _told(), stores.dynamodb("checkins_dynamodb") as store:
+    with _as_problems(), stores.dynamodb("checkins_dynamodb") as store:
         made = begin(store, client_id, series, switch(USE_PRE_CREATED))
     return answer({"client_id": client_id, "assignments": made}, 201)
 
@@ -179,7 +179,7 @@ def post_response(client_id: PartitionKey, id: PartitionKey, body: BodyDep, stor
     asked = shaped(NewResponse, body)
     switch = switched(stores.settings(migration))
     given = Submission(answers=asked.answers, id=asked.id, score=asked.score, submitted_at=asked.submittedAt)
-    with _told(), stores.dynamodb("checkins_dynamodb") as store:
+    with _as_problems(), stores.dynamodb("checkins_dynamodb") as store:
         done = submit(store, client_id, id, given, switch(USE_PRE_CREATED))
     return answer({"response": done.response, "assignment": done.assignment}, 201 if done.new else 200)
 
@@ -192,7 +192,7 @@ _REFUSALS = {
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _as_problems() -> Iterator[None]:
     """What the block refuses, as a problem."""
     try:
         yield

@@ -79,10 +79,10 @@ def compare(store: DynamoDBStore) -> Iterator[Comparison]:
     everywhere = {row["id"]["S"] for row in rows}
     assignments, responses = _by_client(rows), _by_client(_scan(store, RESPONSES))
     for client_id in sorted(assignments):
-        there = {a["id"]: a for a in assignments[client_id]}
+        stored = {a["id"]: a for a in assignments[client_id]}
         made = {a["id"]: a for a in generated(assignments[client_id], responses.get(client_id, []), everywhere)}
-        different = sorted(id for id in {**there, **made} if there.get(id) != made.get(id))
-        yield Comparison(client_id=client_id, assignments=len(there), different=tuple(different))
+        different = sorted(id for id in {**stored, **made} if stored.get(id) != made.get(id))
+        yield Comparison(client_id=client_id, assignments=len(stored), different=tuple(different))
 
 
 def generated(
@@ -91,7 +91,7 @@ def generated(
     """One client's assignments without the help of pre-created ones: those that somebody made, and for each series the
     weeks that its base and the responses say there are. `elsewhere`: ids of other clients' assignments that exist."""
     stored = list(stored)
-    there = {a["id"] for a in stored} | elsewhere
+    present = {a["id"] for a in stored} | elsewhere
     series: dict[str, list[Assignment]] = defaultdict(list)
     for each in stored:
         series[each.get("formId", "")].append(each)
@@ -103,7 +103,7 @@ def generated(
         own = [a for a in every if a["id"] not in ids]
         made += own
         if base is not None:
-            placed = there - ids.keys()
+            placed = present - ids.keys()
             open_ = [r for r in answers if r.get("formId") == form_id and r.get("assignmentId") not in placed]
             made += _weeks(base, own, open_)
     return in_order(made)
@@ -159,12 +159,12 @@ def _completed(id: str, answers: list[Mapping[str, Any]]) -> Assignment:
     """What the response that counts says of an assignment: the one linked to it, else the latest."""
     linked = [r for r in answers if r.get("assignmentId") == id]
     answer = max(linked or answers, key=lambda r: (instant(r.get("submittedAt")) or _EARLIEST, r["id"]))
-    said: Assignment = {"responseId": answer["id"], "status": "completed"}
+    assignment: Assignment = {"responseId": answer["id"], "status": "completed"}
     if isinstance(answer.get("submittedAt"), str):
-        said["completedAt"] = answer["submittedAt"]
+        assignment["completedAt"] = answer["submittedAt"]
     if isinstance(answer.get("score"), Decimal):
-        said["score"] = answer["score"]
-    return said
+        assignment["score"] = answer["score"]
+    return assignment
 
 
 def base_of(assignments: Iterable[Assignment]) -> Assignment | None:
@@ -215,16 +215,16 @@ def responses_of(store: DynamoDBStore, client_id: str, form_id: str | None = Non
     try:
         return [plain_row(item) for item in _query(store, RESPONSES, client_id, form_id)]
     except errors.ClientError as error:
-        said = error.response.get("Error", {})
-        if said.get("Code") == "ValidationException" and "index" in said.get("Message", "").lower():
-            raise IndexMissingError(said["Message"]) from error
+        details = error.response.get("Error", {})
+        if details.get("Code") == "ValidationException" and "index" in details.get("Message", "").lower():
+            raise IndexMissingError(details["Message"]) from error
         raise
 
 
 def raw_item(store: DynamoDBStore, table: str, id: str) -> dict[str, Any] | None:
     """The row of that id as DynamoDB has it now; None where there is none."""
-    found: Any = store.client.get_item(TableName=table, Key={"id": {"S": id}}, ConsistentRead=True)
-    item: dict[str, Any] | None = found.get("Item")
+    response: Any = store.client.get_item(TableName=table, Key={"id": {"S": id}}, ConsistentRead=True)
+    item: dict[str, Any] | None = response.get("Item")
     return item
 
 
@@ -261,5 +261,5 @@ def _scan(store: DynamoDBStore, table: str) -> Iterator[dict[str, Any]]:
 
 
 def _is_there(store: DynamoDBStore, id: str) -> bool:
-    found = store.client.get_item(TableName=ASSIGNMENTS, Key={"id": {"S": id}}, ProjectionExpression="id")
-    return "Item" in found
+    response = store.client.get_item(TableName=ASSIGNMENTS, Key={"id": {"S": id}}, ProjectionExpression="id")
+    return "Item" in response

@@ -35,11 +35,11 @@ def bad_links(store: DynamoDBStore) -> tuple[int, tuple[str, ...]]:
     """How many links of both tables are wrong now, and the first of them: the rule is that of links.sql."""
     assignments = {row["id"]: row for row in scanned(store, ASSIGNMENTS, _ASKED)}
     responses = {row["id"]: row for row in scanned(store, RESPONSES, _ASKED)}
-    found = [
+    bad = [
         *(f"response {id}" for id in _wrong(responses, "assignmentId", assignments, "responseId", responses)),
         *(f"assignment {id}" for id in _wrong(assignments, "responseId", responses, "assignmentId", responses)),
     ]
-    return len(found), tuple(sorted(found)[:FEW])
+    return len(bad), tuple(sorted(bad)[:FEW])
 
 
 _ASKED = ("id", "clientId", "formId", "recurringWeek", "isRecurring", "assignmentId", "responseId")

@@ -103,5 +103,5 @@ def shaped(shape: type[Shape], body: bytes) -> Shape:
 
 
 def invalid(wrong: list[dict[str, str]]) -> ProblemError:
-    said = "; ".join(f"{each['pointer'] or 'the whole'}: {each['detail']}" for each in wrong)
-    return ProblemError(422, "invalid-request", "The request is not valid", said, errors=wrong)
+    detail = "; ".join(f"{each['pointer'] or 'the whole'}: {each['detail']}" for each in wrong)
+    return ProblemError(422, "invalid-request", "The request is not valid", detail, errors=wrong)

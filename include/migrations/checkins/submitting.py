@@ -90,9 +90,9 @@ def begin(store: DynamoDBStore, client_id: str, series: Series, pre_created: boo
 
     The base is written last, with the last weeks: a call that was broken off is made again. Raises `RefusedError`
     (exists) where the series has a base, or an id is taken."""
-    there = of_client(store, client_id, series.form_id)
-    if (found := base_of(there)) is not None:
-        raise RefusedError("exists", f"the series of form {series.form_id} has a base already, {found['id']}")
+    stored = of_client(store, client_id, series.form_id)
+    if (base_there := base_of(stored)) is not None:
+        raise RefusedError("exists", f"the series of form {series.form_id} has a base already, {base_there['id']}")
     own = f"check-in-assignments/{json_text([client_id, series.form_id])}"
     base: Assignment = {
         "isRecurring": True,
@@ -108,7 +108,7 @@ def begin(store: DynamoDBStore, client_id: str, series: Series, pre_created: boo
     base = {name: value for name, value in base.items() if value is not None}
     made = [base]
     if pre_created:
-        have = {week_of(row) for row in there}
+        have = {week_of(row) for row in stored}
         made += [week for week in weeks_of(base) if week["recurringWeek"] not in have]
     *parts, last = [made[1:][n : n + AT_ONCE - 1] for n in range(0, max(1, len(made) - 1), AT_ONCE - 1)]
     for part in parts:
@@ -124,11 +124,11 @@ def _put(store: DynamoDBStore, rows: Sequence[Assignment], base: Assignment) -> 
             _together(store, [_new(ASSIGNMENTS, row) for row in rows])
             return
         except _ChangedError:
-            there = {row["id"]: item_of(store, ASSIGNMENTS, row["id"]) for row in rows}
+            stored = {row["id"]: item_of(store, ASSIGNMENTS, row["id"]) for row in rows}
             for row in rows:
-                if there[row["id"]] is not None and (there[row["id"]] != row or row is base):
+                if stored[row["id"]] is not None and (stored[row["id"]] != row or row is base):
                     raise RefusedError("exists", f"there is an assignment {row['id']} already") from None
-            rows = [row for row in rows if there[row["id"]] is None]
+            rows = [row for row in rows if stored[row["id"]] is None]
             if not rows:
                 return
     raise StoreUnavailableError(f"{ASSIGNMENTS}: others write the same rows; ask again later")
@@ -147,10 +147,10 @@ def submit(store: DynamoDBStore, client_id: str, assignment_id: str, given: Subm
         base = None
         assignment = stored
         if stored is None:
-            found = missing_week(of_client(store, client_id), assignment_id)
-            if found is None and item_of(store, ASSIGNMENTS, assignment_id) is not None:
+            pair = missing_week(of_client(store, client_id), assignment_id)
+            if pair is None and item_of(store, ASSIGNMENTS, assignment_id) is not None:
                 continue  # somebody has stored it between the two reads
-            base, assignment = found if found is not None else (None, None)
+            base, assignment = pair if pair is not None else (None, None)
         if assignment is None or assignment.get("clientId") != client_id:
             raise RefusedError("missing", f"client {client_id} has no assignment {assignment_id}")
         response: Assignment = {
@@ -196,13 +196,13 @@ def _week(assignment: Assignment) -> Decimal | None:
 
 def _same(store: DynamoDBStore, response: Assignment, assignment: Assignment, given: Submission) -> Submitted | None:
     """What is there already under the response's id, where it is the same; None where there is nothing."""
-    there = item_of(store, RESPONSES, response["id"]) if given.id else None
-    if there is None:
+    stored = item_of(store, RESPONSES, response["id"]) if given.id else None
+    if stored is None:
         return None
-    said = {**response, **({} if given.submitted_at else {"submittedAt": there.get("submittedAt")})}
-    if there != said or assignment.get("responseId") != there["id"]:
+    expected = {**response, **({} if given.submitted_at else {"submittedAt": stored.get("submittedAt")})}
+    if stored != expected or assignment.get("responseId") != stored["id"]:
         raise RefusedError("taken", f"there is a response {response['id']} already, and it is not the same")
-    return Submitted(response=there, assignment=assignment, new=False)
+    return Submitted(response=stored, assignment=assignment, new=False)
 
 
 def _refuse_second(store: DynamoDBStore, response: Assignment, assignment: Assignment, *, generated: bool) -> None:

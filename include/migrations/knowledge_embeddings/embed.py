@@ -32,16 +32,16 @@ log = logging.getLogger(__name__)
 class _Progress:
     """How fast a partition's texts come along, said now and then."""
 
-    began = said = 0.0
+    began = reported = 0.0
     done = tokens = 0
 
     def add(self, texts: int, tokens: int, left: int) -> None:
         now = time.monotonic()
         if not self.began:
-            self.began = self.said = now
+            self.began = self.reported = now
         self.done, self.tokens = self.done + texts, self.tokens + tokens
-        if now - self.said > SAY_SECONDS or not left:
-            self.said = now
+        if now - self.reported > SAY_SECONDS or not left:
+            self.reported = now
             rate = self.done / max(now - self.began, 0.001)
             log.info(
                 "%s texts (%s tokens), %.0f texts/s, %s left, ETA %.0f s",

@@ -45,10 +45,10 @@ def checked(folder: Path) -> Path:
     """The folder, its files being those of the model. Raises `DeclarationError` where they are not."""
     for name, wanted in SHA256.items():
         with (folder / name).open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-        if found != wanted:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        if digest != wanted:
             raise DeclarationError(
-                f"{name} is not the file of {MODEL} (SHA-256 {found}, not {wanted}); install it again: {INSTALL}"
+                f"{name} is not the file of {MODEL} (SHA-256 {digest}, not {wanted}); install it again: {INSTALL}"
             )
     return folder
 
@@ -132,10 +132,10 @@ def _tensors(path: Path) -> dict[str, Array]:
     """The single-precision tensors of a safetensors file: a length, a table of contents as JSON, the numbers."""
     content = path.read_bytes()
     (length,) = struct.unpack("<Q", content[:8])
-    about = json.loads(content[8 : 8 + length])
-    found = {}
-    for name, one in about.items():
+    header = json.loads(content[8 : 8 + length])
+    tensors = {}
+    for name, one in header.items():
         if name != "__metadata__" and one["dtype"] == "F32":
             start, end = (8 + length + offset for offset in one["data_offsets"])
-            found[name.removeprefix("bert.")] = np.frombuffer(content[start:end], np.float32).reshape(one["shape"])
-    return found
+            tensors[name.removeprefix("bert.")] = np.frombuffer(content[start:end], np.float32).reshape(one["shape"])
+    return tensors

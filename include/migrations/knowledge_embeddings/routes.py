@@ -15,7 +15,7 @@ from include.trueup.errors import DeclarationError
 
 from .embed import MODEL
 from .migration import DOCUMENTS
-from .serving import MOST, embedded, nearest, there
+from .serving import MOST, embedded, is_set_up, nearest
 
 router = APIRouter()
 
@@ -76,13 +76,13 @@ def search_documents(
             503, "model-missing", "The model is not installed", f"{error}. Then restart the API server."
         ) from error
     with stores.postgres(DOCUMENTS.connection) as connection:
-        if not there(connection):
+        if not is_set_up(connection):
             detail = "The database has no vectors yet: they come with phase 5 of platform_schema. Run that, then knowledge_embeddings."
             raise ProblemError(503, "phase-missing", "The vectors are not there yet", detail)
-        found = nearest(connection, vector, limit)
+        closest = nearest(connection, vector, limit)
     documents = [
         {**each, "id": str(each["id"]), "project_id": each["project_id"] and str(each["project_id"]),
          "uploaded_at": each["uploaded_at"].astimezone(UTC).isoformat(), "distance": float(each["distance"])}
-        for each in found
+        for each in closest
     ]  # fmt: skip
     return answer({"q": q, "model": MODEL, "documents": documents, "next_cursor": None})

@@ -38,7 +38,7 @@ def fill(resolve: Callable[[str], PostgresStore]) -> dict[str, int]:
     """Fill the documents in; rows by table. Where the table is not there yet, it is made alone, as phase 5 would have it."""
     store = resolve(DOCUMENTS.connection)
     store.script(_SCHEMA)
-    if (found := store.describe(DOCUMENTS)) is None or found.key != DOCUMENTS.key:
+    if (described := store.describe(DOCUMENTS)) is None or described.key != DOCUMENTS.key:
         raise SourceError("knowledge_base_documents is not as phase 5 of platform_schema has it; run that DAG first")
     values = ", ".join(_row(n) for n in range(ROWS))
     columns = "id, user_id, filename, content, uploaded_at, embedding, embedding_model, content_sha256"

@@ -32,10 +32,10 @@ def embedded(text: str) -> str:
     return notation(vector)
 
 
-def there(connection: Connection) -> bool:
+def is_set_up(connection: Connection) -> bool:
     """Whether the database has come to the phase that has vectors."""
-    (found,) = connection.execute(_THERE).fetchone() or (False,)
-    return bool(found)
+    (exists,) = connection.execute(_THERE).fetchone() or (False,)
+    return bool(exists)
 
 
 def nearest(connection: Connection, vector: str, limit: int, *, exact: bool = False) -> list[dict[str, Any]]:

@@ -22,14 +22,14 @@ _OF_CATEGORY = {"Target": MILESTONES.name, "Actual": ACTUALS.name}
 def as_legacy(answer: Mapping[str, Any]) -> Row:
     """`kpi`, `links`, `milestones`, `actuals` and `readings`: rows with the attributes of the legacy tables; links in the
     order of the answer, figures by date and id."""
-    found: dict[str, dict[str, Row]] = {name: {} for name in _NAMES}
+    tables: dict[str, dict[str, Row]] = {name: {} for name in _NAMES}
     for link in answer["links"]:
         for table, row in _figures(link):
-            found[table].setdefault(row["id"], row)
+            tables[table].setdefault(row["id"], row)
     dates = {kind.table.name: kind.date for kind in KINDS}
     figures = {
         _NAMES[table]: sorted(rows.values(), key=lambda row, date=dates[table]: (row[date], row["id"]))  # type: ignore[misc]
-        for table, rows in found.items()
+        for table, rows in tables.items()
     }
     return {"kpi": answer["kpi"], "links": [_link(link) for link in answer["links"]], **figures}
 

@@ -88,8 +88,8 @@ def _create(client: Any, table: str) -> bool:
 
 def _put_missing(client: Any, table: str, items: Sequence[Item], empty: bool) -> int:
     """Put those of at most 100 rows whose id is not there; how many that were. `empty`: none can be there."""
-    there = set() if empty else _there(client, table, [{"id": item["id"]} for item in items])
-    missing = [item for item in items if item["id"]["S"] not in there]
+    present = set() if empty else _present(client, table, [{"id": item["id"]} for item in items])
+    missing = [item for item in items if item["id"]["S"] not in present]
     for chunk in _chunks(missing, 25):
         puts: dict[str, Any] = {table: [{"PutRequest": {"Item": as_boto3_has_it(item)}} for item in chunk]}
         for pause in _pauses(table):
@@ -99,17 +99,17 @@ def _put_missing(client: Any, table: str, items: Sequence[Item], empty: bool) ->
     return len(missing)
 
 
-def _there(client: Any, table: str, keys: list[Item]) -> set[str]:
+def _present(client: Any, table: str, keys: list[Item]) -> set[str]:
     """Which of at most 100 ids the table has."""
-    there: set[str] = set()
+    present: set[str] = set()
     wanted: dict[str, Any] = {table: {"Keys": keys, "ProjectionExpression": "id", "ConsistentRead": True}}
     for pause in _pauses(table):
         answer = client.batch_get_item(RequestItems=wanted)
-        there |= {item["id"]["S"] for item in answer["Responses"].get(table, [])}
+        present |= {item["id"]["S"] for item in answer["Responses"].get(table, [])}
         if not (wanted := answer.get("UnprocessedKeys") or {}):
             break
         time.sleep(pause)
-    return there
+    return present
 
 
 def as_boto3_has_it(item: Item) -> Item:
@@ -160,22 +160,22 @@ def _ordinary(random: Random, block: int) -> Iterator[tuple[str, Item]]:
         kpi = _uuid(random)
         team = random.choices(users[tenant] or [_uuid(random)], k=3)
         yield KPIS, {"id": s(kpi), "tenant_id": s(tenant), "owner_id": s(team[0]), "name": s(f"KPI {number}")}
-        about = {"tenant_id": s(tenant), "kpi_id": s(kpi)}
+        ids = {"tenant_id": s(tenant), "kpi_id": s(kpi)}
         links = random.choices((0, 1, 2, 3), (1, 69, 22, 8))[0]
         for place in range(links):
-            yield LINKS, _link(random, about, team, place)
+            yield LINKS, _link(random, ids, team, place)
         for _ in range(random.randint(0, 5)):
-            yield MILESTONES, _milestone(random, about, team)
+            yield MILESTONES, _milestone(random, ids, team)
         for _ in range(random.randint(0, 9)):
-            yield ACTUALS, _actual(random, about, team)
+            yield ACTUALS, _actual(random, ids, team)
         for _ in range(random.randint(0, 7)):
-            yield READINGS, _reading(random, about, team)
+            yield READINGS, _reading(random, ids, team)
 
 
-def _link(random: Random, about: Item, team: list[str], place: int) -> Item:
+def _link(random: Random, ids: Item, team: list[str], place: int) -> Item:
     return {
         "id": s(_uuid(random)),
-        **about,
+        **ids,
         "goal_id": s(_uuid(random)),
         "link_type": s("primary" if place == 0 else "supporting"),
         "display_order": n(place + 1),
@@ -189,10 +189,10 @@ def _link(random: Random, about: Item, team: list[str], place: int) -> Item:
     }
 
 
-def _milestone(random: Random, about: Item, team: list[str]) -> Item:
+def _milestone(random: Random, ids: Item, team: list[str]) -> Item:
     return {
         "id": s(_uuid(random)),
-        **about,
+        **ids,
         "target_value": n(_number(random)),
         "milestone_date": s(_instant(random)[:10]),
         **_maybe(random, "label", s(random.choice(_LABELS))),
@@ -205,11 +205,11 @@ def _milestone(random: Random, about: Item, team: list[str]) -> Item:
     }
 
 
-def _actual(random: Random, about: Item, team: list[str]) -> Item:
+def _actual(random: Random, ids: Item, team: list[str]) -> Item:
     overridden = random.random() < 0.1
     return {
         "id": s(_uuid(random)),
-        **about,
+        **ids,
         "actual_value": n(_number(random)),
         "measurement_date": s(_instant(random)),
         **({"original_value": n(_number(random)), "override_comment": s("Corrected by hand.")} if overridden else {}),
@@ -224,11 +224,11 @@ def _actual(random: Random, about: Item, team: list[str]) -> Item:
     }
 
 
-def _reading(random: Random, about: Item, team: list[str]) -> Item:
+def _reading(random: Random, ids: Item, team: list[str]) -> Item:
     adjusted = random.random() < 0.1
     return {
         "id": s(_uuid(random)),
-        **about,
+        **ids,
         "value": n(_number(random)),
         "reading_date": s(_instant(random)),
         **_maybe(random, "period_start", s(_instant(random)[:10])),

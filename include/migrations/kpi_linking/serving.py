@@ -49,9 +49,9 @@ def get_kpi(store: DynamoDBStore, tenant_id: str, kpi_id: str, read_from: ReadFr
     """
     kpi = next((row for row in _get(store, KPIS.name, [kpi_id]) if text(row, "tenant_id") == tenant_id), None)
     links, figures = (_new if read_from == "new" else _legacy)(store, tenant_id, kpi_id, kpi)
-    if (found := answer(kpi, links, figures)) is None:
+    if (answered := answer(kpi, links, figures)) is None:
         raise KpiNotFoundError(f"tenant {tenant_id!r} has no KPI {kpi_id!r}, and no link of one")
-    return found
+    return answered
 
 
 def answer(kpi: Item | None, links: Sequence[Item], figures: Sequence[Item]) -> Row | None:
@@ -70,8 +70,8 @@ def _link(link: Item, figures: Sequence[Item]) -> Row:
 
 
 def _new(store: DynamoDBStore, tenant_id: str, kpi_id: str, _kpi: Item | None) -> tuple[list[Item], list[Item]]:
-    found = _query(store, NEW_LINKS.name, "kpi_id-index", "kpi_id", kpi_id)
-    links = sorted((link for link in found if text(link, "tenant_id") == tenant_id), key=legacy.place)
+    rows = _query(store, NEW_LINKS.name, "kpi_id-index", "kpi_id", kpi_id)
+    links = sorted((link for link in rows if text(link, "tenant_id") == tenant_id), key=legacy.place)
     of_links = (_query(store, NEW_DATA.name, "kpi_link_id-index", "kpi_link_id", link["id"]["S"]) for link in links)
     return links, [figure for figures in of_links for figure in figures if text(figure, "tenant_id") == tenant_id]
 
@@ -83,9 +83,9 @@ def _legacy(store: DynamoDBStore, tenant_id: str, kpi_id: str, kpi: Item | None)
         users = {user for user in (text(kpi or {}, "owner_id"), *(text(row, "created_by") for row in rows)) if user}
         figures = {kind.table.name: read.of_kpi(kind.table.name) for kind in KINDS} if rows else {}
         people = read.people(users) if rows else []
-    found = Legacy(kpi=kpi, people=people, links=rows, figures=figures, held=dict(_held(store, figures)))
-    links = legacy.links(found)
-    return list(links), list(legacy.figures(found, links, dated))
+    rows_of_kpi = Legacy(kpi=kpi, people=people, links=rows, figures=figures, held=dict(_held(store, figures)))
+    links = legacy.links(rows_of_kpi)
+    return list(links), list(legacy.figures(rows_of_kpi, links, dated))
 
 
 def _held(store: DynamoDBStore, figures: Mapping[str, Sequence[Item]]) -> Iterator[tuple[str, Set[str]]]:
@@ -118,10 +118,10 @@ class _Reader:
             if not self._scans:
                 self._request.enter_context(_alone())
                 self._scans = True
-            found = _scan(self._store, table, self._tenant_id, attribute, values)
+            rows = _scan(self._store, table, self._tenant_id, attribute, values)
         else:
-            found = [row for value in values for row in _query(self._store, table, index, attribute, value)]
-        return [row for row in found if text(row, "tenant_id") == self._tenant_id]
+            rows = [row for value in values for row in _query(self._store, table, index, attribute, value)]
+        return [row for row in rows if text(row, "tenant_id") == self._tenant_id]
 
 
 def _index(store: DynamoDBStore, table: str, attribute: str) -> str | None:
@@ -158,7 +158,7 @@ def _alone() -> Iterator[None]:
 
 def _scan(store: DynamoDBStore, table: str, tenant_id: str, attribute: str, values: Sequence[str]) -> list[Item]:
     """The table's rows of the tenant with one of these values; no index of it has them."""
-    found: list[Item] = []
+    items: list[Item] = []
     for some in _batches(values):
         named = {f":v{n}": {"S": value} for n, value in enumerate(some)}
         pages = store.client.get_paginator("scan").paginate(
@@ -168,21 +168,21 @@ def _scan(store: DynamoDBStore, table: str, tenant_id: str, attribute: str, valu
             ExpressionAttributeNames={"#a": attribute},
             ExpressionAttributeValues={":t": {"S": tenant_id}, **named},
         )
-        found += [without_nulls(item) for page in pages for item in page["Items"]]
-    return found
+        items += [without_nulls(item) for page in pages for item in page["Items"]]
+    return items
 
 
 def _get(store: DynamoDBStore, table: str, ids: Sequence[str], only: str | None = None) -> list[Item]:
     """The table's rows of these ids; `only`: that attribute alone."""
-    found: list[Item] = []
+    items: list[Item] = []
     projected: dict[str, str] = {} if only is None else {"ProjectionExpression": only}
     for some in _batches(ids):
         asked: Any = {table: {"Keys": [{"id": {"S": id}} for id in some], "ConsistentRead": True, **projected}}
         while asked:
             answer = store.client.batch_get_item(RequestItems=asked)
-            found += [without_nulls(item) for item in answer["Responses"].get(table, [])]
+            items += [without_nulls(item) for item in answer["Responses"].get(table, [])]
             asked = answer.get("UnprocessedKeys")
-    return found
+    return items
 
 
 def _batches(values: Sequence[str]) -> Iterable[Sequence[str]]:
@@ -201,7 +201,7 @@ def _macros() -> Any:
 def dated(texts: list[str]) -> Set[str]:
     """Those of the texts that are ISO 8601 dates or timestamps."""
     with _dates:
-        found = _macros().execute(
+        dates = _macros().execute(
             "SELECT t FROM (SELECT unnest(?::VARCHAR[]) AS t) WHERE iso_instant(t) IS NOT NULL", [texts]
         )
-        return {one for (one,) in found.fetchall()}
+        return {one for (one,) in dates.fetchall()}

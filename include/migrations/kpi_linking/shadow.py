@@ -74,9 +74,9 @@ def compare(store: DynamoDBStore, asked: Mapping[str, Any]) -> Compared:
     result = Compared(whole=share >= 1)
     with tempfile.TemporaryDirectory(prefix="trueup-shadow-") as folder, duck.connect(Path(folder)) as connection:
         rows = _scan_into(connection, Path(folder), store, lambda kpi: _place(kpi) < share)
-        for key, found, links, figures in _each(connection, Path(folder), -(-rows // _AT_ONCE)):
-            theirs = legacy.links(found)
-            ways = answer(found.kpi, links, figures), answer(found.kpi, theirs, legacy.figures(found, theirs, dated))
+        for key, stored, links, figures in _each(connection, Path(folder), -(-rows // _AT_ONCE)):
+            theirs = legacy.links(stored)
+            ways = answer(stored.kpi, links, figures), answer(stored.kpi, theirs, legacy.figures(stored, theirs, dated))
             if ways == (None, None):
                 continue
             result.compared += 1
@@ -166,14 +166,14 @@ def _each(
             by_place[place].append(json.loads(content, object_hook=_with_bytes))
             if is_held:
                 held[_OF_KPI[place]].add(id)
-        found = Legacy(
+        stored = Legacy(
             kpi=next(iter(by_place[0]), None),
             people=by_place[len(_OF_KPI) + 1],
             links=by_place[1],
             figures={name: by_place[place] for place, name in enumerate(_LEGACY, 2)},
             held=held,
         )
-        yield key, found, sorted(by_place[len(_OF_KPI) - 1], key=legacy.place), by_place[len(_OF_KPI)]
+        yield key, stored, sorted(by_place[len(_OF_KPI) - 1], key=legacy.place), by_place[len(_OF_KPI)]
 
 
 def _sorted(connection: duckdb.DuckDBPyConnection, folder: Path, parts: int) -> Iterator[pa.RecordBatch]:
@@ -186,8 +186,8 @@ def _sorted(connection: duckdb.DuckDBPyConnection, folder: Path, parts: int) -> 
         connection.execute("SET preserve_insertion_order = false")
         parted = f"SELECT *, {duck.partition(('tenant', 'kpi'), parts)} AS part FROM ({_ROWS_OF_KPIS})"
         duck.write(connection, parted, folder / "parted", ", PARTITION_BY (part)")
-        found = sorted((folder / "parted").glob("part=*"))
-        queries = [duck.parquet(sorted(part.glob("*.parquet")), None) for part in found]
+        folders = sorted((folder / "parted").glob("part=*"))
+        queries = [duck.parquet(sorted(part.glob("*.parquet")), None) for part in folders]
     for query in queries:
         yield from connection.sql(f"FROM ({query}) ORDER BY tenant, kpi, place, id").to_arrow_reader(_ROWS)
 

@@ -28,8 +28,8 @@ def fill(resolve: Callable[[str], PostgresStore]) -> dict[str, int]:
 
     for declared, first in zip(migration.histories, _FIRST, strict=True):
         store = resolve(declared.connection)
-        there = Table(name=first, connection=declared.connection, key=("id",), columns={"id": Type.TEXT})
-        if store.describe(there) is None:
+        looked_for = Table(name=first, connection=declared.connection, key=("id",), columns={"id": Type.TEXT})
+        if store.describe(looked_for) is None:
             history = History(declared)
             store.script("\n".join(_alone(history.sql(step, ())) for step in history.steps((), 0)))
     counts: dict[str, int] = {}

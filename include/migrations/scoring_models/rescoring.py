@@ -46,11 +46,11 @@ def rescore_responses(
         wanted = chosen.iloc[0]
         again = rescored(versions[id], wanted, Texts(index=index, band=band, dimensions=dimensions))
         if again.index is None:
-            said = (
+            message = (
                 f"Response {id} has no index under model {wanted}: it has none of its own, and no score in a dimension of that "
                 "model. Nothing is written for it there."
             )
-            findings.append((id, id, "reject", "no_index", said))
+            findings.append((id, id, "reject", "no_index", message))
         else:
             rows.append((id, wanted, again.index, again.band, again.dimensions, id))
     return {
@@ -67,10 +67,10 @@ def rescored(stamped: str, wanted: str, given: Texts) -> Texts:
         index_score=None if given.index is None else Decimal(given.index),
         band=given.band,
     )
-    found = rescore(score, stamped, wanted)
-    same = found.dimension_scores == score.dimension_scores
+    rescored_score = rescore(score, stamped, wanted)
+    same = rescored_score.dimension_scores == score.dimension_scores
     return Texts(
-        index=None if found.index_score is None else canonical_number(str(found.index_score)),
-        band=found.band,
-        dimensions=given.dimensions if same else json_text(found.dimension_scores),
+        index=None if rescored_score.index_score is None else canonical_number(str(rescored_score.index_score)),
+        band=rescored_score.band,
+        dimensions=given.dimensions if same else json_text(rescored_score.dimension_scores),
     )

@@ -23,8 +23,8 @@ class Rounding:
         """Of `none` or `half_even:<places>`. Raises `ValueError` for anything else."""
         if rule == "none":
             return cls()
-        if found := _HALF_EVEN.match(rule):
-            return cls(int(found[1]))
+        if match := _HALF_EVEN.match(rule):
+            return cls(int(match[1]))
         raise ValueError(f"rounding is {rule!r}; it can be none, or half_even:<places> with 0 to 100 places")
 
     def of(self, exact: Fraction) -> Decimal:

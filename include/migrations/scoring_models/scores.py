@@ -57,12 +57,12 @@ def page(connection: Connection, model: str, survey_id: UUID | None, limit: int,
     survey = None if survey_id is None else str(survey_id)
     after = None if cursor is None else cursors.read(cursor, UUID, model, survey)
     asked = {"model": model, "survey_id": survey_id, "after": after, "rows": limit + 1}
-    found = connection.execute(query.encode(), asked).fetchall()
-    more = len(found) > limit
+    rows = connection.execute(query.encode(), asked).fetchall()
+    more = len(rows) > limit
     return {
         "model": model,
-        "scores": [json_value(row) for _, row in found[:limit]],
-        "next_cursor": cursors.written(found[limit - 1][0], model, survey) if more else None,
+        "scores": [json_value(row) for _, row in rows[:limit]],
+        "next_cursor": cursors.written(rows[limit - 1][0], model, survey) if more else None,
     }
 
 
@@ -79,9 +79,9 @@ def distribution(connection: Connection, model: str, by: Literal["month", "surve
     _check(model)
 
     def counted(scores: str) -> list[dict[str, Any]]:
-        found = connection.execute(_DISTRIBUTION.format(period=_PERIODS[by], scores=scores).encode(), {"model": model})
+        rows = connection.execute(_DISTRIBUTION.format(period=_PERIODS[by], scores=scores).encode(), {"model": model})
         names = ("period", "band", "version", "responses")
-        return [dict(zip(names, row, strict=True)) for row in found]
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     recorded = counted(_RECORDED)
     return {

@@ -29,15 +29,15 @@ def versions() -> list[Expectation]:
     pairs = partial(
         _must, gxe.ExpectColumnPairValuesToBeInSet, "M published", column_A="version", ignore_row_if="neither"
     )
-    said = "published versions never change; see docs/model-updates.md"
+    reason = "published versions never change; see docs/model-updates.md"
     return [
         pairs(
-            f"Every stored definition is the one of the code: {said}",
+            f"Every stored definition is the one of the code: {reason}",
             column_B="definition",
             value_pairs_set=[(v.version, v.definition) for v in VERSIONS],
         ),
         pairs(
-            f"Every stored checksum is the one of the code: {said}",
+            f"Every stored checksum is the one of the code: {reason}",
             column_B="checksum",
             value_pairs_set=[(v.version, v.checksum) for v in VERSIONS],
         ),

@@ -98,7 +98,7 @@ class ScoringModelVersion:
         """All of it, as canonical JSON."""
         rules = self.calculation_rules
         return json_text(
-            self._told
+            self._declaration
             | {
                 "calculation_rules": {
                     "index": rules.index,
@@ -112,10 +112,10 @@ class ScoringModelVersion:
     def superseded(self) -> str:
         """The definition as the first release stored it (for a version of that release)."""
         cut = {"index": "weighted_mean", "absent_dimensions": "renormalise", "rounding": "half_even_16"}
-        return json_text(self._told | {"rules": cut})
+        return json_text(self._declaration | {"rules": cut})
 
     @property
-    def _told(self) -> dict[str, object]:
+    def _declaration(self) -> dict[str, object]:
         return {
             "version": self.version,
             "effective_from": self.effective_from.isoformat(),
@@ -197,9 +197,9 @@ changed, as any planned row; every other one that differs is an error."""
 
 def version(name: str) -> ScoringModelVersion:
     """The version of that name. Raises `DeclarationError` if there is none."""
-    for found in VERSIONS:
-        if found.version == name:
-            return found
+    for each in VERSIONS:
+        if each.version == name:
+            return each
     raise DeclarationError(f"there is no scoring model {name!r}; there are {', '.join(v.version for v in VERSIONS)}")
 
 
@@ -226,5 +226,5 @@ def check() -> None:
 
 def in_force(submitted_at: datetime, asked: str | None) -> ScoringModelVersion | None:
     """The version in force at an instant, for a survey whose `scoring_config.model` is `asked`; None before the first."""
-    there = [v for v in VERSIONS if v.effective_from <= submitted_at and (not v.opt_in or v.version == asked)]
-    return there[-1] if there else None
+    candidates = [v for v in VERSIONS if v.effective_from <= submitted_at and (not v.opt_in or v.version == asked)]
+    return candidates[-1] if candidates else None

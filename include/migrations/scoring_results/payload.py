@@ -33,12 +33,12 @@ class Complaint:
 class PayloadError(TerminalError):
     """A payload that is not what the schema describes; `complaints` say where, the first `MOST`."""
 
-    def __init__(self, found: tuple[Complaint, ...]) -> None:
-        listed = "; ".join(f"{each.pointer or 'the whole'}: {each.detail}" for each in found)
+    def __init__(self, given: tuple[Complaint, ...]) -> None:
+        listed = "; ".join(f"{each.pointer or 'the whole'}: {each.detail}" for each in given)
         super().__init__(
             f"no payload of results, so nothing is written: {listed}. Correct it ({SCHEMA.name} describes it)"
         )
-        self.complaints = found
+        self.complaints = given
 
     def as_json(self) -> list[dict[str, str]]:
         """The complaints as JSON values."""
@@ -83,17 +83,17 @@ def _object(schema: JsonValue) -> JsonValue:
 
 def require(payload: Any) -> None:
     """Raise `PayloadError` for what is no payload."""
-    if found := complaints(payload):
-        raise PayloadError(found)
+    if wrong := complaints(payload):
+        raise PayloadError(wrong)
 
 
 def complaints(payload: Any) -> tuple[Complaint, ...]:
     """What is wrong with a payload, as JSON values (numbers may be `Decimal`): the first `MOST`."""
-    found = []
+    listed = []
     for _, error in zip(range(MOST), validator().iter_errors(payload), strict=False):
         pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in error.instance_path)
-        found.append(Complaint(pointer=pointer, detail=error.message[:500]))
-    return tuple(found or list(_beyond_the_schema(payload))[:MOST])
+        listed.append(Complaint(pointer=pointer, detail=error.message[:500]))
+    return tuple(listed or list(_beyond_the_schema(payload))[:MOST])
 
 
 def in_order(payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,12 +107,12 @@ def in_order(payload: Mapping[str, Any]) -> dict[str, Any]:
 def _beyond_the_schema(payload: Mapping[str, Any]) -> Iterator[Complaint]:
     """What two places of a payload say of each other, and of its texts."""
     version, profile = payload["version"], payload["profile"]
-    for pointer, said in (
+    for pointer, stated in (
         ("/results_version", payload["results_version"]),
         ("/profile/results_version", profile["results_version"]),
     ):
-        if said != version:
-            yield Complaint(pointer=pointer, detail=f"{said!r} is not the version, {version!r}")
+        if stated != version:
+            yield Complaint(pointer=pointer, detail=f"{stated!r} is not the version, {version!r}")
     if UUID(profile["session_id"]) != UUID(payload["session"]["id"]):
         yield Complaint(pointer="/profile/session_id", detail="it is not the id of the session")
     for rows, code in (("types", "type_code"), ("functions", "func_code")):

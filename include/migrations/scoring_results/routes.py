@@ -200,8 +200,8 @@ def _payload(session_id: UUID, body: bytes) -> dict[str, Any]:
         payload = json_value(canonical_bytes(body.decode()).decode())
     except (UnicodeDecodeError, ValueError, UnreadableValueError, RecursionError) as error:
         raise _invalid((Complaint(pointer="", detail=f"it is not JSON: {error}"[:300]),)) from error
-    if found := complaints(payload):
-        raise _invalid(found)
+    if wrong := complaints(payload):
+        raise _invalid(wrong)
     if UUID(payload["session"]["id"]) != session_id:
         raise _invalid(
             (Complaint(pointer="/session/id", detail=f"it is not the session of the address, {session_id}"),)
@@ -209,10 +209,10 @@ def _payload(session_id: UUID, body: bytes) -> dict[str, Any]:
     return dict(payload)
 
 
-def _invalid(found: tuple[Complaint, ...]) -> ProblemError:
-    said = "; ".join(f"{each.pointer or 'the whole'}: {each.detail}" for each in found)
+def _invalid(wrong: tuple[Complaint, ...]) -> ProblemError:
+    detail = "; ".join(f"{each.pointer or 'the whole'}: {each.detail}" for each in wrong)
     return ProblemError(
-        422, "invalid-payload", "The payload is not valid", said, errors=[asdict(each) for each in found]
+        422, "invalid-payload", "The payload is not valid", detail, errors=[asdict(each) for each in wrong]
     )
 
 

@@ -70,17 +70,17 @@ def existing(tables: Tables) -> list[Row]:
     """Unified rows that are there before: one that is what the legacy tables give, in another notation, and three that
     are not (another payload, another version, another time)."""
     numbered = [row["id"] for row in tables[SESSIONS]]
-    found = []
+    results = []
     for number in (EXISTS_EQUAL, *EXISTS_DIFFERENT):
         id = numbered[number]
         (profile,) = (row for row in tables[PROFILES] if row["session_id"] == id)
-        found.append(
+        results.append(
             {"session_id": id, "computed_at": profile["updated_at"], "scoring_version": profile["results_version"]}
         )
-        found[-1] |= {name: profile[name] for name in ("type_code", "confidence")}
-    found[2]["scoring_version"] = "v2.9"
-    found[3]["computed_at"] = "2020-01-01T00:00:00+00:00"
-    return found
+        results[-1] |= {name: profile[name] for name in ("type_code", "confidence")}
+    results[2]["scoring_version"] = "v2.9"
+    results[3]["computed_at"] = "2020-01-01T00:00:00+00:00"
+    return results
 
 
 def fill(resolve: Callable[[str], PostgresStore]) -> dict[str, int]:

@@ -31,28 +31,28 @@ COLUMNS = ["session_id", "type_code", "confidence", "scoring_version", "payload"
 
 def breaches(store: PostgresStore, params: Mapping[str, str | None]) -> tuple[Breach, ...]:
     """A legacy table with row security beside a new one without; and policies that the new table could not have."""
-    found = []
+    unmet = []
     with store.connect() as connection:
         secured = dict(connection.execute(_SECURED, [[*_LEGACY, "scoring_results"]]).fetchall())
-        there = "scoring_results" in secured
+        table_exists = "scoring_results" in secured
         closed = [table for table in _LEGACY if secured.get(table)]
         by_itself = params.get(ROW_SECURITY) == "owner" or secured.get("profiles", False)
-        if closed and not (secured["scoring_results"] if there else by_itself):
+        if closed and not (secured["scoring_results"] if table_exists else by_itself):
             how = (
                 "ALTER TABLE scoring_results ENABLE ROW LEVEL SECURITY, with the policies that it needs"
-                if there
+                if table_exists
                 else f"choose {ROW_SECURITY} owner, or give profiles the policies that the new table is to have"
             )
             message = (
                 f"{' and '.join(closed)} has row security and scoring_results has none, so whoever may not see a row there sees it "
                 f"here: {how}"
             )
-            found.append(Breach(code=OPEN_TABLE, table="scoring_results", message=message))
-        if not there and params.get(ROW_SECURITY) != "owner":
+            unmet.append(Breach(code=OPEN_TABLE, table="scoring_results", message=message))
+        if not table_exists and params.get(ROW_SECURITY) != "owner":
             for policy, columns in connection.execute(_COLUMNS, [COLUMNS]).fetchall():
                 message = (
                     f"the policy {policy} of profiles names {columns}, which scoring_results does not have, so it cannot be copied: "
                     f"rewrite it to session_id, or choose {ROW_SECURITY} owner"
                 )
-                found.append(Breach(code=POLICY_COLUMN, table="profiles", message=message))
-    return tuple(found)
+                unmet.append(Breach(code=POLICY_COLUMN, table="profiles", message=message))
+    return tuple(unmet)

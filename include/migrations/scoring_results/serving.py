@@ -113,20 +113,20 @@ COUNTERS = Counters()
 def write_exploded(settings: Mapping[str, str | bool]) -> bool:
     """Whether the legacy tables are still written, by the switch's settings. Raises `OptionsError` if they do not say."""
     match settings.get(WRITE_EXPLODED):
-        case bool() as said:
-            return said
-        case said:
-            raise OptionsError(f"setting {WRITE_EXPLODED} is {said!r}; it must be true or false")
+        case bool() as value:
+            return value
+        case value:
+            raise OptionsError(f"setting {WRITE_EXPLODED} is {value!r}; it must be true or false")
 
 
 def read_from(settings: Mapping[str, str | bool]) -> ReadFrom:
     """Which way to read first, by the switch's settings. Raises `OptionsError` if they do not say."""
     match settings.get(READ_FROM):
-        case "unified_first" | "legacy_first" | "unified_only" as said:
-            return said
-        case said:
+        case "unified_first" | "legacy_first" | "unified_only" as value:
+            return value
+        case value:
             raise OptionsError(
-                f"setting {READ_FROM} is {said!r}; it must be unified_first, legacy_first or unified_only"
+                f"setting {READ_FROM} is {value!r}; it must be unified_first, legacy_first or unified_only"
             )
 
 
@@ -167,10 +167,10 @@ def get_results(
     back) the other way round. With `unified_only` the legacy tables are not touched, and may be gone. Raises
     `ResultsNotFound` when neither has it."""
     for event, read in _WAYS[read_from]:
-        found = read(connection, session_id)
-        if found is not None:
+        results = read(connection, session_id)
+        if results is not None:
             _say(event, str(session_id))
-            return found
+            return results
     _say(NOT_FOUND, str(session_id))
     raise ResultsNotFound(f"session {session_id} has no row in scoring_results{_NOR[read_from]}; score it first")
 
@@ -210,17 +210,17 @@ def unreadable(store: PostgresStore) -> tuple[int, tuple[str, ...]]:
     first of them, at most `FEW`. All of them are counted in one state of the database; where the unified table is not there yet, they all
     are. Raises `StoreUnavailableError`, `StoreRejectedError`."""
     with store.connect() as connection:
-        there = {
+        tables = {
             name
             for (name,) in connection.execute(
                 "SELECT t FROM unnest(%s::text[]) t WHERE to_regclass(t) IS NOT NULL",
                 [["scoring_results", "profiles", "scoring_results_types"]],
             )
         }
-        if {"profiles", "scoring_results_types"} - there:
+        if {"profiles", "scoring_results_types"} - tables:
             return 0, ()  # the legacy tables are gone: what they had is read by nobody
         unified = (
-            "SELECT session_id FROM scoring_results" if "scoring_results" in there else "SELECT NULL::uuid WHERE false"
+            "SELECT session_id FROM scoring_results" if "scoring_results" in tables else "SELECT NULL::uuid WHERE false"
         )
         lost = (
             "SELECT p.session_id::text AS id FROM profiles p"

@@ -17,12 +17,12 @@ from .base import Score, ScoringMigration
 __all__ = ["STEPS", "Score", "ScoringMigration", "chain", "rescore"]
 
 
-def _found() -> tuple[ScoringMigration, ...]:
+def _declared() -> tuple[ScoringMigration, ...]:
     modules = [m.name for m in pkgutil.iter_modules(__path__) if m.name != "base"]
     return tuple(step for name in sorted(modules) for step in importlib.import_module(f"{__name__}.{name}").STEPS)
 
 
-STEPS = _found()
+STEPS = _declared()
 """Every step there is."""
 
 
