@@ -73,8 +73,8 @@ def ledger() -> Ledger:
 
 def book() -> Ledger | None:
     """The same; None before the first run has made its tables."""
-    found = ledger()
-    return found if found.is_set_up() else None
+    opened = ledger()
+    return opened if opened.is_set_up() else None
 
 
 @cache

@@ -124,7 +124,7 @@ def _refused(conn_id: str) -> Iterator[None]:
         raise type(error)(f"{begins} {error}") from None
     except (BotoCoreError, ClientError) as error:
         later = isinstance(translated(error, place=conn_id), StoreUnavailableError)
-        said = f"{begins} AWS gives nothing for it: {redact(str(error))}."
-        raise (StoreUnavailableError if later else StoreRejectedError)(said) from None
+        message = f"{begins} AWS gives nothing for it: {redact(str(error))}."
+        raise (StoreUnavailableError if later else StoreRejectedError)(message) from None
     except _OF_HOOKS as error:  # an extra that the hook does not take, a provider that is not installed
         raise StoreRejectedError(f"{begins} Airflow's hook refuses it: {redact(str(error))}. Correct it.") from None

@@ -28,10 +28,10 @@ def migration(migration_id: str) -> Migration:
         raise ArtifactError(
             f"there is no migration {migration_id!r} in include/migrations, so its rows cannot be looked at"
         )
-    found = project.load_migration(migration_id)
-    if not isinstance(found, Migration):
+    declared = project.load_migration(migration_id)
+    if not isinstance(declared, Migration):
         raise ArtifactError(f"migration {migration_id} changes schemas, and has no rows to look at")
-    return found
+    return declared
 
 
 def shelf() -> Shelf:

@@ -102,7 +102,7 @@ def test_where_there_is_no_ledger_that_is_said_once_and_not_at_the_end(
 
     monkeypatch.delenv("AIRFLOW_CONN_TRUEUP_LEDGER", raising=False)
     connections.ledger.cache_clear()
-    monkeypatch.setattr(entering, "_told", set())
+    monkeypatch.setattr(entering, "_reported", set())
     counts = {"a": 0}
     monkeypatch.setattr(metrics, "counted", lambda: {"x": (SimpleNamespace(as_dict=lambda: dict(counts)), ("a",))})
     recording, sums = usage.Recorder(lambda: connections.ledger(), seconds=3600), metrics.Sums()
@@ -116,7 +116,7 @@ def test_where_there_is_no_ledger_that_is_said_once_and_not_at_the_end(
     recording.enter(leaving=True)
     sums.leave()
     assert caplog.messages == []
-    entering._told.clear()
+    entering._reported.clear()
     for _ in range(2):
         assert not recording.enter()
         assert sums.enter() == {"a": 2}

@@ -64,7 +64,7 @@ def test_a_turn_forward_needs_a_comparison_since_the_proof_that_finds_nothing_un
 
     turned = turn(runs, SwitchState.DUAL)
     assert (turned.shadow_run_id, turned.shadow_compared, turned.shadow_known) == ("known", 8, 1)
-    assert turning.told(turned) == "legacy → dual, on the proof of run-1 and the comparison known"
+    assert turning.in_words(turned) == "legacy → dual, on the proof of run-1 and the comparison known"
     found = shadow.last(runs.ledger, runs.workspace, "small", ASKED, "run-1")
     assert found is not None
     assert (found.differences, found.known, found.unknown) == (2, ("p03",), ())

@@ -25,8 +25,8 @@ def generate(folder: Path) -> Path:
     config = Config.from_sources(
         chosen, MetaType.SETUP, document, file_encoding="utf-8", overwrite=True, output_path=folder
     )
-    if said := write(config=config):
-        raise RuntimeError("; ".join(f"{each.header}: {each.detail}" for each in said))
+    if problems := write(config=config):
+        raise RuntimeError("; ".join(f"{each.header}: {each.detail}" for each in problems))
     return folder
 
 

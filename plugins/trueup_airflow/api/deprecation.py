@@ -34,17 +34,17 @@ def is_old(path: str) -> bool:
 
 def superseded(paths: Iterable[str]) -> tuple[str, ...]:
     """Of the paths of all routes, those of version 1 that version 2 has too, each up to its first parameter."""
-    there = {str(path) for path in paths}
-    return tuple(sorted({path.split("{")[0] for path in there if is_old(path) and newer(path) in there}))
+    known = {str(path) for path in paths}
+    return tuple(sorted({path.split("{")[0] for path in known if is_old(path) and newer(path) in known}))
 
 
 def headers(base: str, path: str, superseded: tuple[str, ...]) -> dict[str, str]:
     """The headers of an answer to `path` of version 1 (`/v1/…`, unquoted) of the API at `base`: Deprecation (RFC 9745),
     Sunset (RFC 8594) and, for what is superseded, Link to the successor."""
-    said = {"Deprecation": f"@{int(DEPRECATED.timestamp())}", "Sunset": format_datetime(SUNSET, usegmt=True)}
+    values = {"Deprecation": f"@{int(DEPRECATED.timestamp())}", "Sunset": format_datetime(SUNSET, usegmt=True)}
     if path.startswith(superseded):
-        said["Link"] = f'<{quote(base + newer(path))}>; rel="successor-version"'
-    return said
+        values["Link"] = f'<{quote(base + newer(path))}>; rel="successor-version"'
+    return values
 
 
 def newer(path: str) -> str:
@@ -83,14 +83,14 @@ ONCE = Once()
 def warn(client: str, asked: str, **more: Any) -> None:
     """Log, once per client and day, that it still uses version 1."""
     if ONCE.new(client):
-        said = {
+        fields = {
             "event": "deprecated_api",
             "client": client,
             "asked": asked,
             "sunset": SUNSET.date().isoformat(),
             **more,
         }
-        log.warning("%s", json_text(said))
+        log.warning("%s", json_text(fields))
 
 
 _NOTED = "trueup_deprecated_call"

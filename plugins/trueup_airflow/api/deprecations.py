@@ -85,10 +85,10 @@ def get_deprecations(request: Request, user: GetUserDep, limit: Limit = 100, cur
 def _called(routes: Iterable[str]) -> dict[str, list[CallsRow]]:
     RECORDER.enter()
     ledger = connections.ledger()
-    found: dict[str, list[CallsRow]] = {}
+    by_route: dict[str, list[CallsRow]] = {}
     for row in ledger.usage.of(routes) if ledger.is_upgraded() else RECORDER.counted():
-        found.setdefault(row.route, []).append(row)
-    return found
+        by_route.setdefault(row.route, []).append(row)
+    return by_route
 
 
 def _described(route: Mounted, called: Sequence[CallsRow], every: Set[str]) -> Deprecated:

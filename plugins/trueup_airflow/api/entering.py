@@ -14,7 +14,7 @@ from include.trueup.ledger import Ledger
 log = logging.getLogger(__name__)
 
 Done = TypeVar("Done")
-_told: set[str] = set()
+_reported: set[str] = set()
 """Of what it was said that Airflow gives no connection to enter it by."""
 
 
@@ -24,13 +24,13 @@ def enter(
     """What `work` gives; None where the ledger does not take it, which the log says. Where Airflow gives no connection to the
     ledger, that is said of each `what` once, and not by a process that is `leaving`."""
     try:
-        found = ledger()
-        if found.is_upgraded():
-            return work(found)
+        book = ledger()
+        if book.is_upgraded():
+            return work(book)
         log.info("%s: entered once a run has brought the ledger to its newest version", what)
     except AirflowNotFoundException as error:
-        if not leaving and what not in _told:
-            _told.add(what)
+        if not leaving and what not in _reported:
+            _reported.add(what)
             log.warning(
                 "%s: counted in this process only, since Airflow gives no connection to the ledger (%s); define the connection"
                 " trueup_ledger",

@@ -43,12 +43,12 @@ class Counted(Protocol):
 @cache
 def counted() -> dict[str, tuple[Counted, tuple[str, ...]]]:
     """The counters of each migration that has some, with the names of all that it counts."""
-    found = {}
+    counters = {}
     for id in project.with_routes():
         module = project.load_routes(id)
         if hasattr(module, "COUNTERS"):
-            found[id] = (module.COUNTERS, tuple(module.COUNTER_NAMES))
-    return found
+            counters[id] = (module.COUNTERS, tuple(module.COUNTER_NAMES))
+    return counters
 
 
 class Sums:
@@ -94,8 +94,8 @@ class Sums:
                 self._entered = now
                 return ledger.usage.counts()
 
-            found = enter("counters of the services' routes", connections.ledger, add, leaving=leaving)
-            return now if found is None else found
+            sums = enter("counters of the services' routes", connections.ledger, add, leaving=leaving)
+            return now if sums is None else sums
 
     def leave(self) -> None:
         """Add what is left, as the process ends."""

@@ -55,13 +55,13 @@ def _mount(app: FastAPI, migration_id: str, route: BaseRoute) -> list[Mounted]:
     if not isinstance(route, APIRoute):
         log.error("%r of %s is not mounted: it is not a route of a FastAPI router", route, migration_id)
         return []
-    said = access(route.endpoint)
-    reason = _refusal(route, said, {each for there in _routes(app) for each in _addresses(there)})
-    if said is None or reason:
+    mark = access(route.endpoint)
+    reason = _refusal(route, mark, {each for mounted in _routes(app) for each in _addresses(mounted)})
+    if mark is None or reason:
         methods = ", ".join(sorted(route.methods))
         log.error("%s %s of %s (%s) is not mounted: %s", methods, route.path, migration_id, route.name, reason)
         return []
-    dependencies = checks(said, migration_id)
+    dependencies = checks(mark, migration_id)
     old = deprecation.is_old(route.path)
     if old:
         dependencies.append(Depends(_noted(route.path)))
@@ -73,13 +73,13 @@ def _mount(app: FastAPI, migration_id: str, route: BaseRoute) -> list[Mounted]:
     ]
 
 
-def _refusal(route: APIRoute, said: Access | None, taken: Set[tuple[str, str]]) -> str | None:
+def _refusal(route: APIRoute, mark: Access | None, taken: Set[tuple[str, str]]) -> str | None:
     """Why the route is not mounted; None if it is."""
-    if said is None:
+    if mark is None:
         return "it is marked neither @read nor @write"
     if not route.path.startswith(("/v1/", "/v2/")):
         return "its path begins with neither /v1/ nor /v2/"
-    if said is Access.READ and (more := route.methods - _READING):
+    if mark is Access.READ and (more := route.methods - _READING):
         return f"it is marked @read, but answers {', '.join(sorted(more))}"
     if _addresses(route) & taken:
         return "another route has that path"

@@ -66,7 +66,7 @@ def handle_problems(app: FastAPI) -> None:
     """Have the application answer with problems, whatever is raised in it."""
     app.exception_handler(HTTPException)(_refused)
     app.exception_handler(RequestValidationError)(_invalid)
-    app.exception_handler(ProblemError)(_found)
+    app.exception_handler(ProblemError)(_answered)
     app.exception_handler(StoreUnavailableError)(_unavailable)
     app.exception_handler(StoreRejectedError)(_rejected)
     app.exception_handler(AirflowNotFoundException)(_unconnected)
@@ -92,11 +92,11 @@ async def _invalid(request: Request, error: RequestValidationError) -> Response:
     wrong = [
         {"parameter": str(each["loc"][-1]), "in": str(each["loc"][0]), "detail": each["msg"]} for each in error.errors()
     ]
-    said = "; ".join(f"{each['parameter']}: {each['detail']}" for each in wrong)
-    return problem(request, 422, said, kind="invalid-request", title="The request is not valid", errors=wrong)
+    detail = "; ".join(f"{each['parameter']}: {each['detail']}" for each in wrong)
+    return problem(request, 422, detail, kind="invalid-request", title="The request is not valid", errors=wrong)
 
 
-async def _found(request: Request, error: ProblemError) -> Response:
+async def _answered(request: Request, error: ProblemError) -> Response:
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if error.status == 503 else {}
     return problem(
         request, error.status, error.detail, kind=error.kind, title=error.title, headers=headers, **error.more

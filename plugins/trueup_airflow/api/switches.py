@@ -49,14 +49,14 @@ def get_switch(migration_id: MigrationId, request: Request) -> Response:
         raise ProblemError(
             404, "no-switch", "The migration has no switch", f"{migration_id!r} is no migration with settings."
         )
-    found = switch.now(connections.ledger(), migration)
-    turned = found.turned
+    current = switch.now(connections.ledger(), migration)
+    turned = current.turned
     return tagged(
         request,
         {
             "migration": migration.id,
-            "state": found.state,
-            "settings": found.settings,
+            "state": current.state,
+            "settings": current.settings,
             "since": turned.at.isoformat() if turned else None,
             "by": turned.turned_by if turned else None,
             "reason": turned.why if turned else None,

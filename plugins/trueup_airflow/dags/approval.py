@@ -149,7 +149,7 @@ class PlanApproval(Approval):
         plan = ask(run)
         self.show(plan.sha256)
         begun = run.files.begun
-        where = place.told(begun.where if begun is not None else None)
+        where = place.in_words(begun.where if begun is not None else None)
         if self.with_range(run):
             from include.trueup.run import ranges
 
@@ -232,12 +232,12 @@ def removed(plan: PlanRecord) -> str:
 def taken_back(plan: PlanRecord) -> str:
     """What a rollback's plan does in all, as Markdown: deletions first, in bold."""
     total = {verb: sum(p.rows.get(verb, 0) for p in plan.phases) for verb in ("remove", "add", "change", "drift")}
-    said = [f"**{total['remove']:,} {_rows(total['remove'])} will be deleted**"]
+    parts = [f"**{total['remove']:,} {_rows(total['remove'])} will be deleted**"]
     if back := total["add"] + total["change"]:
-        said.append(f"{back:,} {_rows(back)} put back as they were")
+        parts.append(f"{back:,} {_rows(back)} put back as they were")
     if total["drift"]:
-        said.append(f"{total['drift']:,} {_rows(total['drift'])} left alone, since somebody changed them")
-    return ", ".join(said) + ".\n\n"
+        parts.append(f"{total['drift']:,} {_rows(total['drift'])} left alone, since somebody changed them")
+    return ", ".join(parts) + ".\n\n"
 
 
 def _rows(number: int) -> str:

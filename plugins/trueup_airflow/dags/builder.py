@@ -158,10 +158,10 @@ def _begin(direction: Direction, run: AnyRun, context: Any) -> None:
 def _gave_up(run: AnyRun, held: TargetHeldError, context: Any) -> bool:
     """Whether the run that holds a target waits for nobody any more: somebody ended it in Airflow, where no task of it is
     left to say so. Its place is given up then."""
-    found = run.ledger.run(held.held_by) if held.held_by else None
-    if found is None or found.airflow_run_id is None:
+    holder = run.ledger.run(held.held_by) if held.held_by else None
+    if holder is None or holder.airflow_run_id is None:
         return False
-    states = {"dag_id": found.dag_id, "run_id": found.airflow_run_id}
+    states = {"dag_id": holder.dag_id, "run_id": holder.airflow_run_id}
     try:
         state = str(context["ti"].get_dagrun_state(**states))
     except Exception as error:  # noqa: BLE001  # whatever it is, it is not known that the run is over
@@ -169,7 +169,7 @@ def _gave_up(run: AnyRun, held: TargetHeldError, context: Any) -> bool:
         return False
     if state not in ("success", "failed"):
         return False
-    run.ledger.leases.give_up(found.run_id, f"Airflow's run is over ({state}), and run {run.id} needs its target")
+    run.ledger.leases.give_up(holder.run_id, f"Airflow's run is over ({state}), and run {run.id} needs its target")
     return True
 
 
@@ -187,14 +187,14 @@ def _task(step: Step, current: Callable[..., AnyRun], mapped: dict[str, Any]) ->
         run = current()
         if step.skipped(run.options.mode):
             proves = " and nothing to prove" if step.until == "verify" else ""
-            said = f"mode {run.options.mode}: nothing is written{proves}"
+            reason = f"mode {run.options.mode}: nothing is written{proves}"
             if run.options.mode == "plan":
-                raise AirflowSkipException(said)
-            log.info(said)
+                raise AirflowSkipException(reason)
+            log.info(reason)
             return None
-        found = carry_out(step, run, part)
-        log.info("%s", found)
-        return found
+        counts = carry_out(step, run, part)
+        log.info("%s", counts)
+        return counts
 
     do.__doc__ = step.title
     if step.over == "run":

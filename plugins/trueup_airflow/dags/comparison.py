@@ -47,20 +47,20 @@ def build_comparison(comparison: Comparison) -> DAG:
             if comparison.migration:
                 ledger.ensure()
                 ledger.comparisons.begin(id, comparison.migration, comparison.id)
-            found = comparison.compare(connections.store(comparison.connection), asked)
-            counts = {"compared": found.compared, "differences": len(found.differences)}
+            result = comparison.compare(connections.store(comparison.connection), asked)
+            counts = {"compared": result.compared, "differences": len(result.differences)}
             folder = connections.workspace().run(id)
-            about = {"asked": asked, "compared": found.compared, "differences": found.differences}
-            written = folder.write(COMPARISON, json.dumps(about, indent=1))
+            content = {"asked": asked, "compared": result.compared, "differences": result.differences}
+            written = folder.write(COMPARISON, json.dumps(content, indent=1))
             if comparison.migration:
-                ledger.comparisons.end(id, **counts, whole=found.whole, sha256=written.sha256)
+                ledger.comparisons.end(id, **counts, whole=result.whole, sha256=written.sha256)
             known = _known(comparison.migration)
-            unknown = [each for each in found.differences if each.get("key") not in known]
-            for difference in found.differences:
+            unknown = [each for each in result.differences if each.get("key") not in known]
+            for difference in result.differences:
                 log.warning("%s", json.dumps(difference))
             if unknown:
                 raise AirflowFailException(
-                    f"{len(unknown):,} differences in {found.compared:,} compared that no proven run has reported; "
+                    f"{len(unknown):,} differences in {result.compared:,} compared that no proven run has reported; "
                     f"all {counts['differences']:,} differences are in {folder.location(COMPARISON)}"
                 )
             log.info("%s compared, %s differences, all of them known", *(f"{n:,}" for n in counts.values()))

@@ -40,7 +40,7 @@ class CostApproval(Approval):
                 record = cost.estimate(run)
         else:
             record = cost.estimate(run)
-        log.info("%s", "; ".join(f"{name}: {said}" for name, said in record.words.items()))
+        log.info("%s", "; ".join(f"{name}: {words}" for name, words in record.words.items()))
         if run.options.mode is Mode.PLAN:
             return {"cost_sha256": record.sha256, "by": None}
         if cost.asks(run, record) and (before := cost.approved_already(run, record)) is not None:
@@ -59,7 +59,7 @@ class CostApproval(Approval):
         cost.wait(run, record)
         self.show(record.sha256)
         begun = run.files.begun
-        where = place.told(begun.where if begun is not None else None)
+        where = place.in_words(begun.where if begun is not None else None)
         return where + question(run, record, f"{run_page(context)}/plugin/{TAB}")
 
     def approved(self, by: str | None, comment: str | None, shown: str | None) -> Any:
@@ -77,7 +77,7 @@ class CostApproval(Approval):
 
 def question(run: Run, record: CostRecord, page: str) -> str:
     """A cost as the UI asks about it, as Markdown."""
-    rows = "\n".join(f"| {name} | {said.replace('|', chr(92) + '|')} |" for name, said in record.words.items())
+    rows = "\n".join(f"| {name} | {words.replace('|', chr(92) + '|')} |" for name, words in record.words.items())
     return (
         f"Before there is a plan, this has to be computed:\n\n| | |\n| --- | --- |\n{rows}\n\nNothing is computed, and nothing "
         f"written, before it is approved; then the plan is made, and asks for itself. [The tab Migration of this run]({page}).\n\n"

@@ -95,9 +95,9 @@ def build_cutover(migration: Migration) -> DAG:
                     # a turn or a run may have come between, while it waited for approval
                     checked = _checked(migration, SwitchState(checked.to), context["params"])
             why = ". ".join(filter(None, (context["params"]["why"], decision["comment"])))
-            said = turning.turn(ledger, workspace, migration.id, checked, by=decision["by"], why=why, run_id=id)
-            log.info("%s", said)
-            return said
+            sentence = turning.turn(ledger, workspace, migration.id, checked, by=decision["by"], why=why, run_id=id)
+            log.info("%s", sentence)
+            return sentence
 
         checked = preflight()
         decision = CutoverApproval(task_id=APPROVE, migration_id=migration.id)
@@ -135,15 +135,15 @@ def _checked(migration: Migration, to: SwitchState, asked: Mapping[str, JsonValu
     from include.trueup.cutover import turning
 
     ledger, workspace = connections.ledger(), connections.workspace()
-    found = turning.preflight(
+    turning_checked = turning.preflight(
         ledger, workspace, migration.id, to, _number(asked["proof_max_age"]), migration.shadow, migration.way_back
     )
     limits = {each.param: int(_number(asked[each.param])) for each in migration.guards}
-    if not found.back:
+    if not turning_checked.back:
         counted = turning.guard(migration.guards, to, limits, connections.store)
         log.info("counted: %s", counted)
-    log.info("%s", found)
-    return found
+    log.info("%s", turning_checked)
+    return turning_checked
 
 
 class CutoverApproval(Approval):
@@ -180,7 +180,7 @@ class CutoverApproval(Approval):
             )
             proof += f"\n\nShadow comparison: {checked.shadow_compared or 0:,} compared, {known}, run `{checked.shadow_run_id}`."
         return (
-            f"{place.told(None)}**{checked.was} → {checked.to}**\n\n{proof}\n\nWhy: {_escaped(context['params']['why'])}\n\n"
+            f"{place.in_words(None)}**{checked.was} → {checked.to}**\n\n{proof}\n\nWhy: {_escaped(context['params']['why'])}\n\n"
             f"[This run]({run_page(context)})"
         )
 
@@ -190,9 +190,9 @@ class CutoverApproval(Approval):
 
     def rejected(self, by: str | None, comment: str | None) -> None:
         """Raises `ApprovalError`."""
-        said = f": {comment}" if comment else ""
+        reason = f": {comment}" if comment else ""
         with _noted(APPROVE, by):
-            raise ApprovalError(f"{by or 'somebody'} rejected the cutover{said}; the switch is unchanged")
+            raise ApprovalError(f"{by or 'somebody'} rejected the cutover{reason}; the switch is unchanged")
 
 
 def _escaped(text: str) -> str:

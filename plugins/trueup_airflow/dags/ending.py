@@ -32,11 +32,11 @@ def ending(current: Callable[[], Any], write: Write) -> tuple[Any, Any]:
         run = current()
         states = context["ti"].get_task_states(dag_id=run.dag_id, run_ids=[context["dag_run"].run_id])
         # that this task or the next one was lost says nothing of the run
-        found_failed = {t for found in states.values() for t, state in found.items() if state == "failed"}
+        found_failed = {t for of_task in states.values() for t, state in of_task.items() if state == "failed"}
         failed = sorted(found_failed - {"report", "verdict"})
-        found = write(run, failed)
-        log.info("%s\n%s\nReport: %s", found.headline, found.next, run.folder.location(REPORT_HTML))
-        return asdict(found)
+        written = write(run, failed)
+        log.info("%s\n%s\nReport: %s", written.headline, written.next, run.folder.location(REPORT_HTML))
+        return asdict(written)
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def verdict() -> str:
@@ -46,9 +46,9 @@ def ending(current: Callable[[], Any], write: Write) -> tuple[Any, Any]:
         written = Files(current().folder).report
         if written is None:
             raise AirflowFailException("the run has no report; the log of the task report says why")
-        found = written.verdict
-        if found.status != "passed":
-            raise AirflowFailException(f"{found.headline} {found.next}")
-        return found.headline
+        reached = written.verdict
+        if reached.status != "passed":
+            raise AirflowFailException(f"{reached.headline} {reached.next}")
+        return reached.headline
 
     return report(), verdict()

@@ -21,13 +21,13 @@ def document(doc: str) -> str:
     return f"*{installation()}*\n\n{doc.lstrip()}"
 
 
-def told(where: Where | None) -> str:
+def in_words(where: Where | None) -> str:
     """Where a run is, as Markdown: the environment, each store as its server says itself, the code."""
     if where is None:
         return f"**{installation()}**\n\n"
     name = f"{where.environment.upper()} (live)" if where.live else where.environment
-    said = [f"**{_plain(name)}**"]
-    said += [
+    words = [f"**{_plain(name)}**"]
+    words += [
         f"{_plain(p.connection)} `{p.place}`" if p.place else f"{_plain(p.connection)} did not answer"
         for p in where.places
     ]
@@ -37,8 +37,8 @@ def told(where: Where | None) -> str:
             if where.code.commit
             else ""
         )
-        said.append(f"code `{where.code.sha256[:12]}`{commit}")
-    return f"{' · '.join(said)}\n\n"
+        words.append(f"code `{where.code.sha256[:12]}`{commit}")
+    return f"{' · '.join(words)}\n\n"
 
 
 def _plain(text: str) -> str:

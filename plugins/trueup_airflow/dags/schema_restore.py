@@ -105,7 +105,7 @@ def _restore(migration: SchemaMigration) -> dict[str, int]:
         raise OptionsError(f"run: the ledger has no run {asked['run']!r} of {migration.id}; its page names it")
     own = workspace.run(run_id(context["dag_run"].dag_id, context["dag_run"].run_id))
     into = asked["into"] or migration.history(asked["database"]).connection
-    found = restore(
+    restored = restore(
         own,
         workspace.run(entered.run_id),
         asked["database"],
@@ -113,6 +113,6 @@ def _restore(migration: SchemaMigration) -> dict[str, int]:
         tables=asked["tables"],
         ledger=ledger,
     )
-    counts = {each.table: each.rows for each in found.tables}
-    log.info("restored into %s and proven by count and checksum: %s", found.place, counts)
+    counts = {each.table: each.rows for each in restored.tables}
+    log.info("restored into %s and proven by count and checksum: %s", restored.place, counts)
     return counts

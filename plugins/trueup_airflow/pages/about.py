@@ -39,22 +39,24 @@ class About:
 @lru_cache(maxsize=256)
 def of(migration_id: str) -> About | None:
     """What the migration of that id says; None where this installation has none of that id, or one that is broken."""
-    found = declared(migration_id)
-    if found is None:
+    declaration = declared(migration_id)
+    if declaration is None:
         return None
-    named = {"title": found.title, "owner": found.owner, "purpose": purpose(found.doc)}
-    if isinstance(found, SchemaMigration):
-        names = tuple(history.id for history in found.histories)
-        connections = tuple(sorted({history.connection for history in found.histories}))
+    named = {"title": declaration.title, "owner": declaration.owner, "purpose": purpose(declaration.doc)}
+    if isinstance(declaration, SchemaMigration):
+        names = tuple(history.id for history in declaration.histories)
+        connections = tuple(sorted({history.connection for history in declaration.histories}))
         return About(**named, source=None, target=Side(tables=names, connections=connections), cuts_over=False)
-    driven = {phase.source for phase in found.phases}
-    written = {output.target for phase in found.phases for output in phase.outputs}
-    sources = [s for s in found.sources if s.id in driven] or [s for s in found.sources if s.partition_by is not None]
+    driven = {phase.source for phase in declaration.phases}
+    written = {output.target for phase in declaration.phases for output in phase.outputs}
+    sources = [s for s in declaration.sources if s.id in driven] or [
+        s for s in declaration.sources if s.partition_by is not None
+    ]
     return About(
         **named,
         source=_side((s.table.name, s.table.connection) for s in sources),
-        target=_side((t.table.name, t.table.connection) for t in found.targets if t.id in written),
-        cuts_over=bool(found.settings),
+        target=_side((t.table.name, t.table.connection) for t in declaration.targets if t.id in written),
+        cuts_over=bool(declaration.settings),
     )
 
 

@@ -81,8 +81,8 @@ def migrations_page() -> Response:
 
 def _of(view: View, dag_id: str, run_id: str = "") -> Response:
     """A view of the DAG's migration."""
-    said = about.of(scheduled.migration_id(dag_id))
-    return shell(view, dag_id, run_id, said.title if said else dag_id)
+    summary = about.of(scheduled.migration_id(dag_id))
+    return shell(view, dag_id, run_id, summary.title if summary else dag_id)
 
 
 @shells.get("/run", dependencies=[MAY_READ])
@@ -165,5 +165,5 @@ def refused(_: Request, error: TrueupError) -> Response:
 @app.exception_handler(AirflowRuntimeError)
 def no_connection(_: Request, error: Exception) -> Response:
     """Airflow has no such connection."""
-    said = f"Airflow could not give a connection that the pages need: {error}. Set it, and restart the API server."
-    return JSONResponse({"detail": said}, status_code=503)
+    detail = f"Airflow could not give a connection that the pages need: {error}. Set it, and restart the API server."
+    return JSONResponse({"detail": detail}, status_code=503)

@@ -128,7 +128,7 @@ Asked = tuple[BackfillDagRun, DagRun | None, AskedRun | None]
 
 def _asked(dag_id: str, newest: int) -> list[tuple[Backfill, list[Asked]]]:
     """The newest backfills, each with its days as Airflow has them: what it made for each, and the run of that day now."""
-    found = []
+    backfills_asked = []
     with create_session() as session:
         query = select(Backfill).where(Backfill.dag_id == dag_id).order_by(Backfill.id.desc()).limit(newest)
         for made in session.scalars(query).all():
@@ -139,15 +139,15 @@ def _asked(dag_id: str, newest: int) -> list[tuple[Backfill, list[Asked]]]:
                 run: DagRun | None = row[1]  # none: Airflow has made no run of that day
                 days.append((row[0], run, scheduled.asked_run(run) if run is not None else None))
             session.expunge_all()
-            found.append((made, days))
-    return found
+            backfills_asked.append((made, days))
+    return backfills_asked
 
 
 def _range(
     book: Ledger | None, made: Backfill, asked: list[Asked], rows: Mapping[str, RunRow], waiting: set[str]
 ) -> Range:
-    found = [_summary(each, rows) for each in asked]
-    days = tuple(_day(book, each, rows, waiting, summary) for each, summary in zip(asked, found, strict=True))
+    summaries = [_summary(each, rows) for each in asked]
+    days = tuple(_day(book, each, rows, waiting, summary) for each, summary in zip(asked, summaries, strict=True))
     conf = made.dag_run_conf or {}
     counted: dict[str, int] = {}
     findings: dict[str, int] = {}
@@ -171,7 +171,7 @@ def _range(
         to_write=sum(day.to_write or 0 for day in days),
         removed=sum(day.removed or 0 for day in days),
         findings=findings,
-        codes=_codes(days, found),
+        codes=_codes(days, summaries),
         max_reject_share=float(conf.get("max_reject_share", 0.05)),
         over_range=bool(conf.get("range_budget")),
         one_approval=bool(conf.get("range_approval")),
@@ -188,12 +188,12 @@ def _summary(asked: Asked, rows: Mapping[str, RunRow]) -> evidence.Summary | Non
 
 def _codes(days: Sequence[Day], summaries: Sequence[evidence.Summary | None]) -> tuple[Findings, ...]:
     """What was found over the days: rejects first, then the most frequent."""
-    found: dict[tuple[str, str, str], list[tuple[int, str]]] = {}
+    by_kind: dict[tuple[str, str, str], list[tuple[int, str]]] = {}
     for day, summary in zip(days, summaries, strict=True):
         for one in summary.counts if summary and day.run_id else ():
             kind = (one.severity or "", one.code or "", one.phase or "")
-            found.setdefault(kind, []).append((one.count, day.run_id or ""))
-    told = [
+            by_kind.setdefault(kind, []).append((one.count, day.run_id or ""))
+    groups = [
         Findings(
             severity=severity,
             code=code,
@@ -202,9 +202,9 @@ def _codes(days: Sequence[Day], summaries: Sequence[evidence.Summary | None]) ->
             days=len(each),
             run_id=max(each)[1],
         )
-        for (severity, code, phase), each in found.items()
+        for (severity, code, phase), each in by_kind.items()
     ]
-    return tuple(sorted(told, key=lambda one: (one.severity != "reject", -one.count, one.code, one.phase)))
+    return tuple(sorted(groups, key=lambda one: (one.severity != "reject", -one.count, one.code, one.phase)))
 
 
 def _day(
@@ -212,15 +212,15 @@ def _day(
     asked: Asked,
     rows: Mapping[str, RunRow],
     waiting: set[str],
-    found: evidence.Summary | None,
+    summary: evidence.Summary | None,
 ) -> Day:
     of_day, dag_run, run = asked
     row = rows.get(run.id) if run else None
     decision = book.approvals.of(row.run_id) if book and row else None
     rejected = decision is not None and decision.decision == "rejected"
-    now = SKIPPED if run is None else _state(row, run, rejected, run.run_id in waiting, found)
+    now = SKIPPED if run is None else _state(row, run, rejected, run.run_id in waiting, summary)
     counts = evidence.counts(run.id) if run and row else ()
-    plan = found.plan if found else None
+    plan = summary.plan if summary else None
     start = dag_run.data_interval_start if dag_run and dag_run.data_interval_start else of_day.logical_date
     end = dag_run.data_interval_end if dag_run and dag_run.data_interval_end else start + timedelta(days=1)
     return Day(
@@ -228,30 +228,30 @@ def _day(
         end=end,
         run_id=run.run_id if run else None,
         state=now,
-        why=_why(of_day.exception_reason) if run is None else _headline(found),
+        why=_why(of_day.exception_reason) if run is None else _headline(summary),
         mode=row.mode if row else None,
         plan_sha256=row.plan_sha256 if row else None,
         source_rows=sum(map(_in_window, counts)) if counts else None,
         rejected=sum(p.rejected for p in counts) if counts else None,
         to_write=sum(plan.get(verb, 0) for verb in ("add", "change", "remove")) if plan else None,
         removed=plan.get("remove", 0) if plan else None,
-        findings=found.findings if found else None,
+        findings=summary.findings if summary else None,
         decision=decision.decision if decision else None,
         decided_by=decision.decided_by if decision else None,
         may_be_retried=run is not None and run.state in ENDED and now in ("failed", "interrupted", "ended"),
     )
 
 
-def _state(row: RunRow | None, run: AskedRun, rejected: bool, waits: bool, found: evidence.Summary | None) -> str:
+def _state(row: RunRow | None, run: AskedRun, rejected: bool, waits: bool, summary: evidence.Summary | None) -> str:
     if rejected and row is not None and row.status is Status.FAILED:
         return REJECTED
     if run.state == "queued":
         return "queued"
-    return state.of_run(row, run, waiting=waits, exceptions=found.exceptions if found else 0)
+    return state.of_run(row, run, waiting=waits, exceptions=summary.exceptions if summary else 0)
 
 
-def _headline(found: evidence.Summary | None) -> str | None:
-    return found.headline if found else None
+def _headline(summary: evidence.Summary | None) -> str | None:
+    return summary.headline if summary else None
 
 
 def _in_window(phase: PhaseCounts) -> int:
@@ -259,8 +259,8 @@ def _in_window(phase: PhaseCounts) -> int:
 
 
 def _why(reason: str | None) -> str:
-    told = {
+    reasons = {
         "in flight": "another run of this day is under way",
         "already exists": "a run of this day is there already",
     }
-    return told.get(str(reason), "Airflow has made no run for it yet" if reason is None else str(reason))
+    return reasons.get(str(reason), "Airflow has made no run for it yet" if reason is None else str(reason))

@@ -19,19 +19,19 @@ _EXPORT = re.compile(r"^export (?=(?:const|class|function|async function) (\w+))
 @cache
 def script(view: str) -> str:
     """The view's module, and before it all that it imports: each a function that gives what it exports."""
-    found: dict[str, str] = {}
+    modules: dict[str, str] = {}
 
     def code(name: str) -> str:
         text = (STATIC / f"{name}.js").read_text(encoding="utf-8")
         for _, other in _IMPORT.findall(text):
-            if other not in found:
+            if other not in modules:
                 its = code(other)
                 exported = ", ".join(_EXPORT.findall((STATIC / f"{other}.js").read_text(encoding="utf-8")))
-                found[other] = f"const ${other} = (() => {{\n{its}\nreturn {{ {exported} }};\n}})();\n"
+                modules[other] = f"const ${other} = (() => {{\n{its}\nreturn {{ {exported} }};\n}})();\n"
         return _EXPORT.sub("", _IMPORT.sub(lambda each: f"const {{ {each[1]} }} = ${each[2]};", text))
 
     last = code(view)
-    return "".join(found.values()) + last
+    return "".join(modules.values()) + last
 
 
 @cache

@@ -37,8 +37,8 @@ def report_html(asked: Asked, download: bool = Query(False)) -> Response:
     so when it is opened; the file itself stays as it was, and is what is downloaded."""
     with TemporaryDirectory(prefix="trueup-page-") as scratch:
         page = local(asked.id, REPORT_HTML, Path(scratch)).read_bytes()
-    if not download and (said := _undone(asked.id)) is not None:
-        page = re.sub(rb"<body[^>]*>", lambda found: found[0] + said, page, count=1)
+    if not download and (banner := _undone(asked.id)) is not None:
+        page = re.sub(rb"<body[^>]*>", lambda tag: tag[0] + banner, page, count=1)
     headers = {"Content-Security-Policy": REPORT_CSP.format(style=style_of(page))}
     if download:
         headers["Content-Disposition"] = f'attachment; filename="{asked.id}-{REPORT_HTML}"'
@@ -61,8 +61,8 @@ def _undone(id: str) -> bytes | None:
         return None
     by = f" by run {undone.run_id or undone.id}" if undone.run_id or undone.id else ""
     at = f" on {undone.at:%Y-%m-%d %H:%M} UTC" if undone.at else ""
-    said = f"<strong>Undone.</strong> What this run wrote was rolled back{escape(by)}{at}. The report below is of the time before."
-    return f'<div role="alert" data-testid="undone" class="undone"><p>{said}</p><hr></div>'.encode()
+    text = f"<strong>Undone.</strong> What this run wrote was rolled back{escape(by)}{at}. The report below is of the time before."
+    return f'<div role="alert" data-testid="undone" class="undone"><p>{text}</p><hr></div>'.encode()
 
 
 @router.get("/report.json")

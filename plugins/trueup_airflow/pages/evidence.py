@@ -139,39 +139,39 @@ class Summary:
 
 def plan(id: str) -> Plan | None:
     """The plan; None if none is published."""
-    found = Files(folder(id)).plan
-    if found is None:
+    record = Files(folder(id)).plan
+    if record is None:
         return None
     shown = folder(id).read_json(EXAMPLES) or {"outputs": [], "rows_each": 0}
     return Plan(
-        sha256=found.sha256,
-        created_at=found.created_at,
-        drift_checked=found.drift_checked,
-        phases=found.phases,
-        totals=totals(found.phases),
+        sha256=record.sha256,
+        created_at=record.created_at,
+        drift_checked=record.drift_checked,
+        phases=record.phases,
+        totals=totals(record.phases),
         outputs=cut(shown["outputs"]),
         rows_each=shown["rows_each"],
-        audit=cut({**found.audit}),
+        audit=cut({**record.audit}),
     )
 
 
 def schema_plan(id: str) -> SchemaPlan | None:
     """The plan of a run on schemas, with what a page shows of its texts; None if none is made."""
-    found = Files(folder(id)).schema_plan
-    if found is None:
+    record = Files(folder(id)).schema_plan
+    if record is None:
         return None
-    return from_values(SchemaPlan, cut(to_values(found), SQL))
+    return from_values(SchemaPlan, cut(to_values(record), SQL))
 
 
 def totals(phases: Sequence[PhaseCounts]) -> dict[str, int]:
     """Rows of a plan by verb, and source rows rejected and skipped, over all phases."""
-    found: dict[str, int] = {}
+    sums: dict[str, int] = {}
     for phase in phases:
         for verb, rows in phase.rows.items():
-            found[verb] = found.get(verb, 0) + rows
-        found["rejected"] = found.get("rejected", 0) + phase.rejected
-        found["skipped"] = found.get("skipped", 0) + sum(phase.skipped.values())
-    return found
+            sums[verb] = sums.get(verb, 0) + rows
+        sums["rejected"] = sums.get("rejected", 0) + phase.rejected
+        sums["skipped"] = sums.get("skipped", 0) + sum(phase.skipped.values())
+    return sums
 
 
 def gates(id: str) -> list[Gate]:
@@ -184,11 +184,11 @@ def gates(id: str) -> list[Gate]:
         at = 0 if stem == "plan" else 2 if stem in ("validate", "whole") else 1
         return at, known.index(phase) if phase in known else 0, stem.zfill(20)
 
-    found = []
+    gates_read = []
     for name in sorted(names, key=place):
         results = Files(folder(id)).gate(name)
-        found.append(Gate(file=name, results=tuple(cut(to_values(result)) for result in results)))
-    return found
+        gates_read.append(Gate(file=name, results=tuple(cut(to_values(result)) for result in results)))
+    return gates_read
 
 
 def counts(id: str) -> tuple[PhaseCounts, ...]:
@@ -215,7 +215,9 @@ def _shown(proof: Proof) -> Proven:
             found=cut(e.found),
             reason=cut(e.reason),
             constraint=e.constraint,
-            differs=tuple((name, cut(planned), cut(found)) for name, planned, found in differences(e.planned, e.found)),
+            differs=tuple(
+                (name, cut(planned), cut(actual)) for name, planned, actual in differences(e.planned, e.found)
+            ),
         )
         for e in proof.examples
     ]
@@ -227,8 +229,8 @@ def _proofs(id: str) -> list[Proof]:
     """The same, in the order of the plan's phases."""
     files, known = Files(folder(id)), _phases(id)
     names = [name.removesuffix(".json") for name in files.folder.names("proof") if name.endswith(".json")]
-    found = [proof for name in names for proof in files.proof(name)]
-    return sorted(found, key=lambda p: known.index(p.phase) if p.phase in known else len(known))
+    read = [proof for name in names for proof in files.proof(name)]
+    return sorted(read, key=lambda p: known.index(p.phase) if p.phase in known else len(known))
 
 
 def report(id: str) -> Report | None:
@@ -236,10 +238,10 @@ def report(id: str) -> Report | None:
     facts = folder(id).read_json(REPORT)
     if facts is None:
         return None
-    run, said = facts.get("run") or {}, facts.get("verdict") or {}
+    run, stated = facts.get("run") or {}, facts.get("verdict") or {}
     failed = run.get("failed")
     names = [each.name for each in fields(Verdict)]
-    verdict = Verdict(**{name: cut(said[name]) for name in names if said.get(name) is not None})
+    verdict = Verdict(**{name: cut(stated[name]) for name in names if stated.get(name) is not None})
     return Report(
         mode=run.get("mode"),
         triggered_by=run.get("triggered_by"),
@@ -280,15 +282,15 @@ def _ended(id: str, _: datetime) -> Summary:
 
 def _summary(id: str) -> Summary:
     made = counts(id)
-    found, begun = _proofs(id), Files(folder(id)).begun
+    proven, begun = _proofs(id), Files(folder(id)).begun
     if begun is not None and begun.undoes:  # a rollback writes its phases backwards
-        found.reverse()
+        proven.reverse()
     counted = findings.counted(id)
     facts = folder(id).read_json(REPORT) or {}
     verdict = facts.get("verdict") or {}
     return Summary(
         plan=totals(made) if made else None,
-        proof={name: total(found, name) for name in ("compared", *KINDS)} if found else None,
+        proof={name: total(proven, name) for name in ("compared", *KINDS)} if proven else None,
         findings=None if counted is None else findings.by_severity(counted),
         counts=counted or (),
         headline=cut(verdict.get("headline")),

@@ -81,8 +81,8 @@ def over_runs(
     rows = [row for row in book.runs(scheduled.migration_id(dag_id)) if row.dag_id == dag_id] if book else []
     known = scheduled.runs([dag_id], 4 * SHOWN, rows)
     sought = _Sought(gate=gate, result=result, output=output or None, rule=rule, description=description)
-    found = [(row, _found(row, sought)) for row in rows[:SHOWN]]
-    named = [expected.description for _, (_, expected) in found if expected is not None]
+    judged = [(row, _judged(row, sought)) for row in rows[:SHOWN]]
+    named = [expected.description for _, (_, expected) in judged if expected is not None]
     if not named:
         raise HTTPException(
             404, f"no run of {dag_id} that is shown here has the expectation {rule!r} at its gate {gate!r}"
@@ -96,11 +96,11 @@ def over_runs(
         rule=rule,
         description=cut(named[0]),
         total=len(rows),
-        runs=tuple(_told(row, known.get(row.run_id), *each) for row, each in found),
+        runs=tuple(_judgement(row, known.get(row.run_id), *each) for row, each in judged),
     )
 
 
-def _found(row: RunRow, sought: _Sought) -> tuple[GateResult | None, Expected | None]:
+def _judged(row: RunRow, sought: _Sought) -> tuple[GateResult | None, Expected | None]:
     """The gate's result in that run, and the expectation in it."""
     if "/" in sought.gate or sought.gate.startswith("."):
         return None, None  # no gate is called so
@@ -117,7 +117,7 @@ def _one(expectations: Sequence[Expected], sought: _Sought) -> Expected | None:
     return next(iter(described or (same if len(same) == 1 else ())), None)
 
 
-def _told(row: RunRow, asked: AskedRun | None, result: GateResult | None, expected: Expected | None) -> Judgement:
+def _judgement(row: RunRow, asked: AskedRun | None, result: GateResult | None, expected: Expected | None) -> Judgement:
     held: Outcome = "not reached" if result is None else "not in the suite"
     if expected is not None:
         held = "held" if expected.passed else "not judged" if expected.error else "broken"

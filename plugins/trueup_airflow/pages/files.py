@@ -27,7 +27,7 @@ def local(id: str, name: str, scratch: Path) -> Path:
     return folder(id).published(name, scratch)
 
 
-def there(id: str) -> set[str]:
+def present(id: str) -> set[str]:
     """Names of the files of the run's folder, and of its gates and proofs with their folder."""
     return Files(folder(id)).names()
 

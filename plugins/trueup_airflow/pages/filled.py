@@ -78,11 +78,11 @@ def newest(dag_ids: Iterable[str]) -> dict[str, list[Row]]:
         .where(BackfillModel.id.in_(last))
         .order_by(BackfillModel.dag_id, BackfillDagRun.logical_date)
     )
-    found: dict[str, list[Row]] = {}
+    by_dag: dict[str, list[Row]] = {}
     with create_session() as session:
         for dag_id, id, by, run_id, start, end in session.execute(query):
-            found.setdefault(dag_id, []).append(Row(backfill=id, by=by, run_id=run_id, start=start, end=end))
-    return found
+            by_dag.setdefault(dag_id, []).append(Row(backfill=id, by=by, run_id=run_id, start=start, end=end))
+    return by_dag
 
 
 def of(rows: Sequence[Row], runs: Sequence[Known], book: Ledger | None = None) -> Backfill | None:

@@ -106,10 +106,10 @@ def counted(id: str) -> tuple[Count, ...] | None:
 
 def by_severity(counts: Iterable[Count]) -> dict[str, int]:
     """The same, of each severity."""
-    found = {"reject": 0, "warning": 0}
+    by_name = {"reject": 0, "warning": 0}
     for one in counts:
-        found[str(one.severity)] = found.get(str(one.severity), 0) + one.count
-    return found
+        by_name[str(one.severity)] = by_name.get(str(one.severity), 0) + one.count
+    return by_name
 
 
 def _counts(connection: duckdb.DuckDBPyConnection) -> tuple[Count, ...]:
@@ -140,8 +140,8 @@ def _findings(id: str) -> Iterator[duckdb.DuckDBPyConnection | None]:
 def _conflicts(id: str) -> pa.Table:
     """The rows that apply left alone, as findings."""
     alone = connections.ledger().conflicts(id)
-    said = {"table": "", "severity": "warning", "code": "conflict"}
-    texts = {name: [said.get(name) for _ in alone] for name in COLUMNS} | {
+    constants = {"table": "", "severity": "warning", "code": "conflict"}
+    texts = {name: [constants.get(name) for _ in alone] for name in COLUMNS} | {
         "phase": [phase_of(c.output) for c in alone],
         "key": [c.key for c in alone],
         "message": [c.reason for c in alone],

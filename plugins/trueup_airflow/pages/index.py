@@ -129,17 +129,19 @@ def migrations(user: GetUserDep) -> Index:
     rows = [known.entered(row) for row in raw]
     holding = {lease.run_id for lease in book.leases.present()} if book else set()
     at = places.of_all(dag.dag_id for dag in dags)
-    told = []
+    standings = []
     for dag in dags:
         ids = {dag.dag_id, *(dag.dag_id + c for c in dag.companions)}
         mine = [row for row in rows if row.migration_id == dag.dag_id][:NEWEST]
         theirs = {id: run for id, run in asked.items() if run.dag_id in ids}
         runs = known.runs(book, mine, theirs, waiting, holding) if book else []
-        told.append(_standing(dag, book, runs, filled.of(days.get(dag.dag_id, []), runs, book), at[dag.dag_id], user))
+        standings.append(
+            _standing(dag, book, runs, filled.of(days.get(dag.dag_id, []), runs, book), at[dag.dag_id], user)
+        )
     name = environment()
     first = {state: place for place, state in enumerate(truth.ORDER)}
-    told.sort(key=lambda one: first.get(one.state, len(first)))
-    return Index(environment=name, live=is_live(name), ledger=book is not None, migrations=tuple(told))
+    standings.sort(key=lambda one: first.get(one.state, len(first)))
+    return Index(environment=name, live=is_live(name), ledger=book is not None, migrations=tuple(standings))
 
 
 def _standing(
@@ -228,8 +230,8 @@ def _proof(runs: Sequence[Known], case: truth.Truth) -> Proven | None:
         return None
     since = runs[: runs.index(proven[0])]
     stands = not case.writes and not any(run.wrote for run in since)
-    found = evidence.summary(row.id, row.ended_at).proof
-    return Proven(run_id=_run_id(proven[0]), at=row.ended_at, rows=found, stands=stands, window=row.window)
+    proof = evidence.summary(row.id, row.ended_at).proof
+    return Proven(run_id=_run_id(proven[0]), at=row.ended_at, rows=proof, stands=stands, window=row.window)
 
 
 def _findings(runs: Sequence[Known]) -> Found | None:
@@ -237,10 +239,10 @@ def _findings(runs: Sequence[Known]) -> Found | None:
     whole = [run for run in planned if run.entered and run.entered.window is None]
     for run in [*whole, *planned]:
         row = run.entered
-        if row is not None and (found := evidence.summary(row.id, row.ended_at).findings) is not None:
+        if row is not None and (counts := evidence.summary(row.id, row.ended_at).findings) is not None:
             return Found(
-                reject=found.get("reject", 0),
-                warning=found.get("warning", 0),
+                reject=counts.get("reject", 0),
+                warning=counts.get("warning", 0),
                 run_id=_run_id(run),
                 at=row.planned_at,
                 window=row.window,

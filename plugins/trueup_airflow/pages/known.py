@@ -129,9 +129,9 @@ def runs(
         beside = {"waits": waiting, "holds": row.id in holds, "wrote": row.id in wrote}
         return Known(entered=row, asked=run, **beside, exceptions=exceptions)
 
-    there = {row.id for row in rows}
-    found = [of(None, run) for id, run in asked.items() if id not in there]
-    return sorted([*found, *(of(row, asked.get(row.id)) for row in rows)], key=_begun, reverse=True)
+    entered_ids = {row.id for row in rows}
+    unentered = [of(None, run) for id, run in asked.items() if id not in entered_ids]
+    return sorted([*unentered, *(of(row, asked.get(row.id)) for row in rows)], key=_begun, reverse=True)
 
 
 def _begun(run: Known) -> datetime:

@@ -61,12 +61,12 @@ def of_run(
     """What may be done with a run that is over; nothing with any other."""
     if asked.state not in ("success", "failed") or book is None:
         return Offers()
-    found: list[Offer] = []
+    offers: list[Offer] = []
     withheld: list[str] = []
 
     def tell(what: Offer | str) -> None:
         if isinstance(what, Offer):
-            found.append(what)
+            offers.append(what)
         elif what:
             withheld.append(what)
 
@@ -74,10 +74,10 @@ def of_run(
         tell(_retry(book, row, steps))
     if row is not None and row.undoes is None and row.dag_id == row.migration_id:
         if (apply := _apply(row, asked)) is not None and may(user, "POST", asked.dag_id):
-            found.append(apply)
+            offers.append(apply)
         if ROLLBACK in companions and may(user, "POST", asked.dag_id + ROLLBACK):
             tell(_roll_back(book, asked, row))
-    return Offers(offers=tuple(found), withheld=tuple(withheld))
+    return Offers(offers=tuple(offers), withheld=tuple(withheld))
 
 
 def _apply(row: Entered, asked: AskedRun) -> Offer | None:
@@ -138,14 +138,16 @@ def of_migration(
 ) -> Offers:
     """What may be done with a migration of which this is the case."""
     busy = last is not None and not last.over
-    found = []
+    offers = []
     if may(user, "POST", migration_id) and not busy:
         first = state == "never run"
         conf = {"mode": str(Mode.PLAN)} if first else {}
-        found.append(Offer(kind="run", title="Plan …" if first else "Run …", form=Form(dag_id=migration_id, conf=conf)))
+        offers.append(
+            Offer(kind="run", title="Plan …" if first else "Run …", form=Form(dag_id=migration_id, conf=conf))
+        )
     turns = switch is not SwitchState.NEW and state == "proven"
     if turns and CUTOVER in companions and may(user, "POST", migration_id + CUTOVER):
-        found.append(Offer(kind="cut_over", title="Cut over …", form=Form(dag_id=migration_id + CUTOVER)))
+        offers.append(Offer(kind="cut_over", title="Cut over …", form=Form(dag_id=migration_id + CUTOVER)))
     wrote = last is not None and last.kind == "run" and last.wrote and last.over and last.asked is not None
     if (
         wrote
@@ -156,5 +158,5 @@ def of_migration(
         assert last is not None and last.asked is not None  # noqa: PT018  # or it did not write
         form = Form(dag_id=migration_id + ROLLBACK, conf={"run": last.asked.run_id})
         undone = last.entered is not None and last.entered.status is Status.ROLLED_BACK
-        found += [] if undone else [Offer(kind="roll_back", title="Roll back …", form=form)]
-    return Offers(offers=tuple(found))
+        offers += [] if undone else [Offer(kind="roll_back", title="Roll back …", form=form)]
+    return Offers(offers=tuple(offers))

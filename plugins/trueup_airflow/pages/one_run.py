@@ -43,10 +43,10 @@ REPORTS = (REPORT_HTML, REPORT, REPORT_MD)
 
 def asked_run(dag_id: str, run_id: str) -> AskedRun:
     """The run that the path names. It must be one that Airflow has (404), so that nothing else becomes a file's name."""
-    found = scheduled.run(dag_id, run_id, connections.book())
-    if found is None:
+    known_run = scheduled.run(dag_id, run_id, connections.book())
+    if known_run is None:
         raise HTTPException(404, f"Airflow has no run {run_id!r} of the DAG {dag_id!r}")
-    return found
+    return known_run
 
 
 Asked = Annotated[AskedRun, Depends(asked_run)]
@@ -130,32 +130,32 @@ class Standing:
 def run(asked: Asked, user: GetUserDep) -> Standing:
     """Where a run stands."""
     migration_id = scheduled.migration_id(asked.dag_id)
-    said = about.of(migration_id)
-    found = Standing(
+    summary = about.of(migration_id)
+    standing = Standing(
         dag_id=asked.dag_id,
         run_id=asked.run_id,
         migration_id=migration_id,
-        title=said.title if said else migration_id,
+        title=summary.title if summary else migration_id,
         ours=asked.ours,
     )
-    return _standing(found, asked, user) if asked.ours else found
+    return _standing(standing, asked, user) if asked.ours else standing
 
 
-def _standing(found: Standing, asked: AskedRun, user: BaseUser) -> Standing:
+def _standing(standing: Standing, asked: AskedRun, user: BaseUser) -> Standing:
     book = connections.book()
     raw = book.run(asked.id) if book else None
     row = known.entered(raw) if raw else None
     tasks, parts = scheduled.tasks(asked.dag_id), scheduled.instances(asked.dag_id, asked.run_id)
     entered = book.steps(asked.id) if book else []
     steps = pace.counted(asked.id, progress.steps(asked, tasks, parts, entered), entered)
-    there, phases = files.there(asked.id), evidence.counts(asked.id)
-    report = evidence.report(asked.id) if REPORT in there else None
+    present, phases = files.present(asked.id), evidence.counts(asked.id)
+    report = evidence.report(asked.id) if REPORT in present else None
     exceptions = report.verdict.exceptions if report else 0
     waiting = any(step.state == "waiting" for step in steps)
-    companions = scheduled.companions(found.migration_id)
+    companions = scheduled.companions(standing.migration_id)
     offered = offers.of_run(book, asked, row, steps, companions, user)
     return replace(
-        found,
+        standing,
         kind=_kind(asked, row),
         id=asked.id,
         state=state.of_run(raw, asked, waiting=waiting, exceptions=exceptions),
@@ -167,7 +167,7 @@ def _standing(found: Standing, asked: AskedRun, user: BaseUser) -> Standing:
         schemas=row is not None and row.schemas,
         undoes=_other(book, row.undoes) if row and book and row.undoes else None,
         undone=undone_by(book, row) if row and book else None,
-        where=_where(asked, found.migration_id),
+        where=_where(asked, standing.migration_id),
         steps=tuple(steps),
         waits=tuple(progress.waits(asked, steps)),
         cost=cost.words if (cost := Files(files.folder(asked.id)).cost) else None,
@@ -177,9 +177,9 @@ def _standing(found: Standing, asked: AskedRun, user: BaseUser) -> Standing:
         totals=evidence.totals(phases) if phases else None,
         plan_sha256=row.plan_sha256 if row else None,
         approval=book.approvals.of(asked.id) if row and book else None,
-        switch=book.switches.state(found.migration_id) if book else SwitchState.LEGACY,
+        switch=book.switches.state(standing.migration_id) if book else SwitchState.LEGACY,
         report=report,
-        made=_made(there, row),
+        made=_made(present, row),
         page=progress.run_page(asked.dag_id, asked.run_id),
         companions=tuple(companions),
         offers=offered.offers,
@@ -213,10 +213,10 @@ def _writing(
 
 
 def _other(book: Ledger, id: str, at: datetime | None = None) -> OtherRun | None:
-    found = book.run(id)
-    if found is None:
+    row_of_other = book.run(id)
+    if row_of_other is None:
         return None
-    row = known.entered(found)
+    row = known.entered(row_of_other)
     return OtherRun(id=id, dag_id=row.dag_id, run_id=row.airflow_run_id, at=at or row.started_at)
 
 
@@ -230,13 +230,13 @@ def undone_by(book: Ledger, row: Entered) -> OtherRun | None:
     return OtherRun(id="", dag_id=f"{row.migration_id}_rollback", run_id=None)
 
 
-def _made(there: set[str], row: Entered | None) -> Made:
+def _made(present: set[str], row: Entered | None) -> Made:
     return Made(
-        plan=row.planned_at if row and there & {PLAN, SCHEMA_PLAN} else None,
-        gates=tuple(sorted(name for name in there - {DOCS} if name.startswith(f"{GATES}/"))),
-        proof=tuple(sorted(name for name in there if name.startswith(f"{PROOF_FILES.folder}/"))),
-        findings=FINDINGS_CSV in there,
-        rejects=REJECTS_JSONL in there,
-        reports=tuple(name for name in REPORTS if name in there),
-        docs=DOCS in there,
+        plan=row.planned_at if row and present & {PLAN, SCHEMA_PLAN} else None,
+        gates=tuple(sorted(name for name in present - {DOCS} if name.startswith(f"{GATES}/"))),
+        proof=tuple(sorted(name for name in present if name.startswith(f"{PROOF_FILES.folder}/"))),
+        findings=FINDINGS_CSV in present,
+        rejects=REJECTS_JSONL in present,
+        reports=tuple(name for name in REPORTS if name in present),
+        docs=DOCS in present,
     )

@@ -12,7 +12,7 @@ from include.trueup.ledger import StepRow
 from include.trueup.run.facts import handled
 
 from .files import folder
-from .progress import MINUTE, Step, about
+from .progress import MINUTE, Step, rounded
 
 MAPPED = ("snapshot", "transform", "plan", "read_back", "verify")
 """Steps whose parts deal with rows that a page can count, beside `apply`, which enters its batches."""
@@ -39,21 +39,21 @@ def _of(id: str, step: Step, by_name: dict[str, list[StepRow]]) -> Step:
     if step.name not in MAPPED or step.state not in ("running", "queued", "retrying"):
         return step
     name = f"{step.name}/{step.group}" if step.group else step.name
-    found = []
+    done = []
     for row in by_name.get(name, ()):
         assert row.ended_at is not None
         rows = _rows(id, name, row.part, row.ended_at)
         if rows is not None:
-            found.append(Done(at=row.ended_at, rows=rows))
-    return timed(step, found)
+            done.append(Done(at=row.ended_at, rows=rows))
+    return timed(step, done)
 
 
 @lru_cache(maxsize=4096)
 def _rows(id: str, name: str, part: str, _: datetime) -> int | None:
     """What a part says that ended then; None where it says nothing that can be read."""
     try:
-        found = folder(id).manifest(name, f"{int(part):03}" if part.isdecimal() else part)
-        return None if found is None else handled(found)
+        manifest = folder(id).manifest(name, f"{int(part):03}" if part.isdecimal() else part)
+        return None if manifest is None else handled(manifest)
     except ArtifactError:
         return None
 
@@ -70,4 +70,4 @@ def timed(step: Step, done: Sequence[Done]) -> Step:
     if not rate:
         return replace(step, rows=rows)
     rest = (step.total - step.done - step.skipped) * rows / len(done)
-    return replace(step, rows=rows, rate=about(rate), left=about(rest / rate))
+    return replace(step, rows=rows, rate=rounded(rate), left=rounded(rest / rate))

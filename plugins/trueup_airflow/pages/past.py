@@ -47,11 +47,11 @@ class Past:
 
 def run(book: Ledger, row: RunRow, asked: AskedRun | None, *, waits: bool) -> Past:
     """A run or a rollback: `row` as the ledger has it, `asked` as Airflow has it."""
-    found = evidence.summary(row.run_id, row.ended_at)
-    plan, window = found.plan, row.options.get("window")
+    summary = evidence.summary(row.run_id, row.ended_at)
+    plan, window = summary.plan, row.options.get("window")
     total = sum(phase.written for phase in book.applied(row.run_id).values())
-    written, deleted = _apart(total, plan, found.undone)
-    now = state.of_run(row, asked, waiting=waits, exceptions=found.exceptions)
+    written, deleted = _apart(total, plan, summary.undone)
+    now = state.of_run(row, asked, waiting=waits, exceptions=summary.exceptions)
     if row.undoes:
         now = _of_rollback(book, row, now)
     return Past(
@@ -71,10 +71,10 @@ def run(book: Ledger, row: RunRow, asked: AskedRun | None, *, waits: bool) -> Pa
         planned=None if plan is None else sum(plan.get(verb, 0) for verb in WRITES),
         written=written,
         deleted=deleted,
-        compared=found.proof["compared"] if found.proof else None,
-        findings=found.findings,
-        headline=found.headline,
-        says=_says(row, found.undone),
+        compared=summary.proof["compared"] if summary.proof else None,
+        findings=summary.findings,
+        headline=summary.headline,
+        says=_says(row, summary.undone),
     )
 
 

@@ -133,8 +133,8 @@ def _link(run: AskedRun, task: Task, parts: Sequence[Instance], state: str) -> s
     page = f"{run_page(run.dag_id, run.run_id)}/tasks/{quote(task.task_id, safe='')}"
     if not any(part.part >= 0 for part in parts):
         return page
-    told = {"failed": {"failed"}, "retrying": {"up_for_retry", "restarting"}}.get(state, set())
-    one = [part.part for part in parts if part.state in told] or [p.part for p in parts if len(parts) == 1]
+    states = {"failed": {"failed"}, "retrying": {"up_for_retry", "restarting"}}.get(state, set())
+    one = [part.part for part in parts if part.state in states] or [p.part for p in parts if len(parts) == 1]
     return f"{page}/mapped/{min(one)}" if one else f"{page}/mapped"
 
 
@@ -204,7 +204,7 @@ def writing(
     limit: float | None = None,
 ) -> list[Writing]:
     """Writing, by phase. `batches` and `paces` are what the ledger says of each output; `over`: the run has ended."""
-    found = []
+    outputs = []
     for phase in phases:
         names = [name for name in (phase.phase, f"{phase.phase}-also") if name in batches]
         mine, pace = [batches[name] for name in names], [paces[name] for name in names if name in paces]
@@ -212,7 +212,7 @@ def writing(
         rows = sum(each.rows for each in mine)
         seconds = max((each.seconds for each in pace), default=0.0)
         rate = sum(each.rows for each in pace) / seconds if seconds > 0 and rows < planned and not over else None
-        found.append(
+        outputs.append(
             Writing(
                 phase=phase.phase,
                 title=phase.title,
@@ -223,16 +223,16 @@ def writing(
                 written=sum(each.written for each in mine),
                 conflicts=sum(each.conflicts for each in mine),
                 retries=sum(each.retries for each in mine),
-                rate=None if rate is None else about(rate),
-                left=about((planned - rows) / rate) if rate else None,
+                rate=None if rate is None else rounded(rate),
+                left=rounded((planned - rows) / rate) if rate else None,
                 last_at=max((each.last_at for each in pace), default=None),
                 limit=limit,
             )
         )
-    return found
+    return outputs
 
 
-def about(value: float) -> float:
+def rounded(value: float) -> float:
     """A number to three digits: what is not known more exactly is not said so, and changes less often."""
     return float(f"{value:.3g}")
 

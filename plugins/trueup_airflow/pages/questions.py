@@ -45,28 +45,28 @@ def waiting(dag_id: str, run_id: str, user: BaseUser) -> Question | None:
         .where(HITLDetail.created_at < datetime.now(UTC) - SETTLED)
     )
     with create_session() as session:
-        found = session.scalars(query).first()
-        if found is None:
+        detail = session.scalars(query).first()
+        if detail is None:
             return None
-        given = _given(found.params)
+        given = _given(detail.params)
         return Question(
-            task_id=found.task_instance.task_id,
-            part=found.task_instance.map_index,
-            subject=found.subject,
-            options=tuple(found.options),
-            since=found.created_at,
+            task_id=detail.task_instance.task_id,
+            part=detail.task_instance.map_index,
+            subject=detail.subject,
+            options=tuple(detail.options),
+            since=detail.created_at,
             plan_sha256=given.get(SHOWN),
             gives=given,
-            may_answer=may_answer(user, dag_id, frozenset(one["id"] for one in found.assigned_users)),
+            may_answer=may_answer(user, dag_id, frozenset(one["id"] for one in detail.assigned_users)),
         )
 
 
 def _given(params: object) -> dict[str, str]:
     """What the question says and its answer must say again (hashes of what was shown); params are serialized as their
     values, or with their schema around."""
-    found = {}
+    texts = {}
     for name, given in params.items() if isinstance(params, Mapping) else ():
         value = given.get("value") if isinstance(given, Mapping) else given
         if name != "comment" and isinstance(value, str):
-            found[name] = value
-    return found
+            texts[name] = value
+    return texts

@@ -36,14 +36,14 @@ def of(id: str, steps: Sequence[Step]) -> tuple[Revision, ...]:
     if plan is None or apply is None:
         return ()
     begun = Files(folder(id)).revisions_begun
-    found = [
+    revisions = [
         (database, one, number <= begun.get(database, 0))
         for database, planned in plan.databases.items()
         for number, one in enumerate(planned.steps, 1)
     ]
-    up = all(one.up for _, one, _ in found)
-    found.sort(key=lambda each: each[1].phase if up else -each[1].phase)  # phase by phase, each database in turn
-    last = max((place for place, (_, _, is_begun) in enumerate(found) if is_begun), default=-1)
+    up = all(one.up for _, one, _ in revisions)
+    revisions.sort(key=lambda each: each[1].phase if up else -each[1].phase)  # phase by phase, each database in turn
+    last = max((place for place, (_, _, is_begun) in enumerate(revisions) if is_begun), default=-1)
     return tuple(
         Revision(
             database=database,
@@ -53,7 +53,7 @@ def of(id: str, steps: Sequence[Step]) -> tuple[Revision, ...]:
             up=one.up,
             state="done" if place < last else _LAST.get(apply.state, "running") if place == last else _to_come(apply),
         )
-        for place, (database, one, _) in enumerate(found)
+        for place, (database, one, _) in enumerate(revisions)
     )
 
 

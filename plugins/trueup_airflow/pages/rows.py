@@ -25,8 +25,8 @@ def _turn() -> Iterator[None]:
     """Few look into files at once: each may hold what a step of a run may."""
     with looking.turn() as free:
         if not free:
-            said = "Others look at rows just now, and take all that this server has for it."
-            raise HTTPException(503, said, headers={"Retry-After": "5"})
+            detail = "Others look at rows just now, and take all that this server has for it."
+            raise HTTPException(503, detail, headers={"Retry-After": "5"})
         yield
 
 
@@ -34,10 +34,10 @@ Turn = Depends(_turn)
 
 
 def _book() -> Ledger:
-    found = connections.book()
-    if found is None:
+    opened = connections.book()
+    if opened is None:
         raise HTTPException(404, "No migration has run on this installation yet, so there are no rows to look at.")
-    return found
+    return opened
 
 
 Book = Annotated[Ledger, Depends(_book)]
@@ -94,10 +94,10 @@ def what_there_is(run: Run, book: Book) -> count.Summary:
 @router.get("/runs/{run_id}/rows/one", dependencies=[Turn])
 def one_row(run: Run, book: Book, at: Annotated[str, Query(min_length=1, max_length=300)]) -> one.Whole:
     """A row, whole."""
-    found = one.one(run, book, at)
-    if found is None:
+    whole = one.one(run, book, at)
+    if whole is None:
         raise HTTPException(404, f"The run has no row {at!r}: it was planned again meanwhile, or never had one.")
-    return found
+    return whole
 
 
 @router.get("/lens", dependencies=[Turn])

@@ -106,7 +106,7 @@ def migrations(readable: Iterable[str]) -> list[MigrationDag]:
             query = query.where(DagModel.tags.any(DagTag.name == tag))
         models = {model.dag_id: model for model in session.scalars(query)}
         every = set(session.scalars(select(DagModel.dag_id).where(DagModel.is_stale.is_(False)))) & readable
-        found = [
+        dags = [
             MigrationDag(
                 dag_id=dag_id,
                 title=model.dag_display_name or dag_id,
@@ -116,37 +116,37 @@ def migrations(readable: Iterable[str]) -> list[MigrationDag]:
             for dag_id, model in models.items()
             if dag_id in readable and not dag_id.endswith(COMPANIONS)
         ]
-    return sorted(found, key=lambda m: (m.title.casefold(), m.dag_id))
+    return sorted(dags, key=lambda m: (m.title.casefold(), m.dag_id))
 
 
 def run(dag_id: str, run_id: str, book: Ledger | None) -> AskedRun | None:
     """The run, or None if Airflow has none of that id. `book`: the ledger, if there is one."""
     with create_session() as session:
-        found = session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
-        if found is None:
+        dag_run = session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
+        if dag_run is None:
             return None
         model = session.get(DagModel, dag_id)
         tags = {tag.name for tag in model.tags} if model else set()
         id = ledger_id(dag_id, run_id)
         if book is not None:
-            id = book.known_as(id, former_run_id(dag_id, run_id), dag_id, found.run_after)
+            id = book.known_as(id, former_run_id(dag_id, run_id), dag_id, dag_run.run_after)
         return AskedRun(
             id=id,
             dag_id=dag_id,
             run_id=run_id,
-            state=str(found.state),
+            state=str(dag_run.state),
             paused=bool(model and model.is_paused),
             ours="trueup" in tags,
-            started_at=found.start_date,
-            ended_at=found.end_date,
-            kind=str(found.run_type),
-            conf=found.conf or {},
+            started_at=dag_run.start_date,
+            ended_at=dag_run.end_date,
+            kind=str(dag_run.run_type),
+            conf=dag_run.conf or {},
         )
 
 
 def runs(dag_ids: Iterable[str], limit: int, rows: Iterable[RunRow]) -> dict[str, AskedRun]:
     """The newest runs of these DAGs, at most `limit` each, by their id in the ledger, whose rows are `rows`."""
-    found: dict[str, AskedRun] = {}
+    by_id: dict[str, AskedRun] = {}
     former = {row.run_id: row.started_at for row in rows if row.airflow_run_id is None}
     with create_session() as session:
         for dag_id in dag_ids:
@@ -156,11 +156,11 @@ def runs(dag_ids: Iterable[str], limit: int, rows: Iterable[RunRow]) -> dict[str
                 id = former_run_id(dag_id, row.run_id)
                 if id not in former or row.run_after > former[id]:
                     id = ledger_id(dag_id, row.run_id)
-                about = {"dag_id": dag_id, "run_id": row.run_id, "paused": False, "ours": True}
-                found[id] = AskedRun(
-                    id=id, state=str(row.state), started_at=row.start_date, ended_at=row.end_date, **about
+                facts = {"dag_id": dag_id, "run_id": row.run_id, "paused": False, "ours": True}
+                by_id[id] = AskedRun(
+                    id=id, state=str(row.state), started_at=row.start_date, ended_at=row.end_date, **facts
                 )
-    return found
+    return by_id
 
 
 def confs(dag_id: str, limit: int, only: str | None = None) -> list[tuple[AskedRun, Mapping[str, JsonValue]]]:
@@ -225,8 +225,8 @@ def tasks(dag_id: str) -> list[Task]:
 
 @lru_cache(maxsize=64)
 def _tasks(dag_id: str, _: str) -> tuple[Task, ...]:
-    found = SerializedDagModel.get_dag(dag_id)
-    return () if found is None else tuple(_in_order(found.task_group))
+    serialized = SerializedDagModel.get_dag(dag_id)
+    return () if serialized is None else tuple(_in_order(serialized.task_group))
 
 
 def _in_order(group: Any) -> Iterator[Task]:

@@ -81,9 +81,9 @@ def schemas(dag_id: str) -> Schemas:
     if not isinstance(declared, SchemaMigration):
         return Schemas(dag_id=dag_id, environment=name, live=is_live(name))
     with ThreadPoolExecutor(len(declared.histories)) as asking:
-        found = tuple(asking.map(_database, declared.histories))
-    at = [set(range(d.phase, (d.phase if d.until is None else d.until) + 1)) for d in found if d.phase is not None]
-    shared = set.intersection(*at) if len(at) == len(found) else set()
+        databases = tuple(asking.map(_database, declared.histories))
+    at = [set(range(d.phase, (d.phase if d.until is None else d.until) + 1)) for d in databases if d.phase is not None]
+    shared = set.intersection(*at) if len(at) == len(databases) else set()
     return Schemas(
         dag_id=dag_id,
         title=declared.title,
@@ -91,8 +91,8 @@ def schemas(dag_id: str) -> Schemas:
         environment=name,
         live=is_live(name),
         phase=min(shared) if shared else None,
-        known=all(database.error is None for database in found),
-        databases=found,
+        known=all(database.error is None for database in databases),
+        databases=databases,
         phases=tuple(Phase(number=phase.number, title=phase.title) for phase in declared.phases),
     )
 

@@ -40,10 +40,10 @@ TITLES: dict[View, str] = {
 
 
 def _version() -> str:
-    found = sha256()
+    digest = sha256()
     for file in sorted(STATIC.iterdir()):
-        found.update(file.name.encode() + b"\0" + file.read_bytes())
-    return found.hexdigest()[:16]
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 VERSION = _version()

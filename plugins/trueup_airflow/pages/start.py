@@ -33,13 +33,13 @@ class Start:
 def start(dag_id: str, user: GetUserDep) -> Start:
     """What the form says beside its fields."""
     migration_id = scheduled.migration_id(dag_id)
-    said = about.of(migration_id)
+    summary = about.of(migration_id)
     return Start(
         dag_id=dag_id,
         migration_id=migration_id,
         ours=scheduled.is_ours(dag_id),
-        title=said.title if said else migration_id,
-        purpose=said.purpose if said else "",
+        title=summary.title if summary else migration_id,
+        purpose=summary.purpose if summary else "",
         where=places.now(migration_id),
         may_run=may(user, "POST", dag_id),
     )

@@ -147,11 +147,11 @@ def switch(migration_id: MigrationId, user: GetUserDep) -> Switch:
 @router.get("/runs/{run_id}/turn")
 def turn(dag_id: str, run_id: str, migration_id: MigrationId, user: GetUserDep) -> Turn:
     """A run of the cutover DAG."""
-    found = _switch(migration_id, user, only=run_id)
+    standing = _switch(migration_id, user, only=run_id)
     mine = dag_id.endswith(CUTOVER)
-    run = next((asked for asked in found.asked if mine and asked.run_id == run_id), None)
+    run = next((asked for asked in standing.asked if mine and asked.run_id == run_id), None)
     asks = run is not None and run.state == WAITING
-    return Turn(run=run, question=questions.waiting(dag_id, run_id, user) if asks else None, switch=found)
+    return Turn(run=run, question=questions.waiting(dag_id, run_id, user) if asks else None, switch=standing)
 
 
 def _switch(migration_id: str, user: GetUserDep, only: str | None = None) -> Switch:
@@ -258,10 +258,10 @@ def _asked(dag_id: str, turns: tuple[Turned, ...], only: str | None) -> tuple[As
     asked = scheduled.confs(dag_id, SHOWN, only)
     waiting = {run_id for _, run_id in scheduled.waiting([dag_id])}
     by_run = {turn.run_id: turn for turn in turns}
-    found = []
+    listed = []
     for run, conf in asked:
         made, refusal = by_run.get(run.run_id), Files(folder(run.id)).refusal
-        found.append(
+        listed.append(
             Asked(
                 run_id=run.run_id,
                 state=_state(run, made, refusal, run.run_id in waiting),
@@ -274,7 +274,7 @@ def _asked(dag_id: str, turns: tuple[Turned, ...], only: str | None) -> tuple[As
                 proof_max_age=float(str(conf.get("proof_max_age") or PROOF_MAX_AGE)),
             )
         )
-    return tuple(found)
+    return tuple(listed)
 
 
 def _state(run: AskedRun, made: Turned | None, refusal: Refusal | None, waiting: bool) -> str:

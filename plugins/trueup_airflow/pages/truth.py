@@ -75,8 +75,8 @@ def _settled(runs: Sequence[Known], switch: SwitchState) -> Truth:
     row = last.entered
     if row is None:
         failed = last.asked is not None and last.asked.state == "failed"
-        said = "The last run ended before it was entered in the ledger; its log in Airflow says why."
-        return Truth(state="failed" if failed else "ended", words=said, run=last)
+        words = "The last run ended before it was entered in the ledger; its log in Airflow says why."
+        return Truth(state="failed" if failed else "ended", words=words, run=last)
     if last.kind == "rollback":
         if row.status is Status.PROVEN:
             return Truth(state=UNDONE, words=f"Undone: {row.undoes} was rolled back, and that is proven.", run=last)
@@ -85,7 +85,7 @@ def _settled(runs: Sequence[Known], switch: SwitchState) -> Truth:
         return _proven(last, switch)
     if row.status is Status.ROLLED_BACK:
         return Truth(state=UNDONE, words="Undone: what the last run wrote was undone.", run=last)
-    return Truth(state=_state(last), words=_said(last, runs[1:]), run=last)
+    return Truth(state=_state(last), words=_sentence(last, runs[1:]), run=last)
 
 
 def _proven(run: Known, switch: SwitchState) -> Truth:
@@ -95,14 +95,14 @@ def _proven(run: Known, switch: SwitchState) -> Truth:
         of = f"{row.window.start[:10]} to {row.window.end[:10]}"
         return Truth(state=OF_WINDOW, words=f"Proven for the rows of {of}, not for the whole table.", run=run)
     if run.exceptions:
-        said = f"Proven, with {run.exceptions:,} rows left alone that are not as they should be."
-        return Truth(state=EXCEPTIONS, words=said, run=run)
+        words = f"Proven, with {run.exceptions:,} rows left alone that are not as they should be."
+        return Truth(state=EXCEPTIONS, words=words, run=run)
     if switch is SwitchState.NEW:
         return Truth(state="cut over", words="Proven of the whole table, and the switch is at the new shape.", run=run)
     return Truth(state="proven", words="Proven of the whole table.", run=run)
 
 
-def _said(last: Known, before: Sequence[Known]) -> str:
+def _sentence(last: Known, before: Sequence[Known]) -> str:
     state = _state(last)
     proven = next((run for run in before if run.entered and run.entered.status is Status.PROVEN), None)
     standing = proven is not None and proven.kind == "run" and not last.wrote
@@ -137,16 +137,16 @@ def _of_backfill(backfill: Backfill, active: Sequence[Known]) -> Truth:
     waits = [run for run in active if run.waits]
     of = f"of {len(backfill.days)} days"
     done = "planned" if counted["planned"] and not counted["proven"] else "proven"
-    said = f"Backfill: {counted[done]} {of} {done}"
-    said = ", ".join([said, *(f"{counted[bad]} {bad}" for bad in BAD if counted[bad])])
+    words = f"Backfill: {counted[done]} {of} {done}"
+    words = ", ".join([words, *(f"{counted[bad]} {bad}" for bad in BAD if counted[bad])])
     if waits:
-        return Truth(state=WAITS, words=f"{said}, {len(waits)} waiting for approval.", run=waits[0])
+        return Truth(state=WAITS, words=f"{words}, {len(waits)} waiting for approval.", run=waits[0])
     if backfill.goes_on:
         run = next((run for run in active if run.entered is not None), active[0] if active else None)
-        return Truth(state="running", words=f"{said}; it goes on.", run=run, writes=True)
+        return Truth(state="running", words=f"{words}; it goes on.", run=run, writes=True)
     bad = any(counted[bad] for bad in BAD)
     state = "failed" if bad else OF_WINDOW if counted["proven"] else "planned"
-    return Truth(state=state, words=f"{said}.", run=_day_run(backfill, bad))
+    return Truth(state=state, words=f"{words}.", run=_day_run(backfill, bad))
 
 
 def _day_run(backfill: Backfill, failed: bool) -> Known | None:

@@ -63,11 +63,11 @@ def undoing(migration_id: MigrationId, user: GetUserDep) -> Undoing:
     known = scheduled.runs([migration_id, dag_id], 200, rows)
     waiting = scheduled.waiting([migration_id, dag_id])
 
-    def told(book: Ledger, row: RunRow) -> past.Past:
+    def of_run(book: Ledger, row: RunRow) -> past.Past:
         run = known.get(row.run_id)
         return past.run(book, row, run, waits=run is not None and (run.dag_id, run.run_id) in waiting)
 
-    back = [told(book, row) for row in rows if row.undoes][:SHOWN] if book else []
+    back = [of_run(book, row) for row in rows if row.undoes][:SHOWN] if book else []
     candidate = _candidate(book, migration_id, known) if book else None
     return Undoing(
         migration_id=migration_id,

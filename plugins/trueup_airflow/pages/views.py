@@ -98,10 +98,10 @@ def some_findings(
 @of_dag.get("/runs/{run_id}/findings/{number}")
 def one_finding(asked: Asked, number: int) -> findings.Finding:
     """A finding, whole, however long its message is."""
-    found = findings.one(asked.id, number) if connections.book() else None
-    if found is None:
+    finding = findings.one(asked.id, number) if connections.book() else None
+    if finding is None:
         raise HTTPException(404, f"the run has no finding {number}")
-    return found
+    return finding
 
 
 # ── history ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -123,19 +123,19 @@ def history(dag_id: str, user: GetUserDep) -> History:
         ours=scheduled.is_ours(dag_id),
         migration_id=migration,
         total=len(rows),
-        runs=tuple(_told(book, rows, turns, known, waiting, cutovers)) if book else (),
+        runs=tuple(_entries(book, rows, turns, known, waiting, cutovers)) if book else (),
         turns=tuple(turns),
         switch=book.switches.state(migration) if book else SwitchState.LEGACY,
         may_run=may(user, "POST", dag_id),
     )
 
 
-def _when(told: past.Past) -> str:
-    at = told.started_at or told.ended_at
+def _when(entry: past.Past) -> str:
+    at = entry.started_at or entry.ended_at
     return at.isoformat() if at else ""
 
 
-def _told(
+def _entries(
     book: Ledger,
     rows: list[RunRow],
     turns: list[TurnRow],
@@ -145,6 +145,6 @@ def _told(
 ) -> list[past.Past]:
     """The newest runs, rollbacks and cutovers, the newest first."""
     asked = {id: run for id, run in known.items() if (run.dag_id, run.run_id) in waiting}
-    told = [past.run(book, row, known.get(row.run_id), waits=row.run_id in asked) for row in rows[:SHOWN]]
-    told += [past.cutover(cutovers, turn, known.get(turn.run_id)) for turn in turns]
-    return sorted(told, key=_when, reverse=True)[:SHOWN]
+    entries = [past.run(book, row, known.get(row.run_id), waits=row.run_id in asked) for row in rows[:SHOWN]]
+    entries += [past.cutover(cutovers, turn, known.get(turn.run_id)) for turn in turns]
+    return sorted(entries, key=_when, reverse=True)[:SHOWN]

@@ -26,7 +26,7 @@ KEPT_SECONDS = 300.0
 WAITED_SECONDS = 0.5
 """How long a page waits for one; after that it shows what is known, and the rest when it asks again."""
 _asking = ThreadPoolExecutor(max_workers=4, thread_name_prefix="where")
-_found: dict[str, tuple[float, Future[Where]]] = {}
+_answers: dict[str, tuple[float, Future[Where]]] = {}
 _known: dict[str, Where] = {}
 """The last answers, which are shown while they are asked for again."""
 _lock = Lock()
@@ -41,27 +41,27 @@ def of_all(migration_ids: Iterable[str]) -> dict[str, Where]:
     """The same of several migrations, which are asked together."""
     asked = {id: _asked(id) for id in migration_ids}
     until = time.monotonic() + WAITED_SECONDS
-    found = {}
+    places = {}
     for id, answer in asked.items():
         try:
-            found[id] = _known[id] = answer.result(timeout=max(until - time.monotonic(), 0))
+            places[id] = _known[id] = answer.result(timeout=max(until - time.monotonic(), 0))
         except StillAskedError:
-            found[id] = _known.get(id) or where((), None)
-    return found
+            places[id] = _known.get(id) or where((), None)
+    return places
 
 
 def _asked(migration_id: str) -> Future[Where]:
     with _lock:
-        asked = _found.get(migration_id)
+        asked = _answers.get(migration_id)
         if asked is None or time.monotonic() - asked[0] > KEPT_SECONDS:
-            asked = _found[migration_id] = time.monotonic(), _asking.submit(_ask, migration_id)
+            asked = _answers[migration_id] = time.monotonic(), _asking.submit(_ask, migration_id)
         return asked[1]
 
 
 def forget() -> None:
     """Ask again from now on."""
     with _lock:
-        _found.clear()
+        _answers.clear()
         _known.clear()
 
 

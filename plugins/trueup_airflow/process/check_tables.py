@@ -21,9 +21,9 @@ def main(migration_id: str, *conn_ids: str) -> int:
     if not isinstance(migration, Migration):
         return 0
     stores = {conn_id: open_store(conn_id) for conn_id in conn_ids}
-    found = [*tables(migration, stores, Path(migrations.__path__[0]) / migration_id)]
-    sys.stdout.write("".join(f"{problem}\n" for problem in found))
-    return 1 if found else 0
+    problems = [*tables(migration, stores, Path(migrations.__path__[0]) / migration_id)]
+    sys.stdout.write("".join(f"{problem}\n" for problem in problems))
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

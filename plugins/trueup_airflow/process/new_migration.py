@@ -25,8 +25,8 @@ def main(migration_id: str, source: str, target: str) -> int:
             f"there is no table {came_from.table!r} behind connection {came_from.connection!r}; "
             f"{one_of(came_from.table, store.tables())}"
         )
-    there = open_store(goes_to.connection).catalogue(goes_to.table)
-    written = files(migration_id, (came_from, legacy), (goes_to, there))
+    existing = open_store(goes_to.connection).catalogue(goes_to.table)
+    written = files(migration_id, (came_from, legacy), (goes_to, existing))
     write(ROOT, written)
     say = [*written.files, *(f"Left to you: {each}" for each in written.left)]
     sys.stdout.write("\n".join([*say, f"Next: make check ID={migration_id}", ""]))

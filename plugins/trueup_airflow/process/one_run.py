@@ -71,11 +71,11 @@ def _run(dag: DAG, conf: dict[str, JsonValue], out: TextIO) -> int:
         stop.set()
         watcher.join()
     progress.update(_instances())
-    found = _outcome(dag_run)
-    passed = dag_run.state == "success" and (found.passed if found else dag.dag_id not in migration_ids())
+    ended = _outcome(dag_run)
+    passed = dag_run.state == "success" and (ended.passed if ended else dag.dag_id not in migration_ids())
     without = [f"The run ended as {dag_run.state} and left no report{'' if passed else '; the log says why'}."]
-    told = found.lines() if found else outcome.without_report(_workspace(), dag_run.dag_id, dag_run.run_id) or without
-    for line in ["", *told]:
+    lines = ended.lines() if ended else outcome.without_report(_workspace(), dag_run.dag_id, dag_run.run_id) or without
+    for line in ["", *lines]:
         progress.say(line)
     progress.say(f"The run took {time.monotonic() - began:.0f} s")
     return 0 if passed else 1
@@ -104,8 +104,8 @@ def _find(dag_id: str) -> DAG:
 
     bag = DagBag(conf.get("core", "dags_folder"))
     if dag_id in bag.dags:
-        found: DAG = bag.dags[dag_id]
-        return found
+        dag: DAG = bag.dags[dag_id]
+        return dag
     errors = "".join(f"\n{file}: {error}" for file, error in bag.import_errors.items())
     known = ", ".join(sorted(bag.dags)) or "none"
     raise OptionsError(f"there is no DAG {dag_id!r}; this project has: {known}{errors}")

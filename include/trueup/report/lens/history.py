@@ -47,11 +47,6 @@ class Past:
     pruned: bool = False
     not_looked: tuple[str, ...] = ()
 
-    @property
-    def found(self) -> bool:
-        """Whether the run has anything of the row."""
-        return bool(self.sources or self.targets or self.findings)
-
 
 @dataclass(frozen=True, kw_only=True)
 class History:
