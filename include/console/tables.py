@@ -46,7 +46,7 @@ def tables(migration: Migration, stores: Mapping[str, Store], folder: Path) -> I
         except SourceError as error:
             text = str(error)
             if stores[table.connection].describe(table) is None:
-                text += f". {one_of(table.name, _names(stores[table.connection]))}"
+                text += f"; {one_of(table.name, _names(stores[table.connection]))}"
             if text not in reported:
                 reported.add(text)
                 yield _placed(folder, table, text)

@@ -77,12 +77,14 @@ _ID = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
 
 
 def one_of(name: str, names: Iterable[str]) -> str:
-    """What there is in place of a name that there is not, in words: `did you mean 'customers'? There are: customers, kpis`."""
+    """What there is in place of a name that there is not, in words to go on with: `did you mean 'customers'? There are:
+    customers, kpis`, or, where none is like it, `there are: customers, kpis`."""
     known = sorted(names)
     folded = {fold(each): each for each in known}
     near = difflib.get_close_matches(fold(name), folded, n=1)
-    meant = f"did you mean {folded[near[0]]!r}? " if near else ""
-    return f"{meant}{'There are: ' + ', '.join(known) if known else 'There is none'}"
+    if near:
+        return f"did you mean {folded[near[0]]!r}? There are: {', '.join(known)}"
+    return f"there are: {', '.join(known)}" if known else "there is none"
 
 
 def check_tuple(what: str, value: object) -> None:
