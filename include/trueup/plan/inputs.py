@@ -10,14 +10,16 @@ import pyarrow as pa
 from duckdb.func import SPECIAL
 
 from ..declare.migration import Derived, Source, Type
-from ..declare.names import EXTRA, KEY, own
+from ..declare.names import EXTRA, own
 from ..errors import DeclarationError
 from ..rows import duck
+from ..rows.statements import Statements
 from ..run import Run, Session, StepName, Window
 from ..run.files import shared_name
 from ..run.partitions import relate_source
 from ..stores import key_text
 
+_SQL = Statements(__file__)
 SQL = {
     Type.TEXT: "VARCHAR",
     Type.NUMBER: "VARCHAR",
@@ -60,13 +62,11 @@ def relate_made(connection: duckdb.DuckDBPyConnection, run: Run, partition: int)
     for derived in migration.derived:
         columns = ", ".join(cast(c, t) for c, t in derived.columns.items())
         query = derived.query.read_text(encoding="utf-8").rstrip().rstrip(";")
-        only = ""
+        only = "true"
         if derived.partition_by is not None:
-            only = f" WHERE {duck.partition(derived.partition_by, run.partitions)} = {partition}"
-        connection.execute(
-            f"CREATE TEMP TABLE {as_read(derived)} AS "
-            f"SELECT {columns}, {key_text(derived.key)} AS {KEY} FROM ({query}\n){only}"
-        )
+            only = f"{duck.partition(derived.partition_by, run.partitions)} = {partition}"
+        parts = {"relation": as_read(derived), "columns": columns, "key_text": key_text(derived.key)}
+        connection.execute(_SQL("derived", **parts, query=query, only=only))
         show(connection, derived)
     for target in migration.targets:
         columns = ", ".join(f"{duck.identifier(c)} {SQL[t]}" for c, t in target.table.columns.items())
@@ -111,7 +111,7 @@ def define_window(connection: duckdb.DuckDBPyConnection, window: Window | None) 
     condition = "true"
     if window is not None:
         start, end = (f"CAST({duck.literal(t.isoformat())} AS TIMESTAMPTZ)" for t in (window.start, window.end))
-        condition = f"coalesce(instant >= {start} AND instant < {end}, false)"
+        condition = _SQL("in_window", start=start, end=end)
     connection.execute(f"CREATE OR REPLACE TEMP MACRO in_window(instant) AS {condition}")
 
 

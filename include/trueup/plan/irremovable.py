@@ -7,8 +7,9 @@ import duckdb
 import pyarrow as pa
 
 from ..declare.migration import Output, Target
-from ..declare.names import BEFORE, KEY, VERB, own
+from ..declare.names import BEFORE, KEY, own
 from ..rows import duck
+from ..rows.statements import Statements
 from ..run import Run
 from ..run.facts import Stuck, StuckRow
 from ..run.facts import planned as planned_parts
@@ -21,6 +22,7 @@ ROWS = 20_000
 EXAMPLES = 3
 IRREMOVABLE = "irremovable"
 """Code of the warning about a row that is to be removed and will be left alone: others refer to it, or no condition holds it."""
+_SQL = Statements(__file__)
 _STUCK = own("stuck")
 
 
@@ -36,9 +38,8 @@ def look(
         columns = ", ".join(
             f"{BEFORE}.{duck.identifier(f.name)} AS {duck.identifier(f.name)}" for f in arrow_schema(target.table)
         )
-        rows = connection.sql(
-            f"SELECT {columns} FROM {duck.identifier(f'plan_{output.name}')} WHERE {VERB} = '{REMOVE}'"
-        ).to_arrow_reader(ROWS)
+        plan = duck.identifier(f"plan_{output.name}")
+        rows = connection.sql(_SQL("removed", columns=columns, plan=plan)).to_arrow_reader(ROWS)
         for batch in rows:
             part = pa.Table.from_batches([batch]).cast(arrow_schema(target.table))
             cascade_to = (*run.options.cascade_to, *left_out)
@@ -52,8 +53,7 @@ def look(
     connection.register(own("given"), given)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM {own('given')}")
     alias = own("x")
-    words = f"'cannot be removed, and is left alone: ' || {alias}.reason"
-    return stuck, [warning(target, alias, IRREMOVABLE, words, f"FROM {name} {alias}")]
+    return stuck, [warning(target, alias, IRREMOVABLE, _SQL("told", stuck=alias), f"FROM {name} {alias}")]
 
 
 def total(run: Run) -> tuple[int, str]:
