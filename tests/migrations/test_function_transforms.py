@@ -306,7 +306,7 @@ def of_nothing(peoples: pd.DataFrame) -> Made:
         (of_numpy, "uses default_rng"),
         (with_default, "parameter 'more' must be a plain one without default"),
         (of_all, "parameter 'people' must be a plain one"),
-        (of_nothing, "asks for 'peoples', which is no relation; did you mean 'people'"),
+        (of_nothing, "asks for 'peoples', which is not a relation; did you mean 'people'"),
         (lambda people: copied(people), "is not a function of a module"),
         (dict, "is not a function of a module"),
     ],

@@ -16,7 +16,7 @@ def check_constants(constants: Mapping[str, Sequence[Mapping[str, str | None]]])
         for row in rows:
             if {*row} != {*rows[0]}:
                 raise DeclarationError(
-                    f"constant {name!r}: row {dict(row)} has not the columns {[*rows[0]]} of the first"
+                    f"constant {name!r}: row {dict(row)} does not have the columns {[*rows[0]]} of the first"
                 )
             for value in row.values():
                 _check_text(name, value)
@@ -33,4 +33,4 @@ def check_functions(functions: Mapping[str, Callable[..., str | None]]) -> None:
     """Raise `DeclarationError` for what cannot be called."""
     for name, function in functions.items():
         if not callable(function):
-            raise DeclarationError(f"function {name!r} is {function!r}, which is no function")
+            raise DeclarationError(f"function {name!r} is {function!r}, which is not a function")

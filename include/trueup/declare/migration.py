@@ -223,7 +223,7 @@ class Migration:
         for name in pure.parameters(phase.function) if phase.function else ():
             if name not in (known := {*self._relations(), "params", "undeclared"}):
                 raise DeclarationError(
-                    f"phase {phase.id!r}: its transform asks for {name!r}, which is no relation; {one_of(name, known)}"
+                    f"phase {phase.id!r}: its transform asks for {name!r}, which is not a relation; {one_of(name, known)}"
                 )
         for output in phase.outputs:
             if output.target not in {t.id for t in self.targets}:
@@ -235,7 +235,7 @@ class Migration:
         for column in phase.replaces:
             if column not in (names := self.target(phase.target).table.columns):
                 raise DeclarationError(
-                    f"phase {phase.id!r}: replaces names {column!r}, which is no column of {phase.target!r}; "
+                    f"phase {phase.id!r}: replaces names {column!r}, which is not a column of {phase.target!r}; "
                     f"{one_of(column, names)}"
                 )
         if len({self.target(output.target).table.connection for output in phase.outputs}) > 1:

@@ -126,7 +126,7 @@ class Table:
         for name, type_ in given.items():
             if type_ not in {*Type}:
                 raise DeclarationError(
-                    f"table {self.name!r}: column {name!r} has the type {type_!r}, which there is not; "
+                    f"table {self.name!r}: column {name!r} has the type {type_!r}, which does not exist; "
                     f"{one_of(str(type_), Type)} (`Type` says which is for which column of a store)"
                 )
         if not all(isinstance(type_, Type) for type_ in given.values()):  # in words, as `columns` takes them

@@ -237,8 +237,8 @@ def _check_same(connection: duckdb.DuckDBPyConnection, phase: Phase, name: str, 
         if (count := duck.count(connection, f"SELECT count(*) FROM ({a} EXCEPT ALL {b})")) > 0:
             raise DeclarationError(
                 f"{_what(phase)} is not pure: called again on the same rows, in another order, {count:,} rows of {name!r} are "
-                "others. Sort by a key where the order of rows matters (first, head, drop_duplicates), and ask no clock and draw no "
-                "lots"
+                "others. Sort by a key where the order of rows matters (first, head, drop_duplicates), and use no clock and no "
+                "random numbers"
             )
 
 

@@ -112,7 +112,7 @@ def _value(value: Any, type_: Type, dynamodb: bool) -> Any:
         return None
     if dynamodb and type_ is Type.JSON and not isinstance(value, str):
         if not isinstance(value, Mapping):
-            raise TypeError(f"{value!r} is no map")
+            raise TypeError(f"{value!r} is not a map")
         return canonical_text(typed(value)["M"])
     return _one_nan(literals.canonical(value, type_))
 

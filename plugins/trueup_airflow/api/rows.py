@@ -85,7 +85,7 @@ def get_row(
             raise _unknown("No migration has run on this installation yet.")
         with looking.turn() as free:
             if not free:
-                raise StoreUnavailableError("too many look at rows just now")
+                raise StoreUnavailableError("too many requests look at rows now")
             return answer(to_values(answers.last(migration, ledger, looking.shelf(), asked)))
     except answers.KeyFormError as error:
         raise _invalid(str(error)) from error
