@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -39,7 +40,13 @@ def test_two_processes_play_the_same_histories() -> None:
     """A seed is one history wherever it is played: no order of a set, no name of an object is in it."""
     command = [sys.executable, "-m", "tests.simulation", "--histories", "3", "--seed", "7"]
     top = Path(__file__).parents[2]
-    said = [subprocess.run(command, cwd=top, capture_output=True, text=True, check=False).stdout for _ in range(2)]
+    path = {**os.environ, "PYTHONPATH": f"{top}:{top / 'plugins'}"}
+    said = [
+        subprocess.run(
+            command, cwd=top, env={**path, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=False
+        ).stdout
+        for seed in ("1", "2")
+    ]
     digests = [line.rpartition("digest ")[2] for each in said for line in each.splitlines() if "digest " in line]
     assert len(digests) == 2
     assert digests[0] == digests[1]
