@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
@@ -13,14 +12,9 @@ from ..trueup.declare import Migration, Source, Table
 from ..trueup.errors import SourceError
 from ..trueup.stores import Store, arrow_schema
 
-if TYPE_CHECKING:
-    from ..trueup.testing import Made
-
 BESIDE = 10_000
 """Rows that are read of each of several sources, though fewer are shown, so that joins find their partners."""
 _CUT = 60
-_PARTS = 4
-"""Into how many partitions the rows are parted, as those of a run are, to see whether they become the same."""
 
 
 def read(store: Store, source: Source, rows: int) -> pa.Table:
@@ -45,7 +39,7 @@ def read(store: Store, source: Source, rows: int) -> pa.Table:
 def lines(migration: Migration, tables: dict[str, pa.Table], asked: int) -> Iterator[str]:
     """The first source rows that a phase accounts for, so many as are asked for, what is planned from each, and what is said
     of it."""
-    from ..trueup.testing import make_of
+    from ..trueup.testing import make_of, parted
     from ..trueup.testing.literal import in_python
 
     made = make_of(migration, tables)
@@ -68,23 +62,7 @@ def lines(migration: Migration, tables: dict[str, pa.Table], asked: int) -> Iter
             yield from (f"    -> {each}" for each in become.get((phase.id, key), []))
             yield from (f"    !! {each}" for each in findings.get((phase.id, key), []))
     yield from (f"!! {each}" for each in made.broken)
-    yield from (f"!! {each}" for each in _parted(migration, tables, made))
-
-
-def _parted(migration: Migration, tables: dict[str, pa.Table], whole: Made) -> Iterator[str]:
-    """The targets whose rows are others where the sources lie in several partitions, as in a run: their script looks at rows
-    beside the one that it is about."""
-    from ..trueup.testing import make_of
-
-    parted = make_of(migration, tables, partitions=_PARTS, judged=False)
-    for target in dict.fromkeys(whole.targets):
-        one, several = (Counter(str(row) for row in made.rows[target]) for made in (whole, parted))
-        if one != several:
-            yield (
-                f"target {target}: its rows are others when the source is in {_PARTS} partitions ({several.total():,}) than in "
-                f"one ({one.total():,}), and a run has several: give each Source whose rows must be seen together partition_by, "
-                "the columns that they have in common (of a look-up None)"
-            )
+    yield from (f"!! {each}" for each in parted(migration, tables, made))
 
 
 def try_out(migration: Migration, stores: dict[str, Store], asked: int) -> Iterator[str]:

@@ -162,7 +162,7 @@ def test_what_only_a_run_would_see_is_said_of_a_few_rows_too(uri: str, tmp_path:
         "FROM ranked WHERE n > 1"
     )
     said = list(try_out(migration, stores, 40))[-1]
-    assert said.startswith("!! target last: its rows are others when the source is in 4 partitions")
+    assert said.startswith("!! Rows become others in 4 partitions than in one. A run has several")
     (source,) = migration.sources
     together = replace(migration, sources=(replace(source, partition_by=("number",)),))
     assert not [each for each in try_out(together, stores, 40) if each.startswith("!!")]

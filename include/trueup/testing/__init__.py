@@ -22,8 +22,9 @@ from .checking import Planned as Planned
 from .checking import check as check
 from .checking import make as make
 from .checking import make_of as make_of
+from .checking import parted as parted
 from .literal import Row as Row
 from .trip import Stage as Stage
 from .trip import there_and_back as there_and_back
 
-__all__ = ["Finding", "Made", "Planned", "Row", "Stage", "check", "make", "make_of", "there_and_back"]
+__all__ = ["Finding", "Made", "Planned", "Row", "Stage", "check", "make", "make_of", "parted", "there_and_back"]

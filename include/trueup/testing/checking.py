@@ -27,6 +27,7 @@ from ..stores.dynamodb.limits import unwritable as dynamodb_unwritable
 from ..stores.postgres.limits import unwritable as postgres_unwritable
 from .literal import Made as Values
 from .literal import Row, as_read, differences, in_python, is_dynamodb, known_sources, shown
+from .parting import Parting, apart, parting
 
 Codes = Mapping[str | tuple[str, str], str]
 """Codes by the key of a source row; where two sources have that key, by (id of the source, key)."""
@@ -91,7 +92,8 @@ def check(
     params: Row | None = None,
     dynamodb: Sequence[str] | None = None,
 ) -> Made:
-    """Run the transform of every phase on these rows, and the gates' suites on what it makes.
+    """Run the transform of every phase on these rows, and the gates' suites on what it makes; then the transforms once more with
+    the rows in a few partitions, as in a run, which must make the same of them.
 
     `rows` are by source (a source that is not named is empty), `gives` by target: all rows of it, in any order; where a row
     leaves a column out, it must be null. `rejects` and `warns` are codes by the key of the source row. What is not given is
@@ -100,13 +102,15 @@ def check(
     Raises `AssertionError` for what differs, rows that no rule accounts for, and expectations that rows break;
     `DeclarationError` for a script that does not run.
     """
-    made = make(migration, rows, params=params, dynamodb=dynamodb)
+    tables = _tables(migration, rows, dynamodb)
+    made = make_of(migration, tables, params=params, dynamodb=dynamodb)
     wrong = list(made.broken)
     for id, wanted in (gives or {}).items():
         table = migration.target(id).table
         wrong += differences(table, made.rows.get(id, []), wanted, dynamodb=is_dynamodb(table, dynamodb))
     wrong += _codes("rejected", made.codes("reject"), rejects)
     wrong += _codes("warned about", made.codes("warning"), warns)
+    wrong = wrong or [*parted(migration, tables, made, params=params, dynamodb=dynamodb)]
     if wrong:
         raise AssertionError(f"migration {migration.id!r}:\n" + "\n".join(f"- {each}" for each in wrong))
     return made
@@ -120,11 +124,30 @@ def make(
     dynamodb: Sequence[str] | None = None,
 ) -> Made:
     """What the migration makes of rows, judged by its suites; see `check`."""
-    tables = {
+    return make_of(migration, _tables(migration, rows, dynamodb), params=params, dynamodb=dynamodb)
+
+
+def _tables(
+    migration: Migration, rows: Mapping[str, Sequence[Row]], dynamodb: Sequence[str] | None
+) -> dict[str, pa.Table]:
+    return {
         source.id: as_read(source.table, given, dynamodb=is_dynamodb(source.table, dynamodb))
         for source, given in known_sources(migration, rows)
     }
-    return make_of(migration, tables, params=params, dynamodb=dynamodb)
+
+
+def parted(
+    migration: Migration,
+    tables: Mapping[str, pa.Table],
+    whole: Made,
+    *,
+    params: Row | None = None,
+    dynamodb: Sequence[str] | None = None,
+) -> Iterator[str]:
+    """What becomes of the rows in several partitions, as in a run, and did not where all lay together (`whole`), in words."""
+    if (several := parting(migration, tables)) is not None:
+        made = make_of(migration, tables, params=params, dynamodb=dynamodb, several=several)
+        yield from apart(several.partitions, whole, made)
 
 
 def make_of(
@@ -133,18 +156,19 @@ def make_of(
     *,
     params: Row | None = None,
     dynamodb: Sequence[str] | None = None,
-    partitions: int = 1,
+    several: Parting | None = None,
     judged: bool = True,
 ) -> Made:
-    """The same of rows as stores read them (`stores.arrow_schema`), by source, in so many partitions; unless they are to be
+    """The same of rows as stores read them (`stores.arrow_schema`), by source. In several partitions, or unless they are to be
     `judged`, without the suites."""
     made = Made(targets=tuple(output.target for phase in migration.phases for output in phase.outputs))
-    run = _run(migration, dict(params or {}), dynamodb, partitions)
-    for partition in range(partitions):
+    where = several or Parting(1, (0,))
+    run = _run(migration, dict(params or {}), dynamodb, where.partitions)
+    for partition in where.looked_at:
         with _related(run, tables, partition) as connection:
             for phase in migration.phases:
                 _make_phase(connection, run, phase, made)
-                for output in phase.outputs if judged else ():
+                for output in phase.outputs if judged and several is None else ():
                     _judge(connection, run, output, made)
     return made
 

@@ -10,7 +10,7 @@ import pytest
 
 from include.migrations.kpi_linking.migration import migration as kpi_linking
 from include.migrations.scoring_models.migration import migration as scoring_models
-from include.trueup.declare import Migration
+from include.trueup.declare import Migration, Phase, Source, Table, Target, columns
 from include.trueup.errors import DeclarationError
 from include.trueup.testing import check, make
 from tests.small import declare
@@ -98,3 +98,65 @@ def test_shipped_migrations_too() -> None:
     )
     assert [row["id"] for row in made.rows[kpi_linking.phases[0].target]] == ["l"]
     assert make(scoring_models, {}).findings == []
+
+
+LAST = "CREATE VIEW rows AS SELECT max(id) AS id, {by} AS name, max(_key) AS _source FROM people {group}"
+BESIDE = """
+CREATE VIEW rows AS SELECT id, name, _key AS _source FROM people WHERE NOT EXISTS (FROM others o WHERE o.name = people.name);
+CREATE VIEW findings AS SELECT _key AS _source, id AS key, 'skip' AS severity, 'also there' AS code, '' AS message
+FROM people WHERE EXISTS (FROM others o WHERE o.name = people.name)
+"""
+REST = """;
+CREATE VIEW findings AS SELECT _key AS _source, id AS key, 'skip' AS severity, 'older' AS code, '' AS message
+FROM people WHERE _key NOT IN (SELECT _source FROM rows)
+"""
+OF_X = "{'id': 'x', 'name': 'Ann'} of source row x"
+ANN, EVE = {"id": "x", "name": "Ann"}, {"id": "y", "name": "Ann"}
+
+
+def _looks_beside(
+    folder: Path, script: str, people: tuple[str, ...] | None, others: tuple[str, ...] | None
+) -> Migration:
+    """A migration whose script looks at rows beside the one that it is about."""
+    (folder / "rows.sql").write_text(script)
+    first, second, made = (
+        Table(name=name, connection="c", key=("id",), columns=columns(text="id name"))
+        for name in ("people", "others", "made")
+    )
+    return Migration(
+        id="beside",
+        owner="tests",
+        sources=(
+            Source(table=first, partition_by=people or ("id",)),
+            Source(table=second, partition_by=others),
+        ),
+        targets=(Target(table=made),),
+        phases=(Phase(source="people", target="made", transform=folder / "rows.sql"),),
+    )
+
+
+@pytest.mark.parametrize(
+    ("script", "partition_by", "named", "remedied"),
+    [
+        (LAST.format(by="name", group="GROUP BY name") + REST, (None, None), OF_X, (("name",), None)),
+        (LAST.format(by="count(*)::VARCHAR", group="") + REST, (None, None), "'name': '2'} of source row y", None),
+        (BESIDE, (None, ("id",)), "finding skip also there of source row x", (None, None)),
+        (BESIDE, (None, ("id",)), OF_X, (("name",), ("name",))),
+    ],
+    ids=["a group", "all rows", "a look-up", "a join"],
+)  # fmt: skip
+def test_what_looks_at_rows_of_other_partitions_is_wrong(
+    tmp_path: Path, script: str, partition_by: Any, named: str, remedied: Any
+) -> None:
+    """It is right of rows that lie in one partition, and a run has several."""
+    rows = {"people": [ANN, EVE], "others": [{"id": str(n), "name": "Ann"} for n in range(2)]}
+    if "others" not in script:
+        del rows["others"]
+    with pytest.raises(AssertionError) as raised:
+        check(_looks_beside(tmp_path, script, *partition_by), rows=rows)
+    said = str(raised.value)
+    assert named in said
+    assert "partition_by, the same columns" in said
+    assert "Migration(shared=…)" in said
+    if remedied:
+        check(_looks_beside(tmp_path, script, *remedied), rows=rows)
