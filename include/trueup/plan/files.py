@@ -146,7 +146,7 @@ def warning(target: Target, row: str, code: str, words: str, rows: str) -> str:
 
 
 def write_findings(part: Part, phase: Phase, output: Output, queries: Sequence[str], partition: int) -> None:
-    """Write the findings on an output and partition that the queries give (`said`), if there are any; of the shape of
+    """Write the findings on an output and partition that the `queries` give, if there are any; of the shape of
     `FINDINGS`."""
     if queries:
         path = FINDING_FILES.part(phase.id, partition, output.name)

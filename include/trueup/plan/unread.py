@@ -92,7 +92,7 @@ def ignored(source: Source, options: Options) -> set[str]:
 
 
 def undeclared(migration: Migration, source: Source, options: Options, columns: Iterable[str]) -> list[str]:
-    """Of the columns `found`, which no declaration names, those that nobody carries or ignores."""
+    """Of the `columns` found, which no declaration names, those that nobody carries or ignores."""
     if source.partition_by is None or in_place(migration, source) is not None or source.carries_extra:
         return []
     left = [name for name in columns if name not in ignored(source, options)]

@@ -22,7 +22,7 @@ class Plans:
     """How the plans of runs on rows, or on schemas, are looked at. `make`: make the plan, where no step before has; `same`:
     its hash as it is now, given the run's row, where all that say it say the same (else it raises `ApprovalError`); `shown`:
     what a person is shown; `asks`: whether anybody is to be asked; `unasked`: the decision where nobody is, given the hash;
-    `there`: raises unless the targets are those that it was made for, before a step."""
+    `check_present`: raises unless the targets are those that it was made for, before a step."""
 
     make: Callable[[Any], object]
     same: Callable[[Any, RunRow], str]

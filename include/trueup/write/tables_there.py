@@ -14,7 +14,7 @@ ABSENT = "absent"
 
 
 def name_of(run: Run, target: Target, description: Description | None) -> str:
-    """The target's table as its server names it, `found` as it is described: where it lies, and which of all tables that
+    """The target's table as its server names it, by its `description`: where it lies, and which of all tables that
     ever lay there it is; or that none is there."""
     place, server = run.identity(target), run.store_of(target.table).server()
     return f"{place}{f' ({server})' if server else ''}#{ABSENT if description is None else description.identity or 'there'}"
