@@ -22,20 +22,9 @@ _known = 0
 def remember(patch: pytest.MonkeyPatch) -> None:
     """Give the gates a memory. What a verdict depends on is the whole of its key: class and fields of each expectation,
     the format of the answer, and the frame with its types."""
-    from great_expectations.expectations.expectation import Expectation
-
     from include.trueup.gate.tally import Judge
 
-    made: dict[int, tuple[Expectation, Any]] = {}
-    real_configuration, real_validate = vars(Expectation)["configuration"].fget, Judge.validate
-
-    def configuration(self: Expectation) -> Any:
-        """It is made anew at each of fifty looks at an expectation."""
-        if made.get(id(self), (None,))[0] is not self:
-            if len(made) > 1_000:
-                made.clear()
-            made[id(self)] = self, real_configuration(self)
-        return made[id(self)][1]
+    real_validate = Judge.validate
 
     def validate(self: Judge, tallies: list[Any], frame: Any, result_format: str) -> Any:
         global _known
@@ -60,5 +49,4 @@ def remember(patch: pytest.MonkeyPatch) -> None:
             assert said == again, "a verdict depends on something that is not remembered"
         return _said[key]
 
-    patch.setattr(Expectation, "configuration", property(configuration))
     patch.setattr(Judge, "validate", validate)

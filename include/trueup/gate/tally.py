@@ -21,6 +21,7 @@ from great_expectations.expectations.expectation import (
 )
 
 from ..errors import DeclarationError
+from .configurations import kept
 from .native import EXAMPLES, Merged, raised, text
 from .result import Expected
 
@@ -89,14 +90,16 @@ class Judge:
             return {}
         self._kept = len(frame)
         suite = ExpectationSuite(name="gate", expectations=[tally.expectation for tally in tallies])
-        outcome = self._rows.get_batch({"dataframe": frame}).validate(
-            suite,
-            result_format={
-                "result_format": result_format,
-                "partial_unexpected_count": EXAMPLES,
-                "return_unexpected_index_query": False,
-            },
-        )
+        batch = self._rows.get_batch({"dataframe": frame})
+        with kept():
+            outcome = batch.validate(
+                suite,
+                result_format={
+                    "result_format": result_format,
+                    "partial_unexpected_count": EXAMPLES,
+                    "return_unexpected_index_query": False,
+                },
+            )
         self.loaded_at = (outcome.meta.get("batch_markers") or {}).get("ge_load_time")
         return {_position(result): result for result in outcome.results}
 
