@@ -6,8 +6,10 @@ DAG =
 CONF = {}
 ID =
 FROM =
+KEY =
 ON =
 ROWS = 20
+TABLE =
 TO =
 RUN =
 MIGRATION_FROM := $(origin MIGRATION)
@@ -17,11 +19,13 @@ override DAG := $(value DAG)
 override CONF := $(value CONF)
 override ID := $(value ID)
 override FROM := $(value FROM)
+override KEY := $(value KEY)
 override ON := $(value ON)
+override TABLE := $(value TABLE)
 override TO := $(value TO)
 override ROWS := $(value ROWS)
 override RUN := $(value RUN)
-export MIGRATION DAG CONF ID FROM ON TO ROWS RUN
+export MIGRATION DAG CONF ID FROM KEY ON TABLE TO ROWS RUN
 
 # A build machine may set this for its own reasons; here it would make every start of Airflow twice as slow.
 unexport PYTHONDONTWRITEBYTECODE
@@ -31,7 +35,7 @@ PY = .venv/bin/python
 READY = .venv/ready
 EMBEDDINGS = .venv/ready-embeddings
 
-.PHONY: help setup lock embeddings demo sample up down run data-docs new check try psql test test-slow test-all simulate browser lint bench docs client clean
+.PHONY: help setup lock embeddings demo sample up down run data-docs new check try psql dynamodb test test-slow test-all simulate browser lint bench docs client clean
 
 help:
 	@echo 'make demo    the whole thing on this machine: make demo [MIGRATION=$(MIGRATION) | MIGRATION=all]'
@@ -43,6 +47,7 @@ help:
 	@echo 'make data-docs RUN=<run id>   the pages of Great Expectations on the gates of a run'
 	@echo 'make try     what a few real rows become; nothing is written: make try ID=kpi_linking ROWS=20'
 	@echo 'make psql    the embedded database of a connection: make psql ON=crm_postgres < tables.sql'
+	@echo 'make dynamodb   items of the embedded DynamoDB: make dynamodb ON=shop_dynamodb TABLE=orders [FROM=items.jsonl [KEY=id]]'
 	@echo 'make test    the test suite          make lint    ruff and mypy'
 	@echo 'make test-slow   the tests that take minutes; make test-all is both'
 	@echo 'make browser the tests in a browser (needs Chromium); screenshots go to .ci/artifacts/'
@@ -98,6 +103,10 @@ psql: $(READY)
 	@test -n "$$ON" || { echo 'say where: make psql ON=crm_postgres' >&2; exit 2; }
 	@exec $(PY) -m include.embedded psql "$$ON"
 
+dynamodb: $(READY)
+	@test -n "$$ON" || { echo 'say where: make dynamodb ON=shop_dynamodb' >&2; exit 2; }
+	@exec $(PY) -m include.embedded dynamodb "$$ON" "$$TABLE" "$$FROM" "$$KEY"
+
 # The model of knowledge_embeddings: 84 MB that nothing else needs.
 embeddings: $(EMBEDDINGS)
 
@@ -110,12 +119,12 @@ test: $(EMBEDDINGS)
 
 # First the table of what people may do to each task, then whole migrations, each on two processes; then whole stacks, and
 # processes that are killed: one after the other, since they are judged by the clock.
-TABLE = tests/dags/test_task_table.py
+TASK_TABLE = tests/dags/test_task_table.py
 WHOLE = tests/contract tests/migrations tests/stories tests/unit
 test-slow: $(EMBEDDINGS)
-	@$(PY) -m pytest --numprocesses 2 --dist worksteal -m slow $(TABLE)
+	@$(PY) -m pytest --numprocesses 2 --dist worksteal -m slow $(TASK_TABLE)
 	@$(PY) -m pytest --numprocesses 2 --dist worksteal -m slow --durations=10 $(WHOLE)
-	@exec $(PY) -m pytest -m slow --durations=10 --ignore=$(TABLE) $(addprefix --ignore=,$(WHOLE))
+	@exec $(PY) -m pytest -m slow --durations=10 --ignore=$(TASK_TABLE) $(addprefix --ignore=,$(WHOLE))
 
 test-all:
 	@$(MAKE) test

@@ -1,5 +1,6 @@
 """What the Makefile calls: `python -m include.embedded up | down | demo <id> | sample <id> | run <dag id> <conf> |
-new <id> <from> <to> | try <id> <rows> | psql <connection> | data-docs <run id>`; <id> is a migration's, or `all`."""
+new <id> <from> <to> | try <id> <rows> | psql <connection> | dynamodb <connection> <table> <file> <key> |
+data-docs <run id>`; <id> is a migration's, or `all`."""
 
 from __future__ import annotations
 
@@ -92,6 +93,12 @@ def run_demo(home: Home, chosen: str) -> int:
     return 0 if passed else 1
 
 
+def _items(home: Home, *given: str) -> int:
+    from .items import items  # with what a store needs, which no other command has to wait for
+
+    return items(home, os.environ, *given)
+
+
 def say(line: str) -> None:
     """Print a line at once."""
     print(line, flush=True)
@@ -124,6 +131,7 @@ _COMMANDS: dict[str, tuple[int, Callable[..., int]]] = {
     "new": (3, lambda home, *given: in_process.new(home, os.environ, *given)),
     "check": (1, lambda home, id: in_process.check(home, os.environ, id)),
     "data-docs": (1, lambda home, run_id: in_process.data_docs(home, os.environ, run_id)),
+    "dynamodb": (4, _items),
     "psql": (1, lambda home, conn_id: psql(home, os.environ, conn_id)),
     "try": (2, lambda home, *given: in_process.try_rows(home, os.environ, *given)),
 }
