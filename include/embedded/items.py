@@ -42,8 +42,12 @@ def items(home: Home, given: Mapping[str, str], conn_id: str, table: str, file: 
         raise OptionsError(f"say which table: make dynamodb ON={conn_id} TABLE=shop-orders FROM=items.jsonl")
     lines = [*_read(Path(file))] if file else []
     with servers.in_use(home, given, need_postgres=False, need_dynamodb=True) as running:
-        keys = {"aws_access_key_id": "embedded", "aws_secret_access_key": "embedded"}
-        engine = client(endpoint_url=running.dynamodb, region_name="us-east-1", **keys)
+        engine = client(
+            endpoint_url=running.dynamodb,
+            region_name="us-east-1",
+            aws_access_key_id="embedded",
+            aws_secret_access_key="embedded",
+        )
         wire, names = Wire(engine), DynamoDBStore(engine).tables()
         if file:
             made = "" if table in names else _make(wire, table, key, file, lines)
@@ -77,7 +81,7 @@ def _read(file: Path) -> Iterator[tuple[int, Item]]:
             raise OptionsError(f"{file}:{number}: no JSON ({error}); {_LAYOUT}") from None
         if not isinstance(item, dict):
             raise OptionsError(f"{file}:{number}: {_LAYOUT}, not {line[:60]}")
-        typed = item.get("Item") if item.keys() == {"Item"} else None
+        typed: Any = item.get("Item") if item.keys() == {"Item"} else None
         if not _is_item(typed) and not _is_item(typed := json.loads(dynamodb_json(line))):
             raise OptionsError(f"{file}:{number}: DynamoDB has no place for a value of this item: {line[:60]}")
         yield number, typed

@@ -20,7 +20,8 @@ def main(migration_id: str, rows: str) -> int:
         raise OptionsError(
             f"{migration_id} changes schemas and moves no rows; trigger it with mode plan to see what it would do"
         )
-    stores = {each: open_store(each) for each in {source.table.connection for source in migration.sources}}
+    tables = [*(source.table for source in migration.sources), *(target.table for target in migration.targets)]
+    stores = {each: open_store(each) for each in {table.connection for table in tables}}
     for line in try_out(migration, stores, int(rows)):
         sys.stdout.write(f"{line}\n")
     return 0
