@@ -189,6 +189,8 @@ def test_what_may_be_put_is_described_by_the_schema_that_judges_it(viewer: Any, 
         (("state",), {"blocks": 1}),
         (("session", "id"), "x"),
         (("session", "started_at"), "yesterday"),
+        (("session", "started_at"), "2026-13-01T00:00:00Z"),
+        (("session", "completed_at"), "2026-01-01T25:00:00Z"),
         (("more",), 1),
     ):
         wrong = copy.deepcopy(payload)
@@ -207,6 +209,11 @@ def test_a_payload_is_of_the_session_of_its_address_which_is_there(
     scorer, payload = signed_in("olive", "op"), exact(viewer.get(f"{V2}/{session()}"))
     other = scorer.put(f"{V2}/{session(2)}", content=json_text(payload))
     assert (other.status_code, other.json()["errors"][0]["pointer"]) == (422, "/session/id")
+    for at in ("2026-02-30T00:00:00Z", "2025-02-29T00:00:00+00:00", "0001-02-30T00:00:00Z BC"):
+        wrong = copy.deepcopy(payload)
+        wrong["session"]["completed_at"] = at
+        said = scorer.put(f"{V2}/{session()}", content=json_text(wrong))
+        assert (said.status_code, said.json()["errors"][0]["pointer"]) == (422, "/session/completed_at"), at
     wrong = copy.deepcopy(payload)
     wrong["types"][2]["share"] = "half"
     del wrong["functions"][0]["dimension"]

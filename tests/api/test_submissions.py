@@ -112,6 +112,7 @@ BAD_SERIES: list[tuple[Any, str]] = [
     ({"totalWeeks": 0}, "/totalWeeks"), ({"totalWeeks": 521}, "/totalWeeks"), ({"totalWeeks": 2.5}, "/totalWeeks"),
     ({"totalWeeks": True}, "/totalWeeks"), ({"totalWeeks": "4"}, "/totalWeeks"), ({"totalWeeks": None}, "/totalWeeks"),
     ({"dueDate": "soon"}, "/dueDate"), ({"dueDate": "9999-12-30"}, "/dueDate"), ({"dueDate": 5}, "/dueDate"),
+    ({"dueDate": "2026-02-26T25:00:00Z"}, "/dueDate"), ({"dueDate": "2026-02-26T09:30:00+24:00"}, "/dueDate"),
     ({"formId": ""}, "/formId"), ({"formId": "x" * 1025}, "/formId"), ({"formId": 7}, "/formId"), ({"id": ""}, "/id"),
     ({"status": "completed"}, "/status"), ({"responseId": "r"}, "/responseId"), ({"recurringWeek": 2}, "/recurringWeek"),
     ({"clientId": "another"}, "/clientId"), ({"more": {"": 1}}, "/more"), ({"more": 10**40 + 1}, "/more"),
@@ -120,6 +121,7 @@ BAD_SERIES: list[tuple[Any, str]] = [
 BAD_RESPONSES: list[tuple[Any, str]] = [
     ({"answers": None}, "/answers"), ({"answers": [1]}, "/answers"), ({"answers": {"": 1}}, "/answers"),
     ({"score": "7"}, "/score"), ({"score": True}, "/score"), ({"submittedAt": "yesterday"}, "/submittedAt"),
+    ({"submittedAt": "2026-02-26T09:60:00Z"}, "/submittedAt"),
     ({"id": ""}, "/id"), ({"id": "x" * 2049}, "/id"), ({"formId": "f"}, "/formId"), ({"answers": {"a": "x" * 350_000}}, ""),
 ]  # fmt: skip
 NO_JSON = (

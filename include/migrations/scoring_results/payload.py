@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from calendar import monthrange
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -121,7 +122,18 @@ def _beyond_the_schema(payload: Mapping[str, Any]) -> Iterator[Complaint]:
             seen[row[code]] += 1
             if seen[row[code]] == 2:
                 yield Complaint(pointer=f"/{rows}/{number}/{code}", detail=f"{row[code]!r} is there twice")
+    for name in ("started_at", "completed_at"):
+        at = payload["session"][name]
+        if at is not None and not _is_a_day(at):
+            yield Complaint(pointer=f"/session/{name}", detail=f"{at!r} is of a day that its month does not have")
     yield from _texts(payload)
+
+
+def _is_a_day(instant: str) -> bool:
+    """Whether the month has that day, of an instant as the schema describes it."""
+    year, month, day = instant.partition("T")[0].split("-")
+    counted = 1 - int(year) if instant.endswith("BC") else int(year)  # there is no year 0: before 1 is 1 BC
+    return int(day) <= monthrange(2000 + counted % 400, int(month))[1]
 
 
 def _texts(payload: Mapping[str, Any]) -> Iterator[Complaint]:

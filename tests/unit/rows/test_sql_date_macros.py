@@ -54,6 +54,22 @@ def test_a_date_is_moved_in_its_own_notation(
         assert dates.days_later(text, days) == wanted
 
 
+def test_both_languages_take_the_same_texts_for_dates(connection: duckdb.DuckDBPyConnection) -> None:
+    days = ("2026-02-26", "20260226", "2026-057", "2026057", "2026-W09-4", "2026W094", "2026-02-30", "٢٠٢٦-02-26")
+    times = (
+        *("T25:00", "T2500", "T24:00:00", "T24:00:00.0", "T240000", "T24:01", "T23:59:59", "T09:60", "T09:30:60"),
+        *("T0930", "T09", "T09:3", "T09:30:00,5", "T093000.5", "T٠٩:30", " 09:30", "", "T"),
+    )
+    offsets = ("", "Z", "+24:00", "+02:60", "-23:59", "+0230", "+02")
+    texts = [f"{day}{time}{offset}" for day in days for time in times for offset in (offsets if time else [""])]
+    query = "SELECT t, iso_instant(t) IS NULL FROM (SELECT unnest(?::VARCHAR[]) AS t)"
+    refused = dict(connection.execute(query, [texts]).fetchall())
+    assert {text for text in texts if (dates.instant(text) is None) != refused[text]} == set()
+    assert {text for text in texts if (dates.days_later(text, 7) is None) != refused[text]} == set()
+    midnight = dates.instant("2026-02-26T24:00:00Z")
+    assert midnight == dates.instant("2026-02-27")
+
+
 def test_every_day_of_a_leap_cycle_is_moved_as_python_does(connection: duckdb.DuckDBPyConnection) -> None:
     for form in ("%Y-%m-%d", "%Y%m%d", "%Y-%j", "%Y%j", "%G-W%V-%u", "%GW%V%u"):
         days = [date(2020, 1, 1) + timedelta(days=n) for n in range(0, 1500, 3)]
