@@ -105,9 +105,9 @@ def _make(wire: Wire, table: str, key: str, file: str, lines: list[tuple[int, It
     types = {name: next(iter(first.get(name, ("",)))) for name in names}
     for name, tag in types.items():
         if tag not in ("S", "N", "B"):
-            said = "is no text, number or binary" if tag else "is not there"
-            there = ", ".join(sorted(first))
-            raise OptionsError(f"{file}:{number}: the key {name} {said}; say KEY=…, one or two of: {there}")
+            problem = "is no text, number or binary" if tag else "is not there"
+            attributes = ", ".join(sorted(first))
+            raise OptionsError(f"{file}:{number}: the key {name} {problem}; say KEY=…, one or two of: {attributes}")
     request = {
         "TableName": table,
         "KeySchema": [

@@ -33,13 +33,13 @@ def _configuration(expectation: Expectation) -> ExpectationConfiguration:
     if kept is None:
         return _made_anew(expectation)
     fields = {**vars(expectation)}
-    found = kept.get(id(expectation))
+    entry = kept.get(id(expectation))
     if (
-        found is not None
-        and len(found[1]) == len(fields)
-        and all(found[1].get(n, kept) is v for n, v in fields.items())
+        entry is not None
+        and len(entry[1]) == len(fields)
+        and all(entry[1].get(n, kept) is v for n, v in fields.items())
     ):
-        return found[2]
+        return entry[2]
     made = _made_anew(expectation)
     kept[id(expectation)] = (expectation, fields, made)  # held, so that its id is no other's
     return made

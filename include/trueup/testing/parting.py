@@ -49,8 +49,8 @@ def parting(migration: Migration, tables: Mapping[str, pa.Table]) -> Parting | N
                 columns = source.partition_by or ()
                 values = ", ".join(cast(name, source.columns[name]) for name in columns)
                 connection.register("given", tables[source.id])
-                found = connection.execute(f"SELECT DISTINCT {duck.place(columns)} FROM (SELECT {values} FROM given)")
-                places.update(n for (n,) in found.fetchall())
+                numbers = connection.execute(f"SELECT DISTINCT {duck.place(columns)} FROM (SELECT {values} FROM given)")
+                places.update(n for (n,) in numbers.fetchall())
     most = _FEW if len(migration.phases) < _MANY_PHASES else _FEW // 2
     partitions = max(range(2, MOST + 1), key=lambda n: (min(_held(places, n), most), -n))
     looked_at = {place % partitions for place in places}
@@ -74,7 +74,7 @@ def apart(partitions: int, whole: Made, parted: Made) -> Iterator[str]:
         words = [*_differing(f"target {target}: the row", *(Counter(_rows(made, target)) for made in (whole, parted)))]
         differ = differ or bool(words)
         yield from words
-    words = [*_differing("the finding", *(Counter(set(_found(made))) for made in (whole, parted)))]
+    words = [*_differing("the finding", *(Counter(set(_findings(made))) for made in (whole, parted)))]
     yield from words
     if differ or words:
         yield f"Rows become others in {partitions} partitions than in one. {_REMEDY}"
@@ -87,15 +87,15 @@ def _rows(made: Made, target: str) -> Iterator[str]:
             yield f"{values} of source row {each.key}"
 
 
-def _found(made: Made) -> Iterator[str]:
+def _findings(made: Made) -> Iterator[str]:
     for each in made.findings:
-        about = "" if each.key is None else f" of source row {each.key}"
-        yield f"{each.severity} {each.code}{about} (phase {each.phase}): {each.message}".removesuffix(": ")
+        subject = "" if each.key is None else f" of source row {each.key}"
+        yield f"{each.severity} {each.code}{subject} (phase {each.phase}): {each.message}".removesuffix(": ")
 
 
 def _differing(what: str, one: Counter[str], several: Counter[str]) -> Iterator[str]:
-    for only, here, there in (("together", one, several), ("apart", several, one)):
-        found = sorted((here - there).elements())
-        yield from (f"{what} {each} is made only where rows lie {only}" for each in found[:_SHOWN])
-        if len(found) > _SHOWN:
-            yield f"{what} … and {len(found) - _SHOWN:,} more only where rows lie {only}"
+    for only, here, others in (("together", one, several), ("apart", several, one)):
+        only_here = sorted((here - others).elements())
+        yield from (f"{what} {each} is made only where rows lie {only}" for each in only_here[:_SHOWN])
+        if len(only_here) > _SHOWN:
+            yield f"{what} … and {len(only_here) - _SHOWN:,} more only where rows lie {only}"
