@@ -30,6 +30,7 @@ from include.trueup.plan.transform import UNWRITABLE
 from include.trueup.stores import arrow_schema
 from include.trueup.stores.dynamodb.items import Layout
 from include.trueup.testing import Made, make_of
+from include.trueup.testing.parting import Parting
 
 from . import kpi_linking_oracle as oracle
 from .kpi_linking_oracle import Item
@@ -42,7 +43,8 @@ def made_of(legacy: Legacy, partitions: int = 1) -> Made:
     tables = {
         x.id: pa.Table.from_batches([Layout(x.table).decode(legacy.get(x.table.name, []))]) for x in migration.sources
     }
-    return make_of(migration, tables, partitions=partitions, judged=False)
+    several = Parting(partitions, tuple(range(partitions)))
+    return make_of(migration, tables, several=several, judged=False)
 
 
 def items(made: Made, target: str) -> list[Item]:
