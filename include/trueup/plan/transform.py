@@ -154,13 +154,11 @@ def _figures(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 def _relations_called(connection: duckdb.DuckDBPyConnection, name: str) -> list[tuple[str, str]]:
     """The relations of that name, in any case and schema: whether it is a view, and its whole name in SQL."""
-    entries = connection.execute(
+    rows = connection.execute(
         "SELECT table_type, table_catalog, table_schema, table_name FROM information_schema.tables WHERE lower(table_name) = ?",
         [name],
     ).fetchall()
-    return [
-        ("VIEW" if type_ == "VIEW" else "TABLE", ".".join(map(duck.identifier, parts))) for type_, *parts in entries
-    ]
+    return [("VIEW" if type_ == "VIEW" else "TABLE", ".".join(map(duck.identifier, parts))) for type_, *parts in rows]
 
 
 def _drop(connection: duckdb.DuckDBPyConnection, name: str) -> None:
