@@ -120,7 +120,7 @@ test: $(EMBEDDINGS)
 # First the table of what people may do to each task, then whole migrations, each on two processes; then whole stacks, and
 # processes that are killed: one after the other, since they are judged by the clock.
 TASK_TABLE = tests/dags/test_task_table.py
-WHOLE = tests/contract tests/migrations tests/stories tests/unit
+WHOLE = tests/contract tests/migrations tests/simulation tests/stories tests/unit
 test-slow: $(EMBEDDINGS)
 	@$(PY) -m pytest --numprocesses 2 --dist worksteal -m slow $(TASK_TABLE)
 	@$(PY) -m pytest --numprocesses 2 --dist worksteal -m slow --durations=10 $(WHOLE)
