@@ -7,15 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from dataclasses import replace as replaced
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from include.trueup.errors import TargetHeldError, TerminalError
-from include.trueup.run import Mode, Run, order
-from include.trueup.steps import APPROVE, Step, StepName, function
-from include.trueup.walk import carry_out
-from include.trueup.write import approval
+from include.trueup.run import Run
+from include.trueup.steps import Step, StepName
 
 from .scheduling import Process
+from .tries import Job, Said
+from .tries import named as _named
 
 if TYPE_CHECKING:
     from .world import World
@@ -24,10 +24,6 @@ RETRY_SECONDS = 5.0
 _PLANNING = (StepName.SNAPSHOT, StepName.SHARED, StepName.TRANSFORM, StepName.PLAN, StepName.PLAN_GATE)
 NOTICED_SECONDS = 40.0
 """After how long a try is missed whose process says nothing more."""
-
-
-def _named(step: Step) -> tuple[str, str | None]:
-    return str(step.id), step.phase.id if step.phase else None
 
 
 @dataclass(eq=False)
@@ -185,47 +181,35 @@ class DagRun:
     # ── what tasks do ────────────────────────────────────────────────────────────────────────────────────────────
 
     def _work(self, task: Task) -> str | None:
-        run = self.current()
+        """Have the task done, and tell the oracle what came of it."""
+        failed = tuple(sorted({t.id for t in self.tasks if t.state == "failed"})) if task.id == "report" else ()
+        step = _named(task.step) if task.step else None
+        job = Job(what=task.id if step is None else "step", step=step, part=task.part, failed=failed)
+        said = self._carried(job)
+        oracle = self.world.oracle
         if task.id == "preflight":
-            function(run.direction.preflight)(replaced(self.given, migration=self.world.migration()), "simulated")
-            self.world.oracle.begins(self.id)
-            return None
-        if task.id == "report":
-            failed = sorted({t.id for t in self.tasks if t.state == "failed"})
-            function(run.direction.report)(run, failed)
-            self.world.oracle.reported(self)
-            return None
-        assert task.step is not None
-        # a process reads the declaration that is deployed now
-        step = next(s for s in run.steps if _named(s) == _named(task.step))
-        if step.id == APPROVE:
-            return self._approve(run, step)
-        if step.skipped(run.options.mode):
-            return "skipped"
-        carry_out(step, run, task.part)
-        if step.id == StepName.PLAN_GATE:
-            self.world.oracle.gated(run)
-        return None
+            oracle.begins(self.id)
+        elif task.id == "report":
+            oracle.reported(self)
+        elif said.state == "asked":
+            self.shown = said.shown
+            oracle.asked(self, self._looked_at())
+            return self._deferred()
+        elif said.state == "approved":
+            oracle.approved(self, self._looked_at())
+        elif said.state == "approved before":
+            oracle.approved_before(self, self._looked_at())
+        elif said.state is None and step is not None and step[0] == StepName.PLAN_GATE:
+            oracle.gated(self._looked_at())
+        return "skipped" if said.state == "skipped" else None
 
-    def _approve(self, run: Run, step: Step) -> str | None:
-        if step.skipped(run.options.mode):
-            return "skipped"
-        order.enter(run, step.id)
-        if run.options.mode is Mode.APPLY:
-            run.ledger.leases.enter(run.id, run.held_targets, run.holder)
-        plans = approval.plans_of(run)
-        plans.make(run)
-        if not plans.asks(run):
-            approval.approve(run)
-            self.world.oracle.approved(self, run)
-            return None
-        if approval.approved_already(run) is not None:
-            self.world.oracle.approved_before(self, run)
-            return None
-        plan: Any = approval.ask(run)
-        self.shown = plan.sha256
-        self.world.oracle.asked(self, run)
-        return self._deferred()
+    def _carried(self, job: Job) -> Said:
+        """What a process says that does the job, with the declaration that is deployed now."""
+        return self.world.places.carry(job, replaced(self.given, migration=self.world.migration()))
+
+    def _looked_at(self) -> Run:
+        with self.world.looking():
+            return self.current()
 
     def _deferred(self) -> str:
         self.world.after(self.world.setup.answer_seconds / 2, self.world.visit)
@@ -244,12 +228,9 @@ class DagRun:
         name = f"{self.id}/{task.name}#{task.tries} answered"
 
         def decide() -> None:
-            run = self.current()
+            self._carried(Job(what="approve" if approve else "reject", shown=shown))
             if approve:
-                approval.approve(run, "alice", None, shown_sha256=shown)
-                self.world.oracle.approved(self, run, seen)
-            else:
-                approval.reject(run, "alice", None)
+                self.world.oracle.approved(self, self._looked_at(), seen)
 
         process = self.world.schedule.process(name, self.id, lambda: self._as_task(task, process, decide))
         task.process = process

@@ -163,11 +163,7 @@ class Oracle:
     ) -> None:
         """An application writes a row, or deletes it; `mistyped`: values that are not of the declared type, as JSON."""
         self._compare("?", "")
-        rows = self.world.places.held_in(table).held[table].rows
-        if row is None:
-            rows.pop(key, None)
-        else:
-            rows[key] = (key, *row, None, mistyped)
+        self.world.places.put(table, key, None if row is None else (key, *row, None, mistyped))
         if table == "people":
             self.source = self.world.places.rows("people")
         else:

@@ -7,19 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from include.trueup.ledger import Ledger
+from include.trueup.run import Run
 from include.trueup.run.workspace import Workspace
-from include.trueup.stores.effects import Effects
 
 from .history import Setup
 from .memory import Held, MemoryStore, Row
+from .scheduling import Schedule
+from .tries import Job, Said, carry
 from .twins import Hook, LedgerTwin, WorkspaceTwin
 
 
 class Places:
     """The stores, the ledger and the workspace of one history."""
 
-    def __init__(self, setup: Setup, effects: Effects, hook: Hook, folder: Path) -> None:
-        self.hook = hook
+    def __init__(self, setup: Setup, schedule: Schedule, hook: Hook, folder: Path) -> None:
+        self.hook, effects = hook, schedule.effects()
         self.ledger: Ledger = LedgerTwin(effects, hook)
         self.workspace: Workspace = WorkspaceTwin(folder / "workspace", effects, hook)
         self.source = MemoryStore("postgres", setup.batch_rows, hook)
@@ -28,6 +30,18 @@ class Places:
     def store(self, connection: str) -> Any:
         """The store behind a connection."""
         return self.source if connection == "s" else self.target
+
+    def carry(self, job: Job, given: Run) -> Said:
+        """Have a try's job done, in the fibre that asks for it."""
+        return carry(job, given)
+
+    def put(self, name: str, key: str, row: Row | None) -> None:
+        """An application writes a row into a table, or deletes it."""
+        rows = self.held_in(name).held[name].rows
+        if row is None:
+            rows.pop(key, None)
+        else:
+            rows[key] = row
 
     def there(self, name: str) -> bool:
         """Whether the table is there."""

@@ -25,10 +25,11 @@ from include.trueup.run import LAST, Extra, Options, Run
 from . import declared
 from . import history as histories
 from .airflow import DagRun
-from .history import Event, History
+from .history import Event, History, Setup
 from .oracle import Oracle
 from .places import Places
 from .scheduling import Process, Schedule
+from .twins import Hook
 
 MOST_RUNS = 5
 
@@ -36,7 +37,13 @@ MOST_RUNS = 5
 class World:
     """Everything there is. `happened` are the events that were done, by point: the history as it came out."""
 
-    def __init__(self, history: History, folder: Path, database: duckdb.DuckDBPyConnection | None = None) -> None:
+    def __init__(
+        self,
+        history: History,
+        folder: Path,
+        database: duckdb.DuckDBPyConnection | None = None,
+        places: Callable[[Setup, Schedule, Hook, Path], Places] = Places,
+    ) -> None:
         self.setup, self.folder, self.database = history.setup, folder, database
         self._events = history.events
         self._random = Random(history.seed * 7 + 1) if history.seed >= 0 else None
@@ -50,7 +57,7 @@ class World:
         self._quiet = self._visits = 0
         self._out_until: dict[str, float] = {}
         self._fail: str | None = None
-        self.places = Places(self.setup, self.schedule.effects(), self.hook, folder)
+        self.places = places(self.setup, self.schedule, self.hook, folder)
         self.oracle = Oracle(self)
         self._migrations = {n: declared.declare(folder, self.setup, n) for n in (0, 1)}
 
