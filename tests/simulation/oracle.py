@@ -247,7 +247,8 @@ class Oracle:
 
     def met(self, error: Exception, run: str, where: str) -> None:
         """An error came out of the engine; one that is not of its own tree is a fault."""
-        line = f"{self.world.schedule.points:>5} {self.world.schedule.now:>9.2f} {run}/{where}: {type(error).__name__}: {str(error)[:300]}"
+        said = str(error).replace(str(self.world.folder), "")[:300]  # the folder is another in each process
+        line = f"{self.world.schedule.points:>5} {self.world.schedule.now:>9.2f} {run}/{where}: {type(error).__name__}: {said}"
         self.log.append(line)
         self._digest.update(line.encode())
         if not isinstance(error, TrueupError):

@@ -38,7 +38,8 @@ def test_what_a_mutant_patches_is_reached() -> None:
 @pytest.mark.slow
 def test_two_processes_play_the_same_histories() -> None:
     """A seed is one history wherever it is played: no order of a set, no name of an object is in it."""
-    command = [sys.executable, "-m", "tests.simulation", "--histories", "3", "--seed", "7"]
+    histories = ["--histories", "3", "--seed", "8"]  # in the third one a message has a path
+    command = [sys.executable, "-m", "tests.simulation", *histories]
     top = Path(__file__).parents[2]
     path = {**os.environ, "PYTHONPATH": f"{top}:{top / 'plugins'}"}
     said = [
