@@ -12,11 +12,11 @@ from collections import Counter
 from pathlib import Path
 
 import duckdb
-import pytest
 
 from . import coverage
 from .history import History
 from .mutants import MUTANTS, NOT_HERE, results
+from .mutants.hunting import Hunt
 from .playing import Played, from_seed, play, shrink
 from .remembered import remembering
 from .world import folder
@@ -62,36 +62,20 @@ def main() -> int:
 
 
 def _mutants(given: argparse.Namespace) -> int:
-    """Each fault is put back, until a history finds it: first few histories of each, then more of those not found."""
+    """Each fault is put back; after how many histories it is found."""
     kept = results.Results(given.results, given.seed)
     chosen = {name: mutant for name, mutant in MUTANTS.items() if name.startswith(given.mutants)}
-    most = 0
     with folder() as place, remembering(place) as database:
-        while most < given.histories:
-            most = min(max(most * 3, 3), given.histories)
-            for name, mutant in chosen.items():
-                with pytest.MonkeyPatch.context() as patch:
-                    mutant(patch)
-                    _until_found(kept, name, most, given.seed, place, database)
-                if chosen.keys() == MUTANTS.keys():  # a few leave the document's table as it is
-                    _write_table(kept)
-    survived = [name for name in chosen if kept.known[name].law is None]
-    print(f"{len(chosen) - len(survived)} of {len(chosen)} found; not in {most}: {', '.join(survived) or 'none'}")
+        hunt = Hunt(chosen, kept, lambda seed: play(from_seed(seed), place, database).breaches)
+        hunt.go_through(range(given.seed, given.seed + given.histories))
+    if chosen.keys() == MUTANTS.keys():  # a few leave the document's table as it is
+        _write_table(kept)
+    survived = hunt.missing()
+    print(
+        f"{len(chosen) - len(survived)} of {len(chosen)} found, {hunt.plays} histories played; not in {given.histories}: "
+        f"{', '.join(survived) or 'none'}"
+    )
     return 1 if survived else 0
-
-
-def _until_found(
-    kept: results.Results, name: str, most: int, seed: int, place: Path, database: duckdb.DuckDBPyConnection
-) -> None:
-    result = kept.known.get(name, results.Result(played=0))
-    while result.law is None and result.played < most:
-        found = play(from_seed(seed + result.played), place, database).breaches
-        first = found[0] if found else None
-        said = {} if first is None else {"why": first.why[:300]}
-        result = results.Result(played=result.played + 1, law=None if first is None else first.law, **said)
-        kept.note(name, result)
-        if first is not None:
-            print(f"{name}: after {result.played}, law {first.law}: {first.why}"[:240], flush=True)
 
 
 def _write_table(kept: results.Results) -> None:

@@ -242,8 +242,9 @@ class Oracle:
 
     def turned(self, to: str, checked: Any) -> None:
         """The switch was turned."""
-        last = next((change.run for change in self.changes[::-1] if change.run), "")
-        self.turns.append((checked.was, to, checked.proof_run_id, last))
+        proven = None if checked.proof_run_id is None else self.seen(checked.proof_run_id).proven_at
+        since = (change.run for change in self.changes[::-1] if change.run and proven and change.point > proven)
+        self.turns.append((checked.was, to, checked.proof_run_id, next(since, "")))
 
     def met(self, error: Exception, run: str, where: str) -> None:
         """An error came out of the engine; one that is not of its own tree is a fault."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from .mutants import MUTANTS, NOT_HERE
-from .mutants.reaching import Watching, never_reached
+from .mutants.differing import Probing
 from .playing import from_seed, play
 from .remembered import remembering
 from .world import folder
@@ -30,9 +30,32 @@ def test_what_a_mutant_patches_is_there(name: str) -> None:
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
 def test_what_a_mutant_patches_is_reached() -> None:
     with pytest.MonkeyPatch.context() as patch, folder() as place, remembering(place) as database:
-        watching = Watching(patch)
-        watching.watch(MUTANTS)
-        assert never_reached(watching, lambda seed: play(from_seed(seed), place, database), SEEDS) == {}
+        probing = Probing(patch)
+        probing.watch(MUTANTS)
+        for seed in SEEDS:
+            play(from_seed(seed), place, database)
+            if not probing.never():
+                break
+        assert probing.never() == {}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+def test_a_mutant_that_would_not_do_otherwise_plays_the_same_history() -> None:
+    """And to ask changes nothing."""
+    for seed in (1, 5):
+        with folder() as place, remembering(place) as database:
+            digest = play(from_seed(seed), place, database).digest
+            with pytest.MonkeyPatch.context() as patch:
+                probing = Probing(patch)
+                probing.watch(MUTANTS)
+                assert play(from_seed(seed), place, database).digest == digest
+            same = [name for name in MUTANTS if name not in probing.differing]
+            assert len(same) > 5
+            for name in same:
+                with pytest.MonkeyPatch.context() as patch:
+                    MUTANTS[name](patch)
+                    assert play(from_seed(seed), place, database).digest == digest, name
 
 
 @pytest.mark.slow

@@ -4,31 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from string import Template
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
-import pytest
 
 from include.trueup import report
 from include.trueup.cutover import turning
+from include.trueup.errors import TrueupError
 from include.trueup.plan import backward, baseline, hashing, transform, verbs
 from include.trueup.prove import budgets, left_alone, verify
-from include.trueup.rows.statements import Statements
 from include.trueup.run import earlier, not_written
 from include.trueup.stores import Conflict
 from include.trueup.write import apply, approval
 
 from ..memory import MemoryStore
-
-Patch = pytest.MonkeyPatch
-
-
-def _swap(patch: Patch, statements: Statements, name: str, old: str, new: str) -> None:
-    """Other SQL for a part of a statement."""
-    text = statements._statements[name].template
-    assert old in text, f"{name} has no {old!r}"
-    patch.setitem(statements._statements, name, Template(text.replace(old, new)))
+from .patching import Patch, ignore, swap
 
 
 def unread_values(patch: Patch) -> None:
@@ -47,13 +38,18 @@ def refused_is_a_conflict(patch: Patch) -> None:
 
     patch.setattr(MemoryStore, "_one", one)
     conflicts_unlimited(patch)
-    _swap(patch, verify._SQL, "kind", "'missing' ELSE 'left_alone'", "NULL ELSE NULL")
+    swap(patch, verify._SQL, "kind", "'missing' ELSE 'left_alone'", "NULL ELSE NULL")
 
 
 def conflicts_unlimited(patch: Patch) -> None:
     """Rows that were left alone have no budget, and no place in the verdict."""
-    patch.setattr(budgets, "judge_left_alone", lambda *_: [])
-    patch.setattr(left_alone, "exceptions", lambda _: (0, []))
+    judged, listed = budgets.judge_left_alone, left_alone.exceptions
+
+    def passed(*given: Any) -> Any:
+        return [replace(each, passed=True, critical_failures=0) for each in judged(*given)]
+
+    patch.setattr(budgets, "judge_left_alone", passed)
+    patch.setattr(left_alone, "exceptions", lambda run: (listed(run)[0] * 0, []))
 
 
 def rows_hidden(patch: Patch) -> None:
@@ -122,13 +118,13 @@ def last_row_left_out(patch: Patch) -> None:
 
 def missing_is_fine(patch: Patch) -> None:
     """The proof does not see what is missing."""
-    _swap(patch, verify._SQL, "kind", "WHEN $row.$key IS NULL THEN 'missing'", "WHEN $row.$key IS NULL THEN NULL")
+    swap(patch, verify._SQL, "kind", "WHEN $row.$key IS NULL THEN 'missing'", "WHEN $row.$key IS NULL THEN NULL")
     last_row_left_out(patch)
 
 
 def different_is_fine(patch: Patch) -> None:
     """The proof takes what is different for what others did since."""
-    _swap(patch, verify._SQL, "kind", "ELSE 'different'", "ELSE 'moved_on'")
+    swap(patch, verify._SQL, "kind", "ELSE 'different'", "ELSE 'moved_on'")
 
 
 def drift_is_ours(patch: Patch) -> None:
@@ -138,8 +134,21 @@ def drift_is_ours(patch: Patch) -> None:
 
 def removes_what_others_added(patch: Patch) -> None:
     """Rows that no run has added are removed, too."""
-    _swap(patch, verbs.SQL, "leaving", "JOIN $keys", "LEFT JOIN $keys")
-    _swap(patch, verbs.SQL, "leaving", "WHERE $wanted", "WHERE true OR $wanted")
+    swap(patch, verbs.SQL, "leaving", "JOIN $keys", "LEFT JOIN $keys")
+    swap(patch, verbs.SQL, "leaving", "WHERE $wanted", "WHERE true OR $wanted")
+
+
+class _Any(str):
+    """A hash that is the same as any."""
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __eq__(self, _: object) -> bool:
+        return True
+
+    def __ne__(self, _: object) -> bool:
+        return False
 
 
 def rows_not_in_the_hash(patch: Patch) -> None:
@@ -150,44 +159,56 @@ def rows_not_in_the_hash(patch: Patch) -> None:
         return {**real(run, parts), "rows": {}}
 
     patch.setattr(hashing, "covered", covered)
-    patch.setattr(approval, "files_hash", lambda run: run.ledger.entered(run.id).plan_files_sha256)
+    files = hashing.files_hash
+    patch.setattr(approval, "files_hash", lambda run: _Any(files(run)))
 
 
 def touched_since_is_undone(patch: Patch) -> None:
     """A rollback takes back what others changed since."""
-    _swap(patch, backward._SQL, "verb", "WHEN $added_differs AND $touched THEN 'drift'", "WHEN false THEN 'drift'")
-    _swap(patch, backward._SQL, "verb", "WHEN $owned_differs AND $touched THEN 'drift'", "WHEN false THEN 'drift'")
+    swap(patch, backward._SQL, "verb", "WHEN $added_differs AND $touched THEN 'drift'", "WHEN false THEN 'drift'")
+    swap(patch, backward._SQL, "verb", "WHEN $owned_differs AND $touched THEN 'drift'", "WHEN false THEN 'drift'")
 
 
 def not_put_back(patch: Patch) -> None:
     """A rollback keeps what the run had changed."""
-    _swap(patch, backward._SQL, "verb", "ELSE 'change'", "ELSE 'keep'")
+    swap(patch, backward._SQL, "verb", "ELSE 'change'", "ELSE 'keep'")
 
 
 def earlier_plan_forgotten(patch: Patch) -> None:
     """What a run wrote under an earlier plan is not kept when it begins again."""
-    patch.setattr(earlier, "_keep", lambda *_: None)
+    patch.setattr(earlier, "_keep", lambda *_: None)  # what it keeps is an effect: without it, it is another history
 
 
 def own_rows_are_others(patch: Patch) -> None:
     """A run that begins again does not know its own rows."""
     real = baseline._last_plan
-    patch.setattr(baseline, "_last_plan", lambda run, row: None if row.run_id == run.id else real(run, row))
+    patch.setattr(baseline, "_last_plan", lambda run, row: (real(run, row), None)[row.run_id == run.id])
 
 
 def report_written_again(patch: Patch) -> None:
     """The report of a proven run is written again."""
-    patch.setattr(report, "settled", lambda _: None)
+    ignore(patch, report, "settled")
 
 
 def turned_on_any_proof(patch: Patch) -> None:
     """The switch is turned though the last run is not proven."""
 
-    def proven(ledger: Any, _: Any, migration_id: str) -> Any:
-        return next(row for row in ledger.runs(migration_id) if row.undoes is None)
+    last, check = turning.proven, turning._check
+
+    def proven(ledger: Any, workspace: Any, migration_id: str) -> Any:
+        try:
+            return last(ledger, workspace, migration_id)
+        except TrueupError:
+            return next(row for row in ledger.runs(migration_id) if row.undoes is None)
+
+    def checked(run: Any, *given: Any) -> Any:
+        try:
+            return check(run, *given)
+        except TrueupError:
+            return run.ended_at or run.started_at
 
     patch.setattr(turning, "proven", proven)
-    patch.setattr(turning, "_check", lambda run, *_: run.ended_at or run.started_at)
+    patch.setattr(turning, "_check", checked)
 
 
 def conflict_is_no_row(patch: Patch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -39,18 +39,28 @@ class Results:
     def __init__(self, file: Path | None, seed: int) -> None:
         self._file, self._key = file, f"{tree()}/{seed}"
         every = self._every()
-        self.known = {name: Result(**each) for name, each in every.get(self._key, {}).items()}
+        mine = every.get(self._key, {})
+        self.known = {name: Result(**each) for name, each in mine.get("known", {}).items()}
+        self.differing: dict[str, list[str]] = mine.get("differing", {})
 
     def _every(self) -> Any:
         there = self._file is not None and self._file.exists()
         return json.loads(self._file.read_text(encoding="utf-8")) if self._file is not None and there else {}
 
     def note(self, name: str, result: Result) -> None:
-        """Keep a result."""
+        """A result."""
         self.known[name] = result
+
+    def note_differing(self, seed: int, names: Iterable[str]) -> None:
+        """Which mutants do otherwise in the history of a seed."""
+        self.differing[str(seed)] = sorted(names)
+
+    def keep(self) -> None:
+        """Write the file."""
         if self._file is not None:
             every = self._every()
-            every[self._key] = {known: asdict(each) for known, each in self.known.items()}
+            known = {name: asdict(each) for name, each in self.known.items()}
+            every[self._key] = {"known": known, "differing": self.differing}
             self._file.parent.mkdir(parents=True, exist_ok=True)
             self._file.write_text(json.dumps(every, indent=1), encoding="utf-8")
 

@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 
-from include.trueup.errors import TargetHeldError
+from include.trueup.errors import TargetHeldError, TrueupError
 from include.trueup.ledger import batches, holding, leases
 from include.trueup.ledger.decisions import Approvals
+from include.trueup.ledger.rows import ApprovalRow
 from include.trueup.ledger.status import TRANSITIONS, Status
 from include.trueup.ledger.steps import Steps
-from include.trueup.ledger.tables import approvals, runs
+from include.trueup.ledger.tables import approvals, runs, steps
 from include.trueup.ledger.tables import batches as table
+from include.trueup.ledger.tables import leases as lease_table
 from include.trueup.plan.hashing import plan_hash
 from include.trueup.run import order
 from include.trueup.run.run import Run
 from include.trueup.write import approval
 
 from ..memory import MemoryStore
-
-Patch = pytest.MonkeyPatch
+from .patching import Patch, ignore
 
 
 def stale_plan(patch: Patch) -> None:
     """A run that failed goes on after a newer one has written."""
-    patch.setattr(leases, "_refuse_newer", lambda *_: None)
+    ignore(patch, leases, "_refuse_newer")
 
 
 def ended_runs_go_on(patch: Patch) -> None:
     """A run that is rolled back, or was interrupted, goes on."""
-    patch.setattr(order, "refuse_ended", lambda *_: None)
-    patch.setattr(leases, "_refuse_newer", lambda *_: None)
+    ignore(patch, order, "refuse_ended")
+    ignore(patch, leases, "_refuse_newer")
     real, ended = leases._status, ("interrupted", "rolled_back")
     patch.setattr(leases, "_status", lambda c, id: "running" if real(c, id) in ended else real(c, id))
 
@@ -57,16 +58,25 @@ def no_fence(patch: Patch) -> None:
     patch.setattr(Steps, "_outlive", lambda *_: None)
 
 
+def _renew(self: Any, run_id: str, epochs: Mapping[str, int], part: Any = None) -> None:
+    with self._begin() as connection:
+        mine = lease_table.c.epoch.in_(epochs.values())
+        connection.execute(lease_table.update().where(mine).values(expires_at=leases._renewed()))
+        if part is not None:
+            of = (steps.c.run_id == run_id, steps.c.step == part.step, steps.c.part == part.part)
+            connection.execute(steps.update().where(*of).values(renewed_at=sa.func.clock_timestamp()))
+
+
 def renewed_by_whoever(patch: Patch) -> None:
     """A lease is renewed though it is over."""
-    patch.setattr(leases.Leases, "renew", lambda *_: None)
-    patch.setattr(MemoryStore, "_fenced", lambda _: None)
+    patch.setattr(leases.Leases, "renew", _renew)
+    ignore(patch, MemoryStore, "_fenced")
 
 
 def older_try_goes_on(patch: Patch) -> None:
     """A try begins to write while an older one may."""
-    patch.setattr(Steps, "_outlive", lambda *_: None)
-    patch.setattr(MemoryStore, "_fenced", lambda _: None)
+    patch.setattr(Steps, "_outlive", lambda *_: None)  # to wait is an effect
+    ignore(patch, MemoryStore, "_fenced")
 
 
 def identity_by_spelling(patch: Patch) -> None:
@@ -84,7 +94,7 @@ def two_runs_are_one(patch: Patch) -> None:
     from include.trueup.run import earlier
 
     for module in (ledger, report, earlier, order, approval):
-        patch.setattr(module, "refuse_other", lambda *_: None)
+        ignore(patch, module, "refuse_other")
     proven_again(patch)
 
 
@@ -135,24 +145,30 @@ def failed_after_proven(patch: Patch) -> None:
 
 def plan_may_change(patch: Patch) -> None:
     """What is approved is what lies in the workspace when the answer comes."""
-    patch.setattr(approval, "_refuse_unseen", lambda *_: None)
-    patch.setattr(approval, "ROWS", replace(approval.ROWS, same=lambda run, _: plan_hash(run)))
-    patch.setattr(order, "require", lambda *_: None)
+    ignore(patch, approval, "_refuse_unseen")
+    real = approval.ROWS.same
+
+    def same(run: Any, row: Any) -> str:
+        try:
+            return real(run, row)
+        except TrueupError:
+            return plan_hash(run)
+
+    patch.setattr(approval, "ROWS", replace(approval.ROWS, same=same))
+    ignore(patch, order, "require")
 
 
 def approval_of_another_plan(patch: Patch) -> None:
     """An approval counts for any plan of the run."""
-    real = Approvals.of
 
     def of(self: Any, run_id: str, plan_sha256: str | None = None) -> Any:
-        if (found := real(self, run_id, plan_sha256)) is not None:
-            return found
         with self._begin() as connection:
-            mine = sa.select(approvals.c.plan_sha256).where(approvals.c.run_id == run_id)
-            former = connection.execute(mine.limit(1)).scalar()
-            now = connection.execute(sa.select(runs.c.plan_sha256).where(runs.c.run_id == run_id)).scalar()
-        given = real(self, run_id, former) if former else None
-        return replace(given, plan_sha256=now) if given is not None and now else None
+            present = connection.execute(sa.select(runs.c.plan_sha256).where(runs.c.run_id == run_id)).scalar()
+            query = sa.select(approvals).where(approvals.c.run_id == run_id).order_by(approvals.c.decided_at.desc())
+            every = [ApprovalRow(**row) for row in connection.execute(query).mappings()]
+        wanted = plan_sha256 or present
+        chosen = next((each for each in every if wanted in (None, each.plan_sha256)), next(iter(every), None))
+        return None if chosen is None else replace(chosen, plan_sha256=wanted or chosen.plan_sha256)
 
     patch.setattr(Approvals, "of", of)
 
@@ -170,8 +186,7 @@ def rejected_is_approved(patch: Patch) -> None:
 
 def marked_is_done(patch: Patch) -> None:
     """A step that is marked as done in Airflow counts as done."""
-    patch.setattr(order, "require", lambda *_: None)
-    patch.setattr(order, "left_out", lambda *_: None)
+    ignore(patch, order, "require", "left_out")
 
 
 MUTANTS = {

@@ -1,0 +1,293 @@
+"""In which histories a mutant would do otherwise than the engine. A history of the engine as it is tells so for all mutants at
+once: what each puts in the place of something is asked as well, where asking changes nothing, or it is looked at what the engine's
+own gave. Only where a mutant would do otherwise can it be found, so nothing else is played of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import partial, wraps
+from string import Template
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import pytest
+
+from ..world import World
+
+Mutant = Callable[[pytest.MonkeyPatch], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """Something that a mutant replaces was called: with what, what the engine's own gave or raised, what the mutant's would give
+    (asked only if need be), and the world it was in."""
+
+    given: tuple[Any, ...]
+    gave: Any
+    raised: Exception | None
+    others: Callable[[], tuple[Any, bool]]
+    world: World | None
+
+
+Differs = Callable[[Call], bool]
+
+
+def reached(_: Call) -> bool:
+    """It is another as soon as it is called."""
+    return True
+
+
+def asked(call: Call) -> bool:
+    """It is asked, too, which changes nothing: it answers otherwise, or raises where the other does not."""
+    gave, raised = call.others()
+    return (call.raised is not None) != raised or (not raised and bool(gave != call.gave))
+
+
+def refuses(call: Call) -> bool:
+    """The engine's own raises."""
+    return call.raised is not None
+
+
+def says(call: Call) -> bool:
+    """The engine's own raises, or gives something."""
+    return call.raised is not None or call.gave is not None
+
+
+def _conflicts(call: Call) -> bool:
+    return bool(call.given[-1].conflicts)
+
+
+def _refused(call: Call) -> bool:
+    return bool(call.given[-1].refused)
+
+
+def _mistyped(call: Call) -> bool:
+    return call.world is None or any(row[-1] is not None for row in call.world.oracle.source.values())
+
+
+def _pruned(call: Call) -> bool:
+    return call.world is None or bool(call.world.oracle.pruned)
+
+
+def _planned_again(call: Call) -> bool:
+    """The run has written under a plan, and has another one."""
+    if call.world is None or (seen := call.world.oracle.runs.get(call.given[0])) is None:
+        return False
+    mine = [change.point for change in call.world.oracle.changes if change.run == call.given[0]]
+    return len(seen.gated) > 1 and any(point < seen.gated[-1].point for point in mine)
+
+
+_ROWS: WeakKeyDictionary[World, dict[str, set[str]]] = WeakKeyDictionary()
+
+
+def _other_rows(call: Call) -> bool:
+    """The run has had a plan of other rows."""
+    if call.world is None or call.gave is None:
+        return False
+    known = _ROWS.setdefault(call.world, {}).setdefault(call.given[0].id, set())
+    known.add(repr(call.gave["rows"]))
+    return len(known) > 1
+
+
+def _shrunk(call: Call) -> bool:
+    return call.world is None or len(call.world.oracle.source) < call.world.setup.rows
+
+
+def _others_wrote(call: Call) -> bool:
+    return call.world is None or any(not change.run for change in call.world.oracle.changes)
+
+
+def _other_files(call: Call) -> bool:
+    if call.world is None or call.raised is not None:
+        return True
+    with call.world.looking():
+        return bool(call.gave != call.given[0].ledger.entered(call.given[0].id).plan_files_sha256)
+
+
+HOW: dict[str, Differs] = {
+    **dict.fromkeys(("of", "_status", "_last_plan"), asked),
+    **dict.fromkeys(("proven", "_check", "renew", "same"), refuses),
+    "files_hash": _other_files,
+    "exceptions": lambda call: bool(call.gave and call.gave[0]),
+    "judge_left_alone": lambda call: any(not each.passed for each in call.gave or ()),
+    "_current": lambda call: bool(call.gave),
+    "_of": _planned_again,
+    "covered": _other_rows,
+    "_outlive": reached,
+    "seconds": lambda call: bool(call.gave > 60.0),
+    "reject_unread": _mistyped,
+    "is_ours": _others_wrote,
+    "rows": lambda call: call.gave is not None and call.gave.num_rows > 0,
+}
+"""When what is called so would do otherwise. What is not here: where it raises or gives something, if the mutant does not hear of
+it (`patching.unheard`), and any other as soon as it is reached."""
+OF: dict[tuple[str, str], Differs] = {
+    ("review/1", "_one"): _refused,
+    ("review/16", "_one"): _conflicts,
+    ("own/no condition", "_one"): _conflicts,
+    ("review/8", "_limits"): _pruned,
+    ("review/10", "_limits"): _shrunk,
+}
+"""The same of one mutant alone."""
+
+
+def _how(mutant: str, name: str, other: Any) -> Differs:
+    otherwise = says if getattr(other, "__wrapped__", None) is not None else reached  # `unheard` wraps what it does
+    return OF.get((mutant, name), HOW.get(name, otherwise))
+
+
+class Probing:
+    """In place of pytest's MonkeyPatch: what mutants would patch stays as it is, and is looked at. `differing`: the mutants
+    that would have done otherwise since it was last emptied; `seen`: those of which anything was ever reached."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self._patch, self._mutant = patch, ""
+        self._at: dict[tuple[int, str], tuple[Any, str, Any, list[tuple[str, Any]]]] = {}
+        self._world: World | None = None
+        self._asking = False
+        self.differing: set[str] = set()
+        self.seen: set[tuple[str, str]] = set()
+
+    def watch(self, mutants: dict[str, Mutant]) -> None:
+        """Watch what these patch. All say what they would patch before anything is watched."""
+        for self._mutant, mutant in mutants.items():
+            given: Any = self
+            mutant(given)
+        begin = World.begin
+
+        def begun(world: World) -> None:
+            self._world = world
+            begin(world)
+
+        self._patch.setattr(World, "begin", begun)
+        for owner, name, real, wanted in self._at.values():
+            put = self._patch.setitem if isinstance(owner, MutableMapping) else self._patch.setattr
+            put(owner, name, self._watched(name, real, wanted))
+
+    def never(self) -> dict[str, list[str]]:
+        """What was never reached, by mutant."""
+        every = [(mutant, str(name)) for _, name, _, wanted in self._at.values() for mutant, _ in wanted]
+        missed = [each for each in every if each not in self.seen]
+        return {mutant: sorted(name for who, name in missed if who == mutant) for mutant, _ in missed}
+
+    def setattr(self, owner: Any, name: str, other: object) -> None:
+        """An attribute that the mutant would patch; it has to be there."""
+        real = vars(owner)[name] if isinstance(owner, type) else getattr(owner, name)
+        self._note(owner, name, real, other)
+
+    def setitem(self, mapping: MutableMapping[Any, Any], name: Any, other: object) -> None:
+        """An entry that the mutant would patch; it has to be there."""
+        self._note(mapping, name, mapping[name], other)
+
+    def _note(self, owner: Any, name: Any, real: Any, other: Any) -> None:
+        if is_dataclass(real) and not isinstance(real, type):
+            others: list[tuple[str, Any]] = self._at.setdefault((id(owner), name), (owner, name, real, []))[-1]
+            others.append((self._mutant, other))
+        elif isinstance(real, Template | frozenset | property) or callable(real):
+            self._at.setdefault((id(owner), name), (owner, name, real, []))[-1].append((self._mutant, other))
+
+    # ── watching ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _watched(self, name: str, real: Any, wanted: list[tuple[str, Any]]) -> Any:
+        if isinstance(real, property):
+            get: Any = real.fget
+            return property(self._function(name, get, [(mutant, other.fget) for mutant, other in wanted]))
+        if isinstance(real, Template):
+            return _Sql(real.template, partial(self._reached, name, wanted))
+        if isinstance(real, frozenset):
+            return _Ways(real, lambda way: self._way(name, way, real, wanted))
+        if is_dataclass(real):
+            changed: dict[str, Any] = {}
+            for each in fields(real):
+                mine: Any = getattr(real, each.name)
+                theirs = [(m, getattr(o, each.name)) for m, o in wanted if getattr(o, each.name) is not mine]
+                if theirs:
+                    changed[each.name] = self._function(each.name, mine, theirs, called=name)
+            made: Any = real
+            return replace(made, **changed)
+        return self._function(name, real, wanted)
+
+    def _function(self, name: str, real: Any, wanted: list[tuple[str, Any]], called: str | None = None) -> Any:
+        @wraps(real)
+        def watched(*given: Any, **more: Any) -> Any:
+            world = self._world
+
+            def look(gave: Any, raised: Exception | None) -> None:
+                for mutant, other in wanted:
+                    call = Call(
+                        given=given,
+                        gave=gave,
+                        raised=raised,
+                        world=world,
+                        others=partial(self._ask, other, given, more),
+                    )
+                    self._found(mutant, called or name, _how(mutant, name, other), call)
+
+            try:
+                gave = real(*given, **more)
+            except Exception as error:
+                look(None, error)
+                raise
+            look(gave, None)
+            return gave
+
+        return watched
+
+    def _ask(self, other: Any, given: tuple[Any, ...], more: dict[str, Any]) -> tuple[Any, bool]:
+        assert self._world is not None
+        with self._world.looking():
+            try:
+                return other(*given, **more), False
+            except Exception:
+                return None, True
+
+    def _reached(self, name: str, wanted: list[tuple[str, Any]]) -> None:
+        for mutant, _ in wanted:
+            self._found(mutant, name)
+
+    def _way(self, name: str, way: Any, real: frozenset[Any], wanted: list[tuple[str, Any]]) -> None:
+        for mutant, other in wanted:
+            self.seen.add((mutant, str(name)))
+            if (way in real) != (way in other):
+                self._found(mutant, name)
+
+    def _found(self, mutant: str, name: str, how: Differs = reached, call: Call | None = None) -> None:
+        if self._asking:
+            return
+        self.seen.add((mutant, str(name)))
+        if mutant in self.differing:
+            return
+        self._asking = True
+        try:
+            if call is None or how(call):
+                self.differing.add(mutant)
+        finally:
+            self._asking = False
+
+
+class _Ways(frozenset[Any]):
+    """A set that says what it is asked."""
+
+    def __new__(cls, real: frozenset[Any], say: Callable[[Any], object]) -> _Ways:
+        made = super().__new__(cls, real)
+        made.say = say
+        return made
+
+    say: Callable[[Any], object]
+
+    def __contains__(self, wanted: object) -> bool:
+        self.say(wanted)
+        return super().__contains__(wanted)
+
+
+class _Sql(Template):
+    """A statement that says when it is filled in."""
+
+    def __init__(self, template: str, say: Callable[[], object]) -> None:
+        super().__init__(template)
+        self._say = say
+
+    def substitute(self, *given: Any, **more: Any) -> str:
+        self._say()
+        return super().substitute(*given, **more)
