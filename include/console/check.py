@@ -20,6 +20,7 @@ from ..trueup.schema import SchemaMigration
 from .dag_file import dag_file
 from .problem import ROOT, Problem, line_of
 from .scripts import scripts
+from .store_scripts import store_scripts
 
 _NAME = re.compile(r'Referenced column "([^"]+)" not found')
 _KEYWORD = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'")
@@ -53,7 +54,12 @@ def problems(migration: Migration | SchemaMigration, folder: Path) -> list[Probl
     from ..trueup.testing.statements import unanswerable
 
     where = folder / "migration.py"
-    if broken := [*_params(migration, where), *scripts(migration), *_suites(migration, folder)]:
+    if broken := [
+        *_params(migration, where),
+        *scripts(migration),
+        *store_scripts(migration, where),
+        *_suites(migration, folder),
+    ]:
         return broken
     try:
         made = make_of(migration, {}, judged=_has_suites(migration))

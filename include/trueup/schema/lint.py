@@ -40,11 +40,12 @@ _OURS = ("require-lock-timeout", "require-statement-timeout", "require-timeout-s
 
 @dataclass(frozen=True, kw_only=True)
 class _Said:
-    """One of squawk's answers; its `line` counts from 0."""
+    """One of squawk's answers; its `line` and `column` (a byte's) count from 0."""
 
     rule_name: str
     level: str
     line: int
+    column: int = 0
     message: str | None = None
     help: str | None = None
 
@@ -76,6 +77,20 @@ def lint(history: History, heads: Sequence[str], steps: Sequence[Revision]) -> l
 
 def lint_sql(sql: str, step: Revision) -> list[LintFinding]:
     """What squawk finds in the SQL of a step. Raises `DeclarationError` when squawk is missing or does not answer."""
+    try:
+        return [_judged(step, violation) for violation in _violations(sql)]
+    except DeclarationError as error:
+        raise DeclarationError(f"{step.name}: {error}") from error
+
+
+def unparsed(sql: str) -> tuple[int, int, str] | None:
+    """Where a script is no SQL of PostgreSQL: the first place, line and byte in it counted from 0, and what squawk's parser says;
+    None where it is SQL. Bodies of functions and of DO are not looked into. Raises `DeclarationError` as `lint_sql`."""
+    faults = [each for each in _violations(sql) if _unread(each)]
+    return next(((each.line, each.column, each.message or each.rule_name) for each in faults), None)
+
+
+def _violations(sql: str) -> tuple[_Said, ...]:
     arguments = [_squawk(), "--reporter", "json", "--exclude", ",".join(_OURS)]
     try:
         done = subprocess.run(
@@ -83,17 +98,20 @@ def lint_sql(sql: str, step: Revision) -> list[LintFinding]:
         )
         violations = from_json(tuple[_Said, ...], (done.stdout or "[]").encode())
     except (subprocess.TimeoutExpired, ValueError) as error:
-        raise DeclarationError(f"{step.name}: squawk gave no answer that can be read: {error}") from error
+        raise DeclarationError(f"squawk gave no answer that can be read: {error}") from error
     if done.returncode not in (0, 1) or (done.returncode == 1 and not violations):
-        raise DeclarationError(f"{step.name}: squawk ended with status {done.returncode}: {done.stderr.strip()[:500]}")
-    return [_judged(step, violation) for violation in violations]
+        raise DeclarationError(f"squawk ended with status {done.returncode}: {done.stderr.strip()[:500]}")
+    return violations
 
 
 def _judged(step: Revision, violation: _Said) -> LintFinding:
-    unread = violation.rule_name == "syntax-error" or violation.level == "Error"
-    level = Level.NOT_LINTED if unread else LEVELS.get(violation.rule_name, Level.LOCKS)
+    level = Level.NOT_LINTED if _unread(violation) else LEVELS.get(violation.rule_name, Level.LOCKS)
     message = " ".join(part for part in (violation.message, violation.help) if part)
     return _finding(step, violation.rule_name, level, violation.line + 1, message)
+
+
+def _unread(violation: _Said) -> bool:
+    return violation.rule_name == "syntax-error" or violation.level == "Error"
 
 
 def _finding(step: Revision, rule: str, level: Level, line: int, message: str) -> LintFinding:

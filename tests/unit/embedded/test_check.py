@@ -39,6 +39,7 @@ CREATE VIEW rows AS
 SELECT id, name AS full_name, mail, id AS _source
 FROM customers
 """
+CREATE = "CREATE TABLE people (id text PRIMARY KEY, full_name text, mail text);"
 AT = "migration.py"
 SOURCE = "Source(table=CUSTOMERS)"
 SOURCES = f"sources=({SOURCE},)"
@@ -146,7 +147,7 @@ def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a migration that is all right."""
     monkeypatch.setattr(migrations, "__path__", [str(tmp_path)])
     (folder := tmp_path / "people").mkdir()
-    for name, text in {"migration.py": MIGRATION, "rows.sql": ROWS, "create.sql": "", "__init__.py": ""}.items():
+    for name, text in {"migration.py": MIGRATION, "rows.sql": ROWS, "create.sql": CREATE, "__init__.py": ""}.items():
         (folder / name).write_text(text)
     return folder
 
