@@ -1,6 +1,7 @@
 """From what a transform gives to the type that the target declares, and nothing lost on the way unseen: DuckDB's own casts
-drop a date's time, a time's zone, digits of a text, round a fraction to a whole number, and take `1e400` for infinity.
-Numbers and JSON, which a transform may write in any notation, are brought into canonical form; a value that has none is
+drop a date's time, a time's zone, digits of a text, round a fraction to a whole number, take 2 for true and `1e400` for
+infinity. Types of which no value has a place in the declared one are refused, by `make check` too. Of the others each value
+is brought into the declared type, numbers and JSON of any notation into canonical form; a value that has no place there is
 null, and its row has a fault, which makes a reject of the source row."""
 
 from __future__ import annotations
@@ -13,20 +14,62 @@ from ..errors import DeclarationError
 from ..rows import duck, forms
 from .inputs import SQL, cast
 
-_LOSES: dict[Type, tuple[str, str]] = {
-    Type.DATE: ("TIMESTAMP", "its time of day: CAST it to DATE in the transform, if that is meant"),
-    Type.DATETIME: (
-        "TIMESTAMP WITH TIME ZONE",
-        "its time zone: say which one is meant (at AT TIME ZONE 'UTC'), or declare Type.TIMESTAMP",
-    ),
+_KINDS = {
+    "text": ("VARCHAR", "JSON", "UUID", "ENUM("),
+    "whole": ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "BIGNUM"),
+    "fraction": ("DECIMAL(", "DOUBLE", "FLOAT"),
+    "instant": ("TIMESTAMP WITH TIME ZONE",),
+    "datetime": ("TIMESTAMP",),
+    "date": ("DATE",),
+    "boolean": ("BOOLEAN",),
+    "bytes": ("BLOB",),
+    "nested": ("STRUCT(", "MAP("),
+    "null": ('"NULL"',),
+}  # fmt: skip
+"""Kinds of DuckDB's types, by what their names begin with; the first that fits counts."""
+_TAKES = {
+    Type.NUMBER: {"text", "whole", "fraction"},
+    Type.INTEGER: {"text", "whole", "fraction"},
+    Type.FLOAT: {"text", "whole", "fraction"},
+    Type.BOOLEAN: {"text", "whole", "boolean"},
+    Type.TIMESTAMP: {"text", "date", "datetime", "instant"},
+    Type.DATETIME: {"text", "date", "datetime"},
+    Type.DATE: {"text", "date"},
+    Type.JSON: {"text", "whole", "fraction", "boolean", "nested"},
+    Type.BINARY: {"bytes"},
 }
-"""What DuckDB's types begin with that lose something in the declared type, and what."""
+"""The kinds of which a type takes values: those that are its own; TEXT takes whatever is not bytes."""
+_MEANT = {
+    (Type.DATE, "datetime"): "would lose its time of day: CAST it to DATE in the transform, if that is meant",
+    (Type.DATE, "instant"): "would lose its time of day: CAST it to DATE in the transform, if that is meant",
+    (Type.DATETIME, "instant"): "would lose its time zone: say which one is meant (at AT TIME ZONE 'UTC'), or declare Type.TIMESTAMP",
+    (Type.TEXT, "bytes"): "takes text: say which one is meant, base64(x), hex(x) or decode(x), or declare Type.BINARY",
+    (Type.BINARY, "text"): "takes bytes: say which are meant, encode(x), from_base64(x) or unhex(x), or declare Type.TEXT",
+    (Type.JSON, "date"): "takes JSON: say to_json(x)",
+    (Type.JSON, "datetime"): "takes JSON: say to_json(x)",
+    (Type.JSON, "instant"): "takes JSON: say to_json(x)",
+}  # fmt: skip
+"""Of types that are refused, why, and what to say instead."""
+
 _DATE = r"[0-9]+-[0-9]{1,2}-[0-9]{1,2}( \(BC\))?"
+_TIME = r"[T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6}0*)?)?"
+_ZONE = r"Z|[+-][0-9]{2}(:?[0-9]{2}(:[0-9]{2})?)?| [A-Za-z_+-]+(/[A-Za-z_+-]+)*"
 _TEXTS = {
     Type.DATE: rf"{_DATE}|-?infinity",
-    Type.DATETIME: rf"{_DATE}([T ][0-9]{{1,2}}:[0-9]{{2}}(:[0-9]{{2}}([.][0-9]{{1,6}})?)?)?|-?infinity",
+    Type.DATETIME: rf"{_DATE}({_TIME})?|-?infinity",
+    Type.TIMESTAMP: rf"{_DATE}({_TIME} ?({_ZONE})?)?|-?infinity",
+    Type.BOOLEAN: r"(?i)true|false|t|f|yes|no|y|n|1|0",
 }
 """The texts that are values of the type, whole."""
+_NO = {
+    Type.DATE: "is not a date, as 2024-02-29 is",
+    Type.DATETIME: "is not a date and time of no time zone, as 2024-02-29 12:00:00.123456 is",
+    Type.TIMESTAMP: "is not an instant, as 2024-02-29T12:00:00.123456Z is",
+    Type.BOOLEAN: "is neither true nor false",
+}
+"""What is said of a value that has no place in the type."""
+_SHOWN = 100
+"""Characters of a value that a message shows."""
 
 _KNOWN = {
     Type.DATE: ("DATE '0001-01-01'", "DATE '9999-12-31'"),
@@ -34,7 +77,7 @@ _KNOWN = {
     Type.TIMESTAMP: ("TIMESTAMPTZ '0001-01-01 00:00:00+00'", "TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'"),
 }
 """The first and last that Python and pandas know."""
-_WHOLE = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"})
+_OF_64_BITS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"})
 """DuckDB's types whose every value is an INTEGER."""
 _NO_FORM = duck.literal(forms.NO_FORM)
 _WHY = f"substr({{}}, {len(forms.NO_FORM) + 1})"
@@ -43,29 +86,60 @@ _WHY = f"substr({{}}, {len(forms.NO_FORM) + 1})"
 def columns(target: Target, made: Mapping[str, str], dynamodb: bool) -> tuple[str, str, str]:
     """SQL over what a transform gives, of the types `made`: the values of `target`'s columns, `_extra` and `_mistyped`
     (an inner and an outer select list), and the fault of a row, null where it has none. `dynamodb`: JSON is DynamoDB's."""
-    inner, outer, faults = [], [], []
+    inner: list[str] = []
+    outer: list[str] = []
+    faults: list[str] = []
     types = {**target.table.columns, EXTRA: Type.JSON, MISTYPED: Type.JSON}
     for name, type_ in types.items():
-        column, made_type = duck.identifier(name), made.get(name)
-        outer.append(column)
-        if made_type is None:
-            inner.append(f"CAST(NULL AS {SQL[type_]}) AS {column}")
-        elif type_ in (Type.NUMBER, Type.JSON):
-            form = forms.NUMBER if type_ is Type.NUMBER else (forms.DYNAMODB_JSON if dynamodb else forms.ANY_JSON)
-            inner.append(f"{form}(CAST({column} AS VARCHAR)) AS {column}")
-            outer[-1] = f"CASE WHEN NOT starts_with({column}, {_NO_FORM}) THEN {column} END AS {column}"
-            faults.append(_fault(name, f"starts_with({column}, {_NO_FORM})", _WHY.format(column)))
-        elif type_ is Type.INTEGER and made_type not in _WHOLE:
-            raw = own(f"text_{len(inner)}")
-            inner.append(f"{forms.NUMBER}(CAST({column} AS VARCHAR)) AS {raw}")
-            value = f"CASE WHEN regexp_full_match({raw}, '-?[0-9]+') THEN TRY_CAST({raw} AS BIGINT) END"
-            outer[-1] = f"{value} AS {column}"
-            no_form = f"starts_with({raw}, {_NO_FORM})"
-            why = f"CASE WHEN {no_form} THEN {_WHY.format(raw)} ELSE {raw} || ' is not a whole number of 64 bits' END"
-            faults.append(_fault(name, f"{raw} IS NOT NULL AND ({value}) IS NULL", why))
-        else:
-            inner.append(whole(name, type_, made_type))
+        given, value, wrong, why = _one(name, type_, made.get(name, '"NULL"'), own(f"text_{len(inner)}"), dynamodb)
+        inner.append(given)
+        outer.append(f"{value} AS {duck.identifier(name)}")
+        if wrong:
+            faults.append(_fault(name, wrong, why))
     return ", ".join(inner), ", ".join(outer), f"coalesce({', '.join([*faults, 'CAST(NULL AS VARCHAR)'])})"
+
+
+def _one(name: str, type_: Type, made: str, raw: str, dynamodb: bool) -> tuple[str, str, str, str]:
+    """SQL of a column that is made of the type `made`: what is taken of it, its value from that, and whether it is at fault, and
+    why ('' where it never is). `raw`: a name for its text."""
+    column, kind = duck.identifier(name), _kind(made)
+    if kind == "null":
+        return f"CAST(NULL AS {SQL[type_]}) AS {column}", column, "", ""
+    if _is_its_own(type_, made):
+        return cast(name, type_), column, "", ""
+    no_form, why = f"starts_with({raw}, {_NO_FORM})", _WHY.format(raw)
+    text = f"{column} ->> '$'" if made == "JSON" and type_ not in (Type.NUMBER, Type.INTEGER, Type.JSON) else column
+    if type_ in (Type.NUMBER, Type.JSON, Type.FLOAT, Type.INTEGER):
+        form = {Type.FLOAT: forms.FLOAT, Type.JSON: forms.DYNAMODB_JSON if dynamodb else forms.ANY_JSON}
+        text = f"to_json({text})" if kind == "nested" else text
+        given = f"{form.get(type_, forms.NUMBER)}(CAST({text} AS VARCHAR)) AS {raw}"
+        if type_ is not Type.INTEGER:
+            return given, f"CAST(CASE WHEN NOT {no_form} THEN {raw} END AS {SQL[type_]})", no_form, why
+        value = f"CASE WHEN regexp_full_match({raw}, '-?[0-9]+') THEN TRY_CAST({raw} AS BIGINT) END"
+        why = f"CASE WHEN {no_form} THEN {why} ELSE {raw} || ' is not a whole number of 64 bits' END"
+        return given, value, f"{raw} IS NOT NULL AND ({value}) IS NULL", why
+    value = (
+        f"CASE WHEN regexp_full_match({raw}, {duck.literal(_TEXTS[type_])}) THEN TRY_CAST({raw} AS {SQL[type_]}) END"
+    )
+    why = f"{duck.literal(chr(39))} || left({raw}, {_SHOWN}) || {duck.literal(chr(39) + ' ' + _NO[type_])}"
+    return f"CAST({text} AS VARCHAR) AS {raw}", value, f"{raw} IS NOT NULL AND ({value}) IS NULL", why
+
+
+def _is_its_own(type_: Type, made: str) -> bool:
+    """Whether every value of the type that was made is one of the declared type, as it is."""
+    if type_ is Type.INTEGER:
+        return made in _OF_64_BITS
+    if type_ is Type.FLOAT:
+        return made in ("DOUBLE", "FLOAT")
+    own_type = "TIMESTAMP WITH TIME ZONE" if type_ is Type.TIMESTAMP else SQL[type_]
+    return type_ is Type.TEXT or (type_ not in (Type.NUMBER, Type.JSON) and made == own_type)
+
+
+def _kind(made: str) -> str:
+    """Of what kind a type of DuckDB's is; '' where it is none of those that a declared type takes."""
+    if made.endswith("]"):
+        return "nested"
+    return next((kind for kind, begins in _KINDS.items() if made.startswith(begins)), "")
 
 
 def _fault(name: str, condition: str, message: str) -> str:
@@ -73,30 +147,19 @@ def _fault(name: str, condition: str, message: str) -> str:
 
 
 def refuse_lossy(target: Target, view: str, types: Mapping[str, str]) -> None:
-    """Raise `DeclarationError` where a column of the view is of a type (`types`, DuckDB's) that loses something in the
-    declared one."""
+    """Raise `DeclarationError` where a column of the view is of a type (`types`, DuckDB's) of which no value has a place in the
+    declared one, or that loses something there."""
     for name, type_ in target.table.columns.items():
-        begins, what = _LOSES.get(type_, ("", ""))
-        if begins and types.get(name, "").startswith(begins):
-            raise DeclarationError(
-                f"target {target.id!r}: column {name!r} of the transform's {view} is {types[name]}, but Type.{type_.name} is"
-                f" declared, which would lose {what}"
-            )
-
-
-def whole(column: str, type_: Type, given: str) -> str:
-    """SQL: the column, of its type in DuckDB; an error where it is text of which the type would lose something."""
-    value, name = cast(column, type_), duck.identifier(column)
-    if given != "VARCHAR":
-        return value
-    error = f"error({duck.literal(f'column {column!r}: no Type.{type_.name} is ')} || {name})"
-    if type_ in _TEXTS:
-        fits = f"{name} IS NULL OR regexp_full_match({name}, {duck.literal(_TEXTS[type_])})"
-    elif type_ is Type.FLOAT:
-        fits = f"coalesce(NOT isinf(CAST({name} AS DOUBLE)), true) OR contains(lower({name}), 'inf')"
-    else:
-        return value
-    return f"CASE WHEN {fits} THEN {value.removesuffix(f' AS {name}')} ELSE {error} END AS {name}"
+        kind = _kind(types.get(name, '"NULL"'))
+        if kind == "null" or (kind in _TAKES.get(type_, {kind}) and (type_, kind) not in _MEANT):
+            continue
+        why = _MEANT.get(
+            (type_, kind), "takes none of its values: say in the transform what is meant, or declare another type"
+        )
+        raise DeclarationError(
+            f"target {target.id!r}: column {name!r} of the transform's {view} is {types[name]}, but Type.{type_.name} is"
+            f" declared, which {why}"
+        )
 
 
 def in_suites(column: str, type_: Type) -> str:

@@ -18,13 +18,15 @@ from ..errors import UnreadableValueError
 from .deep_json import Canonical, parse
 from .dynamodb_values import canonical_text, canonical_value, dynamodb_json, plain_attribute, plain_json
 from .json_column import readable_column
-from .values import canonical_bytes, canonical_number, json_text
+from .values import canonical_bytes, canonical_float, canonical_number, json_text
 
 NO_FORM = "!"
-"""What the three functions below give for a value without canonical form begins with: why. No canonical form does."""
-ANY_JSON, NUMBER, DYNAMODB_JSON = own("json"), own("number"), own("dynamodb_json")
-"""Functions: the canonical form of JSON, of a number, and of DynamoDB JSON (numbers and sets in it, too)."""
+"""What the four functions below give for a value without canonical form begins with: why. No canonical form does."""
+ANY_JSON, NUMBER, FLOAT, DYNAMODB_JSON = own("json"), own("number"), own("float"), own("dynamodb_json")
+"""Functions: the canonical form of JSON, of a number, of one that a double holds, and of DynamoDB JSON (numbers and sets in it, too)."""
 _PLAIN_NUMBER = r"^(0|-?[1-9][0-9]*|-?(0|[1-9][0-9]*)\.[0-9]*[1-9])$"
+_PLAIN_FLOAT = r"^-?([0-9]{1,15}|[0-9]{1,8}\.[0-9]{1,7})$"
+"""Numbers of so few digits that every one of them is a double's own."""
 
 
 def _form(canonical: Callable[[str], bytes | str]) -> Callable[[pa.ChunkedArray], pa.Array]:
@@ -43,6 +45,12 @@ def _numbers(texts: pa.ChunkedArray) -> pa.Array:
     if pc.all(pc.match_substring_regex(texts, _PLAIN_NUMBER)).as_py() is not False:
         return texts.combine_chunks()
     return _form(canonical_number)(texts)
+
+
+def _floats(texts: pa.ChunkedArray) -> pa.Array:
+    if pc.all(pc.match_substring_regex(texts, _PLAIN_FLOAT)).as_py() is not False:
+        return texts.combine_chunks()
+    return _form(canonical_float)(texts)
 
 
 def _dynamodb_json(text: str) -> bytes | str:
@@ -88,6 +96,7 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
     for name, form, parameters in (
         (ANY_JSON, _form(canonical_bytes), [text]),
         (NUMBER, _numbers, [text]),
+        (FLOAT, _floats, [text]),
         (DYNAMODB_JSON, _form(_dynamodb_json), [text]),
         ("json_without", _of_both(_without), [text, texts]),
         ("json_from_dynamodb", _of_each(plain_json), [text]),

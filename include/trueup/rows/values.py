@@ -12,7 +12,7 @@ import json
 import re
 from decimal import Decimal
 from functools import partial
-from math import isfinite
+from math import isfinite, isinf
 from typing import Any
 from uuid import UUID
 
@@ -61,6 +61,21 @@ def canonical_number(text: str) -> str:
     whole, fraction = whole.lstrip("0") or "0", fraction.rstrip("0")
     plain = f"{whole}.{fraction}" if fraction else whole
     return f"-{plain}" if sign == "-" and plain != "0" else plain
+
+
+def canonical_float(text: str) -> str:
+    """A number that a double holds, as Python writes it. `"0.10"` → `"0.1"`, `"1e3"` → `"1000.0"`, `"-0"` → `"-0.0"`, `"NaN"` →
+    `"nan"`. Raises `UnreadableValueError` for what is not a number, and for one that would become another."""
+    if text.lower().lstrip("+-") in ("nan", "inf", "infinity"):
+        return str(float(text))
+    plain, value = canonical_number(text), float(text)
+    if isinf(value):
+        raise UnreadableValueError(f"{_shown(text)} is beyond what a floating-point number of 64 bits holds")
+    if plain != canonical_number(repr(value)) and Decimal(plain) != Decimal(value):
+        raise UnreadableValueError(
+            f"{_shown(text)} would become {value!r}: declare Type.NUMBER, or CAST it to DOUBLE in the transform, if that is meant"
+        )
+    return repr(value)
 
 
 class _Numbers(dict[str, Any]):
