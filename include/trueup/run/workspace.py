@@ -149,24 +149,26 @@ class Workspace:
                         destination_filesystem=pafs.LocalFileSystem(),
                     )
             except FileNotFoundError as error:
-                raise ArtifactError(
-                    f"{self.location(path)} is missing from the workspace; run the step that makes it again"
-                ) from error
+                said = f"{self.location(path)} is missing from the workspace; run the step that makes it again"
+                raise ArtifactError(said) from error
         return local
 
     def copy(self, path: str, to: str) -> None:
-        """Make a file, as it is now, available under another name, too."""
+        """Make a file, as it is now, available under another name, too. Raises `ArtifactError` where it is not there."""
         source, destination = f"{self._root}/{path}", f"{self._root}/{to}"
-        if not self._local:
-            self._files.copy_file(source, destination)
-            return
-        os.makedirs(os.path.dirname(destination), exist_ok=True)
-        aside = f"{destination}.{self._effects.unique()}.part"
-        try:
-            os.link(source, aside)  # a published file is never changed, only replaced
-        except OSError:
-            shutil.copyfile(source, aside)
-        os.replace(aside, destination)
+        with self._reaching(path, "copy"):
+            if self._files.get_file_info(source).type == pafs.FileType.NotFound:
+                raise ArtifactError(f"{self.location(path)} is missing: bring it back, or trigger the DAG again")
+            if not self._local:
+                self._files.copy_file(source, destination)
+                return
+            os.makedirs(os.path.dirname(destination), exist_ok=True)
+            aside = f"{destination}.{self._effects.unique()}.part"
+            try:
+                os.link(source, aside)  # a published file is never changed, only replaced
+            except OSError:
+                shutil.copyfile(source, aside)
+            os.replace(aside, destination)
 
     def remove(self, folder: str) -> None:
         """Remove a folder and all that is in it, if it is there."""

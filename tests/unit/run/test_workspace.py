@@ -88,6 +88,11 @@ def test_a_missing_file_is_said(workspace: Workspace) -> None:
         workspace.run("another").fetch(artifact, scratch)
 
 
+def test_a_missing_file_is_not_copied(workspace: Workspace) -> None:
+    with pytest.raises(ArtifactError, match=r"baseline/p000\.parquet is missing"):
+        workspace.run("r").copy("baseline/p000.parquet", "earlier/1/baseline/p000.parquet")
+
+
 def test_manifests_of_missing_parts_are_an_error(workspace: Workspace) -> None:
     run = workspace.run("r")
     artifact = run.write("snapshot/links/p000-s001.parquet", "rows")
