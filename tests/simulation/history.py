@@ -14,7 +14,7 @@ PAUSES = (1.0, 12.0, 35.0, 75.0, 400.0)
 @dataclass(frozen=True, kw_only=True)
 class Setup:
     """What there is at the beginning: rows of the source and the target (those that are there before any run), the kind of
-    the target's store, and how runs are asked for."""
+    the target's store, and how runs are asked for. `keen`: where what happens does so most often, as a part of a task's name."""
 
     kind: str = "postgres"
     rows: int = 5
@@ -29,6 +29,7 @@ class Setup:
     rate: float = 0.02
     late: int = 0
     retries: int = 3
+    keen: str = ""
     only: tuple[str, ...] = ()
 
 
@@ -85,8 +86,13 @@ WEIGHTS = {
     "plan again": 2,
     "write planned": 8,
     "shrink source": 2,
+    "hang": 10,
+    "force": 5,
 }
 """What may happen at a point, and how often beside the others."""
+
+
+KEEN = ("", "", "apply", "apply", "approve", "plan", "read_back", "verify", "report", "preflight")
 
 
 def setup(random: Random) -> Setup:
@@ -104,8 +110,9 @@ def setup(random: Random) -> Setup:
         extra=random.choice(("report", "remove", "remove")),
         answer_seconds=random.choice((5.0, 20.0, 90.0)),
         rate=random.choice((0.01, 0.02, 0.04, 0.08)),
-        late=random.choice((0, 1, 3, 5)),
+        late=random.choice((0, 2, 4, 6)),
         retries=random.choice((0, 1, 3)),
+        keen=random.choice(KEEN),
         only=_some(random),
     )
 
@@ -129,13 +136,18 @@ LATE = (
     "cut over",
     "prune",
     "deploy",
+    "force",
+    "force",
+    "same id",
+    "shrink source",
+    "cut over",
 )
 """What may happen when all is quiet, before faults stop for good."""
 
 
 VISITS = (
     *("plan again", "plan again", "plan again", "write source", "write target", "write planned"),
-    *("deploy", "trigger", "reject", "clear", "mark"),
+    *("deploy", "trigger", "reject", "reject", "clear", "mark", "write planned", "write planned", "shrink source"),
 )
 """What may happen while a run waits for a person."""
 

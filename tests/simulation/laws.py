@@ -14,9 +14,10 @@ from include.trueup.ledger.tables import leases, transitions
 
 from .declared import should
 from .memory import Row
+from .scheduling import BEGINNING
 
 if TYPE_CHECKING:
-    from .oracle import Change, Plan, Seen
+    from .oracle import Change, Seen
     from .world import World
 
 
@@ -56,6 +57,9 @@ def _proven(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
             continue  # the try that had it proven was killed before it said so
         exceptions = {e["key"] for e in report.get("exceptions", [])}
         clean = report["verdict"].get("proof") == "proven"
+        most = next(run.given for run in world.runs if run.id == id).max_left_alone
+        if most is not None and len(exceptions) > most:
+            yield f"{id} is proven, and left {len(exceptions)} rows alone; {most} were allowed"
         wanted = expected(world, id)
         for key in sorted({*wanted, *plan.rows}):
             verb, _, new = plan.rows.get(key, ("", None, None))
@@ -74,6 +78,8 @@ def _planned(id: str, key: str, verb: str, new: Row | None, allowed: set[Row | N
 def _found(id: str, key: str, verb: str, new: Row | None, seen: Seen, *, clean: bool, listed: bool) -> Iterator[str]:
     states = [state.get(key) for state in seen.proofs]
     excepted = listed and not clean
+    if verb in ("add", "change") and states and set(states) == {None}:
+        yield f"{id} is proven, and {key} was not there whenever it was read back"
     if verb in ("add", "change") and new not in states and not excepted:
         yield f"{id} is proven, and {key} was never {new} when it was read back, but {states[-1:]}"
     if verb == "remove" and None not in states and not excepted:
@@ -187,6 +193,18 @@ def _since(world: World, _: dict[str, RunRow]) -> Iterator[str]:
             yield f"{change.process} wrote {change.key} of a plan since which {other.process} had written"
 
 
+def _claims(world: World, _: dict[str, RunRow]) -> Iterator[str]:
+    """4. The right to write is taken for no plan since whose approval another run has taken it."""
+    with world.places.ledger._begin() as connection:
+        taken = connection.execute(leases.select().where(leases.c.right_at.is_not(None))).mappings().all()
+    rights = sorted((row["right_at"].timestamp() - BEGINNING, row["run_id"]) for row in taken)
+    for at, run in rights:
+        plans = [plan.at for plan in world.oracle.seen(run).approved if plan.at < at]
+        others = [other for then, other in rights if plans and max(plans) < then < at and other != run]
+        if others:
+            yield f"{run} took the right to write of a plan since which {others[-1]} had taken it"
+
+
 _ENDED = {Status.PROVEN: {Status.PROVEN, Status.ROLLED_BACK}, Status.ROLLED_BACK: {Status.ROLLED_BACK}}
 
 
@@ -286,6 +304,7 @@ def _looked_at(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
 def _all_done(world: World, _: dict[str, RunRow]) -> Iterator[str]:
     """10. A step that was not done is not reported as done."""
     yield from world.oracle.not_done
+    yield from world.oracle.unknown
 
 
 LAWS: tuple[tuple[int, Callable[[World, dict[str, RunRow]], Iterator[str]]], ...] = (
@@ -295,14 +314,10 @@ LAWS: tuple[tuple[int, Callable[[World, dict[str, RunRow]], Iterator[str]]], ...
     (3, _as_approved),
     (4, _right),
     (4, _since),
+    (4, _claims),
     (5, _ended),
     (6, _budgets),
     (7, _rolled_back),
     (10, _looked_at),
     (10, _all_done),
 )
-
-
-def right_now(world: World, plan: Plan) -> bool:
-    """Whether the target holds what a plan says."""
-    return all(world.oracle.target.get(key) == new for key, (_, _, new) in plan.rows.items())

@@ -52,6 +52,7 @@ class Plan:
     sha256: str | None
     rows: dict[str, tuple[str, Row | None, Row | None]]
     point: int
+    at: float
 
 
 @dataclass(kw_only=True)
@@ -82,7 +83,8 @@ class Oracle:
         self.errors: list[tuple[str, str, str]] = []
         self.unasked: list[str] = []
         self.not_done: list[str] = []
-        self.pruned: set[tuple[str, str]] = set()
+        self.pruned: dict[tuple[str, str], int] = {}
+        self.unknown: list[str] = []
         self.turns: list[tuple[str, str, str | None, str]] = []
         self.verbs: Counter[str] = Counter()
         self.effects: Counter[str] = Counter()
@@ -197,11 +199,24 @@ class Oracle:
                         rows[each[KEY]] = (each[VERB], old, new)
             entered = run.ledger.run(run.id)
         self.verbs.update(verb for verb, _, _ in rows.values())
-        return Plan(sha256=entered.plan_sha256 if entered else None, rows=rows, point=self.world.schedule.points)
+        return Plan(
+            sha256=entered.plan_sha256 if entered else None,
+            rows=rows,
+            point=self.world.schedule.points,
+            at=self.world.schedule.now,
+        )
 
     def gated(self, run: Run) -> None:
         """The plan has passed its gate."""
         self.seen(run.id).gated.append(self.plan(run))
+        with self.world.looking():
+            baseline, options = run.files.start.baseline, run.options
+            if run.undoes is not None or baseline is None or options.overwrite_drift or options.allow_lost_baseline:
+                return
+            gone, left = self.pruned.get((baseline.run, "baseline")), run.workspace.run(baseline.run)
+            there = baseline.attempt is not None or left.folders("baseline") or left.names("baseline")
+            if gone is not None and gone < self.seen(run.id).began and not there:
+                self.unknown.append(f"{run.id} passed its gate, and what {baseline.run} had written was not known")
 
     def asked(self, dag_run: DagRun, run: Run) -> None:
         """A person is shown the plan."""

@@ -96,7 +96,7 @@ def _calm(world: World) -> list[Breach]:
         if not run.over:
             left = [f"{task.name} {task.state}" for task in run.tasks if not task.over]
             breaches.append(Breach(law=11, why=f"{run.id} does not end: {left}"))
-    if breaches:
+    if breaches or (breaches := _begun_again(world)):
         return breaches
     world.schedule.now += 25 * 3600  # no lease lasts longer than a plan may wait for a person
     last = world.trigger(
@@ -123,9 +123,34 @@ def _calm(world: World) -> list[Breach]:
     return breaches
 
 
+def _begun_again(world: World) -> list[Breach]:
+    """A run that failed after it had written begins again in calm: what is approved then is proven."""
+    wrote = {change.run for change in world.oracle.changes}
+    with world.looking():
+        failed = [r for r in world.runs if (row := world.places.ledger.run(r.id)) and row.status == Status.FAILED]
+    again = next((run for run in failed if run.id in wrote and run.given.undoes is None), None)
+    if again is None or world.setup.unique:
+        return []
+    approved = len(world.oracle.seen(again.id).approved)
+    again.clear(0, downstream=True)
+    breaches = _until_calm(world)
+    with world.looking():
+        row = world.places.ledger.run(again.id)
+    if (
+        not breaches
+        and len(world.oracle.seen(again.id).approved) > approved
+        and (row is None or row.status != Status.PROVEN)
+    ):
+        errors = [line for line in world.oracle.log if f"{again.id}/" in line and "Error" in line]
+        why = f"{again.id} begins again in calm, is approved, and is {row and row.status}: {errors[-1:]}"
+        breaches.append(Breach(law=11, why=why))
+    return breaches
+
+
 def _met(world: World) -> Counter[str]:
     met = Counter({f"error {name}": n for name, n in world.met_errors.items()})
     met.update({f"event {name}": n for name, n in world.did.items()})
+    met["lease waits"] = sum(seen.shown is not None for seen in world.oracle.runs.values())
     met.update({f"verb {name}": n for name, n in world.oracle.verbs.items()})
     with world.looking(), world.places.ledger._begin() as connection:
         for row in connection.execute(transitions.select()).mappings():
@@ -134,8 +159,6 @@ def _met(world: World) -> Counter[str]:
             met["lease taken"] += 1
             if row["right_at"] is not None:
                 met["lease writes"] += 1
-            if row["waits"]:
-                met["lease waits"] += 1
             if row["ended_by"] not in (None, row["run_id"]):
                 met["lease taken over"] += 1
     met.update(f"switch {was} -> {to}" for was, to, _, _ in world.oracle.turns)

@@ -15,26 +15,22 @@ from typing import Any
 
 import duckdb
 
-from include.trueup.cutover import turning
 from include.trueup.declare.migration import Migration
-from include.trueup.errors import StoreUnavailableError, TrueupError
-from include.trueup.ledger import SwitchState
-from include.trueup.ledger.status import TURNS
-from include.trueup.run import LAST, Extra, Options, Run
+from include.trueup.errors import StoreUnavailableError
+from include.trueup.run import Extra, Options, Run
 
 from . import declared
 from . import history as histories
 from .airflow import DagRun
 from .history import Event, History, Setup
 from .oracle import Oracle
+from .people import People
 from .places import Places
 from .scheduling import Process, Schedule
 from .twins import Hook
 
-MOST_RUNS = 5
 
-
-class World:
+class World(People):
     """Everything there is. `happened` are the events that were done, by point: the history as it came out."""
 
     def __init__(
@@ -108,7 +104,9 @@ class World:
     def _choose(self, schedule: Schedule) -> None:
         point = schedule.points
         event = self._events.get(point)
-        if event is None and self._random is not None and self._random.random() < self.setup.rate:
+        keen = self.setup.keen and self.setup.keen in schedule.present.process.name
+        rate = min(self.setup.rate * (6 if keen else 1), 0.25)
+        if event is None and self._random is not None and self._random.random() < rate:
             event = histories.event(self._random, self.setup.only)
         if event is None:
             return
@@ -141,6 +139,15 @@ class World:
     def _do(self, event: Event) -> bool:
         done: bool | None = getattr(self, "_" + event.what.replace(" ", "_"))(event)
         return done is not False
+
+    def happens(self, event: Event) -> bool:
+        """Have it happen now, unless it is calm; whether there was anything to do."""
+        if self.schedule.calm:
+            return False
+        with self.looking():
+            done = self._do(event)
+        self.did[event.what] += done
+        return done
 
     def calm(self) -> None:
         """No fault happens any more."""
@@ -194,7 +201,7 @@ class World:
             self.oracle.application("people", key, None)
             return
         name = None if what == 1 and self.setup.nameless else f"name {event.b % 7}"
-        wrong = event.seconds == 1.0 and event.b % 3 == 0
+        wrong = event.b % 5 == 0
         amount, mistyped = (None, '{"amount":"many"}') if wrong else (str(event.b % 50), None)
         self.oracle.application("people", key, (name, amount), mistyped)
 
@@ -231,35 +238,6 @@ class World:
             self.oracle.application("persons", key, (name, str(100 + event.b % 50)))
         return True
 
-    # people
-
-    def _plan_again(self, event: Event) -> bool:
-        """While a run waits for a person, its plan is made again, over a source that has changed."""
-        run = self._one_run(event.a)
-        waiting = (
-            run if run is not None and run.waiting is not None else next((r for r in self.runs if r.waiting), None)
-        )
-        if waiting is None:
-            return False
-        self.oracle.application(
-            "people", f"p{event.b % (self.setup.rows + 2):02}", (f"name {event.b % 7}", str(event.b))
-        )
-        waiting.plan_again()
-        return True
-
-    def _run_of(self, id: str) -> DagRun | None:
-        return next((run for run in self.runs if run.id == id), None)
-
-    def _one_run(self, number: int) -> DagRun | None:
-        return self.runs[number % len(self.runs)] if self.runs else None
-
-    def _trigger(self, event: Event) -> bool:
-        if len(self.runs) >= MOST_RUNS:
-            return False
-        mode = ("apply", "apply", "apply", "verify", "plan")[event.a % 5]
-        self.trigger(mode=mode, overwrite_drift=event.b % 3 == 0)
-        return True
-
     def trigger(self, *, undoes: str | None = None, **more: Any) -> DagRun:
         """A person triggers the DAG, or that of rollbacks."""
         setup = self.setup
@@ -294,88 +272,6 @@ class World:
         self.runs.append(made)
         made.tick()
         return made
-
-    def _same_id(self, event: Event) -> bool:
-        """Another run of Airflow that is called as one which is there, but for a character."""
-        run = self._one_run(event.a)
-        if run is None or len(self.runs) >= MOST_RUNS:
-            return False
-        made = DagRun(world=self, given=replace(run.given, airflow_run_id=f"{run.id}+"))
-        self.runs.append(made)
-        made.tick()
-        return True
-
-    def _roll_back(self, event: Event) -> bool:
-        if len(self.runs) >= MOST_RUNS:
-            return False
-        self.trigger(undoes=LAST, mode="apply", max_left_alone=None if event.b % 2 else 0)
-        return True
-
-    def _clear(self, event: Event) -> bool:
-        run = self._one_run(event.a)
-        tasks = [n for n, t in enumerate(run.tasks) if t.state is not None] if run else []
-        failed = [n for n in tasks if run and run.tasks[n].state == "failed"]
-        if failed and event.b % 4:
-            tasks = failed
-        if run is None or not tasks:
-            return False
-        run.clear(0 if event.b % 4 == 0 else tasks[event.b % len(tasks)], downstream=event.seconds > 5)
-        return True
-
-    def _mark(self, event: Event) -> bool:
-        run = self._one_run(event.a)
-        if run is None:
-            return False
-        run.mark(event.b % len(run.tasks), "success" if event.seconds > 5 else "failed")
-        return True
-
-    def _approve(self, event: Event) -> bool:
-        run = self._one_run(event.a)
-        if run is None or run.waiting is None:
-            return False
-        run.answer(approve=True)
-        return True
-
-    def _reject(self, event: Event) -> bool:
-        run = self._one_run(event.a)
-        if run is None or run.waiting is None:
-            return False
-        run.answer(approve=False)
-        return True
-
-    def _double(self, event: Event) -> bool:
-        run = self._one_run(event.a)
-        running = [t for t in run.tasks if t.state == "running"] if run else []
-        if run is None or not running:
-            return False
-        run.again(running[event.b % len(running)])
-        return True
-
-    def _deploy(self, _: Event) -> None:
-        self.version = 1 - self.version
-        self.versions.append((self.schedule.now, self.version))
-
-    def _prune(self, event: Event) -> bool:
-        run = self._one_run(event.a)
-        if run is None:
-            return False
-        folders = ("baseline", "baseline", "baseline", "snapshot", "plan", "read_back", "manifests/plan", "should")
-        folder = folders[event.b % len(folders)]
-        self.places.workspace.run(run.id).remove(folder)
-        self.oracle.pruned.add((run.id, folder))
-        return True
-
-    def _cut_over(self, event: Event) -> None:
-        ledger, workspace = self.places.ledger, self.places.workspace
-        ways = sorted(TURNS[ledger.switches.state("small")])
-        to = ways[event.a % len(ways)] if event.b % 4 else SwitchState.NEW
-        try:
-            checked = turning.preflight(ledger, workspace, "small", to, 24.0)
-            turning.turn(ledger, workspace, "small", checked, by="alice", why="", run_id=f"turn {self.schedule.points}")
-        except TrueupError as error:
-            self.met(error, "turn", str(to))
-        else:
-            self.oracle.turned(str(to), checked)
 
     def waits(self, run: DagRun) -> bool:
         """Whether a run whose target another one has waits for it, as those of a backfill do."""

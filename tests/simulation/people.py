@@ -1,0 +1,184 @@
+"""What people do: they trigger runs, answer, clear and mark tasks, roll back, cut over, deploy and prune."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from include.trueup.cutover import turning
+from include.trueup.errors import TrueupError
+from include.trueup.ledger import SwitchState
+from include.trueup.ledger.status import TURNS
+from include.trueup.run import LAST
+
+from .airflow import DagRun
+from .history import Event, Setup
+from .oracle import Oracle
+from .places import Places
+from .scheduling import Schedule
+
+MOST_RUNS = 5
+HANGING = ("trigger", "trigger", "trigger", "clear", "clear", "double", "force", "roll back", "write source")
+"""What people do about a machine that stands still."""
+
+
+class People:
+    """A part of the world: each event is a method that does it, and gives False where there is nothing to do."""
+
+    setup: Setup
+    schedule: Schedule
+    places: Places
+    oracle: Oracle
+    runs: list[DagRun]
+    version: int
+    versions: list[tuple[float, int]]
+
+    def trigger(self, *, undoes: str | None = None, **more: Any) -> DagRun:
+        """Begin a run."""
+        raise NotImplementedError
+
+    def happens(self, event: Event) -> bool:
+        """Have it happen now; whether there was anything to do."""
+        raise NotImplementedError
+
+    def met(self, error: Exception, run: str, where: str) -> None:
+        """Note an error of the engine."""
+        raise NotImplementedError
+
+    def after(self, seconds: float, work: Callable[[], object]) -> None:
+        """Have it done later."""
+        raise NotImplementedError
+
+    def _plan_again(self, event: Event) -> bool:
+        """While a run waits for a person, its plan is made again, over a source that has changed."""
+        run = self._one_run(event.a)
+        waiting = (
+            run if run is not None and run.waiting is not None else next((r for r in self.runs if r.waiting), None)
+        )
+        if waiting is None:
+            return False
+        self.oracle.application(
+            "people", f"p{event.b % (self.setup.rows + 2):02}", (f"name {event.b % 7}", str(event.b))
+        )
+        waiting.plan_again()
+        return True
+
+    def _run_of(self, id: str) -> DagRun | None:
+        return next((run for run in self.runs if run.id == id), None)
+
+    def _one_run(self, number: int) -> DagRun | None:
+        return self.runs[number % len(self.runs)] if self.runs else None
+
+    def _trigger(self, event: Event) -> bool:
+        if len(self.runs) >= MOST_RUNS:
+            return False
+        mode = ("apply", "apply", "apply", "verify", "plan")[event.a % 5]
+        most = (None, 3)[event.seconds > 30]
+        self.trigger(mode=mode, overwrite_drift=event.b % 3 == 0, max_left_alone=most)
+        return True
+
+    def _same_id(self, event: Event) -> bool:
+        """Another run of Airflow that is called as one which is there, but for a character."""
+        run = self._one_run(event.a)
+        if run is None or len(self.runs) >= MOST_RUNS:
+            return False
+        me: Any = self
+        made = DagRun(world=me, given=replace(run.given, airflow_run_id=f"{run.id}+"))
+        self.runs.append(made)
+        made.tick()
+        return True
+
+    def _roll_back(self, event: Event) -> bool:
+        if len(self.runs) >= MOST_RUNS:
+            return False
+        self.trigger(undoes=LAST, mode="apply", max_left_alone=None if event.b % 2 else 0)
+        return True
+
+    def _clear(self, event: Event) -> bool:
+        run = self._one_run(event.a)
+        tasks = [n for n, t in enumerate(run.tasks) if t.state is not None] if run else []
+        failed = [n for n in tasks if run and run.tasks[n].state == "failed"]
+        if failed and event.b % 4:
+            tasks = failed
+        if run is None or not tasks:
+            return False
+        run.clear(0 if event.b % 3 == 0 else tasks[event.b % len(tasks)], downstream=event.seconds > 5)
+        return True
+
+    def _force(self, event: Event) -> bool:
+        """A task that failed is marked as done, and what follows it is cleared."""
+        run = self._one_run(event.a)
+        failed = [n for n, t in enumerate(run.tasks[:-1]) if t.state == "failed"] if run else []
+        if run is None or not failed:
+            return False
+        run.mark(failed[0], "success")
+        run.clear(failed[0] + 1, downstream=True)
+        return True
+
+    def _hang(self, event: Event) -> bool:
+        """The machine stands still, and somebody does something about it."""
+        process = self.schedule.present.process
+        if not process.run:
+            return False
+        process.paused_until = self.schedule.now + event.seconds
+        if event.seconds > 30 and (run := self._run_of(process.run)):
+            run.lost(process)
+        then = Event(what=HANGING[event.a % len(HANGING)], a=event.b, b=event.a // 7, seconds=event.seconds)
+        self.after(event.seconds * (0.0, 0.5, 0.9)[event.b % 3], lambda: self.happens(then))
+        return True
+
+    def _mark(self, event: Event) -> bool:
+        run = self._one_run(event.a)
+        if run is None:
+            return False
+        run.mark(event.b % len(run.tasks), "success" if event.seconds > 5 else "failed")
+        return True
+
+    def _approve(self, event: Event) -> bool:
+        run = self._one_run(event.a)
+        if run is None or run.waiting is None:
+            return False
+        run.answer(approve=True)
+        return True
+
+    def _reject(self, event: Event) -> bool:
+        run = self._one_run(event.a)
+        if run is None or run.waiting is None:
+            return False
+        run.answer(approve=False)
+        return True
+
+    def _double(self, event: Event) -> bool:
+        run = self._one_run(event.a)
+        running = [t for t in run.tasks if t.state == "running"] if run else []
+        if run is None or not running:
+            return False
+        run.again(running[event.b % len(running)])
+        return True
+
+    def _deploy(self, _: Event) -> None:
+        self.version = 1 - self.version
+        self.versions.append((self.schedule.now, self.version))
+
+    def _prune(self, event: Event) -> bool:
+        run = self._one_run(event.a)
+        if run is None:
+            return False
+        folders = ("baseline", "baseline", "baseline", "snapshot", "plan", "read_back", "manifests/plan", "should")
+        folder = folders[event.b % len(folders)]
+        self.places.workspace.run(run.id).remove(folder)
+        self.oracle.pruned[run.id, folder] = self.schedule.points
+        return True
+
+    def _cut_over(self, event: Event) -> None:
+        ledger, workspace = self.places.ledger, self.places.workspace
+        ways = sorted(TURNS[ledger.switches.state("small")])
+        to = ways[event.a % len(ways)] if event.b % 4 else SwitchState.NEW
+        try:
+            checked = turning.preflight(ledger, workspace, "small", to, 24.0)
+            turning.turn(ledger, workspace, "small", checked, by="alice", why="", run_id=f"turn {self.schedule.points}")
+        except TrueupError as error:
+            self.met(error, "turn", str(to))
+        else:
+            self.oracle.turned(str(to), checked)
