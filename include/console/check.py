@@ -46,6 +46,12 @@ def check(migration_id: str) -> list[Problem]:
     return [*_named(migration, folder), *problems(migration, folder), *dag]
 
 
+def placed(migration_id: str, name: str, message: str) -> Problem:
+    """A problem of the declaration, at the first line that has that name in quotes."""
+    file = Path(migrations.__path__[0]) / migration_id / "migration.py"
+    return Problem(file, line_of(file, f'"{name}"') or line_of(file, f"'{name}'"), message)
+
+
 def problems(migration: Migration | SchemaMigration, folder: Path) -> list[Problem]:
     """The problems of a migration that could be declared, whose files lie in the folder."""
     if isinstance(migration, SchemaMigration):

@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     try:
         return command(Home.of(os.environ), *given)
     except TrueupError as error:
-        print(f"\n{error}", file=sys.stderr)
+        print(error, file=sys.stderr)
         return 2 if isinstance(error, OptionsError) else 1
     except KeyboardInterrupt:
         return 130

@@ -6,7 +6,9 @@ connection has a database of its own, `<name>`, in the one server; the DynamoDB 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 
 from ..project import load_migration, migration_ids
 from ..trueup.errors import OptionsError
@@ -18,6 +20,11 @@ EMBEDDED = "TRUEUP_EMBEDDED"
 """Environment variable that names the connections which lead to embedded stores: a run whose source is not there says then
 how to fill it."""
 _DYNAMODB, _POSTGRES = "_dynamodb", "_postgres"
+_KIND = re.compile(
+    r"(?P<stem>.+?)_?(?:(?P<postgres>pg|psql|pgsql|postgres\w*|postgers\w*|postgress\w*)|ddb|dynamo\w*|dynmo\w*)"
+)
+"""What people call a kind of store by, at the end of an id."""
+_VARIABLE = connection_variable("")
 
 
 def needed(dag_id: str) -> frozenset[str]:
@@ -44,6 +51,35 @@ def needs_postgres(conn_ids: Iterable[str]) -> bool:
     return any(conn_id == LEDGER or conn_id.endswith(_POSTGRES) for conn_id in conn_ids)
 
 
+def check_known(conn_ids: Iterable[str], given: Mapping[str, str]) -> None:
+    """Raise `OptionsError` for the first connection that neither the environment gives nor an embedded store stands for."""
+    for conn_id in sorted(conn_ids):
+        if (fault := unknown(conn_id, given)) is not None:
+            raise OptionsError(fault)
+
+
+def unknown(conn_id: str, given: Mapping[str, str]) -> str | None:
+    """In words, why a connection leads nowhere, and what to do; None where it leads somewhere."""
+    if conn_id == LEDGER or conn_id.endswith((_DYNAMODB, _POSTGRES)) or not not_given([conn_id], given):
+        return None
+    variable = connection_variable(conn_id)
+    return (
+        f"connection {conn_id!r} leads nowhere: {variable} is not set, and the id of an embedded store ends in {_POSTGRES} or "
+        f"{_DYNAMODB}; {like(conn_id, given)} For a store of your own set {variable}, such as to "
+        "postgresql://user:password@host:5432/database (docs/connections.md)"
+    )
+
+
+def like(conn_id: str, given: Mapping[str, str]) -> str:
+    """What may have been meant by a connection's id, as a question."""
+    if match := _KIND.fullmatch(conn_id.lower()):
+        meant = [match["stem"].rstrip("_") + (_POSTGRES if match["postgres"] else _DYNAMODB)]
+    else:
+        known = [name.removeprefix(_VARIABLE).lower() for name in given if name.startswith(_VARIABLE)]
+        meant = get_close_matches(conn_id, known, 1, 0.7) or [conn_id + _POSTGRES, conn_id + _DYNAMODB]
+    return f"did you mean {' or '.join(map(repr, meant))}?"
+
+
 def database_of(conn_id: str) -> str:
     """The database of the embedded PostgreSQL that the connection leads to."""
     return "trueup" if conn_id == LEDGER else conn_id.removesuffix(_POSTGRES)
@@ -64,7 +100,6 @@ def embedded(conn_ids: Iterable[str], servers: Servers) -> dict[str, str]:
             servers.postgres.create_database(database)
             value = postgres_connection(servers.postgres.socket_dir, database)
         else:
-            variable = connection_variable(conn_id)
-            raise OptionsError(f"connection {conn_id!r} has no embedded store; give it in {variable}, as JSON or URI")
+            raise OptionsError(unknown(conn_id, {}) or f"connection {conn_id!r}: its embedded store does not run")
         variables[connection_variable(conn_id)] = value
     return {**variables, EMBEDDED: ",".join(sorted(conn_ids))}

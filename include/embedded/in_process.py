@@ -9,23 +9,28 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from ..console import check as checking
-from ..console.new import Place
+from ..console.problem import Problem
 from ..project import migration_ids
-from ..trueup.declare.names import one_of
-from ..trueup.errors import OptionsError
+from ..trueup.declare.names import check_id, one_of
+from ..trueup.errors import DeclarationError, OptionsError
 from . import connections, metadata, servers, settings
+from .dag_ids import check_dag
 from .home import PROJECT, Home
 
 _LOOK_SECONDS = 0.5
 _OF_A_PROJECT = 0o022
 """The umask of files that are the project's, not a run's."""
+_SILENT_SECONDS = 1.0
 _QUIET = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR"}
 """Where a person reads the answer at a terminal: Airflow tells of each connection that it finds."""
+_ELSEWHERE = ("AIRFLOW__SECRETS__BACKEND", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
+"""Settings of an Airflow that may know connections which no variable gives."""
 TABLES_SECONDS = 15
 """How long `make check` waits for the catalogues of tables, after all else is checked."""
 MOST_TRIED = 1_000
@@ -39,15 +44,17 @@ def run(home: Home, given: Mapping[str, str], dag_id: str, conf: str) -> int:
     Embedded stores are started only for connections that the environment does not give. The run is a child process
     (`trueup_airflow.process.one_run`), for Airflow takes over the signals of a process that runs tasks. It dies with this process,
     however that ends, and this one ends with the `make` that started it: nothing goes on writing on its own.
-    Raises `OptionsError` if the conf is not a JSON object.
+    Raises `OptionsError` if the conf is not a JSON object, for a DAG that no file makes, and for connections that lead nowhere.
     """
     _check(conf)
+    check_dag(dag_id, given)
     needed = connections.not_given(connections.needed(dag_id), given)
+    connections.check_known(needed, given)
     stores = {
         "need_postgres": connections.needs_postgres(needed),
         "need_dynamodb": connections.needs_dynamodb(needed),
     }
-    with servers.in_use(home, given, **stores) as running:
+    with servers.in_use(home, given, say=progress, **stores) as running:
         variables = connections.embedded(needed, running)
 
         def environment_for(metadata_url: str) -> dict[str, str]:
@@ -76,6 +83,12 @@ def run(home: Home, given: Mapping[str, str], dag_id: str, conf: str) -> int:
 def new(home: Home, given: Mapping[str, str], migration_id: str, source: str, target: str) -> int:
     """Write the files of a new migration, from the catalogues of its tables, each `connection:table`; the exit status.
     Raises `OptionsError` for what names no table, and as `_asked`."""
+    try:
+        check_id("migration", migration_id)
+    except DeclarationError as error:
+        raise OptionsError(f"ID={migration_id}: {error}") from None
+    from ..console.new import Place  # with what reads PostgreSQL, which no other command has to wait for
+
     came_from = Place.of(source)
     goes_to = Place.of(target, came_from.connection)
     places = [f"{place.connection}:{place.table}" for place in (came_from, goes_to)]
@@ -89,7 +102,7 @@ def check(home: Home, given: Mapping[str, str], migration_id: str) -> int:
         raise OptionsError(f"there is no migration {migration_id!r}; {one_of(migration_id, migration_ids())}")
     tables = _tables(home, given, migration_id)
     with _uncollected():
-        problems = [str(problem) for problem in checking.check(migration_id)]
+        problems = [*map(str, checking.check(migration_id)), *map(str, _connections(given, migration_id))]
     if tables is not None:
         try:
             output, _ = tables.communicate(timeout=TABLES_SECONDS)
@@ -104,6 +117,19 @@ def check(home: Home, given: Mapping[str, str], migration_id: str) -> int:
         print(line)
     print(f"{migration_id}: {f'{len(problems)} problem' + 's' * (len(problems) != 1) if problems else 'all is well'}")
     return 1 if problems else 0
+
+
+def _connections(given: Mapping[str, str], migration_id: str) -> Iterator[Problem]:
+    """The connections of a declaration that lead nowhere. Where Airflow may have them from elsewhere, nothing is known."""
+    if any(name.startswith(_ELSEWHERE) and value for name, value in given.items()):
+        return
+    try:
+        needed = connections.needed(migration_id)
+    except Exception:  # noqa: BLE001 - whatever an author's module raises; the check says what
+        return
+    for conn_id in sorted(needed):
+        if (fault := connections.unknown(conn_id, given)) is not None:
+            yield checking.placed(migration_id, conn_id, fault)
 
 
 @contextmanager
@@ -145,18 +171,35 @@ def _asked(home: Home, given: Mapping[str, str], conn_ids: Iterable[str], module
     """Ask stores something, by Airflow's connections, in a process of its own; its exit status. The embedded stores stand in
     for connections that the environment does not give. Raises `OptionsError` for one that has no embedded store."""
     needed = connections.not_given(conn_ids, given)
+    connections.check_known(needed, given)
     stores = {
         "need_postgres": connections.needs_postgres(needed),
         "need_dynamodb": connections.needs_dynamodb(needed),
     }
-    with servers.in_use(home, given, **stores) as running:
+    lines: list[str] = []
+
+    def say(line: str) -> None:
+        lines.append(line)
+        progress(line)
+
+    with servers.in_use(home, given, say=say, **stores) as running:
         variables = connections.embedded(needed, running)
         environment = settings.environment(home, {**given, **variables}, metadata_url="sqlite://") | _QUIET
         command = [sys.executable, "-m", f"trueup_airflow.process.{module}", *arguments]
-        done = subprocess.run(
-            command, env=environment, cwd=PROJECT, stdin=subprocess.DEVNULL, check=False, umask=_OF_A_PROJECT
-        )
-        return done.returncode
+        silence = threading.Timer(_SILENT_SECONDS, progress, [f"Reading by {', '.join(sorted(conn_ids))} …"])
+        if not lines:
+            silence.start()
+        try:
+            return subprocess.run(
+                command, env=environment, cwd=PROJECT, stdin=subprocess.DEVNULL, check=False, umask=_OF_A_PROJECT
+            ).returncode
+        finally:
+            silence.cancel()
+
+
+def progress(line: str) -> None:
+    """Say at once what a person waits for, beside what the command prints."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def data_docs(home: Home, given: Mapping[str, str], run_id: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -34,14 +35,15 @@ def items(home: Home, given: Mapping[str, str], conn_id: str, table: str, file: 
     Raises `OptionsError` for a connection that leads to no embedded DynamoDB, a table or a file that is not there, and a
     line that is no item."""
     if not connections.needs_dynamodb([conn_id]):
-        raise OptionsError(f"{conn_id!r} is no connection to DynamoDB: those end in _dynamodb, as shop_dynamodb")
+        meant = f"make psql ON={conn_id}" if connections.needs_postgres([conn_id]) else connections.like(conn_id, given)
+        raise OptionsError(f"{conn_id!r} is no connection to DynamoDB, whose ids end in _dynamodb; {meant}")
     if not connections.not_given([conn_id], given):
         variable = connection_variable(conn_id)
         raise OptionsError(f"{variable} is set, so {conn_id} is no embedded DynamoDB: use the AWS CLI")
     if (file or key) and not table:
         raise OptionsError(f"say which table: make dynamodb ON={conn_id} TABLE=shop-orders FROM=items.jsonl")
     lines = [*_read(Path(file))] if file else []
-    with servers.in_use(home, given, need_postgres=False, need_dynamodb=True) as running:
+    with servers.in_use(home, given, need_postgres=False, need_dynamodb=True, say=_progress) as running:
         engine = client(
             endpoint_url=running.dynamodb,
             region_name="us-east-1",
@@ -64,6 +66,10 @@ def items(home: Home, given: Mapping[str, str], conn_id: str, table: str, file: 
             for item in _scanned(wire, table):
                 print(_written(item))
     return 0
+
+
+def _progress(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _read(file: Path) -> Iterator[tuple[int, Item]]:

@@ -19,7 +19,10 @@ def psql(home: Home, given: Mapping[str, str], conn_id: str) -> int:
     Raises `OptionsError` for a connection that leads to no embedded PostgreSQL."""
     variable = connection_variable(conn_id)
     if not connections.needs_postgres([conn_id]):
-        raise OptionsError(f"{conn_id!r} is no connection to PostgreSQL: those end in _postgres, as crm_postgres")
+        meant = (
+            f"make dynamodb ON={conn_id}" if connections.needs_dynamodb([conn_id]) else connections.like(conn_id, given)
+        )
+        raise OptionsError(f"{conn_id!r} is no connection to PostgreSQL, whose ids end in _postgres; {meant}")
     if not connections.not_given([conn_id], given):
         raise OptionsError(f"{variable} is set, so {conn_id} is no embedded database: use the psql of its own server")
     with servers.in_use(home, given, need_postgres=True, need_dynamodb=False) as running:

@@ -75,11 +75,13 @@ def sample(home: Home, given: Mapping[str, str], chosen: str, say: Say) -> None:
     samples = Samples.of(project.migration_ids() if every else [chosen])
     for conn_id in sorted(samples.conn_ids - connections.not_given(samples.conn_ids, given)):
         say(f"{connection_variable(conn_id)} is set, but a sample goes to the embedded store in its place.")
-    stores = {
-        "need_postgres": connections.needs_postgres(samples.conn_ids),
-        "need_dynamodb": connections.needs_dynamodb(samples.conn_ids),
-    }
-    with servers.in_use(home, given, **stores) as running:
+    with servers.in_use(
+        home,
+        given,
+        need_postgres=connections.needs_postgres(samples.conn_ids),
+        need_dynamodb=connections.needs_dynamodb(samples.conn_ids),
+        say=say,
+    ) as running:
         if servers.stack_is_up(home):
             elsewhere(frozenset(Record.load(home).embedded), samples.conn_ids)
         variables = connections.embedded(samples.conn_ids, running)

@@ -7,7 +7,7 @@ file, which the system drops with a process that dies); the last one to end its 
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from .daemons import Daemon
 from .home import Home
 from .record import Record
 
+Say = Callable[[str], None]
 ENGINE = "ministack"
 STOP_SECONDS = 30.0
 """How long the DynamoDB engine may take to save its tables: it does so when it is asked to end."""
@@ -32,11 +33,19 @@ class Servers:
     dynamodb: str | None
 
 
-def start(home: Home, given: Mapping[str, str], *, need_postgres: bool, need_dynamodb: bool) -> Servers:
-    """Start those that are needed and do not run yet. The caller holds the home's lock `stack`.
+def start(
+    home: Home, given: Mapping[str, str], *, need_postgres: bool, need_dynamodb: bool, say: Say | None = None
+) -> Servers:
+    """Start those that are needed and do not run yet; `say` is told before. The caller holds the home's lock `stack`.
 
     Raises `StoreUnavailableError`, with the end of its log, if one cannot be started.
     """
+    for name, is_missing in (
+        ("PostgreSQL", need_postgres and postgres.find(home.postgres) is None),
+        ("DynamoDB", need_dynamodb and not Record.load(home).running(ENGINE)),
+    ):
+        if is_missing and say is not None:
+            say(f"Starting {name} …")
     return Servers(
         postgres=postgres.start(home.postgres) if need_postgres else None,
         dynamodb=_engine(home, given) if need_dynamodb else None,
@@ -54,14 +63,16 @@ def stop(home: Home) -> None:
 
 
 @contextmanager
-def in_use(home: Home, given: Mapping[str, str], *, need_postgres: bool, need_dynamodb: bool) -> Iterator[Servers]:
-    """Use the embedded stores that are needed, started if need be; at the end the last user stops them."""
+def in_use(
+    home: Home, given: Mapping[str, str], *, need_postgres: bool, need_dynamodb: bool, say: Say | None = None
+) -> Iterator[Servers]:
+    """Use the embedded stores that are needed, started if need be, as `say` is told; at the end the last user stops them."""
     home.make()
     with _uses_file(home).open("a") as uses:
         try:
             with home.lock("stack"):
                 fcntl.flock(uses, fcntl.LOCK_SH)
-                servers = start(home, given, need_postgres=need_postgres, need_dynamodb=need_dynamodb)
+                servers = start(home, given, need_postgres=need_postgres, need_dynamodb=need_dynamodb, say=say)
             yield servers
         finally:
             with home.lock("stack"):

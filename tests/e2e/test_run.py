@@ -74,9 +74,9 @@ def test_what_cannot_be_run_is_refused_in_a_sentence(launch: Command) -> None:
     refused = {
         ("stub", "{"): "CONF is not JSON",
         ("stub", "[]"): "must be a JSON object",
-        ("stub", '{"seconds": -1}'): "-1 is less than the minimum",
-        ("stub", '{"secnods": 1}'): "has no param secnods; it has: seconds, fail",
-        ("stab", "{}"): "there is no DAG 'stab'; this project has: stub",
+        ("stub", '{"seconds": -1}'): "CONF does not fit stub: seconds is -1; it is a number from 0\n",
+        ("stub", '{"secnods": 1}'): "there is no param 'secnods'; did you mean 'seconds'? There are: fail, seconds\n",
+        ("stab", "{}"): "there is no DAG 'stab'; did you mean 'stub'? There are: stub\n",
     }
     runs = {asked: launch("run", *asked) for asked in refused}
     for asked, message in refused.items():

@@ -7,7 +7,7 @@ from __future__ import annotations
 import sys
 
 from include.project import load_expectations
-from include.trueup.errors import TrueupError
+from include.trueup.errors import OptionsError, TrueupError
 from include.trueup.report import data_docs
 from include.trueup.run import Files
 
@@ -21,7 +21,7 @@ def main(run_id: str) -> int:
         print(f"Data Docs: {data_docs.build(Files(connections.workspace().run(run_id)))}")
     except TrueupError as error:
         print(error, file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, OptionsError) else 1
     print("The run's page in Airflow opens them, too (Data Docs).")
     return 0
 

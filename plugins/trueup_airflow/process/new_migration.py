@@ -38,4 +38,4 @@ if __name__ == "__main__":
         sys.exit(main(*sys.argv[1:]))
     except TrueupError as error:
         sys.stderr.write(f"{error}\n")
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, OptionsError) else 1)

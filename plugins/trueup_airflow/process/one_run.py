@@ -6,7 +6,6 @@ the other end of the pipe `fd` is closed, whoever started this is gone, and this
 
 from __future__ import annotations
 
-import copy
 import json
 import logging
 import os
@@ -22,10 +21,12 @@ from pydantic import JsonValue
 from include.console import outcome
 from include.console.progress import Instance, Progress
 from include.project import migration_ids
+from include.trueup.declare.names import one_of
 from include.trueup.errors import OptionsError
 from include.trueup.ledger import this_process
 
 from . import mappers
+from .conf import check_conf
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
@@ -42,14 +43,14 @@ def main(dag_id: str, conf: str, log: str, fd: str) -> int:
     threading.Thread(target=_end_with_starter, args=(int(fd),), daemon=True).start()
     out = _move_output(log)
     os.environ["TRUEUP_HOLDER"] = this_process()
+    print(f"{dag_id}   (Airflow's log: {log})", file=out, flush=True)  # before Airflow is imported, which takes seconds
     try:
         dag = _find(dag_id)
         chosen = _unattended(dag, json.loads(conf))
-        _check(dag, chosen)
+        check_conf(dag, chosen)
     except OptionsError as error:
         print(error, file=out, flush=True)
         return 2
-    print(f"{dag_id}   (Airflow's log: {log})", file=out, flush=True)
     try:
         return _run(dag, chosen, out)
     except Exception as error:  # noqa: BLE001 - whatever it was, a person must see that there was something
@@ -107,8 +108,7 @@ def _find(dag_id: str) -> DAG:
         dag: DAG = bag.dags[dag_id]
         return dag
     errors = "".join(f"\n{file}: {error}" for file, error in bag.import_errors.items())
-    known = ", ".join(sorted(bag.dags)) or "none"
-    raise OptionsError(f"there is no DAG {dag_id!r}; this project has: {known}{errors}")
+    raise OptionsError(f"there is no DAG {dag_id!r}; {one_of(dag_id, bag.dags)}{errors}")
 
 
 def _unattended(dag: DAG, conf: dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -121,19 +121,6 @@ def _unattended(dag: DAG, conf: dict[str, JsonValue]) -> dict[str, JsonValue]:
             f"a run of {dag.dag_id} in this process cannot ask anybody for approval: trigger it in Airflow (make up)"
         )
     return {**conf, "approval": False}
-
-
-def _check(dag: DAG, conf: dict[str, JsonValue]) -> None:
-    from airflow.sdk.exceptions import ParamValidationError
-
-    if unknown := sorted(conf.keys() - dag.params.keys()):
-        raise OptionsError(f"{dag.dag_id} has no param {', '.join(unknown)}; it has: {', '.join(dag.params)}")
-    try:
-        params = copy.deepcopy(dag.params)
-        params.update(conf)
-        params.validate()
-    except ParamValidationError as error:
-        raise OptionsError(f"CONF does not fit {dag.dag_id}: {error}") from None
 
 
 def _watch(progress: Progress, stop: threading.Event) -> None:

@@ -28,8 +28,10 @@ ODD = [
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
     """A home whose engine stays up until the test ends."""
-    home = Home(tmp_path / "home")
-    with servers.in_use(home, {}, need_postgres=False, need_dynamodb=True):
+    home, told = Home(tmp_path / "home"), list[str]()
+    with servers.in_use(home, {}, need_postgres=False, need_dynamodb=True, say=told.append):
+        with servers.in_use(home, {}, need_postgres=False, need_dynamodb=True, say=told.append):
+            assert told == ["Starting DynamoDB …"]  # whoever waits for it is told, and nobody else
         yield home
 
 
@@ -63,7 +65,7 @@ def test_there_and_back(home: Home, tmp_path: Path, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("given", "asked", "reason"),
     [
-        ({}, ("crm_postgres", "", "", ""), "no connection to DynamoDB"),
+        ({}, ("crm_postgres", "", "", ""), "no connection to DynamoDB, .*; make psql ON=crm_postgres"),
         ({"AIRFLOW_CONN_KPI_DYNAMODB": "aws://"}, ("kpi_dynamodb", "", "", ""), "use the AWS CLI"),
         ({}, ("kpi_dynamodb", "", "items.jsonl", ""), "say which table"),
         ({}, ("kpi_dynamodb", "orders", "none.jsonl", ""), "none.jsonl cannot be read: No such file"),

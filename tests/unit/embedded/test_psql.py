@@ -19,7 +19,8 @@ def test_each_has_a_database_of_its_name() -> None:
 @pytest.mark.parametrize(
     ("given", "conn_id", "said"),
     [
-        ({}, "kpi_dynamodb", "is no connection to PostgreSQL"),
+        ({}, "kpi_dynamodb", "is no connection to PostgreSQL, .*; make dynamodb ON=kpi_dynamodb"),
+        ({}, "shop_pg", "did you mean 'shop_postgres'?"),
         ({"AIRFLOW_CONN_CRM_POSTGRES": "postgresql://db"}, "crm_postgres", "AIRFLOW_CONN_CRM_POSTGRES is set"),
     ],
 )

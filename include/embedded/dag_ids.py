@@ -1,0 +1,27 @@
+"""Which DAGs the DAG files make, as their text says: nothing of Airflow is imported, and none of them is run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..trueup.declare.names import one_of
+from ..trueup.errors import OptionsError
+from .home import PROJECT
+
+_BESIDE = {"build_rollback": "_rollback", "build_cutover": "_cutover", "build_schema_restore": "_restore"}
+"""Functions that make a DAG beside the migration's own, and what its id has after the migration's."""
+
+
+def check_dag(dag_id: str, given: Mapping[str, str]) -> None:
+    """Raise `OptionsError` for a DAG that no file can be about: none has a name like it, none has its id in its text."""
+    folder = Path(given.get("TRUEUP_DAGS_FOLDER") or PROJECT / "dags")
+    ids: set[str] = set()
+    for file in sorted(folder.rglob("*.py")):
+        text = file.read_text(encoding="utf-8", errors="replace")
+        if re.search(rf"\b{re.escape(dag_id)}\b", text):
+            return
+        ids |= {file.stem, *(file.stem + ending for function, ending in _BESIDE.items() if function in text)}
+    if dag_id not in ids:
+        raise OptionsError(f"there is no DAG {dag_id!r}; {one_of(dag_id, ids)}")
