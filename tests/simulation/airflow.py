@@ -119,7 +119,7 @@ class DagRun:
         """Begin a try of the task."""
         task.state = "running"
         task.tries += 1
-        name = f"{self.id}/{task.name}#{task.tries}"
+        name = f"{self.given.airflow_run_id}/{task.name}#{task.tries}"
         process = self.world.schedule.process(name, self.id, lambda: self._try(task, process))
         task.process = process
         self.processes.append(process)
@@ -225,7 +225,7 @@ class DagRun:
             self.world.oracle.seen(self.id).answered.append(seen)
         task.state = "running"
         task.tries += 1
-        name = f"{self.id}/{task.name}#{task.tries} answered"
+        name = f"{self.given.airflow_run_id}/{task.name}#{task.tries} answered"
 
         def decide() -> None:
             self._carried(Job(what="approve" if approve else "reject", shown=shown))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from include.trueup.declare.migration import Migration, Phase, Source, Table, Target, Type
+from include.trueup.stores.postgres.catalog import StoredIndex
 from tests.small import _suite, _whole
 
 from .history import Setup
+from .twins import Database
 
 COLUMNS = {"id": Type.TEXT, "name": Type.TEXT, "amount": Type.NUMBER}
 _SQL = (
@@ -24,9 +26,10 @@ def declare(folder: Path, setup: Setup, version: int) -> Migration:
     script = folder / f"rows{version}.sql"
     if not script.exists():
         script.write_text(_SQL.format(more=" || '!'" if version else ""))
-    create = folder / "create.sql"
+    create = folder / f"create{'-unique' if setup.unique else ''}.sql"
     if not create.exists():
-        create.write_text("CREATE TABLE persons (id text PRIMARY KEY, name text, amount numeric)")
+        unique = ", CONSTRAINT persons_name UNIQUE (name)" if setup.unique else ""
+        create.write_text(f"CREATE TABLE persons (id text PRIMARY KEY, name text, amount numeric{unique})")
     phase = Phase(
         id="copy", title="Copy", source="people", target="persons", transform=script, suite=_suite, allow_empty=True
     )
@@ -37,6 +40,13 @@ def declare(folder: Path, setup: Setup, version: int) -> Migration:
         phases=(phase,), suite=_whole,
         settings={state: {"small.read_from": state} for state in ("legacy", "dual", "new")},
     )  # fmt: skip
+
+
+def dress(database: Database, setup: Setup) -> None:
+    """Give the tables that were made in a twin what `create.sql` says beside their columns."""
+    held = database.find(PERSONS)
+    if held is not None and setup.unique and not any(index.name == "persons_name" for index in held.indexes):
+        held.indexes.append(StoredIndex(name="persons_name", primary=False, unique=True, complete=True, key=("name",)))
 
 
 def should(row: tuple[object, ...] | None, version: int) -> tuple[object, ...] | None:

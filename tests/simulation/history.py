@@ -97,15 +97,15 @@ KEEN = ("", "", "apply", "apply", "approve", "plan", "read_back", "verify", "rep
 
 def setup(random: Random) -> Setup:
     """A beginning."""
-    rows = random.randint(2, 7)
+    kind, rows = random.choice(KINDS), random.randint(2, 7)
     return Setup(
-        kind=random.choice(KINDS),
+        kind=kind,
         rows=rows,
         nameless=random.choice((0, 0, 1)),
         there=random.choice((0, 0, 1, 3)),
         partitions=random.choice((1, 1, 2)),
         batch_rows=random.choice((1, 2, 3)),
-        unique=random.random() < 0.15,
+        unique=random.random() < 0.15 and kind == "postgres",
         approval=random.random() < 0.5,
         extra=random.choice(("report", "remove", "remove")),
         answer_seconds=random.choice((5.0, 20.0, 90.0)),

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from include.trueup.ledger import RunRow, Status
 from include.trueup.ledger.tables import leases, transitions
 
+from .databases import Row
 from .declared import should
-from .memory import Row
 from .scheduling import BEGINNING
 
 if TYPE_CHECKING:
@@ -64,8 +64,17 @@ def _proven(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
         for key in sorted({*wanted, *plan.rows}):
             verb, _, new = plan.rows.get(key, ("", None, None))
             if (allowed := wanted.get(key)) is not None:
-                yield from _planned(id, key, verb, new, allowed)
+                yield from _planned(id, key, verb, new, allowed | _not_unique(world, seen, key, wanted))
             yield from _found(id, key, verb, new, seen, clean=clean, listed=key in exceptions)
+
+
+def _not_unique(world: World, seen: Seen, key: str, wanted: dict[str, set[Row | None]]) -> set[Row | None]:
+    """Where no two rows may have one name: nothing, if another row may have this one's."""
+    names = {row[1] for row in wanted[key] if row is not None and row[1] is not None}
+    others = {row for other, rows in wanted.items() if other != key for row in rows}
+    others |= {row for state in seen.targets for other, row in state.items() if other != key}
+    meets = world.setup.unique and any(row is not None and row[1] in names for row in others)
+    return {None} if meets else set()
 
 
 def _planned(id: str, key: str, verb: str, new: Row | None, allowed: set[Row | None]) -> Iterator[str]:
@@ -155,7 +164,7 @@ def _own(world: World, id: str, row: RunRow | None) -> Iterator[str]:
 
 def _right(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
     """4. Nothing is written without the right to write."""
-    in_flight: dict[str, int] = {}
+    in_flight: dict[tuple[str, int], set[int]] = {}
     newest: dict[str, int] = {}
     for change in world.oracle.changes:
         if not change.run:
@@ -165,9 +174,10 @@ def _right(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
         newest[part] = max(newest.get(part, 0), int(number.split()[0]))
         if change.held == change.run and change.status == Status.RUNNING and not stale:
             continue
-        in_flight[change.process] = in_flight.get(change.process, 0) + 1
+        requests = in_flight.setdefault((change.process, change.fibre), set())
+        requests.add(change.point)
         # of DynamoDB the requests that were under way cannot be called back: one of each writer
-        if world.setup.kind == "postgres" or in_flight[change.process] > world.places.target.writers:
+        if world.setup.kind == "postgres" or len(requests) > 1:
             yield (
                 f"{change.process} wrote {change.key} while {'a newer try' if stale else change.held or 'no run'} had the "
                 f"right to, and {change.run} was {change.status}"
@@ -280,7 +290,7 @@ def _turned(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
             continue
         if row is None or row.status not in _ENDED:
             yield f"the switch was turned to {to} on the proof of {proof}, which is {row and row.status}"
-        elif writers and writers != proof:
+        elif writers:
             yield f"the switch was turned to {to} on the proof of {proof}, since which {writers} has written"
 
 

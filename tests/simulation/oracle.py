@@ -16,8 +16,8 @@ from include.trueup.run import Run
 from include.trueup.run.files import PLAN_FILES
 from include.trueup.steps import StepName, entered
 
+from .databases import Row
 from .declared import COLUMNS
-from .memory import Row
 from .twins import Effect
 
 if TYPE_CHECKING:
@@ -26,16 +26,18 @@ if TYPE_CHECKING:
 
 NAMES = (*COLUMNS, "_extra", "_mistyped")
 TARGET = "persons"
+READS = ("snapshot", "read", "get", "Scan", "BatchGetItem")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """A row of the target that became another. `run`: the engine's run that did it; empty: an application. `held` and `status`:
-    which run had the right to write then, by the ledger, and how the run stood."""
+    """A row of the target that became another. `run`: the engine's run that did it; empty: an application; `fibre`: which of the
+    process's. `held` and `status`: which run had the right to write then, by the ledger, and how the run stood."""
 
     point: int
     at: float
     process: str
+    fibre: int
     run: str
     key: str
     old: Row | None
@@ -71,6 +73,7 @@ class Seen:
     answered: list[Plan] = field(default_factory=list)
     report: bytes | None = None
     proven_at: int | None = None
+    read_at: int | None = None
 
 
 class Oracle:
@@ -103,7 +106,7 @@ class Oracle:
         self.log.append(line)
         self._digest.update(line.encode())
         self.effects[f"{effect.place} {effect.kind}"] += 1
-        if effect.place != "store":
+        if effect.place not in ("store", "source"):
             return
         self._compare(process.name, process.run)
         if process.run:
@@ -114,17 +117,14 @@ class Oracle:
 
     def _read(self, process: str, run: str, effect: Effect) -> None:
         seen = self.seen(run)
-        if "/snapshot" in process and effect.kind in ("read", "snapshot"):
+        if "/snapshot" in process and effect.kind in READS:
             if not seen.sources or seen.sources[-1] != self.source:
                 seen.sources.append(dict(self.source))
             if not seen.targets or seen.targets[-1] != self.target:
                 seen.targets.append(dict(self.target))
-        if (
-            (".read_back" in process or ".verify" in process)
-            and effect.kind in ("read", "get")
-            and seen.proven_at is None
-        ):
+        if (".read_back" in process or ".verify" in process) and effect.kind in READS and seen.proven_at is None:
             seen.proofs.append(dict(self.target))
+            seen.read_at = seen.read_at or self.world.schedule.points
 
     def _compare(self, process: str, run: str) -> None:
         """What changed in the target since the last look was done by the process that runs."""
@@ -155,7 +155,7 @@ class Oracle:
         self._digest.update(line.encode())
         self.changes.append(
             Change(
-                point=schedule.points, at=schedule.now, process=process, run=run, key=key, old=old, new=new,
+                point=schedule.points, at=schedule.now, process=process, fibre=schedule.present_number, run=run, key=key, old=old, new=new,
                 held=held, status=status, approved=approved,
             )
         )  # fmt: skip
@@ -163,9 +163,11 @@ class Oracle:
     def application(
         self, table: str, key: str, row: tuple[str | None, str | None] | None, mistyped: str | None = None
     ) -> None:
-        """An application writes a row, or deletes it; `mistyped`: values that are not of the declared type, as JSON."""
+        """An application writes a row, or deletes it, as soon as nobody holds it; `mistyped`: values that are not of the declared
+        type, as JSON."""
         self._compare("?", "")
-        self.world.places.put(table, key, None if row is None else (key, *row, None, mistyped))
+        if not self.world.places.put(table, key, None if row is None else (key, *row, None, mistyped)):
+            self.world.after(1.0, lambda: self.application(table, key, row, mistyped))
         if table == "people":
             self.source = self.world.places.rows("people")
         else:
@@ -183,6 +185,7 @@ class Oracle:
         seen.sources.clear()
         seen.targets.clear()
         seen.proofs.clear()
+        seen.read_at = None
         seen.began = self.world.schedule.points
 
     def plan(self, run: Run) -> Plan:
@@ -256,10 +259,12 @@ class Oracle:
                     self.not_done.append(f"{run.id} is proven, and {name}[{part}] was not done for its plan")
 
     def turned(self, to: str, checked: Any) -> None:
-        """The switch was turned."""
-        proven = None if checked.proof_run_id is None else self.seen(checked.proof_run_id).proven_at
-        since = (change.run for change in self.changes[::-1] if change.run and proven and change.point > proven)
-        self.turns.append((checked.was, to, checked.proof_run_id, next(since, "")))
+        """The switch was turned: on which proof, and which other run wrote last since that began to read."""
+        proof = checked.proof_run_id
+        read_at = self.seen(proof).read_at if proof else None
+        since = (c.run for c in self.changes[::-1] if c.run not in ("", proof) and c.point > (read_at or 0))
+        last = next(since, "")
+        self.turns.append((checked.was, to, proof, last))
 
     def met(self, error: Exception, run: str, where: str) -> None:
         """An error came out of the engine; one that is not of its own tree is a fault."""

@@ -16,7 +16,7 @@ from .airflow import DagRun
 from .history import Event, Setup
 from .oracle import Oracle
 from .places import Places
-from .scheduling import Schedule
+from .scheduling import Process, Schedule
 
 MOST_RUNS = 5
 HANGING = ("trigger", "trigger", "trigger", "clear", "clear", "double", "force", "roll back", "write source")
@@ -64,8 +64,8 @@ class People:
         waiting.plan_again()
         return True
 
-    def _run_of(self, id: str) -> DagRun | None:
-        return next((run for run in self.runs if run.id == id), None)
+    def _run_of(self, process: Process) -> DagRun | None:
+        return next((run for run in self.runs if process in run.processes), None)
 
     def _one_run(self, number: int) -> DagRun | None:
         return self.runs[number % len(self.runs)] if self.runs else None
@@ -122,7 +122,7 @@ class People:
         if not process.run:
             return False
         process.paused_until = self.schedule.now + event.seconds
-        if event.seconds > 30 and (run := self._run_of(process.run)):
+        if event.seconds > 30 and (run := self._run_of(process)):
             run.lost(process)
         then = Event(what=HANGING[event.a % len(HANGING)], a=event.b, b=event.a // 7, seconds=event.seconds)
         self.after(event.seconds * (0.0, 0.5, 0.9)[event.b % 3], lambda: self.happens(then))

@@ -1,5 +1,5 @@
-"""Where things are in a history: a store in memory for each connection, and the twins of the ledger and the workspace, which are
-the engine's own. Each tells the hook before and after its effects."""
+"""Where things are in a history: a database for each connection, the ledger and the workspace, which are the engine's own. All tell
+the hook before and after their effects: the target's as `store`, the source's as `source`."""
 
 from __future__ import annotations
 
@@ -9,57 +9,74 @@ from typing import Any
 from include.trueup.ledger import Ledger
 from include.trueup.run import Run
 from include.trueup.run.workspace import Workspace
+from include.trueup.stores.effects import Effects
 
+from .databases import Behind, Documents, Relational, Row
+from .declared import PEOPLE, PERSONS, dress
 from .history import Setup
-from .memory import Held, MemoryStore, Row
 from .scheduling import Schedule
 from .tries import Job, Said, carry
-from .twins import Hook, LedgerTwin, WorkspaceTwin
+from .twins import Database, Hook, LedgerTwin, WorkspaceTwin
+
+TABLES = {table.name: table for table in (PEOPLE, PERSONS)}
 
 
 class Places:
-    """The stores, the ledger and the workspace of one history."""
+    """The databases by connection, the ledger and the workspace of one history."""
 
     def __init__(self, setup: Setup, schedule: Schedule, hook: Hook, folder: Path) -> None:
-        self.hook, effects = hook, schedule.effects()
+        self.hook, self._effects = hook, schedule.effects()
+        effects = self._effects
+        self._stores: dict[tuple[str, str], Any] = {}
         self.ledger: Ledger = LedgerTwin(effects, hook)
         self.workspace: Workspace = WorkspaceTwin(folder / "workspace", effects, hook)
-        self.source = MemoryStore("postgres", setup.batch_rows, hook)
-        self.target = MemoryStore(setup.kind, setup.batch_rows, hook, "name" if setup.unique else None)
+        self.behind: dict[str, Behind] = {
+            PEOPLE.connection: _behind("postgres", "source", setup, effects, hook),
+            PERSONS.connection: _behind(setup.kind, "store", setup, effects, hook),
+        }
 
     def store(self, connection: str) -> Any:
-        """The store behind a connection."""
-        return self.source if connection == "s" else self.target
+        """The store behind a connection: each process has its own."""
+        asked = self._effects.process(), connection
+        if asked not in self._stores:
+            self._stores[asked] = self.behind[connection].store()
+        return self._stores[asked]
 
     def carry(self, job: Job, given: Run) -> Said:
         """Have a try's job done, in the fibre that asks for it."""
         return carry(job, given)
 
-    def put(self, name: str, key: str, row: Row | None) -> None:
-        """An application writes a row into a table, or deletes it."""
-        rows = self.held_in(name).held[name].rows
-        if row is None:
-            rows.pop(key, None)
-        else:
-            rows[key] = row
-
     def there(self, name: str) -> bool:
         """Whether the table is there."""
-        return name in self.held_in(name).held
+        return self._of(name).there(TABLES[name])
 
     def make(self, name: str) -> None:
         """Make a table that is there before any run."""
-        self.held_in(name).held[name] = Held()
-
-    def held_in(self, name: str) -> MemoryStore:
-        """The store of a table."""
-        return self.source if name == "people" else self.target
+        self._of(name).make(TABLES[name])
 
     def rows(self, name: str) -> dict[str, Row]:
         """The rows of a table as they are now, by key."""
-        held = self.held_in(name).held.get(name)
-        return {} if held is None else dict(held.rows)
+        return self._of(name).rows(TABLES[name])
+
+    def put(self, name: str, key: str, row: Row | None) -> bool:
+        """An application writes a row, or deletes it. False where somebody holds it just now."""
+        return self._of(name).put(TABLES[name], key, row)
+
+    def _of(self, name: str) -> Behind:
+        return self.behind[TABLES[name].connection]
 
     def close(self) -> None:
         """Let go of everything."""
         self.ledger.close()
+        for each in self.behind.values():
+            each.close()
+
+
+def _behind(kind: str, name: str, setup: Setup, effects: Effects, hook: Hook) -> Behind:
+    if kind == "dynamodb":
+        return Documents(name, setup.batch_rows, effects, hook)
+
+    def dressed(database: Database) -> None:
+        dress(database, setup)
+
+    return Relational(name, setup.batch_rows, effects, hook, dressed)

@@ -136,6 +136,22 @@ class Crew:
         return {f for f in every if f.done()}, {f for f in every if not f.done()}
 
 
+class FibreLock:
+    """A lock that one fibre has, and others wait for. Who looks at all of them takes none."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self._schedule = schedule
+        self._held = False
+
+    def __enter__(self) -> None:
+        if self._schedule.in_process:
+            self._schedule.until(lambda: not self._held)
+            self._held = True
+
+    def __exit__(self, *_: Any) -> None:
+        self._held = False
+
+
 class Schedule:
     """The fibres, the time, and the choice at each point. `choose` is asked at each point; it may pause, kill, begin other
     processes, or name the one that goes on (`hand_over`)."""
@@ -159,6 +175,11 @@ class Schedule:
         """The fibre that runs."""
         assert self._present is not None
         return self._present
+
+    @property
+    def present_number(self) -> int:
+        """The number of the fibre that runs; 0 where none does."""
+        return 0 if self._present is None else self._present.number
 
     @property
     def in_process(self) -> bool:
@@ -328,9 +349,6 @@ class Schedule:
         def process() -> str:
             return self.present.process.name if self.in_process else "nobody"
 
-        def lock() -> AbstractContextManager[Any]:
-            return nullcontext()  # no effect stands in a block that holds one
-
         def beside(seconds: float, work: Callable[[], bool], name: str) -> AbstractContextManager[None]:
             return self.beside(seconds, work, name) if self.in_process else nullcontext()
 
@@ -349,5 +367,5 @@ class Schedule:
             ended=lambda _: False,
             workers=lambda most, _: Crew(self, most),
             beside=beside,
-            lock=lock,
+            lock=lambda: FibreLock(self),
         )

@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from .history import History
+from .mutants import MUTANTS
 from .playing import from_seed, play
 from .remembered import remembering
 from .world import folder
@@ -29,9 +30,14 @@ def bench() -> Iterator[Bench]:
 
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
 @pytest.mark.parametrize("file", KEPT, ids=lambda file: file.stem)
-def test_what_broke_a_law_does_so_no_more(file: Path, bench: Bench) -> None:
-    played = play(History.from_json(json.loads(file.read_text(encoding="utf-8"))), *bench)
+def test_what_broke_a_law_does_so_no_more_but_where_its_fault_is_put_back(file: Path, bench: Bench) -> None:
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    played = play(History.from_json(kept), *bench)
     assert played.breaches == []
+    with pytest.MonkeyPatch.context() as patch:
+        MUTANTS[kept["mutant"]](patch)
+        faulty = play(History.from_json(kept), *bench)
+    assert kept["law"] in [breach.law for breach in faulty.breaches]
 
 
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")

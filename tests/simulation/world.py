@@ -174,13 +174,13 @@ class World(People):
     def _pause(self, event: Event) -> None:
         process = self.schedule.present.process
         process.paused_until = self.schedule.now + event.seconds
-        if event.seconds > 30 and (run := self._run_of(process.run)):
+        if event.seconds > 30 and (run := self._run_of(process)):
             run.lost(process)
 
     def _kill(self, _: Event) -> None:
         process = self.schedule.present.process
         process.killed = True
-        if run := self._run_of(process.run):
+        if run := self._run_of(process):
             run.lost(process)
 
     def _error(self, _: Event) -> None:
@@ -202,7 +202,7 @@ class World(People):
             return
         name = None if what == 1 and self.setup.nameless else f"name {event.b % 7}"
         wrong = event.b % 5 == 0
-        amount, mistyped = (None, '{"amount":"many"}') if wrong else (str(event.b % 50), None)
+        amount, mistyped = (None, '{"amount":"NaN"}') if wrong else (str(event.b % 50), None)
         self.oracle.application("people", key, (name, amount), mistyped)
 
     def _write_target(self, event: Event) -> bool:

@@ -13,12 +13,12 @@ Mutant = Callable[[pytest.MonkeyPatch], None]
 MUTANTS: dict[str, Mutant] = {**rights.MUTANTS, **proofs.MUTANTS}
 """By name."""
 NOT_HERE = {
-    "review/6": "foreign keys: the store in memory has none",
+    "review/6": "foreign keys: no table of the world refers to the target",
     "review/9": "the order of refusals of a backfill's days: no run of the world has a window",
     "review/11": "values that no table takes: every row of the world can be written",
     "review/12": "what a run costs: no law is about it",
     "review/13": "faults of a declaration: the world's one is sound",
-    "review/15": "sequences: the store in memory has none",
+    "review/15": "sequences: no column of the world has one",
     "review/17": "notations, a snapshot held for long, replicas: only real servers have them",
 }
 """Faults of the reviews that the world cannot meet, each with the reason."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from include.trueup import report
 from include.trueup.cutover import turning
@@ -15,10 +16,14 @@ from include.trueup.errors import TrueupError
 from include.trueup.plan import backward, baseline, hashing, transform, verbs
 from include.trueup.prove import budgets, left_alone, verify
 from include.trueup.run import earlier, not_written
-from include.trueup.stores import Conflict
+from include.trueup.stores import Conflict, Outcome
+from include.trueup.stores.dynamodb import settle
+from include.trueup.stores.dynamodb.items import canonical_item
 from include.trueup.write import apply, approval
 
-from ..memory import MemoryStore
+from ..twins import RelationalTwin, relational
+from ..twins.relational_writing import Batch
+from ..twins.rows import arrow, plain
 from .patching import Patch, ignore, swap
 
 
@@ -29,14 +34,15 @@ def unread_values(patch: Patch) -> None:
 
 def refused_is_a_conflict(patch: Patch) -> None:
     """A row that the store refuses counts as a conflict, and conflicts leave the proof."""
-    real = MemoryStore._one
+    real = relational.outcome
 
-    def one(self: Any, table: Any, held: Any, before: Any, new: Any, outcome: Any) -> None:
-        real(self, table, held, before, new, outcome)
-        outcome.conflicts += [Conflict(key=each.key, reason=each.reason, found="{}") for each in outcome.refused]
-        outcome.refused = []
+    def outcome(*given: Any) -> Outcome:
+        made = real(*given)
+        made.conflicts += [Conflict(key=each.key, reason=each.reason, found="{}") for each in made.refused]
+        made.refused = []
+        return made
 
-    patch.setattr(MemoryStore, "_one", one)
+    patch.setattr(relational, "outcome", outcome)
     conflicts_unlimited(patch)
     swap(patch, verify._SQL, "kind", "'missing' ELSE 'left_alone'", "NULL ELSE NULL")
 
@@ -54,18 +60,16 @@ def conflicts_unlimited(patch: Patch) -> None:
 
 def rows_hidden(patch: Patch) -> None:
     """The store shows the reader a part of the rows."""
-    real = MemoryStore.reading
+    real = RelationalTwin.reading
 
     @contextmanager
-    def reading(self: MemoryStore) -> Iterator[Any]:
-        with real(self) as given:
-            state: Any = given
-            if state is not self and "people" in state.held:
-                rows = state.held["people"].rows
-                rows.pop(max(rows, default=""), None)
+    def reading(self: RelationalTwin) -> Iterator[RelationalTwin]:
+        with real(self) as state:
+            if state._state is not None and state is not self and (held := state._state.tables.get("public.people")):
+                held.rows.pop(max(held.rows, default=()), None)
             yield state
 
-    patch.setattr(MemoryStore, "reading", reading)
+    patch.setattr(RelationalTwin, "reading", reading)
 
 
 def lost_baseline(patch: Patch) -> None:
@@ -82,27 +86,57 @@ def removals_unlimited(patch: Patch) -> None:
 
 def condition_cut_short(patch: Patch) -> None:
     """The condition of a write leaves columns out."""
-    real = MemoryStore._one
 
-    def one(self: Any, table: Any, held: Any, before: Any, new: Any, outcome: Any) -> None:
-        given = new if new is not None else before
-        now = held.rows.get(given[0])
-        if now is not None and before is not None and now[:2] == before[:2]:
-            before = now
-        real(self, table, held, before, new, outcome)
+    def same(self: Batch, wanted: Any, now: Any) -> bool:
+        return now is not None and all(now.get(name) == wanted[name] for name in [*self._table.columns][:2])
 
-    patch.setattr(MemoryStore, "_one", one)
+    patch.setattr(Batch, "_is", same)
+    real = settle._next
+
+    def following(layout: Any, row: Any, raw: Any) -> Any:
+        now = raw and canonical_item(raw)
+        if now and [now.get(name) for name in ("id", "name")] == [row.before.get(name) for name in ("id", "name")]:
+            row.before = now
+        return real(layout, row, raw)
+
+    patch.setattr(settle, "_next", following)
 
 
 def no_condition(patch: Patch) -> None:
     """A write has no condition."""
-    real = MemoryStore._one
+    real = settle._next
 
-    def one(self: Any, table: Any, held: Any, before: Any, new: Any, outcome: Any) -> None:
-        given = new if new is not None else before
-        real(self, table, held, held.rows.get(given[0]), new, outcome)
+    def following(layout: Any, row: Any, raw: Any) -> Any:
+        row.before = canonical_item(raw) if raw else row.before
+        return real(layout, row, raw)
 
-    patch.setattr(MemoryStore, "_one", one)
+    patch.setattr(settle, "_next", following)
+    add, change, remove = Batch.add, Batch.change, Batch.remove
+
+    def there(self: Batch, rows: pa.Table) -> tuple[pa.Table, pa.Table, pa.Table]:
+        """The rows that are there, as they are and as they are to be, and the others."""
+        found = [self._now(self._held.key_of(row)) for row in plain(self._table, rows)]
+        mask = pa.array([row is not None for row in found], pa.bool_())
+        now = [self._held.read(self._table, row, self._extras) for row in found if row is not None]
+        return arrow(self._table, now), rows.filter(mask), rows.filter(pc.invert(mask))
+
+    def added(self: Batch, rows: pa.Table) -> Any:
+        now, present, absent = there(self, rows)
+        left = add(self, absent)
+        left += change(self, present, now)
+        return left
+
+    def changed(self: Batch, rows: pa.Table, before: pa.Table) -> Any:
+        now, present, absent = there(self, rows)
+        left = change(self, present, now)
+        left += change(self, absent, before.filter(pc.is_in(before["id"], absent["id"].combine_chunks())))
+        return left
+
+    def removed(self: Batch, rows: pa.Table, cascade_to: Any) -> Any:
+        return remove(self, there(self, rows)[0], cascade_to)
+
+    for name, other in (("add", added), ("change", changed), ("remove", removed)):
+        patch.setattr(Batch, name, other)
 
 
 def last_row_left_out(patch: Patch) -> None:
@@ -186,7 +220,12 @@ def own_rows_are_others(patch: Patch) -> None:
 
 
 def report_written_again(patch: Patch) -> None:
-    """The report of a proven run is written again."""
+    """The report of a proven run is written again, as of when the try ends that writes it."""
+
+    def other(value: Any, **more: Any) -> Any:
+        return value if "ended_at" in more else replace(value, **more)
+
+    patch.setattr(report, "replace", other)
     ignore(patch, report, "settled")
 
 

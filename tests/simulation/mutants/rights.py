@@ -22,7 +22,7 @@ from include.trueup.run import order
 from include.trueup.run.run import Run
 from include.trueup.write import approval
 
-from ..memory import MemoryStore
+from ..twins import RelationalTwin
 from .patching import Patch, ignore
 
 
@@ -67,16 +67,29 @@ def _renew(self: Any, run_id: str, epochs: Mapping[str, int], part: Any = None) 
             connection.execute(steps.update().where(*of).values(renewed_at=sa.func.clock_timestamp()))
 
 
+def ends_nobody(patch: Patch) -> None:
+    """Who takes a target ends no older session."""
+    real = RelationalTwin.end_older
+
+    def end_older(self: RelationalTwin, fence: Any) -> None:
+        before = {each: each.ended for each in self.database.open}
+        real(self, fence)
+        for each in self.database.open:
+            each.ended = before.get(each, each.ended)
+
+    patch.setattr(RelationalTwin, "end_older", end_older)
+
+
 def renewed_by_whoever(patch: Patch) -> None:
     """A lease is renewed though it is over."""
     patch.setattr(leases.Leases, "renew", _renew)
-    ignore(patch, MemoryStore, "_fenced")
+    ends_nobody(patch)
 
 
 def older_try_goes_on(patch: Patch) -> None:
     """A try begins to write while an older one may."""
     patch.setattr(Steps, "_outlive", lambda *_: None)  # to wait is an effect
-    ignore(patch, MemoryStore, "_fenced")
+    ends_nobody(patch)
 
 
 def identity_by_spelling(patch: Patch) -> None:

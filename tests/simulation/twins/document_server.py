@@ -30,6 +30,10 @@ class Held:
         """Put an item past every condition, as another program would."""
         self._set(checked_key(self.key, item), item)
 
+    def take(self, key: Item) -> None:
+        """Delete the item of a key, past every condition."""
+        self._set(checked_key(self.key, key), None)
+
     def _set(self, key: bytes, item: Item | None) -> None:
         self.past[key] = self.items.get(key)
         if item is None:

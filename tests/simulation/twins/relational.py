@@ -44,7 +44,8 @@ from .transactions import Database, Transaction
 
 class RelationalTwin(Sessions):
     """The `Store` of a database in memory. `name` is its place in effects. `hook` is told of each effect. `on_script` does what a
-    script would do. `uncreatable_for`: why no table may be made, in words."""
+    script would do. After `lock_wait` seconds it is looked again whether a row is free. `uncreatable_for`: why no table may be
+    made, in words."""
 
     kind = "postgres"
     one_state = True
@@ -59,10 +60,11 @@ class RelationalTwin(Sessions):
         hook: Hook = nothing,
         effects: Effects = REAL,
         lock_timeout: float = 5.0,
+        lock_wait: float = 0.02,
         patience: float = 60.0,
         on_script: Callable[[str], None] = lambda _: None,
     ) -> None:
-        super().__init__(database, name, hook, effects, lock_timeout, patience)
+        super().__init__(database, name, hook, effects, lock_timeout, lock_wait, patience)
         self.on_script = on_script
         self.uncreatable_for: tuple[str, ...] = ()
 

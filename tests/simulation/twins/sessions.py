@@ -20,20 +20,26 @@ from .transactions import Database, Transaction, WaitError
 T = TypeVar("T")
 Work = Callable[[Transaction], tuple[T, list[Batch]]]
 """What is done in a transaction, with what it wrote."""
-_WAIT_SECONDS = 0.02
-"""How long a transaction waits before it looks again whether a row is free."""
 
 
 class Sessions:
     """Looks and transactions on a database in memory, of which a hook is told."""
 
     def __init__(
-        self, database: Database | None, name: str, hook: Hook, effects: Effects, lock_timeout: float, patience: float
+        self,
+        database: Database | None,
+        name: str,
+        hook: Hook,
+        effects: Effects,
+        lock_timeout: float,
+        lock_wait: float,
+        patience: float,
     ) -> None:
         self.database = database or Database(effects.lock())
         self.name, self.hook, self.effects = name, hook, effects
         self._address = Address.of("postgresql://twin/", lock_timeout=lock_timeout, patience=patience, effects=effects)
         self._state: Database | None = None
+        self._lock_wait = lock_wait
 
     # ── effects ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -107,4 +113,4 @@ class Sessions:
             raise StoreUnavailableError(
                 f"{PLACE}: could not {effect.kind}: canceling statement due to lock timeout (SQLSTATE 55P03)."
             )
-        self.effects.sleep(_WAIT_SECONDS)
+        self.effects.sleep(self._lock_wait)
