@@ -95,7 +95,11 @@ def _shrunk(call: Call) -> bool:
 
 
 def _others_wrote(call: Call) -> bool:
-    return call.world is None or any(not change.run for change in call.world.oracle.changes)
+    return call.world is None or any(not change.run and change.point > 0 for change in call.world.oracle.changes)
+
+
+def _several(call: Call) -> bool:
+    return call.world is None or len(call.world.runs) > 1
 
 
 def _other_files(call: Call) -> bool:
@@ -111,7 +115,8 @@ HOW: dict[str, Differs] = {
     "files_hash": _other_files,
     "exceptions": lambda call: bool(call.gave and call.gave[0]),
     "judge_left_alone": lambda call: any(not each.passed for each in call.gave or ()),
-    "_current": lambda call: bool(call.gave),
+    "held_targets": _several,
+    "kind": _others_wrote,
     "_of": _planned_again,
     "covered": _other_rows,
     "_outlive": reached,
@@ -128,6 +133,8 @@ OF: dict[tuple[str, str], Differs] = {
     ("own/no condition", "_one"): _conflicts,
     ("review/8", "_limits"): _pruned,
     ("review/10", "_limits"): _shrunk,
+    ("own/missing is fine", "kind"): reached,
+    ("review/1", "kind"): lambda call: call.world is None or call.world.setup.unique,
 }
 """The same of one mutant alone."""
 
@@ -194,7 +201,7 @@ class Probing:
             get: Any = real.fget
             return property(self._function(name, get, [(mutant, other.fget) for mutant, other in wanted]))
         if isinstance(real, Template):
-            return _Sql(real.template, partial(self._reached, name, wanted))
+            return _Sql(real.template, partial(self._filled, name, wanted))
         if isinstance(real, frozenset):
             return _Ways(real, lambda way: self._way(name, way, real, wanted))
         if is_dataclass(real):
@@ -242,9 +249,10 @@ class Probing:
             except Exception:
                 return None, True
 
-    def _reached(self, name: str, wanted: list[tuple[str, Any]]) -> None:
+    def _filled(self, name: str, wanted: list[tuple[str, Any]]) -> None:
+        call = Call(given=(), gave=None, raised=None, others=lambda: (None, False), world=self._world)
         for mutant, _ in wanted:
-            self._found(mutant, name)
+            self._found(mutant, name, OF.get((mutant, name), HOW.get(name, reached)), call)
 
     def _way(self, name: str, way: Any, real: frozenset[Any], wanted: list[tuple[str, Any]]) -> None:
         for mutant, other in wanted:
