@@ -13,6 +13,8 @@ from weakref import WeakKeyDictionary
 
 import pytest
 
+from include.trueup.stores.dynamodb.items import canonical_item
+
 from ..world import World
 
 Mutant = Callable[[pytest.MonkeyPatch], None]
@@ -38,6 +40,11 @@ def reached(_: Call) -> bool:
     return True
 
 
+def never(_: Call) -> bool:
+    """Alone it is no other."""
+    return False
+
+
 def asked(call: Call) -> bool:
     """It is asked, too, which changes nothing: it answers otherwise, or raises where the other does not."""
     gave, raised = call.others()
@@ -54,12 +61,23 @@ def says(call: Call) -> bool:
     return call.raised is not None or call.gave is not None
 
 
-def _conflicts(call: Call) -> bool:
-    return bool(call.given[-1].conflicts)
+def _left(call: Call) -> bool:
+    """The store left rows alone, or was refused some."""
+    return call.raised is not None or bool(call.gave)
 
 
 def _refused(call: Call) -> bool:
-    return bool(call.given[-1].refused)
+    return call.gave is not None and bool(call.gave.refused)
+
+
+def _changed(call: Call) -> bool:
+    """An item is not as it was when planned."""
+    _, row, raw = call.given
+    return raw is not None and canonical_item(raw) != row.before
+
+
+def _older_ended(call: Call) -> bool:
+    return any(session.ended is not None for session in call.given[0].database.open)
 
 
 def _mistyped(call: Call) -> bool:
@@ -98,6 +116,10 @@ def _others_wrote(call: Call) -> bool:
     return call.world is None or any(not change.run and change.point > 0 for change in call.world.oracle.changes)
 
 
+def _refusing(call: Call) -> bool:
+    return call.world is None or call.world.setup.unique
+
+
 def _several(call: Call) -> bool:
     return call.world is None or len(call.world.runs) > 1
 
@@ -120,6 +142,10 @@ HOW: dict[str, Differs] = {
     "_of": _planned_again,
     "covered": _other_rows,
     "_outlive": reached,
+    "_is": asked,
+    "_next": _changed,
+    **dict.fromkeys(("add", "change", "remove"), _left),
+    "end_older": _older_ended,
     "seconds": lambda call: bool(call.gave > 60.0),
     "reject_unread": _mistyped,
     "is_ours": _others_wrote,
@@ -128,13 +154,12 @@ HOW: dict[str, Differs] = {
 """When what is called so would do otherwise. What is not here: where it raises or gives something, if the mutant does not hear of
 it (`patching.unheard`), and any other as soon as it is reached."""
 OF: dict[tuple[str, str], Differs] = {
-    ("review/1", "_one"): _refused,
-    ("review/16", "_one"): _conflicts,
-    ("own/no condition", "_one"): _conflicts,
+    ("review/1", "outcome"): _refused,
+    ("review/1", "kind"): _refusing,
     ("review/8", "_limits"): _pruned,
     ("review/10", "_limits"): _shrunk,
     ("own/missing is fine", "kind"): reached,
-    ("review/1", "kind"): lambda call: call.world is None or call.world.setup.unique,
+    ("own/report written again", "replace"): never,  # of a report that is written once it is as good
 }
 """The same of one mutant alone."""
 
