@@ -27,12 +27,17 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--histories", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--real", action="store_true", help="against real servers, beside the same over the twins")
     parser.add_argument("--log", action="store_true", help="every effect of each history")
     parser.add_argument("--keep", type=Path, help="a folder for what breaks a law, shrunk")
     parser.add_argument("--mutants", nargs="?", const="", help="faults to be found, all or those whose names begin so")
     parser.add_argument("--results", type=Path, help="a file that keeps what came of each mutant, to go on from")
     given = parser.parse_args()
     warnings.simplefilter("ignore")  # of pydantic, about what is played and not what is tested
+    if given.real:
+        from .real.running import run
+
+        return run(given.histories, given.seed, log=given.log)
     if given.mutants is not None:
         return _mutants(given)
     digest, met, broken = hashlib.sha256(), Counter[str](), 0

@@ -139,7 +139,7 @@ class Documents:
     def rows(self, table: Table) -> dict[str, Row]:
         """The rows by key."""
         held = self.server.tables.get(table.name)
-        every = (_row(table, item) for item in held.items.values()) if held is not None else ()
+        every = (row_of(table, item) for item in held.items.values()) if held is not None else ()
         return {row[0]: row for row in every}
 
     def put(self, table: Table, key: str, row: Row | None) -> bool:
@@ -150,7 +150,7 @@ class Documents:
         if row is None:
             held.take({table.key[0]: {"S": key}})
         else:
-            held.put(_item(table, row))
+            held.put(item_of(table, row))
         return True
 
     def close(self) -> None:
@@ -160,7 +160,7 @@ class Documents:
 _TAGS = {Type.TEXT: "S", Type.NUMBER: "N"}
 
 
-def _row(table: Table, item: Item) -> Row:
+def row_of(table: Table, item: Item) -> Row:
     """An item as a row."""
     if len(item) <= len(table.columns):
         values = [item.get(name, {"NULL": True}) for name in table.columns]
@@ -171,7 +171,7 @@ def _row(table: Table, item: Item) -> Row:
     return (*found.values(),)
 
 
-def _item(table: Table, row: Row) -> Item:
+def item_of(table: Table, row: Row) -> Item:
     """A row as an item."""
     values = zip(table.columns.items(), row, strict=False)
     wrong = json.loads(row[-1] or "{}")

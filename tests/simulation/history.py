@@ -141,7 +141,6 @@ LATE = (
     "same id",
     "shrink source",
     "cut over",
-    "cut over",
 )
 """What may happen when all is quiet, before faults stop for good."""
 

@@ -18,16 +18,19 @@ from include.trueup.ledger import Status
 from include.trueup.ledger.tables import leases, transitions
 
 from . import history as histories
+from .databases import Row
 from .declared import should
 from .history import Event, History
 from .laws import Breach, judge
+from .oracle import TARGET
 from .scheduling import StuckError
 from .world import World
 
 
 @dataclass(kw_only=True)
 class Played:
-    """What came of a history: the events that were done, the breaches, a hash of all effects, and what was met."""
+    """What came of a history: the events that were done, the breaches, a hash of all effects, and what was met; at its end the
+    states of the runs, and the rows of the target."""
 
     history: History
     breaches: list[Breach]
@@ -35,6 +38,8 @@ class Played:
     points: int
     met: Counter[str] = field(default_factory=Counter)
     log: list[str] = field(default_factory=list)
+    states: dict[str, str] = field(default_factory=dict)
+    target: dict[str, Row] = field(default_factory=dict)
 
 
 def from_seed(seed: int) -> History:
@@ -55,10 +60,15 @@ def _quiet() -> Iterator[None]:
 
 
 @_quiet()
-def play(history: History, folder: Path, database: duckdb.DuckDBPyConnection | None = None) -> Played:
-    """Play it. `database`: of DuckDB, which all processes share; None: each opens its own."""
+def play(
+    history: History,
+    folder: Path,
+    database: duckdb.DuckDBPyConnection | None = None,
+    worlds: Callable[[History, Path, duckdb.DuckDBPyConnection | None], World] = World,
+) -> Played:
+    """Play it, in a world that `worlds` makes. `database`: of DuckDB, which all processes share; None: each opens its own."""
     shutil.rmtree(folder / "workspace", ignore_errors=True)
-    world = World(history, folder, database)
+    world = worlds(history, folder, database)
     breaches: list[Breach] = []
     try:
         world.begin()
@@ -73,7 +83,7 @@ def play(history: History, folder: Path, database: duckdb.DuckDBPyConnection | N
         happened = History(seed=-1, setup=history.setup, events=dict(world.happened))
         return Played(
             history=happened, breaches=breaches, digest=world.oracle.digest(), points=world.schedule.points,
-            met=_met(world), log=world.oracle.log,
+            met=_met(world), log=world.oracle.log, states=_states(world), target=world.places.rows(TARGET),
         )  # fmt: skip
     finally:
         world.schedule.end()
@@ -147,9 +157,13 @@ def _begun_again(world: World) -> list[Breach]:
     return breaches
 
 
+def _states(world: World) -> dict[str, str]:
+    with world.looking():
+        return {row.run_id: str(row.status) for row in world.places.ledger.runs()}
+
+
 def _met(world: World) -> Counter[str]:
     met = Counter({f"error {name}": n for name, n in world.met_errors.items()})
-    met.update({f"refusal {name}": n for name, n in world.refusals.items()})
     met.update({f"event {name}": n for name, n in world.did.items()})
     met["lease waits"] = sum(seen.shown is not None for seen in world.oracle.runs.values())
     met.update({f"verb {name}": n for name, n in world.oracle.verbs.items()})

@@ -53,7 +53,7 @@ class MemoryWire(Wire):
         """Status, body and no checksum of the answer to one request. What the hook says is lost is so as the network loses it:
         the store tries again."""
         request: dict[str, Any] = orjson.loads(body)
-        target, keys = _rows(request)
+        target, keys = rows_of(request)
         doing = Doing(hook=self._hook, effect=Effect(kind=operation, place=self._name, target=target, keys=keys))
         try:
             lie = doing.before()
@@ -77,7 +77,7 @@ class MemoryWire(Wire):
             return 400, refused.body, None
 
 
-def _rows(request: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
+def rows_of(request: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
     """The table of a request, and the keys of its rows where they stand in it."""
     if "RequestItems" in request:
         ((name, asked),) = request["RequestItems"].items()

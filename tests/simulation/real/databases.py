@@ -1,0 +1,128 @@
+"""What is behind a connection in a history that is played against real servers, as the parent sees it: past the proxies."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+import psycopg
+from botocore.exceptions import ClientError
+from psycopg import sql
+
+from include.trueup.declare.migration import Table
+from include.trueup.stores import Store
+from include.trueup.stores.dynamodb import DynamoDBStore
+from include.trueup.stores.postgres import PostgresStore
+
+from ..databases import Row, item_of, row_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+WAITS = "20ms"
+"""How long an application waits for a row that somebody holds, before others have their turn."""
+
+
+class RealRelational:
+    """A database of PostgreSQL. `create`: the script that makes the target."""
+
+    def __init__(self, database: psycopg.Connection, create: str) -> None:
+        self._database, self._create = database, create
+
+    def store(self) -> Store:
+        """Nothing of it is reached: each process makes its own."""
+        return PostgresStore("")
+
+    def make(self, table: Table) -> None:
+        """Make a table, as the target is made."""
+        self._database.execute(self._create.replace("persons", table.name, 1).encode())
+
+    def there(self, table: Table) -> bool:
+        """Whether the table is there."""
+        found = self._database.execute("SELECT to_regclass(%s)", [table.name]).fetchone()
+        return found is not None and found[0] is not None
+
+    def rows(self, table: Table) -> dict[str, Row]:
+        """The rows by key."""
+        names = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(name)) for name in table.columns)
+        try:
+            found = self._database.execute(
+                sql.SQL("SELECT {} FROM {} ORDER BY id").format(names, sql.Identifier(table.name))
+            ).fetchall()
+        except psycopg.errors.UndefinedTable:
+            return {}
+        return {row[0]: _row(row) for row in found}
+
+    def put(self, table: Table, key: str, row: Row | None) -> bool:
+        """In a transaction of its own; one that waits for a row is taken back."""
+        name = sql.Identifier(table.name)
+        delete = sql.SQL("DELETE FROM {} WHERE id = %s").format(name)
+        upsert = sql.SQL(
+            "INSERT INTO {} (id, name, amount) VALUES (%s, %s, %s) "
+            "ON CONFLICT (id) DO UPDATE SET name = excluded.name, amount = excluded.amount"
+        ).format(name)
+        try:
+            with self._database.transaction():
+                self._database.execute(f"SET LOCAL lock_timeout = '{WAITS}'".encode())
+                if row is None:
+                    self._database.execute(delete, [key])
+                else:
+                    wrong = json.loads(row[-1] or "{}")
+                    self._database.execute(upsert, [*row[:2], wrong.get("amount", row[2])])
+        except psycopg.errors.LockNotAvailable:
+            return False
+        except (psycopg.errors.IntegrityError, psycopg.errors.UndefinedTable):
+            return True
+        return True
+
+    def close(self) -> None:
+        """The servers stay."""
+
+
+class RealDocuments:
+    """A DynamoDB engine."""
+
+    def __init__(self, client: DynamoDBClient) -> None:
+        self._client = client
+
+    def store(self) -> Store:
+        """Nothing of it is reached: each process makes its own."""
+        return DynamoDBStore(self._client)
+
+    def make(self, table: Table) -> None:
+        """Make a table."""
+        DynamoDBStore(self._client).create(table)
+
+    def there(self, table: Table) -> bool:
+        """Whether the table is there."""
+        return table.name in self._client.list_tables()["TableNames"]
+
+    def rows(self, table: Table) -> dict[str, Row]:
+        """The rows by key."""
+        try:
+            found = self._client.scan(TableName=table.name, ConsistentRead=True)["Items"]
+        except ClientError:
+            return {}
+        every = [row_of(table, cast(dict[str, dict[str, Any]], item)) for item in found]
+        return {row[0]: row for row in sorted(every, key=lambda row: str(row[0]))}
+
+    def put(self, table: Table, key: str, row: Row | None) -> bool:
+        """In one request."""
+        try:
+            if row is None:
+                self._client.delete_item(TableName=table.name, Key={table.key[0]: {"S": key}})
+            else:
+                self._client.put_item(TableName=table.name, Item=item_of(table, row))
+        except self._client.exceptions.ResourceNotFoundException:
+            pass
+        return True
+
+    def close(self) -> None:
+        """The servers stay."""
+
+
+def _row(row: tuple[str | None, ...]) -> Row:
+    """A row as the engine has it: a number that is none is no value of its type."""
+    if row[2] == "NaN":
+        return (*row[:2], None, None, '{"amount":"NaN"}')
+    return (*row, None, None)

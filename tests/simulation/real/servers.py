@@ -1,0 +1,132 @@
+"""The servers of all histories, started once: PostgreSQL with a database for each place, a DynamoDB engine, and the proxies before
+them. Between two histories they are emptied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+
+import psycopg
+from psycopg import sql
+
+from include.trueup.ledger import Ledger
+from include.trueup.ledger.tables import SCHEMA, metadata
+from tests.faults.proxy import Answer, Forward, Proxy, Request, ResetError
+from tests.harness import fastest_engine, forgetful_server
+
+from .held import Held
+from .processes import Nursery
+from .proxy import PostgresProxy
+from .trying import dynamodb_client
+
+_CLOCK = (
+    "CREATE SCHEMA simulated",
+    "CREATE TABLE simulated.clock (at timestamptz NOT NULL)",
+    "INSERT INTO simulated.clock VALUES (to_timestamp(0))",
+    "CREATE FUNCTION simulated.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT at FROM simulated.clock'",
+    "ALTER DATABASE ledger SET search_path = simulated, pg_catalog, public",
+)
+"""In the ledger's database the clock is the schedule's: its columns' defaults, and its statements."""
+
+
+class Servers:
+    """What is running; `database` are connections of our own, past the proxies."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._server = stack.enter_context(forgetful_server())
+        socket = f"{self._server.socket_dir}/.s.PGSQL.5432"
+        self.held = Held()
+        self.killed = self.stopped = self._cut_requests = 0
+        self._proxies = {
+            name: stack.enter_context(PostgresProxy(socket, partial(self.held.passes, place)))
+            for name, place in (("source", "source"), ("target", "store"), ("ledger", "ledger"))
+        }
+        self._engine = stack.enter_context(fastest_engine())
+        self.documents = stack.enter_context(Proxy(self._engine.endpoint, self._hold))
+        self.client = dynamodb_client(self._engine.endpoint)
+        self.nursery = stack.enter_context(Nursery())
+        self._admin = stack.enter_context(psycopg.connect(self._server.uri(), autocommit=True))
+        for name in ("source", "target", "ledger"):
+            self._admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        self.database = {
+            name: stack.enter_context(psycopg.connect(self._server.uri(name), autocommit=True))
+            for name in ("source", "target", "ledger")
+        }
+        for statement in _CLOCK:
+            self.database["ledger"].execute(statement.encode())
+        made = Ledger(self._server.uri("ledger"))
+        made.upgrade()
+        made.close()
+
+    def ledger_uri(self) -> str:
+        """The ledger's database, past the proxy."""
+        return self._server.uri("ledger")
+
+    def uri(self, database: str, known: str) -> str:
+        """A database by its proxy, for sessions that are known by this name."""
+        return self._proxies[database].uri(database, known)
+
+    def cut(self, place: str) -> None:
+        """From now on a place does not answer. What reads under a snapshot that it holds keeps its connection."""
+        proxy = self._proxies["target" if place == "store" else place]
+        proxy.out = True
+        if place == "ledger":
+            proxy.cut()
+        elif place == "store":
+            self.documents.rule = self._cut
+
+    def mend(self) -> None:
+        """Every place answers again."""
+        for proxy in self._proxies.values():
+            proxy.out = False
+        self.documents.rule = self._hold
+
+    @property
+    def counted(self) -> dict[str, int]:
+        """How many processes were killed and stopped, answers held and lost, connections refused, and requests cut off."""
+        refused = sum(proxy.refused for proxy in self._proxies.values())
+        held = {"held": self.held.held, "lost": self.held.lost}
+        return {
+            "killed": self.killed,
+            "stopped": self.stopped,
+            **held,
+            "refused": refused,
+            "cut off": self._cut_requests,
+        }
+
+    def _cut(self, request: Request, _: Forward) -> Answer:
+        self._cut_requests += 1
+        raise ResetError
+
+    def _hold(self, request: Request, forward: Forward) -> Answer:
+        answer = forward(request)
+        if not self.held.passes("store"):
+            raise ResetError
+        return answer
+
+    def end_sessions(self, known: str) -> None:
+        """End the sessions that are known by this name, and wait until they are gone."""
+        ended = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE application_name = %s"
+        self._admin.execute(ended, [known])
+
+    def empty(self) -> None:
+        """As at the beginning: no table, no session but our own, and an empty ledger."""
+        self.mend()
+        ours = [self._admin.info.backend_pid, *(each.info.backend_pid for each in self.database.values())]
+        others = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> ALL(%s)"
+        self._admin.execute(others, [ours])
+        for name in ("source", "target"):
+            self.database[name].execute("DROP TABLE IF EXISTS people, persons CASCADE")
+        tables = ", ".join(f"{SCHEMA}.{table.name}" for table in metadata.sorted_tables)
+        self.database["ledger"].execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE".encode())
+        for table in self.client.list_tables()["TableNames"]:
+            self.client.update_table(TableName=table, DeletionProtectionEnabled=False)
+            self.client.delete_table(TableName=table)
+
+
+@contextmanager
+def servers() -> Iterator[Servers]:
+    """Start them; they end with the block."""
+    with ExitStack() as stack:
+        yield Servers(stack)
