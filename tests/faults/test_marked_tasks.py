@@ -17,7 +17,7 @@ from include.trueup.run import Mode, Run
 from include.trueup.run.workspace import Workspace
 from include.trueup.walk import walk
 from include.trueup.write import approval
-from tests.stepping import Stepped, do
+from tests.stepping import Stepped, broken_off, do
 
 
 @pytest.fixture
@@ -116,6 +116,19 @@ def test_a_task_that_was_marked_as_done_was_not_done(small: Stepped, marked: str
 
 
 STEPS = ("plan_gate", "approve", "create_tables", "apply", "read_back", "verify", "gate", "validate")
+
+
+def test_what_a_run_never_applied_is_not_its_own(small: Stepped, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though its apply was marked as done, and its proof found the row of somebody else."""
+    small.database.sql("CREATE TABLE persons (LIKE people INCLUDING ALL)")
+    run = small.begin("a")
+    do(run, "approve", "create_tables")
+    broken_off(small, run, monkeypatch, batches=1)
+    small.database.sql("INSERT INTO persons (id, name) VALUES ('p05', 'of somebody else')")
+    do(run, "read_back", "verify")
+    small.fail(run, "copy.gate")
+    assert small.proven("b", max_left_alone=1)["verdict"]["status"] == "passed"
+    assert small.database.sql("SELECT name FROM persons WHERE id = 'p05'") == [("of somebody else",)]
 
 
 @pytest.mark.parametrize("step", ["snapshot", "plan_gate", "apply", "validate"])

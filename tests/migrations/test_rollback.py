@@ -208,6 +208,26 @@ def test_rows_that_a_run_removed_are_added_back_and_runs_are_undone_one_by_one(r
     assert (rows(again), again["findings"]) == ({"add": 5, "change": 2, "extra": 1}, [])
 
 
+def test_a_plan_that_a_run_never_wrote_hides_nothing_of_the_one_before_it(runs: Runs) -> None:
+    before = runs.database.persons()
+
+    def broken_at(id: str) -> Callable[[Step], None]:
+        def seen(step: Step) -> None:
+            if step.id == id:
+                raise StoreUnavailableError("no answer")
+
+        return seen
+
+    with pytest.raises(StoreUnavailableError):
+        runs._walk(runs.run("first", extra=Extra.REMOVE), broken_at("read_back"))
+    runs.database.sql("UPDATE people SET name = 'new' WHERE id = 'p05'", "DELETE FROM people WHERE id = 'p04'")
+    with pytest.raises(StoreUnavailableError):
+        runs._walk(runs.run("first", extra=Extra.REMOVE), broken_at("create_tables"))
+    assert runs.ledger.entered("first").attempt == 2
+    assert rows(runs.back("back"))["remove"] == 6
+    assert runs.database.persons() == before
+
+
 def test_a_failed_run_is_rolled_back_too_and_a_broken_rollback_goes_on(
     runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

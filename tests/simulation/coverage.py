@@ -4,6 +4,8 @@ that may happen between two effects."""
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
+from traceback import walk_tb
 
 from include.trueup.ledger.status import TRANSITIONS, TURNS
 from include.trueup.plan.files import VERBS
@@ -21,6 +23,25 @@ NOT_HERE = {
     "UnreadableValueError": "no value is without a canonical form",
 }
 """Errors that the world has no way to."""
+REFUSALS = (
+    *("ledger.refuse_other", "leases._take_from", "leases.enter", "leases._refuse_newer", "leases.renew"),
+    *("order.refuse_begun", "order.refuse_ended", "order.require", "order.enter", "gates.judge", "tables_there.check"),
+    *("approval.require", "approval._refuse_unseen", "approval.reject", "approval._same", "approval.check_age"),
+    *("turning.proven", "turning._check", "decisions.refuse_turn", "ledger.move"),
+)
+"""Where the engine refuses something that people may ask for, or says that its work has failed."""
+
+
+def refused_by(error: BaseException) -> str:
+    """The function of the engine that raised it, with its module: `leases.enter`."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__) if "/include/trueup/" in frame.f_code.co_filename]
+    if not frames:
+        return "none"
+    file = Path(frames[-1].f_code.co_filename)
+    module = file.parent.name if file.stem == "__init__" else file.stem
+    return f"{module}.{frames[-1].f_code.co_name}"
+
+
 WANTED = (
     *(f"error {name}" for name in ERRORS),
     *(f"run {was or 'none'} -> {to}" for was, ways in TRANSITIONS.items() for to in sorted(ways) if was != to),
@@ -28,6 +49,7 @@ WANTED = (
     *("lease taken", "lease writes", "lease taken over", "lease waits"),
     *(f"verb {verb}" for verb in VERBS),
     *(f"event {what}" for what in WEIGHTS),
+    *(f"refusal {name}" for name in REFUSALS),
 )
 
 
@@ -35,5 +57,7 @@ def table(met: Counter[str]) -> str:
     """How often each was met, and which was not."""
     lines = [f"{met[name]:>8}  {name}" for name in WANTED if met[name]]
     missed = [name for name in WANTED if not met[name]]
+    others = sorted(name for name in met if name.startswith("refusal ") and name not in WANTED)
+    lines += [f"met, too: {', '.join(f'{name} {met[name]}' for name in others)}"] if others else []
     lines += [f"not met: {', '.join(missed)}"] if missed else ["everything was met"]
     return "\n".join(lines)

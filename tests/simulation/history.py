@@ -141,6 +141,7 @@ LATE = (
     "same id",
     "shrink source",
     "cut over",
+    "cut over",
 )
 """What may happen when all is quiet, before faults stop for good."""
 

@@ -52,10 +52,7 @@ class People:
 
     def _plan_again(self, event: Event) -> bool:
         """While a run waits for a person, its plan is made again, over a source that has changed."""
-        run = self._one_run(event.a)
-        waiting = (
-            run if run is not None and run.waiting is not None else next((r for r in self.runs if r.waiting), None)
-        )
+        waiting = self._one_waiting(event.a)
         if waiting is None:
             return False
         self.oracle.application(
@@ -69,6 +66,10 @@ class People:
 
     def _one_run(self, number: int) -> DagRun | None:
         return self.runs[number % len(self.runs)] if self.runs else None
+
+    def _one_failed(self, number: int) -> DagRun | None:
+        failed = [run for run in self.runs if any(task.state == "failed" for task in run.tasks)]
+        return failed[number % len(failed)] if failed else self._one_run(number)
 
     def _trigger(self, event: Event) -> bool:
         if len(self.runs) >= MOST_RUNS:
@@ -92,11 +93,13 @@ class People:
     def _roll_back(self, event: Event) -> bool:
         if len(self.runs) >= MOST_RUNS:
             return False
-        self.trigger(undoes=LAST, mode="apply", max_left_alone=None if event.b % 2 else 0)
+        one = self._one_run(event.a)
+        undoes = one.id if one is not None and event.a % 3 == 0 else LAST
+        self.trigger(undoes=undoes, mode="apply", max_left_alone=None if event.b % 2 else 0)
         return True
 
     def _clear(self, event: Event) -> bool:
-        run = self._one_run(event.a)
+        run = self._one_failed(event.a) if event.b % 2 else self._one_run(event.a)
         tasks = [n for n, t in enumerate(run.tasks) if t.state is not None] if run else []
         failed = [n for n in tasks if run and run.tasks[n].state == "failed"]
         if failed and event.b % 4:
@@ -108,7 +111,7 @@ class People:
 
     def _force(self, event: Event) -> bool:
         """A task that failed is marked as done, and what follows it is cleared."""
-        run = self._one_run(event.a)
+        run = self._one_failed(event.a)
         failed = [n for n, t in enumerate(run.tasks[:-1]) if t.state == "failed"] if run else []
         if run is None or not failed:
             return False
@@ -135,16 +138,20 @@ class People:
         run.mark(event.b % len(run.tasks), "success" if event.seconds > 5 else "failed")
         return True
 
+    def _one_waiting(self, number: int) -> DagRun | None:
+        waiting = [run for run in self.runs if run.waiting is not None]
+        return waiting[number % len(waiting)] if waiting else None
+
     def _approve(self, event: Event) -> bool:
-        run = self._one_run(event.a)
-        if run is None or run.waiting is None:
+        run = self._one_waiting(event.a)
+        if run is None:
             return False
         run.answer(approve=True)
         return True
 
     def _reject(self, event: Event) -> bool:
-        run = self._one_run(event.a)
-        if run is None or run.waiting is None:
+        run = self._one_waiting(event.a)
+        if run is None:
             return False
         run.answer(approve=False)
         return True

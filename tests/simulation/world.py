@@ -19,7 +19,7 @@ from include.trueup.declare.migration import Migration
 from include.trueup.errors import StoreUnavailableError
 from include.trueup.run import Extra, Options, Run
 
-from . import declared
+from . import coverage, declared
 from . import history as histories
 from .airflow import DagRun
 from .history import Event, History, Setup
@@ -47,6 +47,7 @@ class World(People):
         self.happened: dict[int, Event] = {}
         self.met_errors: Counter[str] = Counter()
         self.did: Counter[str] = Counter()
+        self.refusals: Counter[str] = Counter()
         self.runs: list[DagRun] = []
         self.version = 0
         self.versions: list[tuple[float, int]] = [(0.0, 0)]
@@ -122,7 +123,7 @@ class World(People):
     def visit(self) -> None:
         """A run waits for a person, and somebody does something before the answer comes."""
         self._visits += 1
-        if not self.schedule.calm and (self._random is None or self._random.random() < 0.5):
+        if not self.schedule.calm and (self._random is None or self._random.random() < 0.7):
             self._do_at(-1_000 - self._visits, histories.VISITS)
 
     def _do_at(self, number: int, among: tuple[str, ...]) -> None:
@@ -280,6 +281,7 @@ class World(People):
     def met(self, error: Exception, run: str, where: str) -> None:
         """An error came out of the engine."""
         self.met_errors[type(error).__name__] += 1
+        self.refusals[coverage.refused_by(error)] += 1
         self.oracle.met(error, run, where)
 
 

@@ -25,7 +25,8 @@ _SQL = Statements(__file__, first=_FIRST, second=_SECOND)
 
 def write(part: Part, undone: Run, phase: Phase, output: Output, partition: int) -> None:
     """Write what the undone run wrote of an output, in one partition, and make it the relation `wrote_<output>`, of the shape
-    of `plan_schema`. Raises `ArtifactError` if a plan is missing, or is not of the columns that the migration declares now."""
+    of `plan_schema`. A plan that it never began to write says nothing of that. Raises `ArtifactError` if a plan is missing, or
+    is not of the columns that the migration declares now."""
     target = undone.migration.target(output.target)
     row = undone.ledger.entered(undone.id)
     path = PLAN_FILES.part(output.name, partition)
@@ -33,7 +34,7 @@ def write(part: Part, undone: Run, phase: Phase, output: Output, partition: int)
         (plan.file(undone.folder, path), Planned(attempt=plan.attempt, sha256=plan.sha256))
         for plan in earlier.plans(undone.folder, row.attempt)
     ]
-    if row.plan_sha256 is not None:
+    if row.plan_sha256 is not None and (not plans or earlier.begun_to_apply(undone.ledger, undone.id)):
         file = replace(planned(undone, output.name, partition), run=undone.id)
         plans.append((file, Planned(attempt=row.attempt, sha256=row.plan_sha256)))
     if not plans:

@@ -26,6 +26,7 @@ from ..plan.files import (
     DRIFT,
     KEEP,
     TO_BE_GONE,
+    WRITTEN,
     differ,
     differs,
     plan_schema,
@@ -73,7 +74,7 @@ def verify(run: Run, phase: Phase, partition: int) -> dict[str, Verified]:
 
     What came of it, by output, without examples. The rows in question go to `proof/<output>/…`: kind, key, planned and found
     (as JSON), reason (why it was not written, if that is known), hash (of the row found, as `baseline.row_hash`), written
-    (whether this run added or changed it).
+    (whether this run added or changed it; of none, unless all batches are entered).
     """
     outputs: dict[str, Verified] = {}
     with run.part(StepName.VERIFY, partition, phase=phase) as part:
@@ -89,7 +90,8 @@ def _verify(part: Part, session: Session, run: Run, phase: Phase, output: Output
     target, connection = run.migration.target(output.target), session.connection
     _relate(session, run, target, phase, output, partition)
     compared = duck.count(connection, "SELECT count(*) FROM expected")
-    connection.execute(_suspects(run, target))
+    applied = _applied(connection, run, _so_far(run, phase, target), partition)
+    connection.execute(_suspects(run, target, applied=applied))
     reread = duck.count(connection, f"SELECT count(*) FROM suspects WHERE kind IN {AGAIN}")
     unverified = _read_again(connection, run, target)
     to_keep = duck.count(connection, f"SELECT count(*) FROM expected WHERE {VERB} = '{KEEP}' AND {OF_PLAN}")
@@ -212,7 +214,14 @@ def _owned_differ(target: Target, one: str, other: str) -> str:
     return f"({differ(target, owned, one, other)} OR {mistyped[0]} IS DISTINCT FROM {mistyped[1]})"
 
 
-def _suspects(run: Run, target: Target) -> str:
+def _applied(connection: duckdb.DuckDBPyConnection, run: Run, outputs: list[Output], partition: int) -> bool:
+    """Whether the ledger has all that was to be written. Where apply was only marked as done, it has not."""
+    to_write = duck.count(connection, f"SELECT count(*) FROM expected WHERE {OF_PLAN} AND {VERB} IN {WRITTEN}")
+    entered = (run.ledger.applied(run.id, output.name, partition).get(output.name) for output in outputs)
+    return sum(applied.rows for applied in entered if applied) >= to_write
+
+
+def _suspects(run: Run, target: Target, *, applied: bool) -> str:
     """`suspects`: every row that is not as planned."""
     return _SQL(
         "suspects",
@@ -220,6 +229,7 @@ def _suspects(run: Run, target: Target) -> str:
         row_expected=struct(target, EXPECTED),
         row_found=struct(target, FOUND),
         hash=row_hash(target, FOUND),
+        applied=str(applied).lower(),
     )
 
 

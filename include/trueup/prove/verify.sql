@@ -62,7 +62,7 @@ SELECT $kind AS kind, $expected.$key AS key,
     CASE WHEN $found.$key IS NOT NULL THEN CAST(to_json($row_found) AS VARCHAR) END AS found,
     $expected.$reason AS reason,
     CASE WHEN $found.$key IS NOT NULL THEN $hash END AS hash,
-    $expected.$verb IN ('add', 'change') AND NOT $expected.$alone AS written
+    $expected.$verb IN ('add', 'change') AND NOT $expected.$alone AND $applied AS written
 FROM expected $expected LEFT JOIN found $found ON $expected.$key = $found.$key
 WHERE $kind IS NOT NULL
 UNION ALL

@@ -13,6 +13,8 @@ from weakref import WeakKeyDictionary
 
 import pytest
 
+from include.trueup.stores.dynamodb.items import canonical_item
+
 from ..world import World
 
 Mutant = Callable[[pytest.MonkeyPatch], None]
@@ -38,6 +40,11 @@ def reached(_: Call) -> bool:
     return True
 
 
+def never(_: Call) -> bool:
+    """Alone it is no other."""
+    return False
+
+
 def asked(call: Call) -> bool:
     """It is asked, too, which changes nothing: it answers otherwise, or raises where the other does not."""
     gave, raised = call.others()
@@ -54,12 +61,23 @@ def says(call: Call) -> bool:
     return call.raised is not None or call.gave is not None
 
 
-def _conflicts(call: Call) -> bool:
-    return bool(call.given[-1].conflicts)
+def _left(call: Call) -> bool:
+    """The store left rows alone, or was refused some."""
+    return call.raised is not None or bool(call.gave)
 
 
 def _refused(call: Call) -> bool:
-    return bool(call.given[-1].refused)
+    return call.gave is not None and bool(call.gave.refused)
+
+
+def _changed(call: Call) -> bool:
+    """An item is not as it was when planned."""
+    _, row, raw = call.given
+    return raw is not None and canonical_item(raw) != row.before
+
+
+def _older_ended(call: Call) -> bool:
+    return any(session.ended is not None for session in call.given[0].database.open)
 
 
 def _mistyped(call: Call) -> bool:
@@ -95,7 +113,15 @@ def _shrunk(call: Call) -> bool:
 
 
 def _others_wrote(call: Call) -> bool:
-    return call.world is None or any(not change.run for change in call.world.oracle.changes)
+    return call.world is None or any(not change.run and change.point > 0 for change in call.world.oracle.changes)
+
+
+def _refusing(call: Call) -> bool:
+    return call.world is None or call.world.setup.unique
+
+
+def _several(call: Call) -> bool:
+    return call.world is None or len(call.world.runs) > 1
 
 
 def _other_files(call: Call) -> bool:
@@ -111,10 +137,15 @@ HOW: dict[str, Differs] = {
     "files_hash": _other_files,
     "exceptions": lambda call: bool(call.gave and call.gave[0]),
     "judge_left_alone": lambda call: any(not each.passed for each in call.gave or ()),
-    "_current": lambda call: bool(call.gave),
+    "held_targets": _several,
+    "kind": _others_wrote,
     "_of": _planned_again,
     "covered": _other_rows,
     "_outlive": reached,
+    "_is": asked,
+    "_next": _changed,
+    **dict.fromkeys(("add", "change", "remove"), _left),
+    "end_older": _older_ended,
     "seconds": lambda call: bool(call.gave > 60.0),
     "reject_unread": _mistyped,
     "is_ours": _others_wrote,
@@ -123,11 +154,12 @@ HOW: dict[str, Differs] = {
 """When what is called so would do otherwise. What is not here: where it raises or gives something, if the mutant does not hear of
 it (`patching.unheard`), and any other as soon as it is reached."""
 OF: dict[tuple[str, str], Differs] = {
-    ("review/1", "_one"): _refused,
-    ("review/16", "_one"): _conflicts,
-    ("own/no condition", "_one"): _conflicts,
+    ("review/1", "outcome"): _refused,
+    ("review/1", "kind"): _refusing,
     ("review/8", "_limits"): _pruned,
     ("review/10", "_limits"): _shrunk,
+    ("own/missing is fine", "kind"): reached,
+    ("own/report written again", "replace"): never,  # of a report that is written once it is as good
 }
 """The same of one mutant alone."""
 
@@ -194,7 +226,7 @@ class Probing:
             get: Any = real.fget
             return property(self._function(name, get, [(mutant, other.fget) for mutant, other in wanted]))
         if isinstance(real, Template):
-            return _Sql(real.template, partial(self._reached, name, wanted))
+            return _Sql(real.template, partial(self._filled, name, wanted))
         if isinstance(real, frozenset):
             return _Ways(real, lambda way: self._way(name, way, real, wanted))
         if is_dataclass(real):
@@ -242,9 +274,10 @@ class Probing:
             except Exception:
                 return None, True
 
-    def _reached(self, name: str, wanted: list[tuple[str, Any]]) -> None:
+    def _filled(self, name: str, wanted: list[tuple[str, Any]]) -> None:
+        call = Call(given=(), gave=None, raised=None, others=lambda: (None, False), world=self._world)
         for mutant, _ in wanted:
-            self._found(mutant, name)
+            self._found(mutant, name, OF.get((mutant, name), HOW.get(name, reached)), call)
 
     def _way(self, name: str, way: Any, real: frozenset[Any], wanted: list[tuple[str, Any]]) -> None:
         for mutant, other in wanted:

@@ -134,16 +134,13 @@ def taken_over_unsaid(patch: Patch) -> None:
 
 
 def takes_from_whoever_has_it(patch: Patch) -> None:
-    """A step takes a target that another run has."""
-    real = leases._current
+    """A run takes a target that another run has."""
 
-    def current(connection: Any, targets: Any) -> list[Any]:
-        for row in real(connection, targets):
-            leases._end(connection, row.epoch, "whoever")
-        return []
+    def take_from(self: Any, connection: Any, run_id: str, other: Any, now: Any) -> None:
+        pass
 
-    patch.setattr(leases, "_current", current)
-    stale_plan(patch)
+    patch.setattr(leases.Leases, "_take_from", take_from)
+    ignore(patch, leases, "_refuse_newer")
 
 
 def proven_again(patch: Patch) -> None:
@@ -192,7 +189,7 @@ def rejected_is_approved(patch: Patch) -> None:
 
     def of(self: Any, run_id: str, plan_sha256: str | None = None) -> Any:
         found = real(self, run_id, plan_sha256)
-        return replace(found, decision="approved") if found is not None else None
+        return replace(found, decision="approved") if found is not None and found.decision == "rejected" else found
 
     patch.setattr(Approvals, "of", of)
 
