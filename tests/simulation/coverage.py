@@ -25,8 +25,8 @@ NOT_HERE = {
 """Errors that the world has no way to."""
 REFUSALS = (
     *("ledger.refuse_other", "leases._take_from", "leases.enter", "leases._refuse_newer", "leases.renew"),
-    *("order.refuse_begun", "order.refuse_ended", "order.require", "order.enter", "gates.judge", "tables_there.check"),
-    *("approval.require", "approval._refuse_unseen", "approval.reject", "approval._same", "approval.check_age"),
+    *("order.refuse_begun", "order.refuse_ended", "order.require", "judging.judge", "tables_there.check"),
+    *("approval.require", "approval._refuse_unseen", "approval.reject", "approval._same"),
     *("turning.proven", "turning._check", "decisions.refuse_turn", "ledger.move"),
 )
 """Where the engine refuses something that people may ask for, or says that its work has failed."""

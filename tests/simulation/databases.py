@@ -43,6 +43,9 @@ class Behind(Protocol):
         """As an application does, write a row, or delete it; where the table refuses it, nothing is done. False where
         somebody holds the row just now."""
 
+    def restore(self, table: Table) -> bool:
+        """The table is made anew with the rows that it has, as from a backup. False where somebody writes to it just now."""
+
     def close(self) -> None:
         """Let go of it."""
 
@@ -111,6 +114,19 @@ class Relational:
         elif not mine.update(held, (key,), row) and mine.get(held, (key,)) is None:
             mine.insert(held, row)
 
+    def restore(self, table: Table) -> bool:
+        """Under another name of the server."""
+        held = self.database.find(table)
+        if held is None or self.database.open:
+            return False
+        rows = dict(held.rows)
+        self.database.drop(table)
+        self.make(table)
+        made = self.database.find(table)
+        assert made is not None
+        made.rows.update(rows)
+        return True
+
     def close(self) -> None:
         """It is in memory."""
 
@@ -151,6 +167,16 @@ class Documents:
             held.take({table.key[0]: {"S": key}})
         else:
             held.put(item_of(table, row))
+        return True
+
+    def restore(self, table: Table) -> bool:
+        """Under another name of the server."""
+        held = self.server.tables.pop(table.name, None)
+        if held is None:
+            return False
+        self.make(table)
+        for item in held.items.values():
+            self.server.tables[table.name].put(item)
         return True
 
     def close(self) -> None:

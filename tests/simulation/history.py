@@ -88,6 +88,7 @@ WEIGHTS = {
     "shrink source": 2,
     "hang": 10,
     "force": 5,
+    "restore": 2,
 }
 """What may happen at a point, and how often beside the others."""
 
@@ -142,13 +143,25 @@ LATE = (
     "shrink source",
     "cut over",
     "cut over",
+    "restore",
 )
 """What may happen when all is quiet, before faults stop for good."""
 
 
 VISITS = (
     *("plan again", "plan again", "plan again", "write source", "write target", "write planned"),
-    *("deploy", "trigger", "reject", "reject", "clear", "mark", "write planned", "write planned", "shrink source"),
+    *(
+        "deploy",
+        "trigger",
+        "reject",
+        "reject",
+        "clear",
+        "mark",
+        "write planned",
+        "write planned",
+        "shrink source",
+        "restore",
+    ),
 )
 """What may happen while a run waits for a person."""
 

@@ -62,6 +62,10 @@ class Places:
         """An application writes a row, or deletes it. False where somebody holds it just now."""
         return self._of(name).put(TABLES[name], key, row)
 
+    def restore(self, name: str) -> bool:
+        """The table is made anew with its rows; whether it was."""
+        return self._of(name).restore(TABLES[name])
+
     def _of(self, name: str) -> Behind:
         return self.behind[TABLES[name].connection]
 

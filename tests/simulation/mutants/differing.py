@@ -120,8 +120,16 @@ def _refusing(call: Call) -> bool:
     return call.world is None or call.world.setup.unique
 
 
-def _several(call: Call) -> bool:
-    return call.world is None or len(call.world.runs) > 1
+def _held_by_another(call: Call) -> bool:
+    if call.world is None:
+        return True
+    with call.world.looking():
+        held = call.world.places.ledger.leases.present()
+    return any(lease.run_id != call.given[0].id for lease in held)
+
+
+def _given_up(call: Call) -> bool:
+    return call.raised is None
 
 
 def _other_files(call: Call) -> bool:
@@ -137,7 +145,7 @@ HOW: dict[str, Differs] = {
     "files_hash": _other_files,
     "exceptions": lambda call: bool(call.gave and call.gave[0]),
     "judge_left_alone": lambda call: any(not each.passed for each in call.gave or ()),
-    "held_targets": _several,
+    "held_targets": _held_by_another,
     "kind": _others_wrote,
     "_of": _planned_again,
     "covered": _other_rows,
@@ -159,6 +167,8 @@ OF: dict[tuple[str, str], Differs] = {
     ("review/8", "_limits"): _pruned,
     ("review/10", "_limits"): _shrunk,
     ("own/missing is fine", "kind"): reached,
+    ("own/lease taken too soon", "_take_from"): refuses,
+    ("own/taken over unsaid", "_take_from"): _given_up,
     ("own/report written again", "replace"): never,  # of a report that is written once it is as good
 }
 """The same of one mutant alone."""
