@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..trueup.declare import Migration
-from ..trueup.schema.lint import unparsed
-from ..trueup.testing.literal import is_dynamodb
-from .made_tables import unlike
+from ..trueup.schema.squawk import unparsed
 from .problem import Problem, line_of
 
 _FOUND = re.compile(r"(?:, )?(?:found|got) (\w+)$")
@@ -25,6 +23,9 @@ _NEAR = 40
 
 def store_scripts(migration: Migration, declaration: Path) -> Iterator[Problem]:
     """The problems of the scripts of its targets and of those that phases finish with, the first of each script."""
+    from ..trueup.testing.literal import is_dynamodb  # with what reads and writes stores
+    from .made_tables import unlike
+
     refused: set[Path] = set()
     for path, role in _all(migration).items():
         if is_dynamodb(migration.target(role.target).table, None):

@@ -76,8 +76,7 @@ def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> 
     """
     driver = run.migration.driver(phase)
     views = {output.view for each in run.migration.phases for output in each.outputs}
-    for name in (*views, "findings", "figures"):
-        _drop(connection, name)
+    _drop(connection, *views, "findings", "figures")
     try:
         before = _settings(connection)
         for script in phase.scripts:
@@ -152,24 +151,25 @@ def _figures(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return {name: value or 0 for name, value in sums.fetchall()}
 
 
-def _relations_called(connection: duckdb.DuckDBPyConnection, name: str) -> list[tuple[str, str]]:
-    """The relations of that name, in any case and schema: whether it is a view, and its whole name in SQL."""
-    rows = connection.execute(
-        "SELECT table_type, table_catalog, table_schema, table_name FROM information_schema.tables WHERE lower(table_name) = ?",
-        [name],
-    ).fetchall()
-    return [("VIEW" if type_ == "VIEW" else "TABLE", ".".join(map(duck.identifier, parts))) for type_, *parts in rows]
+def _relations_called(connection: duckdb.DuckDBPyConnection, *names: str) -> list[tuple[str, str]]:
+    """The relations of these names, in any case and schema: whether it is a view, and its whole name in SQL."""
+    called = " UNION ALL ".join(
+        f"SELECT '{kind}', database_name, schema_name, {kind}_name FROM duckdb_{kind}s() WHERE list_contains($1, lower({kind}_name))"
+        for kind in ("view", "table")
+    )
+    rows = connection.execute(called, [[*names]]).fetchall()
+    return [(kind.upper(), ".".join(map(duck.identifier, parts))) for kind, *parts in rows]
 
 
-def _drop(connection: duckdb.DuckDBPyConnection, name: str) -> None:
-    for kind, whole_name in _relations_called(connection, name):
+def _drop(connection: duckdb.DuckDBPyConnection, *names: str) -> None:
+    for kind, whole_name in _relations_called(connection, *names):
         connection.execute(f"DROP {kind} {whole_name}")
 
 
 def _settings(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     """The settings that decide what a value, or a name, is."""
-    query = f"SELECT name, value FROM duckdb_settings() WHERE list_contains({[*_SETTINGS]}, name)"
-    return dict(connection.execute(query).fetchall())
+    (values,) = connection.execute(f"SELECT {', '.join(f'current_setting({name!r})' for name in _SETTINGS)}").fetchall()
+    return dict(zip(_SETTINGS, values, strict=True))
 
 
 def _refuse_settings(connection: duckdb.DuckDBPyConnection, phase: Phase, before: dict[str, str]) -> None:
@@ -230,15 +230,12 @@ def _check_together(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phas
 def _reject_unwritable(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, output: Output) -> None:
     """Reject the source rows of rows that have a fault, or that the store could not hold."""
     target, rows = run.migration.target(output.target), own(output.view)
+    if not connection.execute(f"FROM {rows} LIMIT 1").fetchall():  # what the store could hold is a long query
+        return
     faulty = f"SELECT {ROW_ID}, {FAULT} AS message FROM {rows} WHERE {FAULT} IS NOT NULL"
     _reject_rows(connection, phase, output, target, faulty)
-    _reject_rows(
-        connection,
-        phase,
-        output,
-        target,
-        run.store_of(target.table).unwritable(target.table, rows, limits(run, target)),
-    )
+    unwritable = run.store_of(target.table).unwritable(target.table, rows, limits(run, target))
+    _reject_rows(connection, phase, output, target, unwritable)
 
 
 def _reject_rows(

@@ -2,7 +2,7 @@
 
 Who lives here: what an author declares (`model`), an Alembic history as phases (`history`), what a database holds
 (`describe`); the work of the steps, which the table of steps names: `preflight`, `verbs` (lint, rehearse, back up), `plan`,
-`apply` with its `gates`, `report`; and what they work with: `lint` (squawk), `rehearse` on a `clone` with `samples`.
+`apply` with its `gates`, `report`; and what they work with: `lint` (by `squawk`), `rehearse` on a `clone` with `samples`.
 `environment` is for those who call Alembic themselves.
 
 Who may call: a migration's declaration and its suites (by this module), the table of steps, by name, and the DAG builder

@@ -5,20 +5,13 @@ How bad a finding is, is decided here, by its rule: squawk itself calls every on
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..errors import DeclarationError
-from ..run.records import from_json
 from ..run.schema_records import Level, LintFinding
 from .history import History, Revision
-
-SECONDS = 60
-
+from .squawk import Violation, violations
 
 _LEVELS: dict[Level, str] = {
     Level.BREAKING: "renaming-column renaming-table renaming-object ban-drop-column ban-drop-table ban-drop-database ban-drop-view "
@@ -35,19 +28,6 @@ _LEVELS: dict[Level, str] = {
 }
 LEVELS = {rule: level for level, rules in _LEVELS.items() for rule in rules.split()}
 """The level of every rule; one that is not here is new to us and counts as `LOCKS`."""
-_OURS = ("require-lock-timeout", "require-statement-timeout", "require-timeout-settings")  # set around every revision
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Said:
-    """One of squawk's answers; its `line` and `column` (a byte's) count from 0."""
-
-    rule_name: str
-    level: str
-    line: int
-    column: int = 0
-    message: str | None = None
-    help: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,40 +58,15 @@ def lint(history: History, heads: Sequence[str], steps: Sequence[Revision]) -> l
 def lint_sql(sql: str, step: Revision) -> list[LintFinding]:
     """What squawk finds in the SQL of a step. Raises `DeclarationError` when squawk is missing or does not answer."""
     try:
-        return [_judged(step, violation) for violation in _violations(sql)]
+        return [_judged(step, violation) for violation in violations(sql)]
     except DeclarationError as error:
         raise DeclarationError(f"{step.name}: {error}") from error
 
 
-def unparsed(sql: str) -> tuple[int, int, str] | None:
-    """Where a script is no SQL of PostgreSQL: the first place, line and byte in it counted from 0, and what squawk's parser says;
-    None where it is SQL. Bodies of functions and of DO are not looked into. Raises `DeclarationError` as `lint_sql`."""
-    faults = [each for each in _violations(sql) if _unread(each)]
-    return next(((each.line, each.column, each.message or each.rule_name) for each in faults), None)
-
-
-def _violations(sql: str) -> tuple[_Said, ...]:
-    arguments = [_squawk(), "--reporter", "json", "--exclude", ",".join(_OURS)]
-    try:
-        done = subprocess.run(
-            arguments, input=sql, capture_output=True, text=True, timeout=SECONDS, check=False, cwd="/"
-        )
-        violations = from_json(tuple[_Said, ...], (done.stdout or "[]").encode())
-    except (subprocess.TimeoutExpired, ValueError) as error:
-        raise DeclarationError(f"squawk gave no answer that can be read: {error}") from error
-    if done.returncode not in (0, 1) or (done.returncode == 1 and not violations):
-        raise DeclarationError(f"squawk ended with status {done.returncode}: {done.stderr.strip()[:500]}")
-    return violations
-
-
-def _judged(step: Revision, violation: _Said) -> LintFinding:
-    level = Level.NOT_LINTED if _unread(violation) else LEVELS.get(violation.rule_name, Level.LOCKS)
+def _judged(step: Revision, violation: Violation) -> LintFinding:
+    level = Level.NOT_LINTED if violation.unread else LEVELS.get(violation.rule_name, Level.LOCKS)
     message = " ".join(part for part in (violation.message, violation.help) if part)
     return _finding(step, violation.rule_name, level, violation.line + 1, message)
-
-
-def _unread(violation: _Said) -> bool:
-    return violation.rule_name == "syntax-error" or violation.level == "Error"
 
 
 def _finding(step: Revision, rule: str, level: Level, line: int, message: str) -> LintFinding:
@@ -144,12 +99,3 @@ def refusals(linted: Sequence[Linted]) -> list[str]:
                 )
                 messages.append(what + way)
     return messages
-
-
-def _squawk() -> str:
-    """The program: next to this Python, or on the path."""
-    beside = Path(sys.executable).parent / "squawk"
-    program = str(beside) if beside.is_file() else shutil.which("squawk")
-    if program is None:
-        raise DeclarationError("the SQL linter is not installed: pip install squawk-cli")
-    return program

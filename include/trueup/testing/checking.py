@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import duckdb
 import pyarrow as pa
 
-from ..declare import Migration, Output, Phase, Table
-from ..declare.names import EXTRA, KEY, MISTYPED, ROW_ID, SOURCE_KEY, WITHOUT_NULLS, own
+from ..declare import Migration, Output, Phase
+from ..declare.names import EXTRA, KEY, MISTYPED, ROW_ID, SOURCE_KEY, own
 from ..gate import evaluation
 from ..plan import inputs
 from ..plan.casting import in_suites
 from ..plan.fates import FOUND_BESIDE
 from ..plan.transform import run_phase
 from ..rows import duck
-from ..run import Options, Run
-from ..stores import Limits, arrow_schema, key_text
-from ..stores.dynamodb.limits import unwritable as dynamodb_unwritable
-from ..stores.postgres.limits import unwritable as postgres_unwritable
+from ..run import Run
+from ..stores import key_text
 from .literal import Made as Values
 from .literal import Row, as_read, differences, in_python, is_dynamodb, known_sources, shown
 from .parting import Parting, apart, parting
+from .relating import relate_partition, related, run_of
 
 Codes = Mapping[str | tuple[str, str], str]
 """Codes by the key of a source row; where two sources have that key, by (id of the source, key)."""
@@ -163,13 +157,16 @@ def make_of(
     `judged`, without the suites."""
     made = Made(targets=tuple(output.target for phase in migration.phases for output in phase.outputs))
     where = several or Parting(1, (0,))
-    run = _run(migration, dict(params or {}), dynamodb, where.partitions)
-    for partition in where.looked_at:
-        with _related(run, tables, partition) as connection:
+    run = run_of(migration, dict(params or {}), dynamodb, where.partitions)
+    with related(run, tables) as connection:
+        for partition in where.looked_at:
+            connection.begin()  # so that nothing is left of it for the next, whatever the scripts make
+            relate_partition(connection, run, partition)
             for phase in migration.phases:
                 _make_phase(connection, run, phase, made)
                 for output in phase.outputs if judged and several is None else ():
                     _judge(connection, run, output, made)
+            connection.rollback()
     return made
 
 
@@ -201,7 +198,9 @@ def _make_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, m
 
 
 def _judge(connection: duckdb.DuckDBPyConnection, run: Run, output: Output, made: Made) -> None:
-    """The suites of an output's rows, as the gate judges them."""
+    """The suites of an output's rows, as the gate judges them; no rows break none."""
+    if not connection.execute(f"FROM {own(output.view)} LIMIT 1").fetchall():
+        return
     table = run.migration.target(output.target).table
     suite = evaluation.row_suite(table, output.suite)
     wanted = evaluation.columns(suite)
@@ -215,72 +214,13 @@ def _judge(connection: duckdb.DuckDBPyConnection, run: Run, output: Output, made
         f"SELECT {', '.join([*columns, SOURCE_KEY, 'key_of AS ' + KEY])}, CASE WHEN {stored} THEN 'change' ELSE 'add' END AS _verb "
         f"FROM (SELECT *, {key_text(table.key)} AS key_of FROM {own(output.view)})"
     ).df()
-    verdict = evaluation.evaluate(suite, [frame], gate="rows", output=output.name, allow_empty=True)
+    verdict = evaluation.evaluate(suite, [frame], gate="rows", output=output.name)
     made.broken.extend(
         f"target {output.target}: {each.description}: {each.unexpected} rows break it ({list(each.examples[:3])})"
         for each in verdict.expectations
         if not each.passed and each.severity == "critical" and not each.error
     )
     made.broken.extend(f"target {output.target}: {error}" for error in verdict.errors)
-
-
-@dataclass(frozen=True)
-class _Store:
-    """What a transform asks of a store that is not there."""
-
-    kind: str
-
-    def unwritable(self, table: Table, rows: str, limits: Limits) -> str:
-        if self.kind == "dynamodb":
-            return dynamodb_unwritable(table, rows)
-        return postgres_unwritable(table, rows, limits)
-
-
-def _run(migration: Migration, params: Values, dynamodb: Sequence[str] | None, partitions: int) -> Run:
-    """As much of a run as a transform looks at."""
-
-    def store_of(table: Table) -> _Store:
-        return _Store("dynamodb" if is_dynamodb(table, dynamodb) else "postgres")
-
-    start = SimpleNamespace(targets={}, undeclared={})
-    return cast(
-        "Run",
-        SimpleNamespace(
-            migration=migration,
-            options=Options(params=params),
-            partitions=partitions,
-            store_of=store_of,
-            files=SimpleNamespace(start=start),
-        ),
-    )
-
-
-@contextmanager
-def _related(run: Run, tables: Mapping[str, pa.Table], partition: int) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with all that a transform sees of a partition."""
-    with tempfile.TemporaryDirectory() as scratch, duck.connect(Path(scratch)) as connection:
-        for source in run.migration.sources:
-            rows = tables.get(source.id, arrow_schema(source.table).empty_table())
-            connection.register(own("literal"), rows)
-            columns = ", ".join(inputs.cast(name, type_) for name, type_ in source.columns.items())
-            connection.execute(
-                f"CREATE TEMP TABLE {inputs.as_read(source)} AS SELECT {columns}, {EXTRA}, {WITHOUT_NULLS}({MISTYPED}) AS {MISTYPED}, "
-                f"{key_text(source.key)} AS {KEY} FROM {own('literal')}"
-            )
-            connection.unregister(own("literal"))
-            inputs.show(connection, source)
-        for name, path in run.migration.shared.items():  # over whole sources
-            query = path.read_text(encoding="utf-8").rstrip().rstrip(";")
-            connection.execute(f"CREATE TEMP TABLE {duck.identifier(name)} AS {query}")
-        for source in run.migration.sources:
-            if source.partition_by is not None and run.partitions > 1:
-                others = f"{duck.partition(source.partition_by, run.partitions)} <> {partition}"
-                connection.execute(f"DELETE FROM {inputs.as_read(source)} WHERE {others}")
-        inputs.relate_given(connection, run)
-        connection.execute("CREATE TEMP TABLE undeclared (source VARCHAR, name VARCHAR)")
-        inputs.define_window(connection, None)
-        inputs.relate_made(connection, run, partition)
-        yield connection
 
 
 def _codes(what: str, actual: Mapping[tuple[str, str], str], wanted: Codes | None) -> list[str]:

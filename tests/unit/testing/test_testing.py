@@ -160,3 +160,10 @@ def test_what_looks_at_rows_of_other_partitions_is_wrong(
     assert "Migration(shared=…)" in said
     if remedied:
         check(_looks_beside(tmp_path, script, *remedied), rows=rows)
+
+
+def test_what_a_script_makes_for_itself_is_made_anew_in_each_partition(tmp_path: Path) -> None:
+    made = "CREATE TABLE helper AS SELECT * FROM people; CREATE MACRO called(x) AS x; CREATE TYPE mood AS ENUM ('a');"
+    script = f"{made} CREATE VIEW rows AS SELECT id, called(name) AS name, _key AS _source FROM helper"
+    people = [{"id": str(n), "name": "Ann"} for n in range(9)]
+    check(_looks_beside(tmp_path, script, None, None), rows={"people": people}, gives={"made": people})
