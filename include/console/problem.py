@@ -26,3 +26,13 @@ def line_of(file: Path, text: str) -> int | None:
     """The first line of the file that has the text in it."""
     lines = enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
     return next((number for number, line in lines if text in line), None)
+
+
+def unreadable(file: Path) -> Problem | None:
+    """The problem of a file that is not UTF-8."""
+    content = file.read_bytes()
+    try:
+        content.decode()
+    except UnicodeDecodeError as error:
+        return Problem(file, content.count(b"\n", 0, error.start) + 1, "is not UTF-8; save it as that")
+    return None

@@ -12,7 +12,9 @@ import duckdb
 
 from ..trueup.declare.migration import Derived, Migration, Source
 from ..trueup.declare.names import fold, one_of
-from .problem import Problem
+from .meaningless import meaningless, saying_nothing
+from .problem import Problem, unreadable
+from .sql_tree import columns, nodes, place
 
 SEVERITIES = ("reject", "warning", "keep", "skip")
 _START = r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*"
@@ -31,8 +33,6 @@ _READERS = re.compile(r"read_\w+|parquet_\w+|sniff_csv|glob|getenv")
 _CLOCKS = {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"}
 """Keywords without brackets, which DuckDB parses as columns."""
 
-_NOWHERE = 2**63
-"""DuckDB's place of what has none is beyond it."""
 _ONLY = "a transform sees the declared relations and makes views, and nothing else"
 _GIVES_ANOTHER = (
     "gives another value each time, but a plan that is made again of the same rows must be the same; give the transform "
@@ -47,12 +47,19 @@ class _Changing(NamedTuple):
     keywords: set[str]
 
 
+class _Role(NamedTuple):
+    """What a script is for: the keys of the targets that its views are of, by view, and what its phases account for."""
+
+    keys: dict[str, tuple[str, ...]]
+    drivers: list[Source | Derived]
+
+
 def scripts(migration: Migration) -> Iterator[Problem]:
     """The problems of its scripts and queries."""
     read: tuple[Source | Derived, ...] = (*migration.sources, *migration.derived)
     ids = (*(each.id for each in read), *(each.id for each in migration.targets))
     relations = {*ids, *migration.shared, *migration.constants, "params", "undeclared"}
-    columns = {column for each in read for column in each.columns}
+    names = {column for each in read for column in each.columns}
     files = [path for phase in migration.phases for path in phase.scripts]
     files += [*migration.shared.values(), *(each.query for each in migration.derived), *migration.audit.values()]
     with duckdb.connect() as connection:
@@ -62,14 +69,22 @@ def scripts(migration: Migration) -> Iterator[Problem]:
                 "SELECT function_name FROM duckdb_functions() WHERE stability <> 'CONSISTENT' AND function_name <> 'error'"
             ).fetchall()
         }
+        clocks = _Changing(changing, _CLOCKS - {fold(each) for each in names})
         for path in dict.fromkeys(files):
-            yield from _script(
-                connection, path, relations, _Changing(changing, _CLOCKS - {fold(each) for each in columns})
-            )
+            if (problem := unreadable(path)) is not None:
+                yield problem
+            else:
+                yield from _script(connection, path, relations, clocks, _role(migration, path))
+
+
+def _role(migration: Migration, path: Path) -> _Role:
+    phases = [phase for phase in migration.phases if path in phase.scripts]
+    keys = {fold(o.view): migration.target(o.target).table.key for phase in phases for o in phase.outputs}
+    return _Role(keys, [migration.driver(phase) for phase in phases])
 
 
 def _script(
-    connection: duckdb.DuckDBPyConnection, path: Path, relations: set[str], changing: _Changing
+    connection: duckdb.DuckDBPyConnection, path: Path, relations: set[str], changing: _Changing, role: _Role
 ) -> Iterator[Problem]:
     text = path.read_text(encoding="utf-8")
     try:
@@ -79,12 +94,16 @@ def _script(
     at = 0
     for statement in statements:
         at = max(text.find(statement.query.strip(), at), at)
-        for offset, message in _statement(connection, statement, relations, changing):
+        for offset, message in _statement(connection, statement, relations, changing, role):
             yield Problem(path, text.count("\n", 0, at + offset) + 1, message)
 
 
 def _statement(
-    connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement, relations: set[str], changing: _Changing
+    connection: duckdb.DuckDBPyConnection,
+    statement: duckdb.Statement,
+    relations: set[str],
+    changing: _Changing,
+    role: _Role,
 ) -> Iterator[tuple[int, str]]:
     """What is wrong with it, each with the place in its text."""
     query, kind = statement.query.strip(), statement.type.name
@@ -100,51 +119,41 @@ def _statement(
     start = makes.end() if makes else 0
     (tree,) = connection.execute("SELECT json_serialize_sql(?)", [query[start:]]).fetchone() or ("{}",)
     parsed: dict[str, Any] = json.loads(tree)
-    for place, message in _reaches(parsed, changing):
-        yield start + place, message
-    if makes and fold(makes[1]) == "findings":
-        for each in parsed.get("statements", []):
-            for offset, severity in _severities(each["node"]):
-                if severity not in SEVERITIES:
-                    yield start + offset, f"findings of severity {severity!r}; {one_of(severity, SEVERITIES)}"
+    for offset, message in (*_reaches(parsed, changing), *meaningless(parsed)):
+        yield start + offset, message
+    for offset, message in _view(parsed, fold(makes[1]), role) if makes else ():
+        yield start + offset, message
+
+
+def _view(parsed: Mapping[str, Any], name: str, role: _Role) -> Iterator[tuple[int, str]]:
+    """What is wrong with the columns of a view that the engine takes."""
+    if name in (*role.keys, "findings"):
+        yield from saying_nothing(parsed, view=name, key=role.keys.get(name, ()), drivers=role.drivers)
+    for each in parsed.get("statements", []) if name == "findings" else ():
+        for offset, severity in _severities(each["node"]):
+            if severity not in SEVERITIES:
+                yield offset, f"findings of severity {severity!r}; {one_of(severity, SEVERITIES)}"
 
 
 def _reaches(parsed: Mapping[str, Any], changing: _Changing) -> Iterator[tuple[int, str]]:
     """Where a query reads what is no relation: a file, a clock, a lot; each with its place, the first where DuckDB says none."""
-    for node in _nodes(parsed):
-        place = at if (at := node.get("query_location") or 0) < _NOWHERE else 0
+    for node in nodes(parsed):
+        at = place(node)
         name, table = str(node.get("function_name", "")), str(node.get("table_name", ""))
         names = node["column_names"] if node.get("class") == "COLUMN_REF" else []
         column = fold(names[0]) if len(names) == 1 else ""
         if _READERS.fullmatch(name):
-            yield place, f"{name}() reaches for what is no row; {_ONLY}"
+            yield at, f"{name}() reaches for what is no row; {_ONLY}"
         elif node.get("type") == "BASE_TABLE" and re.search(r"[./]", table):
-            yield place, f"{table!r} is a file; {_ONLY}"
+            yield at, f"{table!r} is a file; {_ONLY}"
         elif name in changing.functions or column in changing.keywords:
-            yield place, f"{name or column} {_GIVES_ANOTHER}"
+            yield at, f"{name or column} {_GIVES_ANOTHER}"
 
 
 def _severities(query: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
     """The texts that stand for the column `severity` of a query, each with its place."""
-    selects = [*_selects(query)]
-    first = selects[0]["select_list"] if selects else []
-    names = [fold(each["alias"] or (each.get("column_names") or [""])[-1]) for each in first]
-    if "severity" not in names:
-        return
-    for select in selects:
-        items, where = select["select_list"], select.get("where_clause") or {}
-        never = where.get("class") == "CONSTANT" and where["literal"]["text"] == "false"  # says that there are none
-        if len(items) == len(names) and not never:
-            yield from _texts(items[names.index("severity")])
-
-
-def _selects(query: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Each SELECT of a query, of those that UNION and the like put together."""
-    if query.get("type") == "SELECT_NODE":
-        yield query
-    for part in (query.get("left"), query.get("right"), *query.get("children", ())):
-        if isinstance(part, dict):
-            yield from _selects(part)
+    for _, expression in columns(query, "severity"):
+        yield from _texts(expression)
 
 
 def _texts(expression: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
@@ -155,10 +164,3 @@ def _texts(expression: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
             yield from _texts(each)
     if expression["class"] == "CAST":
         yield from _texts(expression["child"])
-
-
-def _nodes(tree: object) -> Iterator[dict[str, Any]]:
-    if isinstance(tree, dict):
-        yield tree
-    for each in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
-        yield from _nodes(each)

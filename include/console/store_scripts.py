@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..trueup.declare import Migration
 from ..trueup.schema.squawk import unparsed
-from .problem import Problem, line_of
+from .problem import Problem, line_of, unreadable
 
 _FOUND = re.compile(r"(?:, )?(?:found|got) (\w+)$")
 _KEYWORD = re.compile(r"\b([A-Z_]+)_KW\b")
@@ -32,7 +32,7 @@ def store_scripts(migration: Migration, declaration: Path) -> Iterator[Problem]:
             refused.add(path)
             message = f"target {role.target!r} lies in DynamoDB, which has no scripts; leave {role.keyword} out"
             yield Problem(declaration, line_of(declaration, path.name), message)
-        elif (problem := _unreadable(path) or _misspelt(path)) is not None:
+        elif (problem := unreadable(path) or _marked(path) or _misspelt(path)) is not None:
             refused.add(path)
             yield problem
     for target in migration.targets:
@@ -64,14 +64,9 @@ def _all(migration: Migration) -> dict[Path, _Role]:
     return scripts | {path: _Role(phase.target, "finish") for phase in migration.phases for path in phase.finish}
 
 
-def _unreadable(path: Path) -> Problem | None:
-    content = path.read_bytes()
-    if content.startswith(b"\xef\xbb\xbf"):
+def _marked(path: Path) -> Problem | None:
+    if path.read_bytes().startswith(b"\xef\xbb\xbf"):
         return Problem(path, 1, "begins with a byte order mark, which PostgreSQL refuses; save it as UTF-8 without")
-    try:
-        content.decode()
-    except UnicodeDecodeError as error:
-        return Problem(path, content.count(b"\n", 0, error.start) + 1, "is not UTF-8; save it as that")
     return None
 
 

@@ -19,7 +19,7 @@ GROUP BY session_id;
 
 -- Columns of profiles that the contract does not name are part of the payload too; `_extra` has those with a value.
 CREATE OR REPLACE TEMP TABLE more_of_profile AS
-SELECT p.session_id, string_agg(',' || json_or_null(u.name) || ':null', '') AS nulls
+SELECT p.session_id, string_agg(',' || json_or_null(u.name) || ':null', '' ORDER BY u.name) AS nulls
 FROM profiles p
 JOIN undeclared u ON u.source = 'profiles'
 WHERE NOT list_contains(coalesce(json_keys(p._extra), []), u.name)

@@ -26,6 +26,10 @@ def columns(**by_type: str | Iterable[str]) -> dict[str, Type]:
         if type_ not in {*Type}:
             raise DeclarationError(f"columns: there is no type {type_!r}; the types are {', '.join(Type)}")
         for name in names.split() if isinstance(names, str) else names:
+            if isinstance(names, str) and name.endswith(","):
+                raise DeclarationError(
+                    f"columns: {name!r} ends with a comma; names are separated by blanks: {type_}='id name'"
+                )
             if name in made:
                 raise DeclarationError(f"columns: {name!r} is named twice, as {made[name]} and as {type_}")
             made[name] = Type(type_)

@@ -6,15 +6,18 @@ import copy
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
 
 from include.trueup.declare.names import one_of
 from include.trueup.errors import OptionsError
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
-    from pydantic import JsonValue
 
+Schema = Mapping[str, JsonValue]
+"""The JSON schema of a param."""
 _TYPES = {
     "string": "a text", "number": "a number", "integer": "a whole number", "boolean": "true or false", "array": "a list, […]",
     "object": "an object, {…}", "null": "null",
@@ -55,33 +58,35 @@ def _faults(dag: DAG, conf: Mapping[str, JsonValue]) -> Iterator[str]:
             yield f"{name} is not given, and has no default; {allowed(param.schema, None)}"
 
 
-def _check_instant(schema: Mapping[str, Any], value: JsonValue) -> None:
+def _check_instant(schema: Schema, value: JsonValue) -> None:
     """Raise `ValueError` for a text that is no instant; JSON schema leaves that to a library that is not there."""
     if schema.get("format") == "date-time" and isinstance(value, str):
         datetime.fromisoformat(value)
 
 
-def allowed(schema: Mapping[str, Any], value: JsonValue) -> str:
+def allowed(schema: Schema, value: JsonValue) -> str:
     """In words, what a param takes that has this JSON schema."""
     choices = schema.get("enum")
-    if choices is not None:
+    if isinstance(choices, list):
         texts = [each for each in choices if isinstance(each, str)]
         if isinstance(value, str) and len(texts) == len(choices):
             return one_of(value, texts)
         return f"it is one of {', '.join(json.dumps(each, ensure_ascii=False) for each in choices)}"
-    types = schema.get("type", [])
-    kinds = [types] if isinstance(types, str) else sorted(types, key=lambda each: each == "null")
+    types = schema.get("type")
+    named = [each for each in (types if isinstance(types, list) else [types]) if isinstance(each, str)]
+    kinds = sorted(named, key=lambda each: each == "null")
     words = [_kind(each, schema) for each in kinds]
     return f"it is {' or '.join(words)}" if words else f"it has to fit {json.dumps(dict(schema), ensure_ascii=False)}"
 
 
-def _kind(kind: str, schema: Mapping[str, Any]) -> str:
-    if kind == "string" and schema.get("format") in _FORMATS:
-        return _FORMATS[schema["format"]]
+def _kind(kind: str, schema: Schema) -> str:
+    if kind == "string" and str(schema.get("format")) in _FORMATS:
+        return _FORMATS[str(schema["format"])]
     if kind == "string" and "pattern" in schema:
         return f"a text like {schema['pattern']}"
     low, high = schema.get("minimum"), schema.get("maximum")
     bounds = f"{'' if low is None else f' from {low}'}{'' if high is None else f' to {high}'}"
-    if kind == "array" and isinstance(of := schema.get("items", {}).get("type"), str):
+    items = schema.get("items")
+    if kind == "array" and isinstance(items, dict) and isinstance(of := items.get("type"), str):
         return f"{_TYPES[kind]} of which each is {_TYPES.get(of, of)}"
     return _TYPES.get(kind, kind) + (bounds if kind in ("number", "integer") else "")

@@ -1,0 +1,117 @@
+"""What SQL takes and no author can mean: rows that are others each time, comparisons that never hold, columns that say nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ..trueup.declare.migration import Derived, Source
+from ..trueup.declare.names import KEY, SOURCE_KEY, fold
+from .sql_tree import columns, is_null, nodes, place
+
+_ORDERED = {"row_number", "ntile", "first_value", "last_value", "nth_value", "lag", "lead", "first", "last", "nth"}
+_ONE_OF_MANY = {"first", "last", "arbitrary", "string_agg", "group_concat", "listagg"}
+_NEVER = {
+    *("COMPARE_EQUAL", "COMPARE_NOTEQUAL", "COMPARE_LESSTHAN", "COMPARE_GREATERTHAN"),
+    *("COMPARE_LESSTHANOREQUALTO", "COMPARE_GREATERTHANOREQUALTO"),
+}
+_AGAIN = "a plan that is made again of the same rows may be another"
+
+
+def meaningless(parsed: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+    """What a query cannot mean, each with its place."""
+    asked = {
+        id(each["subquery"]["node"]) for each in nodes(parsed) if each.get("subquery_type") in ("EXISTS", "NOT_EXISTS")
+    }
+    for node in nodes(parsed):
+        if "modifiers" in node and id(node) not in asked:
+            yield from _unordered(node)
+        if node.get("sample"):
+            yield 0, f"a sample has other rows each time, so {_AGAIN}; leave it out"
+        if node.get("class") == "WINDOW" and node["function_name"] in _ORDERED and not _orders(node):
+            yield (
+                place(node),
+                f"{node['function_name']}() without ORDER BY goes by no order, so {_AGAIN}; say one: OVER (… ORDER BY …)",
+            )
+        if node.get("class") == "FUNCTION":
+            yield from _of_function(node)
+        if (
+            node.get("class") == "COMPARISON"
+            and node["type"] in _NEVER
+            and any(map(is_null, (node["left"], node["right"])))
+        ):
+            yield (
+                place(node),
+                "nothing is equal to NULL, and nothing is not, so this never holds; write IS NULL or IS NOT NULL",
+            )
+
+
+def _unordered(query: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+    kinds = {each["type"]: each for each in query["modifiers"]}
+    below = query.get("from_table") or {}
+    ordered = below.get("type") == "SUBQUERY" and any(
+        each["type"] == "ORDER_MODIFIER" for each in below["subquery"]["node"].get("modifiers", ())
+    )
+    if "ORDER_MODIFIER" in kinds or ordered:
+        return
+    if (limit := kinds.get("LIMIT_MODIFIER")) is not None:
+        at = next((place(each) for each in (limit.get("limit"), limit.get("offset")) if each), 0)
+        yield at, f"LIMIT without ORDER BY takes any rows, so {_AGAIN}; say which: ORDER BY … LIMIT …"
+    distinct = kinds.get("DISTINCT_MODIFIER") or {}
+    if distinct.get("distinct_on_targets"):
+        at = place(distinct["distinct_on_targets"][0])
+        yield at, f"DISTINCT ON without ORDER BY takes any row, so {_AGAIN}; say which: ORDER BY …"
+
+
+def _of_function(node: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+    name, given = node["function_name"], [each["expression"] for each in node["arguments"]]
+    if name in _ONE_OF_MANY and not _orders(node.get("order_bys") or {}):
+        yield place(node), f"{name}() without ORDER BY goes by no order, so {_AGAIN}; say one: {name}(… ORDER BY …)"
+    if name in ("/", "//", "%") and len(given) == 2 and _zero(given[1]):
+        yield place(node), f"{name} 0 gives no number; DuckDB makes null of it"
+
+
+def _orders(node: Mapping[str, Any]) -> bool:
+    return bool(node.get("orders") or node.get("arg_orders"))
+
+
+def _zero(expression: Mapping[str, Any]) -> bool:
+    if expression.get("class") != "CONSTANT" or expression["literal"]["kind"] not in ("INTEGER", "DECIMAL", "DOUBLE"):
+        return False
+    try:
+        return float(expression["literal"]["text"]) == 0
+    except ValueError:
+        return False
+
+
+def saying_nothing(
+    parsed: Mapping[str, Any], *, view: str, key: Sequence[str], drivers: Sequence[Source | Derived]
+) -> Iterator[tuple[int, str]]:
+    """Columns of `findings`, or of a view of rows with that key, that cannot be right; each with its place. `drivers`: of the
+    phases that the script is of."""
+    needed = ("code", "severity") if view == "findings" else key
+    for statement in parsed.get("statements", []):
+        for name in needed:
+            for _, expression in columns(statement["node"], fold(name)):
+                if is_null(expression):
+                    yield place(expression), f"{name} is null in every row of {view}; say which it is"
+        for select, expression in columns(statement["node"], SOURCE_KEY):
+            what = _no_source(select, expression, view, drivers)
+            if what is not None:
+                yield place(expression), f"{what}; _source is the key of the source row: {KEY} AS {SOURCE_KEY}"
+
+
+def _no_source(
+    select: Mapping[str, Any], expression: Mapping[str, Any], view: str, drivers: Sequence[Source | Derived]
+) -> str | None:
+    if expression.get("class") == "CONSTANT" and (view != "findings" or not is_null(expression)):
+        return f"_source is the same in every row of {view}"
+    table = select.get("from_table") or {}
+    if expression.get("class") != "COLUMN_REF" or table.get("type") != "BASE_TABLE":
+        return None
+    name = fold(expression["column_names"][-1])
+    for driver in drivers:
+        known = {fold(each) for each in driver.columns} - {fold(each) for each in driver.key}
+        if fold(table["table_name"]) == fold(driver.id) and name in known:
+            return f"{expression['column_names'][-1]} is not the key of {driver.id}, which is {', '.join(driver.key)}"
+    return None
