@@ -4,12 +4,13 @@ tried again, tries that were thought to be lost and go on; tasks that people cle
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from dataclasses import replace as replaced
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from include.trueup.errors import TargetHeldError, TerminalError
+from include.trueup.errors import ArtifactError, TargetHeldError, TerminalError
 from include.trueup.run import Run
 from include.trueup.steps import Step, StepName
 
@@ -110,9 +111,12 @@ class DagRun:
         """After the preflight: the tasks that follow."""
         if all(t.state == "success" for t in self.tasks):
             run = self.current()
-            for step in run.steps:
-                name = f"{step.phase.id}.{step.id}" if step.phase else str(step.id)
-                self.tasks += [self._task(name, n, step) for n in run.parts(step)]
+            with suppress(
+                ArtifactError
+            ):  # the preflight was only marked as done: nothing says over what tasks are mapped
+                for step in run.steps:
+                    name = f"{step.phase.id}.{step.id}" if step.phase else str(step.id)
+                    self.tasks += [self._task(name, n, step) for n in run.parts(step)]
         self.tasks.append(self._task("report"))
 
     def begin(self, task: Task) -> None:

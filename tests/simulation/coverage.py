@@ -11,6 +11,7 @@ from include.trueup.ledger.status import TRANSITIONS, TURNS
 from include.trueup.plan.files import VERBS
 
 from .history import WEIGHTS
+from .lies import LIES
 
 ERRORS = (
     *("SourceError", "StoreRejectedError", "TargetHeldError", "StatusError", "ArtifactError", "GateError"),
@@ -50,6 +51,7 @@ WANTED = (
     *(f"verb {verb}" for verb in VERBS),
     *(f"event {what}" for what in WEIGHTS),
     *(f"refusal {name}" for name in REFUSALS),
+    *(f"lie {name}" for name in LIES),
 )
 
 

@@ -89,6 +89,7 @@ WEIGHTS = {
     "hang": 10,
     "force": 5,
     "restore": 2,
+    "lie": 12,
 }
 """What may happen at a point, and how often beside the others."""
 

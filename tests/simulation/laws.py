@@ -91,7 +91,7 @@ def _found(id: str, key: str, verb: str, new: Row | None, seen: Seen, *, clean: 
         yield f"{id} is proven, and {key} was not there whenever it was read back"
     if verb in ("add", "change") and new not in states and not excepted:
         yield f"{id} is proven, and {key} was never {new} when it was read back, but {states[-1:]}"
-    if verb == "remove" and None not in states and not excepted:
+    if verb == "remove" and None not in states and not excepted and key not in seen.hidden:
         yield f"{id} is proven, and {key} was there when it was read back, which was to be removed"
     if verb == "drift" and clean:
         yield f"{id} is proven without exceptions, and left {key} alone"
@@ -172,7 +172,7 @@ def _right(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
         part, _, number = change.process.partition("#")
         stale = int(number.split()[0]) < newest.get(part, 0)
         newest[part] = max(newest.get(part, 0), int(number.split()[0]))
-        if change.held == change.run and change.status == Status.RUNNING and not stale:
+        if change.late or (change.held == change.run and change.status == Status.RUNNING and not stale):
             continue
         requests = in_flight.setdefault((change.process, change.fibre), set())
         requests.add(change.point)
@@ -194,7 +194,9 @@ def _right(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
 
 def _since(world: World, _: dict[str, RunRow]) -> Iterator[str]:
     """4. Nothing of a plan is written any more once another run has written since it was made."""
-    mine = [c for c in world.oracle.changes if c.run and c.held == c.run]  # others are judged by their right
+    mine = [
+        c for c in world.oracle.changes if c.run and c.held == c.run and not c.late
+    ]  # others are judged by their right
     for n, change in enumerate(mine):
         if change.approved is None:
             continue
@@ -270,7 +272,8 @@ def _rolled_back(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
                 if c.key == key and mine[0].point < c.point < seen.proven_at and c.run not in (row.undoes, id)
             ]
             states = [state.get(key) for state in seen.proofs]
-            if not others and states and mine[0].old not in states:
+            hidden = mine[0].old is None and key in seen.hidden
+            if not others and states and mine[0].old not in states and not hidden:
                 yield f"{id} is proven, and {key} is {states[-1]}; before {row.undoes} it was {mine[0].old}"
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
@@ -18,7 +19,8 @@ from include.trueup.steps import StepName, entered
 
 from .databases import Row
 from .declared import COLUMNS
-from .twins import Effect
+from .lies import Lie
+from .twins import Effect, HiddenError
 
 if TYPE_CHECKING:
     from .airflow import DagRun
@@ -30,21 +32,29 @@ READS = ("snapshot", "read", "get", "Scan", "BatchGetItem")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
-    """A row of the target that became another. `run`: the engine's run that did it; empty: an application; `fibre`: which of the
-    process's. `held` and `status`: which run had the right to write then, by the ledger, and how the run stood."""
+class Writer:
+    """Who writes: a process, and which fibre of it; for which run of the engine (empty: an application). `approved`: the plan that
+    was approved then. `late`: its request was under way while other things happened."""
+
+    process: str
+    fibre: int = 0
+    run: str = ""
+    approved: Plan | None = None
+    late: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change(Writer):
+    """A row of the target that became another. `held` and `status`: which run had the right to write then, by the ledger, and how
+    the run of the engine stood."""
 
     point: int
     at: float
-    process: str
-    fibre: int
-    run: str
     key: str
     old: Row | None
     new: Row | None
     held: str | None = None
     status: str | None = None
-    approved: Plan | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +71,7 @@ class Plan:
 class Seen:
     """What is known of a run: the states of source and target that it may have read for its plan, and those of the target that
     its proof may have read; the plans that were judged by the gate, shown, approved; and those to
-    which a person said yes."""
+    which a person said yes. `hidden`: keys that the store left out of an answer to it."""
 
     began: int
     sources: list[dict[str, Row]] = field(default_factory=list)
@@ -74,6 +84,7 @@ class Seen:
     report: bytes | None = None
     proven_at: int | None = None
     read_at: int | None = None
+    hidden: set[str] = field(default_factory=set)
 
 
 class Oracle:
@@ -108,7 +119,7 @@ class Oracle:
         self.effects[f"{effect.place} {effect.kind}"] += 1
         if effect.place not in ("store", "source"):
             return
-        self._compare(process.name, process.run)
+        self._compare(self._present())
         if process.run:
             self._read(process.name, process.run, effect)
 
@@ -126,37 +137,60 @@ class Oracle:
             seen.proofs.append(dict(self.target))
             seen.read_at = seen.read_at or self.world.schedule.points
 
-    def _compare(self, process: str, run: str) -> None:
+    def told(self, lie: Lie, effect: Effect) -> None:
+        """An effect is answered falsely."""
+        name = self.world.schedule.present.process.name
+        self.log.append(f"{self.world.schedule.points:>5} {name:<44} lie    {lie.name} {lie.seconds or ''}")
+        if isinstance(lie.raised, HiddenError) and effect.place == "store":
+            self.seen(self.world.schedule.present.process.run).hidden |= lie.raised.keys
+
+    def sent(self) -> Writer:
+        """Who sends a request that is done later."""
+        return replace(self._present(), late=True)
+
+    def arrives(self, writer: Writer, work: Callable[[], object]) -> None:
+        """A request is done that was under way."""
+        self._compare(Writer(process="?"))
+        work()
+        self._compare(writer)
+
+    def _present(self) -> Writer:
+        fibre = self.world.schedule.present
+        run = fibre.process.run
+        approved = next(iter(self.runs[run].approved[::-1]), None) if run in self.runs else None
+        return Writer(process=fibre.process.name, fibre=fibre.number, run=run, approved=approved)
+
+    def _compare(self, writer: Writer) -> None:
         """What changed in the target since the last look was done by the process that runs."""
         now = self.world.places.rows(TARGET)
         if now != self.target:
             for key in sorted({*now, *self.target}):
                 old, new = self.target.get(key), now.get(key)
                 if old != new:
-                    self._changed(process, run, key, old, new)
+                    self._changed(writer, key, old, new)
             self.target = now
         source = self.world.places.rows("people")
         if source != self.source:
-            self.errors.append(("source", run, f"{process} changed the source"))
+            self.errors.append(("source", writer.run, f"{writer.process} changed the source"))
             self.source = source
 
-    def _changed(self, process: str, run: str, key: str, old: Row | None, new: Row | None) -> None:
+    def _changed(self, writer: Writer, key: str, old: Row | None, new: Row | None) -> None:
         schedule = self.world.schedule
-        held = status = approved = None
-        if run:
+        held = status = None
+        if writer.run:
             with self.world.looking():
                 ledger = self.world.places.ledger
                 held = next((lease.run_id for lease in ledger.leases.present() if lease.writes), None)
-                row = ledger.run(run)
+                row = ledger.run(writer.run)
                 status = None if row is None else str(row.status)
-            approved = next(iter(self.seen(run).approved[::-1]), None)
-        line = f"{schedule.points:>5} {schedule.now:>9.2f} {process:<34}        {key}: {_short(old)} -> {_short(new)}"
+        late = "late" if writer.late else ""
+        at = f"{schedule.points:>5} {schedule.now:>9.2f} {writer.process:<34} {late:<6}"
+        line = f"{at} {key}: {_short(old)} -> {_short(new)}"
         self.log.append(line)
         self._digest.update(line.encode())
         self.changes.append(
             Change(
-                point=schedule.points, at=schedule.now, process=process, fibre=schedule.present_number, run=run, key=key, old=old, new=new,
-                held=held, status=status, approved=approved,
+                **vars(writer), point=schedule.points, at=schedule.now, key=key, old=old, new=new, held=held, status=status
             )
         )  # fmt: skip
 
@@ -165,13 +199,13 @@ class Oracle:
     ) -> None:
         """An application writes a row, or deletes it, as soon as nobody holds it; `mistyped`: values that are not of the declared
         type, as JSON."""
-        self._compare("?", "")
+        self._compare(Writer(process="?"))
         if not self.world.places.put(table, key, None if row is None else (key, *row, None, mistyped)):
             self.world.after(1.0, lambda: self.application(table, key, row, mistyped))
         if table == "people":
             self.source = self.world.places.rows("people")
         else:
-            self._compare("application", "")
+            self._compare(Writer(process="application"))
 
     def seen(self, run: str) -> Seen:
         """What is known of a run."""
@@ -186,21 +220,28 @@ class Oracle:
         seen.targets.clear()
         seen.proofs.clear()
         seen.read_at = None
+        seen.hidden.clear()
         seen.began = self.world.schedule.points
 
     def plan(self, run: Run) -> Plan:
         """The plan that lies in the workspace."""
         rows: dict[str, tuple[str, Row | None, Row | None]] = {}
         with self.world.looking():
-            for manifest in run.folder.manifests(StepName.PLAN):
+            manifests = run.folder.manifests(StepName.PLAN)
+            whole = len(manifests) == run.partitions
+            for manifest in manifests:
                 for artifact in PLAN_FILES.among([manifest], "copy"):
                     path = self.world.folder / "workspace" / "runs" / run.id / artifact.path
+                    whole = whole and path.exists()
                     for each in pq.read_table(path).to_pylist() if path.exists() else ():
                         before = each[BEFORE]
                         old = None if before is None else tuple(before[n] for n in NAMES)
                         new = None if each[VERB] == "remove" else tuple(each[n] for n in NAMES)
                         rows[each[KEY]] = (each[VERB], old, new)
             entered = run.ledger.run(run.id)
+        former = [plan for plan in self.seen(run.id).gated[::-1] if entered and plan.sha256 == entered.plan_sha256]
+        if not whole and former:  # another try is making it again
+            rows = former[0].rows
         self.verbs.update(verb for verb, _, _ in rows.values())
         return Plan(
             sha256=entered.plan_sha256 if entered else None,
@@ -226,14 +267,17 @@ class Oracle:
         self.seen(dag_run.id).shown = self.plan(run)
 
     def approved(self, dag_run: DagRun, run: Run, shown: Plan | None = None) -> None:
-        """The plan is approved: that which was shown, or where nobody is asked the one that is there."""
-        self.seen(dag_run.id).approved.append(self.plan(run) if shown is None else shown)
+        """The plan is approved: that which was shown, or where nobody is asked the one that is there. One that is gone by now, since
+        the run has begun again, counts for nothing."""
+        plan = self.plan(run) if shown is None else shown
+        if plan.sha256 is not None:
+            self.seen(dag_run.id).approved.append(plan)
 
     def approved_before(self, dag_run: DagRun, run: Run) -> None:
         """The engine says that a person has approved this plan before it was made again."""
-        self.approved(dag_run, run)
-        seen = self.seen(dag_run.id)
-        if all(seen.approved[-1].rows != each.rows for each in seen.answered):
+        plan, seen = self.plan(run), self.seen(dag_run.id)
+        self.approved(dag_run, run, plan)
+        if plan.sha256 is not None and all(plan.rows != each.rows for each in seen.answered):
             self.unasked.append(f"{dag_run.id}: a plan counts as approved to which nobody has said yes")
 
     def reported(self, dag_run: DagRun) -> None:

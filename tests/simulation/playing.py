@@ -165,7 +165,7 @@ def _states(world: World) -> dict[str, str]:
 def _met(world: World) -> Counter[str]:
     met = Counter({f"error {name}": n for name, n in world.met_errors.items()})
     met.update({f"refusal {name}": n for name, n in world.refusals.items()})
-    met.update({f"event {name}": n for name, n in world.did.items()})
+    met.update({name if name.startswith("lie ") else f"event {name}": n for name, n in world.did.items()})
     met["lease waits"] = sum(seen.shown is not None for seen in world.oracle.runs.values())
     met.update({f"verb {name}": n for name, n in world.oracle.verbs.items()})
     with world.looking(), world.places.ledger._begin() as connection:

@@ -9,7 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from .history import History
+from .history import Event, History, Setup
+from .lies import LIES
 from .mutants import MUTANTS
 from .playing import from_seed, play
 from .remembered import remembering
@@ -50,3 +51,14 @@ def test_no_history_breaks_a_law_and_a_seed_is_one_history(bench: Bench) -> None
             broken[seed] = played.breaches
     assert broken == {}
     assert digests[0] == digests[-1]
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+def test_what_a_store_says_falsely_breaks_no_law(bench: Bench) -> None:
+    reads, writes = ((1, 3), (11, 3), (15, 3)), ((2, 1), (3, 1), (1, 1), (4, 1), (3, 1), (5, 1))
+    events = {n: Event(what="lie", a=a, b=b, seconds=12.0) for n, (a, b) in enumerate((*reads, *writes), 1)}
+    setup = Setup(kind="dynamodb", rows=7, batch_rows=5, approval=False, rate=0.0)
+    played = play(History(seed=-1, setup=setup, events=events), *bench)
+    assert played.breaches == []
+    told = {name.removeprefix("lie ") for name, times in played.met.items() if name.startswith("lie ") and times}
+    assert told == {*LIES} - {"refused", "stale"}

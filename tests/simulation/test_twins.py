@@ -34,6 +34,7 @@ from tests.simulation.twins import (
     HalfError,
     HiddenError,
     Hook,
+    LaterError,
     LedgerTwin,
     RelationalTwin,
     RowRefusedError,
@@ -327,3 +328,16 @@ def test_what_a_document_store_leaves_undone_is_done_again(lie: Exception, kind:
     assert (changed.written, changed.conflicts) == (8, [])
     assert held(store) == dict.fromkeys("abcdefgh", "other")
     assert sum(effect.kind == kind and effect.when == "before" for effect in met) >= 2
+
+
+def test_a_document_request_that_is_done_later_keeps_its_condition() -> None:
+    under_way: list[Callable[[], object]] = []
+    store = documents(once(LaterError(under_way.append), "PutItem"))
+    assert store.add(TABLE, rows("a")).written == 1
+    store.change(TABLE, rows("a", name="other"), rows("a"))
+    (arrives,) = under_way
+    arrives()
+    assert held(store) == {"a": "other"}
+    store.remove(TABLE, rows("a", name="other"))
+    arrives()
+    assert held(store) == {"a": "new"}

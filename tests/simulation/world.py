@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -23,11 +24,12 @@ from . import coverage, declared
 from . import history as histories
 from .airflow import DagRun
 from .history import Event, History, Setup
+from .lies import Lie, is_about, lie
 from .oracle import Oracle
 from .people import People
 from .places import Places
 from .scheduling import Process, Schedule
-from .twins import Hook
+from .twins import Effect, Hook
 
 
 class World(People):
@@ -53,7 +55,8 @@ class World(People):
         self.versions: list[tuple[float, int]] = [(0.0, 0)]
         self._quiet = self._visits = 0
         self._out_until: dict[str, float] = {}
-        self._fail: str | None = None
+        self._lies: dict[int, Lie] = {}
+        self._untold: list[Event] = []
         self.places = places(self.setup, self.schedule, self.hook, folder)
         self.oracle = Oracle(self)
         self._migrations = {n: declared.declare(folder, self.setup, n) for n in (0, 1)}
@@ -89,18 +92,27 @@ class World(People):
         finally:
             self._quiet -= 1
 
-    def hook(self, effect: Any) -> None:
+    def hook(self, effect: Effect) -> None:
         """Between two effects of the engine."""
         if self._quiet or not self.schedule.in_process:
             return
         self.oracle.saw(effect)
-        self._fail = None
         self.schedule.point()
         place = str(effect.place)
         self.oracle.goes_on()
-        if self._out_until.get(place, 0.0) > self.schedule.now or self._fail is not None:
-            self._fail = None
+        lie = self._lies.pop(self.schedule.present_number, None) or self._lie_about(effect)
+        if self._out_until.get(place, 0.0) > self.schedule.now:
             raise StoreUnavailableError(f"{place} does not answer ({effect.kind}, {effect.when})")
+        if lie is not None:
+            self._tell(lie, effect)
+
+    def _tell(self, lie: Lie, effect: Effect) -> None:
+        """Answer an effect falsely."""
+        self.oracle.told(lie, effect)
+        if lie.seconds:
+            self.schedule.sleep(lie.seconds)
+        if lie.raised is not None:
+            raise lie.raised
 
     def _choose(self, schedule: Schedule) -> None:
         point = schedule.points
@@ -185,10 +197,29 @@ class World(People):
             run.lost(process)
 
     def _error(self, _: Event) -> None:
-        self._fail = "here"
+        self._lies[self.schedule.present_number] = Lie(name="error", raised=StoreUnavailableError("no answer"))
+
+    def _lie(self, event: Event) -> bool:
+        """The next that is asked of a store, of what the event is about, is answered falsely."""
+        self._untold.append(event)
+        return True
+
+    def _lie_about(self, effect: Effect) -> Lie | None:
+        event = next((each for each in self._untold if is_about(each, effect)), None)
+        if event is None or self.schedule.calm:
+            return None
+        self._untold.remove(event)
+        told = lie(effect, event, partial(self._later, event.seconds))
+        self.did[f"lie {told.name}"] += 1
+        return told
+
+    def _later(self, seconds: float, work: Callable[[], object]) -> None:
+        """A request that is under way is done later, whatever has become of who sent it."""
+        sent = self.oracle.sent()
+        self.after(seconds, lambda: self.oracle.arrives(sent, work))
 
     def _outage(self, event: Event) -> None:
-        place = ("ledger", "store", "workspace")[event.a % 2]
+        place = ("ledger", "store")[event.a % 2]
         self._out_until[place] = self.schedule.now + min(event.seconds, 75.0)
 
     def _wait(self, event: Event) -> None:

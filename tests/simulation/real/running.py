@@ -11,7 +11,7 @@ from ..remembered import remembering
 from ..world import folder
 from .comparing import ends, first_difference
 from .servers import servers
-from .world import RealWorld
+from .world import RealWorld, TruthfulWorld
 
 
 def run(histories: int, seed: int, *, log: bool) -> int:
@@ -21,7 +21,7 @@ def run(histories: int, seed: int, *, log: bool) -> int:
     with folder() as place, remembering(place) as database, servers() as running:
         real_seconds = 0.0
         for number in range(seed, seed + histories):
-            twin = play(from_seed(number), place, database)
+            twin = play(from_seed(number), place, database, TruthfulWorld)
             since = time.monotonic()
             real = play(from_seed(number), place, None, partial(RealWorld, running))
             took = time.monotonic() - since

@@ -19,6 +19,7 @@ it, and never while a lock is held: so that whoever schedules may hand over to o
 | `ThrottledError(code)` | of a document request: refused for now, with this code | – |
 | `UnprocessedError(done)` | of a document batch: only the first `done` are processed, and the answer says so | – |
 | `HalfError(done)` | of a document batch: only the first `done` are processed, and no answer comes | – |
+| `LaterError(later)` | of a document request: no answer comes, and it is done when `later` says | – |
 | `StaleError()` | of a document read: items as they were before they were last written, unless it is to be consistent | – |
 
 A relational store tries again by itself after `StoreUnavailableError`, by the engine's own rule (`Address.insist`), until its
@@ -34,6 +35,7 @@ from .hook import Effect as Effect
 from .hook import HalfError as HalfError
 from .hook import HiddenError as HiddenError
 from .hook import Hook as Hook
+from .hook import LaterError as LaterError
 from .hook import StaleError as StaleError
 from .hook import ThrottledError as ThrottledError
 from .hook import UnprocessedError as UnprocessedError

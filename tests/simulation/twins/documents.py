@@ -28,6 +28,7 @@ from .hook import (
     HalfError,
     HiddenError,
     Hook,
+    LaterError,
     LieError,
     StaleError,
     ThrottledError,
@@ -57,10 +58,13 @@ class MemoryWire(Wire):
         doing = Doing(hook=self._hook, effect=Effect(kind=operation, place=self._name, target=target, keys=keys))
         try:
             lie = doing.before()
+            if isinstance(lie, LaterError):
+                lie.later(lambda: self._answer(operation, request, None))
+                raise StoreUnavailableError("it is on its way")
             answer = self._answer(operation, request, lie)
+            doing.after()
             if isinstance(lie, HalfError):
                 raise StoreUnavailableError("half of it was done")
-            doing.after()
         except StoreUnavailableError as error:
             raise ReadTimeoutError(endpoint_url=f"{self._name} ({operation} {target}): {error}") from error
         return answer

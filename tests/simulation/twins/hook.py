@@ -63,6 +63,14 @@ class HalfError(LieError):
         self.done = done
 
 
+class LaterError(LieError):
+    """A document store's request is done when `later` says, which is given what does it; no answer comes."""
+
+    def __init__(self, later: Callable[[Callable[[], object]], None]) -> None:
+        super().__init__()
+        self.later = later
+
+
 class StaleError(LieError):
     """A document store answers a read with what it held before its last write, unless it is asked for a consistent read."""
 
