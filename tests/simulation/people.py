@@ -131,6 +131,10 @@ class People:
         if event.seconds > 30 and (run := self._run_of(process)):
             run.lost(process)
         then = Event(what=HANGING[event.a % len(HANGING)], a=event.b, b=event.a // 7, seconds=event.seconds)
+        if then.what == "trigger" and (keys := sorted(self.oracle.source)):  # they do so for what has changed meanwhile
+            gone = event.b % 2 == 0
+            row = None if gone else (f"name {event.b % 7}", str(event.b % 50))
+            self.oracle.application("people", keys[event.a % len(keys)], row)
         self.after(event.seconds * (0.0, 0.5, 0.9)[event.b % 3], lambda: self.happens(then))
         return True
 
