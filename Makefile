@@ -52,7 +52,7 @@ help:
 	@echo 'make test-slow   the tests that take minutes; make test-all is both'
 	@echo 'make browser the tests in a browser (needs Chromium); screenshots go to .ci/artifacts/'
 	@echo 'make bench   the benchmarks          make lock    write requirements.txt anew'
-	@echo 'make simulate   histories against the laws of a proof: make simulate HISTORIES=200 SEED=1 [MUTANTS=1 | REAL=1]'
+	@echo 'make simulate   histories against the laws of a proof: make simulate HISTORIES=200 SEED=1 [PROCESSES=2] [MUTANTS=1 | REAL=1]'
 	@echo 'make client  a Python client of the API, generated into .trueup/client'
 	@echo 'make embeddings   the model that knowledge_embeddings needs (the tests have it too)'
 	@echo 'make docs    these documents as a site that can be searched, in .trueup/docs'
@@ -134,7 +134,7 @@ test-all:
 HISTORIES ?= $(if $(REAL),50,200)
 SEED ?= 1
 simulate: $(READY)
-	@PYTHONHASHSEED=0 exec $(PY) -m tests.simulation --histories $(HISTORIES) --seed $(SEED) $(if $(REAL),--real) $(if $(MUTANTS),--mutants --results .trueup/mutants.json) $(if $(KEEP),--keep $(KEEP))
+	@PYTHONHASHSEED=0 exec $(PY) -m tests.simulation --histories $(HISTORIES) --seed $(SEED) $(if $(REAL),--real) $(if $(MUTANTS),--mutants --results .trueup/mutants.json) $(if $(KEEP),--keep $(KEEP)) $(if $(PROCESSES),--processes $(PROCESSES)) $(if $(PLAIN),--plain)
 
 browser: $(READY)
 	@exec $(PY) -m pytest --timeout=1800 tests/browser

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import sys
-import time
 import warnings
 from collections import Counter
 from pathlib import Path
 
-import duckdb
-
-from . import coverage
-from .history import History
+from . import coverage, many
 from .mutants import MUTANTS, NOT_HERE, results
 from .mutants.hunting import Hunt
-from .playing import Played, from_seed, play, shrink
-from .remembered import remembering
+from .playing import from_seed, play
+from .remembered import shared
 from .world import folder
 
 
@@ -32,6 +27,8 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="a folder for what breaks a law, shrunk")
     parser.add_argument("--mutants", nargs="?", const="", help="faults to be found, all or those whose names begin so")
     parser.add_argument("--results", type=Path, help="a file that keeps what came of each mutant, to go on from")
+    parser.add_argument("--processes", type=int, default=1, help="on so many, each with its share of the seeds")
+    parser.add_argument("--plain", action="store_true", help="nothing that is computed is remembered")
     given = parser.parse_args()
     warnings.simplefilter("ignore")  # of pydantic, about what is played and not what is tested
     if given.real:
@@ -40,23 +37,15 @@ def main() -> int:
         return run(given.histories, given.seed, log=given.log)
     if given.mutants is not None:
         return _mutants(given)
-    digest, met, broken = hashlib.sha256(), Counter[str](), 0
-    began = time.process_time()
-    with folder() as place, remembering(place) as database:
-        for seed in range(given.seed, given.seed + given.histories):
-            played = play(from_seed(seed), place, database)
-            digest.update(played.digest.encode())
-            met.update(played.met)
-            if given.log:
-                print(*played.log, sep="\n")
-            if played.breaches:
-                broken += 1
-                print(f"seed {seed}, {len(played.history.events)} events, {played.points} points:", flush=True)
-                for breach in played.breaches[:6]:
-                    print(f"    law {breach.law}: {breach.why}")
-                if given.keep is not None:
-                    _keep(played, given.keep / f"seed{seed}.json", place, database)
-    seconds = time.process_time() - began
+    digest, met, broken, seconds = hashlib.sha256(), Counter[str](), 0, 0.0
+    asked = many.Asked(plain=given.plain, keep=given.keep, log=given.log)
+    for came in many.each(range(given.seed, given.seed + given.histories), asked, given.processes):
+        digest.update(came.digest.encode())
+        met.update(came.met)
+        broken += came.broken
+        seconds += came.seconds
+        if came.said:
+            print(*came.said, sep="\n", flush=True)
     rate = given.histories / seconds * 60
     print(
         f"{given.histories} histories, {broken} of them break a law, {rate:.0f} a minute of one core, "
@@ -70,7 +59,7 @@ def _mutants(given: argparse.Namespace) -> int:
     """Each fault is put back; after how many histories it is found."""
     kept = results.Results(given.results, given.seed)
     chosen = {name: mutant for name, mutant in MUTANTS.items() if name.startswith(given.mutants)}
-    with folder() as place, remembering(place) as database:
+    with folder() as place, shared(place, plain=given.plain) as database:
         hunt = Hunt(chosen, kept, lambda seed: play(from_seed(seed), place, database).breaches)
         hunt.go_through(range(given.seed, given.seed + given.histories))
     if chosen.keys() == MUTANTS.keys():  # a few leave the document's table as it is
@@ -86,23 +75,6 @@ def _mutants(given: argparse.Namespace) -> int:
 def _write_table(kept: results.Results) -> None:
     words = {name: (mutant.__doc__ or "").partition("\n")[0].rstrip(".") for name, mutant in MUTANTS.items()}
     results.write(results.table(kept.known, words, NOT_HERE))
-
-
-def _keep(played: Played, file: Path, place: Path, database: duckdb.DuckDBPyConnection) -> None:
-    law = played.breaches[0].law
-
-    def fails(history: History) -> bool:
-        return any(breach.law == law for breach in play(history, place, database).breaches)
-
-    if not fails(played.history):
-        print("    it is another history when it is played from its events")
-        return
-    shrunk = shrink(played.history, fails)
-    again = play(shrunk, place, database)
-    values = {"law": law, "why": again.breaches[0].why, **shrunk.to_json()}
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(values, indent=1) + "\n")
-    print(f"    {file}: {len(shrunk.events)} events: {again.breaches[0].why}")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import duckdb
 
@@ -18,6 +19,7 @@ from include.trueup.ledger import Status
 from include.trueup.ledger.tables import leases, transitions
 
 from . import history as histories
+from .answers import ChangedError, Database
 from .databases import Row
 from .declared import should
 from .history import Event, History
@@ -59,14 +61,26 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(before)
 
 
-@_quiet()
 def play(
     history: History,
     folder: Path,
-    database: duckdb.DuckDBPyConnection | None = None,
-    worlds: Callable[[History, Path, duckdb.DuckDBPyConnection | None], World] = World,
+    database: duckdb.DuckDBPyConnection | Database | None = None,
+    worlds: Callable[[History, Path, Any], World] = World,
 ) -> Played:
-    """Play it, in a world that `worlds` makes. `database`: of DuckDB, which all processes share; None: each opens its own."""
+    """Play it, in a world that `worlds` makes. `database`: of DuckDB, which all processes share (`remembered.py`); None: each
+    opens its own."""
+    if not isinstance(database, Database):
+        return _play(history, folder, database, worlds)
+    try:
+        with database.playing():
+            return _play(history, folder, database, worlds)
+    except ChangedError:  # the same history again
+        with database.playing(plain=True):
+            return _play(history, folder, database, worlds)
+
+
+@_quiet()
+def _play(history: History, folder: Path, database: Any, worlds: Callable[[History, Path, Any], World]) -> Played:
     shutil.rmtree(folder / "workspace", ignore_errors=True)
     world = worlds(history, folder, database)
     breaches: list[Breach] = []

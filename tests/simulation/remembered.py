@@ -1,63 +1,93 @@
-"""What is computed from nothing but its inputs, remembered while one process plays histories: a suite's verdict on frames. The
-key is the whole of what it depends on. No effect is remembered."""
+"""What is computed from nothing but its inputs, remembered while one process plays histories: what DuckDB answers (`answers.py`),
+and a suite's verdict on frames. The name of what is remembered is the whole of what it depends on. No effect is remembered."""
 
 from __future__ import annotations
 
+import importlib
 import pickle
+import pkgutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-import duckdb
 import pytest
 
+from include.trueup import gate, prove, rows
 from include.trueup.gate import evaluation
-from include.trueup.prove import verify
 from include.trueup.rows import duck
 
-MOST = 20_000
+from .answers import Database, Memory, remembered
+
+_COMPUTING = (rows, gate)
+"""The rooms of the engine whose code computes what is remembered; all other code asks for it, and is run."""
 
 
-def _remember_verdicts(patch: pytest.MonkeyPatch) -> None:
-    said: dict[bytes, Any] = {}
+class Code:
+    """What the rooms that compute hold, as it was at the beginning."""
+
+    def __init__(self) -> None:
+        self._modules = [each for room in _COMPUTING for each in _modules(room)]
+        self._then = dict(self._now())
+        self._held: list[object] = []
+
+    def _now(self) -> Iterator[tuple[tuple[str, ...], object]]:
+        for module in self._modules:
+            for name, value in vars(module).items():
+                yield (module.__name__, name), value
+                if isinstance(value, type) and value.__module__ == module.__name__:
+                    yield from (((module.__name__, name, each), of) for each, of in vars(value).items())
+
+    def other(self) -> bytes:
+        """What is another now; nothing where all is as it was."""
+        changed = [(name, value) for name, value in self._now() if self._then.get(name, self) is not value]
+        self._held += [value for _, value in changed]  # so that nothing else gets their ids
+        return repr(sorted((*name, id(value)) for name, value in changed)).encode() if changed else b""
+
+
+def _modules(room: ModuleType) -> list[ModuleType]:
+    return [
+        room,
+        *(importlib.import_module(each.name) for each in pkgutil.iter_modules(room.__path__, f"{room.__name__}.")),
+    ]
+
+
+def _remember_verdicts(patch: pytest.MonkeyPatch, memory: Memory) -> None:
     real = evaluation.evaluate
 
     def evaluate(suite: Any, frames: Any, **more: Any) -> Any:
         every = list(frames)
         try:
             of_suite = [(type(each), vars(each)) for each in suite()]
-            key = pickle.dumps((of_suite, every, more))
+            name = memory.code + pickle.dumps((of_suite, every, more))
         except Exception:
             return real(suite, every, **more)
-        if key not in said:
-            if len(said) >= MOST:
-                said.clear()
-            said[key] = real(suite, every, **more)
-        return replace(said[key])
+        if not memory.on:
+            return real(suite, every, **more)
+        if name not in memory.answers:
+            memory.keep(name, real(suite, every, **more), 20_000)
+        return replace(memory.answers[name])
 
-    patch.setattr(evaluation, "evaluate", evaluate)
-    for module in _importers("evaluate", real):
-        patch.setattr(module, "evaluate", evaluate)
-
-
-def _importers(name: str, thing: object) -> Iterator[Any]:
-    import sys
-
+    _modules(prove)  # all who have it are there
     for module in [*sys.modules.values()]:
-        if getattr(module, "__name__", "").startswith("include.trueup") and vars(module).get(name) is thing:
-            yield module
+        if getattr(module, "__name__", "").startswith("include.trueup") and vars(module).get("evaluate") is real:
+            patch.setattr(module, "evaluate", evaluate)
 
 
 @contextmanager
-def remembering(folder: Path, *, verdicts: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:
-    """While the block runs, verdicts are remembered; gives a database of DuckDB that all processes share."""
-    import include.trueup.prove.gates  # noqa: F401  it is patched
+def remembering(folder: Path) -> Iterator[Database]:
+    """While the block runs, what histories compute is remembered; gives a database that all their processes share."""
+    memory = Memory()
+    with pytest.MonkeyPatch.context() as patch, duck.connect(folder, 8) as database:
+        _remember_verdicts(patch, memory)
+        patch.setattr(duck, "connect", partial(remembered, memory, folder, duck.connect))
+        yield Database(memory, folder, database, Code().other)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(verify, "REREAD_AFTER", verify.REREAD_AFTER)
-        if verdicts:
-            _remember_verdicts(patch)
-        with duck.connect(folder, 8) as database:
-            yield database
+
+def shared(folder: Path, *, plain: bool) -> Any:
+    """`remembering`, or, `plain`, a database with which nothing is."""
+    return duck.connect(folder, 8) if plain else remembering(folder)

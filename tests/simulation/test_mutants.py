@@ -60,17 +60,19 @@ def test_a_mutant_that_would_not_do_otherwise_plays_the_same_history() -> None:
 
 @pytest.mark.slow
 def test_two_processes_play_the_same_histories() -> None:
-    """A seed is one history wherever it is played: no order of a set, no name of an object is in it."""
+    """A seed is one history wherever it is played: no order of a set, no name of an object is in it, whether what is computed
+    is remembered or not, in one process or in several."""
     histories = ["--histories", "3", "--seed", "8"]  # in the third one a message has a path
     command = [sys.executable, "-m", "tests.simulation", *histories]
     top = Path(__file__).parents[2]
     path = {**os.environ, "PYTHONPATH": f"{top}:{top / 'plugins'}"}
     said = [
         subprocess.run(
-            command, cwd=top, env={**path, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=False
+            [*command, *more],
+            cwd=top, env={**path, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=False,
         ).stdout
-        for seed in ("1", "2")
-    ]
+        for seed, more in (("1", ["--processes", "2"]), ("2", ["--plain"]))
+    ]  # fmt: skip
     digests = [line.rpartition("digest ")[2] for each in said for line in each.splitlines() if "digest " in line]
     assert len(digests) == 2
     assert digests[0] == digests[1]

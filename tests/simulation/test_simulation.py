@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
 import pytest
 
+from .answers import Database
 from .history import Event, History, Setup
 from .lies import LIES
 from .mutants import MUTANTS
@@ -19,7 +19,7 @@ from .world import folder
 KEPT = sorted((Path(__file__).parent / "kept").glob("*.json"))
 HISTORIES = 5
 """Of a second or two of computing each."""
-Bench = tuple[Path, duckdb.DuckDBPyConnection]
+Bench = tuple[Path, Database]
 
 
 @pytest.fixture(scope="module")
