@@ -152,8 +152,9 @@ class _Trip:
         self.refuse("a second run, over the same rows, should find nothing to do, but it would", changes)
 
     def back(self, undone: Run, before: Tables) -> None:
-        """Roll a run back: every table is as it was before."""
-        self.walked("the rollback", self.run(undone.id))
+        """Roll a run back, if it wrote anything: every table is as it was before."""
+        if self.stage.ledger.written_ever(undone.id):
+            self.walked("the rollback", self.run(undone.id))
         self.unchanged("after the rollback a table is not as it was before the run", before, self.tables(), self.all)
 
     def given(self, id: str, after: Tables, wanted: Sequence[Row]) -> list[str]:
