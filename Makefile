@@ -85,7 +85,7 @@ run: $(READY)
 # For authors of migrations.
 new: $(READY)
 	@test -n "$$ID" -a -n "$$FROM" -a -n "$$TO" || { echo 'say which: make new ID=people FROM=crm_postgres:customers TO=people' >&2; exit 2; }
-	@exec $(PY) -m include.embedded new "$$ID" "$$FROM" "$$TO"
+	@exec $(PY) -m include.embedded new "$$ID" "$$FROM" "$$TO" "$$KEY"
 
 check: $(READY)
 	@test -n "$$ID" || { echo 'say which: make check ID=kpi_linking' >&2; exit 2; }

@@ -4,33 +4,23 @@ tables. What has no source column of its name is left to be filled, and no renam
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import groupby
 from pathlib import Path
-
-import duckdb
 
 from ..trueup.declare.defaults import id_of, title_of
 from ..trueup.declare.names import EXTRA, MISTYPED, check_columns, check_id
 from ..trueup.errors import OptionsError
 from ..trueup.stores import Catalogue
+from .creating import create_script, in_sql, on_one_line
 from .pairing import Place as Place
 from .pairing import carried, check_writable, like, not_carried, readable, relation_id, to_write
-from .sampling import sample
+from .pairing import named as named
+from .sampling import sample_rows
 
 TO_FILL = "fill_in"
 """What stands in `rows.sql` for a value that its author has to say: no column, so that `make check` names the line."""
-_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
-_OF_POSTGRES = frozenset(
-    {
-        *("current_catalog", "current_date", "current_role", "current_schema", "current_time", "current_timestamp"),
-        *("current_user", "grant", "localtime", "localtimestamp", "session_user", "system_user", "user"),
-    }
-)
-"""Words that PostgreSQL reserves, and DuckDB does not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,16 +42,20 @@ def write(root: Path, written: Written) -> None:
         (root / path).write_text(text, encoding="utf-8")
 
 
-def files(id: str, source: tuple[Place, Catalogue], target: tuple[Place, Catalogue | None]) -> Written:
-    """The files of a migration from one table to another; where that is not there, it is to be made like the first.
+def files(
+    id: str, source: tuple[Place, Catalogue], target: tuple[Place, Catalogue | None], *, key: tuple[str, ...] = ()
+) -> Written:
+    """The files of a migration from one table to another; where that is not there, it is to be made like the first. `key`: the columns that
+    tell the source's rows apart, where it has no key of its own.
     Raises `DeclarationError` for a bad id and for names that cannot be declared, `OptionsError` for a table whose rows
     cannot be told apart, or cannot be written."""
     check_id("migration", id)
     (came_from, legacy), (goes_to, existing) = source, target
-    legacy = readable(legacy)
+    legacy = readable(legacy, key)
     if existing is not None:
         check_writable(existing)
-    new = to_write(existing, legacy) if existing else like(goes_to, legacy)
+    made_like = like(goes_to, legacy)
+    new = to_write(existing or made_like, legacy)
     for each in (legacy, new):
         check_columns(f"table {each.name!r}", [c.name for c in carried(each)])
     ids = relation_id(came_from.table, "source"), relation_id(goes_to.table, "target")
@@ -73,7 +67,7 @@ def files(id: str, source: tuple[Place, Catalogue], target: tuple[Place, Catalog
         lines += [f"    {EXTRA},", f"    {MISTYPED},"]
     else:
         left += not_carried(legacy)
-    folder = f"include/migrations/{id}"
+    folder, rows = f"include/migrations/{id}", sample_rows(legacy, new)
     # one like a table of DynamoDB has no types of PostgreSQL: it is made from its declaration
     create = existing is None and not came_from.is_dynamodb and not goes_to.is_dynamodb
     made = {
@@ -82,10 +76,10 @@ def files(id: str, source: tuple[Place, Catalogue], target: tuple[Place, Catalog
         f"{folder}/rows.sql": _script(ids[0], lines),
         f"{folder}/README.md": _readme(id, came_from, goes_to),
         f"dags/{id}.py": _DAG.format(id=id),
-        f"tests/migrations/test_{id}.py": _test(id, ids[0], legacy, new),
+        f"tests/migrations/test_{id}.py": _test(id, ids[0], rows),
     }
     if create:
-        made[f"{folder}/create.sql"] = _create(new)
+        made[f"{folder}/create.sql"] = create_script(made_like, rows)
     return Written(files=made, left=tuple(left))
 
 
@@ -94,21 +88,23 @@ def _rows(legacy: Catalogue, new: Catalogue) -> tuple[list[str], list[str]]:
     carried_names = {c.name for c in carried(legacy)}
     lines, left = [], []
     for column in new.columns:
-        name = _sql(column.name)
+        name = in_sql(column.name)
         if column.type is None:
             continue
         if column.name in carried_names:
             lines.append(f"    {name},")
         elif column.not_null:
-            lines.append(f"    {TO_FILL} AS {name}, -- never null, and {_line(legacy.name)} has no column of that name")
+            lines.append(
+                f"    {TO_FILL} AS {name}, -- never null, and {on_one_line(legacy.name)} has no column of that name"
+            )
             left.append(f"rows.sql: what {column.name} of {new.name} is made from")
         else:
-            lines.append(f"    NULL AS {name}, -- {_line(legacy.name)} has no column of that name")
+            lines.append(f"    NULL AS {name}, -- {on_one_line(legacy.name)} has no column of that name")
     return lines, left
 
 
 def _script(source: str, lines: Sequence[str]) -> str:
-    return "\n".join(["CREATE VIEW rows AS", "SELECT", *lines, "    _key AS _source", f"FROM {_sql(source)};", ""])
+    return "\n".join(["CREATE VIEW rows AS", "SELECT", *lines, "    _key AS _source", f"FROM {in_sql(source)};", ""])
 
 
 def _migration(
@@ -128,14 +124,16 @@ def _migration(
     does = ""
     if target[1].triggers:
         does = (
-            f"# It has {_line(', '.join(target[1].triggers))}. Columns that they set to something else than\n# the source has belong"
+            f"# It has {on_one_line(', '.join(target[1].triggers))}. Columns that they set to something else than\n# the source has belong"
             " in sets=(…) of its Target, and out of its columns and required.\n"
         )
     empty = ""
     if source[1].empty:
-        empty = f"  # {_line(source[1].name)} had no row when this was written; take it out where it is to have some"
+        empty = (
+            f"  # {on_one_line(source[1].name)} had no row when this was written; take it out where it is to have some"
+        )
     return (
-        f'"""{title_of(id)}: {_line(source[0].table)} into {_line(target[0].table)}."""\n\n'
+        f'"""{title_of(id)}: {on_one_line(source[0].table)} into {on_one_line(target[0].table)}."""\n\n'
         "from include.trueup.declare import Migration, Phase, Source, Table, Target, columns\n\n"
         f"{_table('SOURCE', *source)}{_table('TARGET', *target)}{does}\n"
         "migration = Migration(\n"
@@ -166,38 +164,21 @@ def _table(name: str, place: Place, catalogue: Catalogue) -> str:
     lines.append(")")
     if catalogue.looked_at:
         seldom = [
-            f"{_line(c.name)} in {c.share:.0%} ({c.exact})"
+            f"{on_one_line(c.name)} in {c.share:.0%} ({c.exact})"
             for c in catalogue.columns
             if c.share < 1 or " or " in c.exact
         ]
         lines.append(f"# Of {catalogue.looked_at} items: {', '.join(seldom) or 'each has all of these'}.")
-    none = [f"{_line(c.name)} ({_line(c.exact)})" for c in catalogue.columns if c.type is None]
+    none = [f"{on_one_line(c.name)} ({on_one_line(c.exact)})" for c in catalogue.columns if c.type is None]
     if none:
         lines.append(f"# Not declared, since no type carries it: {', '.join(none)}.")
     return "\n".join(lines) + "\n"
 
 
-def _create(new: Catalogue) -> str:
-    """The script that makes the table, and the types that may not be there: in another database, or in that of a test."""
-    schema, table = new.place
-    lines = []
-    if schema != "public":
-        # CREATE SCHEMA IF NOT EXISTS asks for the right to make one, though it is there
-        make = f"IF to_regnamespace({_literal(_sql(schema))}) IS NULL THEN CREATE SCHEMA {_sql(schema)}; END IF;"
-        lines.append(f"DO $$ BEGIN {make} END $$;")
-    lines += list(dict.fromkeys(c.made_by for c in new.columns if c.made_by))
-    lines.append(f"CREATE TABLE {_sql(schema) + '.' if schema != 'public' else ''}{_sql(table)} (")
-    for c in new.columns:
-        cannot_be_made = c.made_by is None
-        exact = "text" if cannot_be_made else c.exact
-        comment = f" -- {_line(c.exact)}, a type that is made by hand" if cannot_be_made else ""
-        lines.append(f"    {_sql(c.name)} {exact}{' NOT NULL' if c.not_null else ''},{comment}")
-    return "\n".join([*lines, f"    PRIMARY KEY ({', '.join(map(_sql, new.key))})", ");", ""])
-
-
 def _readme(id: str, source: Place, target: Place) -> str:
     return (
-        f"# {title_of(id)}\n\nBrings {_line(source.table)} ({source.connection}) into {_line(target.table)} ({target.connection}).\n\n"
+        f"# {title_of(id)}\n\nBrings {on_one_line(source.table)} ({source.connection}) into {on_one_line(target.table)}"
+        f" ({target.connection}).\n\n"
         f"`make check ID={id}` says what is left to do, `rows.sql` has the rules; then trigger the DAG `{id}`.\n"
     )
 
@@ -212,10 +193,9 @@ rollback = build_rollback(migration)
 '''
 
 
-def _test(id: str, source: str, legacy: Catalogue, new: Catalogue) -> str:
+def _test(id: str, source: str, given: Sequence[Mapping[str, str]]) -> str:
     """A test with three rows: that they are accounted for and pass the suites; what they become is its author's to say."""
-    needed = [c for c in legacy.columns if c.type is not None and (c.not_null or c.name in legacy.key)]
-    rows = ["{" + ", ".join(f"{_text(c.name)}: {sample(c, new).format(n=n)}" for c in needed) + "}," for n in (1, 2, 3)]
+    rows = ["{" + ", ".join(f"{_text(name)}: {value}" for name, value in row.items()) + "}," for row in given]
     listed = "\n".join(f"    {row}" for row in rows)
     return (
         f'"""What {title_of(id)} makes of three rows, and the way there and back."""\n\n'
@@ -232,29 +212,5 @@ def _text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _line(name: str) -> str:
-    """A name on one line of a comment or a docstring, which it does not end."""
-    return " ".join(name.split()).replace("\\", "/").replace('"', "`")
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _tuple(values: Sequence[str]) -> str:
     return f"({', '.join(map(_text, values))}{',' if len(values) == 1 else ''})"
-
-
-@cache
-def _keywords() -> frozenset[str]:
-    """What DuckDB takes for a word of its own somewhere; PostgreSQL has them, too."""
-    words = duckdb.execute(
-        "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'"
-    ).fetchall()
-    return _OF_POSTGRES | {word for (word,) in words}
-
-
-def _sql(name: str) -> str:
-    """A name as it stands in SQL, quoted where it must be."""
-    plain = _PLAIN.fullmatch(name) and name not in _keywords()
-    return name if plain else '"' + name.replace('"', '""') + '"'

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ..trueup.declare import Table, Type
 from ..trueup.declare.defaults import id_of
-from ..trueup.declare.names import RELATIONS
+from ..trueup.declare.names import RELATIONS, one_of
 from ..trueup.errors import OptionsError
 from ..trueup.stores import Catalogue, Known
 from ..trueup.stores.postgres.catalog import schema_and_name
@@ -46,15 +46,28 @@ def relation_id(table: str, otherwise: str) -> str:
     return made if _ID.fullmatch(made) and made not in RELATIONS else f"{otherwise}_{made}".strip("_")[:60]
 
 
-def readable(legacy: Catalogue) -> Catalogue:
-    """The source, keyed by what tells its rows apart. Raises `OptionsError` where nothing does, or nothing can be read."""
+def named(columns: str) -> tuple[str, ...]:
+    """The columns of a key, with blanks between them."""
+    return tuple(columns.split())
+
+
+def readable(legacy: Catalogue, given: tuple[str, ...] = ()) -> Catalogue:
+    """The source, keyed by what tells its rows apart, or by the columns that are `given`. Raises `OptionsError` where nothing
+    does, or nothing can be read."""
     if legacy.kind == "foreign table":
         raise OptionsError(
             f"{legacy.name} is a foreign table, whose rows lie on another server and cannot be read in one state: name that"
             " server's own table, by a connection to it"
         )
-    key = legacy.key or legacy.identified
+    key = given or legacy.key or legacy.identified
     types = {c.name: c for c in legacy.columns}
+    if unknown := [name for name in key if name not in types]:
+        raise OptionsError(f"KEY: {legacy.name} has no column {unknown[0]!r}; {one_of(unknown[0], types)}")
+    if given and "view" not in legacy.kind and {*given} not in ({*legacy.key}, {*legacy.identified}):
+        raise OptionsError(
+            f"KEY={' '.join(given)}: nothing keeps rows of {legacy.name} apart by that, and it is a {legacy.kind}, of which a key is not"
+            " counted: make a unique index over these columns, NOT NULL, or leave KEY out"
+        )
     if no_type := [types[name] for name in key if types[name].type is None]:
         raise OptionsError(
             f"{legacy.name}: the key column {no_type[0].name!r} is {no_type[0].exact}, which no type carries: {_CAST}"
@@ -63,8 +76,8 @@ def readable(legacy: Catalogue) -> Catalogue:
         return replace(legacy, key=key)
     if "view" in legacy.kind:
         raise OptionsError(
-            f"{legacy.name} is a {legacy.kind}, and no catalogue says which of its columns tell its rows apart. Write the"
-            " declaration by hand (docs/authors.md), with these columns as its key: each run counts that they do"
+            f"{legacy.name} is a {legacy.kind}, and no catalogue says which of its columns tell its rows apart: say them, as KEY=id or"
+            " KEY='region id'; each run counts that they do"
         )
     raise OptionsError(
         f"{legacy.name} has no primary key, and no unique index over columns that are NOT NULL, so its rows cannot be told"
@@ -112,9 +125,9 @@ def not_carried(legacy: Catalogue) -> list[str]:
 
 def like(goes_to: Place, legacy: Catalogue) -> Catalogue:
     """A table that is to be made as another one is. Raises `OptionsError` where DynamoDB has no such key."""
-    columns = tuple(replace(c, sets="") for c in carried(legacy))
     if not goes_to.is_dynamodb:
-        return Catalogue(name=goes_to.table, key=legacy.key, columns=columns, place=parts(goes_to.table))
+        return _alike(goes_to.table, legacy)
+    columns = tuple(replace(c, sets="") for c in carried(legacy))
     if len(legacy.key) > 2:
         raise OptionsError(
             f"{legacy.name} has the key {', '.join(legacy.key)}, and a key of DynamoDB has two attributes at most: make the"
@@ -124,6 +137,24 @@ def like(goes_to: Place, legacy: Catalogue) -> Catalogue:
     return Catalogue(name=goes_to.table, key=legacy.key, columns=tuple(kept))
 
 
+def _alike(table: str, legacy: Catalogue) -> Catalogue:
+    """The table of PostgreSQL, with what the other has of defaults, constraints, indexes and comments, as far as its columns come
+    along; a column that the other generates is one that is not to be written."""
+    says = {**legacy.likeness.columns}
+    for name in legacy.key:  # which is written
+        says[name] = "" if says.get(name, "").startswith(GENERATED) else says.get(name, "")
+    columns = tuple(
+        replace(c, sets="generated" if says.get(c.name, "").startswith(GENERATED) else "") for c in carried(legacy)
+    )
+    names = {c.name for c in columns}
+    rules = tuple(rule for rule in legacy.likeness.rules if {*rule.columns} <= names)
+    left = [f"{r.says}: no type carries a column of it" for r in legacy.likeness.rules if r not in rules]
+    likeness = replace(legacy.likeness, columns=says, rules=rules, left_out=(*legacy.likeness.left_out, *left))
+    return Catalogue(name=table, key=legacy.key, columns=columns, place=parts(table), likeness=likeness)
+
+
+GENERATED = "GENERATED ALWAYS AS ("
+"""What a generated column's words begin with."""
 _OF_DYNAMODB = {Type.INTEGER: Type.NUMBER, Type.FLOAT: Type.NUMBER} | dict.fromkeys(
     (Type.TIMESTAMP, Type.DATETIME, Type.DATE), Type.TEXT
 )

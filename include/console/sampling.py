@@ -1,11 +1,20 @@
-"""Values for the test that `make new` writes: each column's own, and one that the new table's column takes, too."""
+"""Values for the test that `make new` writes: each column's own, and one that the new table's column, and its rules, take, too."""
 
 from __future__ import annotations
 
+import ast
+import itertools
 import json
 import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import duckdb
 
 from ..trueup.stores import Catalogue, Known
+from ..trueup.stores.catalogue import Rule
+
+_ROWS = (1, 2, 3)
 
 _SAMPLES = {
     "text": '"{n}"', "number": '"{n}"', "integer": "{n}", "float": "{n}.5", "boolean": "True",
@@ -58,3 +67,57 @@ def _text_sample(column: Known) -> str:
     else:
         text = _OF_TEXT.get(name, "{n}")
     return json.dumps(text, ensure_ascii=False)
+
+
+def sample_rows(legacy: Catalogue, new: Catalogue) -> list[dict[str, str]]:
+    """Three rows, of the columns that must be there, each value as Python says it. A value that a CHECK of the new table would
+    refuse gives way to one that stands in it, where there is one."""
+    needed = [c for c in legacy.columns if c.type is not None and (c.not_null or c.name in legacy.key)]
+    rows = [{c.name: sample(c, new).format(n=n) for c in needed} for n in _ROWS]
+    for rule in new.likeness.rules:
+        named = [c for c in needed if c.name in rule.columns]
+        if rule.says.startswith("CHECK") and len(named) == 1 and not is_kept(rule, new, rows):
+            (column,) = named
+            keeping = [v for v in _in_it(rule, str(column.type)) if is_kept(rule, new, [{column.name: v}])]
+            for row, value in zip(rows, itertools.cycle(keeping), strict=False):
+                row[column.name] = value
+    return rows
+
+
+def is_kept(rule: Rule, new: Catalogue, rows: Sequence[Mapping[str, str]]) -> bool:
+    """Whether these rows are known to keep a rule of the table, other columns being null."""
+    if not rule.says.startswith("CHECK"):
+        several = [repr([row[name] for name in rule.columns]) for row in rows if {*rule.columns} <= {*row}]
+        return "UNIQUE" not in rule.says or len({*several}) == len(several)
+    condition = re.sub(r"::bpchar", "::varchar", re.sub(r"^CHECK | NO INHERIT$", "", rule.says))
+    if "!~" in condition:  # to DuckDB a pattern is one of the whole text
+        return False
+    types = {c.name: _OF_DUCKDB.get(str(c.type), "VARCHAR") for c in new.columns if c.name in rule.columns}
+    values = ", ".join(f"CAST(? AS {type_}) AS {json.dumps(name)}" for name, type_ in types.items())
+    with duckdb.connect() as connection:
+        for row in rows:
+            given: list[Any] = [ast.literal_eval(row[name]) if name in row else None for name in types]
+            try:
+                ((kept,),) = connection.execute(f"SELECT {condition} FROM (SELECT {values})", given).fetchall()
+            except duckdb.Error:
+                return False
+            if kept is False:
+                return False
+    return True
+
+
+_OF_DUCKDB = {
+    "integer": "BIGINT", "number": "DOUBLE", "float": "DOUBLE", "boolean": "BOOLEAN", "date": "DATE", "datetime": "TIMESTAMP",
+    "timestamp": "TIMESTAMPTZ", "binary": "BLOB",
+}  # fmt: skip
+
+
+def _in_it(rule: Rule, type_: str) -> Iterator[str]:
+    """The values that stand in a CHECK, and those beside them."""
+    for text in re.findall(r"'((?:[^']|'')*)'", rule.says):
+        if type_ in ("text", "date", "timestamp", "datetime"):
+            yield json.dumps(text.replace("''", "'"), ensure_ascii=False)
+    for number in dict.fromkeys(re.findall(r"[0-9]+", rule.says)):
+        for near in (int(number) + 1, int(number), int(number) - 1):
+            if type_ in ("integer", "number", "float"):
+                yield f'"{near}"' if type_ == "number" else str(near) if type_ == "integer" else f"{near}.0"

@@ -128,7 +128,7 @@ _COMMANDS: dict[str, tuple[int, Callable[..., int]]] = {
     "demo": (1, run_demo),
     "sample": (1, fill_sample),
     "run": (2, lambda home, dag_id, conf: in_process.run(home, os.environ, dag_id, conf or "{}")),
-    "new": (3, lambda home, *given: in_process.new(home, os.environ, *given)),
+    "new": (4, lambda home, *given: in_process.new(home, os.environ, *given)),
     "check": (1, lambda home, id: in_process.check(home, os.environ, id)),
     "data-docs": (1, lambda home, run_id: in_process.data_docs(home, os.environ, run_id)),
     "dynamodb": (4, _items),

@@ -80,8 +80,9 @@ def run(home: Home, given: Mapping[str, str], dag_id: str, conf: str) -> int:
                 child.wait()
 
 
-def new(home: Home, given: Mapping[str, str], migration_id: str, source: str, target: str) -> int:
-    """Write the files of a new migration, from the catalogues of its tables, each `connection:table`; the exit status.
+def new(home: Home, given: Mapping[str, str], migration_id: str, source: str, target: str, key: str = "") -> int:
+    """Write the files of a new migration, from the catalogues of its tables, each `connection:table`; the exit status. `key`: the
+    columns that tell the rows of a view apart, with blanks between them.
     Raises `OptionsError` for what names no table, and as `_asked`."""
     try:
         check_id("migration", migration_id)
@@ -92,7 +93,7 @@ def new(home: Home, given: Mapping[str, str], migration_id: str, source: str, ta
     came_from = Place.of(source)
     goes_to = Place.of(target, came_from.connection)
     places = [f"{place.connection}:{place.table}" for place in (came_from, goes_to)]
-    return _asked(home, given, {came_from.connection, goes_to.connection}, "new_migration", migration_id, *places)
+    return _asked(home, given, {came_from.connection, goes_to.connection}, "new_migration", migration_id, *places, key)
 
 
 def check(home: Home, given: Mapping[str, str], migration_id: str) -> int:

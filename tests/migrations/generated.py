@@ -52,6 +52,7 @@ class Databases:
         tested: bool = False,
         there_and_back: Any = None,
         left: tuple[str, ...] = (),
+        key: tuple[str, ...] = (),
     ) -> Migration:
         """What `make new` writes, in which `make check` finds nothing wrong; `tested`, it passes its own test, too. `left` is
         said of these columns, and of nothing else."""
@@ -62,7 +63,10 @@ class Databases:
         target = target or source
         there = self.stores[goes_to].catalogue(target)
         made = files(
-            id, (Place(connection=came_from, table=source), legacy), (Place(connection=goes_to, table=target), there)
+            id,
+            (Place(connection=came_from, table=source), legacy),
+            (Place(connection=goes_to, table=target), there),
+            key=key,
         )
         assert [said.split()[1] for said in made.left] == list(left), made.left
         migration = loaded(folder, made, id)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ..declare.migration import Type
 
@@ -25,12 +26,34 @@ class Known:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rule:
+    """A constraint as it stands in a CREATE TABLE, or an `index` as a statement without its name and table (`CREATE INDEX
+    USING …`), and the columns that it is about."""
+
+    says: str
+    columns: tuple[str, ...]
+    index: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Likeness:
+    """What makes another table like one, beside the names and types of columns: what follows a column's type (DEFAULT …),
+    constraints and indexes, comments on the table and its columns; and what is `left_out` of that, each with the reason."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+    comment: str = ""
+    comments: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Catalogue:
     """A table as its store knows it: the columns of its primary key (none of a view), all its columns in their order, and
     how many rows were `looked_at` to know them; 0 where the store says it itself. `place`: the name in its parts, such as
     schema and table, without quotes. `identified`: where there is no primary key, the columns of a unique index that are
     never null; none where nothing keeps rows apart. `kind`: what it is, in words; `empty`: whether it has no row; `triggers`: what it does
-    besides when rows are written to it, in words."""
+    besides when rows are written to it, in words. `likeness`: what makes another table like it."""
 
     name: str
     key: tuple[str, ...]
@@ -41,3 +64,4 @@ class Catalogue:
     kind: str = "table"
     empty: bool = False
     triggers: tuple[str, ...] = ()
+    likeness: Likeness = field(default_factory=Likeness)

@@ -270,7 +270,8 @@ def test_what_check_accepts_is_proven(workspace_folder: Path, each: Declared) ->
 
 
 @pytest.mark.slow
-@settings(GENERATED, max_examples=80)
+@pytest.mark.timeout(1800)
+@settings(GENERATED, max_examples=60)
 @given(each=declared())
 def test_whatever_check_accepts_is_proven(workspace_folder: Path, each: Declared) -> None:
     all_the_way(each, workspace_folder)

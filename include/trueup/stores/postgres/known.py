@@ -13,6 +13,7 @@ from . import catalog
 from .catalog import Shape
 from .columns import right_type
 from .effects import effects_of
+from .likeness import likeness
 from .session import Session
 
 QUERY = (Path(__file__).parent / "known.sql").read_text()
@@ -33,21 +34,23 @@ def catalogue(session: Session, name: str) -> Catalogue | None:
     if shape is None:
         return None
     casts = _made_types(session, shape)
-    columns = (
+    columns = tuple(
         Known(
             name=c.name, type=right_type(c), exact=c.exact, not_null=c.not_null, sets=c.sets, made_by=casts.get(c.cast, "")
         )
         for c in shape.columns.values()
     )  # fmt: skip
+    triggers = tuple(map(str, effects_of(session, shape.oid).triggers))
     return Catalogue(
         name=name,
         key=shape.key,
-        columns=tuple(columns),
+        columns=columns,
         place=(shape.schema, shape.name),
         identified=() if shape.key else _identified(shape),
         kind=_KINDS.get(shape.kind, "table"),
         empty=_is_empty(session, shape),
-        triggers=tuple(map(str, effects_of(session, shape.oid).triggers)),
+        triggers=triggers,
+        likeness=likeness(session, shape, {c.name: c.made_by for c in columns}, triggers),
     )
 
 
