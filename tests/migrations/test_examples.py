@@ -81,8 +81,7 @@ def example(postgres_server: postgres.Server, ledger: Ledger, workspace: Workspa
 @pytest.mark.slow
 def test_a_run_of_it_goes_there_and_back(id: str, stage: Stage, there_and_back: Callable[..., None]) -> None:
     migration = load(id)
-    (connection,) = migration.connections
-    stage.store(connection).script((FOLDER / id / "sample.sql").read_text())
+    stage.store(migration.sources[0].table.connection).script((FOLDER / id / "sample.sql").read_text())
     there_and_back(migration)
 
 

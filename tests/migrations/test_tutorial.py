@@ -1,4 +1,4 @@
-"""docs/tutorial.md and the first page of docs/how-to, done as they say: files are written, commands run, outputs compared.
+"""docs/tutorial.md and the pages of docs/how-to that have commands, done as they say: files are written, commands run, outputs compared.
 
 A block with a title is a file, which is written with what the block holds. A block of kind `console` has commands, each after
 `$ `, and below each what it prints. There `…` stands for anything within a line, and a line of `…` alone for any lines; how
@@ -24,7 +24,7 @@ from include.trueup.declare import Migration
 from include.trueup.testing import check
 
 ROOT = Path(__file__).parent.parent.parent
-PAGES = ("tutorial.md", "how-to/index.md")
+PAGES = ("tutorial.md", "how-to/index.md", "how-to/across-stores.md")
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.M | re.S)
 SECONDS = 300
 
