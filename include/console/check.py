@@ -60,6 +60,8 @@ def problems(migration: Migration | SchemaMigration, folder: Path) -> list[Probl
     from ..trueup.testing.statements import unanswerable
 
     where = folder / "migration.py"
+    if broken := [*_names(migration, where)]:
+        return broken
     if broken := [
         *_params(migration, where),
         *scripts(migration),
@@ -91,6 +93,25 @@ def _params(migration: Migration, where: Path) -> Iterator[Problem]:
         if param.id in _FORM | {each.name for each in fields(Options)}:
             message = f"param {param.id!r} is a field of every DAG's form already; give it another id"
             yield Problem(where, line_of(where, f'"{param.id}"'), message)
+
+
+def _names(migration: Migration, where: Path) -> Iterator[Problem]:
+    """Names of tables that PostgreSQL cannot have, and rules that no script says."""
+    from ..trueup.stores.postgres.catalog import schema_and_name
+    from ..trueup.testing.literal import is_dynamodb
+
+    tables = [*(source.table for source in migration.sources), *(target.table for target in migration.targets)]
+    for table in tables:
+        try:
+            _ = is_dynamodb(table, None) or schema_and_name(table)
+        except DeclarationError as error:
+            yield Problem(where, line_of(where, f'"{table.name}"'), str(error))
+    for phase in migration.phases:
+        text = "".join(path.read_text(encoding="utf-8", errors="replace") for path in phase.code)
+        for code in phase.expected_skips:
+            if code not in text:
+                message = f"phase {phase.id!r} expects skips by {code!r}, which {phase.code[0].name} never says"
+                yield Problem(where, line_of(where, f'"{code}"'), message)
 
 
 def _has_suites(migration: Migration) -> bool:

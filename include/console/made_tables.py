@@ -88,20 +88,30 @@ def unlike(target: Target, script: str) -> Iterator[tuple[int | None, str]]:
     """What of the table that the script makes is not as the target declares it, each with its line; nothing where the text does
     not tell."""
     schema, name = schema_and_name(target.table)
-    statements = [*_statements(script)]
-    made = {place: table for place, table in map(_made, statements) if place is not None}
+    every = [*statements(script)]
+    made = {place: table for place, table in map(_made, every) if place is not None}
     table = next((t for (in_schema, its), t in made.items() if its == name and in_schema in (None, schema)), None)
     if table is None:
-        if not any(token.text.startswith("$") or token.text == "execute" for each in statements for token in each):
+        if not any(token.text.startswith("$") or token.text == "execute" for each in every for token in each):
             names = [its for _, its in made]
-            yield None, f"makes no table {target.table.name!r}; {one_of(name, names)}"
+            yield None, f"makes no table {target.table.name!r}; {one_of(name, names) if names else 'it makes none'}"
         return
-    own_types = {each[2].text for each in statements if [t.text for t in each[:1]] == ["create"] and len(each) > 2}
-    for each in statements:
+    own_types = {each[2].text for each in every if [t.text for t in each[:1]] == ["create"] and len(each) > 2}
+    for each in every:
         _alter(each, name, table)
     yield from _unknown_types(table, own_types)
     if table.whole:
         yield from _differences(target, table)
+    made_by = [[token.text for token in each] for each in every]
+    for index in target.table.indexes:
+        if not any(
+            index.name in words or ({*words} & {"index", "unique"} and index.key[0] in words) for words in made_by
+        ):
+            columns = ", ".join(index.key)
+            yield (
+                table.line,
+                f"makes no index on {columns}, which the target declares as {index.name!r}: CREATE INDEX {index.name} ON …",
+            )
 
 
 def _unknown_types(table: _Table, own: set[str]) -> Iterator[tuple[int, str]]:
@@ -139,7 +149,8 @@ def _differences(target: Target, table: _Table) -> Iterator[tuple[int, str]]:
             yield column.line, f"{what}: declare it, or give it a default; {one_of(name, known)}"
 
 
-def _statements(script: str) -> Iterator[list[_Token]]:
+def statements(script: str) -> Iterator[list[_Token]]:
+    """The statements of a script, each as its parts; what stands in a text, a body of a function among them, is one part."""
     statement: list[_Token] = []
     line = 1
     for match in _TOKEN.finditer(script.lstrip("\ufeff")):

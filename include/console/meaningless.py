@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..trueup.declare.migration import Derived, Source
-from ..trueup.declare.names import KEY, SOURCE_KEY, fold
+from ..trueup.declare.names import KEY, SOURCE_KEY, fold, one_of
 from .sql_tree import columns, is_null, nodes, place
 
 _ORDERED = {"row_number", "ntile", "first_value", "last_value", "nth_value", "lag", "lead", "first", "last", "nth"}
@@ -18,8 +18,8 @@ _NEVER = {
 _AGAIN = "a plan that is made again of the same rows may be another"
 
 
-def meaningless(parsed: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
-    """What a query cannot mean, each with its place."""
+def meaningless(parsed: Mapping[str, Any], params: Sequence[str] = ()) -> Iterator[tuple[int, str]]:
+    """What a query cannot mean, each with its place; `params`: the ids of those that there are."""
     asked = {
         id(each["subquery"]["node"]) for each in nodes(parsed) if each.get("subquery_type") in ("EXISTS", "NOT_EXISTS")
     }
@@ -35,6 +35,8 @@ def meaningless(parsed: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
             )
         if node.get("class") == "FUNCTION":
             yield from _of_function(node)
+        if node.get("type") == "SELECT_NODE":
+            yield from _of_params(node, params)
         if (
             node.get("class") == "COMPARISON"
             and node["type"] in _NEVER
@@ -43,6 +45,21 @@ def meaningless(parsed: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
             yield (
                 place(node),
                 "nothing is equal to NULL, and nothing is not, so this never holds; write IS NULL or IS NOT NULL",
+            )
+
+
+def _of_params(select: Mapping[str, Any], params: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """The value of a param that there is not, which is null: `SELECT value FROM params WHERE id = 'mni'`."""
+    where = select.get("where_clause") or {}
+    if fold((select.get("from_table") or {}).get("table_name", "")) != "params" or where.get("type") != "COMPARE_EQUAL":
+        return
+    given = [each for each in (where["left"], where["right"]) if each.get("class") == "CONSTANT"]
+    named = [each for each in (where["left"], where["right"]) if each.get("column_names", [""])[-1] == "id"]
+    for each in given if named else ():
+        if each["literal"]["kind"] == "STRING" and each["literal"]["text"] not in params:
+            yield (
+                place(each),
+                f"there is no param {each['literal']['text']!r}; {one_of(each['literal']['text'], params)}",
             )
 
 

@@ -48,10 +48,12 @@ class _Changing(NamedTuple):
 
 
 class _Role(NamedTuple):
-    """What a script is for: the keys of the targets that its views are of, by view, and what its phases account for."""
+    """What a script is for: what may not be null in the targets that its views are of, by view, what its phases account for, and
+    the params that it may ask for."""
 
-    keys: dict[str, tuple[str, ...]]
+    never_null: dict[str, tuple[str, ...]]
     drivers: list[Source | Derived]
+    params: list[str]
 
 
 def scripts(migration: Migration) -> Iterator[Problem]:
@@ -79,8 +81,9 @@ def scripts(migration: Migration) -> Iterator[Problem]:
 
 def _role(migration: Migration, path: Path) -> _Role:
     phases = [phase for phase in migration.phases if path in phase.scripts]
-    keys = {fold(o.view): migration.target(o.target).table.key for phase in phases for o in phase.outputs}
-    return _Role(keys, [migration.driver(phase) for phase in phases])
+    outputs = [(output.view, migration.target(output.target).table) for phase in phases for output in phase.outputs]
+    never_null = {fold(view): (*table.key, *table.required) for view, table in outputs}
+    return _Role(never_null, [migration.driver(phase) for phase in phases], [param.id for param in migration.params])
 
 
 def _script(
@@ -119,7 +122,7 @@ def _statement(
     start = makes.end() if makes else 0
     (tree,) = connection.execute("SELECT json_serialize_sql(?)", [query[start:]]).fetchone() or ("{}",)
     parsed: dict[str, Any] = json.loads(tree)
-    for offset, message in (*_reaches(parsed, changing), *meaningless(parsed)):
+    for offset, message in (*_reaches(parsed, changing), *meaningless(parsed, role.params)):
         yield start + offset, message
     for offset, message in _view(parsed, fold(makes[1]), role) if makes else ():
         yield start + offset, message
@@ -127,8 +130,8 @@ def _statement(
 
 def _view(parsed: Mapping[str, Any], name: str, role: _Role) -> Iterator[tuple[int, str]]:
     """What is wrong with the columns of a view that the engine takes."""
-    if name in (*role.keys, "findings"):
-        yield from saying_nothing(parsed, view=name, key=role.keys.get(name, ()), drivers=role.drivers)
+    if name in (*role.never_null, "findings"):
+        yield from saying_nothing(parsed, view=name, key=role.never_null.get(name, ()), drivers=role.drivers)
     for each in parsed.get("statements", []) if name == "findings" else ():
         for offset, severity in _severities(each["node"]):
             if severity not in SEVERITIES:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ..trueup.declare import Migration
+from ..trueup.declare import Migration, Target
 from ..trueup.schema.squawk import unparsed
 from .problem import Problem, line_of, unreadable
 
@@ -23,28 +23,44 @@ _NEAR = 40
 
 def store_scripts(migration: Migration, declaration: Path) -> Iterator[Problem]:
     """The problems of the scripts of its targets and of those that phases finish with, the first of each script."""
-    from ..trueup.testing.literal import is_dynamodb  # with what reads and writes stores
-    from .made_tables import unlike
-
     refused: set[Path] = set()
     for path, role in _all(migration).items():
-        if is_dynamodb(migration.target(role.target).table, None):
-            refused.add(path)
-            message = f"target {role.target!r} lies in DynamoDB, which has no scripts; leave {role.keyword} out"
-            yield Problem(declaration, line_of(declaration, path.name), message)
-        elif (problem := unreadable(path) or _marked(path) or _misspelt(path)) is not None:
+        for problem in _of_script(migration, path, role, declaration):
             refused.add(path)
             yield problem
     for target in migration.targets:
-        if isinstance(target.create, Path) and target.create not in refused:
-            for line, message in unlike(target, target.create.read_text(encoding="utf-8")):
-                yield Problem(target.create, line, message)
-        if isinstance(target.prepare, Path) and target.prepare not in refused:
-            script = target.prepare.read_text(encoding="utf-8")
-            for name in target.adds:
-                if name not in script:
-                    message = f"target {target.id!r} says that this script adds {name!r}, which it never names"
-                    yield Problem(target.prepare, None, message)
+        yield from _of_target(target, refused, declaration)
+
+
+def _of_script(migration: Migration, path: Path, role: _Role, declaration: Path) -> Iterator[Problem]:
+    from ..trueup.testing.literal import is_dynamodb  # with what reads and writes stores
+    from .harmful import harmful
+
+    if is_dynamodb(migration.target(role.target).table, None):
+        message = f"target {role.target!r} lies in DynamoDB, which has no scripts; leave {role.keyword} out"
+        yield Problem(declaration, line_of(declaration, path.name), message)
+    elif (problem := unreadable(path) or _marked(path) or _misspelt(path)) is not None:
+        yield problem
+    else:
+        for line, words in harmful(migration, path.read_text(encoding="utf-8")):
+            yield Problem(path, line, words)
+
+
+def _of_target(target: Target, refused: set[Path], declaration: Path) -> Iterator[Problem]:
+    from .made_tables import unlike
+
+    if isinstance(target.create, Path) and target.create not in refused:
+        for line, words in unlike(target, target.create.read_text(encoding="utf-8")):
+            yield Problem(target.create, line, words)
+    if target.adds and not isinstance(target.prepare, Path):
+        message = f"target {target.id!r} says adds={list(target.adds)}, and has no prepare script that adds them"
+        yield Problem(declaration, line_of(declaration, "adds="), message)
+    if isinstance(target.prepare, Path) and target.prepare not in refused:
+        script = target.prepare.read_text(encoding="utf-8")
+        for name in target.adds:
+            if name not in script:
+                message = f"target {target.id!r} says that this script adds {name!r}, which it never names"
+                yield Problem(target.prepare, None, message)
 
 
 class _Role(NamedTuple):

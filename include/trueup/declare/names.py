@@ -95,7 +95,8 @@ def check_tuple(what: str, value: object) -> None:
 
 def check_id(kind: str, value: str) -> None:
     """Raise `DeclarationError` where `value` may not be the id of a `kind` of declaration."""
-    if not _ID.match(value):
+    given: object = value
+    if not isinstance(given, str) or not _ID.match(given):
         raise DeclarationError(f"{kind} id {value!r}: use lower-case letters, digits and _, starting with a letter")
 
 

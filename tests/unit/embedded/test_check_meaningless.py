@@ -8,7 +8,7 @@ import pytest
 
 from include.console.problem import Problem
 from include.console.scripts import scripts
-from include.trueup.declare import Migration, Phase, Source, Table, Target, columns
+from include.trueup.declare import Migration, Param, Phase, Source, Table, Target, columns
 from include.trueup.errors import DeclarationError
 
 ROWS = """\
@@ -36,6 +36,8 @@ MEANINGLESS = {
     "one source row for all": ("age, _key AS", "age, 'x' AS", 2, "_source is the same in every row of rows"),
     "a source row that is none": ("age, _key AS", "age, name AS", 2, "name is not the key of customers, which is id"),
     "a finding about another row": ("SELECT _key AS", "SELECT name AS", 6, "_source is the key of the source row: _key AS _source"),
+    "a required column of nulls": ("name, age", "NULL::VARCHAR AS name, age", 2, "name is null in every row of rows"),
+    "a param misspelt": ("age,", "(SELECT value FROM params WHERE id = 'minage')::INT AS age,", 2, "did you mean 'min_age'?"),
     "a finding without a code": ("'no_name' AS code", "NULL AS code", 6, "code is null in every row of findings"),
 }  # fmt: skip
 FINE = {
@@ -44,6 +46,7 @@ FINE = {
     "whether there is one": ("name IS NOT NULL", "EXISTS (FROM customers c WHERE c.age = 1 LIMIT 1)"),
     "a number by an order": ("age,", "row_number() OVER (ORDER BY id) AS age,"),
     "a text by an order": ("age,", "(SELECT string_agg(name, ',' ORDER BY id) FROM customers) AS age,"),
+    "a param": ("age,", "(SELECT value FROM params WHERE id = 'min_age')::INT AS age,"),
     "null is null": ("name IS NOT NULL", "name IS DISTINCT FROM NULL"),
     "nothing to be said": ("name IS NULL;", "false;"),
     "the key by its own name": ("_key AS _source\n", "id AS _source\n"),
@@ -55,7 +58,13 @@ FINE = {
 def problems(folder: Path, script: str | bytes) -> list[Problem]:
     (folder / "rows.sql").write_bytes(script if isinstance(script, bytes) else script.encode())
     old, new = (
-        Table(name=name, connection="c_postgres", key=("id",), columns=columns(text="id name", integer="age"))
+        Table(
+            name=name,
+            connection="c_postgres",
+            key=("id",),
+            columns=columns(text="id name", integer="age"),
+            required=("name",),
+        )
         for name in ("customers", "people")
     )
     migration = Migration(
@@ -63,6 +72,7 @@ def problems(folder: Path, script: str | bytes) -> list[Problem]:
         owner="crm",
         sources=(Source(table=old),),
         targets=(Target(table=new),),
+        params=(Param(id="min_age", title="Age", description="", type="integer", default=1, minimum=1, maximum=9),),
         phases=(Phase(source="customers", target="people", transform=folder / "rows.sql"),),
     )
     return [*scripts(migration)]

@@ -8,7 +8,7 @@ import pytest
 
 from include.console.problem import Problem
 from include.console.store_scripts import store_scripts
-from include.trueup.declare import Migration, Phase, Source, Table, Target, columns
+from include.trueup.declare import Index, Migration, Phase, Source, Table, Target, columns
 
 CREATE = """\
 -- People, by id.
@@ -65,7 +65,13 @@ FINE = (
 """Scripts that make the table as it is declared, or in a way that only the database can tell."""
 
 
-def found(folder: Path, connection: str = "crm_postgres", **scripts: str | bytes) -> list[Problem]:
+def found(
+    folder: Path,
+    connection: str = "crm_postgres",
+    adds: tuple[str, ...] = (),
+    indexes: tuple[Index, ...] = (),
+    **scripts: str | bytes,
+) -> list[Problem]:
     """The problems of a migration with these scripts of its target."""
     for name, text in {"rows": "", **scripts}.items():
         (folder / f"{name}.sql").write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -77,6 +83,7 @@ def found(folder: Path, connection: str = "crm_postgres", **scripts: str | bytes
         connection=connection,
         key=("id",),
         columns=columns(text="id full_name", integer="age", json="data"),
+        indexes=indexes,
     )
     paths = {name: folder / file for name, file in named.items()}
     phase = Phase(
@@ -89,7 +96,7 @@ def found(folder: Path, connection: str = "crm_postgres", **scripts: str | bytes
         id="people",
         owner="crm",
         sources=(Source(table=old),),
-        targets=(Target(table=new, adds=("age",) if "prepare" in scripts else (), **paths),),  # type: ignore[arg-type]
+        targets=(Target(table=new, adds=adds, **paths),),  # type: ignore[arg-type]
         phases=(phase,),
     )
     return [*store_scripts(migration, folder / "migration.py")]
@@ -111,13 +118,51 @@ def test_what_is_as_declared_or_cannot_be_told_is_not_refused(tmp_path: Path, sc
 @pytest.mark.parametrize("name", ["prepare", "undo", "finish"])
 def test_the_other_scripts_are_read_too(tmp_path: Path, name: str) -> None:
     right = "-- age\nALTER TABLE people ALTER age SET NOT NULL;\n"
-    assert found(tmp_path, **{name: right}) == []
-    (problem,) = found(tmp_path, **{name: right.replace("SET", "SETT")})
+    assert found(tmp_path, **{name: right}) == []  # type: ignore[arg-type]
+    (problem,) = found(tmp_path, **{name: right.replace("SET", "SETT")})  # type: ignore[arg-type]
     assert (problem.file.name, problem.line) == (f"{name}.sql", 2)
 
 
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("DROP TABLE IF EXISTS public.people;", "DROP of 'people', which is declared"),
+        ("TRUNCATE TABLE customers;", "TRUNCATE of 'customers', which is declared"),
+        ("DELETE FROM people WHERE age < 0;", "DELETE of 'people', which is declared"),
+        ("COMMIT;", "COMMIT: the script runs in a transaction already"),
+        ("CREATE INDEX CONCURRENTLY i ON people (age);", "give it a script of its own in finish"),
+        ("\\set ON_ERROR_STOP 1", "a line with \\ is psql's own"),
+    ],
+)
+def test_what_a_script_may_not_do(tmp_path: Path, script: str, words: str) -> None:
+    (problem,) = found(tmp_path, undo=f"SELECT 1;\n{script}")
+    assert (problem.line, words in problem.message) == (2, True), str(problem)
+
+
+def test_an_index_may_be_made_concurrently_in_a_script_of_its_own(tmp_path: Path) -> None:
+    assert found(tmp_path, finish="-- trueup: no transaction\nCREATE INDEX CONCURRENTLY i ON people (age);") == []
+
+
+def test_other_tables_are_the_scripts_own(tmp_path: Path) -> None:
+    script = "DROP TABLE IF EXISTS people_old; DELETE FROM audit.log; SELECT 'COMMIT; DROP TABLE people'; DROP VIEW v;"
+    assert found(tmp_path, undo=script) == []
+
+
+def test_an_index_that_create_does_not_make(tmp_path: Path) -> None:
+    index = Index(name="people_age", key=("age",))
+    (problem,) = found(tmp_path, indexes=(index,), create=CREATE)
+    assert "makes no index on age, which the target declares as 'people_age'" in problem.message
+    for made in ("CREATE INDEX people_age ON people (age);", "CREATE INDEX ON people (age, id);"):
+        assert found(tmp_path, indexes=(index,), create=CREATE + made) == []
+
+
+def test_columns_that_no_script_adds(tmp_path: Path) -> None:
+    (problem,) = found(tmp_path, adds=("age",), undo="SELECT 1")
+    assert problem.message == "target 'people' says adds=['age'], and has no prepare script that adds them"
+
+
 def test_a_column_that_prepare_never_names(tmp_path: Path) -> None:
-    (problem,) = found(tmp_path, prepare="ALTER TABLE people ADD COLUMN IF NOT EXISTS agge int;")
+    (problem,) = found(tmp_path, adds=("age",), prepare="ALTER TABLE people ADD COLUMN IF NOT EXISTS agge int;")
     assert problem.message == "target 'people' says that this script adds 'age', which it never names"
 
 
