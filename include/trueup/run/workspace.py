@@ -149,8 +149,8 @@ class Workspace:
                         destination_filesystem=pafs.LocalFileSystem(),
                     )
             except FileNotFoundError as error:
-                said = f"{self.location(path)} is missing from the workspace; run the step that makes it again"
-                raise ArtifactError(said) from error
+                message = f"{self.location(path)} is missing from the workspace; run the step that makes it again"
+                raise ArtifactError(message) from error
         return local
 
     def copy(self, path: str, to: str) -> None:
