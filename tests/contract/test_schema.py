@@ -9,7 +9,6 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -34,6 +33,8 @@ from include.trueup.schema.history import History
 from include.trueup.schema.lint import lint
 from include.trueup.schema.preflight import preflight
 from include.trueup.schema.rehearse import rehearse
+from include.trueup.schema.run import SchemaRun
+from include.trueup.stores import Fence
 from include.trueup.stores.parameters import conninfo
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import walk
@@ -304,21 +305,44 @@ def test_a_gate_sees_what_a_phase_must_not_have_changed(two: Databases, monkeypa
         do(run, "apply")
 
 
-def test_a_revision_in_which_the_right_to_write_is_lost_leaves_nothing(
-    two: Databases, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = two.run(1)
-    ready(run)
-    asked: list[int] = []
+def apply_by(run: SchemaRun, monkeypatch: pytest.MonkeyPatch, **asked: Any) -> None:
+    """Apply by a fence that is asked so."""
+    given = {"check": lambda: None, "confirm": lambda _: None, **asked}
+    fence = Fence(**given, epochs={"here": 1}, part="apply", tries=1, lasts=60)
+    monkeypatch.setattr("include.trueup.schema.run.holding", lambda *_, **__: nullcontext(fence))
+    do(run, "apply")
 
-    def check() -> None:
-        asked.append(1)
-        if len(asked) == 2:  # when it has run, before its commit
+
+@pytest.mark.parametrize("asked", ["check", "confirm"])
+def test_a_revision_in_which_the_right_to_write_is_lost_leaves_nothing(
+    two: Databases, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    """When it has run, before its commit; or before it runs, when the locks are there by which it would be found."""
+    run, times = two.run(1), list[int]()
+    ready(run)
+
+    def lost(*_: Any) -> None:
+        times.append(1)
+        if len(times) == 2:
             raise TargetHeldError("another run has taken it")
 
-    monkeypatch.setattr("include.trueup.schema.run.holding", lambda *_, **__: nullcontext(SimpleNamespace(check=check)))
     with pytest.raises(TargetHeldError, match=r"has taken it.*one is at phase 0 .*two is at phase 0"):
-        do(run, "apply")
+        apply_by(run, monkeypatch, **{asked: lost})
+    assert run_sql(two.uri("one"), "SELECT to_regclass('other')::text") == [(None,)]
+
+
+def test_a_revision_is_ended_by_whoever_has_the_right_since(two: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, times = two.run(1), list[int]()
+    ready(run)
+    newer = Fence(check=lambda: None, confirm=lambda _: None, epochs={"here": 2}, part="", tries=0, lasts=60)
+
+    def takes() -> None:
+        times.append(1)
+        if len(times) == 2:  # when it has run, before its commit
+            run.end_older(newer)
+
+    with pytest.raises(StoreUnavailableError, match=r"one is at phase 0 .*two is at phase 0"):
+        apply_by(run, monkeypatch, check=takes)
     assert run_sql(two.uri("one"), "SELECT to_regclass('other')::text") == [(None,)]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from include.trueup.ledger import RunRow, Status
 from include.trueup.ledger.tables import leases, transitions
+from include.trueup.stores import RELIED_SECONDS
 
 from .databases import Row
 from .declared import should
@@ -163,8 +164,10 @@ def _own(world: World, id: str, row: RunRow | None) -> Iterator[str]:
 
 
 def _right(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
-    """4. Nothing is written without the right to write."""
+    """4. Nothing is written without the right to write, but by a transaction, or a request, that was under way when it was
+    lost; and of a transaction nothing once whoever is newer has gone on."""
     in_flight: dict[tuple[str, int], set[int]] = {}
+    lost_at: dict[str, float] = {}
     newest: dict[str, int] = {}
     for change in world.oracle.changes:
         if not change.run:
@@ -172,12 +175,18 @@ def _right(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
         part, _, number = change.process.partition("#")
         stale = int(number.split()[0]) < newest.get(part, 0)
         newest[part] = max(newest.get(part, 0), int(number.split()[0]))
-        if change.late or (change.held == change.run and change.status == Status.RUNNING and not stale):
+        newer = next((name for at, name, by in world.oracle.passed if at < change.point and _older(change, by)), None)
+        if newer is not None and world.setup.kind == "postgres":
+            yield f"{change.process} wrote {change.key} after {newer}, which is newer, had gone on"
+        has_it = newer is None and change.held == change.run and change.status == Status.RUNNING
+        if change.late or (has_it and not stale):
             continue
+        since = lost_at.setdefault(change.process, change.at)
+        if newer is None and world.setup.kind != "postgres" and change.at <= since + RELIED_SECONDS:
+            continue  # whoever is newer waits for so long before it goes on
         requests = in_flight.setdefault((change.process, change.fibre), set())
         requests.add(change.point)
-        # of DynamoDB the requests that were under way cannot be called back: one of each writer
-        if world.setup.kind == "postgres" or len(requests) > 1:
+        if len(requests) > 1:
             yield (
                 f"{change.process} wrote {change.key} while {'a newer try' if stale else change.held or 'no run'} had the "
                 f"right to, and {change.run} was {change.status}"
@@ -190,6 +199,10 @@ def _right(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
     open_ = [row["target"] for row in taken if row["ended_at"] is None]
     if len(open_) != len(set(open_)):
         yield "two leases of one target are open"
+
+
+def _older(change: Change, by: dict[int, int]) -> bool:
+    return any(number > change.numbers.get(of, number) for of, number in by.items())
 
 
 def _since(world: World, _: dict[str, RunRow]) -> Iterator[str]:

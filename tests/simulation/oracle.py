@@ -16,6 +16,8 @@ from include.trueup.ledger import Status
 from include.trueup.run import Run
 from include.trueup.run.files import PLAN_FILES
 from include.trueup.steps import StepName, entered
+from include.trueup.stores import present_fence
+from include.trueup.stores.postgres.locks import numbers
 
 from .databases import Row
 from .declared import COLUMNS
@@ -34,13 +36,15 @@ READS = ("snapshot", "read", "get", "Scan", "BatchGetItem")
 @dataclass(frozen=True, kw_only=True)
 class Writer:
     """Who writes: a process, and which fibre of it; for which run of the engine (empty: an application). `approved`: the plan that
-    was approved then. `late`: its request was under way while other things happened."""
+    was approved then. `late`: its request was under way while other things happened. `numbers`: of its fence, by what they are
+    on."""
 
     process: str
     fibre: int = 0
     run: str = ""
     approved: Plan | None = None
     late: bool = False
+    numbers: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +104,9 @@ class Oracle:
         self.pruned: dict[tuple[str, str], int] = {}
         self.unknown: list[str] = []
         self.turns: list[tuple[str, str, str | None, str]] = []
+        self.passed: list[tuple[int, str, dict[int, int]]] = []
+        """When a process first went on after it had seen to it that nobody older writes any more, and its fence's numbers."""
+        self._ending: dict[str, dict[int, int]] = {}
         self.verbs: Counter[str] = Counter()
         self.effects: Counter[str] = Counter()
         self.target: dict[str, Row] = {}
@@ -120,6 +127,11 @@ class Oracle:
         if effect.place not in ("store", "source"):
             return
         self._compare(self._present())
+        if effect.kind == "end older":
+            if effect.when == "after":
+                self._ending[process.name] = dict(effect.numbers)
+        elif process.name in self._ending:
+            self.passed.append((schedule.points, process.name, self._ending.pop(process.name)))
         if process.run:
             self._read(process.name, process.run, effect)
 
@@ -158,7 +170,9 @@ class Oracle:
         fibre = self.world.schedule.present
         run = fibre.process.run
         approved = next(iter(self.runs[run].approved[::-1]), None) if run in self.runs else None
-        return Writer(process=fibre.process.name, fibre=fibre.number, run=run, approved=approved)
+        fence = present_fence()
+        by = {} if fence is None else dict(numbers(fence))
+        return Writer(process=fibre.process.name, fibre=fibre.number, run=run, approved=approved, numbers=by)
 
     def _compare(self, writer: Writer) -> None:
         """What changed in the target since the last look was done by the process that runs."""

@@ -55,7 +55,7 @@ def rows(*ids: str, name: str = "new") -> pa.Table:
 
 
 def fence(epoch: int, check: Callable[[], None] = lambda: None) -> Fence:
-    return Fence(check=check, epochs={"t": epoch}, part="apply 0", tries=1, lasts=60)
+    return Fence(check=check, confirm=lambda _: check(), epochs={"t": epoch}, part="apply 0", tries=1, lasts=60)
 
 
 def once(error: Exception, kind: str, when: str = "before") -> Hook:

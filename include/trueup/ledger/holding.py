@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from ..errors import StoreUnavailableError, TargetHeldError, TransientError
+from ..errors import StatusError, StoreUnavailableError, TargetHeldError, TransientError
 from ..stores import Fence
 from ..stores.effects import REAL, Effects
 from . import Ledger, Part, lease_seconds
@@ -27,6 +27,16 @@ class Elapsed:
         return max(clock() - then for clock, then in zip(self._clocks, self._since, strict=True))
 
 
+def place(ledger: Ledger, run_id: str, targets: Sequence[str], holder: str | None) -> Fence:
+    """Take the run's place on every target (`Leases.take`); a fence with the epochs, by which nothing is written."""
+
+    def refuse(*_: object) -> None:
+        raise StatusError(f"run {run_id} has its place only, and no right to write")
+
+    epochs = ledger.leases.take(run_id, targets, holder)
+    return Fence(check=refuse, confirm=refuse, epochs=epochs, part="", tries=0, lasts=lease_seconds(), anew=True)
+
+
 @contextmanager
 def holding(
     ledger: Ledger,
@@ -40,16 +50,17 @@ def holding(
     """Hold every target while the block runs, renewing all the time; `right`: to write, as this part of a step.
 
     Gives a fence, to be asked before each request that writes: it raises once the right to write is lost, or can no longer
-    be known to be there. Raises `TargetHeldError` or `StatusError` where the run may not hold them now."""
+    be known to be there. Raises `TargetHeldError` or `StatusError` where the run, or this part of it, may not hold them
+    now."""
     begun, lasts = Elapsed(ledger.effects), lease_seconds()
-    epochs = ledger.leases.enter(run_id, targets, holder, right=right)
-    renewed, lost = [begun], list[TargetHeldError]()
+    entered = ledger.leases.enter(run_id, targets, holder, right=right, part=part)
+    renewed, confirmed, lost = [begun], list[Elapsed](), list[TargetHeldError]()
 
     def renew() -> bool:
         try:
             asked = Elapsed(ledger.effects)  # before the question: the answer may be long in coming
-            ledger.leases.renew(run_id, epochs, part)
-            renewed[0] = asked
+            ledger.leases.renew(run_id, entered.epochs, part)
+            renewed[0], confirmed[:] = asked, [asked]
         except TargetHeldError as error:
             lost.append(error)
             return False
@@ -65,10 +76,24 @@ def holding(
                 f"run {run_id} could not renew its lease for {lasts:g} s, so it stopped writing; what is written is kept"
             )
 
+    def confirm(within: float) -> None:
+        check()
+        if within and confirmed and confirmed[0].seconds() <= within:
+            return
+        try:
+            asked = Elapsed(ledger.effects)
+            ledger.leases.confirm(run_id, entered.epochs, part)
+            confirmed[:] = [asked]
+        except TargetHeldError as error:
+            lost.append(error)
+            raise
+
     with ledger.effects.beside(lasts / 6, renew, "trueup-lease"):
         yield Fence(
             check=check,
-            epochs=epochs,
+            confirm=confirm,
+            anew=entered.anew,
+            epochs=entered.epochs,
             part=f"{run_id} {part.step} {part.part}" if part else "",
             tries=part.tries if part else 0,
             lasts=lasts,

@@ -17,11 +17,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..errors import OptionsError, StatusError, TargetHeldError
+from ..steps import writes
 from ..stores.effects import REAL, Effects
+from . import rights
 from .holders import refusal
+from .rights import Part as Part
 from .rows import LeaseRow
 from .status import Status
-from .tables import LEASE_LOCK, leases, runs, steps
+from .tables import LEASE_LOCK, leases, runs
 
 LEASE = "TRUEUP_LEASE_SECONDS"
 """Environment variable: a lease that nobody renews for so long has expired. The same for every worker."""
@@ -42,12 +45,11 @@ def lease_seconds() -> float:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
-    """A part of a step, at one of its tries."""
+class Entered:
+    """The epochs under which a step does its work, by target; `anew`: a lease was taken again for it."""
 
-    step: str
-    part: str
-    tries: int
+    epochs: dict[str, int]
+    anew: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,19 +95,27 @@ class Leases:
             self._move(connection, other.run_id, Status.INTERRUPTED, reason)
 
     def enter(
-        self, run_id: str, targets: Sequence[str], holder: str | None = None, *, right: bool = False
-    ) -> dict[str, int]:
-        """The epochs under which a step of the run does its work, by target, renewed; `right`: it means to write.
+        self,
+        run_id: str,
+        targets: Sequence[str],
+        holder: str | None = None,
+        *,
+        right: bool = False,
+        part: Part | None = None,
+    ) -> Entered:
+        """The epochs under which a step of the run does its work, renewed; `right`: it means to write, as this part.
 
         A run that failed has given up its leases; it takes them again here, and is running, if it finds nothing newer.
         Raises `StatusError` for a run that has ended, or where another run has written to a target since this one took its
-        place; `TargetHeldError` where one has its place there.
+        place; `TargetHeldError` where one has its place there, or the part is not the run's any more (`confirm`).
         """
         with self._begin() as connection:
             now = _lock(connection)
             status = _status(connection, run_id)
             if status not in (Status.RUNNING, Status.FAILED):
                 raise StatusError(_ended(run_id, status))
+            if part is not None and not connection.execute(rights.renewing(run_id, part)).rowcount:
+                raise rights.lost(run_id, targets)
             mine: dict[str, int] = {}
             for row in _current(connection, targets):
                 if row.run_id != run_id:
@@ -114,10 +124,10 @@ class Leases:
                     _end(connection, row.epoch, run_id)
                 else:
                     mine[row.target] = row.epoch
-            for target in targets:
-                if target not in mine:
-                    _refuse_newer(connection, run_id, target)
-                    mine[target] = _new(connection, run_id, target, holder, now)
+            missing = [target for target in targets if target not in mine]
+            for target in missing:
+                _refuse_newer(connection, run_id, target)
+                mine[target] = _new(connection, run_id, target, holder, now)
             if status == Status.FAILED:
                 self._move(connection, run_id, Status.RUNNING, "a task was cleared; no other run has written since")
             renewed = leases.update().where(leases.c.epoch.in_(mine.values()))
@@ -125,26 +135,35 @@ class Leases:
             if right:
                 renewed = renewed.values(right_at=sa.func.coalesce(leases.c.right_at, now), waits=False)
             connection.execute(renewed)
-            return mine
+            return Entered(epochs=mine, anew=bool(missing))
 
     def renew(self, run_id: str, epochs: Mapping[str, int], part: Part | None = None) -> None:
-        """Renew the leases of these epochs. Raises `TargetHeldError` unless all of them are the run's still, it is running,
-        and the part is at no newer try."""
-        running = sa.exists().where(runs.c.run_id == run_id, runs.c.status == Status.RUNNING)
-        where = [leases.c.epoch.in_(epochs.values()), leases.c.ended_at.is_(None), running]
-        if part is not None:
-            this = (steps.c.step == part.step, steps.c.part == part.part, steps.c.tries == part.tries)
-            where.append(sa.exists().where(steps.c.run_id == run_id, *this))
+        """Renew the leases of these epochs. Raises `TargetHeldError` as `confirm` does."""
+        renewed = leases.update().where(*rights.held(run_id, epochs, part)).values(expires_at=_renewed())
         with self._begin() as connection:
-            done = connection.execute(leases.update().where(*where).values(expires_at=_renewed())).rowcount
+            done = connection.execute(renewed).rowcount
             if part is not None and done == len(epochs):
-                mine = (steps.c.run_id == run_id, steps.c.step == part.step, steps.c.part == part.part)
-                connection.execute(steps.update().where(*mine).values(renewed_at=sa.func.clock_timestamp()))
+                connection.execute(rights.renewing(run_id, part))
         if done != len(epochs):
-            raise TargetHeldError(
-                f"run {run_id} has lost its right to write to {', '.join(sorted(epochs))}: another run, or a newer try of "
-                "this task, has taken it; what was written stays, and nothing more is written"
-            )
+            raise rights.lost(run_id, epochs)
+
+    def confirm(self, run_id: str, epochs: Mapping[str, int], part: Part | None = None) -> None:
+        """Raise `TargetHeldError` unless the leases of all these epochs are the run's still, it is running, and the part is
+        at no newer try, has not been begun before the run began again, and the run's plan is still that of its beginning."""
+        query = sa.select(sa.func.count()).select_from(leases).where(*rights.held(run_id, epochs, part))
+        with self._begin() as connection:
+            held = connection.execute(query).scalar_one()
+        if held != len(epochs):
+            raise rights.lost(run_id, epochs)
+
+    def older_writer(self, run_id: str, epochs: Mapping[str, int]) -> bool:
+        """Whether somebody who writes to one of the targets under an older lease than these may not know yet that it is over:
+        a part that began before them, of which it is not known that it, or its process, has ended, or that it has stopped
+        by itself."""
+        older = rights.older(run_id, epochs, lease_seconds())
+        with self._begin() as connection:
+            parts = connection.execute(older).all()
+        return any(writes(step) and not (holder and self._effects.ended(holder)) for step, holder in parts)
 
     def present(self) -> list[Lease]:
         """Every lease that has not ended or expired."""

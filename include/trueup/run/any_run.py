@@ -91,5 +91,8 @@ class AnyRun(Protocol):
     def holding(self) -> AbstractContextManager[Fence]:
         """Keep the run's place on every target while the block runs."""
 
+    def end_older(self, fence: Fence) -> None:
+        """See that nothing is written any more by an older lease on a target."""
+
     def chosen(self) -> Self:
         """The run with what its preflight chose; itself, if it has not been through it."""

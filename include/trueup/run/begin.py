@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ..ledger import RunRow
+from ..ledger.holding import place
 from . import AnyRun, Mode, Start, StepName, earlier, order, part
 
 R = TypeVar("R", bound=AnyRun)
@@ -20,7 +21,8 @@ def begin(
     allowed: Callable[[R], R] = lambda run: run,
 ) -> Start:
     """Begin the run: it is in the ledger, what it had begun to write under an earlier plan is set aside, it has its place on
-    its targets (mode apply), and `run.json` says what `choose` has found there and chosen.
+    its targets (mode apply), where nobody writes any more by an older lease, and `run.json` says what `choose` has found
+    there and chosen.
 
     `undoes` finds the run that it undoes; `allowed` gives the run as it may be, or raises, once it is entered and before it
     has its place. Raises `StatusError` for a run that has ended, or may not begin again; `TargetHeldError`."""
@@ -41,7 +43,7 @@ def begin(
     with part(run, StepName.PREFLIGHT):
         run = allowed(run)
         if run.options.mode is Mode.APPLY:
-            run.ledger.leases.take(run.id, run.held_targets, run.holder)
+            run.end_older(place(run.ledger, run.id, run.held_targets, run.holder))
         start = choose(run)
         run.ledger.choose(run.id, start.options.to_json())
         run.files.write_start(start)

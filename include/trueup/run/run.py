@@ -18,7 +18,7 @@ from ..ledger import Part as Try
 from ..ledger.holding import holding
 from ..rows import duck
 from ..steps import Direction, Over, Step, StepName, direction, entered, writes
-from ..stores import Fence, Store
+from ..stores import RELIED_SECONDS, Fence, Store
 from ..stores.effects import REAL, Effects
 from . import large
 from .files import Files
@@ -213,9 +213,21 @@ class Run:
         with large.named_of(self), duck.connect(scratch, self.widest, self.memory) as connection:
             yield connection
 
-    def holding(self) -> AbstractContextManager[Fence]:
+    @contextmanager
+    def holding(self) -> Iterator[Fence]:
         """Keep the run's place on every target while the block runs (`holding.holding`)."""
-        return holding(self.ledger, self.id, self.held_targets, self.holder)
+        with holding(self.ledger, self.id, self.held_targets, self.holder) as fence:
+            if fence.anew:
+                self.end_older(fence)
+            yield fence
+
+    def end_older(self, fence: Fence) -> None:
+        """See that nothing is written any more by an older lease on a target, or an older try of the fence's part. Raises
+        `TargetHeldError` for what could be ended and may not."""
+        connections = sorted({target.table.connection for target in self.migration.targets})
+        ended = [self.store(connection).end_older(fence) for connection in connections]
+        if not all(ended) and self.ledger.leases.older_writer(self.id, fence.epochs):
+            self.effects.sleep(RELIED_SECONDS)
 
     @property
     def held_targets(self) -> list[str]:
@@ -228,7 +240,6 @@ class Run:
         active in this thread. Raises `TargetHeldError` or `StatusError` where the run may not write now."""
         this = Try(step=part.step, part=part.number, tries=part.tries)
         with holding(self.ledger, self.id, self.held_targets, self.holder, right=True, part=this) as fence:
-            for connection in sorted({target.table.connection for target in self.migration.targets}):
-                self.store(connection).end_older(fence)
+            self.end_older(fence)
             with fence.active():
                 yield fence

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 
@@ -13,6 +12,8 @@ from ..errors import ApprovalError, GateError, StoreRejectedError, TrueupError
 from ..ledger import lease_seconds
 from ..run import StepName, order
 from ..run.schema_records import Hop
+from ..stores import Fence
+from ..stores.postgres.locks import kept, locked
 from ..write import approval
 from . import describe, gates, plan
 from .history import Revision
@@ -44,7 +45,7 @@ def apply(run: SchemaRun) -> dict[str, int]:
                 before = _looked(run, hop, first)
                 for database in run.histories:
                     with run.part(StepName.APPLY, database, phase=hop):
-                        done[database] += _to_phase(run, database, hop, fence.check)
+                        done[database] += _to_phase(run, database, hop, fence)
                 _gate(run, hop, before)
                 first = None
         except TrueupError as error:
@@ -70,7 +71,7 @@ def _looked(run: SchemaRun, phase: Hop | None = None, known: gates.Looked | None
     return gates.load(saved)
 
 
-def _to_phase(run: SchemaRun, database: str, hop: Hop, check: Callable[[], None]) -> int:
+def _to_phase(run: SchemaRun, database: str, hop: Hop, fence: Fence) -> int:
     history, every = run.histories[database], run.revisions(database)
     heads = heads_of(run, database)
     begun = plan.ran(run, database, heads)
@@ -80,21 +81,24 @@ def _to_phase(run: SchemaRun, database: str, hop: Hop, check: Callable[[], None]
             f"{database} is at revision {', '.join(heads) or 'none'}, where this run did not bring it, so nothing more is run"
         )
     for number, step in enumerate(steps, begun + 1):
-        check()
+        fence.check()
         run.files.begin_revision(database, number)
         doing = f"run {step.name}"
         # ended by the server, where this process is stopped in it, before another run may take its lease
         idle = max(SHORTEST_IDLE_SECONDS, lease_seconds() / 2)
         waits = run.migration.lock_timeout
         with describe.connected(run.uri_of(database), doing, lock_timeout=waits, idle=idle) as connection:
-            history.run(connection, step, partial(_first, run, connection, step, sorted(heads)), check)
+            kept(fence, lambda locks: connection.exec_driver_sql(locks.as_string(None)), describe.pid(connection))
+            history.run(connection, step, partial(_first, run, connection, step, sorted(heads), fence), fence.check)
         heads = history.after(heads, step)
         log.info("%s: done", step.name)
     return len(steps)
 
 
-def _first(run: SchemaRun, connection: sa.Connection, step: Revision, heads: list[str]) -> None:
-    """In the revision's transaction, before it: the database is where the plan has it, and holds what was backed up."""
+def _first(run: SchemaRun, connection: sa.Connection, step: Revision, heads: list[str], fence: Fence) -> None:
+    """In the revision's transaction, before it: nobody newer changes the database, which is where the plan has it, and holds
+    what was backed up."""
+    locked(fence, lambda locks: connection.exec_driver_sql(locks.as_string(None)))
     now = run.histories[step.database].heads(connection)
     if sorted(now) != heads:
         raise StoreRejectedError(

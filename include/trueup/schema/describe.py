@@ -204,6 +204,12 @@ def _server(connection: sa.Connection) -> str | None:
     return str(connection.exec_driver_sql(number).scalar_one())
 
 
+def pid(connection: sa.Connection) -> int | None:
+    """The number of the server's process, as the connection has it; a pooler gives another one."""
+    driver: Any = connection.connection.driver_connection
+    return None if driver is None else int(driver.info.backend_pid)
+
+
 def held(connection: sa.Connection, described: Schema, kind: str, name: str) -> int:
     """How many rows a table has, or how many values a column (`table.column`); none where it is not there."""
     if (kind, name) not in described:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -17,6 +17,7 @@ from ..run.workspace import Manifest, RunFolder, Workspace
 from ..steps import Direction, Over, Step
 from ..steps.schemas import OF_SCHEMAS
 from ..stores import Fence
+from ..stores.postgres import PostgresStore
 from . import describe
 from .describe import Database
 from .history import History, Revision
@@ -96,11 +97,20 @@ class SchemaRun:
         """Keep the run's place on every database while the block runs (`holding.holding`)."""
         return holding(self.ledger, self.id, self.held_targets, self.holder)
 
-    def writing(self, part: Part) -> AbstractContextManager[Fence]:
+    @contextmanager
+    def writing(self, part: Part) -> Iterator[Fence]:
         """Have the right to change every database while the block runs, as this try of a part of a step. Raises
         `TargetHeldError` or `StatusError` where the run may not."""
         this = Try(step=part.step, part=part.number, tries=part.tries)
-        return holding(self.ledger, self.id, self.held_targets, self.holder, right=True, part=this)
+        with holding(self.ledger, self.id, self.held_targets, self.holder, right=True, part=this) as fence:
+            self.end_older(fence)
+            yield fence
+
+    def end_older(self, fence: Fence) -> None:
+        """See that no database is changed any more by an older lease, or an older try of the fence's part. Raises
+        `TargetHeldError` for a session that may not be ended."""
+        for database in self.histories:
+            PostgresStore(self.uri_of(database)).end_older(fence)
 
     @property
     def held_targets(self) -> list[str]:

@@ -7,9 +7,8 @@ column of them is equal, so that comparing is a matter of DuckDB, not of the sto
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -22,6 +21,10 @@ from .catalogue import Known as Known
 from .constraints import Limits as Limits
 from .constraints import Reference as Reference
 from .constraints import Unique as Unique
+from .fence import RELIED_SECONDS as RELIED_SECONDS
+from .fence import Fence as Fence
+from .fence import ask_fence as ask_fence
+from .fence import present_fence as present_fence
 from .keys import key_text as key_text
 from .location import Location as Location
 
@@ -155,43 +158,6 @@ REFUSED_ELSEWHERE = "a row that is written in one transaction with it was refuse
 """Reason of a refusal: the row itself could have been written."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fence:
-    """The right to write, of one part of a step, at one of its tries. `check` raises once it is lost, or may be: it is asked
-    before each request that writes. `epochs`: by target (`Store.identity`), the number of the lease that it is by, higher
-    at every taking; `part` names the part, and `tries` is higher at every try of it. `lasts`: seconds that the lease lasts
-    once nobody renews it."""
-
-    check: Callable[[], None]
-    epochs: Mapping[str, int]
-    part: str
-    tries: int
-    lasts: float
-
-    @contextmanager
-    def active(self) -> Iterator[None]:
-        """While the block runs, every request that a store sends from this thread, or for it, asks this fence first."""
-        before = _present.set(self)
-        try:
-            yield
-        finally:
-            _present.reset(before)
-
-
-_present: ContextVar[Fence | None] = ContextVar("fence", default=None)
-
-
-def present_fence() -> Fence | None:
-    """The fence that is active where a store is called."""
-    return _present.get()
-
-
-def ask_fence() -> None:
-    """Ask it, if there is one; what it raises is raised."""
-    if (fence := _present.get()) is not None:
-        fence.check()
-
-
 class Store(Protocol):
     """One connection's tables. Instances are safe to use from several threads at once.
 
@@ -212,9 +178,10 @@ class Store(Protocol):
         """The store to read with. Where the store can (`one_state`), all tables that are read with it in the block,
         by several threads too, are in the state that they had at the beginning of the block."""
 
-    def end_older(self, fence: Fence) -> None:
-        """End what was begun by an older lease or try, where the store can do that. Raises `TargetHeldError` where it could
-        and may not. Every request that writes asks the fence that is active (`ask_fence`)."""
+    def end_older(self, fence: Fence) -> bool:
+        """End what was begun by an older lease or try: once it is done, nothing of theirs is written any more. Raises
+        `TargetHeldError` where it could and may not; False where the store has nothing that can be ended, so that they stop
+        by themselves: each request that writes asks the fence that is active (`ask_fence`)."""
 
     def identity(self, table: Table) -> str:
         """Where the table is or is to be, by the server's own word, whatever the address is spelled like, and free of

@@ -20,6 +20,7 @@ from include.trueup.ledger.tables import leases as lease_table
 from include.trueup.plan.hashing import plan_hash
 from include.trueup.run import order
 from include.trueup.run.run import Run
+from include.trueup.stores import Fence
 from include.trueup.write import approval
 
 from ..twins import RelationalTwin
@@ -71,11 +72,12 @@ def ends_nobody(patch: Patch) -> None:
     """Who takes a target ends no older session."""
     real = RelationalTwin.end_older
 
-    def end_older(self: RelationalTwin, fence: Any) -> None:
+    def end_older(self: RelationalTwin, fence: Any) -> bool:
         before = {each: each.ended for each in self.database.open}
-        real(self, fence)
+        ended = real(self, fence)
         for each in self.database.open:
             each.ended = before.get(each, each.ended)
+        return ended
 
     patch.setattr(RelationalTwin, "end_older", end_older)
 
@@ -83,12 +85,30 @@ def ends_nobody(patch: Patch) -> None:
 def renewed_by_whoever(patch: Patch) -> None:
     """A lease is renewed though it is over."""
     patch.setattr(leases.Leases, "renew", _renew)
+    not_asked(patch)
     ends_nobody(patch)
+
+
+def not_asked(patch: Patch) -> None:
+    """Who writes goes by what the ledger said at the last renewal, and not by what it says once the locks are there."""
+    ignore(patch, leases.Leases, "confirm")
+
+
+def begins_beside(patch: Patch) -> None:
+    """A run begins, or begins again, beside what older leases have begun to write."""
+    real = Run.end_older
+
+    def end_older(self: Run, fence: Fence) -> None:
+        if fence.part:
+            real(self, fence)
+
+    patch.setattr(Run, "end_older", end_older)  # to end something is an effect
 
 
 def older_try_goes_on(patch: Patch) -> None:
     """A try begins to write while an older one may."""
     patch.setattr(Steps, "_outlive", lambda *_: None)  # to wait is an effect
+    not_asked(patch)
     ends_nobody(patch)
 
 
@@ -212,6 +232,9 @@ MUTANTS = {
     "own/taken from whoever has it": takes_from_whoever_has_it,
     "own/older try goes on": older_try_goes_on,
     "own/renewed by whoever": renewed_by_whoever,
+    "own/not asked": not_asked,
+    "own/ends nobody": ends_nobody,
+    "own/begins beside": begins_beside,
     "own/proven again": proven_again,
     "own/failed after proven": failed_after_proven,
     "own/approval of another plan": approval_of_another_plan,

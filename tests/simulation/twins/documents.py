@@ -15,6 +15,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from include.trueup.declare.migration import Table
 from include.trueup.errors import StoreUnavailableError
+from include.trueup.stores import Fence
 from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.stores.dynamodb.wire import MIN_ATTEMPTS, Wire
 from include.trueup.stores.dynamodb.writes import Writer
@@ -33,6 +34,7 @@ from .hook import (
     StaleError,
     ThrottledError,
     UnprocessedError,
+    ending,
     nothing,
 )
 
@@ -123,8 +125,16 @@ class DocumentTwin(DynamoDBStore):
         effects: Effects = REAL,
     ) -> None:
         self.documents = server or DocumentServer()
+        self._hook, self._name = hook, name
         self._wire = MemoryWire(self.documents, effects, hook, name)
         self._writer = Writer(self._wire, connections=CONNECTIONS)
+
+    def end_older(self, fence: Fence) -> bool:
+        """Nothing can be ended; it is told all the same."""
+        telling = Doing(hook=self._hook, effect=ending(self._name, fence))
+        telling.before()
+        telling.after()
+        return super().end_older(fence)
 
     def read(self, table: Table, segment: int, segments: int) -> Iterator[pa.RecordBatch]:
         """Every row of a segment; all of it at once, when it is asked for: DuckDB takes the batches in threads of its own."""

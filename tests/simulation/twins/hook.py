@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from include.trueup.stores import Fence
+from include.trueup.stores.postgres.locks import numbers
+
 
 @dataclass(frozen=True, kw_only=True)
 class Effect:
     """Something that the engine does outside of itself: `kind` of it, at which `place` (a store's name, `ledger` or
     `workspace`), to which `target` (a table, a file), and to which rows, by the texts of their `keys`. `when` is `before`
-    or `after`."""
+    or `after`. Of `end older`, the `numbers` of the newer writer, by what they are on."""
 
     kind: str
     place: str
     target: str
     keys: tuple[str, ...] = ()
     when: str = "before"
+    numbers: tuple[tuple[int, int], ...] = ()
+
+
+def ending(place: str, fence: Fence) -> Effect:
+    """Whoever has this fence sees that nobody older writes any more."""
+    return Effect(kind="end older", place=place, target=fence.part, numbers=tuple(numbers(fence)))
 
 
 Hook = Callable[[Effect], None]

@@ -33,7 +33,7 @@ from include.trueup.stores.postgres.limits import unwritable
 from include.trueup.stores.postgres.locks import numbers
 from include.trueup.stores.postgres.writable import described
 
-from .hook import Hook, nothing
+from .hook import Doing, Hook, ending, nothing
 from .relational_together import write_together
 from .relational_writing import PLACE, Batch, Left
 from .rows import Key, arrow, key_texts, plain_keys
@@ -70,7 +70,7 @@ class RelationalTwin(Sessions):
 
     # ── what there is ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def end_older(self, fence: Fence) -> None:
+    def end_older(self, fence: Fence) -> bool:
         """End the transactions of older leases and tries."""
         wanted = dict(numbers(fence))
 
@@ -79,7 +79,8 @@ class RelationalTwin(Sessions):
                 if each.ended is None and any(number != wanted.get(of, number) for of, number in each.locks):
                     each.ended = "terminating connection due to administrator command (SQLSTATE 57P01)"
 
-        self._read("end older", fence.part, end)
+        self._look(Doing(hook=self.hook, effect=ending(self.name, fence)), end)
+        return True
 
     def identity(self, table: Table) -> str:
         """As PostgreSQL's, of a system of its own."""

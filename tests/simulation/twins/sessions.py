@@ -50,9 +50,10 @@ class Sessions:
         self, kind: str, target: str, look: Callable[[Database, frozenset[str]], T], keys: Sequence[str] = ()
     ) -> T:
         """What a look at the present state, or the held one, gives; rows of the keys that it is given are hidden."""
+        return self._look(self._doing(kind, target, keys), look)
 
+    def _look(self, doing: Doing, look: Callable[[Database, frozenset[str]], T]) -> T:
         def once() -> T:
-            doing = self._doing(kind, target, keys)
             lie = doing.before()
             with self.database.lock:
                 found = look(self._state or self.database, lie.keys if isinstance(lie, HiddenError) else frozenset())
@@ -81,7 +82,7 @@ class Sessions:
                 self.database.open.append(mine)
             try:
                 if fence is not None:
-                    fence.check()
+                    fence.confirm(0)
                 try:
                     with self.database.lock:
                         self.database.end_idle(self.effects.elapsing())

@@ -55,9 +55,10 @@ class DynamoDBStore:
         self._wire = Wire(client, effects)
         self._writer = Writer(self._wire, connections=self._wire.connections)
 
-    def end_older(self, fence: Fence) -> None:
-        """Nothing: DynamoDB has no sessions that could be ended. What one request may do that is under way, or stopped
+    def end_older(self, fence: Fence) -> bool:  # noqa: ARG002 - whatever it is, nothing can be ended
+        """False: DynamoDB has no sessions that could be ended. What one request may do that is under way, or stopped
         between the question and the sending, is not held up."""
+        return False
 
     def identity(self, table: Table) -> str:
         """Account, region and name of the table, as DynamoDB says itself."""

@@ -9,9 +9,10 @@ import psycopg
 from psycopg import sql
 
 from ...declare.migration import Index, Table
-from .. import ask_fence
+from .. import ask_fence, present_fence
 from .catalog import QUERY, Shape, schema_and_name, shape_of
 from .failures import translated
+from .locks import kept
 from .session import SETTINGS, Address
 
 # Outside of a transaction: it waits for those of others to end, which takes as long as they take.
@@ -30,10 +31,10 @@ NO_TRANSACTION = "-- trueup: no transaction\n"
 def alone_session(address: Address, *, doing: str) -> Iterator[psycopg.Connection]:
     """A connection without a transaction: for what PostgreSQL does in none. The settings are those of the session."""
     try:
-        ask_fence()
         with psycopg.connect(address.conninfo(), autocommit=True, cursor_factory=psycopg.RawCursor) as connection:
             for name, text in {**SETTINGS, **_ALONE}.items():
                 connection.execute("SELECT set_config($1, $2, false)", [name, text])
+            kept(present_fence(), connection.execute, connection.info.backend_pid)
             yield connection
     except psycopg.Error as error:
         raise translated(error, place=address.place, doing=doing) from error
@@ -50,6 +51,7 @@ def make_indexes(address: Address, table: Table) -> None:
             return shape_of(table, row[0])
 
         def run(statement: str, **parts: sql.Composable) -> None:
+            ask_fence()
             connection.execute(sql.SQL(statement).format(**parts))
 
         def make(index: Index, name: Name, oid: int, label: str, *, partitioned: bool) -> None:

@@ -62,10 +62,11 @@ class PostgresStore:
         self._snapshot = snapshot
         self._database: tuple[str, float] | None = None
 
-    def end_older(self, fence: Fence) -> None:
+    def end_older(self, fence: Fence) -> bool:
         """End the sessions of older leases and tries. A transaction that writes holds locks by which it is found, asks the
         fence when it has them, and again before it commits."""
         fencing.end_older(self._address, fence)
+        return True
 
     def identity(self, table: Table) -> str:
         """`postgres://<system identifier>/<database>/<schema>.<table>`, as the server says itself; of several tables that

@@ -1,0 +1,135 @@
+"""Who has the right to write, by the ledger, and who may still believe that it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+
+from include.trueup.errors import TargetHeldError, TrueupError
+from include.trueup.ledger import Ledger, Part, Status
+from include.trueup.ledger.holding import holding
+from include.trueup.stores.effects import REAL
+
+APPLY = Part(step="apply/copy", part="0", tries=1)
+HASH = "1" * 64
+
+
+def begin(ledger: Ledger, id: str) -> None:
+    ledger.begin(id, migration_id="m", dag_id="m", triggered_by=None, options={})
+
+
+@pytest.fixture
+def opened() -> Iterator[ExitStack]:
+    with ExitStack() as made:
+        yield made
+
+
+@pytest.fixture
+def working(ledger: Ledger, opened: ExitStack) -> Ledger:
+    """Run `a` writes to `t`, as the first try of a part."""
+    for id in ("a", "b"):
+        begin(ledger, id)
+    ledger.planned("a", HASH)
+    ledger.leases.take("a", ["t"])
+    assert opened.enter_context(ledger.step("a", APPLY.step, APPLY.part)) == 1
+    return ledger
+
+
+def enter(ledger: Ledger) -> dict[str, int]:
+    return ledger.leases.enter("a", ["t"], right=True, part=APPLY).epochs
+
+
+def begins_again(ledger: Ledger, _: ExitStack) -> None:
+    begin(ledger, "a")
+
+
+def is_tried_again(ledger: Ledger, opened: ExitStack) -> None:
+    ledger.effects = replace(REAL, ended=lambda _: True)  # else it would be waited for
+    opened.enter_context(ledger.step("a", APPLY.step, APPLY.part))
+
+
+def is_planned_again(ledger: Ledger, _: ExitStack) -> None:
+    ledger.planned("a", "2" * 64)
+
+
+def has_failed(ledger: Ledger, _: ExitStack) -> None:
+    ledger.move("a", Status.FAILED, "marked")
+
+
+def was_taken(ledger: Ledger, _: ExitStack) -> None:
+    ledger.leases.release("a")
+    ledger.leases.take("b", ["t"])
+
+
+EVERY = (begins_again, is_tried_again, is_planned_again, has_failed, was_taken)
+
+
+@pytest.mark.parametrize("loss", EVERY)
+def test_the_right_is_confirmed_and_renewed_until_it_is_lost(
+    working: Ledger, opened: ExitStack, loss: Callable[[Ledger, ExitStack], None]
+) -> None:
+    epochs = enter(working)
+    working.leases.confirm("a", epochs, APPLY)
+    working.leases.renew("a", epochs, APPLY)
+    loss(working, opened)
+    for ask in (working.leases.confirm, working.leases.renew):
+        with pytest.raises(TargetHeldError, match="has lost its right to write to t"):
+            ask("a", epochs, APPLY)
+
+
+@pytest.mark.parametrize("loss", [each for each in EVERY if each is not has_failed])
+def test_nobody_gets_the_right_anew_who_was_late_to_ask_for_it(
+    working: Ledger, opened: ExitStack, loss: Callable[[Ledger, ExitStack], None]
+) -> None:
+    loss(working, opened)
+    with pytest.raises(TrueupError):
+        enter(working)
+
+
+def test_what_the_ledger_said_is_relied_on_for_as_long_as_is_asked_for(working: Ledger) -> None:
+    with holding(working, "a", ["t"], None, right=True, part=APPLY) as fence:
+        fence.confirm(60)
+        begin(working, "a")
+        fence.confirm(60)
+        with pytest.raises(TargetHeldError):
+            fence.confirm(0)
+        with pytest.raises(TargetHeldError):  # by now it is known
+            fence.confirm(60)
+
+
+def test_to_get_the_right_confirms_nothing_yet(working: Ledger) -> None:
+    """Whoever is newer may have been there between the beginning of the part and that."""
+    with holding(working, "a", ["t"], None, right=True, part=APPLY) as fence:
+        begin(working, "a")
+        with pytest.raises(TargetHeldError):
+            fence.confirm(60)
+
+
+def test_an_older_writer_is_known_until_it_ends(working: Ledger, opened: ExitStack) -> None:
+    mine = enter(working)
+    assert not working.leases.older_writer("a", mine)  # itself
+    begin(working, "a")
+    assert working.leases.older_writer("a", working.leases.take("a", ["t"]))
+    assert not working.leases.older_writer("b", working.leases.take("b", ["u"]))  # another target
+    working.leases.release("a")
+    newer = working.leases.take("b", ["t"])
+    assert working.leases.older_writer("b", newer)
+    opened.close()
+    assert not working.leases.older_writer("b", newer)
+
+
+def test_an_older_writer_is_none_once_its_process_is_dead_or_its_lease_over(
+    working: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enter(working)
+    working.leases.release("a")
+    newer = working.leases.take("b", ["t"])
+    with monkeypatch.context() as dead:
+        dead.setattr(working.leases, "_effects", replace(REAL, ended=lambda _: True))
+        assert not working.leases.older_writer("b", newer)
+    assert working.leases.older_writer("b", newer)
+    monkeypatch.setenv("TRUEUP_LEASE_SECONDS", "0.000001")
+    assert not working.leases.older_writer("b", newer)
