@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -13,9 +14,9 @@ from include.trueup.errors import StatusError, TargetHeldError, TrueupError
 from include.trueup.ledger import Ledger
 from include.trueup.ledger.tables import leases
 from include.trueup.report import report
-from include.trueup.run import Run
+from include.trueup.run import LAST, Run
 from include.trueup.run.workspace import Workspace
-from include.trueup.walk import walk
+from include.trueup.walk import rollback_preflight, walk
 from include.trueup.write import approval
 from tests.stepping import Stepped, broken_off, do
 
@@ -142,3 +143,18 @@ def test_epochs_rise_and_every_taking_is_kept(small: Stepped) -> None:
     assert [(r["run_id"], r["right_at"] is not None, r["ended_by"]) for r in rows] == [
         ("a", True, "a"), ("a2", False, "a2"), ("b", True, "b")
     ]  # fmt: skip
+
+
+def test_a_rollback_undoes_the_run_that_it_was_entered_with(small: Stepped, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And none that writes between the look for the last one and its own entry in the ledger."""
+    real = small.ledger.begin
+
+    def begin(*given: Any, **more: Any) -> None:
+        monkeypatch.setattr(small.ledger, "begin", real)
+        small.proven("a")
+        real(*given, **more)
+
+    monkeypatch.setattr(small.ledger, "begin", begin)
+    with pytest.raises(StatusError, match="there is nothing to undo"):
+        rollback_preflight.preflight(small.run("back", undoes=LAST))
+    assert small.ledger.entered("back").undoes is None

@@ -27,10 +27,17 @@ def preflight(run: Run, triggered_by: str | None = None) -> Options:
     `ArtifactError` if its plan is gone, `SourceError` if a target is, `TargetHeldError`.
     """
 
-    def allowed(run: Run) -> Run:
-        return replace(run, undoes=_refuse(run, _find(run)).run_id)
+    chosen: list[RunRow | None] = []
 
-    return begin(run, triggered_by, _choose, undoes=_find, allowed=allowed).row_options
+    def choose(run: Run) -> RunRow | None:
+        chosen[:] = [_find(run)]
+        return chosen[0]
+
+    def allowed(run: Run) -> Run:
+        # the one that it was entered with: another one may be the last by now
+        return replace(run, undoes=_refuse(run, chosen[0] and run.ledger.run(chosen[0].run_id)).run_id)
+
+    return begin(run, triggered_by, _choose, undoes=choose, allowed=allowed).row_options
 
 
 def _choose(run: Run) -> Start:

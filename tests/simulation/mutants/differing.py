@@ -167,6 +167,7 @@ OF: dict[tuple[str, str], Differs] = {
     ("review/8", "_limits"): _pruned,
     ("review/10", "_limits"): _shrunk,
     ("own/missing is fine", "kind"): reached,
+    ("own/begins beside", "end_older"): lambda call: not call.given[1].part,
     ("own/lease taken too soon", "_take_from"): refuses,
     ("own/taken over unsaid", "_take_from"): _given_up,
     ("own/report written again", "replace"): never,  # of a report that is written once it is as good

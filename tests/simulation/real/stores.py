@@ -19,7 +19,7 @@ from include.trueup.stores import Advanced, Catalogue, Description, Fence, Outco
 from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.stores.dynamodb.wire import Wire
 from include.trueup.stores.dynamodb.writes import Writer
-from include.trueup.stores.postgres import PostgresStore
+from include.trueup.stores.postgres import PostgresStore, locks
 from include.trueup.stores.postgres.session import Address, Session
 
 from ..twins import Effect
@@ -128,17 +128,17 @@ class ToldPostgres(PostgresStore):
         self._hook, self._name = machine.hook, name
 
     @contextmanager
-    def _told(self, kind: str, target: str = "") -> Iterator[None]:
-        effect = Effect(kind=kind, place=self._name, target=target)
+    def _told(self, kind: str, target: str = "", numbers: tuple[tuple[int, int], ...] = ()) -> Iterator[None]:
+        effect = Effect(kind=kind, place=self._name, target=target, numbers=numbers)
         _present.doing = Doing(hook=self._hook, effect=effect) if kind else None
         try:
             yield
         finally:
             _present.doing = None
 
-    def end_older(self, fence: Fence) -> None:
-        with self._told("end older", fence.part):
-            super().end_older(fence)
+    def end_older(self, fence: Fence) -> bool:
+        with self._told("end older", fence.part, tuple(locks.numbers(fence))):
+            return super().end_older(fence)
 
     @contextmanager
     def reading(self) -> Iterator[PostgresStore]:
