@@ -9,7 +9,7 @@ from include.trueup.stores.postgres.catalog import StoredIndex
 from tests.small import _suite, _whole
 
 from .history import Setup
-from .twins import Database
+from .twins import Database, ForeignKey
 
 COLUMNS = {"id": Type.TEXT, "name": Type.TEXT, "amount": Type.NUMBER}
 _SQL = (
@@ -19,6 +19,8 @@ _SQL = (
 )
 PEOPLE = Table(name="people", connection="s", key=("id",), columns=COLUMNS)
 PERSONS = Table(name="persons", connection="t", key=("id",), columns=COLUMNS)
+ORDERS = Table(name="orders", connection="t", key=("id",), columns={"id": Type.TEXT, "person": Type.TEXT})
+"""An application's, which refers to the target where the setup says so."""
 
 
 def declare(folder: Path, setup: Setup, version: int) -> Migration:
@@ -47,6 +49,14 @@ def dress(database: Database, setup: Setup) -> None:
     held = database.find(PERSONS)
     if held is not None and setup.unique and not any(index.name == "persons_name" for index in held.indexes):
         held.indexes.append(StoredIndex(name="persons_name", primary=False, unique=True, complete=True, key=("name",)))
+    if held is not None and setup.referred and not database.foreign_keys:
+        database.find(ORDERS) or database.make(ORDERS)
+        database.foreign_keys.append(
+            ForeignKey(
+                name="orders_person", table="public.orders", columns=("person",), to="public.persons", refers_to=("id",),
+                on_delete=setup.referred.replace("NO ACTION", ""),
+            )
+        )  # fmt: skip
 
 
 def should(row: tuple[object, ...] | None, version: int) -> tuple[object, ...] | None:

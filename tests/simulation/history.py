@@ -3,7 +3,7 @@ down it is done again, or with parts of it left out."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -14,7 +14,8 @@ PAUSES = (1.0, 12.0, 35.0, 75.0, 400.0)
 @dataclass(frozen=True, kw_only=True)
 class Setup:
     """What there is at the beginning: rows of the source and the target (those that are there before any run), the kind of
-    the target's store, and how runs are asked for. `keen`: where what happens does so most often, as a part of a task's name."""
+    the target's store, and how runs are asked for. `referred`: what a foreign key of another table does where a row of the
+    target is deleted (empty: there is none). `keen`: where what happens does so most often, as a part of a task's name."""
 
     kind: str = "postgres"
     rows: int = 5
@@ -31,6 +32,7 @@ class Setup:
     retries: int = 3
     keen: str = ""
     only: tuple[str, ...] = ()
+    referred: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,13 +96,14 @@ WEIGHTS = {
 """What may happen at a point, and how often beside the others."""
 
 
+REFERRED = ("", "", "", "NO ACTION", "CASCADE")
 KEEN = ("", "", "apply", "apply", "approve", "plan", "read_back", "verify", "report", "preflight")
 
 
 def setup(random: Random) -> Setup:
     """A beginning."""
     kind, rows = random.choice(KINDS), random.randint(2, 7)
-    return Setup(
+    made = Setup(
         kind=kind,
         rows=rows,
         nameless=random.choice((0, 0, 1)),
@@ -116,7 +119,10 @@ def setup(random: Random) -> Setup:
         retries=random.choice((0, 1, 3)),
         keen=random.choice(KEEN),
         only=_some(random),
+        referred=random.choice(REFERRED) if kind == "postgres" else "",
     )
+    # a run that is to remove what others refer to is refused there, whatever happens
+    return replace(made, extra="report") if made.referred == "CASCADE" else made
 
 
 def _some(random: Random) -> tuple[str, ...]:

@@ -269,6 +269,7 @@ def _budgets(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
 
 def _rolled_back(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
     """7. What is put back is as it was, and takes nothing else along."""
+    yield from world.oracle.taken
     for id, row in rows.items():
         if row.undoes is None:
             continue
@@ -285,7 +286,7 @@ def _rolled_back(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
                 if c.key == key and mine[0].point < c.point < seen.proven_at and c.run not in (row.undoes, id)
             ]
             states = [state.get(key) for state in seen.proofs]
-            hidden = mine[0].old is None and key in seen.hidden
+            hidden = mine[0].old is None and key in (seen.hidden | world.oracle.referred)
             if not others and states and mine[0].old not in states and not hidden:
                 yield f"{id} is proven, and {key} is {states[-1]}; before {row.undoes} it was {mine[0].old}"
 

@@ -111,6 +111,9 @@ class Oracle:
         self.effects: Counter[str] = Counter()
         self.target: dict[str, Row] = {}
         self.source: dict[str, Row] = {}
+        self.orders: dict[str, Row] = {}
+        self.referred: set[str] = set()
+        self.taken: list[str] = []
         self._digest = hashlib.sha256()
         self.log: list[str] = []
 
@@ -183,6 +186,10 @@ class Oracle:
                 if old != new:
                     self._changed(writer, key, old, new)
             self.target = now
+        orders = self.world.places.rows("orders") if self.world.setup.referred else {}
+        if writer.run and (gone := sorted({*self.orders} - {*orders})):
+            self.taken.append(f"{writer.process} took {', '.join(gone)} of orders along")
+        self.orders = orders
         source = self.world.places.rows("people")
         if source != self.source:
             self.errors.append(("source", writer.run, f"{writer.process} changed the source"))
@@ -220,6 +227,12 @@ class Oracle:
             self.source = self.world.places.rows("people")
         else:
             self._compare(Writer(process="application"))
+
+    def ordered(self, key: str, order: Row | None) -> None:
+        """An application makes an order refer to a row of the target, if it is there, or deletes the order."""
+        if self.world.places.put("orders", key, order):
+            self.orders = self.world.places.rows("orders")
+            self.referred |= {*self.orders}
 
     def seen(self, run: str) -> Seen:
         """What is known of a run."""

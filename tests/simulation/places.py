@@ -12,13 +12,13 @@ from include.trueup.run.workspace import Workspace
 from include.trueup.stores.effects import Effects
 
 from .databases import Behind, Documents, Relational, Row
-from .declared import PEOPLE, PERSONS, dress
+from .declared import ORDERS, PEOPLE, PERSONS, dress
 from .history import Setup
 from .scheduling import Schedule
 from .tries import Job, Said, carry
 from .twins import Database, Hook, LedgerTwin, WorkspaceTwin
 
-TABLES = {table.name: table for table in (PEOPLE, PERSONS)}
+TABLES = {table.name: table for table in (PEOPLE, PERSONS, ORDERS)}
 
 
 class Places:

@@ -35,6 +35,8 @@ def test_what_broke_a_law_does_so_no_more_but_where_its_fault_is_put_back(file: 
     kept = json.loads(file.read_text(encoding="utf-8"))
     played = play(History.from_json(kept), *bench)
     assert played.breaches == []
+    if "mutant" not in kept:
+        return  # what it found has no switch that puts it back
     with pytest.MonkeyPatch.context() as patch:
         MUTANTS[kept["mutant"]](patch)
         faulty = play(History.from_json(kept), *bench)

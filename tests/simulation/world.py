@@ -241,6 +241,9 @@ class World(People):
         if not self.places.there("persons"):
             return False
         key = f"p{event.a % (self.setup.rows + 2):02}"
+        if self.setup.referred and event.b % 2:
+            self.oracle.ordered(key, None if event.b % 7 == 0 else (key, key, None, None))
+            return True
         row = None if event.b % 3 == 0 else (f"APP {event.b % 7}", str(event.b % 50))
         self.oracle.application("persons", key, row)
         return True

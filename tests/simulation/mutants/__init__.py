@@ -13,7 +13,6 @@ Mutant = Callable[[pytest.MonkeyPatch], None]
 MUTANTS: dict[str, Mutant] = {**rights.MUTANTS, **proofs.MUTANTS}
 """By name."""
 NOT_HERE = {
-    "review/6": "foreign keys: no table of the world refers to the target",
     "review/9": "the order of refusals of a backfill's days: no run of the world has a window",
     "review/11": "values that no table takes: every row of the world can be written",
     "review/12": "what a run costs: no law is about it",

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from include.trueup import report
 from include.trueup.cutover import turning
 from include.trueup.errors import TrueupError
-from include.trueup.plan import backward, baseline, hashing, transform, verbs
+from include.trueup.plan import backward, baseline, hashing, target_checks, transform, verbs
 from include.trueup.prove import budgets, left_alone, verify
 from include.trueup.run import earlier, not_written
 from include.trueup.stores import Conflict, Outcome
@@ -264,10 +264,28 @@ def conflict_is_no_row(patch: Patch) -> None:
     conflicts_unlimited(patch)
 
 
+def others_taken_along(patch: Patch) -> None:
+    """Rows that refer to a removed one are deleted with it, by a foreign key that nobody has named."""
+    remove, stuck = Batch.remove, RelationalTwin.stuck
+
+    def removed(self: Batch, rows: pa.Table, cascade_to: Any) -> Any:
+        every = [f.reference.name for f in self._transaction.database.referring(self._held)]
+        return remove(self, rows, (*cascade_to, *every))
+
+    def none(self: RelationalTwin, *given: Any, **more: Any) -> dict[str, str]:
+        stuck(self, *given, **more)
+        return {}
+
+    patch.setattr(Batch, "remove", removed)
+    patch.setattr(RelationalTwin, "stuck", none)
+    ignore(patch, target_checks, "refuse_irremovable")
+
+
 MUTANTS = {
     "review/0": unread_values,
     "review/1": refused_is_a_conflict,
     "review/2": rows_hidden,
+    "review/6": others_taken_along,
     "review/8": lost_baseline,
     "review/10": removals_unlimited,
     "review/16": condition_cut_short,

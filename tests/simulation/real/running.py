@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 
 from ..playing import Played, from_seed, play
@@ -21,9 +22,11 @@ def run(histories: int, seed: int, *, log: bool) -> int:
     with folder() as place, remembering(place) as database, servers() as running:
         real_seconds = 0.0
         for number in range(seed, seed + histories):
-            twin = play(from_seed(number), place, database, TruthfulWorld)
+            drawn = from_seed(number)
+            history = replace(drawn, setup=replace(drawn.setup, referred=""))  # the servers have no orders
+            twin = play(history, place, database, TruthfulWorld)
             since = time.monotonic()
-            real = play(from_seed(number), place, None, partial(RealWorld, running))
+            real = play(history, place, None, partial(RealWorld, running))
             took = time.monotonic() - since
             real_seconds += took
             met.update(real.met)
