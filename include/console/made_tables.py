@@ -36,8 +36,10 @@ _BASE = {
         "bytea": "bytea", "xml": "xml", "inet": "inet", "cidr": "cidr", "macaddr": "macaddr", "money": "money", "oid": "oid",
         "tsvector": "tsvector", "tsquery": "tsquery", "bit": "bit", "varbit": "bit varying,varbit", "point": "point",
         "int4range": "int4range", "int8range": "int8range", "numrange": "numrange", "daterange": "daterange",
+        "int4multirange": "int4multirange", "int8multirange": "int8multirange", "nummultirange": "nummultirange",
+        "datemultirange": "datemultirange", "tsmultirange": "tsmultirange", "tstzmultirange": "tstzmultirange",
         "tsrange": "tsrange", "tstzrange": "tstzrange", "citext": "citext", "vector": "vector", "hstore": "hstore", "ltree": "ltree",
-        "geometry": "geometry", "geography": "geography", "halfvec": "halfvec",
+        "macaddr8": "macaddr8", "jsonpath": "jsonpath", "geometry": "geometry", "geography": "geography", "halfvec": "halfvec",
     }.items()
     for name in names.split(",")
 }  # fmt: skip

@@ -70,7 +70,8 @@ class Databases:
         )
         assert [said.split()[1] for said in made.left] == list(left), made.left
         migration = loaded(folder, made, id)
-        assert problems(migration, folder / "include/migrations" / id) == [], source
+        wrong = problems(migration, folder / "include/migrations" / id)
+        assert wrong == [], f"{source}: {wrong}"
         if tested:
             passes_its_own_test(folder, migration, there_and_back)
         return migration

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypedDict
 
 import pyarrow as pa
 
@@ -15,6 +15,45 @@ from .session import Session
 
 QUERY = (Path(__file__).parent / "likeness.sql").read_text()
 """Gives one JSON of the table; $1 is its oid."""
+
+
+class _Column(TypedDict):
+    """What is said of a column."""
+
+    name: str
+    identity: str
+    generated: str
+    expression: str | None
+    needs: str | None
+    collation: str | None
+    domain: str | None
+    comment: str | None
+
+
+class _Rule(TypedDict):
+    """A constraint, or an index (of kind '')."""
+
+    kind: Literal["c", "u", "x", "f", ""]
+    name: str
+    says: str
+    needs: str | None
+    columns: list[str]
+    valid: bool
+    unique: bool
+
+
+class _Described(TypedDict):
+    """What the query gives."""
+
+    comment: str | None
+    columns: list[_Column]
+    constraints: list[_Rule]
+    indexes: list[_Rule]
+    partitioned: str | None
+    policies: list[str]
+    granted: bool
+
+
 _FOREIGN = "the table it refers to may not be there, nor its rows before these: add it when they are"
 
 
@@ -23,7 +62,7 @@ def likeness(session: Session, shape: Shape, made: dict[str, str | None], trigge
     if shape.kind not in ("r", "p"):
         return Likeness()
     (text,) = session.fetch(QUERY, pa.record_batch({"oid": pa.array([shape.oid], pa.int64())}))["likeness"].to_pylist()
-    described: dict[str, Any] = json.loads(text)
+    described: _Described = json.loads(text)
     by_hand = {name for name, how in made.items() if how is None}
     columns, left = {}, []
     for column in described["columns"]:
@@ -35,7 +74,7 @@ def likeness(session: Session, shape: Shape, made: dict[str, str | None], trigge
         if why := _why_not(one, by_hand):
             left.append(f"{_in_words(one)}: {why}")
         else:
-            rules.append(Rule(says=_in_words(one), columns=tuple(one["columns"]), index="kind" not in one))
+            rules.append(Rule(says=_in_words(one), columns=tuple(one["columns"]), index=not one["kind"]))
     left += _besides(described, triggers)
     comments = {c["name"]: c["comment"] for c in described["columns"] if c["comment"]}
     return Likeness(
@@ -43,7 +82,7 @@ def likeness(session: Session, shape: Shape, made: dict[str, str | None], trigge
     )
 
 
-def _column(column: dict[str, Any], by_hand: bool) -> tuple[str, list[str]]:
+def _column(column: _Column, by_hand: bool) -> tuple[str, list[str]]:
     """What follows the type of a column, and what does not, in words."""
     says, left, expression = [], [], column["expression"]
     if column["collation"] and not by_hand:
@@ -70,24 +109,24 @@ def _column(column: dict[str, Any], by_hand: bool) -> tuple[str, list[str]]:
     return " ".join(says), left
 
 
-def _in_words(one: dict[str, Any]) -> str:
-    if "kind" in one:
+def _in_words(one: _Rule) -> str:
+    if one["kind"]:
         return str(one["says"])
     return f"CREATE {'UNIQUE ' if one['unique'] else ''}INDEX {one['says']}"
 
 
-def _why_not(one: dict[str, Any], by_hand: set[str]) -> str:
+def _why_not(one: _Rule, by_hand: set[str]) -> str:
     """Why a constraint or an index does not come along; '' where it does."""
-    if one.get("kind") == "f":
+    if one["kind"] == "f":
         return _FOREIGN
-    if one.get("valid") is False:
+    if not one["valid"]:
         return "it is NOT VALID, so rows may break it"
     if one["needs"] or by_hand & {*one["columns"]}:
         return f"it needs {one['needs'] or 'a type that is made by hand'}, which another database may not have"
     return ""
 
 
-def _besides(described: dict[str, Any], triggers: tuple[str, ...]) -> Iterator[str]:
+def _besides(described: _Described, triggers: tuple[str, ...]) -> Iterator[str]:
     if described["partitioned"]:
         yield f"PARTITION BY {described['partitioned']}: this is one table"
     for trigger in triggers:

@@ -38,7 +38,7 @@ SELECT json_build_object(
     ), '[]'::json),
     'constraints', coalesce((
         SELECT json_agg(json_build_object(
-            'kind', k.contype, 'name', k.conname, 'says', pg_get_constraintdef(k.oid), 'valid', k.convalidated,
+            'kind', k.contype, 'name', k.conname, 'says', pg_get_constraintdef(k.oid), 'valid', k.convalidated, 'unique', k.contype = 'u',
             'needs', CASE WHEN k.contype <> 'f' THEN n.what END,
             'columns', coalesce((
                 SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
@@ -50,7 +50,7 @@ SELECT json_build_object(
     ), '[]'::json),
     'indexes', coalesce((
         SELECT json_agg(json_build_object(
-            'name', i.relname, 'unique', x.indisunique,
+            'kind', '', 'name', i.relname, 'unique', x.indisunique, 'valid', true,
             'says', regexp_replace(pg_get_indexdef(x.indexrelid), '^.*? USING ', 'USING '),
             'needs', n.what,
             'columns', coalesce((
