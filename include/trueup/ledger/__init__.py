@@ -59,6 +59,7 @@ __all__ = [
     "this_process",
 ]
 
+_RUN = sa.select(runs).where(runs.c.run_id == sa.bindparam("run_id"))
 _UPGRADE_SECONDS = 10.0
 """How long a transaction that makes tables may be idle at the least, since Alembic reads its scripts in it."""
 
@@ -187,7 +188,7 @@ class Ledger(Steps, Batches):
     def run(self, run_id: str) -> RunRow | None:
         """The run's row, or None."""
         with self._begin() as connection:
-            row = connection.execute(sa.select(runs).where(runs.c.run_id == run_id)).mappings().first()
+            row = connection.execute(_RUN, {"run_id": run_id}).mappings().first()
             return None if row is None else _row(row)
 
     def entered(self, run_id: str) -> RunRow:

@@ -28,6 +28,12 @@ from .tables import LEASE_LOCK, leases, runs
 
 LEASE = "TRUEUP_LEASE_SECONDS"
 """Environment variable: a lease that nobody renews for so long has expired. The same for every worker."""
+# asked at each step of a run: to make a statement takes longer than to have it answered
+_LOCK, _NOW = (
+    sa.text("SELECT pg_advisory_xact_lock(:key)"),
+    sa.select(sa.func.clock_timestamp(type_=sa.DateTime(timezone=True))),
+)
+_STATUS = sa.select(runs.c.status).where(runs.c.run_id == sa.bindparam("run_id"))
 Begin = Callable[[], AbstractContextManager[sa.Connection]]
 Move = Callable[[sa.Connection, str, Status, str], None]
 
@@ -231,8 +237,8 @@ def _renewed() -> sa.ColumnElement[Any]:
 
 def _lock(connection: sa.Connection) -> datetime:
     """No other run takes a lease until the transaction ends; the time now."""
-    connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": LEASE_LOCK})
-    now: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+    connection.execute(_LOCK, {"key": LEASE_LOCK})
+    now: datetime = connection.execute(_NOW).scalar_one()
     return now
 
 
@@ -242,7 +248,7 @@ def _current(connection: sa.Connection, targets: Sequence[str]) -> list[LeaseRow
 
 
 def _status(connection: sa.Connection, run_id: str) -> str | None:
-    return connection.execute(sa.select(runs.c.status).where(runs.c.run_id == run_id)).scalar()
+    return connection.execute(_STATUS, {"run_id": run_id}).scalar()
 
 
 def _new(connection: sa.Connection, run_id: str, target: str, holder: str | None, now: datetime) -> int:

@@ -88,13 +88,16 @@ class Steps:
     def steps(self, run_id: str, *, ever: bool = False) -> list[StepRow]:
         """Every part of every step since the run last began, in the order they started; `ever`: also parts that were done
         only before that."""
-        query = sa.select(steps).where(steps.c.run_id == run_id)
-        if not ever:
-            query = query.where(steps.c.attempt == _of_run(run_id, "attempt"))
         with self._begin() as connection:
-            rows = connection.execute(query.order_by(steps.c.started_at, steps.c.part)).mappings()
+            rows = connection.execute(_EVER if ever else _SINCE, {"run_id": run_id}).mappings()
             return [StepRow(**row) for row in rows]
 
 
 def _of_run(run_id: str, column: str) -> sa.ScalarSelect[Any]:
     return sa.select(runs.c[column]).where(runs.c.run_id == run_id).scalar_subquery()
+
+
+_EVER = sa.select(steps).where(steps.c.run_id == sa.bindparam("run_id")).order_by(steps.c.started_at, steps.c.part)
+_SINCE = _EVER.where(
+    steps.c.attempt == sa.select(runs.c.attempt).where(runs.c.run_id == sa.bindparam("run_id")).scalar_subquery()
+)
