@@ -132,7 +132,8 @@ class Proxy:
             self.requests.append(request)
         return request
 
-    def _forward(self, request: Request) -> Answer:
+    def forward(self, request: Request) -> Answer:
+        """Send a request on; the engine's answer."""
         with self._lock:
             self.forwarded[request.operation] += 1
         connection = http.client.HTTPConnection(self._upstream, timeout=30)
@@ -154,7 +155,7 @@ class Proxy:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 request = proxy._receive(dict(self.headers), body)
                 try:
-                    answer = proxy.rule(request, proxy._forward)
+                    answer = proxy.rule(request, proxy.forward)
                 except ResetError:
                     # no lingering: the peer sees a reset, not an orderly end
                     self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

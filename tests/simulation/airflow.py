@@ -3,6 +3,7 @@ tried again, tries that were thought to be lost and go on; tasks that people cle
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -36,7 +37,6 @@ class Task:
     part: int
     step: Step | None
     state: str | None = None
-    tries: int = 0
     left: int = 0
     process: Process | None = None
 
@@ -60,6 +60,7 @@ class DagRun:
     tasks: list[Task] = field(default_factory=list)
     shown: str | None = None
     processes: list[Process] = field(default_factory=list)
+    tried: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.tasks = [self._task("preflight")]
@@ -122,11 +123,15 @@ class DagRun:
     def begin(self, task: Task) -> None:
         """Begin a try of the task."""
         task.state = "running"
-        task.tries += 1
-        name = f"{self.given.airflow_run_id}/{task.name}#{task.tries}"
+        name = self._try_name(task)
         process = self.world.schedule.process(name, self.id, lambda: self._try(task, process))
         task.process = process
         self.processes.append(process)
+
+    def _try_name(self, task: Task) -> str:
+        """The name of a task's next try: they are counted on where the run begins again."""
+        self.tried[task.name] += 1
+        return f"{self.given.airflow_run_id}/{task.name}#{self.tried[task.name]}"
 
     def again(self, task: Task) -> None:
         """Begin a further try though there is one: as when two schedulers send it, or the first is thought to be lost."""
@@ -228,8 +233,7 @@ class DagRun:
         if approve and seen is not None:
             self.world.oracle.seen(self.id).answered.append(seen)
         task.state = "running"
-        task.tries += 1
-        name = f"{self.given.airflow_run_id}/{task.name}#{task.tries} answered"
+        name = f"{self._try_name(task)} answered"
 
         def decide() -> None:
             self._carried(Job(what="approve" if approve else "reject", shown=shown))

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 WAITS = "20ms"
 """How long an application waits for a row that somebody holds, before others have their turn."""
 
+_WRITES = "SELECT FROM pg_locks JOIN pg_database ON oid = database WHERE datname = current_database() AND locktype = 'advisory'"
+"""Transactions of the engine that write hold such locks."""
+
 
 class RealRelational:
     """A database of PostgreSQL. `create`: the script that makes the target."""
@@ -75,6 +78,18 @@ class RealRelational:
             return True
         return True
 
+    def restore(self, table: Table) -> bool:
+        """Under another number of the catalogue, which is what tells tables from each other."""
+        with self._database.transaction():
+            if not self.there(table) or self._database.execute(_WRITES).fetchone() is not None:
+                return False
+            name = sql.Identifier(table.name)
+            self._database.execute(sql.SQL("CREATE TEMP TABLE kept ON COMMIT DROP AS TABLE {}").format(name))
+            self._database.execute(sql.SQL("DROP TABLE {}").format(name))
+            self.make(table)
+            self._database.execute(sql.SQL("INSERT INTO {} TABLE kept").format(name))
+        return True
+
     def close(self) -> None:
         """The servers stay."""
 
@@ -115,6 +130,18 @@ class RealDocuments:
                 self._client.put_item(TableName=table.name, Item=item_of(table, row))
         except self._client.exceptions.ResourceNotFoundException:
             pass
+        return True
+
+    def restore(self, table: Table) -> bool:
+        """It is deleted and made again."""
+        if not self.there(table):
+            return False
+        items = self._client.scan(TableName=table.name, ConsistentRead=True)["Items"]
+        self._client.update_table(TableName=table.name, DeletionProtectionEnabled=False)
+        self._client.delete_table(TableName=table.name)
+        self.make(table)
+        for item in items:
+            self._client.put_item(TableName=table.name, Item=item)
         return True
 
     def close(self) -> None:

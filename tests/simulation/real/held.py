@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass
+class _One:
+    """An answer that is held, and what becomes of it."""
+
+    lost: bool = True
+    decided: threading.Event = field(default_factory=threading.Event)
 
 
 class Held:
-    """One answer at a time. A proxy asks `passes` about each that it has; while somebody waits for one (`waited`), the proxy waits
-    too, until it is told to pass it on or to lose it. `reader` becomes readable when one is held. How many were
-    `held`, and how many of them `lost`, is counted."""
+    """A proxy asks `passes` about each answer that it has; while somebody waits for one (`waited`), the proxy waits, too, until it
+    is told to pass it on or to lose it. `reader` becomes readable when one is held. How many were `held`, and how many of them
+    `lost`, is counted."""
 
     def __init__(self) -> None:
         self.held = self.lost = 0
         self.reader, self._writer = os.pipe()
         self._place: str | None = None
-        self._decided = threading.Event()
-        self._lost = False
+        self._new: deque[_One] = deque()
 
     def waited(self, place: str | None) -> None:
         """From now on the next answer of this place is held; None: none is."""
@@ -27,19 +36,19 @@ class Held:
         """Whether an answer of this place is to be passed on: at once, or once that is decided."""
         if self._place != place:
             return True
-        self._place = None
-        self._decided.clear()
+        self._place, one = None, _One()
+        self._new.append(one)
         os.write(self._writer, b".")
-        self._decided.wait(600)
-        return not self._lost
+        one.decided.wait()
+        return not one.lost
 
     def decide(self, does: Callable[[], bool]) -> None:
-        """An answer is held: it is lost if `does` gives False, or is ended by an error."""
+        """An answer is held: it is lost if `does` gives False, or is ended by an error. Others may be held meanwhile."""
         os.read(self.reader, 1)
+        one = self._new.popleft()
         self.held += 1
-        self._lost = True
         try:
-            self._lost = not does()
+            one.lost = not does()
         finally:
-            self.lost += self._lost
-            self._decided.set()
+            self.lost += one.lost
+            one.decided.set()

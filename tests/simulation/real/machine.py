@@ -6,12 +6,11 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from multiprocessing.connection import Client
 from typing import Any
 
-from include.trueup.errors import StoreUnavailableError
 from include.trueup.stores.effects import Effects
 
 from ..scheduling import BEGINNING, Crew, FibreLock
@@ -40,12 +39,12 @@ class Machine:
     def _answer(self) -> Any:
         failed, self.now, given = self._mine.channel.recv()
         if failed:
-            raise StoreUnavailableError(given)
+            raise given
         return given
 
     def ask(self, *message: Any) -> Any:
-        """Tell the parent, and wait until it has this thread go on; what it gives. Raises `StoreUnavailableError` where the answer
-        of what was done is lost."""
+        """Tell the parent, and wait until it has this thread go on; what it gives. Raises what the parent
+        has the engine told in place of the truth."""
         self.say(*message)
         return self._answer()
 
@@ -78,9 +77,10 @@ class Machine:
         number = self._numbers
 
         def all_of_it() -> None:
-            self.connect(number)
-            work()
-            self.say("over")
+            with suppress(EOFError, ConnectionError):  # the parent wants no more of it
+                self.connect(number)
+                work()
+                self.say("over")
 
         threading.Thread(target=all_of_it, daemon=True).start()
         self.ask("begin", number, seconds)

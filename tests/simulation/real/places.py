@@ -101,9 +101,7 @@ class RealPlaces(Places):
     def end_idle(self) -> None:
         """The server ends whoever has kept a transaction open and idle for too long, by the time of the schedule."""
         for child in self.children.values():
-            if child.idle_until is not None and child.idle_until <= self.schedule.now:
-                child.idle_until = None
-                self.servers.end_sessions(child.known)
+            child.end_idle()
 
     def put(self, name: str, key: str, row: Row | None) -> bool:
         """An application writes a row, or deletes it. False where somebody holds it just now."""

@@ -16,28 +16,31 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from include.trueup.errors import StoreUnavailableError
+from include.trueup.errors import StoreUnavailableError, TrueupError
 from include.trueup.stores.effects import Effects
 
 from ..scheduling import Fibre, KilledError, Process, Schedule
 from ..tries import Said
-from ..twins import Effect
+from ..twins import Effect, LaterError
+from ..twins.hook import LieError
 
 if TYPE_CHECKING:
     from .servers import Servers
 
 PROJECT = Path(__file__).parents[3]
 Go = tuple[bool, float, Any]
-"""What a child's thread is told: whether the answer of what it did is lost, the time, and what it asked for."""
+"""What a child's thread is told: whether it meets an error, the time, and the error, or what it asked for."""
 
 
 @dataclass
 class Doing:
-    """What a child's thread does: its effect, whether its answer is to be held, and whether its end is told already."""
+    """What a child's thread does: its effect, whether its answer is to be held, and whether its end is told already. `idle_until`:
+    when the server ends the transaction that it has open, unless it does something."""
 
     effect: Effect | None = None
     awaited: bool = False
     told: bool = False
+    idle_until: float | None = None
 
 
 class DiedError(Exception):
@@ -52,6 +55,7 @@ class Nursery:
         self.address = f"{self._folder.name}/parent"
         self._listener = Listener(self.address, backlog=64)
         self._met: dict[tuple[int, int], tuple[Connection, int]] = {}
+        self._gone: set[int] = set()
         self._tokens = 0
         command = [sys.executable, "-m", "tests.simulation.real.trying", self.address]
         self._process = subprocess.Popen(command, cwd=PROJECT, env={**os.environ, "PYTHONPATH": ":".join(sys.path)})
@@ -77,24 +81,32 @@ class Nursery:
         while (token, number) not in self._met:
             channel = self._listener.accept()
             token_met, number_met, pid = channel.recv()
-            self._met[token_met, number_met] = channel, pid
+            if token_met in self._gone:
+                channel.close()
+            else:
+                self._met[token_met, number_met] = channel, pid
         return self._met.pop((token, number))
+
+    def forget(self, token: int) -> None:
+        """A child is gone: of its threads none is met any more."""
+        self._gone.add(token)
+        for known in [each for each in self._met if each[0] == token]:
+            self._met.pop(known)[0].close()
 
 
 class Child:
-    """A try's process, which does as the schedule says. Its sessions are known by the name `known`. `idle_until`: when the server
-    ends the transaction that it has open, unless it does something."""
+    """A try's process, which does as the schedule says. Its sessions are known by the name `known`."""
 
     def __init__(
         self, servers: Servers, schedule: Schedule, process: Process, effects: Effects, hook: Callable[[Effect], None]
     ) -> None:
         self.known = f"try-{id(self)}"
-        self.idle_until: float | None = None
         self._servers, self._schedule, self._process = servers, schedule, process
         self._effects, self._hook = effects, hook
         self._true: list[int] = []
         self._fibres: dict[int, Fibre] = {}
         self._channels: list[Connection] = []
+        self._threads: list[Doing] = []
         self._ended = self._stopped = False
 
     def carry(self, task: object) -> Said:
@@ -108,15 +120,23 @@ class Child:
 
     def end(self) -> None:
         """The process is killed, if it has not ended, and its sessions are gone."""
-        if self._ended:
-            return
-        self._ended = True
-        with suppress(ProcessLookupError):
-            os.kill(self._pid, signal.SIGKILL)
-            self._servers.killed += 1
+        killed, self._ended = not self._ended, True
+        if killed:
+            with suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
+                self._servers.killed += 1
         for channel in self._channels:
             channel.close()
-        self._servers.end_sessions(self.known)
+        self._servers.nursery.forget(self._token)
+        if killed:
+            self._servers.end_sessions(self.known)
+
+    def end_idle(self) -> None:
+        """The server ends a transaction that was open and idle for too long, by the time of the schedule."""
+        for doing in self._threads:
+            if doing.idle_until is not None and doing.idle_until <= self._schedule.now:
+                doing.idle_until = None
+                self._servers.end_sessions(self.known, "source", "target")
 
     def stop(self) -> None:
         """The process is stopped until it is to go on."""
@@ -139,6 +159,7 @@ class Child:
         self._channels.append(channel)
         go: Go = (False, self._schedule.now, given)
         doing = Doing()
+        self._threads.append(doing)
         while (said := self._ask(channel, go, doing)) is not None:
             match said:
                 case ("over",):
@@ -209,21 +230,35 @@ class Child:
             return False, None
         doing.told = False
         doing.effect = effect if effect.kind != "commit" else doing.effect
-        self.idle_until = None if idle is None else self._schedule.now + idle
+        doing.idle_until = None if idle is None else self._schedule.now + idle
         try:
             self._hook(effect)
         except StoreUnavailableError as error:
             if effect.when == "before" and effect.kind != "commit" and effect.place != "workspace":
-                self._servers.cut(effect.place)
+                self._servers.cut(effect.place, self.known)
                 return False, None
-            return True, str(error)
+            return True, error
+        except LieError as lie:
+            return self._lie(lie, effect, doing)
+        except TrueupError as error:
+            return True, error
         doing.awaited = effect.when == "before" and (effect.kind == "commit" or _is_request(effect))
+        return False, None
+
+    def _lie(self, lie: LieError, effect: Effect, doing: Doing) -> tuple[bool, Any]:
+        """The proxy answers falsely; of PostgreSQL, the child's store does."""
+        if not _is_request(effect):
+            return True, lie
+        self._servers.lie = lie
+        doing.awaited = not isinstance(lie, LaterError)
+        if isinstance(lie, LaterError):
+            lie.later(self._servers.send_kept)
         return False, None
 
     def _answered(self, doing: Doing) -> bool:
         """What the child asked for is done, and it does not know it yet: whether it will."""
         assert doing.effect is not None
-        doing.awaited, doing.told, self.idle_until = False, True, None
+        doing.awaited, doing.told, doing.idle_until = False, True, None
         try:
             self._hook(replace(doing.effect, when="after"))
         except StoreUnavailableError:

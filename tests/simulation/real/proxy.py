@@ -3,12 +3,12 @@ holds the answer of a transaction that is committed."""
 
 from __future__ import annotations
 
-import select
 import socket
 import struct
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Self
 
@@ -36,7 +36,7 @@ class PostgresProxy:
         self.refused = 0
         self._passes = passes
         self._upstream = upstream
-        self._open: set[socket.socket] = set()
+        self._open: dict[socket.socket, bytes] = {}
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port: int = self._listener.getsockname()[1]
@@ -58,10 +58,10 @@ class PostgresProxy:
         options = f"sslmode=disable&gssencmode=disable&application_name={known}"
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}?{options}"
 
-    def cut(self) -> None:
-        """Cut every connection that there is."""
+    def cut(self, known: str = "") -> None:
+        """Cut every connection that there is, of sessions that are known by this name."""
         with self._lock:
-            for each in self._open:
+            for each in [each for each, begun in self._open.items() if known.encode() in begun]:
                 with suppress(OSError):
                     each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                     each.shutdown(socket.SHUT_RDWR)
@@ -82,14 +82,17 @@ class PostgresProxy:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         server = socket.socket(socket.AF_UNIX)
         with self._lock:
-            self._open.add(client)
+            self._open[client] = b""
         try:
             server.connect(self._upstream)
             other = {client: server, server: client}
             while True:
-                for ready in select.select([client, server], [], [])[0]:
+                for ready in wait([client, server]):
+                    assert isinstance(ready, socket.socket)
                     if not (content := ready.recv(1 << 16)):
                         return
+                    if ready is client and not self._open[client]:
+                        self._open[client] = content  # which says as whom it is known
                     if ready is server and _COMMITTED in content and not self._passes():
                         _reset(client)
                         return
@@ -98,6 +101,6 @@ class PostgresProxy:
             return
         finally:
             with self._lock:
-                self._open.discard(client)
+                self._open.pop(client)
             server.close()
             client.close()

@@ -12,7 +12,7 @@ from ..remembered import remembering
 from ..world import folder
 from .comparing import ends, first_difference
 from .servers import servers
-from .world import RealWorld, TruthfulWorld
+from .world import RealWorld
 
 
 def run(histories: int, seed: int, *, log: bool) -> int:
@@ -24,7 +24,7 @@ def run(histories: int, seed: int, *, log: bool) -> int:
         for number in range(seed, seed + histories):
             drawn = from_seed(number)
             history = replace(drawn, setup=replace(drawn.setup, referred=""))  # the servers have no orders
-            twin = play(history, place, database, TruthfulWorld)
+            twin = play(history, place, database)
             since = time.monotonic()
             real = play(history, place, None, partial(RealWorld, running))
             took = time.monotonic() - since

@@ -15,7 +15,10 @@ from include.trueup.ledger.tables import SCHEMA, metadata
 from tests.faults.proxy import Answer, Forward, Proxy, Request, ResetError
 from tests.harness import fastest_engine, forgetful_server
 
+from ..twins import HalfError, LaterError
+from ..twins.hook import LieError
 from .held import Held
+from .lying import lied
 from .processes import Nursery
 from .proxy import PostgresProxy
 from .trying import dynamodb_client
@@ -31,12 +34,15 @@ _CLOCK = (
 
 
 class Servers:
-    """What is running; `database` are connections of our own, past the proxies."""
+    """What is running; `database` are connections of our own, past the proxies. `lie`: how the next request of DynamoDB is answered
+    falsely."""
 
     def __init__(self, stack: ExitStack) -> None:
         self._server = stack.enter_context(forgetful_server())
         socket = f"{self._server.socket_dir}/.s.PGSQL.5432"
         self.held = Held()
+        self.lie: LieError | None = None
+        self._kept: list[Request] = []
         self.killed = self.stopped = self._cut_requests = 0
         self._proxies = {
             name: stack.enter_context(PostgresProxy(socket, partial(self.held.passes, place)))
@@ -67,12 +73,13 @@ class Servers:
         """A database by its proxy, for sessions that are known by this name."""
         return self._proxies[database].uri(database, known)
 
-    def cut(self, place: str) -> None:
-        """From now on a place does not answer. What reads under a snapshot that it holds keeps its connection."""
+    def cut(self, place: str, known: str) -> None:
+        """From now on a place does not answer the process that is known by this name, the only one that goes on. What reads under
+        a snapshot that it holds keeps its connection."""
         proxy = self._proxies["target" if place == "store" else place]
         proxy.out = True
         if place == "ledger":
-            proxy.cut()
+            proxy.cut(known)
         elif place == "store":
             self.documents.rule = self._cut
 
@@ -80,7 +87,7 @@ class Servers:
         """Every place answers again."""
         for proxy in self._proxies.values():
             proxy.out = False
-        self.documents.rule = self._hold
+        self.documents.rule, self.lie = self._hold, None
 
     @property
     def counted(self) -> dict[str, int]:
@@ -100,19 +107,28 @@ class Servers:
         raise ResetError
 
     def _hold(self, request: Request, forward: Forward) -> Answer:
-        answer = forward(request)
-        if not self.held.passes("store"):
+        lie, self.lie = self.lie, None
+        if isinstance(lie, LaterError):
+            self._kept.append(request)
+            raise ResetError
+        answer = lied(lie, request, forward)
+        if not self.held.passes("store") or isinstance(lie, HalfError):
             raise ResetError
         return answer
 
-    def end_sessions(self, known: str) -> None:
-        """End the sessions that are known by this name, and wait until they are gone."""
-        ended = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE application_name = %s"
-        self._admin.execute(ended, [known])
+    def send_kept(self) -> None:
+        """A request that was long under way arrives."""
+        self.documents.forward(self._kept.pop(0))
+
+    def end_sessions(self, known: str, *databases: str) -> None:
+        """End the sessions in these databases (none: in all) that are known by this name, and wait until they are gone."""
+        ended = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE application_name = %s AND datname = ANY(%s)"
+        self._admin.execute(ended, [known, [*(databases or self.database)]])
 
     def empty(self) -> None:
         """As at the beginning: no table, no session but our own, and an empty ledger."""
         self.mend()
+        self._kept.clear()
         ours = [self._admin.info.backend_pid, *(each.info.backend_pid for each in self.database.values())]
         others = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> ALL(%s)"
         self._admin.execute(others, [ours])

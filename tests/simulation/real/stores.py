@@ -19,12 +19,13 @@ from include.trueup.stores import Advanced, Catalogue, Description, Fence, Outco
 from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.stores.dynamodb.wire import Wire
 from include.trueup.stores.dynamodb.writes import Writer
-from include.trueup.stores.postgres import PostgresStore, locks
+from include.trueup.stores.postgres import PostgresStore
 from include.trueup.stores.postgres.session import Address, Session
 
-from ..twins import Effect
+from ..twins import Effect, HiddenError
 from ..twins.documents import rows_of
-from ..twins.hook import Doing
+from ..twins.hook import Doing, ending
+from ..twins.relational import without
 from .machine import Machine
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ LOCK_SECONDS = 0.05
 LOCK_WAIT, LOCK_TIMEOUT = 0.5, 5.0
 """When it is looked again whether a row is free, and for how long: seconds of the schedule."""
 _present = threading.local()
-"""What the store of this thread does now: until it is told (`doing`), and until it is committed (`writing`)."""
+"""What the store of this thread does now: until it is told (`doing`), and until it is committed (`writing`); and which rows the
+answer leaves out (`hidden`), by their keys."""
 
 
 class ToldLedger(Ledger):
@@ -50,9 +52,15 @@ class ToldLedger(Ledger):
 
     @contextmanager
     def _begin(self) -> Iterator[Any]:
+        if getattr(_present, "made", False):  # the twin does not look for indexes that a table lacks which is there
+            with super()._begin() as connection:
+                yield connection
+            return
         self._doing.before()
+        writing, _present.writing = getattr(_present, "writing", None), None  # it is not this commit that a store tells
         with super()._begin() as connection:
             yield connection
+        _present.writing = writing
         self._doing.after()
 
 
@@ -66,8 +74,9 @@ class ToldAddress(Address):
 
         def once() -> T:
             assert doing is not None
-            doing.before()
+            lie = doing.before()
             found = self._when_free(work, doing)
+            _present.hidden = lie.keys if isinstance(lie, HiddenError) else frozenset()
             doing.after()
             return found
 
@@ -85,7 +94,7 @@ class ToldAddress(Address):
                 if "55P03" not in str(error) or self.effects.monotonic() - begun >= LOCK_TIMEOUT:
                     raise
             finally:
-                _present.writing = None
+                _present.writing, _present.made = None, False
             self.effects.sleep(LOCK_WAIT)
 
 
@@ -98,6 +107,7 @@ def _tell_commit() -> None:
     if doing is not None:
         _present.writing = None
         _machines[-1].tell_commit(doing.effect)
+        _present.made = doing.effect.kind == "create"
 
 
 def tell_commits(machine: Machine) -> None:
@@ -137,8 +147,11 @@ class ToldPostgres(PostgresStore):
             _present.doing = None
 
     def end_older(self, fence: Fence) -> bool:
-        with self._told("end older", fence.part, tuple(locks.numbers(fence))):
+        _present.doing = Doing(hook=self._hook, effect=ending(self._name, fence))
+        try:
             return super().end_older(fence)
+        finally:
+            _present.doing = None
 
     @contextmanager
     def reading(self) -> Iterator[PostgresStore]:
@@ -165,11 +178,14 @@ class ToldPostgres(PostgresStore):
     def read(self, table: Table, segment: int, segments: int) -> Iterator[pa.RecordBatch]:
         """All of it at once: DuckDB takes the batches in threads of its own."""
         with self._told("read", table.name):
-            return iter([*super().read(table, segment, segments)])
+            batches = [*super().read(table, segment, segments)]
+            if not _present.hidden or not batches:
+                return iter(batches)
+            return iter(without(table, pa.Table.from_batches(batches), _present.hidden).to_batches())
 
     def get(self, table: Table, keys: pa.Table) -> pa.Table:
         with self._told("get", table.name):
-            return super().get(table, keys)
+            return without(table, super().get(table, keys), _present.hidden)
 
     def stuck(self, table: Table, rows: pa.Table, *, cascade_to: Sequence[str] = ()) -> dict[str, str]:
         with self._told("stuck", table.name):
@@ -230,6 +246,14 @@ class ToldDynamoDB(DynamoDBStore):
         super().__init__(client, machine.effects())
         self._wire: Wire = ToldWire(client, machine, name)
         self._writer = Writer(self._wire, connections=self._wire.connections)
+        self._hook, self._name = machine.hook, name
+
+    def end_older(self, fence: Fence) -> bool:
+        """Nothing can be ended; it is told all the same."""
+        telling = Doing(hook=self._hook, effect=ending(self._name, fence))
+        telling.before()
+        telling.after()
+        return super().end_older(fence)
 
     def read(self, table: Table, segment: int, segments: int) -> Iterator[pa.RecordBatch]:
         """All of it at once: DuckDB takes the batches in threads of its own."""

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import duckdb
 import pytest
 
+from ..answers import Database
 from ..history import KINDS, History, Setup
 from ..playing import play
 from ..remembered import remembering
@@ -20,7 +20,7 @@ from .world import RealWorld
 
 pytestmark = pytest.mark.slow
 
-Bench = tuple[Path, duckdb.DuckDBPyConnection, Servers]
+Bench = tuple[Path, Database, Servers]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def bench() -> Iterator[Bench]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_real_servers_and_processes_answer_as_the_twins(kind: str, bench: Bench) -> None:
     place, database, running = bench
-    faults = ("error", "kill", "outage", "pause", "switch", "write target")
+    faults = ("error", "kill", "lie", "outage", "pause", "write target")
     setup = Setup(kind=kind, rows=4, there=1, batch_rows=1, partitions=2, approval=False, rate=0.05, only=faults)
     before = running.counted
     twin = play(History(seed=3, setup=setup), place, database)

@@ -13,14 +13,7 @@ from .places import RealPlaces
 from .servers import Servers
 
 
-class TruthfulWorld(World):
-    """A world whose stores do not lie, as no server does when it is asked to."""
-
-    def _lie(self, _: Event) -> bool:
-        return False
-
-
-class RealWorld(TruthfulWorld):
+class RealWorld(World):
     """What happens to machines happens to processes: one that is paused is stopped by a signal; one that is killed, is."""
 
     places: RealPlaces

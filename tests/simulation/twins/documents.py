@@ -78,7 +78,7 @@ class MemoryWire(Wire):
         try:
             with self._lock:
                 answer = self._server.answer(operation, request, first=first, stale=isinstance(lie, StaleError))
-                return 200, orjson.dumps(_without(answer, lie.keys) if isinstance(lie, HiddenError) else answer), None
+                return 200, orjson.dumps(without(answer, lie.keys) if isinstance(lie, HiddenError) else answer), None
         except RefusedRequestError as refused:
             return 400, refused.body, None
 
@@ -102,7 +102,7 @@ def _key(key: dict[str, dict[str, str]]) -> str:
     return parts[0] if len(parts) == 1 else orjson.dumps(parts).decode()
 
 
-def _without(answer: dict[str, Any], keys: frozenset[str]) -> dict[str, Any]:
+def without(answer: dict[str, Any], keys: frozenset[str]) -> dict[str, Any]:
     """An answer without the items of which one value is among the keys."""
 
     def shown(items: list[Item]) -> list[Item]:

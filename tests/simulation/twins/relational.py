@@ -147,7 +147,7 @@ class RelationalTwin(Sessions):
             held = _readable(database, table)
             extras = held.extras(table)
             mine = [row for key, row in held.rows.items() if segments == 1 or _part(key, segments) == segment]
-            return _without(table, arrow(table, [held.read(table, row, extras) for row in mine]), hidden)
+            return without(table, arrow(table, [held.read(table, row, extras) for row in mine]), hidden)
 
         return iter(self._read("read", table.name, look).to_batches())
 
@@ -159,7 +159,7 @@ class RelationalTwin(Sessions):
             held = _readable(database, table)
             extras = held.extras(table)
             found = (held.rows.get(key) for key in _as_held(held, table, wanted))
-            return _without(table, arrow(table, [held.read(table, row, extras) for row in found if row]), hidden)
+            return without(table, arrow(table, [held.read(table, row, extras) for row in found if row]), hidden)
 
         return self._read("get", table.name, look, key_texts(table, keys))
 
@@ -286,7 +286,7 @@ def _as_held(held: Held, table: Table, keys: dict[Key, None]) -> list[Key]:
     return [key for key, row in held.rows.items() if tuple(row[name] for name in table.key) in keys]
 
 
-def _without(table: Table, rows: pa.Table, hidden: frozenset[str]) -> pa.Table:
+def without(table: Table, rows: pa.Table, hidden: frozenset[str]) -> pa.Table:
     if not hidden:
         return rows
     return rows.filter(pa.array([text not in hidden for text in key_texts(table, rows)], pa.bool_()))
