@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import Phase as Generated
 from hypothesis import strategies as st
 
@@ -117,6 +117,7 @@ class Declared:
     def declare(self, folder: Path) -> Migration:
         """The migration."""
         (folder / "rows.sql").write_text(self.script(), encoding="utf-8")
+        (folder / "migration.py").touch()  # where a problem's line is looked for
         came_from, goes_to = (f"c_{'dynamodb' if each else 'postgres'}" for each in self.of_dynamodb)
         old = Table(name="old", connection=came_from, key=self.key, columns=self.columns)
         sources = [Source(table=old, partition_by=self.partition_by)]
@@ -137,7 +138,7 @@ class Declared:
                 target="new",
                 transform=folder / "rows.sql",
                 allow_empty=True,
-                expected_skips=("found", "further"),
+                expected_skips=tuple(code for code in ("found", "further") if f"'{code}'" in self.script()),
             ),
         )
         if self.shape == "two":
@@ -216,8 +217,7 @@ def twins(folder: Path) -> Stage:
 def all_the_way(each: Declared, folder: Path) -> None:
     """There and back, if `make check` has nothing against it; a gate may stop it only for what `check` of these rows says, too."""
     migration = each.declare(folder)
-    if problems(migration, folder):
-        return
+    assume(not problems(migration, folder))
     rows = {"old": each.rows}
     made = make(migration, rows)
     accounted(each, migration, made)
