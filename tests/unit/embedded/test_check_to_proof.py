@@ -111,7 +111,9 @@ class Declared:
             nulls = ", ".join(f"NULL AS {_quoted([name])}" for name in self.into)
             rows = f"SELECT {of_key}, {nulls}, _key AS _source FROM old"
         elif self.shape == "looked up":
-            rows = f"SELECT {source}, 'x' || count(o) AS nth, _key AS _source FROM old LEFT JOIN others o ON o.k = _key GROUP BY ALL"
+            of_old = ", ".join(f"old.{_quoted([name])}" for name in names)
+            joined = "FROM old LEFT JOIN others o ON o.k = old._key GROUP BY ALL"
+            rows = f"SELECT {of_old}, 'x' || count(o) AS nth, old._key AS _source {joined}"
         return f"{findings} CREATE VIEW rows AS {rows}"
 
     def declare(self, folder: Path) -> Migration:
