@@ -16,7 +16,7 @@ from include.trueup.errors import OptionsError
 from tests.dags.people import answering
 from tests.harness import run_sql
 from tests.samples import Samples
-from trueup_airflow.process.one_run import _check as check
+from trueup_airflow.process.conf import check_conf as check
 
 FILE = Path(__file__).parent.parent.parent / "dags" / "platform_schema.py"
 

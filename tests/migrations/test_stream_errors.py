@@ -11,8 +11,15 @@ import pytest
 
 from include.embedded import postgres
 from include.trueup.declare.migration import Table
-from include.trueup.errors import MemoryLimitError, StoreRejectedError, StoreUnavailableError, TrueupError
+from include.trueup.errors import (
+    ArtifactError,
+    MemoryLimitError,
+    StoreRejectedError,
+    StoreUnavailableError,
+    TrueupError,
+)
 from include.trueup.ledger import Ledger
+from include.trueup.plan import transform
 from include.trueup.rows import duck
 from include.trueup.run.workspace import Workspace
 from include.trueup.steps import Step
@@ -53,6 +60,25 @@ def test_what_needs_too_much_memory_names_the_setting(tmp_path: Path, monkeypatc
     monkeypatch.setenv(duck.MEMORY, "10MB")
     with pytest.raises(MemoryLimitError, match="TRUEUP_DUCKDB_MEMORY"), duck.connect(tmp_path) as connection:
         connection.execute("SELECT list(i) FROM range(5000000) t(i)").fetchall()
+
+
+def test_a_file_that_goes_while_a_script_reads_it_is_no_fault_of_the_script(
+    postgres_server: postgres.Server,
+    ledger: Ledger,
+    workspace: Workspace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = run_of(declare(tmp_path), ledger, workspace, lambda _: Database(postgres_server, 3).store)
+    settings = transform._settings
+
+    def prune(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+        run.folder.remove("snapshot")
+        return settings(connection)
+
+    monkeypatch.setattr(transform, "_settings", prune)
+    with pytest.raises(ArtifactError, match=r"snapshot/.*parquet.*Bring it back"):
+        walk(run)
 
 
 @pytest.mark.parametrize("where", ["snapshot", "transform"])

@@ -28,7 +28,7 @@ def count(part: Part, run: Run, partition: int) -> None:
             described = part.connection.execute(f"DESCRIBE {query}").fetchall()
             columns = [_column(run, name, str(column), str(type_)) for column, type_, *_ in described]
             part.write(AUDIT_FILES.part(name, partition), f"SELECT {', '.join(columns)} FROM ({query}\n)")
-        except duckdb.OutOfMemoryException:
+        except duck.OF_NO_SCRIPT:
             raise
         except duckdb.Error as error:
             raise DeclarationError(f"audit {name!r} of {run.migration.id!r} does not run: {error}") from error

@@ -11,6 +11,7 @@ from ..declare.cost import Cost
 from ..errors import ApprovalError, ArtifactError, DeclarationError
 from ..ledger import ApprovalRow
 from ..ledger.decisions import Decision
+from ..rows import duck
 from ..run import CostRecord, Mode, Run, StepName
 from .inputs import relate
 
@@ -39,7 +40,7 @@ def estimate(run: Run) -> CostRecord:
                         paid += batch.num_rows
                         # added up, so that it does not depend on the order, nor on how the rows are split
                         total += sum(int(text, 16) for text in batch.column(0).to_pylist())
-                except duckdb.OutOfMemoryException:
+                except duck.OF_NO_SCRIPT:
                     raise
                 except duckdb.Error as error:
                     scripts = " and ".join(script.name for script in cost.scripts)

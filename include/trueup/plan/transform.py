@@ -87,7 +87,7 @@ def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> 
         for output in phase.outputs:
             _collect(connection, run, output)
         _collect_findings(connection)
-    except duckdb.OutOfMemoryException:
+    except duck.OF_NO_SCRIPT:
         raise  # no fault of the script
     except duckdb.Error as error:
         raise DeclarationError(

@@ -61,6 +61,8 @@ def advance(run: Run) -> list[Answer]:
 def _answer(connection: duckdb.DuckDBPyConnection, run: Run, statement: Statement) -> Answer:
     try:
         rows = connection.execute(statement.query).fetchall()
+    except duck.OF_NO_SCRIPT:
+        raise
     except duckdb.Error as error:
         raise DeclarationError(
             f"statement {statement.title!r} of {run.migration.id!r} does not run: {error}"

@@ -24,6 +24,9 @@ from .postgres_json import json_fault
 MEMORY = "TRUEUP_DUCKDB_MEMORY"
 """Environment variable: what one step may hold in memory before it spills to the scratch folder."""
 
+OF_NO_SCRIPT = (duckdb.OutOfMemoryException, duckdb.IOException)
+"""What DuckDB raises where no script is at fault; it leaves a connection's block as an error of the engine's."""
+
 MEMORY_MB, WIDE, COLUMN_MB = 400, 150, 2
 """Where the setting is not made: so many megabytes, and of a table of more than `WIDE` columns so many more for each
 further one, since DuckDB holds a block of every column in every join at once, however few the rows."""
@@ -84,13 +87,18 @@ def connect(scratch: Path, columns: int = 0, limit: str | None = None) -> Iterat
 
 @contextmanager
 def _bounds() -> Iterator[None]:
-    """What ends at DuckDB's memory or disk names the setting, and no author's script."""
+    """What ends at DuckDB's memory or disk names the setting or the file, and no author's script."""
     try:
         yield
     except duckdb.OutOfMemoryException as error:
         raise MemoryLimitError(
             f"a step needs more memory than it may hold: {str(error).splitlines()[0]}. Set the"
             f" environment variable {MEMORY} to more (1GB), or ask for more partitions, so that each is smaller."
+        ) from error
+    except duckdb.IOException as error:
+        raise ArtifactError(
+            f"a step could not read or write a file of its run: {str(error).splitlines()[0]}. Bring it back, or clear the step"
+            " that makes it; if it is there, look at the disk."
         ) from error
 
 
