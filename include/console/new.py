@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from ..trueup.declare import Type
 from ..trueup.declare.defaults import id_of, title_of
 from ..trueup.declare.names import EXTRA, MISTYPED, check_columns, check_id
 from ..trueup.errors import OptionsError
-from ..trueup.stores import Catalogue
+from ..trueup.stores import Catalogue, Known
 from .creating import create_script, in_sql, on_one_line
 from .pairing import Place as Place
 from .pairing import carried, check_writable, like, not_carried, readable, relation_id, to_write
@@ -85,14 +86,14 @@ def files(
 
 def _rows(legacy: Catalogue, new: Catalogue) -> tuple[list[str], list[str]]:
     """The columns of `rows`, each a line, and what is left to fill."""
-    carried_names = {c.name for c in carried(legacy)}
+    given = {c.name: c for c in carried(legacy)}
     lines, left = [], []
     for column in new.columns:
         name = in_sql(column.name)
         if column.type is None:
             continue
-        if column.name in carried_names:
-            lines.append(f"    {name},")
+        if column.name in given:
+            lines.append(f"    {name},{_rejecting(legacy, given[column.name], column)}")
         elif column.not_null:
             lines.append(
                 f"    {TO_FILL} AS {name}, -- never null, and {on_one_line(legacy.name)} has no column of that name"
@@ -101,6 +102,16 @@ def _rows(legacy: Catalogue, new: Catalogue) -> tuple[list[str], list[str]]:
         else:
             lines.append(f"    NULL AS {name}, -- {on_one_line(legacy.name)} has no column of that name")
     return lines, left
+
+
+def _rejecting(legacy: Catalogue, given: Known, column: Known) -> str:
+    """As a comment, which rows become rejects because of the column, for its author to have a rule for them."""
+    table, reasons = on_one_line(legacy.name), []
+    if given.type is Type.TEXT and column.type not in (Type.TEXT, Type.BINARY):
+        reasons.append(f"a text in {table} that is no {column.type}")
+    if column.not_null and not given.not_null and given.name not in legacy.key:
+        reasons.append("a null")
+    return f" -- {' or '.join(reasons)} rejects its row" if reasons else ""
 
 
 def _script(source: str, lines: Sequence[str]) -> str:

@@ -107,6 +107,21 @@ def test_what_has_no_source_is_left_to_the_author_and_named_by_check(uri: str, t
     assert "made" not in (folder / "rows.sql").read_text()
 
 
+def test_what_rejects_rows_of_a_column_stands_beside_it(uri: str) -> None:
+    run_sql(
+        uri,
+        'CREATE TABLE people (id bigint PRIMARY KEY, name text NOT NULL, "Full Name" date NOT NULL, amount numeric NOT NULL, vip bool)',
+    )
+    script = written(uri, "customers", "people").files["include/migrations/people/rows.sql"]
+    assert script.splitlines()[2:7] == [
+        "    id,",
+        "    name,",
+        '    "Full Name", -- a text in customers that is no date or a null rejects its row',
+        "    amount, -- a null rejects its row",
+        "    vip,",
+    ]
+
+
 def test_nothing_is_overwritten(uri: str, tmp_path: Path) -> None:
     made = written(uri, "customers", "people")
     (there := tmp_path / "dags/people.py").parent.mkdir()
