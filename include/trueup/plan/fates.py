@@ -26,6 +26,12 @@ OUTSIDE_WINDOW = "outside_window"
 _SQL = Statements(__file__, fates=FATES, wanted=WANTED, findings=FOUND_BESIDE)
 EXAMPLES = 3
 """Rows of each kind that are named."""
+_ASTRAY = (
+    "is neither in rows nor in findings",
+    "is accounted for more than once (in rows and by a finding that rejects, skips or keeps it, or by two of these)",
+    "is not of the source, though rows or findings name it in _source",
+)
+"""What is said of a row that is not accounted for once and once only: it has no fate, several, or is no source row."""
 
 
 def account(
@@ -37,15 +43,8 @@ def account(
     connection.execute(_SQL("fates", made_rows=made))
     total = duck.count(connection, f"SELECT count(*) FROM {as_read(driver)}")
     wanted = duck.count(connection, f"SELECT count(*) FROM {WANTED}")
-    astray = {
-        "is neither in rows nor in findings": _SQL("none"),
-        "is accounted for more than once (in rows and by a finding that rejects, skips or keeps it, or by two of these)": _SQL(
-            "several"
-        ),
-        "is not a row of the source, though rows or findings name it in _source": _SQL(
-            "strangers", source=as_read(driver)
-        ),
-    }
+    queries = _SQL("none"), _SQL("several"), _SQL("strangers", source=as_read(driver))
+    astray = dict(zip(_ASTRAY, queries, strict=True))
     unaccounted = sum(duck.count(connection, f"SELECT count(*) FROM ({query})") for query in astray.values())
     fates = connection.execute(_SQL("counted")).fetchall()
     count = {(fate, rule): n for fate, rule, n in fates}
@@ -69,6 +68,16 @@ def _in_words(connection: duckdb.DuckDBPyConnection, astray: Mapping[str, str]) 
     return tuple(words)
 
 
+def _together(astray: Sequence[str]) -> list[str]:
+    """Rows of which the same is said, in one: `a is not …` and `b is not …` make `a, b are not …`."""
+    together: list[str] = []
+    for said in _ASTRAY:
+        keys = [each.removesuffix(f" {said}") for each in astray if each.endswith(f" {said}")]
+        if keys:
+            together.append(f"{', '.join(keys)} {said if len(keys) == 1 else 'are' + said.removeprefix('is')}")
+    return together + [each for each in astray if not each.endswith(_ASTRAY)]  # as an earlier release said it
+
+
 def words(run: Run, phases: Sequence[PhaseCounts]) -> dict[str, str]:
     """What is wrong with the counts of these phases (`accounting.phase_counts`), by the rule that it breaks."""
     parts = [Transformed.from_json(manifest.facts) for manifest in run.folder.manifests(StepName.TRANSFORM)]
@@ -80,7 +89,7 @@ def words(run: Run, phases: Sequence[PhaseCounts]) -> dict[str, str]:
             which = [each for part in parts if p.phase in part.phases for each in part.phases[p.phase].astray][
                 :EXAMPLES
             ]
-            such_as = f", such as: {'; '.join(which)}" if which else ""
+            such_as = f", such as: {'; '.join(_together(which))}" if which else ""
             unaccounted.append(f"{p.unaccounted:,} {of} are not accounted for once and once only{such_as}")
         if four != p.source_rows:
             sums.append(f"{of.removeprefix('of ')} are {four:,} by their fates (written, kept, rejected, skipped)")

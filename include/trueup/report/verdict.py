@@ -40,7 +40,13 @@ NEXT = {
     "OptionsError": "Trigger this DAG again with what the message asks for.",
     "DeclarationError": ("Fix the migration's code where the message says, deploy it, then trigger the DAG again."),
 }
+_ACCOUNT = (
+    "Let the transform put each source row either into rows, or into findings as reject, skip or keep, and never into both "
+    "(the gate and make try name such rows); then trigger the DAG again."
+)
 OF_RULE = {
+    "counts.unaccounted": _ACCOUNT,
+    "counts.add_up": _ACCOUNT,
     "budget.share": "Fix the rejected source rows (rejects.jsonl has them whole) or the transform, or, if the "
     "rejects are acceptable, raise max_reject_share; then trigger the DAG again.",
     "budget.count": "Fix the rejected source rows (rejects.jsonl has them whole) or the transform, or, if the "
