@@ -18,6 +18,7 @@ from ..trueup.declare.names import one_of
 from ..trueup.errors import DeclarationError
 from ..trueup.schema import SchemaMigration
 from .dag_file import dag_file
+from .new import TO_FILL
 from .problem import ROOT, Problem, line_of
 from .scripts import scripts
 from .store_scripts import store_scripts
@@ -26,6 +27,7 @@ _NAME = re.compile(r'Referenced column "([^"]+)" not found')
 _KEYWORD = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'")
 _FORM = {"approval", "plan", "window_start", "window_end"}
 """Fields of every DAG's form beside the options of a run."""
+_TO_FILL = re.compile(rf"\s*{TO_FILL} AS (.+?)(?:, -- .*)?$")
 _LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
 
 
@@ -72,7 +74,7 @@ def problems(migration: Migration | SchemaMigration, folder: Path) -> list[Probl
     try:
         made = make_of(migration, {}, judged=_has_suites(migration))
     except DeclarationError as error:
-        return [_of_script(migration, error, where)]
+        return [*_to_fill(migration, error)] or [_of_script(migration, error, where)]
     broken = [Problem(where, None, message) for message in made.broken]
     for statement, why in unanswerable(migration):
         broken.append(Problem(where, line_of(where, statement.title), f"statement {statement.title!r} {why}"))
@@ -166,6 +168,16 @@ def _meant(error: Exception) -> str:
     if not keyword or not isinstance(declared, type) or not is_dataclass(declared):
         return ""
     return f"; {one_of(keyword[2], (each.name for each in fields(declared)))}"
+
+
+def _to_fill(migration: Migration, error: DeclarationError) -> Iterator[Problem]:
+    """The lines of `make new` in which nobody has said yet what a column is made from, where they are the error."""
+    if (name := _NAME.search(str(error))) is None or name[1] != TO_FILL:
+        return
+    for path in dict.fromkeys(path for phase in migration.phases for path in phase.code):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if column := _TO_FILL.match(line):
+                yield Problem(path, number, f"say what {column[1]} is made from, in place of {TO_FILL}")
 
 
 def _of_script(migration: Migration, error: DeclarationError, otherwise: Path) -> Problem:

@@ -24,4 +24,14 @@ def check_dag(dag_id: str, given: Mapping[str, str]) -> None:
             return
         ids |= {file.stem, *(file.stem + ending for function, ending in _BESIDE.items() if function in text)}
     if dag_id not in ids:
-        raise OptionsError(f"there is no DAG {dag_id!r}; {one_of(dag_id, ids)}")
+        raise OptionsError(_added(dag_id, folder) or f"there is no DAG {dag_id!r}; {one_of(dag_id, ids)}")
+
+
+def _added(dag_id: str, folder: Path) -> str | None:
+    """How the DAG is made, where it is one beside a migration whose file does not build it."""
+    for name in ("rollback", "cutover"):
+        file = folder / f"{dag_id.removesuffix(f'_{name}')}.py"
+        if dag_id.endswith(f"_{name}") and file.exists() and "build_dag(" in file.read_text(encoding="utf-8"):
+            line = f"{name} = build_{name}(migration)"
+            return f"there is no DAG {dag_id!r}: dags/{file.name} does not build it. Add {line} there, as in section 8 of docs/tutorial.md"
+    return None

@@ -95,12 +95,15 @@ def test_what_it_wrote_passes_its_own_tests(
 def test_what_has_no_source_is_left_to_the_author_and_named_by_check(uri: str, tmp_path: Path) -> None:
     run_sql(
         uri,
-        "CREATE TABLE people (id bigint PRIMARY KEY, full_name text NOT NULL, mail text, made timestamptz DEFAULT now())",
+        "CREATE TABLE people (id bigint PRIMARY KEY, full_name text NOT NULL, mail text, made timestamptz DEFAULT now(),"
+        ' "A" int NOT NULL)',
     )
     made = written(uri, "customers", "people")
-    assert made.left == ("rows.sql: what full_name of people is made from",)
+    assert made.left == tuple(f"rows.sql: what {name} of people is made from" for name in ("full_name", "A"))
     folder = tmp_path / "include/migrations/people"
-    (problem,) = problems(loaded(tmp_path, made), folder)
+    problem, another = problems(loaded(tmp_path, made), folder)
+    assert problem.message == "say what full_name is made from, in place of fill_in"
+    assert another.message == 'say what "A" is made from, in place of fill_in'
     script = (folder / "rows.sql").read_text().splitlines()
     assert problem.file == folder / "rows.sql"
     assert script[(problem.line or 0) - 1].startswith("    fill_in AS full_name, -- never null")

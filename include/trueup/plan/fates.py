@@ -71,10 +71,10 @@ def _in_words(connection: duckdb.DuckDBPyConnection, astray: Mapping[str, str]) 
 def _together(astray: Sequence[str]) -> list[str]:
     """Rows of which the same is said, in one: `a is not …` and `b is not …` make `a, b are not …`."""
     together: list[str] = []
-    for said in _ASTRAY:
-        keys = [each.removesuffix(f" {said}") for each in astray if each.endswith(f" {said}")]
+    for ending in _ASTRAY:
+        keys = [each.removesuffix(f" {ending}") for each in astray if each.endswith(f" {ending}")]
         if keys:
-            together.append(f"{', '.join(keys)} {said if len(keys) == 1 else 'are' + said.removeprefix('is')}")
+            together.append(f"{', '.join(keys)} {ending if len(keys) == 1 else 'are' + ending.removeprefix('is')}")
     return together + [each for each in astray if not each.endswith(_ASTRAY)]  # as an earlier release said it
 
 

@@ -49,6 +49,7 @@ _SETTINGS = (
     *("ieee_floating_point_ops", "scalar_subquery_error_on_multiple_rows", "search_path", "schema"),
 )
 _NO_TABLE = re.compile(r"Table with name (\S+) does not exist!(\nDid you mean .*)?")
+_TRY_CAST = "try_cast(…) is null instead; a finding then says what becomes of such a row (docs/how-to/rejects.md)"
 UNWRITABLE = "unwritable"
 """Code of the reject that the engine makes itself, for a row that the target's store cannot hold."""
 
@@ -112,7 +113,8 @@ def _in_words(run: Run, error: duckdb.Error) -> str:
     """DuckDB's message; of a relation that is not there it names what is like it, of its own catalogue, too."""
     migration = run.migration
     relations = {*(s.id for s in migration.sources), *(d.id for d in migration.derived), *migration.shared}
-    return _NO_TABLE.sub(lambda match: f"{match[1]} does not exist; {one_of(match[1], relations)}", str(error))
+    text = _NO_TABLE.sub(lambda match: f"{match[1]} does not exist; {one_of(match[1], relations)}", str(error))
+    return f"{text.strip()}\n{_TRY_CAST}" if isinstance(error, duckdb.ConversionException) else text
 
 
 def _collect_findings(connection: duckdb.DuckDBPyConnection) -> None:

@@ -90,6 +90,16 @@ def test_a_dag_that_there_is_not_is_told_at_once(tmp_path: Path, asked: str, mea
     assert not home.root.exists()
 
 
+def test_a_dag_that_a_migration_could_have_is_told_with_what_builds_it(tmp_path: Path) -> None:
+    (tmp_path / "people.py").write_text("dag = build_dag(migration)\n")
+    given = {"TRUEUP_DAGS_FOLDER": str(tmp_path)}
+    said = r"dags/people\.py does not build it\. Add cutover = build_cutover\(migration\) there, as"
+    with pytest.raises(OptionsError, match=said):
+        in_process.run(Home(tmp_path / "home"), given, "people_cutover", "{}")
+    with pytest.raises(OptionsError, match="no DAG 'peple_cutover'; there are: people"):
+        in_process.run(Home(tmp_path / "home"), given, "peple_cutover", "{}")
+
+
 def test_an_id_that_may_not_be_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(OptionsError, match=r"ID=People: .*use lower-case letters"):
         in_process.new(Home(tmp_path / "home"), {}, "People", "crm_postgres:old", "new")
