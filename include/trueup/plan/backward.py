@@ -1,8 +1,8 @@
 """Roll back: the plan of a run, read backwards.
 
 What run R wrote is taken from R's own plan, and compared with the targets as they are: a row that R added is removed, a
-row that R changed or removed is put back as it was, each only if it still is as R left it: as R planned it, or as what R's
-writing set off made of it (`plan/set_off.py`). What somebody touched since
+row that R changed or removed is put back as it was, each only if it still is as R left it: as R planned it, as an earlier plan
+of R did (`plan/written.py`), or as what R's writing set off made of it (`plan/set_off.py`). What somebody touched since
 is `drift`: it is kept, and listed. The reverse plan is a plan like any other (`plan/files.py`), so that the steps that
 gate, apply, prove and report it are the same.
 """
@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..declare.migration import Output, Phase, Target
-from ..declare.names import BEFORE, EXTRA, IS, KEY, MISTYPED, SOURCE_KEY, VERB, WROTE, own
+from ..declare.migration import Output, Phase
+from ..declare.names import BEFORE, EXTRA, IS, KEY, SOURCE_KEY, VERB, WROTE, own
 from ..rows import duck
 from ..rows.statements import Statements
 from ..run import Part, Run, StepName
@@ -24,7 +24,7 @@ from . import baseline, hashing, irremovable, written
 from .files import (
     DRIFT,
     differ,
-    plan_schema,
+    put_back,
     relate_drifted,
     struct,
     unit_verb,
@@ -34,8 +34,9 @@ from .files import (
     write_rest,
 )
 from .target_checks import added_differs
+from .written import AS_FOUND, AS_GONE
 
-_SQL = Statements(__file__, decided=own("d"))
+_SQL = Statements(__file__, decided=own("d"), as_found=AS_FOUND, as_gone=AS_GONE)
 TOUCHED_SINCE = "touched_since"
 """Code of the warning about a row that is kept because somebody touched it since the run that is undone."""
 
@@ -79,14 +80,14 @@ def plan(run: Run, partition: int) -> dict[str, Mapping[str, int]]:
 
 def _relate(part: Part, run: Run, partition: int) -> None:
     """Make what is (`is_<target>`, of the shape of `source_schema`), what the undone run wrote (`wrote_<output>`, of
-    `plan_schema`) and what that set off (`became_<target>`) relations."""
+    `wrote_schema`) and what that set off (`became_<target>`) relations."""
     undone, transformed, snapshot = run.undone, run.manifests(StepName.TRANSFORM), run.manifests(StepName.SNAPSHOT)
     for target in run.migration.targets:
         part.relate(f"is_{target.id}", before_files(run, snapshot, target, partition), source_schema(target.table))
         baseline.relate_became(part, undone, target)
         for output in run.migration.outputs(target.id):
             wrote = WROTE_FILES.among(transformed, output.name, partition)
-            part.relate(f"wrote_{output.name}", wrote, plan_schema(target))
+            part.relate(f"wrote_{output.name}", wrote, written.wrote_schema(target))
 
 
 def _plan(part: Part, run: Run, phase: Phase, output: Output, partition: int) -> OutputPlan:
@@ -113,22 +114,22 @@ def _rows(output: Output) -> str:
     return _SQL("rows", written=_wrote(output), there=duck.identifier(f"is_{output.target}"))
 
 
-def _put_back(target: Target) -> list[str]:
-    """The columns of a changed row that are put back."""
-    return [f.name for f in arrow_schema(target.table)] if target.owned is None else [*target.owned, MISTYPED]
-
-
 def _verb(run: Run, phase: Phase, output: Output) -> str:
     """SQL: what takes back a row of `_rows`, looked at alone."""
     target = run.migration.target(output.target)
     names = [f.name for f in arrow_schema(target.table)]
     # of columns that the transform knows nothing of, a phase that keeps rows has not said what they should be
     declared = [name for name in names if name != EXTRA]
-    added = differ(target, declared, WROTE, IS) if phase.keeps_existing else added_differs(run, target, WROTE, IS)
-    owned, before = _put_back(target), f"{WROTE}.{BEFORE}"
+    kept = phase.keeps_existing
+    owned, before, as_found = put_back(target), f"{WROTE}.{BEFORE}", f"{WROTE}.{AS_FOUND}"
+    added, added_found = (
+        differ(target, declared, row, IS) if kept else added_differs(run, target, row, IS) for row in (WROTE, as_found)
+    )
     return _SQL(
         "verb",
         added_differs=added,
+        added_found_differs=added_found,
+        found_differs=differ(target, owned, as_found, IS),
         owned_differs=differ(target, owned, WROTE, IS),
         before_differs=differ(target, owned, before, IS),
         whole_differs=differ(target, names, before, IS),
@@ -139,7 +140,7 @@ def _verb(run: Run, phase: Phase, output: Output) -> str:
 def _planned(run: Run, phase: Phase, output: Output) -> str:
     """SQL: the reverse plan of an output. The new row of what is not put back is the row that is, or was written."""
     target = run.migration.target(output.target)
-    owned, rows = _put_back(target), _rows(output)
+    owned, rows = put_back(target), _rows(output)
     columns = (
         _SQL("put_back", column=duck.identifier(field.name), owned=str(field.name in owned).lower())
         for field in arrow_schema(target.table)

@@ -6,24 +6,30 @@ FROM $written $wrote LEFT JOIN $there $is ON $wrote.$key = $is.$key
 
 -- name: verb
 CASE $wrote.$verb
-    -- it was added: gone already, touched since, or to be removed
+    -- it was added: gone already, as an earlier plan left it, touched since, or to be removed
     WHEN 'add' THEN CASE
         WHEN $is.$key IS NULL THEN 'keep'
+        WHEN $wrote.$as_found IS NOT NULL AND NOT $added_found_differs THEN 'remove'
         WHEN $added_differs AND $touched THEN 'drift'
         ELSE 'remove'
     END
-    -- it was changed: gone since, as it was before already, touched since, or to be put back
+    -- it was changed: gone by an earlier plan, or since; as it was before already, as an earlier plan left it, touched since,
+    -- or to be put back
     WHEN 'change' THEN CASE
-        WHEN $is.$key IS NULL THEN 'drift'
+        WHEN $is.$key IS NULL THEN CASE WHEN $wrote.$as_gone THEN 'add' ELSE 'drift' END
         WHEN NOT $before_differs THEN 'keep'
+        WHEN $wrote.$as_found IS NOT NULL AND NOT $found_differs THEN 'change'
         WHEN $owned_differs AND $touched THEN 'drift'
         ELSE 'change'
     END
-    -- it was removed: to be added again, or somebody has, with the same row or with another
+    -- it was removed, after an earlier plan had added it, if it was not there before: to be added again, or still there as
+    -- that plan left it; or somebody has added it, the same row or another
     ELSE CASE
-        WHEN $is.$key IS NULL THEN 'add'
-        WHEN $whole_differs THEN 'drift'
-        ELSE 'keep'
+        WHEN $is.$key IS NULL THEN CASE WHEN $wrote.$before IS NULL THEN 'keep' ELSE 'add' END
+        WHEN $wrote.$before IS NOT NULL AND NOT $whole_differs THEN 'keep'
+        WHEN $wrote.$as_found IS NULL OR $found_differs THEN 'drift'
+        WHEN $wrote.$before IS NULL THEN 'remove'
+        ELSE 'change'
     END
 END
 

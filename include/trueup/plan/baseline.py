@@ -49,9 +49,10 @@ def previous(run: Run) -> Baseline | None:
 
     It is the last plan in mode apply that its run began to apply: one that was stopped before, such as by its gate for a
     lost baseline, knows nothing that is true of the target. This run's own is included where it begins again: what it wrote
-    then is its own. Of runs at the end that are rolled back it is the first: its baseline has the rows as it found them, which
-    is how the rollbacks left them. A plan that lies between a run and its rollback counts for nothing then: it wrote nothing,
-    or the rollback would have been refused, and has seen the rows as they are no more.
+    then is its own. Of runs at the end that are rolled back it is the first, and of that run's plans the first, too: its
+    baseline has the rows as it found them, which is how the rollbacks left them. A plan that lies between a run and its
+    rollback counts for nothing then: it wrote nothing, or the rollback would have been refused, and has seen the rows as
+    they are no more.
     """
     if run.options.mode is Mode.VERIFY:
         return None
@@ -81,6 +82,8 @@ def previous(run: Run) -> Baseline | None:
             continue
         if row.status != Status.ROLLED_BACK and chosen is not None:
             break
+        if row.status == Status.ROLLED_BACK:
+            plan = next(iter(_earlier(run, row)), plan)
         proven = row.status == Status.PROVEN and plan.attempt is None
         chosen = Baseline(run=row.run_id, partitions=plan.partitions, attempt=plan.attempt, proven=proven)
         if row.status != Status.ROLLED_BACK:
@@ -89,19 +92,24 @@ def previous(run: Run) -> Baseline | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _LastPlan:
+class _Plan:
     at: datetime
     partitions: int
     attempt: int | None
 
 
-def _last_plan(run: Run, row: RunRow) -> _LastPlan | None:
-    """The last plan of a run that has left a baseline; of this run, the last one that it had begun to write before."""
-    if row.plan_sha256 is not None and row.partitions is not None and row.run_id != run.id:
-        return _LastPlan(at=row.planned_at or row.started_at, partitions=row.partitions, attempt=None)
-    for kept in earlier.plans(run.workspace.run(row.run_id), row.attempt)[::-1]:
-        return _LastPlan(at=datetime.fromisoformat(kept.at), partitions=kept.partitions, attempt=kept.attempt)
-    return None
+def _last_plan(run: Run, row: RunRow) -> _Plan | None:
+    """The last plan of a run that has left a baseline; of a run that began again, the last one that it had begun to write."""
+    begun = row.attempt == 1 or earlier.begun_to_apply(run.ledger, row.run_id)
+    if row.plan_sha256 is not None and row.partitions is not None and row.run_id != run.id and begun:
+        return _Plan(at=row.planned_at or row.started_at, partitions=row.partitions, attempt=None)
+    return next(iter(_earlier(run, row)[::-1]), None)
+
+
+def _earlier(run: Run, row: RunRow) -> list[_Plan]:
+    """The plans that a run had begun to write before it began again, the first one first."""
+    kept = earlier.plans(run.workspace.run(row.run_id), row.attempt)
+    return [_Plan(at=datetime.fromisoformat(k.at), partitions=k.partitions, attempt=k.attempt) for k in kept]
 
 
 def relate(session: Session, run: Run, target: Target, partition: int | None, only: str = "true") -> bool | None:

@@ -99,6 +99,11 @@ def compared(target: Target, name: str, value: str) -> str:
     return f"{WITHOUT_NULLS}({value})" if name == MISTYPED else value
 
 
+def put_back(target: Target) -> list[str]:
+    """The columns of a changed row that are the run's: what a rollback puts back."""
+    return [f.name for f in arrow_schema(target.table)] if target.owned is None else [*target.owned, MISTYPED]
+
+
 def struct(target: Target, row: str) -> str:
     """SQL: a row in canonical form as one struct."""
     columns = [duck.identifier(f.name) for f in arrow_schema(target.table)]

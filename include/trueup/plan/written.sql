@@ -2,16 +2,21 @@
 
 -- name: by_one_plan
 -- Rows that were added, changed or removed, less those that apply left alone and those that the store refused.
-SELECT $verb, $key, $source_key, $columns, $before FROM ($plan)
+SELECT $verb, $key, $source_key, $columns, $before,
+    CASE WHEN $unsure THEN $before END AS $as_found, $unsure AND $before IS NULL AS $as_gone
+FROM ($plan)
 WHERE $verb IN ('add', 'change', 'remove') AND $key NOT IN $not_written
 
 -- name: as_left
--- Whether the second plan found a row as the first one meant to leave it, or as the run's own writing left it otherwise.
-(CASE
-    WHEN $first.$verb = 'remove' THEN $second.$before IS NULL
-    WHEN $first.$verb = 'add' THEN $second.$before IS NOT NULL AND NOT $added_differs
-    ELSE $second.$before IS NOT NULL AND NOT $whole_differs
-END OR $second.$before IS NOT NULL AND $became)
+-- Whether the second plan found a row as the first one, or the run's own writing, left it, or as the first one found it.
+CASE
+    WHEN $second.$before IS NULL THEN $first.$verb = 'remove' OR $first.$as_gone
+    WHEN $became THEN true
+    WHEN $first.$as_found IS NOT NULL AND NOT $found_differs THEN true
+    WHEN $first.$verb = 'remove' THEN false
+    WHEN $first.$verb = 'add' THEN NOT $added_differs
+    ELSE NOT $changed_differs
+END
 
 -- name: newest
 CASE WHEN $second.$key IS NULL THEN $first.$column ELSE $second.$column END AS $column
@@ -23,13 +28,16 @@ SELECT
 FROM (
     SELECT coalesce($second.$verb, $first.$verb) = 'remove' AS $gone, $newest,
         CASE
-            -- only the first plan has it, or both, and the second found it as the first had left it:
+            -- only the first plan has it, or both, and the second found it as the first may have left it:
             -- it was before as the first one found it
             WHEN $second.$key IS NULL OR ($first.$key IS NOT NULL AND $as_left) THEN $first.$before
-            -- else the first one was never applied to it
+            -- else somebody else has made it what the second one found
             ELSE $second.$before
         END AS $before
     FROM ($by_first) $first FULL OUTER JOIN ($by_second) $second ON $first.$key = $second.$key
 )
--- what came and went is as if it had never been
-WHERE NOT ($gone AND $before IS NULL)
+
+-- name: wrote
+SELECT $verb, $key, $source AS $source_key, $columns, $before, $as_found, $as_gone FROM ($query)
+-- what came and surely went is as if it had never been
+WHERE NOT ($verb = 'remove' AND $before IS NULL AND $as_found IS NULL)
