@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -78,11 +78,14 @@ class Ledger(Steps, Batches):
         self.switches = Switches(self._begin)
         self.comparisons = Comparisons(self._begin)
         self.usage = Usage(self._begin)
-        self.leases = Leases(self._begin, self._move, effects)
+        self.leases = Leases(self._begin, self._move, self._asking, effects)
         self._ensured = False
 
     def _begin(self) -> AbstractContextManager[sa.Connection]:
         return sessions.transaction(self._engine)
+
+    def _asking(self, query: sa.Select[int]) -> AbstractContextManager[Callable[[], int]]:
+        return sessions.asking(self._engine, query, self.effects)
 
     def close(self) -> None:
         """Give back the database connections."""

@@ -82,13 +82,14 @@ def holding(
             return
         try:
             asked = Elapsed(ledger.effects)
-            ledger.leases.confirm(run_id, entered.epochs, part)
+            ask()
             confirmed[:] = [asked]
         except TargetHeldError as error:
             lost.append(error)
             raise
 
-    with ledger.effects.beside(lasts / 6, renew, "trueup-lease"):
+    asking = ledger.leases.confirming(run_id, entered.epochs, part)
+    with asking as ask, ledger.effects.beside(lasts / 6, renew, "trueup-lease"):
         yield Fence(
             check=check,
             confirm=confirm,

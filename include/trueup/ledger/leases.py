@@ -8,8 +8,8 @@ another run has taken a target, or this one has begun again, these are over and 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,6 +35,7 @@ _LOCK, _NOW = (
 )
 _STATUS = sa.select(runs.c.status).where(runs.c.run_id == sa.bindparam("run_id"))
 Begin = Callable[[], AbstractContextManager[sa.Connection]]
+Asking = Callable[[sa.Select[int]], AbstractContextManager[Callable[[], int]]]
 Move = Callable[[sa.Connection, str, Status, str], None]
 
 
@@ -71,11 +72,13 @@ class Lease:
 
 
 class Leases:
-    """The part of the ledger that has the leases. `move` changes a run's status in an open transaction."""
+    """The part of the ledger that has the leases. `move` changes a run's status in an open transaction; `asking` gives
+    what asks one question again and again, outside of transactions."""
 
-    def __init__(self, begin: Begin, move: Move, effects: Effects = REAL) -> None:
+    def __init__(self, begin: Begin, move: Move, asking: Asking, effects: Effects = REAL) -> None:
         self._begin = begin
         self._move = move
+        self._asking = asking
         self._effects = effects
 
     def take(self, run_id: str, targets: Sequence[str], holder: str | None = None) -> dict[str, int]:
@@ -113,7 +116,7 @@ class Leases:
 
         A run that failed has given up its leases; it takes them again here, and is running, if it finds nothing newer.
         Raises `StatusError` for a run that has ended, or where another run has written to a target since this one took its
-        place; `TargetHeldError` where one has its place there, or the part is not the run's any more (`confirm`).
+        place; `TargetHeldError` where one has its place there, or the part is not the run's any more (`confirming`).
         """
         with self._begin() as connection:
             now = _lock(connection)
@@ -144,7 +147,7 @@ class Leases:
             return Entered(epochs=mine, anew=bool(missing))
 
     def renew(self, run_id: str, epochs: Mapping[str, int], part: Part | None = None) -> None:
-        """Renew the leases of these epochs. Raises `TargetHeldError` as `confirm` does."""
+        """Renew the leases of these epochs. Raises `TargetHeldError` as `confirming` does."""
         renewed = leases.update().where(*rights.held(run_id, epochs, part)).values(expires_at=_renewed())
         with self._begin() as connection:
             done = connection.execute(renewed).rowcount
@@ -153,13 +156,19 @@ class Leases:
         if done != len(epochs):
             raise rights.lost(run_id, epochs)
 
-    def confirm(self, run_id: str, epochs: Mapping[str, int], part: Part | None = None) -> None:
-        """Raise `TargetHeldError` unless the leases of all these epochs are the run's still, it is running, and the part is
-        at no newer try, has not been begun before the run began again, and the run's plan is still that of its beginning."""
+    @contextmanager
+    def confirming(
+        self, run_id: str, epochs: Mapping[str, int], part: Part | None = None
+    ) -> Iterator[Callable[[], None]]:
+        """What asks, from any thread: it raises `TargetHeldError` unless the leases of all these epochs are the run's still, it
+        is running, and the part is at no newer try, has not been begun before the run began again, and the run's plan is
+        still that of its beginning. Made once for all questions, over one session."""
         query = sa.select(sa.func.count()).select_from(leases).where(*rights.held(run_id, epochs, part))
-        with self._begin() as connection:
-            held = connection.execute(query).scalar_one()
-        if held != len(epochs):
+        with self._asking(query) as held:
+            yield lambda: self._confirm(run_id, epochs, held)
+
+    def _confirm(self, run_id: str, epochs: Mapping[str, int], held: Callable[[], int]) -> None:
+        if held() != len(epochs):
             raise rights.lost(run_id, epochs)
 
     def older_writer(self, run_id: str, epochs: Mapping[str, int]) -> bool:

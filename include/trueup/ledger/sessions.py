@@ -7,7 +7,7 @@ whoever waits for a lock for longer than that gives up, and says who keeps it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,6 +26,11 @@ _CONNECTION = "the ledger (connection trueup_ledger)"
 _SETTINGS = sa.text(
     "SELECT set_config('idle_in_transaction_session_timeout', :idle, true), set_config('lock_timeout', :lock, true)"
 )
+_QUESTION = "SELECT set_config('lock_timeout', '{lock:.0f}ms', true); {query}"
+"""Both in one message, which is a transaction of its own: there is one answer to wait for, nobody can stand still between the
+two, nothing is prepared, and a pooler may give each message another session."""
+_KEPT_SECONDS = 60.0
+"""How long a session is kept for questions until the pool is asked for one again, which looks whether it is too old."""
 _STOOD_STILL = ("25P03", "25P04")
 """SQLSTATEs of sessions that the server ended, since their transaction was idle, or open, for too long."""
 _LOCKED = "55P03"
@@ -76,10 +81,78 @@ def transaction(engine: sa.Engine, at_least: float | None = None) -> Iterator[sa
     """A transaction, which may be idle for half of a lease, and for `at_least` so many seconds; it waits for a lock for half
     as long again, and so outlasts another that is idle. Raises `StoreUnavailableError` or `StoreRejectedError`."""
     idle = _idle_seconds(_SHORTEST if at_least is None else at_least)
+    with _translating(engine, idle), engine.begin() as connection:
+        connection.execute(_SETTINGS, {"idle": f"{idle * 1000:.0f}ms", "lock": f"{idle * 1500:.0f}ms"})
+        yield connection
+
+
+@contextmanager
+def asking(engine: sa.Engine, query: sa.Select[int], effects: Effects = REAL) -> Iterator[Callable[[], int]]:
+    """What has the number counted anew at each call, from any thread, by what is committed then; it waits for a lock as
+    `transaction` does and raises the same. Its session is kept until the block ends."""
+    question = _Question(engine, query, effects)
     try:
-        with engine.begin() as connection:
-            connection.execute(_SETTINGS, {"idle": f"{idle * 1000:.0f}ms", "lock": f"{idle * 1500:.0f}ms"})
-            yield connection
+        yield question
+    finally:
+        question.end()
+
+
+class _Question:
+    def __init__(self, engine: sa.Engine, query: sa.Select[int], effects: Effects) -> None:
+        self._engine, self._query, self._clock = engine, query, effects.monotonic
+        self._alone = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._idle, self._lock = _idle_seconds(_SHORTEST), effects.lock()
+        self._session: sa.Connection | None = None
+        self._text, self._since, self._ended = "", 0.0, False
+
+    def __call__(self) -> int:
+        with self._lock, _translating(self._engine, self._idle):
+            if self._session is not None and self._clock() - self._since > _KEPT_SECONDS:
+                self._give_back(self._session)
+            if self._session is not None:
+                try:
+                    return self._answer(self._session)
+                except sa.exc.DBAPIError as error:
+                    if not error.connection_invalidated:
+                        raise  # else it was lost since the last question, perhaps long ago: once more, over another one
+            return self._answer(self._taken())
+
+    def _taken(self) -> sa.Connection:
+        if self._ended:
+            raise StoreUnavailableError("the right to write was asked for after its step had ended")
+        self._session, self._since = self._alone.connect(), self._clock()
+        if not self._text:  # the first connection says how text is to be quoted
+            query = self._query.compile(dialect=self._engine.dialect, compile_kwargs={"literal_binds": True})
+            self._text = _QUESTION.format(lock=self._idle * 1500, query=query)
+        return self._session
+
+    def _answer(self, session: sa.Connection) -> int:
+        try:
+            result: Any = session.exec_driver_sql(self._text)
+            result.cursor.nextset()
+            (count,) = result.cursor.fetchone()
+            result.close()
+            return int(count)
+        except BaseException:  # an answer that is not taken must not become that of the next question
+            session.invalidate()
+            self._give_back(session)
+            raise
+
+    def _give_back(self, session: sa.Connection) -> None:
+        self._session = None
+        session.close()
+
+    def end(self) -> None:
+        with self._lock:
+            self._ended = True
+            if self._session is not None:
+                self._give_back(self._session)
+
+
+@contextmanager
+def _translating(engine: sa.Engine, idle: float) -> Iterator[None]:
+    try:
+        yield
     except sa.exc.TimeoutError as error:  # of the pool
         raise StoreUnavailableError(f"{_CONNECTION} has no free session: {error}; try again") from None
     except sa.exc.DBAPIError as error:

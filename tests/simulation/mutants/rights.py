@@ -91,7 +91,7 @@ def renewed_by_whoever(patch: Patch) -> None:
 
 def not_asked(patch: Patch) -> None:
     """Who writes goes by what the ledger said at the last renewal, and not by what it says once the locks are there."""
-    ignore(patch, leases.Leases, "confirm")
+    ignore(patch, leases.Leases, "_confirm")
 
 
 def begins_beside(patch: Patch) -> None:

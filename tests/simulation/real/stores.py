@@ -63,6 +63,20 @@ class ToldLedger(Ledger):
         _present.writing = writing
         self._doing.after()
 
+    @contextmanager
+    def _asking(self, query: Any) -> Iterator[Any]:
+        with super()._asking(query) as ask:
+
+            def told() -> int:
+                if getattr(_present, "made", False):
+                    return ask()
+                self._doing.before()
+                answer = ask()
+                self._doing.after()
+                return answer
+
+            yield told
+
 
 class ToldAddress(Address):
     """Each try of what the store says that it does is an effect. Nobody waits in the server for a lock, where no schedule could

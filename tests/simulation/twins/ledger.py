@@ -137,6 +137,14 @@ class LedgerTwin(Ledger):
                 raise StoreUnavailableError(f"the ledger did not answer: {error.orig}; try again") from error
         self._doing.after()
 
+    @contextmanager
+    def _asking(self, query: sa.Select[int]) -> Iterator[Callable[[], int]]:
+        def ask() -> int:
+            with self._begin() as connection:
+                return connection.execute(query).scalar_one()
+
+        yield ask
+
     def upgrade(self) -> None:
         """It is at the newest version."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -72,12 +73,14 @@ def test_the_right_is_confirmed_and_renewed_until_it_is_lost(
     working: Ledger, opened: ExitStack, loss: Callable[[Ledger, ExitStack], None]
 ) -> None:
     epochs = enter(working)
-    working.leases.confirm("a", epochs, APPLY)
-    working.leases.renew("a", epochs, APPLY)
+    confirm = opened.enter_context(working.leases.confirming("a", epochs, APPLY))
+    renew = partial(working.leases.renew, "a", epochs, APPLY)
+    confirm()
+    renew()
     loss(working, opened)
-    for ask in (working.leases.confirm, working.leases.renew):
+    for ask in (confirm, renew):
         with pytest.raises(TargetHeldError, match="has lost its right to write to t"):
-            ask("a", epochs, APPLY)
+            ask()
 
 
 @pytest.mark.parametrize("loss", [each for each in EVERY if each is not has_failed])
