@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 from ..project import load_migration, migration_ids
+from ..trueup.declare.names import one_of
 from ..trueup.errors import OptionsError
 from .servers import Servers
 from .settings import connection_variable, dynamodb_connection, postgres_connection
@@ -24,6 +25,8 @@ _KIND = re.compile(
     r"(?P<stem>.+?)_?(?:(?P<postgres>pg|psql|pgsql|postgres\w*|postgers\w*|postgress\w*)|ddb|dynamo\w*|dynmo\w*)"
 )
 """What people call a kind of store by, at the end of an id."""
+_NOBODYS = {"postgres", "airflow", "trueup"}
+"""Databases of the embedded PostgreSQL that no connection of a migration leads to."""
 _VARIABLE = connection_variable("")
 
 
@@ -83,6 +86,19 @@ def like(conn_id: str, given: Mapping[str, str]) -> str:
 def database_of(conn_id: str) -> str:
     """The database of the embedded PostgreSQL that the connection leads to."""
     return "trueup" if conn_id == LEDGER else conn_id.removesuffix(_POSTGRES)
+
+
+def check_made(conn_id: str, servers: Servers) -> None:
+    """Raise `OptionsError` for a connection to be read whose embedded database nobody has made yet; a command that writes makes it."""
+    if servers.postgres is None or not conn_id.endswith(_POSTGRES):
+        return
+    databases = {*servers.postgres.databases()}
+    if database_of(conn_id) not in databases:
+        known = sorted(name + _POSTGRES for name in databases - _NOBODYS)
+        raise OptionsError(
+            f"there is no embedded database of connection {conn_id!r} yet; {one_of(conn_id, known)}. A script makes it: "
+            f"make psql ON={conn_id} < tables.sql"
+        )
 
 
 def embedded(conn_ids: Iterable[str], servers: Servers) -> dict[str, str]:

@@ -93,7 +93,8 @@ def new(home: Home, given: Mapping[str, str], migration_id: str, source: str, ta
     came_from = Place.of(source)
     goes_to = Place.of(target, came_from.connection)
     places = [f"{place.connection}:{place.table}" for place in (came_from, goes_to)]
-    return _asked(home, given, {came_from.connection, goes_to.connection}, "new_migration", migration_id, *places, key)
+    conn_ids = {came_from.connection, goes_to.connection}
+    return _asked(home, given, conn_ids, "new_migration", migration_id, *places, key, read=came_from.connection)
 
 
 def check(home: Home, given: Mapping[str, str], migration_id: str) -> int:
@@ -168,9 +169,12 @@ def try_rows(home: Home, given: Mapping[str, str], migration_id: str, rows: str)
     return _asked(home, given, connections.needed(migration_id) - {connections.LEDGER}, "try_rows", migration_id, rows)
 
 
-def _asked(home: Home, given: Mapping[str, str], conn_ids: Iterable[str], module: str, *arguments: str) -> int:
+def _asked(
+    home: Home, given: Mapping[str, str], conn_ids: Iterable[str], module: str, *arguments: str, read: str = ""
+) -> int:
     """Ask stores something, by Airflow's connections, in a process of its own; its exit status. The embedded stores stand in
-    for connections that the environment does not give. Raises `OptionsError` for one that has no embedded store."""
+    for connections that the environment does not give. Raises `OptionsError` for one that has no embedded store, and for `read`,
+    whose database must be there, where it is not."""
     needed = connections.not_given(conn_ids, given)
     connections.check_known(needed, given)
     stores = {
@@ -184,6 +188,8 @@ def _asked(home: Home, given: Mapping[str, str], conn_ids: Iterable[str], module
         progress(line)
 
     with servers.in_use(home, given, say=say, **stores) as running:
+        if read in needed:
+            connections.check_made(read, running)
         variables = connections.embedded(needed, running)
         environment = settings.environment(home, {**given, **variables}, metadata_url="sqlite://") | _QUIET
         command = [sys.executable, "-m", f"trueup_airflow.process.{module}", *arguments]

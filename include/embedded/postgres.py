@@ -70,6 +70,11 @@ class Server:
         """A libpq URI of that database, without a password."""
         return f"postgresql://{_SUPERUSER}@/{quote(database, safe='')}?host={quote(self.socket_dir)}&port={_PORT}"
 
+    def databases(self) -> list[str]:
+        """The databases that are there, by name."""
+        query = "SELECT datname FROM pg_database WHERE NOT datistemplate"
+        return _run("psql", "-XAqtc", query, "-d", self.uri(), doing="list the databases").splitlines()
+
     def create_database(self, name: str, like: str = "template1") -> None:
         """Make the database if it is not there yet, a copy of another one, to which nobody may be connected."""
         with _lock(self.data_dir):
@@ -264,10 +269,11 @@ def _give_to_server(folder: Path) -> None:
         passage.allow(above, user.pw_uid)
 
 
-def _run(program: str, *arguments: str, doing: str, stdin: str | None = None) -> None:
+def _run(program: str, *arguments: str, doing: str, stdin: str | None = None) -> str:
     done = _postgres_program(program, *arguments, stdin=stdin)
     if done.returncode:
         raise StoreUnavailableError(f"could not {doing}: {done.stdout.strip()[-500:]}")
+    return done.stdout
 
 
 def _postgres_program(program: str, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:

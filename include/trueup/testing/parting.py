@@ -98,4 +98,4 @@ def _differing(what: str, one: Counter[str], several: Counter[str]) -> Iterator[
         only_here = sorted((here - others).elements())
         yield from (f"{what} {each} is made only where rows lie {only}" for each in only_here[:_SHOWN])
         if len(only_here) > _SHOWN:
-            yield f"{what} … and {len(only_here) - _SHOWN:,} more only where rows lie {only}"
+            yield f"… and {len(only_here) - _SHOWN:,} more of these only where rows lie {only}"

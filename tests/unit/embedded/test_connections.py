@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from include import migrations
-from include.embedded import in_process
-from include.embedded.connections import like, unknown
+from include.embedded import in_process, postgres
+from include.embedded.connections import check_made, like, unknown
 from include.embedded.home import Home
+from include.embedded.servers import Servers
 from include.trueup.errors import OptionsError
 
 
@@ -36,6 +37,19 @@ def test_which_lead_somewhere() -> None:
     fault = unknown("crm_prod", {})
     assert fault is not None
     assert "AIRFLOW_CONN_CRM_PROD is not set" in fault
+
+
+def test_a_database_that_nobody_has_made_is_not_read(postgres_server: postgres.Server) -> None:
+    servers = Servers(postgres=postgres_server, dynamodb=None)
+    postgres_server.create_database("newcomers_shop")
+    check_made("newcomers_shop_postgres", servers)
+    check_made("newcomers_dynamodb", servers)
+    with pytest.raises(OptionsError) as raised:
+        check_made("newcomer_shop_postgres", servers)
+    said = str(raised.value)
+    assert "of connection 'newcomer_shop_postgres' yet; did you mean 'newcomers_shop_postgres'? There are: " in said
+    assert said.endswith(". A script makes it: make psql ON=newcomer_shop_postgres < tables.sql")
+    assert "newcomer_shop" not in postgres_server.databases()
 
 
 DECLARED = """\
