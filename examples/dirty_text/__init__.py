@@ -1,0 +1,1 @@
+"""E-mails, amounts, dates and statuses of free text."""
