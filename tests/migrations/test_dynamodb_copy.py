@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from include.trueup.declare.migration import Table, Type
-from include.trueup.errors import GateError
+from include.trueup.errors import GateError, StoreUnavailableError
 from include.trueup.ledger import Ledger
 from include.trueup.run import LAST, Extra
 from include.trueup.run.workspace import Workspace
+from include.trueup.steps import Step
 from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.walk import walk
 from tests.copying import declare_copy
@@ -135,3 +136,38 @@ def test_a_row_changed_is_put_back_with_its_nulls(copies: Copies) -> None:
     assert copies.held("new")["a"] == {"id": {"S": "a"}, "label": {"S": "y"}, "done": {"BOOL": True}, "note": NULL}
     copies.run(undoes=LAST)
     assert copies.held("new")["a"] == nulled
+
+
+def test_a_run_whose_second_plan_was_not_written_is_rolled_back(
+    copies: Copies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copies.declare({"id": Type.TEXT, "name": Type.TEXT})
+    copies.put(*({"id": {"S": key}, "name": {"S": "before"}, "x": NULL} for key in ("changed", "gone", "back")))
+    copies.run()
+    before = copies.held("new")
+    asked: dict[str, Any] = {"extra": Extra.REMOVE, "max_remove_share": 1}
+    run = run_of(copies.migration, copies.ledger, copies.workspace, lambda _: copies.store, "again", **asked)
+
+    def lost(step: Step) -> None:
+        if step.id.endswith("read_back"):
+            raise StoreUnavailableError("gone")
+
+    def gone(*given: Any, **more: Any) -> None:
+        raise StoreUnavailableError("gone")
+
+    copies.put(*({"id": {"S": key}, "name": {"S": "first"}} for key in ("changed", "gone", "added", "came")))
+    copies.store.client.delete_item(TableName="old", Key={"id": {"S": "back"}})
+    with pytest.raises(StoreUnavailableError):
+        walk(run, seen=lost)
+    assert copies.held("new") == copies.held("old")
+    copies.put(*({"id": {"S": key}, "name": {"S": "second"}} for key in ("changed", "added", "back")))
+    for key in ("gone", "came"):
+        copies.store.client.delete_item(TableName="old", Key={"id": {"S": key}})
+    with monkeypatch.context() as patch:
+        for name in ("add", "change", "remove"):
+            patch.setattr(copies.store, name, gone)
+        with pytest.raises(StoreUnavailableError):
+            walk(run)
+    assert copies.ledger.entered("again").attempt == 2
+    copies.run(undoes="again")
+    assert copies.held("new") == before
