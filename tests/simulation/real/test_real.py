@@ -31,7 +31,7 @@ def bench() -> Iterator[Bench]:
 
 
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
-@pytest.mark.parametrize(("kind", "seed"), zip(KINDS, (3, 6), strict=True))
+@pytest.mark.parametrize(("kind", "seed"), [*zip(KINDS, (3, 6), strict=True)])
 def test_real_servers_and_processes_answer_as_the_twins(kind: str, seed: int, bench: Bench) -> None:
     place, database, running = bench
     faults = ("error", "kill", "lie", "outage", "pause", "write target")
