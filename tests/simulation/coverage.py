@@ -24,6 +24,8 @@ NOT_HERE = {
     "UnreadableValueError": "no value is without a canonical form",
 }
 """Errors that the world has no way to."""
+OF_SETUPS = ("write unfit", "write no number")
+"""What happens only where the setup has it (`history.more`)."""
 REFUSALS = (
     *("ledger.refuse_other", "leases._take_from", "leases.enter", "leases._refuse_newer", "leases.renew"),
     *("order.refuse_begun", "order.refuse_ended", "order.require", "judging.judge", "tables_there.check"),
@@ -49,7 +51,7 @@ WANTED = (
     *(f"switch {was} -> {to}" for was, ways in TURNS.items() for to in sorted(ways)),
     *("lease taken", "lease writes", "lease taken over", "lease waits"),
     *(f"verb {verb}" for verb in VERBS),
-    *(f"event {what}" for what in WEIGHTS),
+    *(f"event {what}" for what in (*WEIGHTS, *OF_SETUPS)),
     *(f"refusal {name}" for name in REFUSALS),
     *(f"lie {name}" for name in LIES),
 )

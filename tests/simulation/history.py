@@ -15,7 +15,8 @@ PAUSES = (1.0, 12.0, 35.0, 75.0, 400.0)
 class Setup:
     """What there is at the beginning: rows of the source and the target (those that are there before any run), the kind of
     the target's store, and how runs are asked for. `referred`: what a foreign key of another table does where a row of the
-    target is deleted (empty: there is none). `keen`: where what happens does so most often, as a part of a task's name."""
+    target is deleted (empty: there is none). `keen`: where what happens does so most often, as a part of a task's name. `unfit`: the
+    source gets values that no column of the target holds, and the target such as a rollback could not put back."""
 
     kind: str = "postgres"
     rows: int = 5
@@ -33,6 +34,7 @@ class Setup:
     keen: str = ""
     only: tuple[str, ...] = ()
     referred: str = ""
+    unfit: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +125,11 @@ def setup(random: Random) -> Setup:
     )
     # a run that is to remove what others refer to is refused there, whatever happens
     return replace(made, extra="report") if made.referred == "CASCADE" else made
+
+
+def more(made: Setup, random: Random) -> Setup:
+    """What came later, drawn by itself, so that without it a seed's history is what it was."""
+    return replace(made, unfit=random.random() < 0.2)
 
 
 def _some(random: Random) -> tuple[str, ...]:

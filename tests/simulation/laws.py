@@ -13,6 +13,7 @@ from include.trueup.ledger import RunRow, Status
 from include.trueup.ledger.tables import leases, transitions
 from include.trueup.stores import RELIED_SECONDS
 
+from . import accounts
 from .databases import Row
 from .declared import should
 from .scheduling import BEGINNING
@@ -105,7 +106,9 @@ def expected(world: World, run: str) -> dict[str, set[Row | None]]:
     seen, found = world.oracle.runs[run], dict[str, set[Row | None]]()
     keys = {key for state in seen.sources for key in state}
     for key in keys:
-        found[key] = {should(s.get(key), v) for s in seen.sources for v in (0, 1) if v in world.versions_used()}
+        found[key] = {
+            should(s.get(key), v, world.setup) for s in seen.sources for v in (0, 1) if v in world.versions_used()
+        }
     return found
 
 
@@ -347,4 +350,5 @@ LAWS: tuple[tuple[int, Callable[[World, dict[str, RunRow]], Iterator[str]]], ...
     (7, _rolled_back),
     (10, _looked_at),
     (10, _all_done),
+    *accounts.LAWS,
 )

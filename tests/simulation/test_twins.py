@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from include.trueup.declare.migration import Migration, Table, Type
+from include.trueup.declare.names import MISTYPED
 from include.trueup.errors import StoreUnavailableError, TargetHeldError
 from include.trueup.run import Run
 from include.trueup.stores import Fence, Store, arrow_schema
@@ -341,3 +342,18 @@ def test_a_document_request_that_is_done_later_keeps_its_condition() -> None:
     store.remove(TABLE, rows("a", name="other"))
     arrives()
     assert held(store) == {"a": "new"}
+
+
+def test_a_value_that_is_too_long_for_its_column_is_refused_and_a_number_that_is_none_goes_with_the_next_one() -> None:
+    store = relational()
+    there = store.database.find(TABLE)
+    assert there is not None
+    there.exact = {"name": "character varying(3)"}
+    outcome = store.add(TABLE, pa.concat_tables([rows("a"), rows("b", name="newer")]))
+    assert [(each.key, each.reason) for each in outcome.refused] == [
+        ("b", "value too long for type character varying(3) (SQLSTATE 22001)")
+    ]
+    there.rows["a",][MISTYPED] = '{"name":"NaN","other":1}'
+    before = next(store.read(TABLE, 0, 1))
+    store.change(TABLE, rows("a", name="old"), pa.Table.from_batches([before]))
+    assert there.rows["a",][MISTYPED] == '{"other":1}'

@@ -31,6 +31,10 @@ from .places import Places
 from .scheduling import Process, Schedule
 from .twins import Effect, Hook
 
+NO_NUMBER = '{"amount":"NaN"}'
+UNFIT = (("name 3 of many", "3"), ("name 4", "1" * 40), ("name 5", None), ("name 6", "1" * 40))
+"""Rows of the source that no target holds, or not each."""
+
 
 class World(People):
     """Everything there is. `happened` are the events that were done, by point: the history as it came out."""
@@ -232,6 +236,11 @@ class World(People):
         if what == 0:
             self.oracle.application("people", key, None)
             return
+        if self.setup.unfit and event.a // 16 % 2 == 0:
+            self.did["write unfit"] += 1
+            row = UNFIT[event.b % len(UNFIT)]
+            self.oracle.application("people", key, row)
+            return
         name = None if what == 1 and self.setup.nameless else f"name {event.b % 7}"
         wrong = event.b % 5 == 0
         amount, mistyped = (None, '{"amount":"NaN"}') if wrong else (str(event.b % 50), None)
@@ -245,8 +254,24 @@ class World(People):
             self.oracle.ordered(key, None if event.b % 7 == 0 else (key, key, None, None))
             return True
         row = None if event.b % 3 == 0 else (f"APP {event.b % 7}", str(event.b % 50))
-        self.oracle.application("persons", key, row)
+        if row is not None and self._no_number(event):
+            self.oracle.application("persons", key, (row[0], None), NO_NUMBER)
+        else:
+            self.oracle.application("persons", key, row)
         return True
+
+    def _no_number(self, event: Event) -> bool:
+        """Whether an application writes into the target what a rollback could not put back."""
+        odd = self.setup.unfit and event.a // 16 % 2 == 0
+        self.did["write no number"] += odd
+        return odd
+
+    def mend(self) -> None:
+        """In calm somebody gives the rows of the target a number that have none, as the refused plan asks for."""
+        for key, row in self.oracle.target.items():
+            if row[-1] is not None:
+                with self.looking():
+                    self.oracle.application("persons", key, (row[1], "0"))
 
     def _shrink_source(self, event: Event) -> bool:
         """Most of the source is gone, as where it was restored by half."""
@@ -268,6 +293,8 @@ class World(People):
         row = self.oracle.target.get(key)
         if row is not None and event.b % 4 == 0:
             self.oracle.application("persons", key, None)
+        elif self._no_number(event):
+            self.oracle.application("persons", key, (f"APP {event.b % 7}", None), NO_NUMBER)
         else:
             name = row[1] if row is not None and event.b % 4 < 3 else f"APP {event.b % 7}"
             self.oracle.application("persons", key, (name, str(100 + event.b % 50)))

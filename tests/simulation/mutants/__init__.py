@@ -14,7 +14,6 @@ MUTANTS: dict[str, Mutant] = {**rights.MUTANTS, **proofs.MUTANTS}
 """By name."""
 NOT_HERE = {
     "review/9": "the order of refusals of a backfill's days: no run of the world has a window",
-    "review/11": "values that no table takes: every row of the world can be written",
     "review/12": "what a run costs: no law is about it",
     "review/13": "faults of a declaration: the world's one is sound",
     "review/15": "sequences: no column of the world has one",

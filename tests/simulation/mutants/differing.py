@@ -157,6 +157,9 @@ HOW: dict[str, Differs] = {
     "seconds": lambda call: bool(call.gave > 60.0),
     "reject_unread": _mistyped,
     "is_ours": _others_wrote,
+    "_irreversible": lambda call: bool(call.gave),
+    "_reject_rows": lambda call: call.world is None or call.world.setup.unfit,
+    "phase_counts": lambda call: any(each.rejected for each in call.gave or ()),
     "rows": lambda call: call.gave is not None and call.gave.num_rows > 0,
 }
 """When what is called so would do otherwise. What is not here: where it raises or gives something, if the mutant does not hear of

@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 
 from include.trueup import report
 from include.trueup.cutover import turning
+from include.trueup.declare.names import ROW_ID, own
 from include.trueup.errors import TrueupError
-from include.trueup.plan import backward, baseline, hashing, target_checks, transform, verbs
-from include.trueup.prove import budgets, left_alone, verify
+from include.trueup.plan import backward, baseline, checks, hashing, target_checks, transform, verbs
+from include.trueup.prove import accounting, budgets, left_alone, verify
 from include.trueup.run import earlier, not_written
 from include.trueup.stores import Conflict, Outcome
 from include.trueup.stores.dynamodb import settle
@@ -281,6 +282,34 @@ def others_taken_along(patch: Patch) -> None:
     ignore(patch, target_checks, "refuse_irremovable")
 
 
+def irreversible_is_fine(patch: Patch) -> None:
+    """A row is written over that a rollback could not put back."""
+    real = checks._irreversible
+    patch.setattr(checks, "_irreversible", lambda *given: real(*given)[:0])
+
+
+def cut_to_what_fits(patch: Patch) -> None:
+    """A value that the target does not hold is cut to what it does, without a word."""
+
+    def reject_rows(connection: Any, phase: Any, output: Any, target: Any, query: str) -> None:
+        connection.execute(
+            f"UPDATE {own(output.view)} SET name = left(name, 7), amount = left(amount, 3) "
+            f"WHERE {ROW_ID} IN (SELECT {ROW_ID} FROM ({query}))"
+        )
+
+    patch.setattr(transform, "_reject_rows", reject_rows)
+
+
+def rejects_uncounted(patch: Patch) -> None:
+    """The report leaves rejected rows out of its counts."""
+    real = accounting.phase_counts
+
+    def counts(run: Any) -> Any:
+        return [replace(each, rejected=0) for each in real(run)]
+
+    patch.setattr(report, "phase_counts", counts)
+
+
 MUTANTS = {
     "review/0": unread_values,
     "review/1": refused_is_a_conflict,
@@ -304,4 +333,7 @@ MUTANTS = {
     "own/turned on any proof": turned_on_any_proof,
     "own/left alone without a limit": conflicts_unlimited,
     "own/deleted is left alone": conflict_is_no_row,
+    "review/11": irreversible_is_fine,
+    "own/cut to what fits": cut_to_what_fits,
+    "own/rejects are not counted": rejects_uncounted,
 }

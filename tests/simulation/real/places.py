@@ -16,7 +16,7 @@ from include.trueup.run import Run
 from include.trueup.run.workspace import Workspace
 
 from ..databases import Behind, Row
-from ..declared import PEOPLE, PERSONS
+from ..declared import PEOPLE, PERSONS, create_sql
 from ..history import Setup
 from ..places import Places
 from ..scheduling import Process, Schedule
@@ -54,12 +54,10 @@ class RealPlaces(Places):
         self.ledger.places = self
         self._folder = str(folder / "workspace")
         self.workspace = Workspace(self._folder, effects=self._effects)
-        unique = ", CONSTRAINT persons_name UNIQUE (name)" if setup.unique else ""
-        create = "CREATE TABLE persons (id text PRIMARY KEY, name text, amount numeric{})"
         target: Behind = RealDocuments(servers.client)
         if setup.kind == "postgres":
-            target = RealRelational(servers.database["target"], create.format(unique))
-        source = RealRelational(servers.database["source"], create.format(""))
+            target = RealRelational(servers.database["target"], create_sql(setup))
+        source = RealRelational(servers.database["source"], create_sql(Setup()))
         self.behind = {PEOPLE.connection: source, PERSONS.connection: target}
 
     def store(self, connection: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -130,6 +131,8 @@ class Held:
     rows: dict[Key, Row] = field(default_factory=dict)
     triggers: list[Does] = field(default_factory=list)
     counters: list[Counter] = field(default_factory=list)
+    exact: Mapping[str, str] = field(default_factory=dict)
+    """Types of columns with their length or precision, as PostgreSQL writes them, where they have one."""
     defaults: dict[str, Plain] = field(default_factory=dict)
     checks: dict[str, Callable[[Row], bool]] = field(default_factory=dict)
     policies: bool = False
@@ -177,7 +180,10 @@ class Held:
         type_, exact = _COLUMNS[self.types[name]]
         counted = any(counter.column == name for counter in self.counters)
         sets = "identity" if counted else "default" if name in self.defaults else ""
-        return Column(name=name, not_null=name in self.not_null, sets=sets, type=type_, cast=exact, exact=exact)
+        type_ = "varchar" if "varying" in self.exact.get(name, "") else type_
+        return Column(
+            name=name, not_null=name in self.not_null, sets=sets, type=type_, cast=exact, exact=self.exact.get(name, exact)
+        )  # fmt: skip
 
     def effects(self, references: list[Reference]) -> Effects:
         """What it does by itself."""
@@ -199,6 +205,18 @@ class Held:
         """A row in the canonical form of a declaration."""
         found = {name: row.get(name) for name in table.columns}
         return {**found, EXTRA: shown(self.types, row, extras), MISTYPED: row.get(MISTYPED)}
+
+
+_LENGTH, _DIGITS = re.compile(r"character varying\((\d+)\)"), re.compile(r"numeric\((\d+),0\)")
+
+
+def too_long(exact: str, value: Plain) -> str:
+    """What PostgreSQL says where a column of this type cannot hold the value; empty where it can."""
+    if (length := _LENGTH.fullmatch(exact)) and value is not None and len(str(value)) > int(length[1]):
+        return f"value too long for type {exact} (SQLSTATE 22001)"
+    if (digits := _DIGITS.fullmatch(exact)) and value is not None and len(str(value).lstrip("-")) > int(digits[1]):
+        return "numeric field overflow (SQLSTATE 22003)"
+    return ""
 
 
 def name_of(table: Table) -> str:

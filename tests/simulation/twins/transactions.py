@@ -6,6 +6,7 @@ to wait gives up what it did, and begins again when the other is over, so that n
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -13,10 +14,11 @@ from threading import Lock
 from typing import Any
 
 from include.trueup.declare.migration import Table
+from include.trueup.declare.names import MISTYPED
 from include.trueup.stores import Reference
 
 from .rows import Key, Plain, Row
-from .tables import Firing, ForeignKey, Held, RowRefusedError, name_of
+from .tables import Firing, ForeignKey, Held, RowRefusedError, name_of, too_long
 
 INSERT, UPDATE, DELETE = "INSERT", "UPDATE", "DELETE"
 
@@ -74,7 +76,7 @@ class Transaction:
     def update(self, held: Held, key: Key, values: Mapping[str, Plain]) -> bool:
         """Change columns of a row; False where a trigger drops it. Raises `RowRefusedError`."""
         old = self.get(held, key)
-        return old is not None and self._put(held, UPDATE, old, {**old, **values})
+        return old is not None and self._put(held, UPDATE, old, {**old, **_odd_no_more(old, values), **values})
 
     def delete(self, held: Held, key: Key) -> bool:
         """Delete a row, with those that foreign keys take along; False where a trigger keeps it."""
@@ -107,10 +109,7 @@ class Transaction:
         return row
 
     def _check(self, held: Held, row: Row, key: Key) -> None:
-        for name in held.types:
-            if row[name] is None and name in held.not_null:
-                said = f'null value in column "{name}" of relation "{held.name}" violates not-null constraint'
-                raise RowRefusedError(f"{said} (SQLSTATE 23502)", f"column {name}")
+        self._check_columns(held, row)
         for name, holds in held.checks.items():
             if not holds(row):
                 said = f'new row for relation "{held.name}" violates check constraint "{name}"'
@@ -127,6 +126,16 @@ class Transaction:
                 said = f'duplicate key value violates unique constraint "{index.name}"'
                 shown = f"Key ({', '.join(index.key)})=({', '.join(map(str, values))}) already exists"
                 raise RowRefusedError(f"{said} {shown} (SQLSTATE 23505)", index.name)
+
+    def _check_columns(self, held: Held, row: Row) -> None:
+        for name, exact in held.exact.items():
+            if said := too_long(exact, row[name]):
+                raise RowRefusedError(said, None)
+        odd = str(row.get(MISTYPED) or "")
+        for name in held.types:
+            if row[name] is None and name in held.not_null and f'"{name}"' not in odd:
+                said = f'null value in column "{name}" of relation "{held.name}" violates not-null constraint'
+                raise RowRefusedError(f"{said} (SQLSTATE 23502)", f"column {name}")
 
     def _set(self, held: Held, key: Key, row: Row | None) -> None:
         self.lock(held, key)
@@ -180,6 +189,13 @@ class Transaction:
         said = f'insert or update on table "{foreign.table.partition(".")[2]}" violates foreign key constraint "{foreign.name}"'
         shown = f'Key ({", ".join(foreign.columns)})=({", ".join(map(str, values))}) is not present in table "{parent.name}"'
         raise RowRefusedError(f"{said} {shown} (SQLSTATE 23503)", foreign.name)
+
+
+def _odd_no_more(old: Row, values: Mapping[str, Plain]) -> Row:
+    """What of a row had no canonical form, less the columns that get other values."""
+    odd = json.loads(str(old.get(MISTYPED) or "{}"))
+    left = {name: value for name, value in odd.items() if name not in values}
+    return {} if left == odd else {MISTYPED: json.dumps(left, separators=(",", ":")) if left else None}
 
 
 def _refers(foreign: ForeignKey, row: Row, to: Row) -> bool:
