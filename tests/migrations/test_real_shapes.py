@@ -19,7 +19,19 @@ from tests.harness import new_database, run_sql
 from tests.migrations.generated import NEW, OLD, TABLES, Databases, merged, verbs
 
 FOLDER = Path(__file__).parent / "shapes"
-SHAPES = ("films", "trades", "songs", "bikes", "staff", "countries")
+SHAPES = (
+    "films",
+    "trades",
+    "songs",
+    "bikes",
+    "staff",
+    "countries",
+    "flights",
+    "questions",
+    "baseball",
+    "parts",
+    "forum",
+)
 IN_A_CIRCLE = {"films": "ALTER TABLE store DROP CONSTRAINT store_manager_staff_id_fkey"}
 """Of two tables that refer to each other none can be the first: one of the keys is taken away until both are there."""
 
