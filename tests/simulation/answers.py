@@ -81,7 +81,7 @@ class Connection:
     """Stands for a connection to DuckDB. What it does not know is handed on, and from then on nothing is remembered."""
 
     def __init__(self, memory: Memory, folder: Path, kind: str, opening: Open) -> None:
-        self._memory, self._opening, self._opened = memory, opening, ExitStack()
+        self._memory, self._opening, self.opened = memory, opening, ExitStack()
         self._paths = re.compile(re.escape(str(folder)) + "[^']*")
         self._name = memory.code + kind.encode()
         self._known = memory.on
@@ -129,7 +129,7 @@ class Connection:
 
     def close(self) -> None:
         """The end."""
-        self._opened.close()
+        self.opened.close()
 
     def __getattr__(self, name: str) -> Any:
         self._known = False
@@ -199,7 +199,7 @@ class Connection:
     def _present(self) -> duckdb.DuckDBPyConnection:
         """The connection, as what was asked so far has left it."""
         if self._real is None:
-            self._real = self._opened.enter_context(self._opening())
+            self._real = self.opened.enter_context(self._opening())
         for compute, files in self._before:
             if files != [_file(path)[1] for path in [*self._files][: len(files)]]:
                 raise ChangedError
@@ -286,7 +286,5 @@ def _size(answer: Any) -> int:
 def remembered(memory: Memory, folder: Path, connect: Callable[..., Any], *given: Any) -> Iterator[Connection]:
     """In place of `duck.connect`: a connection to a database of its own."""
     connection = Connection(memory, folder, "alone", lambda: connect(*given))
-    try:
+    with connection.opened:  # an error passes through the real one, which says in the engine's words what it is
         yield connection
-    finally:
-        connection.close()

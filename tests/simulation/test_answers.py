@@ -8,9 +8,10 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from include.trueup.errors import ArtifactError
 from include.trueup.rows import duck
 
-from .answers import ChangedError, Connection, Memory
+from .answers import ChangedError, Connection, Memory, remembered
 
 
 class Seen:
@@ -117,3 +118,9 @@ def test_rows_that_are_read_from_a_stream_are_part_of_what_was_asked(seen: Seen)
         connection.register("given", pa.RecordBatchReader.from_batches(rows.schema, rows.to_batches()))
         assert connection.sql("SELECT n FROM given ORDER BY n").to_arrow_table().column(0).to_pylist() == numbers
     assert seen.opened == 2
+
+
+def test_an_error_comes_out_in_the_words_of_the_engine(tmp_path: Path) -> None:
+    gone = f"SELECT * FROM read_parquet('{tmp_path}/gone.parquet')"
+    with pytest.raises(ArtifactError), remembered(Memory(on=True), tmp_path, duck.connect, tmp_path) as connection:
+        connection.execute(gone)
