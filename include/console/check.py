@@ -60,6 +60,7 @@ def problems(migration: Migration | SchemaMigration, folder: Path) -> list[Probl
         return []  # its revisions are linted and rehearsed by each run's plan
     from ..trueup.testing import make_of  # Great Expectations and DuckDB: a second or two
     from ..trueup.testing.statements import unanswerable
+    from .constants import constants
 
     where = folder / "migration.py"
     if broken := [*_names(migration, where)]:
@@ -75,7 +76,11 @@ def problems(migration: Migration | SchemaMigration, folder: Path) -> list[Probl
         made = make_of(migration, {}, judged=_has_suites(migration))
     except DeclarationError as error:
         return [*_to_fill(migration, error)] or [_of_script(migration, error, where)]
-    broken = [Problem(where, None, message) for message in made.broken]
+    try:
+        broken = [*constants(migration)]
+    except DeclarationError as error:
+        return [_of_script(migration, error, where)]
+    broken += [*(Problem(where, None, message) for message in made.broken)]
     for statement, why in unanswerable(migration):
         broken.append(Problem(where, line_of(where, statement.title), f"statement {statement.title!r} {why}"))
     return broken
@@ -185,6 +190,7 @@ def _of_script(migration: Migration, error: DeclarationError, otherwise: Path) -
     script's first."""
     paths: list[Path] = [path for phase in migration.phases for path in phase.code]
     paths += [*migration.shared.values(), *(derived.query for derived in migration.derived)]
+    paths += [*migration.audit.values(), *(migration.cost.scripts if migration.cost else ())]
     text = str(error)
     file = next((path for path in paths if path.name in text), None)
     if file is None:  # what a phase made is not what its target needs

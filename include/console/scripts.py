@@ -90,15 +90,32 @@ def _script(
     connection: duckdb.DuckDBPyConnection, path: Path, relations: set[str], changing: _Changing, role: _Role
 ) -> Iterator[Problem]:
     text = path.read_text(encoding="utf-8")
+    for at, statement in _placed(text):
+        for offset, message in _statement(connection, statement, relations, changing, role):
+            yield Problem(path, text.count("\n", 0, at + offset) + 1, message)
+
+
+def _placed(text: str) -> Iterator[tuple[int, duckdb.Statement]]:
+    """The statements of a script, each with its place; none where it is no SQL, of which whoever runs it says where."""
     try:
         statements = duckdb.extract_statements(text)
     except duckdb.Error:
-        return  # whoever runs it says where
+        return
     at = 0
     for statement in statements:
         at = max(text.find(statement.query.strip(), at), at)
-        for offset, message in _statement(connection, statement, relations, changing, role):
-            yield Problem(path, text.count("\n", 0, at + offset) + 1, message)
+        yield at, statement
+
+
+def placed_statements(text: str) -> Iterator[tuple[int, str]]:
+    """The statements of a script as text, each with its place."""
+    for at, statement in _placed(text):
+        yield at, statement.query.strip()
+
+
+def made_by(query: str) -> re.Match[str] | None:
+    """The beginning of a query that makes a view or a table, up to its SELECT; its first group is the name."""
+    return _MAKES.match(query)
 
 
 def _statement(
@@ -112,7 +129,7 @@ def _statement(
     query, kind = statement.query.strip(), statement.type.name
     if kind in _OUTSIDE:
         yield 0, f"{kind} reaches for files; {_ONLY}"
-    changes, makes = _CHANGES.match(query), _MAKES.match(query)
+    changes, makes = _CHANGES.match(query), made_by(query)
     for match, does in ((changes, "changes"), (makes, "makes")):
         if match and fold(match[1]) in relations:
             yield (

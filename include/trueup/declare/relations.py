@@ -100,11 +100,16 @@ class Derived:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "query", beside(self.query))
+        for name in ("key", "partition_by"):
+            if isinstance(given := getattr(self, name), str):  # one column, said without its brackets
+                object.__setattr__(self, name, (given,))
         check_id("derived", self.id)
         check_columns(f"derived {self.id!r}", self.columns, reserved=(KEY,))
         for column in (*self.key, *(self.partition_by or ()), *((self.window,) if self.window else ())):
             if column not in self.columns:
-                raise DeclarationError(f"derived {self.id!r}: {column!r} is not among its columns")
+                raise DeclarationError(
+                    f"derived {self.id!r}: {column!r} is not among its columns; {one_of(column, self.columns)}"
+                )
         check_script(f"derived {self.id!r}", self.query)
 
 

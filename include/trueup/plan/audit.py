@@ -6,12 +6,13 @@ Each partition's result is a file; together they are read once, when the plan is
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import duckdb
 from pydantic import JsonValue
 
 from ..errors import DeclarationError
-from ..rows import duck
+from ..rows import duck, wording
 from ..run import Part, Run, StepName
 from ..run.files import AUDIT_FILES
 
@@ -23,25 +24,29 @@ def count(part: Part, run: Run, partition: int) -> None:
     """Write what each query counts in one partition. Raises `DeclarationError` for one that does not run, or whose columns
     are neither text nor whole numbers."""
     for name, path in run.migration.audit.items():
-        query = path.read_text(encoding="utf-8").rstrip().rstrip(";")
-        try:
-            described = part.connection.execute(f"DESCRIBE {query}").fetchall()
-            columns = [_column(run, name, str(column), str(type_)) for column, type_, *_ in described]
+        query, columns = described(part.connection, run, name, path)
+        with wording.asking(_what(run, name), path, part.connection, wording.relations(run.migration)):
             part.write(AUDIT_FILES.part(name, partition), f"SELECT {', '.join(columns)} FROM ({query}\n)")
-        except duck.OF_NO_SCRIPT:
-            raise
-        except duckdb.Error as error:
-            raise DeclarationError(f"audit {name!r} of {run.migration.id!r} does not run: {error}") from error
 
 
-def _column(run: Run, audit: str, name: str, type_: str) -> str:
+def described(connection: duckdb.DuckDBPyConnection, run: Run, name: str, path: Path) -> tuple[str, list[str]]:
+    """The text of an audit's query, and SQL of what is counted of each of its columns. Raises as `count`."""
+    query = wording.query_of(_what(run, name), path)
+    with wording.asking(_what(run, name), path, connection, wording.relations(run.migration)):
+        types = connection.execute(f"DESCRIBE {query}").fetchall()
+    return query, [_column(f"{_what(run, name)}: {path.name}", str(column), str(type_)) for column, type_, *_ in types]
+
+
+def _what(run: Run, audit: str) -> str:
+    return f"audit {audit!r} of {run.migration.id!r}"
+
+
+def _column(what: str, name: str, type_: str) -> str:
     if type_ == "VARCHAR":
         return duck.identifier(name)
     if type_.endswith(("INT", "INTEGER")):
         return f"CAST({duck.identifier(name)} AS BIGINT) AS {duck.identifier(name)}"
-    raise DeclarationError(
-        f"audit {audit!r} of {run.migration.id!r}: column {name!r} is of type {type_}; text names a line, whole numbers are summed"
-    )
+    raise DeclarationError(f"{what}: column {name!r} is of type {type_}; text names a line, whole numbers are summed")
 
 
 def collect(run: Run) -> dict[str, JsonValue]:

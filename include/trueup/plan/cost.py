@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import duckdb
@@ -31,20 +33,14 @@ def estimate(run: Run) -> CostRecord:
         for partition in range(run.partitions):
             with run.session(alone=True) as session:
                 relate(session, run, partition)
-                try:
-                    for script in cost.scripts:
-                        session.connection.execute(script.read_text(encoding="utf-8"))
+                with _asking(cost):
+                    _run_scripts(session.connection, cost)
                     for name, value in session.connection.execute(_FIGURES).fetchall():
                         figures[name] = figures.get(name, 0) + (value or 0)
                     for batch in session.connection.sql(_PAID).to_arrow_reader(20_480):
                         paid += batch.num_rows
                         # added up, so that it does not depend on the order, nor on how the rows are split
                         total += sum(int(text, 16) for text in batch.column(0).to_pylist())
-                except duck.OF_NO_SCRIPT:
-                    raise
-                except duckdb.Error as error:
-                    scripts = " and ".join(script.name for script in cost.scripts)
-                    raise DeclarationError(f"cost: {scripts} does not run: {error}") from error
         record = CostRecord(
             sha256=hashlib.sha256(f"{run.migration.id}:{paid}:{total % _MODULUS:064x}".encode()).hexdigest(),
             created_at=run.effects.now().isoformat(timespec="seconds"),
@@ -55,6 +51,36 @@ def estimate(run: Run) -> CostRecord:
         )
         run.files.write_cost(record)
     return record
+
+
+def check(connection: duckdb.DuckDBPyConnection, cost: Cost) -> None:
+    """Run the scripts over what there is, and ask what they must define. Raises as `estimate`."""
+    with _asking(cost):
+        _run_scripts(connection, cost)
+        for view, query in (("figures", _FIGURES), ("paid", _PAID)):
+            try:
+                connection.execute(query).fetchall()
+            except duckdb.CatalogException:
+                names = " and ".join(script.name for script in cost.scripts)
+                raise DeclarationError(
+                    f"cost: {names} makes no view {view!r}: CREATE VIEW {view} AS SELECT …"
+                ) from None
+
+
+def _run_scripts(connection: duckdb.DuckDBPyConnection, cost: Cost) -> None:
+    for script in cost.scripts:
+        connection.execute(script.read_text(encoding="utf-8"))
+
+
+@contextmanager
+def _asking(cost: Cost) -> Iterator[None]:
+    try:
+        yield
+    except duck.OF_NO_SCRIPT:
+        raise
+    except duckdb.Error as error:
+        scripts = " and ".join(script.name for script in cost.scripts)
+        raise DeclarationError(f"cost: {scripts} does not run: {error}") from error
 
 
 def asks(run: Run, record: CostRecord) -> bool:

@@ -12,7 +12,7 @@ from duckdb.func import SPECIAL
 from ..declare.migration import Derived, Source, Type
 from ..declare.names import EXTRA, own
 from ..errors import DeclarationError
-from ..rows import duck
+from ..rows import duck, wording
 from ..rows.statements import Statements
 from ..run import Run, Session, StepName, Window
 from ..run.files import shared_name
@@ -61,12 +61,15 @@ def relate_made(connection: duckdb.DuckDBPyConnection, run: Run, partition: int)
     migration = run.migration
     for derived in migration.derived:
         columns = ", ".join(cast(c, t) for c, t in derived.columns.items())
-        query = derived.query.read_text(encoding="utf-8").rstrip().rstrip(";")
+        what, relations = f"derived {derived.id!r}", wording.relations(migration)
+        query = wording.query_of(what, derived.query)
         only = "true"
         if derived.partition_by is not None:
             only = f"{duck.partition(derived.partition_by, run.partitions)} = {partition}"
         parts = {"relation": as_read(derived), "columns": columns, "key_text": key_text(derived.key)}
-        connection.execute(_SQL("derived", **parts, query=query, only=only))
+        types = {name: SQL[type_] for name, type_ in derived.columns.items()}
+        with wording.asking(what, derived.query, connection, relations, types):
+            connection.execute(_SQL("derived", **parts, query=query, only=only))
         show(connection, derived)
     for target in migration.targets:
         columns = ", ".join(f"{duck.identifier(c)} {SQL[t]}" for c, t in target.table.columns.items())

@@ -8,7 +8,6 @@ is migrated day by day is what one full run gives.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import duckdb
@@ -30,13 +29,13 @@ from ..declare.names import (
     own,
 )
 from ..errors import DeclarationError
-from ..rows import duck
+from ..rows import duck, wording
 from ..run import Part, Run, StepName
 from ..run.facts import Fates, Transformed
 from ..run.files import FATE_FILES, FINDING_FILES, REJECT_FILES, SHOULD_FILES
 from ..run.partitions import copy_partitions, publish_partitions
 from ..stores import arrow_schema, key_text
-from . import audit, cost, functions, windows
+from . import audit, cost, functions, unfit, windows
 from .casting import columns, refuse_lossy, strict_json
 from .fates import FATES, FOUND_BESIDE, WANTED, account
 from .inputs import as_read, relate
@@ -48,8 +47,6 @@ _SETTINGS = (
     *("TimeZone", "Calendar", "default_collation", "default_null_order", "default_order", "integer_division"),
     *("ieee_floating_point_ops", "scalar_subquery_error_on_multiple_rows", "search_path", "schema"),
 )
-_NO_TABLE = re.compile(r"Table with name (\S+) does not exist!(\nDid you mean .*)?")
-_TRY_CAST = "try_cast(…) is null instead; a finding then says what becomes of such a row (docs/how-to/rejects.md)"
 UNWRITABLE = "unwritable"
 """Code of the reject that the engine makes itself, for a row that the target's store cannot hold."""
 
@@ -92,7 +89,8 @@ def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> 
         raise  # no fault of the script
     except duckdb.Error as error:
         raise DeclarationError(
-            f"phase {phase.id!r}: {' and '.join(s.name for s in phase.code)} does not run: {_in_words(run, error)}"
+            f"phase {phase.id!r}: {' and '.join(s.name for s in phase.code)} does not run: "
+            + (unfit.words(connection, run, phase, error) or wording.in_words(error, wording.relations(run.migration)))
         ) from error
     _judge_findings(connection, phase)
     _quarantine(connection, run, phase)
@@ -107,14 +105,6 @@ def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> 
         into = duck.identifier(output.target)
         connection.execute(f"INSERT INTO {into} SELECT {columns}, {EXTRA} FROM {own(output.view)}")
     return account(connection, phase, driver, _figures(connection))
-
-
-def _in_words(run: Run, error: duckdb.Error) -> str:
-    """DuckDB's message; of a relation that is not there it names what is like it, of its own catalogue, too."""
-    migration = run.migration
-    relations = {*(s.id for s in migration.sources), *(d.id for d in migration.derived), *migration.shared}
-    text = _NO_TABLE.sub(lambda match: f"{match[1]} does not exist; {one_of(match[1], relations)}", str(error))
-    return f"{text.strip()}\n{_TRY_CAST}" if isinstance(error, duckdb.ConversionException) else text
 
 
 def _collect_findings(connection: duckdb.DuckDBPyConnection) -> None:

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from ..declare.migration import Phase, Table
 from ..declare.names import KEY, own
-from ..rows import duck
+from ..rows import duck, wording
 from ..run import Run, StepName, large
 from ..run.files import READ_BACK_FILES, SNAPSHOT_FILES, Place, shared
 from ..run.partitions import copy_partitions, publish_partitions, relate_source
@@ -121,7 +121,8 @@ def compute_shared(run: Run) -> dict[str, int]:
             relate_source(part, source, snapshot, None)
         rows = {}
         for name, path in run.migration.shared.items():
-            query = path.read_text(encoding="utf-8").rstrip().rstrip(";")
-            rows[name] = part.write(shared(name), query).rows
+            what = f"shared {name!r}"
+            with wording.asking(what, path, part.connection, (source.id for source in run.migration.sources)):
+                rows[name] = part.write(shared(name), wording.query_of(what, path)).rows
         part.facts = rows
     return rows

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from ..declare import Migration, Output, Phase
 from ..declare.names import EXTRA, KEY, MISTYPED, ROW_ID, SOURCE_KEY, own
+from ..errors import DeclarationError
 from ..gate import evaluation
 from ..plan import inputs
 from ..plan.casting import in_suites
@@ -161,13 +162,31 @@ def make_of(
     with related(run, tables) as connection:
         for partition in where.looked_at:
             connection.begin()  # so that nothing is left of it for the next, whatever the scripts make
-            relate_partition(connection, run, partition)
-            for phase in migration.phases:
-                _make_phase(connection, run, phase, made)
-                for output in phase.outputs if judged and several is None else ():
-                    _judge(connection, run, output, made)
+            try:
+                _make_partition(connection, run, partition, made, judged=judged and several is None)
+            except DeclarationError:
+                _say_more(run, tables, partition)
+                raise
             connection.rollback()
     return made
+
+
+def _make_partition(
+    connection: duckdb.DuckDBPyConnection, run: Run, partition: int, made: Made, *, judged: bool
+) -> None:
+    relate_partition(connection, run, partition)
+    for phase in run.migration.phases:
+        _make_phase(connection, run, phase, made)
+        for output in phase.outputs if judged else ():
+            _judge(connection, run, output, made)
+
+
+def _say_more(run: Run, tables: Mapping[str, pa.Table], partition: int) -> None:
+    """The same outside of a transaction, which a value that does not fit would have ended: there it is told by row and column."""
+    with related(run, tables) as connection:
+        relate_partition(connection, run, partition)
+        for phase in run.migration.phases:
+            run_phase(connection, run, phase)
 
 
 def _make_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, made: Made) -> None:

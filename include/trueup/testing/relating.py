@@ -16,7 +16,7 @@ import pyarrow as pa
 from ..declare import Migration, Table
 from ..declare.names import EXTRA, KEY, MISTYPED, WITHOUT_NULLS, own
 from ..plan import inputs
-from ..rows import duck
+from ..rows import duck, wording
 from ..run import Options, Run
 from ..stores import Limits, arrow_schema, key_text
 from ..stores.dynamodb.limits import unwritable as dynamodb_unwritable
@@ -71,8 +71,10 @@ def related(run: Run, tables: Mapping[str, pa.Table]) -> Iterator[duckdb.DuckDBP
             connection.unregister(own("literal"))
             inputs.show(connection, source)
         for name, path in run.migration.shared.items():  # over whole sources
-            query = path.read_text(encoding="utf-8").rstrip().rstrip(";")
-            connection.execute(f"CREATE TEMP TABLE {duck.identifier(name)} AS {query}")
+            what = f"shared {name!r}"
+            with wording.asking(what, path, connection, (source.id for source in run.migration.sources)):
+                query = wording.query_of(what, path)
+                connection.execute(f"CREATE TEMP TABLE {duck.identifier(name)} AS {query}")
         inputs.relate_given(connection, run)
         connection.execute("CREATE TEMP TABLE undeclared (source VARCHAR, name VARCHAR)")
         inputs.define_window(connection, None)

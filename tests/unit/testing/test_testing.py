@@ -71,7 +71,7 @@ def test_a_row_that_no_rule_accounts_for_is_named(small: Migration, tmp_path: Pa
 def test_a_cast_that_fails_is_told_what_to_write_instead(small: Migration, tmp_path: Path) -> None:
     script = tmp_path / "rows.sql"
     script.write_text(script.read_text().replace("WHERE name IS NULL", "WHERE CAST(name AS INTEGER) IS NULL"))
-    with pytest.raises(DeclarationError, match=r"Could not convert string 'Ada'.*\s+.*try_cast\(…\) is null instead"):
+    with pytest.raises(DeclarationError, match=r"source row 'a': 'Ada' is no INTEGER\s+TRY_CAST\(…\) is null instead"):
         check(small, rows={"people": [ADA]})
 
 
