@@ -53,25 +53,25 @@ def migration(folder: Path) -> Migration:
     orders = Table(
         name="orders",
         connection="shop_postgres",
-        key="id",
+        key=("id",),
         columns=columns(text="id mail", number="total", boolean="paid", date="due", timestamp="placed", integer="n"),
     )
     invoices = Table(
         name="invoices",
         connection="shop_postgres",
-        key="id",
+        key=("id",),
         columns=columns(text="id", number="amount", datetime="placed"),
     )
     payers = Table(
-        name="payers", connection="shop_postgres", key="mail", columns=columns(text="mail", integer="orders")
+        name="payers", connection="shop_postgres", key=("mail",), columns=columns(text="mail", integer="orders")
     )
     derived = Derived(
         id="payers",
         name="payers",
-        key="mail",
+        key="mail",  # type: ignore[arg-type]
         columns=columns(text="mail", integer="n"),
         query=folder / "payers.sql",
-        partition_by="mail",
+        partition_by="mail",  # type: ignore[arg-type]
     )
     return Migration(
         id="shop",
