@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
 
 from ..trueup.declare import Migration, Source, Table
 from ..trueup.errors import SourceError
-from ..trueup.stores import Store, arrow_schema
+from ..trueup.rows.duck import connect
+from ..trueup.stores import Store, arrow_schema, key_text
 
 BESIDE = 10_000
 """Rows that are read of each of several sources, though fewer are shown, so that joins find their partners."""
-_CUT = 60
+_CUT, _SHOWN = 60, 12
 
 
 def read(store: Store, source: Source, rows: int) -> pa.Table:
@@ -54,10 +57,10 @@ def lines(migration: Migration, tables: dict[str, pa.Table], asked: int) -> Iter
         become.setdefault((row.phase, row.key), []).append(f"{name}: {_shown(row.row)}")
     for phase in migration.phases:
         driver = migration.driver(phase)
-        rows = in_python(tables[driver.id].slice(0, asked)) if driver.id in tables else []
+        first = tables[driver.id].slice(0, asked) if driver.id in tables else None
+        rows = [] if first is None else in_python(first)
         yield f"{phase.title}: {len(rows) or made.counts[phase.id]['source_rows']:,} source rows"
-        for values in rows:
-            key = _key(driver.key, values)
+        for key, values in zip(_keys(driver.key, first), rows, strict=True):
             yield f"  {key}  {_shown(values)}"
             yield from (f"    -> {each}" for each in become.get((phase.id, key), []))
             yield from (f"    !! {each}" for each in findings.get((phase.id, key), []))
@@ -93,14 +96,22 @@ def _unlike(stores: dict[str, Store], table: Table, *, absent: str | None = None
     )
 
 
-def _key(columns: tuple[str, ...], row: dict[str, Any]) -> str:
-    import json
-
-    values = [str(row[name]) for name in columns]
-    return values[0] if len(values) == 1 else json.dumps(values, separators=(",", ":"), ensure_ascii=False)
+def _keys(key: tuple[str, ...], rows: pa.Table | None) -> list[str]:
+    """The keys of rows as text, as a run has them."""
+    if rows is None:
+        return []
+    with TemporaryDirectory() as scratch, connect(Path(scratch)) as connection:
+        connection.register("first_rows", rows.select([*dict.fromkeys(key)]))
+        return [text for (text,) in connection.execute(f"SELECT {key_text(key)} FROM first_rows").fetchall()]
 
 
 def _shown(row: dict[str, Any]) -> str:
-    values = ((name, str(value)) for name, value in row.items() if value is not None)
-    cut = (f"{name}={value if len(value) <= _CUT else value[:_CUT] + '…'}" for name, value in values)
-    return ", ".join(islice(cut, 12))
+    """The first columns that hold something, each on one line and cut; how many more there are."""
+    values = [(name, _on_one_line(str(value))) for name, value in row.items() if value is not None]
+    cut = [f"{name}={value if len(value) <= _CUT else value[:_CUT] + '…'}" for name, value in values[:_SHOWN]]
+    return ", ".join([*cut, f"… and {len(values) - _SHOWN} more columns"] if len(values) > _SHOWN else cut)
+
+
+def _on_one_line(value: str) -> str:
+    """A text without what a terminal would act on: a line break as \\n."""
+    return "".join(c if c.isprintable() or c == " " else c.encode("unicode_escape").decode() for c in value)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from include.console.tryout import try_out
@@ -28,6 +29,7 @@ def main(migration_id: str, rows: str) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make try … | head` ends where head does
     try:
         sys.exit(main(*sys.argv[1:]))
     except TrueupError as error:

@@ -93,6 +93,47 @@ def test_dates_that_python_has_not_are_shown(postgres_server: postgres.Server, t
     ]
 
 
+def test_rows_whose_key_is_an_instant_stand_beside_what_they_become(tmp_path: Path) -> None:
+    (tmp_path / "rows.sql").write_text('CREATE VIEW rows AS SELECT "at", sensor, _key AS _source FROM old')
+    old, new = (
+        Table(name=n, connection="c", key=("at", "sensor"), columns=columns(timestamp="at", text="sensor"))
+        for n in ("old", "new")
+    )
+    migration = Migration(
+        id="old",
+        owner="tests",
+        sources=(Source(table=old),),
+        targets=(Target(table=new),),
+        phases=(Phase(source="old", target="new", transform=tmp_path / "rows.sql"),),
+    )
+    given = {"old": as_read(old, [{"at": "2026-01-01T02:27:00.000100+00:00", "sensor": "a"}], dynamodb=False)}
+    assert [*lines(migration, given, 5)] == [
+        "New: 1 source rows",
+        '  ["2026-01-01 02:27:00.0001+00","a"]  at=2026-01-01 02:27:00.000100+00:00, sensor=a',
+        "    -> new: at=2026-01-01 02:27:00.000100+00:00, sensor=a",
+    ]
+
+
+def test_a_row_is_one_line_that_says_what_of_it_is_not_shown(tmp_path: Path) -> None:
+    names = [f"c{n}" for n in range(13)]
+    (tmp_path / "rows.sql").write_text(f"CREATE VIEW rows AS SELECT id, {', '.join(names)}, _key AS _source FROM old")
+    old, new = (
+        Table(name=n, connection="c", key=("id",), columns=columns(integer="id", text=" ".join(names)))
+        for n in ("old", "new")
+    )
+    migration = Migration(
+        id="old",
+        owner="tests",
+        sources=(Source(table=old),),
+        targets=(Target(table=new),),
+        phases=(Phase(source="old", target="new", transform=tmp_path / "rows.sql"),),
+    )
+    given = {"old": as_read(old, [{"id": 1, "c0": "a\n\x1b[2Jé", **dict.fromkeys(names[1:], "x")}], dynamodb=False)}
+    row = [*lines(migration, given, 5)][1]
+    assert row.startswith("  1  id=1, c0=a\\n\\x1b[2Jé, c1=x, ")
+    assert row.endswith("c10=x, … and 2 more columns")
+
+
 def test_airflow_says_nothing_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would tell of each connection that it finds, in the middle of what is shown."""
     asked: list[dict[str, str]] = []
