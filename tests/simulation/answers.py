@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pickle
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -45,6 +46,10 @@ class Memory:
     code: bytes = b""
     answers: dict[bytes, Any] = field(default_factory=dict)
     taken: int = 0
+
+    def name(self, *of: Any) -> bytes:
+        """The name of what depends on this, and on the code. Raises what `pickle` does where it has none."""
+        return hashlib.blake2b(self.code + pickle.dumps(of), digest_size=16).digest()
 
     def keep(self, name: bytes, answer: Any, size: int) -> None:
         """Keep an answer, of about so many bytes."""

@@ -4,7 +4,6 @@ and a suite's verdict on frames. The name of what is remembered is the whole of 
 from __future__ import annotations
 
 import importlib
-import pickle
 import pkgutil
 import sys
 from collections.abc import Iterator
@@ -57,25 +56,61 @@ def _modules(room: ModuleType) -> list[ModuleType]:
 
 
 def _remember_verdicts(patch: pytest.MonkeyPatch, memory: Memory) -> None:
+    """A suite's verdict on frames, whatever gate asks for it; and what Great Expectations gives for one expectation."""
     real = evaluation.evaluate
 
-    def evaluate(suite: Any, frames: Any, **more: Any) -> Any:
+    def evaluate(suite: Any, frames: Any, *, gate: str, output: str | None = None, **more: Any) -> Any:
         every = list(frames)
-        try:
-            of_suite = [(type(each), vars(each)) for each in suite()]
-            name = memory.code + pickle.dumps((of_suite, every, more))
-        except Exception:
-            return real(suite, every, **more)
         if not memory.on:
-            return real(suite, every, **more)
+            return real(suite, every, gate=gate, output=output, **more)
+        try:
+            name = memory.name([(type(each), vars(each)) for each in suite()], every, more)
+        except Exception:
+            return real(suite, every, gate=gate, output=output, **more)
         if name not in memory.answers:
-            memory.keep(name, real(suite, every, **more), 20_000)
-        return replace(memory.answers[name])
+            memory.keep(name, real(suite, every, gate=gate, **more), 20_000)
+        return replace(memory.answers[name], gate=gate, output=output)
 
     _modules(prove)  # all who have it are there
     for module in [*sys.modules.values()]:
         if getattr(module, "__name__", "").startswith("include.trueup") and vars(module).get("evaluate") is real:
             patch.setattr(module, "evaluate", evaluate)
+    tally = importlib.import_module("include.trueup.gate.tally")
+    patch.setattr(tally.Judge, "validate", _validate(memory, tally.Judge.validate, tally.named_columns))
+
+
+def _validate(memory: Memory, real: Any, named_columns: Any) -> Any:
+    """What a judge gives for each expectation: by the expectation, what the frame holds in the columns that it names, and the
+    names of all columns."""
+
+    def names(tallies: list[Any], frame: Any, result_format: str) -> Iterator[bytes]:
+        every, held = {*frame.columns}, {}
+        for tally in tallies:
+            named = named_columns(tally.expectation)
+            columns = sorted(named if named and named <= every else every)
+            for column in columns:
+                if column not in held:
+                    held[column] = str(frame[column].dtype), frame[column].tolist()
+            asked = {**vars(tally.expectation), "meta": tally.merged.expectation.meta}
+            shape = len(frame), [*frame.columns], result_format
+            yield memory.name(type(tally.expectation), asked, shape, [held[column] for column in columns])
+
+    def validate(judge: Any, tallies: list[Any], frame: Any, result_format: str) -> dict[int, Any]:
+        try:
+            named = [*names(tallies, frame, result_format)] if memory.on else []
+        except Exception:
+            named = []
+        if not named:
+            return real(judge, tallies, frame, result_format)
+        results = {each.position: memory.answers.get(name) for each, name in zip(tallies, named, strict=True)}
+        missing = [each for each in tallies if results[each.position] is None]
+        made = real(judge, missing, frame, result_format)
+        for each, name in zip(tallies, named, strict=True):
+            if each.position in made:
+                memory.keep(name, made[each.position], 5_000)
+        return {at: result for at, result in {**results, **made}.items() if result is not None}
+
+    return validate
 
 
 @contextmanager
