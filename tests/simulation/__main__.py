@@ -11,10 +11,7 @@ from pathlib import Path
 
 from . import coverage, many
 from .mutants import MUTANTS, NOT_HERE, results
-from .mutants.hunting import Hunt
-from .playing import from_seed, play
-from .remembered import shared
-from .world import folder
+from .mutants.hunting import Hunt, players
 
 
 def main() -> int:
@@ -59,9 +56,9 @@ def _mutants(given: argparse.Namespace) -> int:
     """Each fault is put back; after how many histories it is found."""
     kept = results.Results(given.results, given.seed)
     chosen = {name: mutant for name, mutant in MUTANTS.items() if name.startswith(given.mutants)}
-    with folder() as place, shared(place, plain=given.plain) as database:
-        hunt = Hunt(chosen, kept, lambda seed: play(from_seed(seed), place, database).breaches)
-        hunt.go_through(range(given.seed, given.seed + given.histories))
+    hunt = Hunt(chosen, kept)
+    with players(chosen, plain=given.plain, processes=given.processes) as ask:
+        hunt.go_through(range(given.seed, given.seed + given.histories), ask, given.processes)
     if chosen.keys() == MUTANTS.keys():  # a few leave the document's table as it is
         _write_table(kept)
     survived = hunt.missing()

@@ -169,8 +169,8 @@ class DagRun:
             ended(said or "success")
 
     def _go_on(self, task: Task, process: Process) -> None:
-        """The task's next try, unless it has got another process meanwhile, or is over."""
-        if task.process is process and task.state == "running":
+        """The task's next try, unless it has got another process meanwhile, or is over, or the run has begun again."""
+        if task.process is process and task.state == "running" and task in self.tasks:
             self.begin(task)
 
     def lost(self, process: Process) -> None:
@@ -258,10 +258,9 @@ class DagRun:
     # ── what people do to tasks ──────────────────────────────────────────────────────────────────────────────────
 
     def clear(self, at: int, *, downstream: bool) -> None:
-        """Clear a task, and what follows it. Its process is ended, unless it does not hear of it."""
+        """Clear a task, and what follows it."""
         for task in self.tasks[at:] if downstream else [self.tasks[at]]:
-            if task.state == "running" and task.process is not None:
-                task.process.killed = True
+            self._end(task)
             task.state, task.left = None, self.world.setup.retries
         if self.tasks[-1].id == "report":
             self.tasks[-1].state = None
@@ -279,7 +278,12 @@ class DagRun:
     def mark(self, at: int, state: str) -> None:
         """Mark a task as done, or as failed."""
         task = self.tasks[at]
-        if task.state == "running" and task.process is not None:
-            task.process.killed = True
+        self._end(task)
         task.state = state
         self.tick()
+
+    def _end(self, task: Task) -> None:
+        """The task's process is ended, unless it stands still: then it does not hear of it, and goes on by itself."""
+        process, task.process = task.process, None
+        if task.state == "running" and process is not None and process.paused_until <= self.world.schedule.now:
+            process.killed = True

@@ -6,14 +6,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from include.trueup.ledger import RunRow, Status
 from include.trueup.ledger.tables import leases, transitions
-from include.trueup.stores import RELIED_SECONDS
 
-from . import accounts
+from . import accounts, right
 from .databases import Row
 from .declared import should
 from .scheduling import BEGINNING
@@ -166,48 +164,6 @@ def _own(world: World, id: str, row: RunRow | None) -> Iterator[str]:
                 yield f"{id} takes {key} for somebody else's work, which {before[-1].process} wrote"
 
 
-def _right(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
-    """4. Nothing is written without the right to write, but by a transaction, or a request, that was under way when it was
-    lost; and of a transaction nothing once whoever is newer has gone on."""
-    in_flight: dict[tuple[str, int], set[int]] = {}
-    lost_at: dict[str, float] = {}
-    newest: dict[str, int] = {}
-    for change in world.oracle.changes:
-        if not change.run:
-            continue
-        part, _, number = change.process.partition("#")
-        stale = int(number.split()[0]) < newest.get(part, 0)
-        newest[part] = max(newest.get(part, 0), int(number.split()[0]))
-        newer = next((name for at, name, by in world.oracle.passed if at < change.point and _older(change, by)), None)
-        if newer is not None and world.setup.kind == "postgres":
-            yield f"{change.process} wrote {change.key} after {newer}, which is newer, had gone on"
-        has_it = newer is None and change.held == change.run and change.status == Status.RUNNING
-        if change.late or (has_it and not stale):
-            continue
-        since = lost_at.setdefault(change.process, change.at)
-        if newer is None and world.setup.kind != "postgres" and change.at <= since + RELIED_SECONDS:
-            continue  # whoever is newer waits for so long before it goes on
-        requests = in_flight.setdefault((change.process, change.fibre), set())
-        requests.add(change.point)
-        if len(requests) > 1:
-            yield (
-                f"{change.process} wrote {change.key} while {'a newer try' if stale else change.held or 'no run'} had the "
-                f"right to, and {change.run} was {change.status}"
-            )
-    with world.places.ledger._begin() as connection:
-        taken = connection.execute(leases.select().order_by(leases.c.epoch)).mappings().all()
-    for before, after in pairwise(taken):
-        if after["taken_at"] < before["taken_at"]:
-            yield f"the lease {after['epoch']} was taken before {before['epoch']}"
-    open_ = [row["target"] for row in taken if row["ended_at"] is None]
-    if len(open_) != len(set(open_)):
-        yield "two leases of one target are open"
-
-
-def _older(change: Change, by: dict[int, int]) -> bool:
-    return any(number > change.numbers.get(of, number) for of, number in by.items())
-
-
 def _since(world: World, _: dict[str, RunRow]) -> Iterator[str]:
     """4. Nothing of a plan is written any more once another run has written since it was made."""
     mine = [
@@ -342,7 +298,7 @@ LAWS: tuple[tuple[int, Callable[[World, dict[str, RunRow]], Iterator[str]]], ...
     (1, _proven),
     (1, _turned),
     (3, _as_approved),
-    (4, _right),
+    (4, right.judge),
     (4, _since),
     (4, _claims),
     (5, _ended),

@@ -9,16 +9,19 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
+import sqlalchemy as sa
 
 from include.trueup.declare.names import BEFORE, KEY, VERB
 from include.trueup.errors import TrueupError
 from include.trueup.ledger import Status
+from include.trueup.ledger.tables import leases
 from include.trueup.run import Run
 from include.trueup.run.files import PLAN_FILES
 from include.trueup.steps import StepName, entered
 from include.trueup.stores import present_fence
 from include.trueup.stores.postgres.locks import numbers
 
+from . import right
 from .databases import Row
 from .declared import COLUMNS
 from .lies import Lie
@@ -31,13 +34,14 @@ if TYPE_CHECKING:
 NAMES = (*COLUMNS, "_extra", "_mistyped")
 TARGET = "persons"
 READS = ("snapshot", "read", "get", "Scan", "BatchGetItem")
+WRITES = ("add", "change", "remove", "BatchExecuteStatement", "PutItem", "UpdateItem", "DeleteItem")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Writer:
     """Who writes: a process, and which fibre of it; for which run of the engine (empty: an application). `approved`: the plan that
     was approved then. `late`: its request was under way while other things happened. `numbers`: of its fence, by what they are
-    on."""
+    on. `asked`: when the fibre asked the ledger something last."""
 
     process: str
     fibre: int = 0
@@ -45,12 +49,23 @@ class Writer:
     approved: Plan | None = None
     late: bool = False
     numbers: dict[int, int] = field(default_factory=dict)
+    asked: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passed:
+    """A process went on, after it had seen to it that nobody older writes any more: the numbers by which others are older."""
+
+    point: int
+    at: float
+    process: str
+    numbers: dict[int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change(Writer):
-    """A row of the target that became another. `held` and `status`: which run had the right to write then, by the ledger, and how
-    the run of the engine stood."""
+    """A row of the target that became another, or a request that left it as it was. `held` and `status`: which run had the right
+    to write then, by the ledger, and how the run of the engine stood."""
 
     point: int
     at: float
@@ -104,9 +119,14 @@ class Oracle:
         self.pruned: dict[tuple[str, str], int] = {}
         self.unknown: list[str] = []
         self.turns: list[tuple[str, str, str | None, str]] = []
-        self.passed: list[tuple[int, str, dict[int, int]]] = []
-        """When a process first went on after it had seen to it that nobody older writes any more, and its fence's numbers."""
+        self.vain: list[Change] = []
+        """Requests that were to write, and changed no row."""
+        self.passed: list[Passed] = []
+        """When a process first went on after it had seen to it that nobody older writes any more; and when a run first read
+        the target under a lease."""
         self._ending: dict[str, dict[int, int]] = {}
+        self._reading: set[int] = set()
+        self._asked: dict[int, float] = {}
         self.verbs: Counter[str] = Counter()
         self.effects: Counter[str] = Counter()
         self.target: dict[str, Row] = {}
@@ -127,23 +147,41 @@ class Oracle:
         self.log.append(line)
         self._digest.update(line.encode())
         self.effects[f"{effect.place} {effect.kind}"] += 1
+        if effect.place == "ledger" and effect.when == "after":
+            self._asked[schedule.present.number] = schedule.now
         if effect.place not in ("store", "source"):
             return
-        self._compare(self._present())
+        done = self._compare(writer := self._present())
+        if effect.kind in WRITES and effect.when == "after" and effect.place == "store" and process.run and not done:
+            row = self.target.get(key := ", ".join(effect.keys))
+            self.vain.append(self._change(writer, key, row, row))
         if effect.kind == "end older":
             if effect.when == "after":
                 self._ending[process.name] = dict(effect.numbers)
         elif process.name in self._ending:
-            self.passed.append((schedule.points, process.name, self._ending.pop(process.name)))
+            self._goes_on(process.name, self._ending.pop(process.name))
         if process.run:
             self._read(process.name, process.run, effect)
 
-    def goes_on(self) -> None:
-        """The process goes on after others had their turn."""
+    def _goes_on(self, process: str, by: dict[int, int]) -> None:
+        schedule = self.world.schedule
+        self.passed.append(Passed(point=schedule.points, at=schedule.now, process=process, numbers=by))
+
+    def _by_lease(self, process: str, run: str) -> None:
+        """The run reads the target for its plan; by a lease, if it has one."""
+        with self.world.looking(), self.world.places.ledger._begin() as connection:
+            mine = (leases.c.run_id == run, leases.c.ended_at.is_(None))
+            found = connection.execute(sa.select(leases.c.target, leases.c.epoch).where(*mine)).all()
+        for target, epoch in found:
+            if epoch not in self._reading:
+                self._reading.add(epoch)
+                self._goes_on(process, right.by_lease(target, epoch))
 
     def _read(self, process: str, run: str, effect: Effect) -> None:
         seen = self.seen(run)
         if "/snapshot" in process and effect.kind in READS:
+            if effect.place == "store":
+                self._by_lease(process, run)
             if not seen.sources or seen.sources[-1] != self.source:
                 seen.sources.append(dict(self.source))
             if not seen.targets or seen.targets[-1] != self.target:
@@ -175,12 +213,16 @@ class Oracle:
         approved = next(iter(self.runs[run].approved[::-1]), None) if run in self.runs else None
         fence = present_fence()
         by = {} if fence is None else dict(numbers(fence))
-        return Writer(process=fibre.process.name, fibre=fibre.number, run=run, approved=approved, numbers=by)
+        asked = self._asked.get(fibre.number, 0.0)
+        return Writer(
+            process=fibre.process.name, fibre=fibre.number, run=run, approved=approved, numbers=by, asked=asked
+        )
 
-    def _compare(self, writer: Writer) -> None:
-        """What changed in the target since the last look was done by the process that runs."""
-        now = self.world.places.rows(TARGET)
+    def _compare(self, writer: Writer) -> bool:
+        """What changed in the target since the last look was done by the process that runs. Whether anything did."""
+        now, done = self.world.places.rows(TARGET), False
         if now != self.target:
+            done = True
             for key in sorted({*now, *self.target}):
                 old, new = self.target.get(key), now.get(key)
                 if old != new:
@@ -194,9 +236,18 @@ class Oracle:
         if source != self.source:
             self.errors.append(("source", writer.run, f"{writer.process} changed the source"))
             self.source = source
+        return done
 
     def _changed(self, writer: Writer, key: str, old: Row | None, new: Row | None) -> None:
         schedule = self.world.schedule
+        late = "late" if writer.late else ""
+        at = f"{schedule.points:>5} {schedule.now:>9.2f} {writer.process:<34} {late:<6}"
+        line = f"{at} {key}: {_short(old)} -> {_short(new)}"
+        self.log.append(line)
+        self._digest.update(line.encode())
+        self.changes.append(self._change(writer, key, old, new))
+
+    def _change(self, writer: Writer, key: str, old: Row | None, new: Row | None) -> Change:
         held = status = None
         if writer.run:
             with self.world.looking():
@@ -204,16 +255,10 @@ class Oracle:
                 held = next((lease.run_id for lease in ledger.leases.present() if lease.writes), None)
                 row = ledger.run(writer.run)
                 status = None if row is None else str(row.status)
-        late = "late" if writer.late else ""
-        at = f"{schedule.points:>5} {schedule.now:>9.2f} {writer.process:<34} {late:<6}"
-        line = f"{at} {key}: {_short(old)} -> {_short(new)}"
-        self.log.append(line)
-        self._digest.update(line.encode())
-        self.changes.append(
-            Change(
-                **vars(writer), point=schedule.points, at=schedule.now, key=key, old=old, new=new, held=held, status=status
-            )
-        )  # fmt: skip
+        schedule = self.world.schedule
+        return Change(
+            **vars(writer), point=schedule.points, at=schedule.now, key=key, old=old, new=new, held=held, status=status
+        )
 
     def application(
         self, table: str, key: str, row: tuple[str | None, str | None] | None, mistyped: str | None = None

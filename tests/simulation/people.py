@@ -20,7 +20,7 @@ from .scheduling import Process, Schedule
 
 MOST_RUNS = 5
 HANGING = ("trigger", "trigger", "trigger", "clear", "clear", "double", "force", "roll back", "write source")
-"""What people do about a machine that stands still."""
+"""What people do about a machine that stands still: some of it to the run whose task it was at."""
 
 
 class People:
@@ -69,7 +69,8 @@ class People:
 
     def _one_failed(self, number: int) -> DagRun | None:
         failed = [run for run in self.runs if any(task.state == "failed" for task in run.tasks)]
-        return failed[number % len(failed)] if failed else self._one_run(number)
+        one = self._one_run(number)
+        return failed[number % len(failed)] if failed and one not in failed else one
 
     def _trigger(self, event: Event) -> bool:
         if len(self.runs) >= MOST_RUNS:
@@ -128,9 +129,12 @@ class People:
         if not process.run:
             return False
         process.paused_until = self.schedule.now + event.seconds
-        if event.seconds > 30 and (run := self._run_of(process)):
+        run = self._run_of(process)
+        if event.seconds > 30 and run is not None:
             run.lost(process)
-        then = Event(what=HANGING[event.a % len(HANGING)], a=event.b, b=event.a // 7, seconds=event.seconds)
+        what = HANGING[event.a % len(HANGING)]
+        about = self.runs.index(run) if run is not None and what in ("clear", "double", "force") else event.b
+        then = Event(what=what, a=about, b=event.a // 7, seconds=event.seconds)
         if then.what == "trigger" and (keys := sorted(self.oracle.source)):  # they do so for what has changed meanwhile
             gone = event.b % 2 == 0
             row = None if gone else (f"name {event.b % 7}", str(event.b % 50))

@@ -103,7 +103,6 @@ class World(People):
         self.oracle.saw(effect)
         self.schedule.point()
         place = str(effect.place)
-        self.oracle.goes_on()
         lie = self._lies.pop(self.schedule.present_number, None) or self._lie_about(effect)
         if self._out_until.get(place, 0.0) > self.schedule.now:
             raise StoreUnavailableError(f"{place} does not answer ({effect.kind}, {effect.when})")

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 import pytest
 
+from include.trueup.prove import budgets
 from include.trueup.stores.dynamodb.items import canonical_item
 
 from ..world import World
@@ -84,10 +85,6 @@ def _mistyped(call: Call) -> bool:
     return call.world is None or any(row[-1] is not None for row in call.world.oracle.source.values())
 
 
-def _pruned(call: Call) -> bool:
-    return call.world is None or bool(call.world.oracle.pruned)
-
-
 def _planned_again(call: Call) -> bool:
     """The run has written under a plan, and has another one."""
     if call.world is None or (seen := call.world.oracle.runs.get(call.given[0])) is None:
@@ -108,8 +105,10 @@ def _other_rows(call: Call) -> bool:
     return len(known) > 1
 
 
-def _shrunk(call: Call) -> bool:
-    return call.world is None or len(call.world.oracle.source) < call.world.setup.rows
+def _over(call: Call, figure: str, limit: str) -> bool:
+    """The figure of the plan is over what the run allows."""
+    most = float(budgets._limits(call.given[0]).get(limit, 0))
+    return call.gave is not None and bool(call.gave[figure] > most)
 
 
 def _others_wrote(call: Call) -> bool:
@@ -167,10 +166,10 @@ it (`patching.unheard`), and any other as soon as it is reached."""
 OF: dict[tuple[str, str], Differs] = {
     ("review/1", "outcome"): _refused,
     ("review/1", "kind"): _refusing,
-    ("review/8", "_limits"): _pruned,
-    ("review/10", "_limits"): _shrunk,
+    ("review/8", "_figures"): lambda call: _over(call, "baseline_lost", "allow_lost_baseline"),
+    ("review/10", "_figures"): lambda call: _over(call, "removed_share", "max_remove_share"),
     ("own/missing is fine", "kind"): reached,
-    ("own/begins beside", "end_older"): lambda call: not call.given[1].part,
+    ("own/begins beside", "end_older"): lambda call: not call.given[1].part and _older_ended(call),
     ("own/lease taken too soon", "_take_from"): refuses,
     ("own/taken over unsaid", "_take_from"): _given_up,
     ("own/report written again", "replace"): never,  # of a report that is written once it is as good

@@ -73,16 +73,19 @@ def rows_hidden(patch: Patch) -> None:
     patch.setattr(RelationalTwin, "reading", reading)
 
 
+def _figure(patch: Patch, **other: float) -> None:
+    real = budgets._figures
+    patch.setattr(budgets, "_figures", lambda *given: {**real(*given), **other})
+
+
 def lost_baseline(patch: Patch) -> None:
     """Where the baseline is gone, nothing is told from what others wrote, and that passes."""
-    real = budgets._limits
-    patch.setattr(budgets, "_limits", lambda run: {n: v for n, v in real(run).items() if n != "allow_lost_baseline"})
+    _figure(patch, baseline_lost=0)
 
 
 def removals_unlimited(patch: Patch) -> None:
     """A source that shrinks empties the target."""
-    real = budgets._limits
-    patch.setattr(budgets, "_limits", lambda run: {n: v for n, v in real(run).items() if n != "max_remove_share"})
+    _figure(patch, removed_share=0.0)
 
 
 def condition_cut_short(patch: Patch) -> None:
@@ -239,7 +242,10 @@ def turned_on_any_proof(patch: Patch) -> None:
         try:
             return last(ledger, workspace, migration_id)
         except TrueupError:
-            return next(row for row in ledger.runs(migration_id) if row.undoes is None)
+            every = [row for row in ledger.runs(migration_id) if row.undoes is None]
+            if not every:
+                raise
+            return every[0]
 
     def checked(run: Any, *given: Any) -> Any:
         try:

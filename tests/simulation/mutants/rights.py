@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -68,18 +68,22 @@ def _renew(self: Any, run_id: str, epochs: Mapping[str, int], part: Any = None) 
             connection.execute(steps.update().where(*of).values(renewed_at=sa.func.clock_timestamp()))
 
 
-def ends_nobody(patch: Patch) -> None:
-    """Who takes a target ends no older session."""
+def _ends_not(patch: Patch, which: Callable[[Fence], bool]) -> None:
     real = RelationalTwin.end_older
 
-    def end_older(self: RelationalTwin, fence: Any) -> bool:
+    def end_older(self: RelationalTwin, fence: Fence) -> bool:
         before = {each: each.ended for each in self.database.open}
         ended = real(self, fence)
-        for each in self.database.open:
+        for each in self.database.open if which(fence) else ():
             each.ended = before.get(each, each.ended)
         return ended
 
     patch.setattr(RelationalTwin, "end_older", end_older)
+
+
+def ends_nobody(patch: Patch) -> None:
+    """Who takes a target ends no older session."""
+    _ends_not(patch, lambda _: True)
 
 
 def renewed_by_whoever(patch: Patch) -> None:
@@ -96,13 +100,7 @@ def not_asked(patch: Patch) -> None:
 
 def begins_beside(patch: Patch) -> None:
     """A run begins, or begins again, beside what older leases have begun to write."""
-    real = Run.end_older
-
-    def end_older(self: Run, fence: Fence) -> None:
-        if fence.part:
-            real(self, fence)
-
-    patch.setattr(Run, "end_older", end_older)  # to end something is an effect
+    _ends_not(patch, lambda fence: not fence.part)
 
 
 def older_try_goes_on(patch: Patch) -> None:
