@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from ..trueup.errors import DeclarationError
 from ..trueup.schema import SchemaMigration
 from .dag_file import dag_file
 from .new import TO_FILL
+from .placing import former, within
 from .problem import ROOT, Problem, line_of
 from .scripts import scripts
 from .store_scripts import store_scripts
@@ -40,12 +42,14 @@ def check(migration_id: str) -> list[Problem]:
         )
     folder = Path(migrations.__path__[0]) / migration_id
     try:
-        migration = project.load_migration(migration_id)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # `former` says them with their lines
+            migration = project.load_migration(migration_id)
     except Exception as error:  # noqa: BLE001 - whatever an author's module raises is the problem
         return [_raised(error, folder, folder / "migration.py")]
     file = ROOT / "dags" / f"{migration_id}.py"
     dag = dag_file(file, migration_id, rows=isinstance(migration, Migration))
-    return [*_named(migration, folder), *problems(migration, folder), *dag]
+    return [*_named(migration, folder), *former(folder), *problems(migration, folder), *dag]
 
 
 def placed(migration_id: str, name: str, message: str) -> Problem:
@@ -82,7 +86,8 @@ def problems(migration: Migration | SchemaMigration, folder: Path) -> list[Probl
         return [_of_script(migration, error, where)]
     broken += [*(Problem(where, None, message) for message in made.broken)]
     for statement, why in unanswerable(migration):
-        broken.append(Problem(where, line_of(where, statement.title), f"statement {statement.title!r} {why}"))
+        at = line_of(where, f'"{statement.title}"') or line_of(where, statement.title)
+        broken.append(Problem(where, at, f"statement {statement.title!r} {why}"))
     return broken
 
 
@@ -103,14 +108,15 @@ def _params(migration: Migration, where: Path) -> Iterator[Problem]:
 
 
 def _names(migration: Migration, where: Path) -> Iterator[Problem]:
-    """Names of tables that PostgreSQL cannot have, and rules that no script says."""
+    """Tables that no store can have, and rules that no script says."""
+    from ..trueup.stores.dynamodb.items import Layout
     from ..trueup.stores.postgres.catalog import schema_and_name
     from ..trueup.testing.literal import is_dynamodb
 
     tables = [*(source.table for source in migration.sources), *(target.table for target in migration.targets)]
     for table in tables:
         try:
-            _ = is_dynamodb(table, None) or schema_and_name(table)
+            _ = Layout(table) if is_dynamodb(table, None) else schema_and_name(table)
         except DeclarationError as error:
             yield Problem(where, line_of(where, f'"{table.name}"'), str(error))
     for phase in migration.phases:
@@ -163,6 +169,8 @@ def _raised(error: Exception, folder: Path, otherwise: Path) -> Problem:
         return Problem(Path(error.filename), error.lineno, f"{error.msg}: {(error.text or '').strip()}")
     kind = "" if isinstance(error, DeclarationError) else f"{type(error).__name__}: "
     file, line = (Path(places[-1].filename), places[-1].lineno) if places else (otherwise, None)
+    if line is not None and isinstance(error, DeclarationError):
+        line = within(file, line, str(error))
     return Problem(file, line, f"{kind}{error}{_meant(error)}")
 
 
@@ -188,6 +196,8 @@ def _to_fill(migration: Migration, error: DeclarationError) -> Iterator[Problem]
 def _of_script(migration: Migration, error: DeclarationError, otherwise: Path) -> Problem:
     """The script that an error is about, by its name in the words, and the line that DuckDB says, which counts from the
     script's first."""
+    from .constants import failing_line
+
     paths: list[Path] = [path for phase in migration.phases for path in phase.code]
     paths += [*migration.shared.values(), *(derived.query for derived in migration.derived)]
     paths += [*migration.audit.values(), *(migration.cost.scripts if migration.cost else ())]
@@ -196,14 +206,28 @@ def _of_script(migration: Migration, error: DeclarationError, otherwise: Path) -
     if file is None:  # what a phase made is not what its target needs
         meant = (each for each in migration.phases if repr(each.target) in text or repr(each.id) in text)
         at = next((path for each in meant for path in each.code), otherwise)
-        return Problem(at, None, text)
+        return Problem(at, None if at == otherwise else _of_view(migration, at, text), text)
     if line := _LINE.search(text):
         return Problem(file, int(line[1]), text)
     if name := _NAME.search(text):  # DuckDB says no line for what is in a view
         for number, line_ in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
             if re.search(rf"\b{re.escape(name[1])}\b", line_):
                 return Problem(file, number, text)
-    return Problem(file, None, text)
+    return Problem(file, _of_view(migration, file, text) or failing_line(migration, file), text)
+
+
+def _of_view(migration: Migration, file: Path, text: str) -> int | None:
+    """The line of the column, or of the view, that an error is about which DuckDB does not know of."""
+    from ..trueup.rows.wording import line_of as made_on
+
+    views = [o.view for phase in migration.phases if file in phase.scripts for o in phase.outputs]
+    named = re.search(r"(\w+) (?:lack|have) (?:the )?columns", text) or re.search(r"transform's (\w+) is ", text)
+    column = re.search(r"column '([^']+)' of the transform's", text) or re.search(r"they have '([^']+)'", text)
+    column = column or re.search(r"have columns \['([^']+)'", text)
+    script = file.read_text(encoding="utf-8")
+    if named is None or named[1] not in views:
+        return made_on(script, "findings") if re.search(r'Column "(_source|key|severity|code|message)"', text) else None
+    return made_on(script, named[1], column[1] if column else "")
 
 
 def _defined(suite: Callable[..., Any], otherwise: Path) -> tuple[Path, int | None]:

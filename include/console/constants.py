@@ -37,6 +37,20 @@ def constants(migration: Migration) -> Iterator[Problem]:
         _ask(connection, run)
 
 
+def failing_line(migration: Migration, script: Path) -> int | None:
+    """The line on which the first statement begins that does not run; None where all of them do, or it is no phase's script."""
+    run, text = run_of(migration, {}, None, 1), script.read_text(encoding="utf-8")
+    with related(run, {}) as connection:
+        relate_partition(connection, run, 0)
+        for path in next((phase.scripts for phase in migration.phases if script in phase.scripts), ()):
+            for at, query in placed_statements(path.read_text(encoding="utf-8")):
+                try:
+                    connection.execute(query)
+                except duckdb.Error:
+                    return text.count("\n", 0, at) + 1 if path == script else None
+    return None
+
+
 def _ask(connection: duckdb.DuckDBPyConnection, run: Run) -> None:
     for name, path in run.migration.audit.items():
         audit.described(connection, run, name, path)

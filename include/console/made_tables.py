@@ -104,6 +104,10 @@ def unlike(target: Target, script: str) -> Iterator[tuple[int | None, str]]:
     yield from _unknown_types(table, own_types)
     if table.whole:
         yield from _differences(target, table)
+        for column in target.sets:
+            if column not in table.columns:
+                there = one_of(column, table.columns)
+                yield table.line, f"makes no column {column!r}, which the target says is set there; {there}"
     made_by = [[token.text for token in each] for each in every]
     for index in target.table.indexes:
         if not any(

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..trueup.declare.migration import Derived, Source
 from ..trueup.declare.names import KEY, SOURCE_KEY, fold, one_of
-from .sql_tree import columns, is_null, nodes, place
+from .sql_tree import columns, is_null, nodes, place, selects
 
 _ORDERED = {"row_number", "ntile", "first_value", "last_value", "nth_value", "lag", "lead", "first", "last", "nth"}
 _ONE_OF_MANY = {"first", "last", "arbitrary", "string_agg", "group_concat", "listagg"}
+_LISTS = {"list", "array_agg", "json_group_array"}
+_OF_NO_ORDER = re.compile(
+    r"(list|array)_(sort|reverse_sort|unique|contains|has|has_any|has_all|min|max|length)|len|unnest"
+)
+"""Functions to which the order of a list is nothing."""
 _NEVER = {
     *("COMPARE_EQUAL", "COMPARE_NOTEQUAL", "COMPARE_LESSTHAN", "COMPARE_GREATERTHAN"),
     *("COMPARE_LESSTHANOREQUALTO", "COMPARE_GREATERTHANOREQUALTO"),
@@ -23,6 +29,12 @@ def meaningless(parsed: Mapping[str, Any], params: Sequence[str] = ()) -> Iterat
     asked = {
         id(each["subquery"]["node"]) for each in nodes(parsed) if each.get("subquery_type") in ("EXISTS", "NOT_EXISTS")
     }
+    harmless = {
+        id(each["expression"])
+        for node in nodes(parsed)
+        if node.get("class") == "FUNCTION" and _OF_NO_ORDER.fullmatch(node["function_name"])
+        for each in node["arguments"]
+    }
     for node in nodes(parsed):
         if "modifiers" in node and id(node) not in asked:
             yield from _unordered(node)
@@ -34,7 +46,7 @@ def meaningless(parsed: Mapping[str, Any], params: Sequence[str] = ()) -> Iterat
                 f"{node['function_name']}() without ORDER BY goes by no order, so {_AGAIN}; say one: OVER (… ORDER BY …)",
             )
         if node.get("class") == "FUNCTION":
-            yield from _of_function(node)
+            yield from _of_function(node, sorted_later=id(node) in harmless)
         if node.get("type") == "SELECT_NODE":
             yield from _of_params(node, params)
         if (
@@ -80,9 +92,10 @@ def _unordered(query: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
         yield at, f"DISTINCT ON without ORDER BY takes any row, so {_AGAIN}; say which: ORDER BY …"
 
 
-def _of_function(node: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+def _of_function(node: Mapping[str, Any], *, sorted_later: bool) -> Iterator[tuple[int, str]]:
     name, given = node["function_name"], [each["expression"] for each in node["arguments"]]
-    if name in _ONE_OF_MANY and not _orders(node.get("order_bys") or {}):
+    by_order = name in _ONE_OF_MANY or (name in _LISTS and not sorted_later)
+    if by_order and not _orders(node.get("order_bys") or {}):
         yield place(node), f"{name}() without ORDER BY goes by no order, so {_AGAIN}; say one: {name}(… ORDER BY …)"
     if name in ("/", "//", "%") and len(given) == 2 and _zero(given[1]):
         yield place(node), f"{name} 0 gives no number; DuckDB makes null of it"
@@ -112,10 +125,27 @@ def saying_nothing(
             for _, expression in columns(statement["node"], fold(name)):
                 if is_null(expression):
                     yield place(expression), f"{name} is null in every row of {view}; say which it is"
+        for select in selects(statement["node"]) if view != "findings" else ():
+            yield from _quoted(select, drivers)
         for select, expression in columns(statement["node"], SOURCE_KEY):
             what = _no_source(select, expression, view, drivers)
             if what is not None:
                 yield place(expression), f"{what}; _source is the key of the source row: {KEY} AS {SOURCE_KEY}"
+
+
+def _quoted(select: Mapping[str, Any], drivers: Sequence[Source | Derived]) -> Iterator[tuple[int, str]]:
+    """Columns of the source in the quotes of a text, of which the query gives nothing else."""
+    items = nodes(select["select_list"])
+    read = {fold(each["column_names"][-1]) for each in items if each.get("class") == "COLUMN_REF"}
+    names = {fold(name) for driver in drivers for name in driver.columns} - read
+    for item in select["select_list"]:
+        if (
+            item.get("class") == "CONSTANT"
+            and item["literal"]["kind"] == "STRING"
+            and fold(item["literal"]["text"]) in names
+        ):
+            name = item["literal"]["text"]
+            yield place(item), f'{name!r} is a text, the same in every row; the column is written {name}, or "{name}"'
 
 
 def _no_source(

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from ..trueup.declare.migration import Derived, Migration, Source
+from ..trueup.declare.migration import Derived, Migration, Phase, Source
 from ..trueup.declare.names import fold, one_of
 from .meaningless import meaningless, saying_nothing
 from .problem import Problem, unreadable
@@ -49,11 +49,12 @@ class _Changing(NamedTuple):
 
 class _Role(NamedTuple):
     """What a script is for: what may not be null in the targets that its views are of, by view, what its phases account for, and
-    the params that it may ask for."""
+    the params that it may ask for; `empty`: the targets that hold nothing yet, each with the phase that plans their rows."""
 
     never_null: dict[str, tuple[str, ...]]
     drivers: list[Source | Derived]
     params: list[str]
+    empty: dict[str, str]
 
 
 def scripts(migration: Migration) -> Iterator[Problem]:
@@ -83,7 +84,25 @@ def _role(migration: Migration, path: Path) -> _Role:
     phases = [phase for phase in migration.phases if path in phase.scripts]
     outputs = [(output.view, migration.target(output.target).table) for phase in phases for output in phase.outputs]
     never_null = {fold(view): (*table.key, *table.required) for view, table in outputs}
-    return _Role(never_null, [migration.driver(phase) for phase in phases], [param.id for param in migration.params])
+    later = [_later(migration, phase) for phase in phases]
+    empty = {id: phase for id, phase in (later[0] if later else {}).items() if all(id in each for each in later)}
+    return _Role(
+        never_null, [migration.driver(phase) for phase in phases], [param.id for param in migration.params], empty
+    )
+
+
+def _later(migration: Migration, phase: Phase) -> dict[str, str]:
+    """The targets that hold nothing when that phase's script is run, each with the first phase that plans rows of it."""
+    at = migration.phases.index(phase)
+    first: dict[str, str] = {}
+    for each in migration.phases[at:]:
+        for output in each.outputs:
+            first.setdefault(output.target, each.id)
+    return {
+        id: by
+        for id, by in first.items()
+        if not any(id in {o.target for o in e.outputs} for e in migration.phases[:at])
+    }
 
 
 def _script(
@@ -139,10 +158,18 @@ def _statement(
     start = makes.end() if makes else 0
     (tree,) = connection.execute("SELECT json_serialize_sql(?)", [query[start:]]).fetchone() or ("{}",)
     parsed: dict[str, Any] = json.loads(tree)
-    for offset, message in (*_reaches(parsed, changing), *meaningless(parsed, role.params)):
+    for offset, message in (*_reaches(parsed, changing), *meaningless(parsed, role.params), *_empty(parsed, role)):
         yield start + offset, message
     for offset, message in _view(parsed, fold(makes[1]), role) if makes else ():
         yield start + offset, message
+
+
+def _empty(parsed: Mapping[str, Any], role: _Role) -> Iterator[tuple[int, str]]:
+    """Where a query reads a target whose rows no earlier phase has planned."""
+    for node in nodes(parsed):
+        if node.get("type") == "BASE_TABLE" and (phase := role.empty.get(fold(node["table_name"]))):
+            holds = f"{node['table_name']} holds what earlier phases plan for that target, and so nothing here"
+            yield place(node), f"{holds}: phase {phase!r} plans the first; let that phase come before, or read a source"
 
 
 def _view(parsed: Mapping[str, Any], name: str, role: _Role) -> Iterator[tuple[int, str]]:

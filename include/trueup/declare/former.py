@@ -8,6 +8,8 @@ from functools import wraps
 from typing import Any, TypeVar
 
 C = TypeVar("C")
+FORMER: dict[str, Mapping[str, str]] = {}
+"""The former keywords of each class, by its name, each with what to write now."""
 
 
 def takes_former(
@@ -28,6 +30,7 @@ def takes_former(
                 given = translate(given)
             init(self, *values, **given)
 
+        FORMER[declared.__name__] = keywords
         declared.__init__ = taking  # type: ignore[method-assign,assignment]
         return declared
 

@@ -1,11 +1,11 @@
-"""What a declaration gives a transform beside rows: constants and functions, each held to what SQL can take."""
+"""What a declaration gives beside rows: to a transform constants and functions, to an application settings; each held to what it can be."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
 from ..errors import DeclarationError
-from .names import check_columns
+from .names import check_columns, one_of
 
 
 def check_constants(constants: Mapping[str, Sequence[Mapping[str, str | None]]]) -> None:
@@ -34,3 +34,17 @@ def check_functions(functions: Mapping[str, Callable[..., str | None]]) -> None:
     for name, function in functions.items():
         if not callable(function):
             raise DeclarationError(f"function {name!r} is {function!r}, which is not a function")
+
+
+def check_settings(what: str, settings: Mapping[str, Mapping[str, str | bool]], states: Sequence[str]) -> None:
+    """Raise `DeclarationError` for settings of other states than these, and for states that do not name the same settings."""
+    if unknown := sorted({*settings} - {*states}):
+        raise DeclarationError(f"{what}: settings of a state {unknown[0]!r}; {one_of(unknown[0], states)}")
+    every = {name for given in settings.values() for name in given}
+    lacking = {state: sorted(every - {*settings.get(state, {})}) for state in states}
+    if words := [f"{state} lacks {' and '.join(names)}" for state, names in lacking.items() if names]:
+        raise DeclarationError(
+            f"{what}: settings must name the same settings for each of {', '.join(states)}; {', '.join(words)}"
+        )
+    if settings and {*settings} != {*states}:
+        raise DeclarationError(f"{what}: settings must be said for each of {', '.join(states)}")

@@ -17,7 +17,8 @@ from . import pure
 from .cost import Cost
 from .defaults import beside, check_script, columns, readme, title_of
 from .former import takes_former
-from .given import check_constants, check_functions
+from .given import check_constants, check_functions, check_settings
+from .kinds import check_kinds
 from .names import RELATIONS, check_id, check_relations, check_tuple, one_of
 from .param import Param
 from .phase import Output, Phase, SuiteFactory
@@ -103,6 +104,7 @@ class Migration:
 
     def __post_init__(self) -> None:
         check_id("migration", self.id)
+        check_kinds(f"migration {self.id!r}", self)
         for name in ("sources", "targets", "phases", "derived", "statements", "params"):
             check_tuple(f"migration {self.id!r}: {name}", getattr(self, name))
         for name, value in {
@@ -135,14 +137,7 @@ class Migration:
         return (Phase(source=driving[0].id, target=self.targets[0].id, transform=Path("rows.sql")),)
 
     def _check_switch(self) -> None:
-        if unknown := sorted({*self.settings} - {*STATES}):
-            raise DeclarationError(
-                f"migration {self.id!r}: settings of a state {unknown[0]!r}; {one_of(unknown[0], STATES)}"
-            )
-        if self.settings and ({*self.settings} != {*STATES} or len({frozenset(s) for s in self.settings.values()}) > 1):
-            raise DeclarationError(
-                f"migration {self.id!r}: settings must name the same settings for each of legacy, dual and new"
-            )
+        check_settings(f"migration {self.id!r}", self.settings, STATES)
         if (self.shadow or self.guards or self.way_back) and not self.settings:
             raise DeclarationError(
                 f"migration {self.id!r}: a shadow, guards and a way back are for its switch; it has none without settings"

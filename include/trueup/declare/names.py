@@ -136,6 +136,7 @@ def check_relations(what: str, names: Iterable[str], reserved: Iterable[str] = R
             raise DeclarationError(f"{what}: {name!r} is the name of a relation of Trueup's own; give it another id")
         if fold(name) in seen:
             raise DeclarationError(
-                f"{what}: {name!r} is named twice among sources, derived, targets, shared and constants"
+                f"{what}: {name!r} is named twice among sources, derived, targets, shared and constants; give one an id of its own: "
+                f"id='{name}_2'"
             )
         seen.add(fold(name))

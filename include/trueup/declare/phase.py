@@ -14,6 +14,7 @@ from ..errors import DeclarationError
 from . import pure
 from .defaults import beside, check_script, title_of
 from .former import takes_former
+from .kinds import check_kinds
 from .names import check_id, check_tuple
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ class Phase:
         }.items():
             object.__setattr__(self, name, value)
         check_id("phase", self.id)
+        check_kinds(f"phase {self.id!r}", self)
         check_tuple(f"phase {self.id!r}: expected_skips", self.expected_skips)
         for suite in (self.suite, *(output.suite for output in self.outputs)):
             if suite is not None and not callable(suite):

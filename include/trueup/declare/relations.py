@@ -12,6 +12,7 @@ from pathlib import Path
 from ..errors import DeclarationError
 from .defaults import beside, check_script, id_of
 from .former import renamed, takes_former
+from .kinds import check_kinds
 from .names import KEY, check_columns, check_id, check_tuple, one_of
 from .table import Table, Type
 
@@ -51,6 +52,7 @@ class Source:
         if given == () or isinstance(given, str):
             object.__setattr__(self, "partition_by", (given,) if isinstance(given, str) else self.table.key)
         check_id("source", self.id)
+        check_kinds(f"source {self.id!r}", self)
         if both := sorted({*self.ignores} & {*self.table.columns}):
             raise DeclarationError(f"source {self.id!r}: {both} are declared and ignored; one of the two is meant")
         for column in (*(self.partition_by or ()), *((self.window,) if self.window else ())):
@@ -104,6 +106,7 @@ class Derived:
             if isinstance(given := getattr(self, name), str):  # one column, said without its brackets
                 object.__setattr__(self, name, (given,))
         check_id("derived", self.id)
+        check_kinds(f"derived {self.id!r}", self)
         check_columns(f"derived {self.id!r}", self.columns, reserved=(KEY,))
         for column in (*self.key, *(self.partition_by or ()), *((self.window,) if self.window else ())):
             if column not in self.columns:
@@ -157,6 +160,7 @@ class Target:
                 object.__setattr__(self, name, path := beside(script))
                 check_script(f"target {self.id!r}: {name}", path)
         check_id("target", self.id)
+        check_kinds(f"target {self.id!r}", self)
         for column in (*(self.owned or ()), *(self.partition_by or ())):
             if column not in self.table.columns:
                 raise DeclarationError(

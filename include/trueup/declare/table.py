@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..errors import DeclarationError
 from .former import renamed, takes_former
+from .kinds import check_kinds
 from .names import check_columns, check_tuple, one_of
 
 
@@ -103,6 +104,7 @@ class Table:
             object.__setattr__(self, "key", (given,))
         for name in ("key", "indexes", "required", "adds", "sets"):
             check_tuple(f"table {self.name!r}: {name}", getattr(self, name))
+        check_kinds(f"table {self.name!r}", self)
         self._check_types()
         if len({*self.key}) < len(self.key):
             raise DeclarationError(f"table {self.name!r}: its key names a column twice: {', '.join(self.key)}")

@@ -65,9 +65,12 @@ def columns(suite: SuiteFactory) -> set[str]:
         from .tally import named_columns
 
         try:
-            expectations = list(suite())
+            given = suite()
+            expectations = list(given or ())
         except Exception as error:
             raise DeclarationError(f"the suite could not be built: {_words(error)}") from error
+        if given is None:
+            raise DeclarationError("the suite gives None: return the list of its expectations")
         if strangers := _strangers(expectations):
             raise DeclarationError(strangers)
         return {column for expectation in expectations for column in named_columns(expectation)}

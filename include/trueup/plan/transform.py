@@ -188,6 +188,8 @@ def _collect(connection: duckdb.DuckDBPyConnection, run: Run, output: Output) ->
         raise DeclarationError(
             f"target {target.id!r}: the transform's {output.view} lack the columns {sorted(missing)}"
             + "".join(f"; they have {each!r}, {one_of(each, missing)}" for each in sorted(unknown))
+            + f"; {SOURCE_KEY} is the key of the source row: {KEY} AS {SOURCE_KEY}" * (SOURCE_KEY in missing)
+            + f"; say what it is made from: … AS {min(missing)}" * (not unknown and SOURCE_KEY not in missing)
         )
     if unknown:
         raise DeclarationError(

@@ -69,6 +69,7 @@ def found(
     folder: Path,
     connection: str = "crm_postgres",
     adds: tuple[str, ...] = (),
+    sets: tuple[str, ...] = (),
     indexes: tuple[Index, ...] = (),
     **scripts: str | bytes,
 ) -> list[Problem]:
@@ -96,7 +97,7 @@ def found(
         id="people",
         owner="crm",
         sources=(Source(table=old),),
-        targets=(Target(table=new, adds=adds, **paths),),  # type: ignore[arg-type]
+        targets=(Target(table=new, adds=adds, sets=sets, **paths),),  # type: ignore[arg-type]
         phases=(phase,),
     )
     return [*store_scripts(migration, folder / "migration.py")]
@@ -154,6 +155,12 @@ def test_an_index_that_create_does_not_make(tmp_path: Path) -> None:
     assert "makes no index on age, which the target declares as 'people_age'" in problem.message
     for made in ("CREATE INDEX people_age ON people (age);", "CREATE INDEX ON people (age, id);"):
         assert found(tmp_path, indexes=(index,), create=CREATE + made) == []
+
+
+def test_a_column_that_the_table_does_not_set(tmp_path: Path) -> None:
+    assert found(tmp_path, sets=("seen",), create=CREATE.replace("    age", "    seen date,\n    age")) == []
+    (problem,) = found(tmp_path, sets=("sen",), create=CREATE.replace("    age", "    seen date,\n    age"))
+    assert "makes no column 'sen', which the target says is set there; did you mean 'seen'?" in problem.message
 
 
 def test_columns_that_no_script_adds(tmp_path: Path) -> None:
