@@ -106,8 +106,8 @@ def unlike(target: Target, script: str) -> Iterator[tuple[int | None, str]]:
         yield from _differences(target, table)
         for column in target.sets:
             if column not in table.columns:
-                there = one_of(column, table.columns)
-                yield table.line, f"makes no column {column!r}, which the target says is set there; {there}"
+                others = one_of(column, table.columns)
+                yield table.line, f"makes no column {column!r}, which the target says is set there; {others}"
     made_by = [[token.text for token in each] for each in every]
     for index in target.table.indexes:
         if not any(

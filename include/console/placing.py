@@ -25,14 +25,14 @@ def within(file: Path, line: int, text: str) -> int:
     if not calls:
         return line
     call = max(calls, key=lambda node: node.end_lineno or node.lineno)
-    said = _OWN.sub("", text).partition("; ")[0]
+    clause = _OWN.sub("", text).partition("; ")[0]
     own_id = next((each.value for each in call.keywords if each.arg == "id"), None)
     texts = [n for n in ast.walk(call) if isinstance(n, ast.Constant) and isinstance(n.value, str) and n is not own_id]
-    for name in [] if " twice" in said else reversed(_QUOTED.findall(said)):
+    for name in [] if " twice" in clause else reversed(_QUOTED.findall(clause)):
         if at := next((each.lineno for each in texts if each.value == name), None):
             return at
     fields = {each.arg: each.value.lineno for each in call.keywords if each.arg}
-    return next((fields[word] for word in re.findall(r"\w+", said) if word in fields and word != "id"), line)
+    return next((fields[word] for word in re.findall(r"\w+", clause) if word in fields and word != "id"), line)
 
 
 def former(folder: Path) -> Iterator[Problem]:
@@ -47,6 +47,6 @@ def former(folder: Path) -> Iterator[Problem]:
                 continue
             keywords = FORMER.get(node.func.id, {})
             for given in node.keywords:
-                if given.arg in keywords:
+                if given.arg and given.arg in keywords:
                     message = f"{node.func.id}({given.arg}=…) is of the first release: {keywords[given.arg]}"
                     yield Problem(file, given.value.lineno, message)
