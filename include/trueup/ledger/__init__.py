@@ -59,7 +59,27 @@ __all__ = [
     "this_process",
 ]
 
+# asked by each step of a run: to make a statement takes longer than to have it answered
 _RUN = sa.select(runs).where(runs.c.run_id == sa.bindparam("run_id"))
+_RUNS = sa.select(runs).order_by(runs.c.started_at.desc(), runs.c.run_id)
+_RUNS_OF = _RUNS.where(runs.c.migration_id == sa.bindparam("migration_id"))
+_STATUS = sa.select(runs.c.status).where(runs.c.run_id == sa.bindparam("run_id")).with_for_update()
+_BEGUN = insert(runs).on_conflict_do_nothing().returning(runs.c.run_id)
+_CHANGED = runs.update().where(runs.c.run_id == sa.bindparam("this_run"))
+_BEGUN_AGAIN = _CHANGED.values(attempt=runs.c.attempt + 1)
+_ENDED, _PLANNED = (_CHANGED.values({name: sa.func.clock_timestamp()}) for name in ("ended_at", "planned_at"))
+_MOVED = transitions.insert()
+_PLANNED_BY = steps.update().where(
+    steps.c.run_id == sa.bindparam("this_run"), steps.c.step == sa.bindparam("this_step")
+)
+_PLAN = [runs.c[name] for name in ("run_id", "attempt", "plan_sha256", "plan_files_sha256", "options")]
+_NOTED = insert(plans).from_select(
+    [column.name for column in _PLAN], sa.select(*_PLAN).where(runs.c.run_id == sa.bindparam("this_run"))
+)
+_NOTED = _NOTED.on_conflict_do_update(
+    index_elements=["run_id", "attempt", "plan_sha256"],
+    set_={"plan_files_sha256": _NOTED.excluded.plan_files_sha256, "at": sa.func.clock_timestamp()},
+)
 _UPGRADE_SECONDS = 10.0
 """How long a transaction that makes tables may be idle at the least, since Alembic reads its scripts in it."""
 
@@ -84,7 +104,7 @@ class Ledger(Steps, Batches):
     def _begin(self) -> AbstractContextManager[sa.Connection]:
         return sessions.transaction(self._engine)
 
-    def _asking(self, query: sa.Select[int]) -> AbstractContextManager[Callable[[], int]]:
+    def _asking(self, query: Callable[[], sa.Select[int]]) -> AbstractContextManager[Callable[[], int]]:
         return sessions.asking(self._engine, query, self.effects)
 
     def close(self) -> None:
@@ -153,19 +173,15 @@ class Ledger(Steps, Batches):
                 "undoes": undoes,
                 "airflow_run_id": airflow_run_id,
             }
-            new = insert(runs).values(run_id=run_id, status=Status.RUNNING, **values).on_conflict_do_nothing()
-            if connection.execute(new.returning(runs.c.run_id)).first():
-                connection.execute(
-                    transitions.insert().values(run_id=run_id, to_status=Status.RUNNING, reason="preflight")
-                )
+            if connection.execute(_BEGUN, {"run_id": run_id, "status": Status.RUNNING, **values}).first():
+                connection.execute(_MOVED, {"run_id": run_id, "to_status": Status.RUNNING, "reason": "preflight"})
                 return
-            entered = _row(connection.execute(sa.select(runs).where(runs.c.run_id == run_id)).mappings().one())
+            entered = _row(connection.execute(_RUN, {"run_id": run_id}).mappings().one())
             refuse_other(entered, dag_id, airflow_run_id)
             self._move(connection, run_id, Status.RUNNING, "preflight")
             gone = dict.fromkeys(("ended_at", "plan_sha256", "plan_files_sha256", "planned_at", "asked_sha256"))
             values["airflow_run_id"] = airflow_run_id or entered.airflow_run_id
-            afresh = runs.update().values(attempt=runs.c.attempt + 1, **gone, **values)
-            connection.execute(afresh.where(runs.c.run_id == run_id))
+            connection.execute(_BEGUN_AGAIN, {"this_run": run_id, **gone, **values})
 
     def move(self, run_id: str, status: Status, reason: str) -> None:
         """Change a run's status. Raises `StatusError` where `TRANSITIONS` does not allow it."""
@@ -173,20 +189,22 @@ class Ledger(Steps, Batches):
             self._move(connection, run_id, status, reason)
 
     def _move(self, connection: sa.Connection, run_id: str, status: Status, reason: str) -> None:
-        current = connection.execute(sa.select(runs.c.status).where(runs.c.run_id == run_id).with_for_update()).scalar()
+        current = connection.execute(_STATUS, {"run_id": run_id}).scalar()
         before = None if current is None else Status(current)
         if before is None or status not in TRANSITIONS[before]:
             raise StatusError(
                 f"run {run_id} is {before or 'not in the ledger'} and may not become {status}; start another run instead"
             )
-        moved = runs.update().where(runs.c.run_id == run_id).values(status=status)
+        moved, values = _CHANGED, dict[str, str | None](this_run=run_id, status=status)
         # a run that is rolled back ended long before; one whose proof is said again ended when it was said first
-        if status is not Status.ROLLED_BACK and (before, status) != (Status.PROVEN, Status.PROVEN):
-            moved = moved.values(ended_at=None if status is Status.RUNNING else sa.func.clock_timestamp())
-        connection.execute(moved)
+        if status is Status.RUNNING:
+            values["ended_at"] = None
+        elif status is not Status.ROLLED_BACK and (before, status) != (Status.PROVEN, Status.PROVEN):
+            moved = _ENDED
+        connection.execute(moved, values)
         if before != status:
-            values = {"from_status": before, "to_status": status, "reason": reason}
-            connection.execute(transitions.insert().values(run_id=run_id, **values))
+            entry = {"from_status": before, "to_status": status, "reason": reason}
+            connection.execute(_MOVED, {"run_id": run_id, **entry})
 
     def run(self, run_id: str) -> RunRow | None:
         """The run's row, or None."""
@@ -216,31 +234,22 @@ class Ledger(Steps, Batches):
 
     def runs(self, migration_id: str | None = None) -> list[RunRow]:
         """The rows of all runs (of one migration), the newest first; `undoes` is null except for rollbacks."""
-        query = sa.select(runs).order_by(runs.c.started_at.desc(), runs.c.run_id)
-        if migration_id is not None:
-            query = query.where(runs.c.migration_id == migration_id)
+        query, of = (_RUNS, {}) if migration_id is None else (_RUNS_OF, {"migration_id": migration_id})
         with self._begin() as connection:
-            return [_row(row) for row in connection.execute(query).mappings()]
+            return [_row(row) for row in connection.execute(query, of).mappings()]
 
     def choose(self, run_id: str, options: Mapping[str, JsonValue]) -> None:
         """Note the run's options again, with what preflight chose."""
         with self._begin() as connection:
-            connection.execute(runs.update().where(runs.c.run_id == run_id).values(options=dict(options)))
+            connection.execute(_CHANGED, {"this_run": run_id, "options": dict(options)})
 
     def planned(self, run_id: str, sha256: str, files_sha256: str | None = None, *, step: str = "plan_gate") -> None:
         """Note the hash of the run's plan, which was made just now, in this step, and that of its files."""
         hashes = {"plan_sha256": sha256, "plan_files_sha256": files_sha256}
         with self._begin() as connection:
-            mine = runs.c.run_id == run_id
-            connection.execute(runs.update().where(mine).values(planned_at=sa.func.clock_timestamp(), **hashes))
-            this = (steps.c.run_id == run_id, steps.c.step == step)
-            connection.execute(steps.update().where(*this).values(plan_sha256=sha256))
-            copied = sa.select(runs.c.run_id, runs.c.attempt, *(runs.c[name] for name in hashes), runs.c.options)
-            names = ["run_id", "attempt", *hashes, "options"]
-            new = insert(plans).from_select(names, copied.where(mine))
-            again = {"plan_files_sha256": files_sha256, "at": sa.func.clock_timestamp()}
-            keys = ["run_id", "attempt", "plan_sha256"]
-            connection.execute(new.on_conflict_do_update(index_elements=keys, set_=again))
+            connection.execute(_PLANNED, {"this_run": run_id, **hashes})
+            connection.execute(_PLANNED_BY, {"this_run": run_id, "this_step": step, "plan_sha256": sha256})
+            connection.execute(_NOTED, {"this_run": run_id})
 
     def plans(self, run_id: str) -> list[PlanRow]:
         """Every plan that the run ever had, the first one first. None of runs that are older than this is noted but the
@@ -252,7 +261,7 @@ class Ledger(Steps, Batches):
     def asked(self, run_id: str, sha256: str) -> None:
         """Note the hash of the plan that a person is being asked about."""
         with self._begin() as connection:
-            connection.execute(runs.update().where(runs.c.run_id == run_id).values(asked_sha256=sha256))
+            connection.execute(_CHANGED, {"this_run": run_id, "asked_sha256": sha256})
 
 
 def _row(row: sa.RowMapping) -> RunRow:

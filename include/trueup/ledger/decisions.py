@@ -17,6 +17,13 @@ from .tables import TURN_LOCK, approvals, runs, turns
 Begin = Callable[[], AbstractContextManager[sa.Connection]]
 Decision = Literal["approved", "rejected", "waived"]
 """`waived`: whoever started the run asked for no approval."""
+# asked by each step that writes: to make a statement takes longer than to have it answered
+_PRESENT = sa.select(runs.c.plan_sha256).where(runs.c.run_id == sa.bindparam("run_id"))
+_LAST = sa.select(approvals).where(approvals.c.run_id == sa.bindparam("run_id"))
+_LAST = _LAST.order_by(approvals.c.decided_at.desc()).limit(1)
+_LAST_OF = _LAST.where(approvals.c.plan_sha256 == sa.bindparam("plan_sha256"))
+_LAST_TURN = sa.select(turns).where(turns.c.migration_id == sa.bindparam("migration_id"))
+_LAST_TURN = _LAST_TURN.order_by(turns.c.id.desc()).limit(1)
 
 
 class Approvals:
@@ -38,13 +45,10 @@ class Approvals:
     def of(self, run_id: str, plan_sha256: str | None = None) -> ApprovalRow | None:
         """The decision on this plan of the run; None if nothing is decided. Without
         a plan, that on the run's present one; where it has none, the last decision."""
-        query = sa.select(approvals).where(approvals.c.run_id == run_id).order_by(approvals.c.decided_at.desc())
         with self._begin() as connection:
-            present = sa.select(runs.c.plan_sha256).where(runs.c.run_id == run_id)
-            wanted = plan_sha256 or connection.execute(present).scalar()
-            if wanted is not None:
-                query = query.where(approvals.c.plan_sha256 == wanted)
-            row = connection.execute(query.limit(1)).mappings().first()
+            wanted = plan_sha256 or connection.execute(_PRESENT, {"run_id": run_id}).scalar()
+            query, of = (_LAST, {}) if wanted is None else (_LAST_OF, {"plan_sha256": wanted})
+            row = connection.execute(query, {"run_id": run_id, **of}).mappings().first()
             return None if row is None else ApprovalRow(**row)
 
     def of_plan(self, migration_id: str, plan_sha256: str) -> list[ApprovalRow]:
@@ -102,8 +106,7 @@ class Switches:
 
 
 def _last(connection: sa.Connection, migration_id: str) -> TurnRow | None:
-    query = sa.select(turns).where(turns.c.migration_id == migration_id).order_by(turns.c.id.desc()).limit(1)
-    turn = connection.execute(query).mappings().first()
+    turn = connection.execute(_LAST_TURN, {"migration_id": migration_id}).mappings().first()
     return None if turn is None else TurnRow(**turn)
 
 

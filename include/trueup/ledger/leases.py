@@ -12,30 +12,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 
 from ..errors import OptionsError, StatusError, TargetHeldError
 from ..steps import writes
 from ..stores.effects import REAL, Effects
-from . import rights
+from . import rights, statements
 from .holders import refusal
 from .rights import Part as Part
 from .rows import LeaseRow
 from .status import Status
-from .tables import LEASE_LOCK, leases, runs
+from .tables import LEASE_LOCK, leases
 
 LEASE = "TRUEUP_LEASE_SECONDS"
 """Environment variable: a lease that nobody renews for so long has expired. The same for every worker."""
-# asked at each step of a run: to make a statement takes longer than to have it answered
-_LOCK, _NOW = (
-    sa.text("SELECT pg_advisory_xact_lock(:key)"),
-    sa.select(sa.func.clock_timestamp(type_=sa.DateTime(timezone=True))),
-)
-_STATUS = sa.select(runs.c.status).where(runs.c.run_id == sa.bindparam("run_id"))
 Begin = Callable[[], AbstractContextManager[sa.Connection]]
-Asking = Callable[[sa.Select[int]], AbstractContextManager[Callable[[], int]]]
+Asking = Callable[[Callable[[], sa.Select[int]]], AbstractContextManager[Callable[[], int]]]
 Move = Callable[[sa.Connection, str, Status, str], None]
 
 
@@ -123,7 +116,7 @@ class Leases:
             status = _status(connection, run_id)
             if status not in (Status.RUNNING, Status.FAILED):
                 raise StatusError(_ended(run_id, status))
-            if part is not None and not connection.execute(rights.renewing(run_id, part)).rowcount:
+            if part is not None and not connection.execute(rights.RENEWING, rights.given(run_id, {}, part)).rowcount:
                 raise rights.lost(run_id, targets)
             mine: dict[str, int] = {}
             for row in _current(connection, targets):
@@ -139,20 +132,20 @@ class Leases:
                 mine[target] = _new(connection, run_id, target, holder, now)
             if status == Status.FAILED:
                 self._move(connection, run_id, Status.RUNNING, "a task was cleared; no other run has written since")
-            renewed = leases.update().where(leases.c.epoch.in_(mine.values()))
-            renewed = renewed.values(expires_at=_renewed(), holder=holder)
-            if right:
-                renewed = renewed.values(right_at=sa.func.coalesce(leases.c.right_at, now), waits=False)
-            connection.execute(renewed)
+            values = {"these": [*mine.values()], "lasts": _lasts(), "holder": holder}
+            connection.execute(
+                statements.TAKE_RIGHT if right else statements.RENEW, {**values, "now": now} if right else values
+            )
             return Entered(epochs=mine, anew=bool(missing))
 
     def renew(self, run_id: str, epochs: Mapping[str, int], part: Part | None = None) -> None:
         """Renew the leases of these epochs. Raises `TargetHeldError` as `confirming` does."""
-        renewed = leases.update().where(*rights.held(run_id, epochs, part)).values(expires_at=_renewed())
+        renewed = leases.update().where(*rights.held(part)).values(expires_at=statements.RENEWED)
+        given = rights.given(run_id, epochs, part)
         with self._begin() as connection:
-            done = connection.execute(renewed).rowcount
+            done = connection.execute(renewed, {**given, "lasts": _lasts()}).rowcount
             if part is not None and done == len(epochs):
-                connection.execute(rights.renewing(run_id, part))
+                connection.execute(rights.RENEWING, given)
         if done != len(epochs):
             raise rights.lost(run_id, epochs)
 
@@ -163,7 +156,11 @@ class Leases:
         """What asks, from any thread: it raises `TargetHeldError` unless the leases of all these epochs are the run's still, it
         is running, and the part is at no newer try, has not been begun before the run began again, and the run's plan is
         still that of its beginning. Made once for all questions, over one session."""
-        query = sa.select(sa.func.count()).select_from(leases).where(*rights.held(run_id, epochs, part))
+
+        def query() -> sa.Select[int]:
+            held = sa.select(sa.func.count()).select_from(leases).where(*rights.held(part))
+            return held.params(**rights.given(run_id, epochs, part))
+
         with self._asking(query) as held:
             yield lambda: self._confirm(run_id, epochs, held)
 
@@ -182,9 +179,8 @@ class Leases:
 
     def present(self) -> list[Lease]:
         """Every lease that has not ended or expired."""
-        live = (leases.c.ended_at.is_(None), leases.c.expires_at > sa.func.clock_timestamp())
         with self._begin() as connection:
-            rows = connection.execute(sa.select(leases).where(*live).order_by(leases.c.target)).mappings()
+            rows = connection.execute(statements.LIVE).mappings()
             return [
                 Lease(
                     target=row["target"],
@@ -211,22 +207,18 @@ class Leases:
 
     def wait(self, run_id: str, until: datetime) -> None:
         """Keep the run's place until then, since a person is being asked."""
-        mine = (leases.c.run_id == run_id, leases.c.ended_at.is_(None))
         with self._begin() as connection:
-            connection.execute(leases.update().where(*mine).values(expires_at=until, holder=None, waits=True))
+            connection.execute(statements.WAIT, {"this_run": run_id, "expires_at": until})
 
     def answered(self, run_id: str) -> None:
         """The person has answered: from the next renewal on, the run's leases last as long as any other."""
-        mine = (leases.c.run_id == run_id, leases.c.ended_at.is_(None))
         with self._begin() as connection:
-            connection.execute(leases.update().where(*mine).values(waits=False))
+            connection.execute(statements.ANSWERED, {"this_run": run_id})
 
     def release(self, run_id: str) -> None:
         """Give up every lease of the run."""
-        mine = (leases.c.run_id == run_id, leases.c.ended_at.is_(None))
-        ended = {"ended_at": sa.func.clock_timestamp(), "ended_by": run_id}
         with self._begin() as connection:
-            connection.execute(leases.update().where(*mine).values(**ended))
+            connection.execute(statements.RELEASE, {"this_run": run_id, "ended_by": run_id})
 
     def give_up(self, run_id: str, reason: str) -> None:
         """End a run that is known to be over, and its leases."""
@@ -237,38 +229,32 @@ class Leases:
         self.release(run_id)
 
 
-def _renewed() -> sa.ColumnElement[Any]:
-    """Until when a lease is that is renewed now: one that waits for a person, whose earlier steps are done again meanwhile,
-    no shorter than it was."""
-    until = sa.func.clock_timestamp() + timedelta(seconds=lease_seconds())
-    return sa.case((leases.c.waits, sa.func.greatest(leases.c.expires_at, until)), else_=until)
+def _lasts() -> timedelta:
+    return timedelta(seconds=lease_seconds())
 
 
 def _lock(connection: sa.Connection) -> datetime:
     """No other run takes a lease until the transaction ends; the time now."""
-    connection.execute(_LOCK, {"key": LEASE_LOCK})
-    now: datetime = connection.execute(_NOW).scalar_one()
+    connection.execute(statements.LOCK, {"key": LEASE_LOCK})
+    now: datetime = connection.execute(statements.NOW).scalar_one()
     return now
 
 
 def _current(connection: sa.Connection, targets: Sequence[str]) -> list[LeaseRow]:
-    query = sa.select(leases).where(leases.c.target.in_(list(targets)), leases.c.ended_at.is_(None))
-    return [LeaseRow(**row) for row in connection.execute(query.order_by(leases.c.target)).mappings()]
+    return [LeaseRow(**row) for row in connection.execute(statements.CURRENT, {"targets": [*targets]}).mappings()]
 
 
 def _status(connection: sa.Connection, run_id: str) -> str | None:
-    return connection.execute(_STATUS, {"run_id": run_id}).scalar()
+    return connection.execute(statements.STATUS, {"run_id": run_id}).scalar()
 
 
 def _new(connection: sa.Connection, run_id: str, target: str, holder: str | None, now: datetime) -> int:
-    until = now + timedelta(seconds=lease_seconds())
-    values = {"target": target, "run_id": run_id, "holder": holder, "taken_at": now, "expires_at": until}
-    return int(connection.execute(leases.insert().values(**values).returning(leases.c.epoch)).scalar_one())
+    values = {"target": target, "run_id": run_id, "holder": holder, "taken_at": now, "expires_at": now + _lasts()}
+    return int(connection.execute(statements.NEW, values).scalar_one())
 
 
 def _end(connection: sa.Connection, epoch: int, by: str) -> None:
-    ended = {"ended_at": sa.func.clock_timestamp(), "ended_by": by}
-    connection.execute(leases.update().where(leases.c.epoch == epoch).values(**ended))
+    connection.execute(statements.END, {"this": epoch, "ended_by": by})
 
 
 def _refuse_newer(connection: sa.Connection, run_id: str, target: str) -> None:

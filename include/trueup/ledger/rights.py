@@ -23,23 +23,39 @@ class Part:
     tries: int
 
 
-def held(run_id: str, epochs: Mapping[str, int], part: Part | None) -> list[sa.ColumnElement[bool]]:
+def given(run_id: str, epochs: Mapping[str, int], part: Part | None) -> dict[str, Any]:
+    """What `held` and `RENEWING` are asked with."""
+    of = {} if part is None else {"this_step": part.step, "this_part": part.part, "this_try": part.tries}
+    return {"this_run": run_id, "epochs": [*epochs.values()], **of}
+
+
+def held(part: Part | None) -> tuple[sa.ColumnElement[bool], ...]:
     """Of leases: they are of these epochs, and whoever writes by them, as this part of the run, still may."""
-    running = sa.exists().where(runs.c.run_id == run_id, runs.c.status == Status.RUNNING)
-    rights = [leases.c.epoch.in_(epochs.values()), leases.c.ended_at.is_(None), running]
-    return rights if part is None else [*rights, sa.exists().where(*_newest(run_id, part))]
+    return _HELD if part is None else (*_HELD, sa.exists().where(*_NEWEST))
 
 
-def _newest(run_id: str, part: Part) -> list[sa.ColumnElement[bool]]:
-    """Of steps: it is this try of the part, which was begun since the run last began, and under the plan that it has now."""
-    this = [steps.c.run_id == run_id, steps.c.step == part.step, steps.c.part == part.part, steps.c.tries == part.tries]
-    same = (runs.c.attempt == steps.c.attempt, runs.c.plan_sha256.is_not_distinct_from(steps.c.plan_sha256))
-    return [*this, sa.exists().where(runs.c.run_id == run_id, *same).correlate(steps)]
-
-
-def renewing(run_id: str, part: Part) -> sa.Update:
-    """Enter that this try of the part is at work."""
-    return steps.update().where(*_newest(run_id, part)).values(renewed_at=sa.func.clock_timestamp())
+_RUN: sa.BindParameter[str] = sa.bindparam("this_run")
+_HELD = (
+    leases.c.epoch.in_(sa.bindparam("epochs", expanding=True)),
+    leases.c.ended_at.is_(None),
+    sa.exists().where(runs.c.run_id == _RUN, runs.c.status == Status.RUNNING),
+)
+_NEWEST = (
+    steps.c.run_id == _RUN,
+    steps.c.step == sa.bindparam("this_step"),
+    steps.c.part == sa.bindparam("this_part"),
+    steps.c.tries == sa.bindparam("this_try"),
+    sa.exists()
+    .where(
+        runs.c.run_id == _RUN,
+        runs.c.attempt == steps.c.attempt,
+        runs.c.plan_sha256.is_not_distinct_from(steps.c.plan_sha256),
+    )
+    .correlate(steps),
+)
+"""Of steps: it is this try of the part, which was begun since the run last began, and under the plan that it has now."""
+RENEWING = steps.update().where(*_NEWEST).values(renewed_at=sa.func.clock_timestamp())
+"""Enter that this try of the part is at work."""
 
 
 def lost(run_id: str, targets: Iterable[str]) -> TargetHeldError:

@@ -87,7 +87,9 @@ def transaction(engine: sa.Engine, at_least: float | None = None) -> Iterator[sa
 
 
 @contextmanager
-def asking(engine: sa.Engine, query: sa.Select[int], effects: Effects = REAL) -> Iterator[Callable[[], int]]:
+def asking(
+    engine: sa.Engine, query: Callable[[], sa.Select[int]], effects: Effects = REAL
+) -> Iterator[Callable[[], int]]:
     """What has the number counted anew at each call, from any thread, by what is committed then; it waits for a lock as
     `transaction` does and raises the same. Its session is kept until the block ends."""
     question = _Question(engine, query, effects)
@@ -98,7 +100,7 @@ def asking(engine: sa.Engine, query: sa.Select[int], effects: Effects = REAL) ->
 
 
 class _Question:
-    def __init__(self, engine: sa.Engine, query: sa.Select[int], effects: Effects) -> None:
+    def __init__(self, engine: sa.Engine, query: Callable[[], sa.Select[int]], effects: Effects) -> None:
         self._engine, self._query, self._clock = engine, query, effects.monotonic
         self._alone = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._idle, self._lock = _idle_seconds(_SHORTEST), effects.lock()
@@ -122,7 +124,7 @@ class _Question:
             raise StoreUnavailableError("the right to write was asked for after its step had ended")
         self._session, self._since = self._alone.connect(), self._clock()
         if not self._text:  # the first connection says how text is to be quoted
-            query = self._query.compile(dialect=self._engine.dialect, compile_kwargs={"literal_binds": True})
+            query = self._query().compile(dialect=self._engine.dialect, compile_kwargs={"literal_binds": True})
             self._text = _QUESTION.format(lock=self._idle * 1500, query=query)
         return self._session
 

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -15,6 +14,7 @@ from ..steps import writes
 from ..stores.effects import Effects
 from .leases import lease_seconds
 from .rows import StepRow
+from .statements import NOW
 from .tables import runs, steps
 
 log = logging.getLogger(__name__)
@@ -33,48 +33,30 @@ class Steps:
         """Note when a part of a step starts and ends, and the error that it ends with; gives the number of the try, which
         is higher at every try. What an older try ends with is not noted once a newer one has begun; of a step that writes, it
         is waited for until it can write no more."""
-        key = {"run_id": run_id, "step": step, "part": part}
-        of_run = {
-            "attempt": _of_run(run_id, "attempt"),
-            "plan_sha256": _of_run(run_id, "plan_sha256"),
-            "holder": self.effects.process(),
-        }
+        key = {"this_run": run_id, "this_step": step, "this_part": part}
         with self._begin() as connection:
-            new = insert(steps).values(**key, **of_run)
-            again = {
-                **{name: new.excluded[name] for name in of_run},
-                "tries": steps.c.tries + 1,
-                "started_at": sa.func.clock_timestamp(),
-                "ended_at": None,
-                "renewed_at": None,
-                "error": None,
-                "error_class": None,
-            }
-            begun = new.on_conflict_do_update(index_elements=list(key), set_=again).returning(steps.c.tries)
-            query = sa.select(steps.c.holder, steps.c.ended_at, steps.c.renewed_at, steps.c.started_at)
-            older = connection.execute(
-                query.where(*(steps.c[k] == v for k, v in key.items())).with_for_update()
-            ).first()
-            number: int = connection.execute(begun).scalar_one()
+            older = connection.execute(_OLDER, key).first()
+            values = {"run_id": run_id, "step": step, "part": part, "holder": self.effects.process()}
+            number: int = connection.execute(_BEGUN, {**values, "this_run": run_id}).scalar_one()
         if older is not None and older.ended_at is None and writes(step):
             self._outlive(older.holder, older.renewed_at or older.started_at)
-        this = sa.and_(steps.c.tries == number, *(steps.c[k] == v for k, v in key.items()))
-        ended = steps.update().where(this).values(ended_at=sa.func.clock_timestamp())
+        this = {**key, "this_try": number}
         try:
             yield number
         except Exception as error:
+            why = {"error": str(error)[:10_000], "error_class": type(error).__name__}
             with self._begin() as connection:
-                connection.execute(ended.values(error=str(error)[:10_000], error_class=type(error).__name__))
+                connection.execute(_ENDED, {**this, **why})
             raise
         with self._begin() as connection:
-            connection.execute(ended)
+            connection.execute(_ENDED, this)
 
     def _outlive(self, holder: str | None, renewed_at: datetime) -> None:
         """Wait until an older try of a part that writes, of which it is not known that it has ended, has no right to write
         any more: its process is dead, or its lease is over."""
         while not (holder is not None and self.effects.ended(holder)):
             with self._begin() as connection:
-                now = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+                now = connection.execute(NOW).scalar_one()
             left = lease_seconds() - (now - renewed_at).total_seconds()
             if left <= 0:
                 return
@@ -93,11 +75,37 @@ class Steps:
             return [StepRow(**row) for row in rows]
 
 
-def _of_run(run_id: str, column: str) -> sa.ScalarSelect[Any]:
-    return sa.select(runs.c[column]).where(runs.c.run_id == run_id).scalar_subquery()
-
-
+# asked for each part of each step: to make a statement takes longer than to have it answered
 _EVER = sa.select(steps).where(steps.c.run_id == sa.bindparam("run_id")).order_by(steps.c.started_at, steps.c.part)
 _SINCE = _EVER.where(
     steps.c.attempt == sa.select(runs.c.attempt).where(runs.c.run_id == sa.bindparam("run_id")).scalar_subquery()
 )
+_THIS = sa.and_(
+    steps.c.run_id == sa.bindparam("this_run"),
+    steps.c.step == sa.bindparam("this_step"),
+    steps.c.part == sa.bindparam("this_part"),
+)
+_OLDER = (
+    sa.select(steps.c.holder, steps.c.ended_at, steps.c.renewed_at, steps.c.started_at).where(_THIS).with_for_update()
+)
+_ENDED = (
+    steps.update().where(_THIS, steps.c.tries == sa.bindparam("this_try")).values(ended_at=sa.func.clock_timestamp())
+)
+
+
+def _begun() -> sa.Insert:
+    """A try of a part begins, which is its next one; gives its number."""
+    names = ("attempt", "plan_sha256")
+    of_run = (sa.select(runs.c[name]).where(runs.c.run_id == sa.bindparam("this_run")) for name in names)
+    new = insert(steps).values({name: query.scalar_subquery() for name, query in zip(names, of_run, strict=True)})
+    again = {
+        **{name: new.excluded[name] for name in (*names, "holder")},
+        "tries": steps.c.tries + 1,
+        "started_at": sa.func.clock_timestamp(),
+        **dict.fromkeys(("ended_at", "renewed_at", "error", "error_class")),
+    }
+    keys = ["run_id", "step", "part"]
+    return new.on_conflict_do_update(index_elements=keys, set_=again).returning(steps.c.tries)
+
+
+_BEGUN = _begun()

@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql.visitors import replacement_traverse
 
 from include.trueup.errors import TargetHeldError, TrueupError
-from include.trueup.ledger import batches, holding, leases
+from include.trueup.ledger import batches, holding, leases, statements
 from include.trueup.ledger.decisions import Approvals
 from include.trueup.ledger.rows import ApprovalRow
 from include.trueup.ledger.status import TRANSITIONS, Status
 from include.trueup.ledger.steps import Steps
 from include.trueup.ledger.tables import approvals, runs, steps
-from include.trueup.ledger.tables import batches as table
 from include.trueup.ledger.tables import leases as lease_table
 from include.trueup.plan.hashing import plan_hash
 from include.trueup.run import order
@@ -42,14 +42,15 @@ def ended_runs_go_on(patch: Patch) -> None:
 
 def batches_of_any_plan(patch: Patch) -> None:
     """What was written under an earlier plan counts as written under this one."""
+    real = batches.Batches._asked
 
-    def of(run_id: str, output: str | None, partition: int | None, _: Any = None) -> sa.ColumnElement[bool]:
-        wanted = [table.c.run_id == run_id]
-        wanted += [table.c.output == output] if output is not None else []
-        wanted += [table.c.partition == partition] if partition is not None else []
-        return sa.and_(*wanted)
+    def of_any(element: Any, **_: Any) -> Any:
+        return sa.true() if element is batches._OF_PLAN else None
 
-    patch.setattr(batches, "_of", of)
+    def asked(self: Any, query: Any, *given: Any) -> Any:
+        return real(self, replacement_traverse(query, {}, of_any), *given)
+
+    patch.setattr(batches.Batches, "_asked", asked)
 
 
 def no_fence(patch: Patch) -> None:
@@ -62,7 +63,8 @@ def no_fence(patch: Patch) -> None:
 def _renew(self: Any, run_id: str, epochs: Mapping[str, int], part: Any = None) -> None:
     with self._begin() as connection:
         mine = lease_table.c.epoch.in_(epochs.values())
-        connection.execute(lease_table.update().where(mine).values(expires_at=leases._renewed()))
+        renewed = lease_table.update().where(mine).values(expires_at=statements.RENEWED)
+        connection.execute(renewed, {"lasts": leases._lasts()})
         if part is not None:
             of = (steps.c.run_id == run_id, steps.c.step == part.step, steps.c.part == part.part)
             connection.execute(steps.update().where(*of).values(renewed_at=sa.func.clock_timestamp()))

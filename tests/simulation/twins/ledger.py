@@ -93,7 +93,7 @@ def _empty() -> bytes:
     made = _connection(REAL)
     for index in (index for table in metadata.sorted_tables for index in table.indexes):
         index.dialect_options["sqlite"]["where"] = index.dialect_options["postgresql"]["where"]
-    metadata.create_all(sa.create_engine("twin://", poolclass=StaticPool, creator=lambda: made))
+    metadata.create_all(_engine(made))
     return made.serialize(name=SCHEMA)
 
 
@@ -114,6 +114,23 @@ def _connection(effects: Effects) -> sqlite3.Connection:
     return made
 
 
+_COMPILED: dict[Any, Any] = {}
+"""Statements as they are in SQLite, of all ledgers."""
+
+
+@cache
+def _shared() -> sa.Engine:
+    made = sa.create_engine("twin://")
+    with made.connect():  # which looks what SQLite can do
+        return made
+
+
+def _engine(connection: Any) -> sa.Engine:
+    """An engine over this connection alone, of one dialect with all others."""
+    shared = _shared()
+    return sa.Engine(StaticPool(lambda: connection), shared.dialect, shared.url)
+
+
 class LedgerTwin(Ledger):
     """A ledger in memory. Its effects are `transaction`, told before it begins, and after it is committed and not answered."""
 
@@ -123,7 +140,8 @@ class LedgerTwin(Ledger):
         self._turn = effects.lock()
         made = _connection(effects)
         made.deserialize(_empty(), name=SCHEMA)
-        self._engine = sa.create_engine("twin://", poolclass=StaticPool, creator=lambda: made)
+        self._engine = _engine(made)
+        self._connection = self._engine.connect().execution_options(compiled_cache=_COMPILED)
         self._ensured = True
 
     @contextmanager
@@ -131,19 +149,24 @@ class LedgerTwin(Ledger):
         self._doing.before()
         with self._turn:
             try:
-                with self._engine.begin() as connection:
-                    yield connection
+                with self._connection.begin():
+                    yield self._connection
             except sa.exc.OperationalError as error:
                 raise StoreUnavailableError(f"the ledger did not answer: {error.orig}; try again") from error
         self._doing.after()
 
     @contextmanager
-    def _asking(self, query: sa.Select[int]) -> Iterator[Callable[[], int]]:
+    def _asking(self, query: Callable[[], sa.Select[int]]) -> Iterator[Callable[[], int]]:
         def ask() -> int:
             with self._begin() as connection:
-                return connection.execute(query).scalar_one()
+                return connection.execute(query()).scalar_one()
 
         yield ask
+
+    def close(self) -> None:
+        """Let go of the memory."""
+        self._connection.close()
+        super().close()
 
     def upgrade(self) -> None:
         """It is at the newest version."""

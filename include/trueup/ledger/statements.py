@@ -1,0 +1,35 @@
+"""Statements over leases that each step of a run asks. They are made once: to make one takes longer than to have it
+answered."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from .tables import leases, runs
+
+LOCK = sa.text("SELECT pg_advisory_xact_lock(:key)")
+NOW = sa.select(sa.func.clock_timestamp(type_=sa.DateTime(timezone=True)))
+STATUS = sa.select(runs.c.status).where(runs.c.run_id == sa.bindparam("run_id"))
+_UNTIL = sa.func.clock_timestamp() + sa.bindparam("lasts", type_=sa.Interval)
+RENEWED = sa.case((leases.c.waits, sa.func.greatest(leases.c.expires_at, _UNTIL)), else_=_UNTIL)
+"""Until when a lease is that is renewed now: one that waits for a person, whose earlier steps are done again meanwhile, no
+shorter than it was."""
+RENEW = leases.update().where(leases.c.epoch.in_(sa.bindparam("these", expanding=True))).values(expires_at=RENEWED)
+TAKE_RIGHT = RENEW.values(
+    right_at=sa.func.coalesce(leases.c.right_at, sa.bindparam("now", type_=sa.DateTime(timezone=True))), waits=False
+)
+CURRENT = (
+    sa.select(leases)
+    .where(leases.c.target.in_(sa.bindparam("targets", expanding=True)), leases.c.ended_at.is_(None))
+    .order_by(leases.c.target)
+)
+LIVE = (
+    sa.select(leases)
+    .where(leases.c.ended_at.is_(None), leases.c.expires_at > sa.func.clock_timestamp())
+    .order_by(leases.c.target)
+)
+_OPEN = leases.update().where(leases.c.run_id == sa.bindparam("this_run"), leases.c.ended_at.is_(None))
+WAIT, ANSWERED = _OPEN.values(holder=None, waits=True), _OPEN.values(waits=False)
+RELEASE = _OPEN.values(ended_at=sa.func.clock_timestamp())
+END = leases.update().where(leases.c.epoch == sa.bindparam("this")).values(ended_at=sa.func.clock_timestamp())
+NEW = leases.insert().returning(leases.c.epoch)
