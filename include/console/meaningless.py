@@ -21,6 +21,10 @@ _NEVER = {
     *("COMPARE_EQUAL", "COMPARE_NOTEQUAL", "COMPARE_LESSTHAN", "COMPARE_GREATERTHAN"),
     *("COMPARE_LESSTHANOREQUALTO", "COMPARE_GREATERTHANOREQUALTO"),
 }
+_ROUNDS = {"json_object", "json_array", "to_json", "json_quote", "json_group_array", "json_group_object", "json_merge_patch"}
+"""Functions that read what JSON they are given as DuckDB does, a fraction as a double."""
+_HANDS_ON = {"list_value", "struct_pack", "row", "list", "array_agg"}
+"""Functions of which JSON comes out as it went in."""
 _AGAIN = "a plan that is made again of the same rows may be another"
 
 
@@ -97,8 +101,27 @@ def _of_function(node: Mapping[str, Any], *, sorted_later: bool) -> Iterator[tup
     by_order = name in _ONE_OF_MANY or (name in _LISTS and not sorted_later)
     if by_order and not _orders(node.get("order_bys") or {}):
         yield place(node), f"{name}() without ORDER BY goes by no order, so {_AGAIN}; say one: {name}(… ORDER BY …)"
+    for each in _json(given) if name in _ROUNDS else ():
+        yield (
+            place(each),
+            f"{name}() takes a number of JSON for a double where it has a fraction, and digits after the 15th may be others; put the"
+            " text together, with every digit (docs/how-to/documents.md)",
+        )
     if name in ("/", "//", "%") and len(given) == 2 and _zero(given[1]):
         yield place(node), f"{name} 0 gives no number; DuckDB makes null of it"
+
+
+def _json(tree: object) -> Iterator[Mapping[str, Any]]:
+    """What is read as JSON in it and stays JSON: `CAST(x AS JSON)`."""
+    if not isinstance(tree, dict):
+        for each in tree if isinstance(tree, list) else ():
+            yield from _json(each)
+    elif tree.get("class") == "CAST" and fold((tree.get("type_expr") or {}).get("type_name", "")) == "json":
+        if tree["child"].get("class") != "CONSTANT":
+            yield tree
+    elif tree.get("class") != "FUNCTION" or tree["function_name"] in _HANDS_ON:
+        for each in tree.values():
+            yield from _json(each)
 
 
 def _orders(node: Mapping[str, Any]) -> bool:

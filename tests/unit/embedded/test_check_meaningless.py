@@ -38,6 +38,8 @@ MEANINGLESS = {
     "a finding about another row": ("SELECT _key AS", "SELECT name AS", 6, "_source is the key of the source row: _key AS _source"),
     "a required column of nulls": ("name, age", "NULL::VARCHAR AS name, age", 2, "name is null in every row of rows"),
     "a param misspelt": ("age,", "(SELECT value FROM params WHERE id = 'minage')::INT AS age,", 2, "did you mean 'min_age'?"),
+    "digits of JSON": ("age,", "length(json_object('n', name::JSON)) AS age,", 2, "json_object() takes a number of JSON for a double"),
+    "digits of a list of JSON": ("age,", "length(to_json([try_cast(name AS json)])) AS age,", 2, "to_json() takes a number"),
     "a finding without a code": ("'no_name' AS code", "NULL AS code", 6, "code is null in every row of findings"),
 }  # fmt: skip
 FINE = {
@@ -48,6 +50,8 @@ FINE = {
     "a text by an order": ("age,", "(SELECT string_agg(name, ',' ORDER BY id) FROM customers) AS age,"),
     "a param": ("age,", "(SELECT value FROM params WHERE id = 'min_age')::INT AS age,"),
     "null is null": ("name IS NOT NULL", "name IS DISTINCT FROM NULL"),
+    "JSON that is counted": ("age,", "length(json_object('n', json_array_length(name::JSON))) AS age,"),
+    "a constant of JSON": ("age,", "length(json_object('n', '1'::JSON)) AS age,"),
     "nothing to be said": ("name IS NULL;", "false;"),
     "the key by its own name": ("_key AS _source\n", "id AS _source\n"),
     "a comma too many, which DuckDB takes": ("_source\n", "_source,\n"),
