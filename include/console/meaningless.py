@@ -21,7 +21,15 @@ _NEVER = {
     *("COMPARE_EQUAL", "COMPARE_NOTEQUAL", "COMPARE_LESSTHAN", "COMPARE_GREATERTHAN"),
     *("COMPARE_LESSTHANOREQUALTO", "COMPARE_GREATERTHANOREQUALTO"),
 }
-_ROUNDS = {"json_object", "json_array", "to_json", "json_quote", "json_group_array", "json_group_object", "json_merge_patch"}
+_ROUNDS = {
+    "json_object",
+    "json_array",
+    "to_json",
+    "json_quote",
+    "json_group_array",
+    "json_group_object",
+    "json_merge_patch",
+}
 """Functions that read what JSON they are given as DuckDB does, a fraction as a double."""
 _HANDS_ON = {"list_value", "struct_pack", "row", "list", "array_agg"}
 """Functions of which JSON comes out as it went in."""
@@ -104,8 +112,10 @@ def _of_function(node: Mapping[str, Any], *, sorted_later: bool) -> Iterator[tup
     for each in _json(given) if name in _ROUNDS else ():
         yield (
             place(each),
-            f"{name}() takes a number of JSON for a double where it has a fraction, and digits after the 15th may be others; put the"
-            " text together, with every digit (docs/how-to/documents.md)",
+            (
+                f"{name}() takes a number of JSON for a double where it has a fraction, and digits after the 15th may be others; put the"
+                " text together, with every digit (docs/how-to/documents.md)"
+            ),
         )
     if name in ("/", "//", "%") and len(given) == 2 and _zero(given[1]):
         yield place(node), f"{name} 0 gives no number; DuckDB makes null of it"
