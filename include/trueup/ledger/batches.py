@@ -69,9 +69,8 @@ class Batches:
         refused = [{"key": r.key, "reason": r.reason, "constraint": r.constraint} for r in outcome.refused]
         values = {"run_id": run_id, "output": output, "partition": partition, "batch": batch, "rows": rows}
         came = {"written": outcome.written, "conflicts": conflicts, "refused": refused, "retries": outcome.retries}
-        under: dict[str, Any] = {"attempt": plan.attempt, "plan_sha256": plan.sha256} if plan else {"of": run_id}
-        of_present = {"attempt": _present(runs.c.attempt), "plan_sha256": _present(_SHA256)}
-        query = _WROTE if plan else _WROTE.values(of_present)
+        under: dict[str, str | int] = {"attempt": plan.attempt, "plan_sha256": plan.sha256} if plan else {"of": run_id}
+        query = _WROTE if plan else _WROTE.values(attempt=_present(runs.c.attempt), plan_sha256=_present(_SHA256))
         with self._begin() as connection:
             connection.execute(query, {**values, **came, **under})
 

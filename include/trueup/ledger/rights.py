@@ -23,9 +23,11 @@ class Part:
     tries: int
 
 
-def given(run_id: str, epochs: Mapping[str, int], part: Part | None) -> dict[str, Any]:
+def given(run_id: str, epochs: Mapping[str, int], part: Part | None) -> dict[str, str | int | list[int]]:
     """What `held` and `RENEWING` are asked with."""
-    of = {} if part is None else {"this_step": part.step, "this_part": part.part, "this_try": part.tries}
+    of: dict[str, str | int] = (
+        {} if part is None else {"this_step": part.step, "this_part": part.part, "this_try": part.tries}
+    )
     return {"this_run": run_id, "epochs": [*epochs.values()], **of}
 
 
