@@ -26,10 +26,13 @@ TO_FILL = "fill_in"
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """The files of a migration, by their paths in the project, and what is left to its author, in words."""
+    """The files of a migration, by their paths in the project, and what is left to its author, in words; `nulls`: columns of the
+    target that are null so far, `unread`: columns of the source that are brought nowhere."""
 
     files: dict[str, str]
     left: tuple[str, ...]
+    nulls: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 def write(root: Path, written: Written) -> None:
@@ -62,7 +65,7 @@ def files(
     ids = relation_id(came_from.table, "source"), relation_id(goes_to.table, "target")
     if ids[0] == ids[1]:
         ids = f"legacy_{ids[0]}", ids[1]
-    lines, left = _rows(legacy, new)
+    lines, left = _rows(legacy, new, _json_between(came_from, goes_to))
     whole = came_from.is_dynamodb and goes_to.is_dynamodb
     if whole:  # whatever an item has besides, and whatever is of another type in it
         lines += [f"    {EXTRA},", f"    {MISTYPED},"]
@@ -81,10 +84,21 @@ def files(
     }
     if create:
         made[f"{folder}/create.sql"] = create_script(made_like, rows)
-    return Written(files=made, left=tuple(left))
+    given, wanted = ({c.name: c for c in carried(each)} for each in (legacy, new))
+    nulls = tuple(name for name, c in wanted.items() if name not in given and not c.not_null)
+    return Written(
+        files=made, left=tuple(left), nulls=nulls, unread=tuple(name for name in given if name not in wanted)
+    )
 
 
-def _rows(legacy: Catalogue, new: Catalogue) -> tuple[list[str], list[str]]:
+def _json_between(came_from: Place, goes_to: Place) -> str:
+    """The function that makes JSON of the one store that of the other; '' where both write it in the same way."""
+    if came_from.is_dynamodb == goes_to.is_dynamodb:
+        return ""
+    return "json_from_dynamodb" if came_from.is_dynamodb else "json_to_dynamodb"
+
+
+def _rows(legacy: Catalogue, new: Catalogue, json_between: str) -> tuple[list[str], list[str]]:
     """The columns of `rows`, each a line, and what is left to fill."""
     given = {c.name: c for c in carried(legacy)}
     lines, left = [], []
@@ -93,7 +107,9 @@ def _rows(legacy: Catalogue, new: Catalogue) -> tuple[list[str], list[str]]:
         if column.type is None:
             continue
         if column.name in given:
-            lines.append(f"    {name},{_rejecting(legacy, given[column.name], column)}")
+            both_json = json_between and given[column.name].type is column.type is Type.JSON
+            value = f"{json_between}({name}) AS {name}" if both_json else name
+            lines.append(f"    {value},{_rejecting(legacy, given[column.name], column)}")
         elif column.not_null:
             lines.append(
                 f"    {TO_FILL} AS {name}, -- never null, and {on_one_line(legacy.name)} has no column of that name"

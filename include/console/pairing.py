@@ -13,7 +13,8 @@ from ..trueup.stores import Catalogue, Known
 from ..trueup.stores.postgres.catalog import schema_and_name
 
 _ID = re.compile(r"[a-z][a-z0-9_]{0,55}")
-_CAST = "declare a view of the table that casts it (price::numeric), or give the column another type"
+_CASTS = {"money": "numeric", "oid": "bigint", "money[]": "numeric[]::text"}
+"""What a view casts a type to that no type carries; all others, to text."""
 _TAKEN_APART = "take it out of ignores, and say in rows.sql what of _extra becomes a column"
 
 
@@ -46,6 +47,11 @@ def relation_id(table: str, otherwise: str) -> str:
     return made if _ID.fullmatch(made) and made not in RELATIONS else f"{otherwise}_{made}".strip("_")[:60]
 
 
+def _cast(column: Known) -> str:
+    carried = f"{column.name}::{_CASTS.get(column.exact, 'text')}"
+    return f"declare a view of the table that casts it ({carried}), or give the column another type"
+
+
 def named(columns: str) -> tuple[str, ...]:
     """The columns of a key, with blanks between them."""
     return tuple(columns.split())
@@ -70,7 +76,7 @@ def readable(legacy: Catalogue, given: tuple[str, ...] = ()) -> Catalogue:
         )
     if no_type := [types[name] for name in key if types[name].type is None]:
         raise OptionsError(
-            f"{legacy.name}: the key column {no_type[0].name!r} is {no_type[0].exact}, which no type carries: {_CAST}"
+            f"{legacy.name}: the key column {no_type[0].name!r} is {no_type[0].exact}, which no type carries: {_cast(no_type[0])}"
         )
     if key:
         return replace(legacy, key=key)
@@ -117,7 +123,7 @@ def not_carried(legacy: Catalogue) -> list[str]:
     """What is left to its author about columns that no type carries, in words."""
     return [
         f"migration.py: {c.name} of {legacy.name} is {c.exact}, which no type carries, and is left out: "
-        + (_TAKEN_APART if legacy.looked_at else _CAST)
+        + (_TAKEN_APART if legacy.looked_at else _cast(c))
         for c in legacy.columns
         if c.type is None
     ]

@@ -100,6 +100,9 @@ def test_what_has_no_source_is_left_to_the_author_and_named_by_check(uri: str, t
     )
     made = written(uri, "customers", "people")
     assert made.left == tuple(f"rows.sql: what {name} of people is made from" for name in ("full_name", "A"))
+    assert made.nulls == ("mail",)
+    assert made.unread[:3] == ("name", "Full Name", "order")
+    assert "id" not in made.unread
     folder = tmp_path / "include/migrations/people"
     problem, another = problems(loaded(tmp_path, made), folder)
     assert problem.message == "say what full_name is made from, in place of fill_in"
@@ -108,6 +111,14 @@ def test_what_has_no_source_is_left_to_the_author_and_named_by_check(uri: str, t
     assert problem.file == folder / "rows.sql"
     assert script[(problem.line or 0) - 1].startswith("    fill_in AS full_name, -- never null")
     assert "made" not in (folder / "rows.sql").read_text()
+
+
+def test_the_cast_of_a_column_that_no_type_carries_is_said_for_its_type(uri: str) -> None:
+    run_sql(uri, "CREATE TABLE t (id int PRIMARY KEY, price money, ref oid, kind regtype)")
+    left = written(uri, "t", "u").left
+    assert [each.partition("casts it (")[2].partition(")")[0] for each in left] == [
+        "price::numeric", "ref::bigint", "kind::text",
+    ]  # fmt: skip
 
 
 def test_what_rejects_rows_of_a_column_stands_beside_it(uri: str) -> None:

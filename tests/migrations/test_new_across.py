@@ -86,6 +86,7 @@ def test_from_dynamodb_into_a_table_that_is_there_and_one_that_is_not(both: Data
     assert run_sql(uri, "SELECT id, at::text, n, ok, raw FROM people ORDER BY id")[0] == (
         "a", "2024-02-29 12:00:00+00", 7, True, b"\x00",
     )  # fmt: skip
+    assert run_sql(uri, "SELECT doc FROM people WHERE id = 'a'") == [({"l": [1]},)]
     both.back(into)
     made = replace(both.generated("people", "made", came_from=DYNAMO, goes_to=OLD, left=("list", "tags")), id="another")
     assert made.sources[0].ignores == ("list", "tags")
@@ -102,7 +103,7 @@ def test_from_postgres_into_a_table_of_dynamodb(both: Databases) -> None:
     run_sql(
         both.uris[OLD],
         "CREATE TABLE people (id bigint PRIMARY KEY, born date, at timestamptz, f float8, n numeric, j jsonb, b bytea, u uuid, t text[])",
-        "INSERT INTO people VALUES (1, '2024-02-29', '2024-02-29Z', 0.1, 1.50, '{}', '\\x00', gen_random_uuid(), '{a}')",
+        "INSERT INTO people VALUES (1, '2024-02-29', '2024-02-29Z', 0.1, 1.50, '{\"l\": [1.50]}', '\\x00', gen_random_uuid(), '{a}')",
         "INSERT INTO people VALUES (2)",
         "CREATE TABLE long (a int, b int, c int, PRIMARY KEY (a, b, c))",
     )
@@ -110,8 +111,9 @@ def test_from_postgres_into_a_table_of_dynamodb(both: Databases) -> None:
     assert verbs(both.run(migration)) == {"add": 2}
     held = {item["id"]["N"]: item for item in items(dynamodb(both), "people")}
     assert held["2"] == {"id": {"N": "2"}}
-    assert {n: held["1"][n] for n in ("born", "f", "n", "b")} == {
+    assert {n: held["1"][n] for n in ("born", "f", "n", "b", "j")} == {
         "born": {"S": "2024-02-29"}, "f": {"N": "0.1"}, "n": {"N": "1.5"}, "b": {"B": b"\x00"},
+        "j": {"M": {"l": {"L": [{"N": "1.5"}]}}},
     }  # fmt: skip
     both.back(migration)
     assert items(dynamodb(both), "people") == []

@@ -29,6 +29,10 @@ def main(migration_id: str, source: str, target: str, key: str = "") -> int:
     written = files(migration_id, (came_from, legacy), (goes_to, existing), key=named(key))
     write(ROOT, written)
     say = [*written.files, *(f"Left to you: {each}" for each in written.left)]
+    if written.nulls:
+        say.append(f"Null so far: {', '.join(written.nulls)} of {goes_to.table}")
+    if written.unread:
+        say.append(f"Brought nowhere so far: {', '.join(written.unread)} of {came_from.table}")
     sys.stdout.write("\n".join([*say, f"Next: make check ID={migration_id}", ""]))
     return 0
 
