@@ -9,8 +9,12 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from include.trueup.ledger import RunRow
+from include.trueup.ledger.tables import transitions
+from include.trueup.run import Window
 
-from .declared import rejected
+from .databases import Row
+from .declared import day, rejected
+from .scheduling import BEGINNING
 
 if TYPE_CHECKING:
     from .world import World
@@ -27,17 +31,79 @@ def _rejects(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
         for finding in report["findings"]:
             told[finding["code"]] += finding["count"] if finding["severity"] == "reject" else 0
         counted = sum(phase["rejected"] for phase in report["plan"]["phases"])
-        ways = [
-            Counter(code for row in state.values() if (code := rejected(row, version, world.setup)))
-            for state in seen.sources
-            for version in world.versions_used()
-        ]
+        sources, versions = world.oracle.sources_of(id), world.versions_used()
+        window = next(run.given.options.window for run in world.runs if run.id == id)
+        ways = [Counter(_codes(world, state, version, window)) for state in sources for version in versions]
         for code in sorted({code for way in ways for code in way}):
             least, most = min(way[code] for way in ways), max(way[code] for way in ways)
             if not least <= told[code] <= most:
                 yield f"{id} is proven, and tells of {told[code]} rows that are {code}; there were {least} to {most}"
         if counted != sum(told.values()):
             yield f"{id} is proven, counts {counted} rows as rejected, and tells of {sum(told.values())}"
+
+
+def _codes(world: World, state: dict[str, Row], version: int, window: Window | None) -> Iterator[str]:
+    for row in state.values():
+        if (window is None or day(row) == window.start.day) and (code := rejected(row, version, world.setup)):
+            yield code
+
+
+def _unread(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
+    """10. A row that is in no window is told of by each run that has one."""
+    for run in world.runs:
+        seen, row = world.oracle.runs.get(run.id), rows.get(run.id)
+        if seen is None or seen.report is None or row is None or run.given.options.window is None:
+            continue
+        told = [f["count"] for f in json.loads(seen.report)["findings"] if f["code"] == "unreadable_window"]
+        none = [sum(day(each) is None for each in state.values()) for state in world.oracle.sources_of(run.id)]
+        if none and not min(none) <= sum(told) <= max(none):
+            yield f"{run.id} is proven, and tells of {sum(told)} rows in no window; there were {min(none)} to {max(none)}"
+
+
+def _outside(world: World, _: dict[str, RunRow]) -> Iterator[str]:
+    """6. What lies outside of a run's window is neither written nor removed."""
+    yield from world.oracle.outside
+
+
+def _waiting(world: World, _: dict[str, RunRow]) -> Iterator[str]:
+    """4. A run that waits for a person keeps its place as long as its plan may be approved."""
+    with world.places.ledger._begin() as connection:
+        moves = (
+            connection.execute(transitions.select().where(transitions.c.to_status == "interrupted")).mappings().all()
+        )
+    for move in moves:
+        at = move["at"].timestamp() - BEGINNING
+        run = next(each for each in world.runs if each.id == move["run_id"])
+        for since, until in run.waited:
+            if since < at < until:
+                yield f"{run.id} waited for a person since {since:.0f} s, and at {at:.0f} s {move['reason']}"
+
+
+def _numbers(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
+    """10. What a run writes is no number that the target gives to others afterwards."""
+    yield from world.oracle.taken_again
+    for run in world.runs if world.setup.numbered else ():
+        row, wrote = rows.get(run.id), [c.point for c in world.oracle.changes if c.run == run.id]
+        if row is None or row.undoes is not None or row.status != "proven" or not wrote:
+            continue
+        if world.oracle.advanced.get(run.id, 0) < wrote[-1]:
+            yield f"{run.id} is proven, and the target may give the numbers again that it wrote"
+
+
+def _set_off(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
+    """1. What a trigger makes of other rows when a run writes is not proven, and the proof that fails names the trigger."""
+    yield from world.oracle.unnamed
+    for id, seen in world.oracle.runs.items() if world.setup.trigger else ():
+        if seen.proven_at is None or not seen.gated:
+            continue
+        read_at = seen.last_read_at or 0
+        plan, row = seen.gated[-1], rows.get(id)
+        plan = next((p for p in seen.gated[::-1] if row is not None and p.sha256 == row.plan_sha256), plan)
+        for key in {change.key for change in world.oracle.changes if change.run == id}:
+            last = [c for c in world.oracle.changes if c.key == key and plan.point < c.point < read_at][-1:]
+            verb, _, new = plan.rows.get(key, ("nothing", None, None))
+            if last and last[0].run == id and verb not in ("add", "change", "remove") and last[0].new != new:
+                yield f"{id} is proven, and its writing made {key} {last[0].new}; its plan said {verb} {new}"
 
 
 def _for_good(world: World, _: dict[str, RunRow]) -> Iterator[str]:
@@ -50,4 +116,12 @@ def _for_good(world: World, _: dict[str, RunRow]) -> Iterator[str]:
             yield f"{change.process} wrote over {change.key}, which held {change.old[-1]}: no rollback puts that back"
 
 
-LAWS: tuple[tuple[int, Callable[[World, dict[str, RunRow]], Iterator[str]]], ...] = ((10, _rejects), (7, _for_good))
+LAWS: tuple[tuple[int, Callable[[World, dict[str, RunRow]], Iterator[str]]], ...] = (
+    (10, _rejects),
+    (10, _unread),
+    (10, _numbers),
+    (1, _set_off),
+    (6, _outside),
+    (4, _waiting),
+    (7, _for_good),
+)

@@ -61,6 +61,8 @@ class DagRun:
     shown: str | None = None
     processes: list[Process] = field(default_factory=list)
     tried: Counter[str] = field(default_factory=Counter)
+    waited: list[tuple[float, float]] = field(default_factory=list)
+    """From when until when a person was asked, by the schedule."""
 
     def __post_init__(self) -> None:
         self.tasks = [self._task("preflight")]
@@ -197,7 +199,8 @@ class DagRun:
         said = self._carried(job)
         oracle = self.world.oracle
         if task.id == "preflight":
-            oracle.begins(self.id)
+            if task.process is self.world.schedule.present.process:  # of an older try the run goes by nothing
+                oracle.begins(self.id)
         elif task.id == "report":
             oracle.reported(self)
         elif said.state == "asked":
@@ -221,6 +224,7 @@ class DagRun:
             return self.current()
 
     def _deferred(self) -> str:
+        self._asked_at = self.world.schedule.now
         self.world.after(self.world.setup.answer_seconds / 2, self.world.visit)
         self.world.after(self.world.setup.answer_seconds, lambda: self.answer(approve=True))
         return "deferred"
@@ -233,6 +237,7 @@ class DagRun:
         if approve and seen is not None:
             self.world.oracle.seen(self.id).answered.append(seen)
         task.state = "running"
+        self.waited.append((self._asked_at, self.world.schedule.now))
         name = f"{self._try_name(task)} answered"
 
         def decide() -> None:

@@ -43,6 +43,12 @@ class Behind(Protocol):
         """As an application does, write a row, or delete it; where the table refuses it, nothing is done. False where
         somebody holds the row just now."""
 
+    def insert(self, table: Table, key: str, name: str) -> bool:
+        """As an application does, add a row whose number the table gives, unless there is one; as `put`."""
+
+    def next_number(self, table: Table) -> int | None:
+        """The next number that the table gives; None where it gives none."""
+
     def restore(self, table: Table) -> bool:
         """The table is made anew with the rows that it has, as from a backup. False where somebody writes to it just now."""
 
@@ -57,13 +63,14 @@ class Relational:
         self, name: str, batch_rows: int, effects: Effects, hook: Hook, dress: Callable[[Database], None]
     ) -> None:
         self.database = Database(effects.lock())
-        self._name, self._batch_rows, self._effects, self._hook, self._dress = name, batch_rows, effects, hook, dress
+        self._name, self._batch_rows, self._effects, self._hook = name, batch_rows, effects, hook
+        self.dress = dress
 
     def store(self) -> Store:
         """A store of the engine."""
         made = RelationalTwin(
             self.database, name=self._name, hook=self._hook, effects=self._effects, lock_wait=0.5,
-            on_script=lambda _: self._dress(self.database),
+            on_script=lambda _: self.dress(self.database),
         )  # fmt: skip
         made.batch_rows = self._batch_rows
         return made
@@ -71,7 +78,7 @@ class Relational:
     def make(self, table: Table) -> None:
         """Make a table."""
         self.database.make(table)
-        self._dress(self.database)
+        self.dress(self.database)
 
     def there(self, table: Table) -> bool:
         """Whether the table is there."""
@@ -88,17 +95,17 @@ class Relational:
 
     def put(self, table: Table, key: str, row: Row | None) -> bool:
         """In a transaction of its own."""
-        self.database.end_idle(self._effects.elapsing())
-        mine, held = Transaction(self.database), self.database.find(table)
+        held = self.database.find(table)
         if held is None:
             return True
+        values = None if row is None else {**dict(zip(table.columns, row, strict=False)), MISTYPED: row[-1]}
+        return self._alone(lambda mine: self._place(mine, held, key, values))
+
+    def _alone(self, work: Callable[[Transaction], object]) -> bool:
+        self.database.end_idle(self._effects.elapsing())
+        mine = Transaction(self.database)
         try:
-            self._place(
-                mine,
-                held,
-                key,
-                None if row is None else {**dict(zip(table.columns, row, strict=False)), MISTYPED: row[-1]},
-            )
+            work(mine)
             mine.check_references()
         except WaitError:
             return False
@@ -106,6 +113,17 @@ class Relational:
             return True
         self.database.commit(mine)
         return True
+
+    def insert(self, table: Table, key: str, name: str) -> bool:
+        """In a transaction of its own."""
+        held = self.database.find(table)
+        row: dict[str, Any] = {"id": key, "name": name, "amount": None}
+        return self._alone(lambda mine: held is None or mine.get(held, (key,)) is not None or mine.insert(held, row))
+
+    def next_number(self, table: Table) -> int | None:
+        """Of its sequence."""
+        held = self.database.find(table)
+        return next((one.last + one.called for one in held.counters), None) if held is not None else None
 
     def _place(self, mine: Transaction, held: Held, key: str, row: dict[str, Any] | None) -> None:
         mine.lock(held, (key,))
@@ -168,6 +186,14 @@ class Documents:
         else:
             held.put(item_of(table, row))
         return True
+
+    def insert(self, table: Table, key: str, name: str) -> bool:
+        """It gives no numbers."""
+        raise NotImplementedError
+
+    def next_number(self, table: Table) -> int | None:
+        """It gives none."""
+        return None
 
     def restore(self, table: Table) -> bool:
         """Under another name of the server."""

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 KINDS = ("postgres", "dynamodb")
+TRIGGERS = ("alters", "touches", "drops")
 PAUSES = (1.0, 7.0, 35.0, 75.0, 400.0)
 
 
@@ -16,7 +17,11 @@ class Setup:
     """What there is at the beginning: rows of the source and the target (those that are there before any run), the kind of
     the target's store, and how runs are asked for. `referred`: what a foreign key of another table does where a row of the
     target is deleted (empty: there is none). `keen`: where what happens does so most often, as a part of a task's name. `unfit`: the
-    source gets values that no column of the target holds, and the target such as a rollback could not put back."""
+    source gets values that no column of the target holds, and the target such as a rollback could not put back.
+    `windows`: rows lie in one of three days, by the text that they have for a name, and there are backfills.
+    `numbered`: the target's `amount` is an identity column, from which applications take numbers.
+    `trigger`: what a trigger of the target does to some rows that are written: it `alters` them, `touches` another row, or
+    `drops` them without a word (empty: there is none)."""
 
     kind: str = "postgres"
     rows: int = 5
@@ -35,6 +40,9 @@ class Setup:
     only: tuple[str, ...] = ()
     referred: str = ""
     unfit: bool = False
+    windows: bool = False
+    numbered: bool = False
+    trigger: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +139,10 @@ def more(made: Setup, random: Random) -> Setup:
     """What came later, drawn by itself, so that without it a seed's history is what it was."""
     # a table that refers to the target is nothing new unless its rows are written, and others removed
     only = tuple(sorted({*made.only, "write target", "roll back"})) if made.referred and made.only else made.only
-    return replace(made, unfit=random.random() < 0.2, only=only)
+    unfit, windows, numbered = (random.random() < share for share in (0.2, 0.2, 0.2))
+    numbered = numbered and made.kind == "postgres" and not unfit
+    trigger = random.choice(TRIGGERS) if random.random() < 0.2 and made.kind == "postgres" else ""
+    return replace(made, only=only, unfit=unfit, windows=windows and not unfit, numbered=numbered, trigger=trigger)
 
 
 def _some(random: Random) -> tuple[str, ...]:

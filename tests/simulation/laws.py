@@ -13,7 +13,7 @@ from include.trueup.ledger.tables import leases, transitions
 
 from . import accounts, right
 from .databases import Row
-from .declared import should
+from .declared import by_trigger, day, should
 from .scheduling import BEGINNING
 
 if TYPE_CHECKING:
@@ -101,12 +101,16 @@ def _found(id: str, key: str, verb: str, new: Row | None, seen: Seen, *, clean: 
 
 def expected(world: World, run: str) -> dict[str, set[Row | None]]:
     """What the target may hold for each key, by the states of the source that the run may have read."""
-    seen, found = world.oracle.runs[run], dict[str, set[Row | None]]()
-    keys = {key for state in seen.sources for key in state}
-    for key in keys:
-        found[key] = {
-            should(s.get(key), v, world.setup) for s in seen.sources for v in (0, 1) if v in world.versions_used()
-        }
+    sources, found = world.oracle.sources_of(run), dict[str, set[Row | None]]()
+    options = next(each.given.options for each in world.runs if each.id == run)
+    versions = world.versions_used()
+
+    def wanted(row: Row | None, version: int) -> Row | None:
+        outside = options.window is not None and day(row) != options.window.start.day
+        return None if outside else should(row, version, world.setup)
+
+    for key in {key for state in sources for key in state}:
+        found[key] = {wanted(state.get(key), version) for state in sources for version in versions}
     return found
 
 
@@ -120,6 +124,8 @@ def _as_approved(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
             yield f"{change.process} wrote {change.key}, and nobody had approved a plan of {change.run}"
             continue
         verb, old, new = plan.rows.get(change.key, ("nothing", None, None))
+        if by_trigger(world.setup, new, change.new):
+            continue
         if verb not in ("add", "change", "remove") or new != change.new:
             yield f"{change.process} wrote {change.key} as {change.new}; approved was {verb} {new}"
         elif old != change.old:
@@ -184,6 +190,8 @@ def _claims(world: World, _: dict[str, RunRow]) -> Iterator[str]:
     rights = sorted((row["right_at"].timestamp() - BEGINNING, row["run_id"]) for row in taken)
     for at, run in rights:
         plans = [plan.at for plan in world.oracle.seen(run).approved if plan.at < at]
+        if not plans:
+            yield f"{run} took the right to write, and nobody had approved a plan of it"
         others = [other for then, other in rights if plans and max(plans) < then < at and other != run]
         if others:
             yield f"{run} took the right to write of a plan since which {others[-1]} had taken it"
@@ -268,6 +276,8 @@ def _turned(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
             yield f"the switch was turned to {to} on the proof of {proof}, which is {row and row.status}"
         elif writers:
             yield f"the switch was turned to {to} on the proof of {proof}, since which {writers} has written"
+        elif next(run for run in world.runs if run.id == proof).given.options.window is not None:
+            yield f"the switch was turned to {to} on the proof of {proof}, which is of a window"
 
 
 def _looked_at(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
@@ -280,7 +290,7 @@ def _looked_at(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
         if not seen.proofs:
             yield f"{id} is proven, and the target was not read"
         counted = sum(p.get("source_rows", 0) for p in report["plan"]["phases"])
-        sizes = {len(state) for state in seen.sources}
+        sizes = {len(state) for state in world.oracle.sources_of(id)}
         if sizes and counted not in range(min(sizes), max(sizes) + 1):
             yield f"{id} is proven over {counted} source rows; there were {sorted(sizes)}"
         if report["verdict"]["status"] != "passed":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
@@ -15,6 +15,7 @@ from include.trueup.declare.names import BEFORE, KEY, VERB
 from include.trueup.errors import TrueupError
 from include.trueup.ledger import Status
 from include.trueup.ledger.tables import leases
+from include.trueup.plan.files import WRITTEN
 from include.trueup.run import Run
 from include.trueup.run.files import PLAN_FILES
 from include.trueup.steps import StepName, entered
@@ -23,87 +24,26 @@ from include.trueup.stores.postgres.locks import numbers
 
 from . import right
 from .databases import Row
-from .declared import COLUMNS
+from .declared import BENDS, COLUMNS, by_trigger, day
 from .lies import Lie
+from .seen import Change as Change
+from .seen import Passed as Passed
+from .seen import Plan as Plan
+from .seen import Seen as Seen
+from .seen import Writer as Writer
 from .twins import Effect, HiddenError
 
 if TYPE_CHECKING:
     from .airflow import DagRun
+    from .scheduling import Process
     from .world import World
 
 NAMES = (*COLUMNS, "_extra", "_mistyped")
 TARGET = "persons"
+FAULTS = ("are not as they were written", "planned rows of persons were refused")
+"""What a proof says that found rows otherwise than planned, or missing, because of the target's trigger."""
 READS = ("snapshot", "read", "get", "Scan", "BatchGetItem")
 WRITES = ("add", "change", "remove", "BatchExecuteStatement", "PutItem", "UpdateItem", "DeleteItem")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Writer:
-    """Who writes: a process, and which fibre of it; for which run of the engine (empty: an application). `approved`: the plan that
-    was approved then. `late`: its request was under way while other things happened. `numbers`: of its fence, by what they are
-    on. `asked`: when the fibre asked the ledger something last."""
-
-    process: str
-    fibre: int = 0
-    run: str = ""
-    approved: Plan | None = None
-    late: bool = False
-    numbers: dict[int, int] = field(default_factory=dict)
-    asked: float = 0.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Passed:
-    """A process went on, after it had seen to it that nobody older writes any more: the numbers by which others are older."""
-
-    point: int
-    at: float
-    process: str
-    numbers: dict[int, int]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change(Writer):
-    """A row of the target that became another, or a request that left it as it was. `held` and `status`: which run had the right
-    to write then, by the ledger, and how the run of the engine stood."""
-
-    point: int
-    at: float
-    key: str
-    old: Row | None
-    new: Row | None
-    held: str | None = None
-    status: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What a plan says: verb, row before and new row, by key; under its hash."""
-
-    sha256: str | None
-    rows: dict[str, tuple[str, Row | None, Row | None]]
-    point: int
-    at: float
-
-
-@dataclass(kw_only=True)
-class Seen:
-    """What is known of a run: the states of source and target that it may have read for its plan, and those of the target that
-    its proof may have read; the plans that were judged by the gate, shown, approved; and those to
-    which a person said yes. `hidden`: keys that the store left out of an answer to it."""
-
-    began: int
-    sources: list[dict[str, Row]] = field(default_factory=list)
-    targets: list[dict[str, Row]] = field(default_factory=list)
-    proofs: list[dict[str, Row]] = field(default_factory=list)
-    gated: list[Plan] = field(default_factory=list)
-    shown: Plan | None = None
-    approved: list[Plan] = field(default_factory=list)
-    answered: list[Plan] = field(default_factory=list)
-    report: bytes | None = None
-    proven_at: int | None = None
-    read_at: int | None = None
-    hidden: set[str] = field(default_factory=set)
 
 
 class Oracle:
@@ -118,6 +58,10 @@ class Oracle:
         self.not_done: list[str] = []
         self.pruned: dict[tuple[str, str], int] = {}
         self.unknown: list[str] = []
+        self.outside: list[str] = []
+        self.advanced: dict[str, int] = {}
+        self.taken_again: list[str] = []
+        self.unnamed: list[str] = []
         self.turns: list[tuple[str, str, str | None, str]] = []
         self.vain: list[Change] = []
         """Requests that were to write, and changed no row."""
@@ -155,6 +99,8 @@ class Oracle:
         if effect.kind in WRITES and effect.when == "after" and effect.place == "store" and process.run and not done:
             row = self.target.get(key := ", ".join(effect.keys))
             self.vain.append(self._change(writer, key, row, row))
+        if (effect.kind, effect.when) == ("advance", "after"):
+            self._advanced(process)
         if effect.kind == "end older":
             if effect.when == "after":
                 self._ending[process.name] = dict(effect.numbers)
@@ -177,6 +123,18 @@ class Oracle:
                 self._reading.add(epoch)
                 self._goes_on(process, right.by_lease(target, epoch))
 
+    def _advanced(self, process: Process) -> None:
+        """The sequences of the target were brought behind what the run has written."""
+        self.advanced[process.run] = self.world.schedule.points
+        number = self.world.places.next_number(TARGET)
+        if number is None:
+            return
+        for plan in self.seen(process.run).approved[-1:]:
+            for key, (verb, _, new) in plan.rows.items():
+                written = verb in ("add", "change", "keep") and new is not None and self.target.get(key) == new
+                if written and new is not None and int(new[2] or 0) >= number:
+                    self.taken_again.append(f"{process.name}: {key} has {new[2]}, and the next number is {number}")
+
     def _read(self, process: str, run: str, effect: Effect) -> None:
         seen = self.seen(run)
         if "/snapshot" in process and effect.kind in READS:
@@ -184,11 +142,13 @@ class Oracle:
                 self._by_lease(process, run)
             if not seen.sources or seen.sources[-1] != self.source:
                 seen.sources.append(dict(self.source))
+                seen.every.append(seen.sources[-1])
             if not seen.targets or seen.targets[-1] != self.target:
                 seen.targets.append(dict(self.target))
         if (".read_back" in process or ".verify" in process) and effect.kind in READS and seen.proven_at is None:
             seen.proofs.append(dict(self.target))
             seen.read_at = seen.read_at or self.world.schedule.points
+            seen.last_read_at = self.world.schedule.points
 
     def told(self, lie: Lie, effect: Effect) -> None:
         """An effect is answered falsely."""
@@ -273,6 +233,13 @@ class Oracle:
         else:
             self._compare(Writer(process="application"))
 
+    def inserted(self, key: str, name: str) -> None:
+        """An application adds a row whose number the target gives, unless it is there."""
+        self._compare(Writer(process="?"))
+        if not self.world.places.insert(TARGET, key, name):
+            self.world.after(1.0, lambda: self.inserted(key, name))
+        self._compare(Writer(process="application"))
+
     def ordered(self, key: str, order: Row | None) -> None:
         """An application makes an order refer to a row of the target, if it is there, or deletes the order."""
         if self.world.places.put("orders", key, order):
@@ -326,6 +293,9 @@ class Oracle:
         """The plan has passed its gate."""
         self.seen(run.id).gated.append(self.plan(run))
         with self.world.looking():
+            self.seen(run.id).reused = run.files.start.snapshot_of
+        self._in_window(run)
+        with self.world.looking():
             baseline, options = run.files.start.baseline, run.options
             if run.undoes is not None or baseline is None or options.overwrite_drift or options.allow_lost_baseline:
                 return
@@ -333,6 +303,21 @@ class Oracle:
             there = baseline.attempt is not None or left.folders("baseline") or left.names("baseline")
             if gone is not None and gone < self.seen(run.id).began and not there:
                 self.unknown.append(f"{run.id} passed its gate, and what {baseline.run} had written was not known")
+
+    def sources_of(self, run: str) -> list[dict[str, Row]]:
+        """The states of the source that a run's plan may be of."""
+        seen = self.seen(run)
+        return seen.sources if seen.reused is None else self.seen(seen.reused).every
+
+    def _in_window(self, run: Run) -> None:
+        """A run with a window writes no row outside of it, and removes none."""
+        if run.options.window is None or run.undoes is not None:
+            return
+        plan, mine = self.seen(run.id).gated[-1], run.options.window.start.day
+        for key, (verb, _, _) in plan.rows.items():
+            inside = any(day(state.get(key)) == mine for state in self.sources_of(run.id))
+            if verb == "remove" or (verb in WRITTEN and not inside):
+                self.outside.append(f"{run.id} is about day {mine}, and is to {verb} {key}")
 
     def asked(self, dag_run: DagRun, run: Run) -> None:
         """A person is shown the plan."""
@@ -388,8 +373,23 @@ class Oracle:
         line = f"{self.world.schedule.points:>5} {self.world.schedule.now:>9.2f} {run}/{where}: {type(error).__name__}: {said}"
         self.log.append(line)
         self._digest.update(line.encode())
+        if self.world.setup.trigger and any(words in str(error) for words in FAULTS):
+            self._named(error, run)
         if not isinstance(error, TrueupError):
             self.errors.append(("error", run, f"{where}: {type(error).__name__}: {error}"))
+
+    def _named(self, error: Exception, run: str) -> None:
+        """The proof of a run that found the target with its trigger, which altered what it wrote, says so."""
+        rows = [
+            (c, c.approved.rows.get(c.key, ("", None, None))[2]) for c in self.changes if c.run == run and c.approved
+        ]
+        if not any(c.new != new and by_trigger(self.world.setup, new, c.new) for c, new in rows):
+            return
+        with self.world.looking():
+            given = next(each.given for each in self.world.runs if each.id == run)
+            begun = given.files.begun
+        if begun is not None and "persons" in begun.targets_present and BENDS not in str(error):
+            self.unnamed.append(f"{run} finds rows otherwise than planned, and does not name {BENDS}: {error}"[:300])
 
     def digest(self) -> str:
         """A hash of all that happened."""

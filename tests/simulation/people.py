@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from itertools import permutations
 from typing import Any
 
 from include.trueup.cutover import turning
@@ -13,6 +16,7 @@ from include.trueup.ledger.status import TURNS
 from include.trueup.run import LAST
 
 from .airflow import DagRun
+from .declared import DAYS, name, window
 from .history import Event, Setup
 from .oracle import Oracle
 from .places import Places
@@ -31,6 +35,7 @@ class People:
     places: Places
     oracle: Oracle
     runs: list[DagRun]
+    did: Counter[str]
     version: int
     versions: list[tuple[float, int]]
 
@@ -56,7 +61,7 @@ class People:
         if waiting is None:
             return False
         self.oracle.application(
-            "people", f"p{event.b % (self.setup.rows + 2):02}", (f"name {event.b % 7}", str(event.b))
+            "people", f"p{event.b % (self.setup.rows + 2):02}", (name(self.setup, event.b % 7), str(event.b))
         )
         waiting.plan_again()
         return True
@@ -72,7 +77,31 @@ class People:
         one = self._one_run(number)
         return failed[number % len(failed)] if failed and one not in failed else one
 
+    def _backfill(self, event: Event) -> bool:
+        """A person asks for days, in any order: at once, or one after the other."""
+        order = list(permutations(DAYS))[event.b % 6][: (1, 2, 3, 3)[event.a // 16 % 4]]
+        days = [replace(event, what="day", a=day) for day in order]
+        done = self.happens(days[0])
+        for n, each in enumerate(days[1:], 1):
+            if event.b // 12 % 2:
+                done |= self.happens(each)
+            else:
+                self.after(n * event.seconds, partial(self.happens, each))
+        return done
+
+    def _day(self, event: Event) -> bool:
+        """A run of a backfill."""
+        if len(self.runs) >= MOST_RUNS + 3:
+            return False
+        day = window(event.a)
+        whole = replace(day, start=window(DAYS[0]).start, end=window(DAYS[-1]).end)
+        self.trigger(mode="apply", window=day, range=whole, snapshot_max_age=event.b // 6 % 2)
+        return True
+
     def _trigger(self, event: Event) -> bool:
+        if self.setup.windows and event.a // 8 % 2 == 0:
+            self.did["backfill"] += (begun := self._backfill(event))
+            return begun
         if len(self.runs) >= MOST_RUNS:
             return False
         mode = ("apply", "apply", "apply", "verify", "plan")[event.a % 5]
@@ -137,7 +166,7 @@ class People:
         then = Event(what=what, a=about, b=event.a // 7, seconds=event.seconds)
         if then.what == "trigger" and (keys := sorted(self.oracle.source)):  # they do so for what has changed meanwhile
             gone = event.b % 2 == 0
-            row = None if gone else (f"name {event.b % 7}", str(event.b % 50))
+            row = None if gone else (name(self.setup, event.b % 7), str(event.b % 50))
             self.oracle.application("people", keys[event.a % len(keys)], row)
         self.after(event.seconds * (0.0, 0.5, 0.9)[event.b % 3], lambda: self.happens(then))
         return True

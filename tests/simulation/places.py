@@ -3,6 +3,8 @@ the hook before and after their effects: the target's as `store`, the source's a
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from .declared import ORDERS, PEOPLE, PERSONS, dress
 from .history import Setup
 from .scheduling import Schedule
 from .tries import Job, Said, carry
-from .twins import Database, Hook, LedgerTwin, WorkspaceTwin
+from .twins import Hook, LedgerTwin, WorkspaceTwin
 
 TABLES = {table.name: table for table in (PEOPLE, PERSONS, ORDERS)}
 
@@ -25,7 +27,7 @@ class Places:
     """The databases by connection, the ledger and the workspace of one history."""
 
     def __init__(self, setup: Setup, schedule: Schedule, hook: Hook, folder: Path) -> None:
-        self.hook, self._effects = hook, schedule.effects()
+        self.hook, self._effects, self.setup = hook, schedule.effects(), setup
         effects = self._effects
         self._stores: dict[tuple[str, str], Any] = {}
         self.ledger: Ledger = LedgerTwin(effects, hook)
@@ -62,6 +64,22 @@ class Places:
         """An application writes a row, or deletes it. False where somebody holds it just now."""
         return self._of(name).put(TABLES[name], key, row)
 
+    def insert(self, name: str, key: str, of: str) -> bool:
+        """An application adds a row whose number the table gives. False where somebody holds it just now."""
+        return self._of(name).insert(TABLES[name], key, of)
+
+    def next_number(self, name: str) -> int | None:
+        """The next number that the table gives; None where it gives none."""
+        return self._of(name).next_number(TABLES[name])
+
+    def drop_triggers(self, name: str) -> None:
+        """Somebody drops the triggers of a table, for good."""
+        behind, without = self._of(name), replace(self.setup, trigger="")
+        if isinstance(behind, Relational):
+            behind.dress = partial(dress, setup=without)
+            if (held := behind.database.find(TABLES[name])) is not None:
+                held.triggers.clear()
+
     def restore(self, name: str) -> bool:
         """The table is made anew with its rows; whether it was."""
         return self._of(name).restore(TABLES[name])
@@ -79,8 +97,4 @@ class Places:
 def _behind(kind: str, name: str, setup: Setup, effects: Effects, hook: Hook) -> Behind:
     if kind == "dynamodb":
         return Documents(name, setup.batch_rows, effects, hook)
-
-    def dressed(database: Database) -> None:
-        dress(database, setup)
-
-    return Relational(name, setup.batch_rows, effects, hook, dressed)
+    return Relational(name, setup.batch_rows, effects, hook, partial(dress, setup=setup))

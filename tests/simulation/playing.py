@@ -21,7 +21,7 @@ from include.trueup.ledger.tables import leases, transitions
 from . import history as histories
 from .answers import ChangedError, Database
 from .databases import Row
-from .declared import should
+from .declared import DAYS, day, should, window
 from .history import Event, History
 from .laws import Breach, judge
 from .oracle import TARGET
@@ -42,6 +42,17 @@ class Played:
     log: list[str] = field(default_factory=list)
     states: dict[str, str] = field(default_factory=dict)
     target: dict[str, Row] = field(default_factory=dict)
+
+
+_IN_CALM: dict[str, Any] = {
+    "mode": "apply",
+    "approval": False,
+    "overwrite_drift": True,
+    "allow_lost_baseline": True,
+    "max_left_alone": 1_000,
+    "max_remove_share": 1.0,
+    "max_skip_share": 1.0,
+}
 
 
 def from_seed(seed: int) -> History:
@@ -120,17 +131,15 @@ def _calm(world: World) -> list[Breach]:
         if not run.over:
             left = [f"{task.name} {task.state}" for task in run.tasks if not task.over]
             breaches.append(Breach(law=11, why=f"{run.id} does not end: {left}"))
+    world.mend()
     if breaches or (breaches := _begun_again(world)):
         return breaches
     world.schedule.now += 25 * 3600  # no lease lasts longer than a plan may wait for a person
-    world.mend()
     with world.looking():
         unknown = world.setup.unfit and not world.places.there(TARGET)
+    breaches += _days(world)
     for _ in range(1 + unknown):  # what a table does not take is known once it is there
-        last = world.trigger(
-            mode="apply", approval=False, overwrite_drift=True, allow_lost_baseline=True, max_left_alone=1_000,
-            max_remove_share=1.0, max_skip_share=1.0,
-        )  # fmt: skip
+        last = world.trigger(**_IN_CALM)
         breaches += _until_calm(world)
     with world.looking():
         row = world.places.ledger.run(last.id)
@@ -140,14 +149,30 @@ def _calm(world: World) -> list[Breach]:
         errors = [line for line in world.oracle.log if f"{last.id}/" in line and "Error" in line]
         breaches.append(Breach(law=11, why=f"a new run in calm is {row and row.status}: {errors[-1:]}"))
         return breaches
+    return breaches + list(_as_it_should(world, f"in calm {last.id} is proven"))
+
+
+def _as_it_should(world: World, what: str, *, of: Callable[[Row], bool] = lambda _: True) -> Iterator[Breach]:
+    """What of the target is not as the source's rows of that kind say."""
     for key, source in world.oracle.source.items():
         wanted = should(source, world.version, world.setup)
-        if wanted is not None and world.oracle.target.get(key) != wanted:
-            breaches.append(
-                Breach(
-                    law=1, why=f"in calm {last.id} is proven, and {key} is {world.oracle.target.get(key)}, not {wanted}"
-                )
-            )
+        if wanted is not None and of(source) and world.oracle.target.get(key) != wanted:
+            yield Breach(law=1, why=f"{what}, and {key} is {world.oracle.target.get(key)}, not {wanted}")
+
+
+def _days(world: World) -> list[Breach]:
+    """All days of a backfill together bring every row that lies in one, though some have moved between them before."""
+    breaches: list[Breach] = []
+    for each in DAYS if world.setup.windows else ():
+        run = world.trigger(**_IN_CALM, window=window(each))
+        breaches += _until_calm(world)
+        with world.looking():
+            row = world.places.ledger.run(run.id)
+        if not world.setup.unique and (row is None or row.status != Status.PROVEN):
+            errors = [line for line in world.oracle.log if f"{run.id}/" in line and "Error" in line]
+            breaches.append(Breach(law=11, why=f"a day's run in calm is {row and row.status}: {errors[-1:]}"))
+    if world.setup.windows and not world.setup.unique and not breaches:
+        breaches += _as_it_should(world, "all days are proven", of=lambda row: day(row) is not None)
     return breaches
 
 
@@ -218,6 +243,9 @@ def shrink(history: History, fails: Callable[[History], bool]) -> History:
         {"partitions": 1},
         {"unique": False},
         {"unfit": False},
+        {"windows": False},
+        {"numbered": False},
+        {"trigger": ""},
         {"approval": False},
         {"rows": 2},
         {"rows": 1},

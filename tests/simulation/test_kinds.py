@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from .answers import Database
-from .history import KINDS, Event, History, Setup
+from .history import KINDS, TRIGGERS, Event, History, Setup
 from .mutants import MUTANTS
 from .playing import Played, play
 from .remembered import remembering
@@ -67,3 +67,73 @@ def test_values_that_no_table_takes(kind: str, bench: Bench) -> None:
 )
 def test_a_fault_about_values_that_no_table_takes(mutant: str, law: int, bench: Bench) -> None:
     assert law in found(bench, mutant, plain("postgres", len(UNFIT), unfit=True), *UNFIT)
+
+
+WINDOWS = (
+    Event(what="trigger", a=32, b=2, seconds=12.0),  # all days, the second first
+    Event(what="write source", a=0, b=2),  # a row moves to the third day
+    Event(what="trigger", a=48, b=20, seconds=12.0),  # all days at once, from one snapshot
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_windows_and_backfills(kind: str, bench: Bench) -> None:
+    played = one(bench, plain(kind, len(WINDOWS), windows=True, there=0, nameless=1, rows=4), *WINDOWS)
+    assert played.breaches == []
+    assert (played.met["event backfill"], played.met["event day"]) == (2, 6)
+    assert {played.states[f"r{n}"] for n in range(1, 7)} == {"proven"}
+
+
+@pytest.mark.parametrize(
+    ("mutant", "law"), [("own/outside is written", 11), ("own/the end is inside", 6), ("own/waits like any other", 4)]
+)
+def test_a_fault_about_windows(mutant: str, law: int, bench: Bench) -> None:
+    setup = plain("postgres", len(WINDOWS), windows=True, there=0, rows=4, approval=law == 4, answer_seconds=90.0)
+    assert law in found(bench, mutant, setup, *WINDOWS)
+
+
+def test_a_run_that_is_refused_after_it_took_the_right_to_write_is_found(bench: Bench) -> None:
+    events = {-1001: Event(what="reject"), -1: Event(what="force")}
+    history = History(seed=-1, setup=plain("postgres", 1, approval=True), events=events)
+    assert play(history, *bench).breaches == []
+    with pytest.MonkeyPatch.context() as patch:
+        MUTANTS["review/9"](patch)
+        assert 4 in {breach.law for breach in play(history, *bench).breaches}
+
+
+NUMBERED = (
+    Event(what="write target", a=4, b=1),  # of a number that the table gives
+    Event(what="write source", a=1, b=46),
+    Event(what="trigger"),
+    Event(what="write target", a=3, b=1),
+)
+
+
+def test_an_identity_column_from_which_applications_take_numbers(bench: Bench) -> None:
+    played = one(bench, plain("postgres", len(NUMBERED), numbered=True), *NUMBERED)
+    assert played.breaches == []
+    assert played.met["event insert"] == 2
+    assert (played.states["r1"], played.target["p01"][2], played.target["p03"][2]) == ("proven", "46", "47")
+
+
+def test_a_fault_about_sequences(bench: Bench) -> None:
+    assert 10 in found(bench, "review/15", plain("postgres", len(NUMBERED), numbered=True), *NUMBERED)
+
+
+TRIGGERED = (
+    Event(what="trigger", b=3),
+    Event(what="write source", a=3, b=2 + 4 * 15),  # of an amount by which the trigger does something, whichever it is
+    Event(what="trigger", b=3),
+)
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_a_trigger_of_the_target(trigger: str, bench: Bench) -> None:
+    played = one(bench, plain("postgres", len(TRIGGERED), trigger=trigger), *TRIGGERED)
+    assert played.breaches == []
+    assert played.met["error GateError"] > 0
+
+
+def test_a_fault_about_triggers(bench: Bench) -> None:
+    setup = plain("postgres", len(TRIGGERED), trigger="touches")
+    assert 1 in found(bench, "own/set off is others'", setup, *TRIGGERED)

@@ -31,6 +31,8 @@ from .places import Places
 from .scheduling import Process, Schedule
 from .twins import Effect, Hook
 
+MOST_EVENTS = 300
+"""After so many nothing more is drawn: where runs are cleared again and again, a history would not end."""
 NO_NUMBER = '{"amount":"NaN"}'
 UNFIT = (("name 3 of many", "3"), ("name 4", "1" * 40), ("name 5", None), ("name 6", "1" * 40))
 """Rows of the source that no target holds, or not each."""
@@ -76,9 +78,10 @@ class World(People):
                 self.places.make(name)
         for n in range(self.setup.rows):
             nameless = n < self.setup.nameless
-            self.oracle.application("people", f"p{n:02}", (None if nameless else f"name {n}", str(n)))
+            self.oracle.application("people", f"p{n:02}", (None if nameless else declared.name(self.setup, n), str(n)))
         for n in range(self.setup.there):
-            self.oracle.application("persons", f"p{n:02}", (f"NAME {n}" if n % 2 else f"APP {n}", str(n)))
+            name = declared.name(self.setup, n).upper()
+            self.oracle.application("persons", f"p{n:02}", (name if n % 2 else f"APP {n}", str(n)))
         self.trigger()
 
     def versions_used(self) -> set[int]:
@@ -122,7 +125,8 @@ class World(People):
         event = self._events.get(point)
         keen = self.setup.keen and self.setup.keen in schedule.present.process.name
         rate = min(self.setup.rate * (6 if keen else 1), 0.25)
-        if event is None and self._random is not None and self._random.random() < rate:
+        more = self._random is not None and len(self.happened) < MOST_EVENTS
+        if event is None and more and self._random is not None and self._random.random() < rate:
             event = histories.event(self._random, self.setup.only)
         if event is None:
             return
@@ -240,7 +244,7 @@ class World(People):
             row = UNFIT[event.b % len(UNFIT)]
             self.oracle.application("people", key, row)
             return
-        name = None if what == 1 and self.setup.nameless else f"name {event.b % 7}"
+        name = None if what == 1 and self.setup.nameless else declared.name(self.setup, event.b % 7)
         wrong = event.b % 5 == 0
         amount, mistyped = (None, '{"amount":"NaN"}') if wrong else (str(event.b % 50), None)
         self.oracle.application("people", key, (name, amount), mistyped)
@@ -251,6 +255,10 @@ class World(People):
         key = f"p{event.a % (self.setup.rows + 2):02}"
         if self.setup.referred and event.b % 2:
             self.oracle.ordered(key, None if event.b % 7 == 0 else (key, key, None, None))
+            return True
+        if self.setup.numbered and event.a // 16 % 2 == 0:
+            self.did["insert"] += 1
+            self.oracle.inserted(key, f"APP {event.b % 7}")
             return True
         row = None if event.b % 3 == 0 else (f"APP {event.b % 7}", str(event.b % 50))
         if row is not None and self._no_number(event):
@@ -266,7 +274,9 @@ class World(People):
         return odd
 
     def mend(self) -> None:
-        """In calm somebody gives the rows of the target a number that have none, as the refused plan asks for."""
+        """In calm somebody drops the target's trigger, as the proof that failed asks for; and gives the rows of the target a
+        number that have none, as the refused plan does."""
+        self.places.drop_triggers("persons")
         for key, row in self.oracle.target.items():
             if row[-1] is not None:
                 with self.looking():
@@ -336,7 +346,7 @@ class World(People):
 
     def waits(self, run: DagRun) -> bool:
         """Whether a run whose target another one has waits for it, as those of a backfill do."""
-        return int(run.id[1:]) % 2 == 1
+        return int(run.id[1:]) % 2 == 1 or run.given.options.window is not None
 
     def met(self, error: Exception, run: str, where: str) -> None:
         """An error came out of the engine."""

@@ -13,10 +13,8 @@ Mutant = Callable[[pytest.MonkeyPatch], None]
 MUTANTS: dict[str, Mutant] = {**rights.MUTANTS, **proofs.MUTANTS}
 """By name."""
 NOT_HERE = {
-    "review/9": "the order of refusals of a backfill's days: no run of the world has a window",
     "review/12": "what a run costs: no law is about it",
     "review/13": "faults of a declaration: the world's one is sound",
-    "review/15": "sequences: no column of the world has one",
     "review/17": "notations, a snapshot held for long, replicas: only real servers have them",
 }
 """Faults of the reviews that the world cannot meet, each with the reason."""

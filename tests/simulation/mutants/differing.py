@@ -119,6 +119,10 @@ def _refusing(call: Call) -> bool:
     return call.world is None or call.world.setup.unique
 
 
+def _windows(call: Call) -> bool:
+    return call.world is None or call.world.setup.windows
+
+
 def _held_by_another(call: Call) -> bool:
     if call.world is None:
         return True
@@ -156,6 +160,8 @@ HOW: dict[str, Differs] = {
     "seconds": lambda call: bool(call.gave > 60.0),
     "reject_unread": _mistyped,
     "is_ours": _others_wrote,
+    "_marked": lambda call: call.world is None or bool(call.world.setup.trigger),
+    "advance": lambda call: bool(call.gave),
     "_irreversible": lambda call: bool(call.gave),
     "_reject_rows": lambda call: call.world is None or call.world.setup.unfit,
     "phase_counts": lambda call: any(each.rejected for each in call.gave or ()),
@@ -172,6 +178,8 @@ OF: dict[tuple[str, str], Differs] = {
     ("own/begins beside", "end_older"): lambda call: not call.given[1].part and _older_ended(call),
     ("own/lease taken too soon", "_take_from"): refuses,
     ("own/taken over unsaid", "_take_from"): _given_up,
+    ("own/outside is written", "rows"): _windows,
+    ("own/the end is inside", "in_window"): _windows,
     ("own/report written again", "replace"): never,  # of a report that is written once it is as good
 }
 """The same of one mutant alone."""

@@ -14,8 +14,8 @@ from include.trueup import report
 from include.trueup.cutover import turning
 from include.trueup.declare.names import ROW_ID, own
 from include.trueup.errors import TrueupError
-from include.trueup.plan import backward, baseline, checks, hashing, target_checks, transform, verbs
-from include.trueup.prove import accounting, budgets, left_alone, verify
+from include.trueup.plan import backward, baseline, checks, hashing, inputs, target_checks, transform, verbs
+from include.trueup.prove import accounting, budgets, left_alone, statements, verify
 from include.trueup.run import earlier, not_written
 from include.trueup.stores import Conflict, Outcome
 from include.trueup.stores.dynamodb import settle
@@ -316,6 +316,32 @@ def rejects_uncounted(patch: Patch) -> None:
     patch.setattr(report, "phase_counts", counts)
 
 
+def outside_is_written(patch: Patch) -> None:
+    """What lies outside of the run's window is written, too."""
+    swap(patch, verbs.SQL, "rows", "WHERE $should.$in_window", "WHERE true")
+
+
+def end_is_inside(patch: Patch) -> None:
+    """The end of a window lies in it."""
+    swap(patch, inputs._SQL, "in_window", "instant < $end", "instant <= $end")
+
+
+def not_advanced(patch: Patch) -> None:
+    """No sequence is brought behind what was written."""
+    patch.setattr(statements, "advance", lambda _: [])
+
+
+def set_off_is_others(patch: Patch) -> None:
+    """What the run's own writing set off in other rows counts as what others did since."""
+    real = verify._marked
+
+    def marked(session: Any, run: Any, target: Any, planned_rows: str, others: str) -> str:
+        real(session, run, target, planned_rows, others)
+        return verify._SQL("untouched", rows=planned_rows)
+
+    patch.setattr(verify, "_marked", marked)
+
+
 MUTANTS = {
     "review/0": unread_values,
     "review/1": refused_is_a_conflict,
@@ -342,4 +368,8 @@ MUTANTS = {
     "review/11": irreversible_is_fine,
     "own/cut to what fits": cut_to_what_fits,
     "own/rejects are not counted": rejects_uncounted,
+    "review/15": not_advanced,
+    "own/set off is others'": set_off_is_others,
+    "own/outside is written": outside_is_written,
+    "own/the end is inside": end_is_inside,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -141,6 +142,27 @@ def _takes_over(patch: Patch, *, soon: bool, said: bool) -> None:
     patch.setattr(leases.Leases, "_take_from", take_from)
 
 
+def right_before_refusal(patch: Patch) -> None:
+    """Who may not write takes the right to, and is refused then."""
+    real = approval.require
+
+    def require(run: Any, *given: Any) -> None:
+        run.ledger.leases.enter(run.id, run.held_targets, run.holder, right=True)
+        real(run, *given)
+
+    patch.setattr(approval, "require", require)
+
+
+def waits_like_any_other(patch: Patch) -> None:
+    """A run that waits for a person keeps its place no longer than one that nobody renews."""
+    real = leases.Leases.wait
+
+    def wait(self: Any, run_id: str, until: Any) -> None:
+        real(self, run_id, self._effects.now() + timedelta(seconds=leases.lease_seconds()))
+
+    patch.setattr(leases.Leases, "wait", wait)
+
+
 def taken_too_soon(patch: Patch) -> None:
     """A lease that has not expired is taken, without a word to its run."""
     _takes_over(patch, soon=True, said=False)
@@ -227,6 +249,8 @@ MUTANTS = {
     "review/7, security/S2": plan_may_change,
     "review/14": identity_by_spelling,
     "security/S1": two_runs_are_one,
+    "review/9": right_before_refusal,
+    "own/waits like any other": waits_like_any_other,
     "own/lease taken too soon": taken_too_soon,
     "own/taken over unsaid": taken_over_unsaid,
     "own/taken from whoever has it": takes_from_whoever_has_it,

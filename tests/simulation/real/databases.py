@@ -78,6 +78,33 @@ class RealRelational:
             return True
         return True
 
+    def insert(self, table: Table, key: str, name: str) -> bool:
+        """In a transaction of its own, as `put`."""
+        into = sql.SQL("INSERT INTO {} (id, name) VALUES (%s, %s) ON CONFLICT (id) DO NOTHING")
+        try:
+            with self._database.transaction():
+                self._database.execute(f"SET LOCAL lock_timeout = '{WAITS}'".encode())
+                if (
+                    self._database.execute(
+                        sql.SQL("SELECT FROM {} WHERE id = %s").format(sql.Identifier(table.name)), [key]
+                    ).fetchone()
+                    is None
+                ):
+                    self._database.execute(into.format(sql.Identifier(table.name)), [key, name])
+        except psycopg.errors.LockNotAvailable:
+            return False
+        except (psycopg.errors.IntegrityError, psycopg.errors.UndefinedTable):
+            return True
+        return True
+
+    def next_number(self, table: Table) -> int | None:
+        """Of its sequence."""
+        found = self._database.execute("SELECT pg_get_serial_sequence(%s, 'amount')", [table.name]).fetchone()
+        if found is None or found[0] is None:
+            return None
+        state = self._database.execute(f"SELECT last_value + is_called::int FROM {found[0]}".encode()).fetchone()
+        return None if state is None else int(state[0])
+
     def restore(self, table: Table) -> bool:
         """Under another number of the catalogue, which is what tells tables from each other."""
         with self._database.transaction():
@@ -131,6 +158,14 @@ class RealDocuments:
         except self._client.exceptions.ResourceNotFoundException:
             pass
         return True
+
+    def insert(self, table: Table, key: str, name: str) -> bool:
+        """It gives no numbers."""
+        raise NotImplementedError
+
+    def next_number(self, table: Table) -> int | None:
+        """It gives none."""
+        return None
 
     def restore(self, table: Table) -> bool:
         """It is deleted and made again."""

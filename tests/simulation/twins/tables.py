@@ -34,6 +34,9 @@ _COLUMNS = {
 """What a column is made as: the name of its type, and how PostgreSQL writes that."""
 
 
+_NAMES = {"character varying": "varchar", "bigint": "int8"}
+
+
 class RowRefusedError(Exception):
     """A table takes offence at a row: why, and the name of what refuses it."""
 
@@ -180,7 +183,7 @@ class Held:
         type_, exact = _COLUMNS[self.types[name]]
         counted = any(counter.column == name for counter in self.counters)
         sets = "identity" if counted else "default" if name in self.defaults else ""
-        type_ = "varchar" if "varying" in self.exact.get(name, "") else type_
+        type_ = _NAMES.get(self.exact.get(name, "").partition("(")[0], type_)
         return Column(
             name=name, not_null=name in self.not_null, sets=sets, type=type_, cast=exact, exact=self.exact.get(name, exact)
         )  # fmt: skip

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any
 
-from include.trueup.declare.migration import Table
+from include.trueup.declare.migration import Table, Type
 from include.trueup.declare.names import MISTYPED
 from include.trueup.stores import Reference
 
@@ -70,7 +70,8 @@ class Transaction:
         new = {**dict.fromkeys(held.types), **held.defaults, **row}
         for counter in held.counters:
             if new[counter.column] is None:
-                new[counter.column] = counter.next()
+                number = counter.next()
+                new[counter.column] = str(number) if held.types[counter.column] is Type.NUMBER else number
         return self._put(held, INSERT, None, new)
 
     def update(self, held: Held, key: Key, values: Mapping[str, Plain]) -> bool:

@@ -1,0 +1,80 @@
+"""What the oracle notes: who writes, what became another, what a plan says, and what is known of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .databases import Row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writer:
+    """Who writes: a process, and which fibre of it; for which run of the engine (empty: an application). `approved`: the plan that
+    was approved then. `late`: its request was under way while other things happened. `numbers`: of its fence, by what they are
+    on. `asked`: when the fibre asked the ledger something last."""
+
+    process: str
+    fibre: int = 0
+    run: str = ""
+    approved: Plan | None = None
+    late: bool = False
+    numbers: dict[int, int] = field(default_factory=dict)
+    asked: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passed:
+    """A process went on, after it had seen to it that nobody older writes any more: the numbers by which others are older."""
+
+    point: int
+    at: float
+    process: str
+    numbers: dict[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change(Writer):
+    """A row of the target that became another, or a request that left it as it was. `held` and `status`: which run had the right
+    to write then, by the ledger, and how the run of the engine stood."""
+
+    point: int
+    at: float
+    key: str
+    old: Row | None
+    new: Row | None
+    held: str | None = None
+    status: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a plan says: verb, row before and new row, by key; under its hash."""
+
+    sha256: str | None
+    rows: dict[str, tuple[str, Row | None, Row | None]]
+    point: int
+    at: float
+
+
+@dataclass(kw_only=True)
+class Seen:
+    """What is known of a run: the states of source and target that it may have read for its plan, and those of the target that
+    its proof may have read; the plans that were judged by the gate, shown, approved; and those to
+    which a person said yes. `hidden`: keys that the store left out of an answer to it. `every`: all states of the source that it
+    ever read; `reused`: the run by whose snapshot it goes."""
+
+    began: int
+    sources: list[dict[str, Row]] = field(default_factory=list)
+    targets: list[dict[str, Row]] = field(default_factory=list)
+    proofs: list[dict[str, Row]] = field(default_factory=list)
+    gated: list[Plan] = field(default_factory=list)
+    shown: Plan | None = None
+    approved: list[Plan] = field(default_factory=list)
+    answered: list[Plan] = field(default_factory=list)
+    every: list[dict[str, Row]] = field(default_factory=list)
+    reused: str | None = None
+    report: bytes | None = None
+    proven_at: int | None = None
+    read_at: int | None = None
+    last_read_at: int | None = None
+    hidden: set[str] = field(default_factory=set)
