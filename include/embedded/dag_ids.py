@@ -27,6 +27,15 @@ def check_dag(dag_id: str, given: Mapping[str, str]) -> None:
         raise OptionsError(_added(dag_id, folder) or f"there is no DAG {dag_id!r}; {one_of(dag_id, ids)}")
 
 
+def files_of(dag_id: str, folder: Path) -> list[Path]:
+    """The files that may make the DAG, by their names and texts, the likeliest first; another may, too, and none need."""
+    named = [file for file in sorted(folder.rglob("*.py")) if f"{dag_id}_".startswith(f"{file.stem}_")]
+    named.sort(key=lambda file: -len(file.stem))
+    word = re.compile(rf"\b{re.escape(dag_id)}\b")
+    every = (file for file in sorted(folder.rglob("*.py")) if file not in named)
+    return [*named, *(file for file in every if word.search(file.read_text(encoding="utf-8", errors="replace")))]
+
+
 def _added(dag_id: str, folder: Path) -> str | None:
     """How the DAG is made, where it is one beside a migration whose file does not build it."""
     for name in ("rollback", "cutover"):

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ..trueup.errors import OptionsError
 from . import connections, servers
 from .home import Home
 from .postgres import binaries
 from .settings import connection_variable
+
+
+def _say() -> Callable[[str], None] | None:
+    """What tells a person at a terminal what is waited for; a script reads nothing but what psql prints."""
+    return (lambda line: print(line, file=sys.stderr, flush=True)) if sys.stderr.isatty() else None
 
 
 def psql(home: Home, given: Mapping[str, str], conn_id: str) -> int:
@@ -25,7 +30,7 @@ def psql(home: Home, given: Mapping[str, str], conn_id: str) -> int:
         raise OptionsError(f"{conn_id!r} is no connection to PostgreSQL, whose ids end in _postgres; {meant}")
     if not connections.not_given([conn_id], given):
         raise OptionsError(f"{variable} is set, so {conn_id} is no embedded database: use the psql of its own server")
-    with servers.in_use(home, given, need_postgres=True, need_dynamodb=False) as running:
+    with servers.in_use(home, given, need_postgres=True, need_dynamodb=False, say=_say()) as running:
         connections.embedded([conn_id], running)  # makes the database
         assert running.postgres is not None
         # -P pager=off: what is shown is short, and `less` may not be there

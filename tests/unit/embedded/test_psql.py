@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,21 @@ from include.trueup.errors import OptionsError
 
 def test_each_has_a_database_of_its_name() -> None:
     assert [database_of(conn_id) for conn_id in ("crm_postgres", "trueup_ledger")] == ["crm", "trueup"]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_person_is_told_what_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], terminal: bool
+) -> None:
+    def start(*_: Any, say: Callable[[str], None] | None, **__: Any) -> Any:
+        (say or (lambda line: None))("Starting PostgreSQL …")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("include.embedded.servers.in_use", start)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    with pytest.raises(KeyboardInterrupt):
+        psql(Home(tmp_path), {}, "crm_postgres")
+    assert capsys.readouterr().err == "Starting PostgreSQL …\n" * terminal
 
 
 @pytest.mark.parametrize(
