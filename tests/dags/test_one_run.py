@@ -41,7 +41,12 @@ def test_no_other_file_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch, da
 
     read: list[str] = []
     bag = dagbag.DagBag
-    monkeypatch.setattr(dagbag, "DagBag", lambda place: read.append(Path(place).name) or bag(place))
+
+    def reading(place: str) -> dagbag.DagBag:
+        read.append(Path(place).name)
+        return bag(place)
+
+    monkeypatch.setattr(dagbag, "DagBag", reading)
     assert one_run._find(dag_id).dag_id == dag_id
     assert len(read) == 1
 
