@@ -60,7 +60,7 @@ def _mutants(given: argparse.Namespace) -> int:
     with players(chosen, plain=given.plain, processes=given.processes) as ask:
         hunt.go_through(range(given.seed, given.seed + given.histories), ask, given.processes)
     if chosen.keys() == MUTANTS.keys():  # a few leave the document's table as it is
-        _write_table(kept)
+        _write_table(kept, given.seed)
     survived = hunt.missing()
     print(
         f"{len(chosen) - len(survived)} of {len(chosen)} found, {hunt.plays} histories played; not in {given.histories}: "
@@ -69,9 +69,10 @@ def _mutants(given: argparse.Namespace) -> int:
     return 1 if survived else 0
 
 
-def _write_table(kept: results.Results) -> None:
+def _write_table(kept: results.Results, seed: int) -> None:
     words = {name: (mutant.__doc__ or "").partition("\n")[0].rstrip(".") for name, mutant in MUTANTS.items()}
-    results.write(results.table(kept.known, words, NOT_HERE))
+    of = f" (tree {kept.tree}, a hash of include/trueup and tests/simulation)"
+    results.write(results.table(kept.known, words, NOT_HERE, seed, of))
 
 
 if __name__ == "__main__":

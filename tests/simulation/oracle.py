@@ -97,7 +97,7 @@ class Oracle:
             return
         done = self._compare(writer := self._present())
         if effect.kind in WRITES and effect.when == "after" and effect.place == "store" and process.run and not done:
-            row = self.target.get(key := ", ".join(effect.keys))
+            row = self.target.get(key := ", ".join(effect.keys) or effect.target)
             self.vain.append(self._change(writer, key, row, row))
         if (effect.kind, effect.when) == ("advance", "after"):
             self._advanced(process)

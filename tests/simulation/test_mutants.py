@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,13 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from .history import History
 from .mutants import MUTANTS, NOT_HERE
 from .mutants.differing import Probing
+from .mutants.results import Result, table
 from .playing import from_seed, play
 from .remembered import remembering
 from .world import folder
 
 SEEDS = range(1, 60)
+KNOWN = sorted((Path(__file__).parent / "known").glob("*.json"))
+"""Histories by hand, in which a mutant that seeds seldom meet does harm."""
 
 
 @pytest.mark.parametrize("name", MUTANTS)
@@ -24,6 +29,30 @@ def test_what_a_mutant_patches_is_there(name: str) -> None:
         MUTANTS[name](patch)
     assert name not in NOT_HERE
     assert MUTANTS[name].__doc__
+
+
+def test_the_table_says_what_was_played() -> None:
+    known = {"own/a": Result(played=3, law=4, why="r0 wrote"), "own/b": Result(played=7)}
+    made = table(known, {"own/a": "One", "own/b": "Two", "own/c": "Three"}, {"review/9": "windows"}, 11)
+    assert "seeds 11 to 17" in made
+    assert made.count("| `own/a` | One | 3 | 4 |") == 1
+    assert "| `own/b` | Two | not found in 7 |  |" in made
+    assert "| `own/c` | Three | not played |  |" in made
+    assert "| `review/9` | cannot be met: windows | | |" in made
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+def test_a_law_sees_what_a_mutant_does_where_it_does_harm() -> None:
+    with folder() as place, remembering(place) as database:
+        for file in KNOWN:
+            known = json.loads(file.read_text(encoding="utf-8"))
+            history = History.from_json(known)
+            assert play(history, place, database).breaches == [], file.stem
+            with pytest.MonkeyPatch.context() as patch:
+                MUTANTS[known["mutant"]](patch)
+                faulty = play(history, place, database)
+            assert known["law"] in [breach.law for breach in faulty.breaches], file.stem
 
 
 @pytest.mark.slow

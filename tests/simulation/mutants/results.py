@@ -37,7 +37,7 @@ class Results:
     """The results of this tree, from one seed on, in a file of the results of all trees (None: in none)."""
 
     def __init__(self, file: Path | None, seed: int) -> None:
-        self._file, self._key = file, f"{tree()}/{seed}"
+        self._file, self._key, self.tree = file, f"{tree()}/{seed}", tree()
         every = self._every()
         mine = every.get(self._key, {})
         self.known = {name: Result(**each) for name, each in mine.get("known", {}).items()}
@@ -65,9 +65,14 @@ class Results:
             self._file.write_text(json.dumps(every, indent=1), encoding="utf-8")
 
 
-def table(known: Mapping[str, Result], mutants: Mapping[str, str], not_here: Mapping[str, str]) -> str:
-    """The table of the document; `mutants` are described by name."""
-    lines = ["| mutant | what it does | histories | law |", "| --- | --- | --- | --- |"]
+def table(
+    known: Mapping[str, Result], mutants: Mapping[str, str], not_here: Mapping[str, str], seed: int, of: str = ""
+) -> str:
+    """The table of the document; `mutants` are described by name. Played were histories from that seed on, `of` a tree."""
+    played = max((result.played for result in known.values()), default=0)
+    found = sum(result.law is not None for name, result in known.items() if name in mutants)
+    lines = [f"Found are {found} of {len(mutants)}, in the histories of seeds {seed} to {seed + played - 1}{of}.", ""]
+    lines += ["| mutant | what it does | histories | law |", "| --- | --- | --- | --- |"]
     for name, words in mutants.items():
         result = known.get(name)
         if result is None:
