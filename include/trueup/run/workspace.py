@@ -15,7 +15,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ import pyarrow.fs as pafs
 
 from ..errors import ArtifactError, OptionsError, StoreRejectedError, StoreUnavailableError
 from ..stores.effects import REAL, Effects
+from .artifacts import Artifact as Artifact
+from .artifacts import Manifest as Manifest
 
 _TERMINAL = re.compile(
     r"ACCESS_DENIED|INVALID_ACCESS_KEY_ID|SIGNATURE_DOES_NOT_MATCH|NO_SUCH_BUCKET|INVALID_CLIENT_TOKEN"
@@ -31,28 +33,6 @@ _TERMINAL = re.compile(
 MANIFESTS = "manifests"
 _FORMER_STEPS = {"shared": "look_ups"}
 """What the first release called a step, and the folder of its manifests."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Artifact:
-    """A published file: `path` is relative to the run's folder; `rows` is None for what has no rows. `run` is the run
-    whose file it is, where that is another than the one whose manifest names it."""
-
-    path: str
-    rows: int | None
-    bytes: int
-    sha256: str
-    run: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Manifest:
-    """What one part of a step made: its files, and facts about them (counts)."""
-
-    step: str
-    part: str
-    files: tuple[Artifact, ...] = ()
-    facts: dict[str, Any] = field(default_factory=dict)
 
 
 class Workspace:
@@ -126,6 +106,25 @@ class Workspace:
                 )
                 local.unlink()
         return size, digest
+
+    def write(self, content: bytes, path: str) -> tuple[int, str]:
+        """Make these bytes the content of `path`; how many they are, and their SHA-256."""
+        if not self._local:
+            with self.scratch() as scratch:
+                (scratch / "content").write_bytes(content)
+                return self.publish(scratch / "content", path)
+        aside = Path(self._root) / ".scratch" / f"{self._effects.unique()}.part"
+        destination = f"{self._root}/{path}"
+        with self._reaching(path, "write"):
+            for folder in (aside.parent, os.path.dirname(destination)):
+                os.makedirs(folder, exist_ok=True)
+            try:
+                aside.write_bytes(content)
+                os.replace(aside, destination)
+            except OSError:
+                aside.unlink(missing_ok=True)
+                raise
+        return len(content), hashlib.sha256(content).hexdigest()
 
     def fetch(self, path: str, scratch: Path) -> Path:
         """The file as a local path: itself where the workspace is a folder, a copy in `scratch` otherwise.
@@ -216,10 +215,9 @@ class RunFolder:
 
     def write(self, path: str, content: str | bytes) -> Artifact:
         """Publish text (UTF-8) or bytes."""
-        with self.workspace.scratch() as scratch:
-            local = scratch / "content"
-            local.write_bytes(content.encode() if isinstance(content, str) else content)
-            return self.publish(local, path)
+        written = content.encode() if isinstance(content, str) else content
+        size, digest = self.workspace.write(written, f"{self._base}/{path}")
+        return Artifact(path=path, rows=None, bytes=size, sha256=digest)
 
     def read(self, path: str) -> bytes | None:
         """The content of a small published file, or None if there is none."""

@@ -9,6 +9,7 @@ from typing import TypeVar
 from include.trueup.errors import StoreUnavailableError
 from include.trueup.stores import present_fence
 from include.trueup.stores.effects import Effects
+from include.trueup.stores.parameters import asking
 from include.trueup.stores.postgres.locks import numbers
 from include.trueup.stores.postgres.session import SHORTEST_IDLE_SECONDS, Address
 
@@ -18,6 +19,7 @@ from .relational_writing import PLACE, Batch
 from .transactions import Database, Transaction, WaitError
 
 T = TypeVar("T")
+_ASK = asking("postgresql://twin/")
 Work = Callable[[Transaction], tuple[T, list[Batch]]]
 """What is done in a transaction, with what it wrote."""
 
@@ -37,7 +39,7 @@ class Sessions:
     ) -> None:
         self.database = database or Database(effects.lock())
         self.name, self.hook, self.effects = name, hook, effects
-        self._address = Address.of("postgresql://twin/", lock_timeout=lock_timeout, patience=patience, effects=effects)
+        self._address = Address.of(_ASK, lock_timeout=lock_timeout, patience=patience, effects=effects)
         self._state: Database | None = None
         self._lock_wait = lock_wait
 

@@ -32,6 +32,11 @@ class WorkspaceTwin(Workspace):
         with self._doing("publish", path):
             return super().publish(local, path)
 
+    def write(self, content: bytes, path: str) -> tuple[int, str]:
+        """Make these bytes the content of `path`, as `publish` does of a file."""
+        with self._doing("publish", path):
+            return super().write(content, path)
+
     def copy(self, path: str, to: str) -> None:
         """Make a file available under another name, too."""
         with self._doing("copy", to):

@@ -112,6 +112,15 @@ def test_scratch_is_gone_afterwards(workspace: Workspace) -> None:
     assert not scratch.exists()
 
 
+def test_what_could_not_be_written_leaves_nothing(tmp_path: Path) -> None:
+    run = Workspace(str(tmp_path / "workspace")).run("r")
+    run.write("plan.json/within", "{}")
+    with pytest.raises(StoreRejectedError):
+        run.write("plan.json", "{}")  # there is a folder of that name
+    assert run.names("") == []
+    assert not [*(tmp_path / "workspace" / ".scratch").iterdir()]
+
+
 def test_another_scheme_is_refused() -> None:
     with pytest.raises(OptionsError, match="ftp://host"):
         Workspace("ftp://host/folder")

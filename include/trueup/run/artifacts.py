@@ -1,0 +1,28 @@
+"""What a part of a step publishes, as its manifest names it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """A published file: `path` is relative to the run's folder; `rows` is None for what has no rows. `run` is the run
+    whose file it is, where that is another than the one whose manifest names it."""
+
+    path: str
+    rows: int | None
+    bytes: int
+    sha256: str
+    run: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What one part of a step made: its files, and facts about them (counts)."""
+
+    step: str
+    part: str
+    files: tuple[Artifact, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
