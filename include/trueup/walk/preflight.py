@@ -155,7 +155,13 @@ def look_at_target(run: Run, target: Target) -> Description | None:
     what = f"table {table.name!r} (target {target.id!r}, connection {table.connection!r})"
     description = run.store_of(table).describe(table)
     if description is None:
-        if run.options.mode is Mode.APPLY and run.undoes is None and (wrong := run.store_of(table).uncreatable(table)):
+        wrong = [*run.store_of(table).uncreatable(table)]
+        if target.sets and target.create is None:
+            columns = ", ".join(map(repr, target.sets))
+            wrong.append(
+                f"it would be made of its declared columns, without {columns} (Target.sets): give a script as create"
+            )
+        if run.options.mode is Mode.APPLY and run.undoes is None and wrong:
             raise SourceError(f"{what} is not there and cannot be made: {'; '.join(wrong)}")
         return None
     _refuse(what, description)

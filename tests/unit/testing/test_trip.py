@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from include.pytest_plugin import is_about
 from include.trueup.declare import Migration
 from include.trueup.errors import DeclarationError
 from include.trueup.testing import Stage
+from include.trueup.testing import there_and_back as on_stage
+from tests.simulation.twins import LedgerTwin, RelationalTwin, WorkspaceTwin
 from tests.small import declare
 
 Trip = Callable[..., None]
@@ -59,6 +62,20 @@ def test_a_run_that_fails_says_why(small: Migration, there_and_back: Trip, stage
     (tmp_path / "rows.sql").write_text("SELECT")
     with pytest.raises(AssertionError, match=r"'small': the run failed: .*rows\.sql does not run"):
         there_and_back(small)
+
+
+def test_a_table_without_the_column_that_it_is_to_set_is_not_made(tmp_path: Path, workspace_folder: Path) -> None:
+    made = declare(tmp_path)
+    target = replace(made.targets[0], sets=("stamp",), create=None, table=replace(made.targets[0].table, create=None))
+    store, ledger = RelationalTwin(), LedgerTwin()
+    stage = Stage(store=lambda _: store, ledger=ledger, workspace=WorkspaceTwin(workspace_folder / "workspace"))
+    try:
+        with pytest.raises(
+            AssertionError, match=r"the run failed: .*cannot be made: .*without 'stamp' .*give a script"
+        ):
+            on_stage(replace(made, targets=(target,)), stage, rows=ROWS)
+    finally:
+        ledger.close()
 
 
 def test_rows_that_a_table_cannot_hold(small: Migration, there_and_back: Trip) -> None:
