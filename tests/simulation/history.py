@@ -16,8 +16,9 @@ PAUSES = (1.0, 7.0, 35.0, 75.0, 400.0)
 class Setup:
     """What there is at the beginning: rows of the source and the target (those that are there before any run), the kind of
     the target's store, and how runs are asked for. `referred`: what a foreign key of another table does where a row of the
-    target is deleted (empty: there is none). `keen`: where what happens does so most often, as a part of a task's name. `unfit`: the
-    source gets values that no column of the target holds, and the target such as a rollback could not put back.
+    target is deleted (empty: there is none). `keen`: where what happens does so most often, as a part of a task's name or of
+    an effect's. `unfit`: the source gets values that no column of the target holds, and the target such as a rollback could
+    not put back.
     `windows`: rows lie in one of three days, by the text that they have for a name, and there are backfills.
     `numbered`: the target's `amount` is an identity column, from which applications take numbers.
     `trigger`: what a trigger of the target does to some rows that are written: it `alters` them, `touches` another row, or
@@ -98,7 +99,7 @@ WEIGHTS = {
     "plan again": 2,
     "write planned": 8,
     "shrink source": 2,
-    "hang": 10,
+    "hang": 20,
     "force": 5,
     "restore": 2,
     "lie": 12,
@@ -142,7 +143,10 @@ def more(made: Setup, random: Random) -> Setup:
     unfit, windows, numbered = (random.random() < share for share in (0.2, 0.2, 0.2))
     numbered = numbered and made.kind == "postgres" and not unfit
     trigger = random.choice(TRIGGERS) if random.random() < 0.2 and made.kind == "postgres" else ""
-    return replace(made, only=only, unfit=unfit, windows=windows and not unfit, numbered=numbered, trigger=trigger)
+    keen = {"postgres": "commit", "dynamodb": "BatchExecute"}[made.kind] if random.random() < 0.2 else made.keen
+    return replace(
+        made, only=only, unfit=unfit, windows=windows and not unfit, numbered=numbered, trigger=trigger, keen=keen
+    )
 
 
 def _some(random: Random) -> tuple[str, ...]:

@@ -23,7 +23,10 @@ from .places import Places
 from .scheduling import Process, Schedule
 
 MOST_RUNS = 5
-HANGING = ("trigger", "trigger", "trigger", "clear", "clear", "double", "force", "roll back", "write source")
+HANGING = (
+    *("trigger", "trigger", "trigger", "clear", "clear", "double", "force", "roll back", "write source"),
+    *("clear", "clear"),
+)
 """What people do about a machine that stands still: some of it to the run whose task it was at."""
 
 

@@ -60,6 +60,7 @@ class World(People):
         self.version = 0
         self.versions: list[tuple[float, int]] = [(0.0, 0)]
         self._quiet = self._visits = 0
+        self._effect = ""
         self._out_until: dict[str, float] = {}
         self._lies: dict[int, Lie] = {}
         self._untold: list[Event] = []
@@ -104,6 +105,7 @@ class World(People):
         if self._quiet or not self.schedule.in_process:
             return
         self.oracle.saw(effect)
+        self._effect = effect.kind
         self.schedule.point()
         place = str(effect.place)
         lie = self._lies.pop(self.schedule.present_number, None) or self._lie_about(effect)
@@ -123,7 +125,7 @@ class World(People):
     def _choose(self, schedule: Schedule) -> None:
         point = schedule.points
         event = self._events.get(point)
-        keen = self.setup.keen and self.setup.keen in schedule.present.process.name
+        keen = self.setup.keen and self.setup.keen in f"{schedule.present.process.name} {self._effect}"
         rate = min(self.setup.rate * (6 if keen else 1), 0.25)
         more = self._random is not None and len(self.happened) < MOST_EVENTS
         if event is None and more and self._random is not None and self._random.random() < rate:
