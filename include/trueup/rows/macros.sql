@@ -102,3 +102,25 @@ CREATE OR REPLACE MACRO json_timestamp(value) AS
 
 -- A value as JSON text, null as null.
 CREATE OR REPLACE MACRO json_or_null(value) AS coalesce(CAST(to_json(value) AS VARCHAR), 'null');
+
+-- The list of texts that an array of PostgreSQL is, as it is read ({a,"b c",NULL}); NULL for one of several dimensions, or with
+-- bounds of its own.
+CREATE OR REPLACE MACRO list_from_array(value) AS
+    CASE WHEN regexp_full_match(value, '(?s)\{(("([^"\\]|\\.)*"|[^"{},\\]+)(,("([^"\\]|\\.)*"|[^"{},\\]+))*)?\}') THEN
+        list_transform(
+            regexp_extract_all(substr(value, 2, length(value) - 2), '(?s)"(?:[^"\\]|\\.)*"|[^",]+'),
+            lambda item: CASE WHEN item = 'NULL' THEN NULL
+                WHEN starts_with(item, '"') THEN regexp_replace(substr(item, 2, length(item) - 2), '(?s)\\(.)', '\1', 'g')
+                ELSE item END)
+    END;
+
+-- A list as an array of PostgreSQL, as it writes it itself, so that its column takes the text as it is.
+CREATE OR REPLACE MACRO array_from_list(items) AS
+    CASE WHEN items IS NOT NULL THEN
+        '{' || coalesce(list_aggregate(list_transform(items, lambda item: CASE
+            WHEN item IS NULL THEN 'NULL'
+            WHEN CAST(item AS VARCHAR) = '' OR upper(CAST(item AS VARCHAR)) = 'NULL'
+                OR regexp_matches(CAST(item AS VARCHAR), '[{}",\\ \t\n\r\x0b\x0c]')
+                THEN '"' || replace(replace(CAST(item AS VARCHAR), '\', '\\'), '"', '\"') || '"'
+            ELSE CAST(item AS VARCHAR) END), 'string_agg', ','), '') || '}'
+    END;
