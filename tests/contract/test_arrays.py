@@ -10,7 +10,7 @@ from include.embedded import postgres
 from include.trueup.rows.duck import connect
 from tests.harness import new_database
 
-ODD = (
+ODD: tuple[list[str | None], ...] = (
     [], [None], [""], ["a", None, "b"], ["NULL", "null", "Null"], ["a b", " a", "\t", "\n", "\r", "\x0b", "\x0c"],
     ['"', "\\", '\\"', "a\\", "'"], ["{", "}", ",", "{a,b}"], ["é", "🦆", "\u00a0", "\u2028"], ["[1:2]=", "=", "(1,2)"],
 )  # fmt: skip
