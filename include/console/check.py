@@ -19,9 +19,8 @@ from ..trueup.declare.names import one_of
 from ..trueup.errors import DeclarationError
 from ..trueup.schema import SchemaMigration
 from .dag_file import dag_file
-from .new import TO_FILL
 from .placing import former, within
-from .problem import ROOT, Problem, line_of
+from .problem import ROOT, TO_FILL, Problem, line_of
 from .scripts import scripts
 from .store_scripts import store_scripts
 

@@ -18,10 +18,8 @@ from .creating import create_script, in_sql, on_one_line
 from .pairing import Place as Place
 from .pairing import carried, check_writable, like, not_carried, readable, relation_id, to_write
 from .pairing import named as named
+from .problem import TO_FILL
 from .sampling import sample_rows
-
-TO_FILL = "fill_in"
-"""What stands in `rows.sql` for a value that its author has to say: no column, so that `make check` names the line."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -209,3 +209,11 @@ def test_make_sample_is_of_all_unless_one_is_named(tmp_path: Path, asked: tuple[
     arguments = ["make", "--no-print-directory", "sample", "PY=echo", f"READY={ready}", *asked]
     done = subprocess.run(arguments, cwd=PROJECT, capture_output=True, text=True, check=True)
     assert done.stdout == f"-m include.embedded sample {of}\n"
+
+
+def test_a_command_begins_without_what_reads_and_writes_stores() -> None:
+    """What takes long to import is imported by the command that needs it."""
+    slow = "{'psycopg', 'adbc_driver_manager', 'boto3', 'sqlalchemy', 'pyarrow', 'pandas', 'great_expectations', 'airflow'}"
+    code = f"import sys, include.embedded.__main__; print(sorted({slow} & {{*sys.modules}}))"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert loaded.stdout == "[]\n"
