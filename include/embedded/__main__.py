@@ -14,7 +14,6 @@ from types import FrameType
 from .. import project
 from ..trueup.errors import OptionsError, TrueupError
 from . import connections, in_process, samples, stack
-from .demo import Demo
 from .home import ROLES, Home
 from .psql import psql
 from .settings import connection_variable
@@ -72,6 +71,8 @@ def fill_sample(home: Home, chosen: str) -> int:
 def run_demo(home: Home, chosen: str) -> int:
     """Run the demo of one migration, or of all. At a terminal the stack then stays up until Ctrl-C; a stack that was up
     before stays up anyway."""
+    from .demo import Demo  # with what reads reports, which no other command has to wait for
+
     demo = Demo.of(project.migration_ids() if chosen == "all" else [chosen])
     conn_ids = demo.samples.conn_ids
     for conn_id in sorted(conn_ids - connections.not_given(conn_ids, os.environ)):
