@@ -1,9 +1,9 @@
 """What DuckDB answers, remembered while one process plays histories.
 
-DuckDB computes: of the same statements over the same rows it makes the same. Each statement has a name: the hash of all that its
-connection was given before, of its text, and of the bytes of every file that was named so far. Under it its answer is kept: rows,
-or the files that it wrote. What has an answer is not computed; for the first statement of a connection that has none the
-database is opened, and what it was given before is done there. The engine knows nothing of it: what it asks, what it does with an
+DuckDB computes: of the same statements over the same rows it makes the same. Each statement has a name: the hash of its text, and of
+what the relations and files that it reads were made of (`lineage.py`). Under it its answer is kept: rows, or the files that it
+wrote. What has an answer is not computed. For the first statement of a connection that has none the database is opened; what it
+reads is made there first, from what was not computed before. The engine knows nothing of it: what it asks, what it does with an
 answer, and every effect, is its own code.
 """
 
@@ -21,15 +21,18 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from include.trueup.rows import duck
 
+from .lineage import Lineage, Relation, Statement, digest, statement
+
 MOST_BYTES = 300_000_000
 """What answers may take, about; then all are forgotten."""
-_LOOKS = re.compile(r"\s*(SELECT|FROM|WITH|DESCRIBE|COPY)\b[^;]*;?\s*", re.IGNORECASE)
 _COPY = re.compile(r"COPY \(.*\) TO '([^']+)' \(FORMAT[^']*", re.DOTALL)
 Open = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
 Stamp = tuple[int, int, int] | None
+_NONE = b"none"
 
 
 class ChangedError(BaseException):
@@ -45,6 +48,7 @@ class Memory:
     on: bool = False
     code: bytes = b""
     answers: dict[bytes, Any] = field(default_factory=dict)
+    columns: dict[bytes, bytes] = field(default_factory=dict)
     taken: int = 0
 
     def name(self, *of: Any) -> bytes:
@@ -82,17 +86,28 @@ class Database:
         return Connection(self._memory, self._folder, "shared", lambda: duck.connect_to(self._real))
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Due:
+    """A statement that was not computed. It reads and makes or changes these relations (None: any), and these files were so."""
+
+    compute: Callable[[duckdb.DuckDBPyConnection], Any]
+    reads: frozenset[str] = frozenset()
+    writes: frozenset[str] | None = frozenset()
+    files: tuple[tuple[str, bytes], ...] = ()
+
+
 class Connection:
     """Stands for a connection to DuckDB. What it does not know is handed on, and from then on nothing is remembered."""
 
     def __init__(self, memory: Memory, folder: Path, kind: str, opening: Open) -> None:
         self._memory, self._opening, self.opened = memory, opening, ExitStack()
         self._paths = re.compile(re.escape(str(folder)) + "[^']*")
-        self._name = memory.code + kind.encode()
+        self._state = memory.code + kind.encode()
         self._known = memory.on
         self._streams: dict[str, pa.RecordBatchReader] = {}
         self._files: dict[str, tuple[Stamp, bytes]] = {}
-        self._before: list[tuple[Callable[[duckdb.DuckDBPyConnection], Any], list[bytes]]] = []
+        self._lineage = Lineage(self._content, self._columns)
+        self._before: list[_Due] = []
         self._real: duckdb.DuckDBPyConnection | None = None
 
     def execute(self, query: str, parameters: Any = None) -> _Rows:
@@ -102,7 +117,7 @@ class Connection:
             done = real.execute(query) if parameters is None else real.execute(query, parameters)
             return done.fetchall() if done.description else []
 
-        return _Rows(self._do(compute, query, repr(parameters), looks=bool(_LOOKS.fullmatch(query))))
+        return _Rows(self._do(compute, query, repr(parameters)))
 
     def executemany(self, query: str, rows: Any) -> None:
         """Run it for each."""
@@ -116,7 +131,7 @@ class Connection:
                 given = getattr(real.sql(query), form)(*size)
                 return (given.schema, [*given]) if isinstance(given, pa.RecordBatchReader) else given
 
-            return self._do(compute, query, f"{form}{size}", looks=True)
+            return self._do(compute, query, f"{form}{size}")
 
         return _Relation(rows)
 
@@ -124,13 +139,14 @@ class Connection:
         """Give rows a name."""
         if isinstance(rows, pa.RecordBatchReader):
             self._streams[name] = rows  # it is read when it is asked for
-        else:
-            self._do(lambda real: _done(real.register(name, rows)), f"register {name}", _content(rows))
+            return
+        given = Relation(content=_content(rows), shape=str(rows.schema).encode()) if self._known else None
+        self._put(name, given, lambda real: _done(real.register(name, rows)))
 
     def unregister(self, name: str) -> None:
         """Take the name away."""
         if self._streams.pop(name, None) is None:
-            self._do(lambda real: _done(real.unregister(name)), f"unregister {name}")
+            self._put(name, None, lambda real: _done(real.unregister(name)))
 
     def close(self) -> None:
         """The end."""
@@ -142,75 +158,136 @@ class Connection:
 
     # ── remembering ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _do(
-        self,
-        compute: Callable[[duckdb.DuckDBPyConnection], Any],
-        text: str,
-        more: str | bytes = "",
-        *,
-        looks: bool = False,
-    ) -> Any:
-        """`looks`: it leaves the connection as it was."""
+    def _put(self, name: str, given: Relation | None, compute: Callable[[duckdb.DuckDBPyConnection], Any]) -> None:
+        if not self._known:
+            compute(self._present())
+            return
+        self._lineage.put(name.lower(), given)
+        self._before.append(_Due(compute=compute, writes=frozenset([name.lower()])))
+
+    def _do(self, compute: Callable[[duckdb.DuckDBPyConnection], Any], text: str, more: str = "") -> Any:
         for stream in [name for name in self._streams if name in text]:
             self.register(stream, self._streams.pop(stream).read_all())
         to = _COPY.fullmatch(text)
-        self._rename(text, more, to and to[1])
-        memory = self._memory
-        if not self._known or self._name not in memory.answers:
-            answer = compute(self._present())
+        bare, files = self._without_paths(text, to and to[1])
+        if not self._known:
+            return compute(self._present())
+        asked = statement(bare)
+        name = self._name(asked, bare, more, files, to and Path(to[1]).name)
+        due = self._due(asked, compute, files)
+        if name not in self._memory.answers:
+            everything = asked.of_all or due.writes is None
+            real = self._present(None if everything else {*due.reads, *(due.writes or ())}, due.writes or frozenset())
+            try:
+                answer = compute(real)
+            except BaseException:
+                self._known &= asked.looks  # else nobody knows what was done
+                raise
             if to:
                 answer = answer, _files(Path(to[1]))
-            if self._known:
-                memory.keep(self._name, answer, _size(answer))
-            return answer[0] if to else answer
-        answer = memory.answers[self._name]
-        if not looks:
-            self._before.append((compute, [sha256 for _, sha256 in self._files.values()]))
-        if to:
-            answer, files = answer
-            for below, content in files.items():
-                file = Path(to[1]) / below
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(content)
-        return answer
+            self._memory.keep(name, answer, _size(answer))
+        else:
+            answer = self._memory.answers[name]
+            if not asked.looks:
+                self._before.append(due)
+            if to:
+                for below, content in answer[1].items():
+                    file = Path(to[1]) / below
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    file.write_bytes(content)
+        self._note(asked, name, bare, more, files)
+        return answer[0] if to else answer
 
-    def _rename(self, text: str, more: str | bytes, to: str | None) -> None:
+    def _without_paths(self, text: str, to: str | None) -> tuple[str, tuple[str, ...]]:
+        """The text with a NUL for each path, and the paths of what is read."""
+        if "/" not in text:
+            return text, ()
+        files = tuple(path for path in self._paths.findall(text) if path != to)
+        bare = self._paths.sub("\0", text)
+        if "'/" in bare or any(self._content(path) == _NONE for path in files):
+            self._known = False  # a file elsewhere, a folder, or more files than one
+        return bare, files
+
+    def _name(self, asked: Statement, bare: str, more: str, files: tuple[str, ...], to: str | None) -> bytes:
         """The name of what is asked now."""
-        name = hashlib.blake2b(self._name, digest_size=16)
-        for number, (path, (stamp, _)) in enumerate(self._files.items()):
-            if _stamp(path) != stamp:
-                self._files[path] = _file(path)
-                name.update(b"%d %b" % (number, self._files[path][1]))
+        if asked.only_defines:
+            of = [*map(self._columns, files), b"", *self._lineage.shapes(asked.words)]
+        elif asked.of_all:
+            of = [each.encode() for each in self._lineage.held] + self._lineage.shapes(self._lineage.held)
+        elif not asked.looks and not asked.made and asked.changes is None:
+            of = [*map(self._content, files), b"", *self._lineage.contents(self._lineage.held)]
+        else:
+            of = [*map(self._content, files), b"", *self._lineage.contents(asked.words)]
+        return digest(self._state, bare, more, to or "", *of)
 
-        def content(found: re.Match[str]) -> str:
-            path = found[0]
-            if path == to:
-                return Path(path).name
-            if path not in self._files:
-                self._files[path] = _file(path)
-            if self._files[path][0] is None:
-                self._known = False  # a folder, or more files than one
-            return self._files[path][1].hex()
+    def _due(
+        self, asked: Statement, compute: Callable[[duckdb.DuckDBPyConnection], Any], files: tuple[str, ...]
+    ) -> _Due:
+        reads = frozenset(self._lineage.read_by(asked.words))
+        writes: frozenset[str] | None = frozenset(each.name for each in asked.made)
+        if asked.changes is not None:
+            writes = frozenset([asked.changes])
+        elif not asked.looks and not asked.made:
+            writes = None
+        every = [*files, *(file for name in reads for file in self._lineage.held[name].files)]
+        return _Due(compute=compute, reads=reads, writes=writes, files=tuple((f, self._content(f)) for f in every))
 
-        if "/" in text:
-            text = self._paths.sub(content, text)
-            if "'/" in text:
-                self._known = False  # a file elsewhere, of which nothing is known
-        name.update(text.encode())
-        name.update(b"\0")
-        name.update(more if isinstance(more, bytes) else more.encode())
-        self._name = name.digest()
+    def _note(self, asked: Statement, name: bytes, bare: str, more: str, files: tuple[str, ...]) -> None:
+        """What is there after it."""
+        if asked.looks:
+            return
+        if asked.changes is not None and asked.changes in self._lineage.held:
+            self._lineage.held[asked.changes].content = name
+        elif asked.made:
+            shape = digest(bare, more, *map(self._columns, files), b"", *self._lineage.shapes(asked.words))
+            for each in asked.made:
+                late = Relation(late=True, text=each.text, files=files, words=each.words)
+                table = Relation(content=name, shape=shape)
+                self._lineage.put(each.name, late if each.late else table)
+        else:
+            self._state = name
 
-    def _present(self) -> duckdb.DuckDBPyConnection:
-        """The connection, as what was asked so far has left it."""
+    def _present(
+        self, needs: set[str] | None = None, touched: frozenset[str] = frozenset()
+    ) -> duckdb.DuckDBPyConnection:
+        """The connection, with what was asked so far, as far as these relations need it (None: all of it), and what reads those
+        that are to be changed now."""
         if self._real is None:
             self._real = self.opened.enter_context(self._opening())
-        for compute, files in self._before:
-            if files != [_file(path)[1] for path in [*self._files][: len(files)]]:
+        due, later, changed = list[_Due](), list[_Due](), {*touched}
+        everything = needs is None or any(each.writes is None for each in self._before)
+        needed = needs or set()
+        for each in reversed(self._before):
+            if everything or (each.writes or set()) & needed or each.reads & changed:
+                due.append(each)
+                needed = needed | each.reads | (each.writes or set())
+                changed |= each.writes or set()
+            else:
+                later.append(each)
+        self._before = later[::-1]
+        for each in reversed(due):
+            if any(_file(path)[1] != content for path, content in each.files):
                 raise ChangedError
-            compute(self._real)
-        self._before.clear()
+            each.compute(self._real)
         return self._real
+
+    def _content(self, path: str) -> bytes:
+        """A hash of what a file holds now."""
+        known = self._files.get(path)
+        if known is None or known[0] is None or _stamp(path) != known[0]:
+            known = self._files[path] = _file(path)
+        return known[1]
+
+    def _columns(self, path: str) -> bytes:
+        """A hash of the columns of a Parquet file; of another, of what it holds."""
+        content = self._content(path)
+        if content not in self._memory.columns:
+            try:
+                columns = str(pq.read_schema(path)).encode()
+            except (OSError, pa.ArrowException):
+                columns = content
+            self._memory.columns[content] = columns
+        return self._memory.columns[content]
 
 
 class _Rows:
@@ -269,7 +346,7 @@ def _file(path: str) -> tuple[Stamp, bytes]:
     try:
         return _stamp(path), hashlib.blake2b(Path(path).read_bytes(), digest_size=16).digest()
     except OSError:
-        return None, b"none"
+        return None, _NONE
 
 
 def _files(at: Path) -> dict[str, bytes]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -87,8 +92,9 @@ def test_where_a_file_has_changed_meanwhile_it_is_said(seen: Seen, tmp_path: Pat
     duck.relation(connection, "rows", [file], None)  # type: ignore[arg-type]
     connection.execute("CREATE OR REPLACE TEMP TABLE more AS SELECT n + 1 AS n FROM rows")
     _write(file, 7)
+    assert connection.execute("SELECT n FROM more ORDER BY n").fetchall() == [(2,), (3,)]
     with pytest.raises(ChangedError):
-        connection.execute("SELECT n FROM more ORDER BY n")
+        connection.execute("SELECT sum(n) FROM more")
 
 
 def test_a_file_that_was_written_is_written_again(seen: Seen, tmp_path: Path) -> None:
@@ -124,3 +130,81 @@ def test_an_error_comes_out_in_the_words_of_the_engine(tmp_path: Path) -> None:
     gone = f"SELECT * FROM read_parquet('{tmp_path}/gone.parquet')"
     with pytest.raises(ArtifactError), remembered(Memory(on=True), tmp_path, duck.connect, tmp_path) as connection:
         connection.execute(gone)
+
+
+def test_what_reads_other_relations_only_is_not_computed_again(seen: Seen, tmp_path: Path) -> None:
+    for number in (1, 5):
+        connection = seen.connection()
+        for name, content in (("a", 3), ("b", number)):
+            _write(tmp_path / f"{name}.parquet", content)
+            duck.relation(connection, name, [tmp_path / f"{name}.parquet"], None)  # type: ignore[arg-type]
+            connection.execute(f"CREATE TEMP TABLE of_{name} AS SELECT n + 1 AS n FROM {name}")
+            connection.execute(f"CREATE TEMP VIEW last_{name} AS SELECT n FROM of_{name}")
+            connection.execute(f"DELETE FROM of_{name} WHERE n > 100")
+        taken = len(seen.memory.answers)
+        assert connection.execute("SELECT n FROM last_a").fetchall() == [(4,)]
+        assert len(seen.memory.answers) == taken + (number == 1)
+        assert connection.execute("SELECT n FROM last_b").fetchall() == [(number + 1,)]
+
+
+_ANYTHING = ("SET VARIABLE v = {n}", "DROP VIEW IF EXISTS {3}")
+_STATEMENTS = (
+    "CREATE OR REPLACE TEMP TABLE {0} AS SELECT n + {n} AS n FROM {1}",
+    "CREATE OR REPLACE TEMP VIEW {2} AS SELECT n * 2 AS n FROM {1}",
+    "CREATE OR REPLACE TEMP VIEW {3} AS SELECT n + (SELECT count(*) FROM {1}) AS n FROM {2}",
+    "-- some; not all\nDELETE FROM {0} WHERE n % 3 = {n}",
+    "INSERT INTO {0} SELECT n FROM {2}",
+    "UPDATE {0} SET n = n + {n}",
+    "CREATE OR REPLACE TEMP MACRO {4}(x) AS x + (SELECT count(*) FROM {1})",
+    "INSERT INTO {0} SELECT {4}(n) FROM {2}",
+    "CREATE OR REPLACE TEMP VIEW {2} AS SELECT n FROM {0}; CREATE OR REPLACE TEMP VIEW {3} AS SELECT n FROM {2}",
+    "register {n}",
+    "CREATE OR REPLACE TEMP TABLE g AS SELECT n FROM {2}",
+    "SELECT sum(n) FROM {0}",
+    "SELECT sum(n) FROM {1}",
+    "SELECT sum(n) FROM {2}",
+    "SELECT sum({4}(n)) FROM {2}",
+    "SELECT max(n), getvariable('v') FROM {3}",
+    "SELECT count(*) FROM {5}",
+    "SELECT view_name FROM duckdb_views() WHERE len(view_name) = 1",
+    "SELECT table_name, column_count FROM duckdb_tables() WHERE len(table_name) = 1",
+)
+
+
+def test_whatever_is_asked_is_answered_as_by_duckdb(tmp_path: Path) -> None:
+    forgets = Random(0)
+    with duckdb.connect() as database:
+        plain = [_answers(database.cursor, Random(seed)) for seed in range(24)]
+        memory = Memory(on=True)
+        for _ in range(3):
+            for seed in range(24):
+                connect = partial(Connection, memory, tmp_path, "own", database.cursor)
+                assert _answers(connect, Random(seed)) == plain[seed], seed
+            memory.answers = {name: answer for name, answer in memory.answers.items() if forgets.random() < 0.6}
+
+
+def _answers(connect: Callable[[], Any], random: Random) -> list[object]:
+    with closing(connect()) as connection:
+        for name in ("a", "b"):
+            connection.execute(f"CREATE TEMP TABLE {name} AS SELECT {random.randrange(2)} AS n")
+        for name in ("c", "d"):
+            connection.execute(f"CREATE TEMP VIEW {name} AS SELECT n FROM a")
+        connection.execute("CREATE TEMP MACRO e(x) AS x")
+        connection.execute("SET VARIABLE v = 0")
+        connection.register("f", pa.table({"n": [1]}))
+        return [_asked(connection, random) for _ in range(25)]
+
+
+def _asked(connection: Any, random: Random) -> object:
+    tables, views = random.sample("ab", 2), random.sample("cd", 2)
+    text = random.choice(_STATEMENTS if random.random() < 0.97 else _ANYTHING).format(
+        *tables, *views, "e", "f", n=random.randrange(3)
+    )
+    if text.startswith("register"):
+        connection.register("f", pa.table({"n": [1] * int(text[-1])}))
+        return None
+    try:
+        rows = connection.execute(text).fetchall()
+    except duckdb.Error as error:
+        return type(error)
+    return sorted(rows) if text.startswith("SELECT") else None
