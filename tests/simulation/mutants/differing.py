@@ -87,9 +87,10 @@ def _mistyped(call: Call) -> bool:
 
 def _planned_again(call: Call) -> bool:
     """The run has written under a plan, and has another one."""
-    if call.world is None or (seen := call.world.oracle.runs.get(call.given[0])) is None:
+    _, _, run, *_ = call.given
+    if call.world is None or (seen := call.world.oracle.runs.get(run)) is None:
         return False
-    mine = [change.point for change in call.world.oracle.changes if change.run == call.given[0]]
+    mine = [change.point for change in call.world.oracle.changes if change.run == run]
     return len(seen.gated) > 1 and any(point < seen.gated[-1].point for point in mine)
 
 
@@ -150,7 +151,7 @@ HOW: dict[str, Differs] = {
     "judge_left_alone": lambda call: any(not each.passed for each in call.gave or ()),
     "held_targets": _held_by_another,
     "kind": _others_wrote,
-    "_of": _planned_again,
+    "_asked": _planned_again,
     "covered": _other_rows,
     "_outlive": reached,
     "_is": asked,
