@@ -272,7 +272,7 @@ class Oracle:
                 for artifact in PLAN_FILES.among([manifest], "copy"):
                     path = self.world.folder / "workspace" / "runs" / run.id / artifact.path
                     whole = whole and path.exists()
-                    for each in pq.read_table(path).to_pylist() if path.exists() else ():
+                    for each in pq.ParquetFile(path).read().to_pylist() if path.exists() else ():
                         before = each[BEFORE]
                         old = None if before is None else tuple(before[n] for n in NAMES)
                         new = None if each[VERB] == "remove" else tuple(each[n] for n in NAMES)

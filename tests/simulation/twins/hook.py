@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from include.trueup.stores import Fence
 from include.trueup.stores.postgres.locks import numbers
@@ -99,6 +100,10 @@ class Doing:
             return lie
         return None
 
+    @cached_property
+    def _after(self) -> Effect:
+        return replace(self.effect, when="after")
+
     def after(self) -> None:
         """Tell that it is done, and not answered yet."""
-        self.hook(replace(self.effect, when="after"))
+        self.hook(self._after)
