@@ -6,7 +6,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from hypothesis import Phase as Generated
 from hypothesis import strategies as st
 
 from include.console.check import problems
-from include.trueup.declare import Migration, Phase, Source, Table, Target, Type
+from include.trueup.declare import Derived, Migration, Param, Phase, Source, Table, Target, Type
 from include.trueup.declare.phase import Output
+from include.trueup.declare.relations import WINDOWED
 from include.trueup.testing import Made, Stage, make, there_and_back
 from include.trueup.testing.literal import as_read, in_python
 from tests.simulation.twins import DocumentServer, DocumentTwin, LedgerTwin, RelationalTwin, WorkspaceTwin
@@ -65,7 +66,7 @@ CASTS: Mapping[Type, tuple[Type, ...]] = {
     Type.BINARY: (Type.TEXT,),
 }
 """What a column may be declared as in the target, beside what it is in the source; two of it are refused by `make check`."""
-SHAPES = ("copy", "findings", "many", "first", "two", "owned", "looked up")
+SHAPES = ("copy", "findings", "many", "first", "two", "owned", "looked up", "derived", "param")
 SEVERITIES = ("reject", "skip", "keep", "warning")
 
 
@@ -86,6 +87,10 @@ class Declared:
     severity: str
     rows: list[dict[str, Any]]
     partitions: int
+    sets: bool
+    window: str | None
+    keeps: bool
+    held: int
 
     def script(self) -> str:
         """The transform."""
@@ -110,10 +115,16 @@ class Declared:
         elif self.shape == "owned":
             nulls = ", ".join(f"NULL AS {_quoted([name])}" for name in self.into)
             rows = f"SELECT {of_key}, {nulls}, _key AS _source FROM old"
+        elif self.shape == "derived":
+            rows = f"SELECT {source}, _key AS _source FROM every"
+        elif self.shape == "param":
+            rows = f"SELECT {source}, (SELECT value FROM params WHERE id = 'word') AS nth, _key AS _source FROM old"
         elif self.shape == "looked up":
             of_old = ", ".join(f"old.{_quoted([name])}" for name in names)
             joined = "FROM old LEFT JOIN others o ON o.k = old._key GROUP BY ALL"
             rows = f"SELECT {of_old}, 'x' || count(o) AS nth, old._key AS _source {joined}"
+        if self.sets:
+            rows = rows.replace(", _key AS _source", ", 'never' AS stamp, _key AS _source", 1)
         return f"{findings} CREATE VIEW rows AS {rows}"
 
     def declare(self, folder: Path) -> Migration:
@@ -122,10 +133,10 @@ class Declared:
         (folder / "migration.py").touch()  # where a problem's line is looked for
         came_from, goes_to = (f"c_{'dynamodb' if each else 'postgres'}" for each in self.of_dynamodb)
         old = Table(name="old", connection=came_from, key=self.key, columns=self.columns)
-        sources = [Source(table=old, partition_by=self.partition_by)]
+        sources = [Source(table=old, partition_by=self.partition_by, window=self.window)]
         into, key = {**self.into}, self.key
-        if self.shape in ("many", "looked up"):
-            into["nth"] = Type.TEXT if self.shape == "looked up" or self.of_dynamodb[1] else Type.INTEGER
+        if self.shape in ("many", "looked up", "param"):
+            into["nth"] = Type.TEXT if self.shape != "many" or self.of_dynamodb[1] else Type.INTEGER
             key = (*key, "nth") if self.shape == "many" else key
         if self.shape == "owned":
             return Migration(
@@ -133,10 +144,13 @@ class Declared:
                 phases=(Phase(source="old", target="new", transform=folder / "rows.sql", allow_empty=True),),
             )  # fmt: skip
         new = Table(name="new", connection=goes_to, key=key, columns=into, required=self.required)
+        if self.sets:
+            new = replace(new, columns={**into, "stamp": Type.TEXT})
         targets, phase = (
-            [Target(table=new)],
+            [Target(table=new, sets=("stamp",) if self.sets else ())],
             Phase(
-                source="old",
+                source="every" if self.shape == "derived" else "old",
+                keeps_existing="kept" if self.keeps else None,
                 target="new",
                 transform=folder / "rows.sql",
                 allow_empty=True,
@@ -153,7 +167,29 @@ class Declared:
         if self.shape == "looked up":
             others = Table(name="others", connection=came_from, key=("k",), columns={"k": Type.TEXT})
             sources.append(Source(table=others, partition_by=None))
-        return Migration(id="made", owner="tests", sources=(*sources,), targets=(*targets,), phases=(phase,))
+        return Migration(
+            id="made", owner="tests", sources=(*sources,), targets=(*targets,), phases=(phase,), derived=self.derived(folder),
+            params=(Param(id="word", title="Word", description="", type="string", default="", choices=("", "it's")),),
+        )  # fmt: skip
+
+    def derived(self, folder: Path) -> tuple[Derived, ...]:
+        """The relation that the phase is of, where that is not the source."""
+        if self.shape != "derived":
+            return ()
+        (folder / "every.sql").write_text(f"SELECT {_quoted([*self.columns])} FROM old", encoding="utf-8")
+        return (
+            Derived(id="every", name="old", columns=self.columns, key=self.key, query=folder / "every.sql", window=self.window),
+        )  # fmt: skip
+
+    def there(self, made: Made) -> list[dict[str, Any]]:
+        """Rows that the target has already: some that are planned, a value of which is another."""
+        columns = [name for name in self.into if name not in (*self.key, *self.required)]
+        rows = []
+        for row in made.rows["new"][: self.held] if columns else []:
+            other = {name: value for name, value in row.items() if name in self.into or name == "nth"}
+            if other.pop(columns[0], None) is not None:
+                rows.append(other)
+        return rows
 
     @property
     def partition_by(self) -> tuple[str, ...]:
@@ -169,6 +205,18 @@ def _may_become(type_: Type, there: tuple[Type, ...], of_key: bool, of_dynamodb:
         if of_key
         else found or [Type.TEXT]
     )
+
+
+def _beside(draw: st.DrawFn, shape: str, into_dynamodb: bool, columns: dict[str, Type]) -> dict[str, Any]:
+    """What may stand beside the shape of a declaration, and rows that the target has."""
+    plain = shape in ("copy", "findings", "derived", "param")
+    windows = [None, *(name for name, type_ in columns.items() if type_ in WINDOWED)]
+    return {
+        "sets": plain and not into_dynamodb and draw(st.booleans()),
+        "window": draw(st.sampled_from(windows)),
+        "keeps": plain and draw(st.booleans()),
+        "held": draw(st.integers(0, 3)) if plain else 0,
+    }
 
 
 @st.composite
@@ -202,7 +250,7 @@ def declared(draw: st.DrawFn) -> Declared:
     return Declared(
         shape=shape, of_dynamodb=of_dynamodb, columns=columns, key=key, into=into, rows=rows,
         required=tuple(draw(st.sets(st.sampled_from([*into]), max_size=1))) if shape != "owned" else (),
-        severity=draw(st.sampled_from(SEVERITIES)), partitions=draw(st.integers(1, 3)),
+        severity=draw(st.sampled_from(SEVERITIES)), partitions=draw(st.integers(1, 3)), **_beside(draw, shape, of_dynamodb[1], columns),
     )  # fmt: skip
 
 
@@ -226,10 +274,26 @@ def all_the_way(each: Declared, folder: Path) -> None:
     made = make(migration, rows)
     accounted(each, migration, made)
     gives = {target: planned for target, planned in made.rows.items() if each.shape != "owned"}
+    there = each.there(made)
+    if each.keeps:
+        named = {tuple(row[name] for name in each.key): row for row in there}
+        gives["new"] = [named.get(tuple(row[name] for name in each.key), row) for row in gives["new"]]
     rejects = {key: code for (_, key), code in made.codes("reject").items()}
     stage = twins(folder)
+    if each.sets:  # such a table is made by its own script
+        new = migration.targets[0].table
+        made_before = replace(new, columns={**new.columns, "stamp": Type.TEXT}, sets=(), sets_defaults=False)
+        stage.store(new.connection).create(made_before)
     try:
-        there_and_back(migration, stage, rows=rows, gives=gives, rejects=rejects, partitions=each.partitions)
+        there_and_back(
+            migration,
+            stage,
+            rows=rows,
+            holds={"new": there} if there else None,
+            gives=gives,
+            rejects=rejects,
+            partitions=each.partitions,
+        )
     except AssertionError as error:
         if not (made.broken and "gate did not pass" in str(error)):
             raise
@@ -245,7 +309,7 @@ def accounted(each: Declared, migration: Migration, made: Made) -> None:
     counts, ended = made.counts[phase.id], set(made.codes("reject"))
     assert (counts["source_rows"], counts["unaccounted"]) == (len(each.rows), 0), (each, counts)
     assert counts["rejected"] == len(ended), (each, counts)
-    if each.shape in ("copy", "many", "looked up"):
+    if each.shape in ("copy", "many", "looked up", "derived", "param"):
         read = as_read(migration.sources[0].table, each.rows, dynamodb=each.of_dynamodb[0])
         times = 2 if each.shape == "many" else 1
         same = {name for name, type_ in each.columns.items() if each.into[name] is type_ and type_ is not Type.JSON}
