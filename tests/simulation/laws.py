@@ -197,6 +197,7 @@ def _claims(world: World, _: dict[str, RunRow]) -> Iterator[str]:
             yield f"{run} took the right to write of a plan since which {others[-1]} had taken it"
 
 
+_OVER = (Status.PROVEN, Status.ROLLED_BACK, Status.PLANNED)
 _ENDED = {Status.PROVEN: {Status.PROVEN, Status.ROLLED_BACK}, Status.ROLLED_BACK: {Status.ROLLED_BACK}}
 
 
@@ -208,6 +209,13 @@ def _ended(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
         was = None if move["from_status"] is None else Status(move["from_status"])
         if was in _ENDED and Status(move["to_status"]) not in _ENDED[was]:
             yield f"{move['run_id']} was {was} and became {move['to_status']}: {move['reason']}"
+    with world.places.ledger._begin() as connection:
+        taken = connection.execute(leases.select().order_by(leases.c.epoch)).mappings().all()
+    for lease in taken:
+        before = [m for m in moves if m["run_id"] == lease["run_id"] and m["at"] <= lease["taken_at"]]
+        if before and Status(before[-1]["to_status"]) in _OVER:
+            yield f"{lease['run_id']} was {before[-1]['to_status']}, and took {lease['target']} (lease {lease['epoch']})"
+    yield from world.oracle.evidence.broken()
     for run in world.runs:
         seen = world.oracle.runs.get(run.id)
         if seen is not None and seen.report is not None and run.given.folder.read("report.json") != seen.report:

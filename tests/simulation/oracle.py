@@ -25,6 +25,7 @@ from include.trueup.stores.postgres.locks import numbers
 from . import right
 from .databases import Row
 from .declared import BENDS, COLUMNS, by_trigger, day
+from .evidence import Evidence
 from .lies import Lie
 from .seen import Change as Change
 from .seen import Passed as Passed
@@ -63,6 +64,7 @@ class Oracle:
         self.taken_again: list[str] = []
         self.unnamed: list[str] = []
         self.turns: list[tuple[str, str, str | None, str]] = []
+        self.evidence = Evidence()
         self.vain: list[Change] = []
         """Requests that were to write, and changed no row."""
         self.passed: list[Passed] = []
@@ -93,6 +95,7 @@ class Oracle:
         self.effects[f"{effect.place} {effect.kind}"] += 1
         if effect.place == "ledger" and effect.when == "after":
             self._asked[schedule.present.number] = schedule.now
+        self.evidence.saw(process.name, process.run, self.runs.get(process.run), schedule.now, effect)
         if effect.place not in ("store", "source"):
             return
         done = self._compare(writer := self._present())
@@ -201,8 +204,7 @@ class Oracle:
     def _changed(self, writer: Writer, key: str, old: Row | None, new: Row | None) -> None:
         schedule = self.world.schedule
         late = "late" if writer.late else ""
-        at = f"{schedule.points:>5} {schedule.now:>9.2f} {writer.process:<34} {late:<6}"
-        line = f"{at} {key}: {_short(old)} -> {_short(new)}"
+        line = f"{schedule.points:>5} {schedule.now:>9.2f} {writer.process:<34} {late:<6} {key}: {_short(old)} -> {_short(new)}"
         self.log.append(line)
         self._digest.update(line.encode())
         self.changes.append(self._change(writer, key, old, new))
@@ -253,8 +255,10 @@ class Oracle:
         return self.runs[run]
 
     def begins(self, run: str) -> None:
-        """A run begins, or again: what it read before counts for nothing."""
+        """A run begins, or again: what it read before counts for nothing, unless it has ended."""
         seen = self.seen(run)
+        if seen.proven_at is not None:
+            return
         seen.sources.clear()
         seen.targets.clear()
         seen.proofs.clear()
@@ -282,12 +286,8 @@ class Oracle:
         if not whole and former:  # another try is making it again
             rows = former[0].rows
         self.verbs.update(verb for verb, _, _ in rows.values())
-        return Plan(
-            sha256=entered.plan_sha256 if entered else None,
-            rows=rows,
-            point=self.world.schedule.points,
-            at=self.world.schedule.now,
-        )
+        sha256, schedule = entered.plan_sha256 if entered else None, self.world.schedule
+        return Plan(sha256=sha256, rows=rows, point=schedule.points, at=schedule.now)
 
     def gated(self, run: Run) -> None:
         """The plan has passed its gate."""
@@ -343,7 +343,7 @@ class Oracle:
             row = self.world.places.ledger.run(dag_run.id)
             seen = self.seen(dag_run.id)
             if row is not None and row.status == Status.PROVEN and seen.proven_at is None:
-                seen.proven_at = self.world.schedule.points
+                seen.proven_at, seen.proven_since = self.world.schedule.points, self.world.schedule.now
                 seen.report = dag_run.given.folder.read("report.json")
                 self._steps_done(dag_run.current(), row.plan_sha256)
 
@@ -362,10 +362,9 @@ class Oracle:
     def turned(self, to: str, checked: Any) -> None:
         """The switch was turned: on which proof, and which other run wrote last since that began to read."""
         proof = checked.proof_run_id
-        read_at = self.seen(proof).read_at if proof else None
-        since = (c.run for c in self.changes[::-1] if c.run not in ("", proof) and c.point > (read_at or 0))
-        last = next(since, "")
-        self.turns.append((checked.was, to, proof, last))
+        read_at = (self.seen(proof).read_at if proof else None) or 0
+        since = (c.run for c in self.changes[::-1] if c.run not in ("", proof) and c.point > read_at)
+        self.turns.append((checked.was, to, proof, next(since, "")))
 
     def met(self, error: Exception, run: str, where: str) -> None:
         """An error came out of the engine; one that is not of its own tree is a fault."""

@@ -75,6 +75,7 @@ class Seen:
     reused: str | None = None
     report: bytes | None = None
     proven_at: int | None = None
+    proven_since: float | None = None
     read_at: int | None = None
     last_read_at: int | None = None
     hidden: set[str] = field(default_factory=set)

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from ..errors import StatusError
 from ..stores.effects import REAL, Effects, this_process
 from ..stores.parameters import Ask
-from . import sessions
+from . import rights, sessions
 from .batches import Batches, Pace, Planned
 from .comparisons import Comparisons
 from .decisions import Approvals, Switches
@@ -66,7 +66,7 @@ _RUNS_OF = _RUNS.where(runs.c.migration_id == sa.bindparam("migration_id"))
 _STATUS = sa.select(runs.c.status).where(runs.c.run_id == sa.bindparam("run_id")).with_for_update()
 _BEGUN = insert(runs).on_conflict_do_nothing().returning(runs.c.run_id)
 _CHANGED = runs.update().where(runs.c.run_id == sa.bindparam("this_run"))
-_BEGUN_AGAIN = _CHANGED.values(attempt=runs.c.attempt + 1)
+_BEGUN_AGAIN = _CHANGED.values(attempt=runs.c.attempt + 1).returning(runs.c.attempt)
 _ENDED, _PLANNED = (_CHANGED.values({name: sa.func.clock_timestamp()}) for name in ("ended_at", "planned_at"))
 _MOVED = transitions.insert()
 _PLANNED_BY = steps.update().where(
@@ -161,9 +161,9 @@ class Ledger(Steps, Batches):
         options: Mapping[str, JsonValue],
         undoes: str | None = None,
         airflow_run_id: str | None = None,
-    ) -> None:
-        """Enter a run, or the same run that begins again, and has no plan then; `undoes` is the run that a rollback
-        undoes. Raises `StatusError` if it is proven already, or if the id is that of another run of Airflow."""
+    ) -> int:
+        """Enter a run, or the same run that begins again, and has no plan then; how often it has begun. `undoes` is the run
+        that a rollback undoes. Raises `StatusError` if it is proven already, or if the id is that of another run of Airflow."""
         with self._begin() as connection:
             values = {
                 "migration_id": migration_id,
@@ -175,13 +175,13 @@ class Ledger(Steps, Batches):
             }
             if connection.execute(_BEGUN, {"run_id": run_id, "status": Status.RUNNING, **values}).first():
                 connection.execute(_MOVED, {"run_id": run_id, "to_status": Status.RUNNING, "reason": "preflight"})
-                return
+                return 1
             entered = _row(connection.execute(_RUN, {"run_id": run_id}).mappings().one())
             refuse_other(entered, dag_id, airflow_run_id)
             self._move(connection, run_id, Status.RUNNING, "preflight")
             gone = dict.fromkeys(("ended_at", "plan_sha256", "plan_files_sha256", "planned_at", "asked_sha256"))
             values["airflow_run_id"] = airflow_run_id or entered.airflow_run_id
-            connection.execute(_BEGUN_AGAIN, {"this_run": run_id, **gone, **values})
+            return connection.execute(_BEGUN_AGAIN, {"this_run": run_id, **gone, **values}).scalar_one()
 
     def move(self, run_id: str, status: Status, reason: str) -> None:
         """Change a run's status. Raises `StatusError` where `TRANSITIONS` does not allow it."""
@@ -238,9 +238,11 @@ class Ledger(Steps, Batches):
         with self._begin() as connection:
             return [_row(row) for row in connection.execute(query, of).mappings()]
 
-    def choose(self, run_id: str, options: Mapping[str, JsonValue]) -> None:
-        """Note the run's options again, with what preflight chose."""
+    def choose(self, run_id: str, options: Mapping[str, JsonValue], attempt: int) -> None:
+        """Note the run's options again, with what preflight chose. Raises `StatusError` where the run has ended, or begun again
+        since it began for the `attempt`th time."""
         with self._begin() as connection:
+            rights.require_begun(connection, run_id, attempt)
             connection.execute(_CHANGED, {"this_run": run_id, "options": dict(options)})
 
     def planned(self, run_id: str, sha256: str, files_sha256: str | None = None, *, step: str = "plan_gate") -> None:

@@ -27,13 +27,14 @@ class Elapsed:
         return max(clock() - then for clock, then in zip(self._clocks, self._since, strict=True))
 
 
-def place(ledger: Ledger, run_id: str, targets: Sequence[str], holder: str | None) -> Fence:
-    """Take the run's place on every target (`Leases.take`); a fence with the epochs, by which nothing is written."""
+def place(ledger: Ledger, run_id: str, targets: Sequence[str], holder: str | None, attempt: int | None = None) -> Fence:
+    """Take the run's place on every target (`Leases.take`), as it began for the `attempt`th time; a fence with the epochs, by
+    which nothing is written."""
 
     def refuse(*_: object) -> None:
         raise StatusError(f"run {run_id} has its place only, and no right to write")
 
-    epochs = ledger.leases.take(run_id, targets, holder)
+    epochs = ledger.leases.take(run_id, targets, holder, attempt)
     return Fence(check=refuse, confirm=refuse, epochs=epochs, part="", tries=0, lasts=lease_seconds(), anew=True)
 
 

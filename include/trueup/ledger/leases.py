@@ -74,15 +74,19 @@ class Leases:
         self._asking = asking
         self._effects = effects
 
-    def take(self, run_id: str, targets: Sequence[str], holder: str | None = None) -> dict[str, int]:
+    def take(
+        self, run_id: str, targets: Sequence[str], holder: str | None = None, attempt: int | None = None
+    ) -> dict[str, int]:
         """Take the run's place on its targets, all or none; the epochs, by target. A run that has it already takes it again.
 
         `holder` names the process that is the whole run, if there is one (`this_process`): a lease whose process has died
         on this machine is free at once; any other is free after `lease_seconds` without renewal. Raises `TargetHeldError`,
-        saying which run holds what and until when.
+        saying which run holds what and until when; `StatusError` as `Steps.step` does for an `attempt`.
         """
         with self._begin() as connection:
             now = _lock(connection)
+            if attempt is not None:
+                rights.require_begun(connection, run_id, attempt)
             for row in _current(connection, targets):
                 if row.run_id != run_id:
                     self._take_from(connection, run_id, row, now)

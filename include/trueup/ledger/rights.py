@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..errors import TargetHeldError
+from ..errors import StatusError, TargetHeldError
 from .status import Status
 from .tables import leases, runs, steps
 
@@ -58,6 +58,43 @@ _NEWEST = (
 """Of steps: it is this try of the part, which was begun since the run last began, and under the plan that it has now."""
 RENEWING = steps.update().where(*_NEWEST).values(renewed_at=sa.func.clock_timestamp())
 """Enter that this try of the part is at work."""
+
+
+_THIS_ATTEMPT = runs.c.attempt == sa.bindparam("attempt")
+_BEGUN = sa.select(runs.c.run_id).where(runs.c.run_id == _RUN, _THIS_ATTEMPT, runs.c.status == Status.RUNNING)
+_BEGUN = _BEGUN.with_for_update(read=True)
+_OPEN = sa.select(runs.c.run_id).where(
+    runs.c.run_id == _RUN, _THIS_ATTEMPT, runs.c.status.not_in((Status.PROVEN, Status.ROLLED_BACK))
+)
+_AT_WORK = sa.select(runs.c.run_id).where(
+    runs.c.run_id == _RUN,
+    runs.c.status.in_((Status.RUNNING, Status.FAILED)),
+    sa.exists().where(*_NEWEST[:-1], steps.c.attempt == runs.c.attempt),
+)
+
+
+def require_begun(connection: sa.Connection, run_id: str, attempt: int) -> None:
+    """Raise `StatusError` unless the run is running and has begun so often: else whoever asks is an older try of its
+    preflight. It stays so until the transaction ends."""
+    if connection.execute(_BEGUN, {"this_run": run_id, "attempt": attempt}).first() is None:
+        raise overtaken(run_id)
+
+
+def require_newest(connection: sa.Connection, run_id: str, attempt: int | None, part: Part | None) -> None:
+    """Raise `StatusError` unless the run has begun so often and is not over, and is at this try of the part."""
+    known = True if attempt is None else connection.execute(_OPEN, {"this_run": run_id, "attempt": attempt}).first()
+    if known and part is not None:
+        known = connection.execute(_AT_WORK, given(run_id, {}, part)).first()
+    if not known:
+        raise overtaken(run_id)
+
+
+def overtaken(run_id: str) -> StatusError:
+    """What is said to an older try that goes on."""
+    return StatusError(
+        f"run {run_id} has ended, has begun again, or has a newer try of this task, so this one leaves nothing more: what the "
+        "newer one has done stays as it is"
+    )
 
 
 def lost(run_id: str, targets: Iterable[str]) -> TargetHeldError:

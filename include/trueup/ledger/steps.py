@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from ..steps import writes
 from ..stores.effects import Effects
+from . import rights
 from .leases import lease_seconds
 from .rows import StepRow
 from .statements import NOW
@@ -29,12 +30,15 @@ class Steps:
         raise NotImplementedError
 
     @contextmanager
-    def step(self, run_id: str, step: str, part: str) -> Iterator[int]:
+    def step(self, run_id: str, step: str, part: str, attempt: int | None = None) -> Iterator[int]:
         """Note when a part of a step starts and ends, and the error that it ends with; gives the number of the try, which
         is higher at every try. What an older try ends with is not noted once a newer one has begun; of a step that writes, it
-        is waited for until it can write no more."""
+        is waited for until it can write no more. Raises `StatusError` where the run has begun again since it began for the
+        `attempt`th time, or has ended (None: it is not asked)."""
         key = {"this_run": run_id, "this_step": step, "this_part": part}
         with self._begin() as connection:
+            if attempt is not None:
+                rights.require_begun(connection, run_id, attempt)
             older = connection.execute(_OLDER, key).first()
             values = {"run_id": run_id, "step": step, "part": part, "holder": self.effects.process()}
             number: int = connection.execute(_BEGUN, {**values, "this_run": run_id}).scalar_one()
@@ -62,6 +66,11 @@ class Steps:
                 return
             log.info("an older try of this task may still be writing; it is waited for, %.0f s at most", left)
             self.effects.sleep(min(left, 1.0))
+
+    def require_newest(self, run_id: str, attempt: int | None = None, part: rights.Part | None = None) -> None:
+        """Raise `StatusError` where the run has ended, has begun again (`attempt`), or is at a newer try of the part."""
+        with self._begin() as connection:
+            rights.require_newest(connection, run_id, attempt, part)
 
     def began_to_write(self, run_id: str) -> bool:
         """Whether the run ever began a step that writes to a store. One that did not has changed nothing."""

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ..ledger import RunRow
-from ..ledger.holding import place
-from . import AnyRun, Mode, Start, StepName, earlier, order, part
+from ..ledger.holding import Elapsed, place
+from . import AnyRun, Mode, Start, StepName, earlier, newest, order, part
 
 R = TypeVar("R", bound=AnyRun)
 
@@ -22,7 +22,7 @@ def begin(
 ) -> Start:
     """Begin the run: it is in the ledger, what it had begun to write under an earlier plan is set aside, it has its place on
     its targets (mode apply), where nobody writes any more by an older lease, and `run.json` says what `choose` has found
-    there and chosen.
+    there and chosen. An older try of it, that goes on when a newer one has begun or the run has ended, does nothing more.
 
     `undoes` finds the run that it undoes; `allowed` gives the run as it may be, or raises, once it is entered and before it
     has its place. Raises `StatusError` for a run that has ended, or may not begin again; `TargetHeldError`."""
@@ -31,7 +31,8 @@ def begin(
     if not run.direction.begins_again:
         order.refuse_begun(run, StepName.PREFLIGHT)
     earlier.set_aside(run)
-    run.ledger.begin(
+    since = Elapsed(run.ledger.effects)
+    attempt = run.ledger.begin(
         run.id,
         migration_id=run.migration.id,
         dag_id=run.dag_id,
@@ -40,11 +41,14 @@ def begin(
         options=run.options.to_json(),
         undoes=None if undone is None else undone.run_id,
     )
-    with part(run, StepName.PREFLIGHT):
+    if attempt > 1:
+        with newest.asking(run.ledger, run.id, since, attempt):
+            run.files.forget()
+    with part(run, StepName.PREFLIGHT, attempt=attempt):
         run = allowed(run)
         if run.options.mode is Mode.APPLY:
-            run.end_older(place(run.ledger, run.id, run.held_targets, run.holder))
+            run.end_older(place(run.ledger, run.id, run.held_targets, run.holder, attempt))
         start = choose(run)
-        run.ledger.choose(run.id, start.options.to_json())
+        run.ledger.choose(run.id, start.options.to_json(), attempt)
         run.files.write_start(start)
     return start

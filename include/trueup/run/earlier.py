@@ -13,8 +13,9 @@ from datetime import datetime
 
 from ..errors import ArtifactError
 from ..ledger import Ledger, RunRow, Status, refuse_other
+from ..ledger.holding import Elapsed
 from ..steps import StepName, entered
-from . import AnyRun, files
+from . import AnyRun, files, newest
 from .workspace import Artifact, RunFolder
 
 _APPLY = entered(StepName.APPLY, "")
@@ -44,15 +45,15 @@ def begun_to_apply(ledger: Ledger, run_id: str) -> bool:
 
 
 def set_aside(run: AnyRun) -> None:
-    """Before the run begins, again if it has begun before: keep the plan that it had begun to write, and forget which parts
-    of which steps were done. Nothing is touched of a run that may not begin again."""
-    row = run.ledger.run(run.id)
+    """Before the run begins, again if it has begun before: keep the plan that it had begun to write. Nothing is touched of a
+    run that may not begin again, or that has begun again meanwhile."""
+    since, row = Elapsed(run.ledger.effects), run.ledger.run(run.id)
     if row is None or row.status in (Status.PROVEN, Status.ROLLED_BACK):
         return
     refuse_other(row, run.dag_id, run.airflow_run_id)
     if row.plan_sha256 is not None and run.begun_to_write:
-        _keep(run, row)
-    run.files.forget()
+        with newest.asking(run.ledger, run.id, since, row.attempt):
+            _keep(run, row)
 
 
 def _keep(run: AnyRun, row: RunRow) -> None:

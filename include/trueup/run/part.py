@@ -23,8 +23,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from ..ledger import Part as Try
+from ..ledger.holding import Elapsed
 from ..rows import duck
 from ..steps import entered
+from . import newest
 from .any_run import AnyRun
 from .workspace import Artifact, Manifest, RunFolder
 
@@ -116,13 +119,16 @@ def part(
     number: int | str | None = None,
     *,
     phase: str | None = None,
+    attempt: int | None = None,
     connect: Connect = duck.connect,
 ) -> Iterator[Part]:
     """Do a part of a step: the `number` of a segment or a partition, the name of a database, or None where the step is done
-    once for the run. Of rows, use `Run.part`."""
-    name = entered(step, phase)
-    with run.ledger.step(run.id, name, _in_ledger(number)) as tries, ExitStack() as opened:
+    once for the run; `attempt`: only if the run has begun so often still. Of rows, use `Run.part`."""
+    name, since = entered(step, phase), Elapsed(run.ledger.effects)
+    with run.ledger.step(run.id, name, _in_ledger(number), attempt) as tries, ExitStack() as opened:
         doing = Part(run, name, number, tries, connect, opened)
+        this = Try(step=name, part=doing.number, tries=tries)
+        opened.enter_context(newest.asking(run.ledger, run.id, since, attempt, this))
         yield doing
         doing.seal()
 

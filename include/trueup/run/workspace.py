@@ -23,6 +23,7 @@ import pyarrow.fs as pafs
 
 from ..errors import ArtifactError, OptionsError, StoreRejectedError, StoreUnavailableError
 from ..stores.effects import REAL, Effects
+from . import newest
 from .artifacts import Artifact as Artifact
 from .artifacts import Manifest as Manifest
 
@@ -209,12 +210,14 @@ class RunFolder:
         return self.workspace.location(f"{self._base}/{path}")
 
     def publish(self, local: Path, path: str, rows: int | None = None) -> Artifact:
-        """Publish a local file (moved) under the run's folder."""
+        """Publish a local file (moved) under the run's folder; an older try of what is done here may not (`newest.asking`)."""
+        newest.ask(self.run_id)
         size, digest = self.workspace.publish(local, f"{self._base}/{path}")
         return Artifact(path=path, rows=rows, bytes=size, sha256=digest)
 
     def write(self, path: str, content: str | bytes) -> Artifact:
-        """Publish text (UTF-8) or bytes."""
+        """Publish text (UTF-8) or bytes; an older try may not."""
+        newest.ask(self.run_id)
         written = content.encode() if isinstance(content, str) else content
         size, digest = self.workspace.write(written, f"{self._base}/{path}")
         return Artifact(path=path, rows=None, bytes=size, sha256=digest)
@@ -271,10 +274,12 @@ class RunFolder:
 
     def copy(self, path: str, to: str) -> None:
         """Make a published file available under another name in the run's folder, too."""
+        newest.ask(self.run_id)
         self.workspace.copy(f"{self._base}/{path}", f"{self._base}/{to}")
 
     def remove(self, folder: str) -> None:
         """Remove one of its folders and all that is in it, if it is there."""
+        newest.ask(self.run_id)
         self.workspace.remove(f"{self._base}/{folder}")
 
     def steps(self) -> list[str]:

@@ -1,0 +1,137 @@
+"""An older try that stood still and goes on when a newer one has begun, or the run is proven: in the run's folder, where
+nothing can be fenced, it leaves nothing, and in the ledger it takes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from contextvars import Context
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.embedded import postgres
+from include.trueup.errors import StatusError
+from include.trueup.ledger import Lease, Ledger, RunRow
+from include.trueup.ledger.leases import Leases
+from include.trueup.report import report
+from include.trueup.run import Files
+from include.trueup.run.workspace import RunFolder, Workspace
+from include.trueup.stores.effects import REAL
+from include.trueup.walk.preflight import preflight
+from tests.stepping import Stepped, do
+
+
+@pytest.fixture
+def small(postgres_server: postgres.Server, ledger: Ledger, workspace: Workspace, tmp_path: Path) -> Stepped:
+    return Stepped(postgres_server, ledger, workspace, tmp_path, 4)
+
+
+@dataclass(frozen=True)
+class Left:
+    """What there is of the run: its files, by their hashes, its options and status, its lease, and how its steps ended."""
+
+    files: dict[str, str]
+    row: RunRow | None
+    leases: list[Lease]
+    errors: list[str | None]
+
+
+def left(small: Stepped) -> Left:
+    base = Path(small.workspace.uri) / "runs" / "a"
+    files = {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(base.rglob("*")) if p.is_file()}
+    errors = [step.error for step in small.ledger.steps("a")]
+    return Left(files, small.ledger.run("a"), small.ledger.leases.present(), errors)
+
+
+def begins_again(small: Stepped) -> Left:
+    """A newer try of the preflight, and what it left with the steps that follow."""
+    small.begin("a", to="plan_gate")
+    return left(small)
+
+
+def proven(small: Stepped) -> Left:
+    """A newer try of the whole run, which is proven; what it left."""
+    run = small.begin("a", to="plan_gate")
+    do(run, "approve")
+    assert report(run.chosen()).status == "passed"
+    return left(small)
+
+
+class Paused:
+    """Has the older try stand still before it calls something of the engine, for a minute, in which a newer one is at work."""
+
+    def __init__(self, small: Stepped, patch: pytest.MonkeyPatch) -> None:
+        self._small, self._patch = small, patch
+        self.newer: Left | None = None
+
+    def before(self, of: Any, name: str, newer: Callable[[Stepped], Left]) -> None:
+        """It stands still there."""
+        real = getattr(of, name)
+
+        def stands(*given: Any, **more: Any) -> Any:
+            self._patch.setattr(of, name, real)
+            self.newer = Context().run(newer, self._small)  # as another process does it
+            late = replace(REAL, elapsing=lambda: REAL.elapsing() + 60)
+            self._patch.setattr(self._small.ledger, "effects", late)
+            return real(*given, **more)
+
+        self._patch.setattr(of, name, stands)
+
+
+@pytest.fixture
+def paused(small: Stepped, monkeypatch: pytest.MonkeyPatch) -> Paused:
+    return Paused(small, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("of", "name", "newer"),
+    [
+        (Files, "forget", begins_again),
+        (Ledger, "step", begins_again),
+        (Leases, "take", begins_again),
+        (Ledger, "choose", begins_again),
+        (Files, "write_start", begins_again),
+        (Ledger, "step", proven),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_a_preflight(small: Stepped, paused: Paused, of: Any, name: str, newer: Callable[[Stepped], Left]) -> None:
+    preflight(small.run("a"))  # so that it begins again
+    paused.before(of, name, newer)
+    with pytest.raises(StatusError, match="leaves nothing more"):
+        preflight(small.run("a", partitions=3))
+    assert left(small) == paused.newer
+
+
+def test_a_preflight_that_keeps_what_the_run_had_begun_to_write(small: Stepped, paused: Paused) -> None:
+    run = small.begin("a", to="plan_gate")
+    do(run, "approve", "create_tables")
+    small.fail(run, "copy.apply")
+    paused.before(RunFolder, "copy", begins_again)
+    with pytest.raises(StatusError, match="leaves nothing more"):
+        preflight(small.run("a"))
+    assert left(small) == paused.newer
+
+
+@pytest.mark.parametrize(
+    ("first", "step", "of", "name", "newer"),
+    [
+        ("plan", "plan", RunFolder, "seal", begins_again),
+        ("plan", "plan_gate", Files, "write_plan", begins_again),
+        ("plan", "gate", Files, "write_proof", proven),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_a_step(
+    small: Stepped, paused: Paused, first: str, step: str, of: Any, name: str, newer: Callable[[Stepped], Left]
+) -> None:
+    run = small.begin("a", to="transform")
+    if step != first:
+        do(run, first, run.steps[[each.id for each in run.steps].index(step) - 1].id)
+    paused.before(of, name, newer)
+    with pytest.raises(StatusError, match="leaves nothing more"):
+        do(run, step, step)
+    assert left(small) == paused.newer
