@@ -166,8 +166,10 @@ def _statement(
 
 def _empty(parsed: Mapping[str, Any], role: _Role) -> Iterator[tuple[int, str]]:
     """Where a query reads a target whose rows no earlier phase has planned."""
+    own = {fold(each["key"]) for node in nodes(parsed) for each in (node.get("cte_map") or {}).get("map", ())}
     for node in nodes(parsed):
-        if node.get("type") == "BASE_TABLE" and (phase := role.empty.get(fold(node["table_name"]))):
+        name = fold(node["table_name"]) if node.get("type") == "BASE_TABLE" else ""
+        if name not in own and (phase := role.empty.get(name)):
             holds = f"{node['table_name']} holds what earlier phases plan for that target, and so nothing here"
             yield place(node), f"{holds}: phase {phase!r} plans the first; let that phase come before, or read a source"
 

@@ -55,6 +55,10 @@ FINE = {
     "nothing to be said": ("name IS NULL;", "false;"),
     "the key by its own name": ("_key AS _source\n", "id AS _source\n"),
     "a comma too many, which DuckDB takes": ("_source\n", "_source,\n"),
+    "a target's name for a query of its own": (
+        "FROM customers\n",
+        "FROM (WITH people AS (FROM customers) FROM people)\n",
+    ),
     "lines as on Windows": ("\n", "\r\n"),
 }
 
