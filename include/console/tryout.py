@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from ..trueup.declare import Migration, Source, Table
+from ..trueup.declare.names import MISTYPED, NULLS
 from ..trueup.errors import SourceError
 from ..trueup.rows.duck import connect
 from ..trueup.stores import Store, arrow_schema, key_text
@@ -61,6 +63,7 @@ def lines(migration: Migration, tables: dict[str, pa.Table], asked: int) -> Iter
         rows = [] if first is None else in_python(first)
         yield f"{phase.title}: {len(rows) or made.counts[phase.id]['source_rows']:,} source rows"
         for key, values in zip(_keys(driver.key, first), rows, strict=True):
+            values[MISTYPED] = _without_nulls(values.get(MISTYPED))
             yield f"  {key}  {_shown(values)}"
             yield from (f"    -> {each}" for each in become.get((phase.id, key), []))
             yield from (f"    !! {each}" for each in findings.get((phase.id, key), []))
@@ -103,6 +106,12 @@ def _keys(key: tuple[str, ...], rows: pa.Table | None) -> list[str]:
     with TemporaryDirectory() as scratch, connect(Path(scratch)) as connection:
         connection.register("first_rows", rows.select([*dict.fromkeys(key)]))
         return [text for (text,) in connection.execute(f"SELECT {key_text(key)} FROM first_rows").fetchall()]
+
+
+def _without_nulls(mistyped: str | None) -> str | None:
+    """What a transform sees of it, which is not the names of the attributes that are NULL."""
+    left = {name: value for name, value in json.loads(mistyped or "{}").items() if name != NULLS}
+    return json.dumps(left, ensure_ascii=False, separators=(",", ":")) if left else None
 
 
 def _shown(row: dict[str, Any]) -> str:

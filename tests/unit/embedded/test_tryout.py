@@ -114,6 +114,25 @@ def test_rows_whose_key_is_an_instant_stand_beside_what_they_become(tmp_path: Pa
     ]
 
 
+def test_an_attribute_that_is_null_is_not_of_another_type(tmp_path: Path) -> None:
+    (tmp_path / "rows.sql").write_text("CREATE VIEW rows AS SELECT id, n, _key AS _source FROM old")
+    old, new = (
+        Table(name=n, connection="c_dynamodb", key=("id",), columns=columns(text="id", number="n"))
+        for n in ("old", "new")
+    )
+    migration = Migration(
+        id="old",
+        owner="tests",
+        sources=(Source(table=old),),
+        targets=(Target(table=new),),
+        phases=(Phase(source="old", target="new", transform=tmp_path / "rows.sql"),),
+    )
+    given = {"old": as_read(old, [{"id": "a", "n": None}, {"id": "b", "n": "x", "m": None}], dynamodb=True)}
+    shown = [*lines(migration, given, 5)]
+    assert shown[1] == "  a  id=a"
+    assert '  b  id=b, _mistyped={"n":{"S":"x"}}' in shown
+
+
 def test_a_row_is_one_line_that_says_what_of_it_is_not_shown(tmp_path: Path) -> None:
     names = [f"c{n}" for n in range(13)]
     (tmp_path / "rows.sql").write_text(f"CREATE VIEW rows AS SELECT id, {', '.join(names)}, _key AS _source FROM old")
