@@ -85,15 +85,6 @@ def _mistyped(call: Call) -> bool:
     return call.world is None or any(row[-1] is not None for row in call.world.oracle.source.values())
 
 
-def _planned_again(call: Call) -> bool:
-    """The run has written under a plan, and has another one."""
-    _, _, run, *_ = call.given
-    if call.world is None or (seen := call.world.oracle.runs.get(run)) is None:
-        return False
-    mine = [change.point for change in call.world.oracle.changes if change.run == run]
-    return len(seen.gated) > 1 and any(point < seen.gated[-1].point for point in mine)
-
-
 _ROWS: WeakKeyDictionary[World, dict[str, set[str]]] = WeakKeyDictionary()
 
 
@@ -144,14 +135,13 @@ def _other_files(call: Call) -> bool:
 
 
 HOW: dict[str, Differs] = {
-    **dict.fromkeys(("of", "_status", "_last_plan"), asked),
+    **dict.fromkeys(("of", "_status", "_last_plan", "_asked"), asked),
     **dict.fromkeys(("proven", "_check", "renew", "same"), refuses),
     "files_hash": _other_files,
     "exceptions": lambda call: bool(call.gave and call.gave[0]),
     "judge_left_alone": lambda call: any(not each.passed for each in call.gave or ()),
     "held_targets": _held_by_another,
     "kind": _others_wrote,
-    "_asked": _planned_again,
     "covered": _other_rows,
     "_outlive": reached,
     "_is": asked,
