@@ -102,7 +102,7 @@ class Connection:
     def __init__(self, memory: Memory, folder: Path, kind: str, opening: Open) -> None:
         self._memory, self._opening, self.opened = memory, opening, ExitStack()
         self._paths = re.compile(re.escape(str(folder)) + "[^']*")
-        self._state = memory.code + kind.encode()
+        self._state = self._began = memory.code + kind.encode()
         self._known = memory.on
         self._streams: dict[str, pa.RecordBatchReader] = {}
         self._files: dict[str, tuple[Stamp, bytes]] = {}
@@ -151,6 +151,11 @@ class Connection:
     def close(self) -> None:
         """The end."""
         self.opened.close()
+
+    @property
+    def as_it_began(self) -> bool:
+        """Whether nothing was done but to make relations and to look at them."""
+        return self._known and self._state == self._began
 
     def __getattr__(self, name: str) -> Any:
         self._known = False
@@ -362,11 +367,3 @@ def _size(answer: Any) -> int:
     if isinstance(answer, tuple) and isinstance(answer[1], dict):
         return sum(map(len, answer[1].values()))
     return 100 * len(answer) if isinstance(answer, list) else getattr(answer, "nbytes", 2_000)
-
-
-@contextmanager
-def remembered(memory: Memory, folder: Path, connect: Callable[..., Any], *given: Any) -> Iterator[Connection]:
-    """In place of `duck.connect`: a connection to a database of its own."""
-    connection = Connection(memory, folder, "alone", lambda: connect(*given))
-    with connection.opened:  # an error passes through the real one, which says in the engine's words what it is
-        yield connection

@@ -17,7 +17,8 @@ _COMMENT = re.compile(r"^\s*--.*$", re.MULTILINE)
 _LOOKS = re.compile(r"(SELECT|FROM|WITH|DESCRIBE|COPY)\b[^;]*;?", re.IGNORECASE)
 _COPY = re.compile(r"COPY \(.*\) TO '\0' \(FORMAT[^';]*", re.DOTALL)
 _MAKES = re.compile(
-    r'CREATE (?:OR REPLACE )?(?:TEMP )?(VIEW|TABLE|MACRO) "?(\w+)"?\s*(?:\(|AS\b)[^;]*', re.IGNORECASE | re.DOTALL
+    r'CREATE (?:OR REPLACE )?((?:TEMP )?VIEW|TEMP TABLE|TEMP MACRO) "?(\w+)"?\s*(?:\(|AS\b)[^;]*',
+    re.IGNORECASE | re.DOTALL,
 )
 _CHANGES = re.compile(r'(?:INSERT INTO|DELETE FROM|UPDATE) "?(\w+)"?\s[^;]*', re.IGNORECASE | re.DOTALL)
 _WORD = re.compile(r"\w+")
@@ -74,7 +75,7 @@ def _made(piece: str) -> Made:
     found = _MAKES.fullmatch(piece)
     assert found is not None
     name = found[2].lower()
-    return Made(name=name, late=found[1].upper() != "TABLE", text=piece, words=_words(piece) - {name})
+    return Made(name=name, late=not found[1].upper().endswith("TABLE"), text=piece, words=_words(piece) - {name})
 
 
 def _words(text: str) -> frozenset[str]:

@@ -7,9 +7,8 @@ import importlib
 import pkgutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,7 +19,8 @@ from include.trueup import gate, prove, rows
 from include.trueup.gate import evaluation
 from include.trueup.rows import duck
 
-from .answers import Database, Memory, remembered
+from .answers import Database, Memory
+from .lent import Databases
 
 _COMPUTING = (rows, gate)
 """The rooms of the engine whose code computes what is remembered; all other code asks for it, and is run."""
@@ -117,9 +117,9 @@ def _validate(memory: Memory, real: Any, named_columns: Any) -> Any:
 def remembering(folder: Path) -> Iterator[Database]:
     """While the block runs, what histories compute is remembered; gives a database that all their processes share."""
     memory = Memory()
-    with pytest.MonkeyPatch.context() as patch, duck.connect(folder, 8) as database:
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as opened, duck.connect(folder, 8) as database:
         _remember_verdicts(patch, memory)
-        patch.setattr(duck, "connect", partial(remembered, memory, folder, duck.connect))
+        patch.setattr(duck, "connect", Databases(memory, folder, duck.connect, opened).connect)
         yield Database(memory, folder, database, Code().other)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -16,7 +16,8 @@ import pytest
 from include.trueup.errors import ArtifactError
 from include.trueup.rows import duck
 
-from .answers import ChangedError, Connection, Memory, remembered
+from .answers import ChangedError, Connection, Memory
+from .lent import Databases
 
 
 class Seen:
@@ -128,8 +129,35 @@ def test_rows_that_are_read_from_a_stream_are_part_of_what_was_asked(seen: Seen)
 
 def test_an_error_comes_out_in_the_words_of_the_engine(tmp_path: Path) -> None:
     gone = f"SELECT * FROM read_parquet('{tmp_path}/gone.parquet')"
-    with pytest.raises(ArtifactError), remembered(Memory(on=True), tmp_path, duck.connect, tmp_path) as connection:
-        connection.execute(gone)
+    with ExitStack() as opened:
+        databases = Databases(Memory(on=True), tmp_path, duck.connect, opened)
+        with pytest.raises(ArtifactError), databases.connect(tmp_path) as connection:
+            connection.execute(gone)
+
+
+def test_a_database_is_given_to_the_next_only_as_it_was_at_first(tmp_path: Path) -> None:
+    connects: list[Path] = []
+
+    @contextmanager
+    def connect(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+        connects.append(scratch)
+        with duckdb.connect() as database:
+            yield database
+
+    with ExitStack() as opened:
+        databases = Databases(Memory(on=True), tmp_path, connect, opened)
+        for more, opens in (
+            ("CREATE TEMP TABLE t AS SELECT 2 AS n", 1),
+            ("CREATE TABLE t AS SELECT 2 AS n", 1),
+            ("", 2),
+        ):
+            with databases.connect(tmp_path) as connection:
+                with pytest.raises(duckdb.CatalogException):
+                    connection.execute(f"SELECT * FROM rows, t -- {more}")
+                connection.execute(f"CREATE OR REPLACE VIEW rows AS SELECT 1 AS n -- {more}")
+                connection.execute(more or "SELECT 1")
+                assert connection.execute(f"SELECT n, {len(more)} FROM rows").fetchall() == [(1, len(more))]
+            assert len(connects) == opens
 
 
 def test_what_reads_other_relations_only_is_not_computed_again(seen: Seen, tmp_path: Path) -> None:
