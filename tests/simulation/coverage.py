@@ -24,7 +24,7 @@ NOT_HERE = {
     "UnreadableValueError": "no value is without a canonical form",
 }
 """Errors that the world has no way to."""
-OF_SETUPS = ("write unfit", "write no number", "backfill", "day", "insert")
+OF_SETUPS = ("write unfit", "write no number", "backfill", "day", "insert", "keep open")
 """What happens only where the setup has it (`history.more`)."""
 REFUSALS = (
     *("ledger.refuse_other", "leases._take_from", "leases.enter", "leases._refuse_newer", "leases.renew"),

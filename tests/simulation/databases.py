@@ -43,6 +43,10 @@ class Behind(Protocol):
         """As an application does, write a row, or delete it; where the table refuses it, nothing is done. False where
         somebody holds the row just now."""
 
+    def keep_open(self, table: Table, key: str, row: Row | None) -> Callable[[bool], None] | None:
+        """As an application does, write a row, or delete it, in a transaction that stays open: what ends it, committed or
+        not. None where somebody holds the row just now, or the table refuses it."""
+
     def insert(self, table: Table, key: str, name: str) -> bool:
         """As an application does, add a row whose number the table gives, unless there is one; as `put`."""
 
@@ -96,10 +100,27 @@ class Relational:
     def put(self, table: Table, key: str, row: Row | None) -> bool:
         """In a transaction of its own."""
         held = self.database.find(table)
-        if held is None:
-            return True
-        values = None if row is None else {**dict(zip(table.columns, row, strict=False)), MISTYPED: row[-1]}
-        return self._alone(lambda mine: self._place(mine, held, key, values))
+        return held is None or self._alone(lambda mine: self._place(mine, held, key, _values(table, row)))
+
+    def keep_open(self, table: Table, key: str, row: Row | None) -> Callable[[bool], None] | None:
+        """Nothing that it did is seen until it is committed, and whoever wants the row waits."""
+        self.database.end_idle(self._effects.elapsing())
+        mine, held = Transaction(self.database), self.database.find(table)
+        try:
+            if held is None:
+                return None
+            self._place(mine, held, key, _values(table, row))
+            mine.check_references()
+        except (WaitError, RowRefusedError):
+            return None
+        self.database.open.append(mine)
+
+        def end(commit: bool) -> None:
+            self.database.open.remove(mine)
+            if commit:
+                self.database.commit(mine)
+
+        return end
 
     def _alone(self, work: Callable[[Transaction], object]) -> bool:
         self.database.end_idle(self._effects.elapsing())
@@ -187,6 +208,10 @@ class Documents:
             held.put(item_of(table, row))
         return True
 
+    def keep_open(self, table: Table, key: str, row: Row | None) -> Callable[[bool], None] | None:
+        """It has no transactions that stay open."""
+        return None
+
     def insert(self, table: Table, key: str, name: str) -> bool:
         """It gives no numbers."""
         raise NotImplementedError
@@ -207,6 +232,10 @@ class Documents:
 
     def close(self) -> None:
         """It is in memory."""
+
+
+def _values(table: Table, row: Row | None) -> dict[str, Any] | None:
+    return None if row is None else {**dict(zip(table.columns, row, strict=False)), MISTYPED: row[-1]}
 
 
 _TAGS = {Type.TEXT: "S", Type.NUMBER: "N"}

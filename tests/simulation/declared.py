@@ -82,6 +82,8 @@ def _met(row: Row, number: int) -> bool:
 
 TOUCHED = "p00"
 BENDS = "persons_bends"
+FAULTS = ("are not as they were written", "planned rows of persons were refused")
+"""What a proof says that found rows otherwise than planned, or missing, because of the target's trigger."""
 TRIGGERS = {
     "alters": Does(name=BENDS, events=("INSERT", "UPDATE"), act=_alters),
     "touches": Does(name=BENDS, events=("INSERT", "UPDATE"), act=_touches, before=False),

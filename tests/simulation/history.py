@@ -22,7 +22,7 @@ class Setup:
     `windows`: rows lie in one of three days, by the text that they have for a name, and there are backfills.
     `numbered`: the target's `amount` is an identity column, from which applications take numbers.
     `trigger`: what a trigger of the target does to some rows that are written: it `alters` them, `touches` another row, or
-    `drops` them without a word (empty: there is none)."""
+    `drops` them without a word (empty: there is none). `held_open`: applications keep transactions open that have written."""
 
     kind: str = "postgres"
     rows: int = 5
@@ -44,6 +44,7 @@ class Setup:
     windows: bool = False
     numbered: bool = False
     trigger: str = ""
+    held_open: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,9 +145,10 @@ def more(made: Setup, random: Random) -> Setup:
     numbered = numbered and made.kind == "postgres" and not unfit
     trigger = random.choice(TRIGGERS) if random.random() < 0.2 and made.kind == "postgres" else ""
     keen = {"postgres": "commit", "dynamodb": "BatchExecute"}[made.kind] if random.random() < 0.2 else made.keen
+    held_open = random.random() < 0.2 and made.kind == "postgres"
     return replace(
-        made, only=only, unfit=unfit, windows=windows and not unfit, numbered=numbered, trigger=trigger, keen=keen
-    )
+        made, only=only, unfit=unfit, windows=windows and not unfit, numbered=numbered, trigger=trigger, keen=keen, held_open=held_open
+    )  # fmt: skip
 
 
 def _some(random: Random) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from include.trueup.stores.postgres.locks import numbers
 
 from . import right
 from .databases import Row
-from .declared import BENDS, COLUMNS, by_trigger, day
+from .declared import BENDS, COLUMNS, FAULTS, by_trigger, day
 from .evidence import Evidence
 from .lies import Lie
 from .seen import Change as Change
@@ -32,6 +32,7 @@ from .seen import Passed as Passed
 from .seen import Plan as Plan
 from .seen import Seen as Seen
 from .seen import Writer as Writer
+from .seen import short
 from .twins import Effect, HiddenError
 
 if TYPE_CHECKING:
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
 
 NAMES = (*COLUMNS, "_extra", "_mistyped")
 TARGET = "persons"
-FAULTS = ("are not as they were written", "planned rows of persons were refused")
-"""What a proof says that found rows otherwise than planned, or missing, because of the target's trigger."""
 READS = ("snapshot", "read", "get", "Scan", "BatchGetItem")
 WRITES = ("add", "change", "remove", "BatchExecuteStatement", "PutItem", "UpdateItem", "DeleteItem")
 
@@ -204,7 +203,7 @@ class Oracle:
     def _changed(self, writer: Writer, key: str, old: Row | None, new: Row | None) -> None:
         schedule = self.world.schedule
         late = "late" if writer.late else ""
-        line = f"{schedule.points:>5} {schedule.now:>9.2f} {writer.process:<34} {late:<6} {key}: {_short(old)} -> {_short(new)}"
+        line = f"{schedule.points:>5} {schedule.now:>9.2f} {writer.process:<34} {late:<6} {key}: {short(old)} -> {short(new)}"
         self.log.append(line)
         self._digest.update(line.encode())
         self.changes.append(self._change(writer, key, old, new))
@@ -235,12 +234,17 @@ class Oracle:
         else:
             self._compare(Writer(process="application"))
 
+    def does(self, work: Callable[[], bool | None]) -> bool | None:
+        """An application does this; what it gives."""
+        self._compare(Writer(process="?"))
+        done = work()
+        self._compare(Writer(process="application"))
+        return done
+
     def inserted(self, key: str, name: str) -> None:
         """An application adds a row whose number the target gives, unless it is there."""
-        self._compare(Writer(process="?"))
-        if not self.world.places.insert(TARGET, key, name):
+        if not self.does(lambda: self.world.places.insert(TARGET, key, name)):
             self.world.after(1.0, lambda: self.inserted(key, name))
-        self._compare(Writer(process="application"))
 
     def ordered(self, key: str, order: Row | None) -> None:
         """An application makes an order refer to a row of the target, if it is there, or deletes the order."""
@@ -393,7 +397,3 @@ class Oracle:
     def digest(self) -> str:
         """A hash of all that happened."""
         return self._digest.hexdigest()
-
-
-def _short(row: Row | None) -> str:
-    return "-" if row is None else "|".join(str(v) for v in row[1:3])

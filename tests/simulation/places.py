@@ -3,6 +3,7 @@ the hook before and after their effects: the target's as `store`, the source's a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -63,6 +64,10 @@ class Places:
     def put(self, name: str, key: str, row: Row | None) -> bool:
         """An application writes a row, or deletes it. False where somebody holds it just now."""
         return self._of(name).put(TABLES[name], key, row)
+
+    def keep_open(self, name: str, key: str, row: Row | None) -> Callable[[bool], None] | None:
+        """An application writes a row in a transaction that stays open; what ends it. None where it cannot."""
+        return self._of(name).keep_open(TABLES[name], key, row)
 
     def insert(self, name: str, key: str, of: str) -> bool:
         """An application adds a row whose number the table gives. False where somebody holds it just now."""

@@ -246,6 +246,7 @@ def shrink(history: History, fails: Callable[[History], bool]) -> History:
         {"windows": False},
         {"numbered": False},
         {"trigger": ""},
+        {"held_open": False},
         {"approval": False},
         {"rows": 2},
         {"rows": 1},

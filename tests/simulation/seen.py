@@ -79,3 +79,8 @@ class Seen:
     read_at: int | None = None
     last_read_at: int | None = None
     hidden: set[str] = field(default_factory=set)
+
+
+def short(row: Row | None) -> str:
+    """A row in a line of the log."""
+    return "-" if row is None else "|".join(str(v) for v in row[1:3])

@@ -137,3 +137,19 @@ def test_a_trigger_of_the_target(trigger: str, bench: Bench) -> None:
 def test_a_fault_about_triggers(bench: Bench) -> None:
     setup = plain("postgres", len(TRIGGERED), trigger="touches")
     assert 1 in found(bench, "own/set off is others'", setup, *TRIGGERED)
+
+
+HELD_OPEN = (
+    Event(what="write source", a=1, b=46),
+    Event(what="write target", a=1, b=2, seconds=12.0),  # and committed after that
+    Event(what="trigger"),
+)
+
+
+def test_a_transaction_of_an_application_that_stays_open_while_a_run_writes(bench: Bench) -> None:
+    setup = plain("postgres", len(HELD_OPEN), rows=4, held_open=True)
+    events = {-1: HELD_OPEN[0], -2: HELD_OPEN[2], 200: HELD_OPEN[1]}  # before the first run writes the row
+    played = play(History(seed=-1, setup=setup, events=events), *bench)
+    assert played.breaches == []
+    assert played.met["event keep open"] == 1
+    assert played.met["error GateError"] == 1  # it waits, and then the row is there

@@ -263,10 +263,21 @@ class World(People):
             self.oracle.inserted(key, f"APP {event.b % 7}")
             return True
         row = None if event.b % 3 == 0 else (f"APP {event.b % 7}", str(event.b % 50))
+        if self.setup.held_open and event.a // 32 % 2 == 0:
+            return self._keep_open(key, row, event)
         if row is not None and self._no_number(event):
             self.oracle.application("persons", key, (row[0], None), NO_NUMBER)
         else:
             self.oracle.application("persons", key, row)
+        return True
+
+    def _keep_open(self, key: str, row: tuple[str, str] | None, event: Event) -> bool:
+        """An application writes a row, and commits it, or takes it back, later."""
+        end = self.places.keep_open("persons", key, None if row is None else (key, *row, None, None))
+        if end is None:
+            return False
+        self.did["keep open"] += 1
+        self.after(event.seconds, lambda: self.oracle.does(partial(end, event.b % 5 > 0)))
         return True
 
     def _no_number(self, event: Event) -> bool:

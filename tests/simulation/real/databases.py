@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
@@ -77,6 +78,10 @@ class RealRelational:
         except (psycopg.errors.IntegrityError, psycopg.errors.UndefinedTable):
             return True
         return True
+
+    def keep_open(self, table: Table, key: str, row: Row | None) -> Callable[[bool], None] | None:
+        """No history that is played here has such an application."""
+        return None
 
     def insert(self, table: Table, key: str, name: str) -> bool:
         """In a transaction of its own, as `put`."""
@@ -158,6 +163,10 @@ class RealDocuments:
         except self._client.exceptions.ResourceNotFoundException:
             pass
         return True
+
+    def keep_open(self, table: Table, key: str, row: Row | None) -> Callable[[bool], None] | None:
+        """No history that is played here has such an application."""
+        return None
 
     def insert(self, table: Table, key: str, name: str) -> bool:
         """It gives no numbers."""

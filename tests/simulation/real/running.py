@@ -23,7 +23,9 @@ def run(histories: int, seed: int, *, log: bool) -> int:
         real_seconds = 0.0
         for number in range(seed, seed + histories):
             drawn = from_seed(number)
-            history = replace(drawn, setup=replace(drawn.setup, referred="", trigger=""))  # the servers have no orders
+            history = replace(
+                drawn, setup=replace(drawn.setup, referred="", trigger="", held_open=False)
+            )  # the servers have no orders
             twin = play(history, place, database)
             since = time.monotonic()
             real = play(history, place, None, partial(RealWorld, running))
