@@ -149,10 +149,10 @@ def test_a_rollback_undoes_the_run_that_it_was_entered_with(small: Stepped, monk
     """And none that writes between the look for the last one and its own entry in the ledger."""
     real = small.ledger.begin
 
-    def begin(*given: Any, **more: Any) -> None:
+    def begin(*given: Any, **more: Any) -> int:
         monkeypatch.setattr(small.ledger, "begin", real)
         small.proven("a")
-        real(*given, **more)
+        return real(*given, **more)
 
     monkeypatch.setattr(small.ledger, "begin", begin)
     with pytest.raises(StatusError, match="there is nothing to undo"):
