@@ -126,7 +126,11 @@ def test_what_rejects_rows_of_a_column_stands_beside_it(uri: str) -> None:
         uri,
         'CREATE TABLE people (id bigint PRIMARY KEY, name text NOT NULL, "Full Name" date NOT NULL, amount numeric NOT NULL, vip bool)',
     )
-    script = written(uri, "customers", "people").files["include/migrations/people/rows.sql"]
+    files = written(uri, "customers", "people").files
+    assert (
+        '{"id": 1, "name": "1", "Full Name": "2025-01-01", "amount": "1"},' in files["tests/migrations/test_people.py"]
+    )
+    script = files["include/migrations/people/rows.sql"]
     assert script.splitlines()[2:7] == [
         "    id,",
         "    name,",
