@@ -70,8 +70,8 @@ def _text_sample(column: Known) -> str:
 
 
 def sample_rows(legacy: Catalogue, new: Catalogue) -> list[dict[str, str]]:
-    """Three rows, of the columns that must be there in one of the tables, each value as Python says it. A value that a CHECK of the new table would
-    refuse gives way to one that stands in it, where there is one."""
+    """Three rows, of the columns that must be there in one of the tables, each value as Python says it. A value that a CHECK of
+    the new table would refuse gives way to one that stands in it, where there is one."""
     never_null = {c.name for c in new.columns if c.not_null}
     needed = [c for c in legacy.columns if c.type and (c.not_null or c.name in legacy.key or c.name in never_null)]
     rows = [{c.name: sample(c, new).format(n=n) for c in needed} for n in _ROWS]
