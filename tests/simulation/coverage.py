@@ -7,16 +7,14 @@ from collections import Counter
 from pathlib import Path
 from traceback import walk_tb
 
+from include.trueup import errors
 from include.trueup.ledger.status import TRANSITIONS, TURNS
 from include.trueup.plan.files import VERBS
 
 from .history import WEIGHTS
 from .lies import LIES
 
-ERRORS = (
-    *("SourceError", "StoreRejectedError", "TargetHeldError", "StatusError", "ArtifactError", "GateError"),
-    *("ApprovalError", "StoreUnavailableError", "_UnprovenError"),
-)
+_KINDS = ("TrueupError", "TerminalError", "TransientError")
 NOT_HERE = {
     "DeclarationError": "the declaration of the world is sound",
     "OptionsError": "what is asked for is allowed",
@@ -24,6 +22,7 @@ NOT_HERE = {
     "UnreadableValueError": "no value is without a canonical form",
 }
 """Errors that the world has no way to."""
+ERRORS = tuple(name for name in vars(errors) if name.endswith("Error") and name not in (*NOT_HERE, *_KINDS))
 OF_SETUPS = ("write unfit", "write no number", "backfill", "day", "insert", "keep open")
 """What happens only where the setup has it (`history.more`)."""
 REFUSALS = (
@@ -33,6 +32,11 @@ REFUSALS = (
     *("turning.proven", "turning._check", "decisions.refuse_turn", "ledger.move"),
 )
 """Where the engine refuses something that people may ask for, or says that its work has failed."""
+
+
+def classes(error: BaseException) -> list[str]:
+    """What classes of the tree of errors it is of."""
+    return [each.__name__ for each in type(error).__mro__ if each.__name__ in ERRORS or each.__name__ in NOT_HERE]
 
 
 def refused_by(error: BaseException) -> str:
@@ -64,4 +68,5 @@ def table(met: Counter[str]) -> str:
     others = sorted(name for name in met if name.startswith("refusal ") and name not in WANTED)
     lines += [f"met, too: {', '.join(f'{name} {met[name]}' for name in others)}"] if others else []
     lines += [f"not met: {', '.join(missed)}"] if missed else ["everything was met"]
+    lines += [f"cannot be met: {', '.join(f'{name} ({why})' for name, why in NOT_HERE.items())}"]
     return "\n".join(lines)

@@ -231,8 +231,12 @@ class People:
         to = ways[event.a % len(ways)] if event.b % 4 else SwitchState.NEW
         try:
             checked = turning.preflight(ledger, workspace, "small", to, 24.0)
-            turning.turn(ledger, workspace, "small", checked, by="alice", why="", run_id=f"turn {self.schedule.points}")
+            id = f"turn {self.schedule.points} {len(self.oracle.turns)}"
+            turning.turn(ledger, workspace, "small", checked, by="alice", why="", run_id=id)
         except TrueupError as error:
             self.met(error, "turn", str(to))
         else:
             self.oracle.turned(str(to), checked)
+            if event.seconds >= 1:  # whoever cuts over goes on with it, or goes back, and soon leaves it at that
+                then = Event(what="cut over", a=event.b, b=event.a, seconds=event.seconds / 3)
+                self.after(event.seconds, lambda: self.happens(then))

@@ -132,7 +132,7 @@ def _calm(world: World) -> list[Breach]:
             left = [f"{task.name} {task.state}" for task in run.tasks if not task.over]
             breaches.append(Breach(law=11, why=f"{run.id} does not end: {left}"))
     world.mend()
-    if breaches or (breaches := _begun_again(world)):
+    if breaches or (breaches := _reported(world)) or (breaches := _begun_again(world)):
         return breaches
     world.schedule.now += 25 * 3600  # no lease lasts longer than a plan may wait for a person
     with world.looking():
@@ -150,6 +150,17 @@ def _calm(world: World) -> list[Breach]:
         breaches.append(Breach(law=11, why=f"a new run in calm is {row and row.status}: {errors[-1:]}"))
         return breaches
     return breaches + list(_as_it_should(world, f"in calm {last.id} is proven"))
+
+
+def _reported(world: World) -> list[Breach]:
+    """A run that is proven, and whose report could not be written as often as it was tried, has one when that is tried in calm."""
+    for run in world.runs:
+        with world.looking():
+            row = world.places.ledger.run(run.id)
+            missing = row is not None and row.status == Status.PROVEN and run.given.folder.read("report.json") is None
+        if missing and run.tasks[-1].state == "failed":
+            run.clear(len(run.tasks) - 1, downstream=True)
+    return _until_calm(world)
 
 
 def _as_it_should(world: World, what: str, *, of: Callable[[Row], bool] = lambda _: True) -> Iterator[Breach]:

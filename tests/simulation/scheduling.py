@@ -93,6 +93,9 @@ class Crew:
         future: FibreFuture[T] = FibreFuture(self._schedule)
 
         def done() -> None:
+            if not future.set_running_or_notify_cancel():  # as a thread's: what runs is not called off
+                self._ended()
+                return
             try:
                 result = work(*given)
             except Exception as error:

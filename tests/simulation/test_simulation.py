@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from . import coverage
 from .answers import Database
 from .history import Event, History, Setup
 from .lies import LIES
@@ -64,3 +65,15 @@ def test_what_a_store_says_falsely_breaks_no_law(bench: Bench) -> None:
     assert played.breaches == []
     told = {name.removeprefix("lie ") for name, times in played.met.items() if name.startswith("lie ") and times}
     assert told == {*LIES} - {"refused", "stale"}
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+def test_whoever_cuts_over_goes_on_with_it_or_back(bench: Bench) -> None:
+    met = set[str]()
+    for a, b in ((0, 1), (1, 2)):
+        event = Event(what="cut over", a=a, b=b, seconds=12.0)
+        setup = Setup(rows=1, approval=False, rate=0.0, late=1)
+        played = play(History(seed=-1, setup=setup, events={-1: event}), *bench)
+        assert played.breaches == []
+        met |= {name for name in played.met if name.startswith("switch ")}
+    assert met == {name for name in coverage.WANTED if name.startswith("switch ")}

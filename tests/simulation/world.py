@@ -363,7 +363,7 @@ class World(People):
 
     def met(self, error: Exception, run: str, where: str) -> None:
         """An error came out of the engine."""
-        self.met_errors[type(error).__name__] += 1
+        self.met_errors.update(coverage.classes(error))
         self.refusals[coverage.refused_by(error)] += 1
         self.oracle.met(error, run, where)
 
