@@ -66,6 +66,8 @@ class Paused:
     def __init__(self, small: Stepped, patch: pytest.MonkeyPatch) -> None:
         self._small, self._patch = small, patch
         self.newer: Left | None = None
+        self.late = 0.0
+        patch.setattr(small.ledger, "effects", replace(REAL, elapsing=lambda: REAL.elapsing() + self.late))
 
     def before(self, of: Any, name: str, newer: Callable[[Stepped], Left]) -> None:
         """It stands still there."""
@@ -74,8 +76,7 @@ class Paused:
         def stands(*given: Any, **more: Any) -> Any:
             self._patch.setattr(of, name, real)
             self.newer = Context().run(newer, self._small)  # as another process does it
-            late = replace(REAL, elapsing=lambda: REAL.elapsing() + 60)
-            self._patch.setattr(self._small.ledger, "effects", late)
+            self.late += 60
             return real(*given, **more)
 
         self._patch.setattr(of, name, stands)
