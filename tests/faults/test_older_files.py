@@ -136,3 +136,17 @@ def test_a_step(
     with pytest.raises(StatusError, match="leaves nothing more"):
         do(run, step, step)
     assert left(small) == paused.newer
+
+
+def test_threads_of_a_step(small: Stepped, paused: Paused) -> None:
+    """The snapshot reads and publishes several tables at once."""
+
+    def reads_others(small: Stepped) -> Left:
+        small.database.sql("UPDATE people SET name = 'other'")
+        return begins_again(small)
+
+    run = small.begin("a", to="transform")
+    paused.before(RunFolder, "publish", reads_others)
+    with pytest.raises(StatusError, match="leaves nothing more"):
+        do(run, "snapshot", "snapshot")
+    assert left(small) == paused.newer

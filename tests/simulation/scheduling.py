@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
@@ -91,13 +92,14 @@ class Crew:
     def submit(self, work: Callable[..., T], /, *given: Any) -> Future[T]:
         """Begin a piece of work, once there is room."""
         future: FibreFuture[T] = FibreFuture(self._schedule)
+        context = copy_context()
 
         def done() -> None:
             if not future.set_running_or_notify_cancel():  # as a thread's: what runs is not called off
                 self._ended()
                 return
             try:
-                result = work(*given)
+                result = context.run(work, *given)
             except Exception as error:
                 self._ended()
                 future.set_exception(error)

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -55,10 +56,14 @@ class Workers(Protocol):
 
 
 class Threads(ThreadPoolExecutor):
-    """Workers that are threads."""
+    """Workers that are threads. What is asked before an effect where a piece of work is begun is asked in its thread, too."""
 
     def __init__(self, most: int, name: str = "") -> None:
         super().__init__(most, thread_name_prefix=name)
+
+    def submit(self, work: Callable[..., T], /, *given: Any, **named: Any) -> Future[T]:
+        """Begin a piece of work, once there is room, with the context variables of here."""
+        return super().submit(copy_context().run, work, *given, **named)
 
     def wait(self, running: Iterable[Future[T]], until: Until) -> tuple[Group[T], Group[T]]:
         """Wait; those that have ended, and the others."""
