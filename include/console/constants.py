@@ -39,10 +39,13 @@ def constants(migration: Migration) -> Iterator[Problem]:
 
 def failing_line(migration: Migration, script: Path) -> int | None:
     """The line on which the first statement begins that does not run; None where all of them do, or it is no phase's script."""
+    scripts = next((phase.scripts for phase in migration.phases if script in phase.scripts), ())
+    if not scripts:
+        return None
     run, text = run_of(migration, {}, None, 1), script.read_text(encoding="utf-8")
     with related(run, {}) as connection:
         relate_partition(connection, run, 0)
-        for path in next((phase.scripts for phase in migration.phases if script in phase.scripts), ()):
+        for path in scripts:
             for at, query in placed_statements(path.read_text(encoding="utf-8")):
                 try:
                     connection.execute(query)
