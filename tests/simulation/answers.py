@@ -35,11 +35,6 @@ Stamp = tuple[int, int, int] | None
 _NONE = b"none"
 
 
-class ChangedError(BaseException):
-    """A file has changed since a statement that was not computed then, and would have to be now: play the history again, with
-    nothing remembered."""
-
-
 @dataclass
 class Memory:
     """Answers by name. `code`: what of the code that answers depend on is another than at the beginning, as where a mutant has
@@ -73,9 +68,9 @@ class Database:
         self._memory, self._folder, self._real, self._code = memory, folder, real, code
 
     @contextmanager
-    def playing(self, *, plain: bool = False) -> Iterator[None]:
-        """A history is played with it; `plain`: with nothing remembered."""
-        self._memory.on, self._memory.code = not plain, self._code()
+    def playing(self) -> Iterator[None]:
+        """A history is played with it."""
+        self._memory.on, self._memory.code = True, self._code()
         try:
             yield
         finally:
@@ -106,6 +101,7 @@ class Connection:
         self._known = memory.on
         self._streams: dict[str, pa.RecordBatchReader] = {}
         self._files: dict[str, tuple[Stamp, bytes]] = {}
+        self._bytes: dict[bytes, bytes] = {}
         self._lineage = Lineage(self._content, self._columns)
         self._before: list[_Due] = []
         self._real: duckdb.DuckDBPyConnection | None = None
@@ -271,16 +267,38 @@ class Connection:
                 later.append(each)
         self._before = later[::-1]
         for each in reversed(due):
-            if any(_file(path)[1] != content for path, content in each.files):
-                raise ChangedError
-            each.compute(self._real)
+            with ExitStack() as files:
+                for path, content in each.files:
+                    files.enter_context(self._as_then(path, content))
+                each.compute(self._real)
         return self._real
+
+    @contextmanager
+    def _as_then(self, path: str, content: bytes) -> Iterator[None]:
+        """The file is, while the block runs, what it was when a statement was asked that is computed now."""
+        if _file(path)[1] == content:
+            yield
+            return
+        file, aside = Path(path), Path(f"{path}.aside")
+        there = file.exists()
+        if there:
+            file.rename(aside)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(self._bytes[content])
+            yield
+        finally:
+            file.unlink()
+            if there:
+                aside.rename(file)
 
     def _content(self, path: str) -> bytes:
         """A hash of what a file holds now."""
         known = self._files.get(path)
         if known is None or known[0] is None or _stamp(path) != known[0]:
-            known = self._files[path] = _file(path)
+            stamp, name, read = _file(path)
+            known = self._files[path] = stamp, name
+            self._bytes[name] = read
         return known[1]
 
     def _columns(self, path: str) -> bytes:
@@ -347,11 +365,13 @@ def _stamp(path: str) -> Stamp:
     return seen.st_ino, seen.st_mtime_ns, seen.st_size
 
 
-def _file(path: str) -> tuple[Stamp, bytes]:
+def _file(path: str) -> tuple[Stamp, bytes, bytes]:
+    """By what it is told, a hash of what it holds, and that."""
     try:
-        return _stamp(path), hashlib.blake2b(Path(path).read_bytes(), digest_size=16).digest()
+        stamp, read = _stamp(path), Path(path).read_bytes()
     except OSError:
-        return None, _NONE
+        return None, _NONE, b""
+    return stamp, hashlib.blake2b(read, digest_size=16).digest(), read
 
 
 def _files(at: Path) -> dict[str, bytes]:

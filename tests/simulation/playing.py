@@ -19,7 +19,7 @@ from include.trueup.ledger import Status
 from include.trueup.ledger.tables import leases, transitions
 
 from . import history as histories
-from .answers import ChangedError, Database
+from .answers import Database
 from .databases import Row
 from .declared import DAYS, day, should, window
 from .history import Event, History
@@ -82,12 +82,8 @@ def play(
     opens its own."""
     if not isinstance(database, Database):
         return _play(history, folder, database, worlds)
-    try:
-        with database.playing():
-            return _play(history, folder, database, worlds)
-    except ChangedError:  # the same history again
-        with database.playing(plain=True):
-            return _play(history, folder, database, worlds)
+    with database.playing():
+        return _play(history, folder, database, worlds)
 
 
 @_quiet()
