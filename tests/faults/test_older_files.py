@@ -123,6 +123,7 @@ def test_a_preflight_that_keeps_what_the_run_had_begun_to_write(small: Stepped, 
         ("plan", "plan", RunFolder, "seal", begins_again),
         ("plan", "plan_gate", Files, "write_plan", begins_again),
         ("plan", "gate", Files, "write_proof", proven),
+        ("plan", "plan", Ledger, "step", proven),
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )

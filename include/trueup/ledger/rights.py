@@ -63,6 +63,8 @@ RENEWING = steps.update().where(*_NEWEST).values(renewed_at=sa.func.clock_timest
 _THIS_ATTEMPT = runs.c.attempt == sa.bindparam("attempt")
 _BEGUN = sa.select(runs.c.run_id).where(runs.c.run_id == _RUN, _THIS_ATTEMPT, runs.c.status == Status.RUNNING)
 _BEGUN = _BEGUN.with_for_update(read=True)
+_GOING_ON = sa.select(runs.c.run_id).where(runs.c.run_id == _RUN, runs.c.status.in_((Status.RUNNING, Status.FAILED)))
+_GOING_ON = _GOING_ON.with_for_update(read=True)
 _OPEN = sa.select(runs.c.run_id).where(
     runs.c.run_id == _RUN, _THIS_ATTEMPT, runs.c.status.not_in((Status.PROVEN, Status.ROLLED_BACK))
 )
@@ -73,10 +75,11 @@ _AT_WORK = sa.select(runs.c.run_id).where(
 )
 
 
-def require_begun(connection: sa.Connection, run_id: str, attempt: int) -> None:
+def require_begun(connection: sa.Connection, run_id: str, attempt: int | None) -> None:
     """Raise `StatusError` unless the run is running and has begun so often: else whoever asks is an older try of its
-    preflight. It stays so until the transaction ends."""
-    if connection.execute(_BEGUN, {"this_run": run_id, "attempt": attempt}).first() is None:
+    preflight; None: unless it has not ended. It stays so until the transaction ends."""
+    asked = {"this_run": run_id} if attempt is None else {"this_run": run_id, "attempt": attempt}
+    if connection.execute(_GOING_ON if attempt is None else _BEGUN, asked).first() is None:
         raise overtaken(run_id)
 
 

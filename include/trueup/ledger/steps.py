@@ -33,12 +33,11 @@ class Steps:
     def step(self, run_id: str, step: str, part: str, attempt: int | None = None) -> Iterator[int]:
         """Note when a part of a step starts and ends, and the error that it ends with; gives the number of the try, which
         is higher at every try. What an older try ends with is not noted once a newer one has begun; of a step that writes, it
-        is waited for until it can write no more. Raises `StatusError` where the run has begun again since it began for the
-        `attempt`th time, or has ended (None: it is not asked)."""
+        is waited for until it can write no more. Raises `StatusError` where the run has ended, or has begun again since it
+        began for the `attempt`th time (None: that is not asked)."""
         key = {"this_run": run_id, "this_step": step, "this_part": part}
         with self._begin() as connection:
-            if attempt is not None:
-                rights.require_begun(connection, run_id, attempt)
+            rights.require_begun(connection, run_id, attempt)
             older = connection.execute(_OLDER, key).first()
             values = {"run_id": run_id, "step": step, "part": part, "holder": self.effects.process()}
             number: int = connection.execute(_BEGUN, {**values, "this_run": run_id}).scalar_one()
