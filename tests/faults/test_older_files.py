@@ -60,6 +60,12 @@ def proven(small: Stepped) -> Left:
     return left(small)
 
 
+def proven_of_others(small: Stepped) -> Left:
+    """The same of other rows."""
+    small.database.sql("UPDATE people SET name = 'other'")
+    return proven(small)
+
+
 class Paused:
     """Has the older try stand still before it calls something of the engine, for a minute, in which a newer one is at work."""
 
@@ -124,6 +130,7 @@ def test_a_preflight_that_keeps_what_the_run_had_begun_to_write(small: Stepped, 
         ("plan", "plan_gate", Files, "write_plan", begins_again),
         ("plan", "gate", Files, "write_proof", proven),
         ("plan", "plan", Ledger, "step", proven),
+        ("plan", "plan_gate", Ledger, "planned", proven_of_others),
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )

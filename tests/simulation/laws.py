@@ -231,7 +231,7 @@ def _budgets(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
         seen = world.oracle.runs.get(run.id)
         if not removed or seen is None:
             continue
-        there = max((len(state) for state in seen.targets), default=0)
+        there = seen.most
         most = run.given.options.max_remove_share
         if len(removed) > most * max(there, 1) + 1e-9:
             yield f"{run.id} removed {len(removed)} of {there} rows, and may remove {most:.0%}"

@@ -147,6 +147,7 @@ class Oracle:
                 seen.every.append(seen.sources[-1])
             if not seen.targets or seen.targets[-1] != self.target:
                 seen.targets.append(dict(self.target))
+                seen.most = max(seen.most, len(self.target))
         if (".read_back" in process or ".verify" in process) and effect.kind in READS and seen.proven_at is None:
             seen.proofs.append(dict(self.target))
             seen.read_at = seen.read_at or self.world.schedule.points

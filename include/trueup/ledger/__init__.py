@@ -245,10 +245,14 @@ class Ledger(Steps, Batches):
             rights.require_begun(connection, run_id, attempt)
             connection.execute(_CHANGED, {"this_run": run_id, "options": dict(options)})
 
-    def planned(self, run_id: str, sha256: str, files_sha256: str | None = None, *, step: str = "plan_gate") -> None:
-        """Note the hash of the run's plan, which was made just now, in this step, and that of its files."""
+    def planned(self, run_id: str, sha256: str, files_sha256: str | None = None, *, by: Part | None = None) -> None:
+        """Note the hash of the run's plan, which was made just now, and that of its files. Raises `StatusError` where who made
+        it (`by`) is an older try, or the run has ended or begun again (None: it is not asked)."""
         hashes = {"plan_sha256": sha256, "plan_files_sha256": files_sha256}
+        step = "plan_gate" if by is None else by.step
         with self._begin() as connection:
+            if by is not None:
+                rights.require_newest(connection, run_id, None, by)
             connection.execute(_PLANNED, {"this_run": run_id, **hashes})
             connection.execute(_PLANNED_BY, {"this_run": run_id, "this_step": step, "plan_sha256": sha256})
             connection.execute(_NOTED, {"this_run": run_id})

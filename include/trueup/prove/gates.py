@@ -39,7 +39,7 @@ def plan_gate(run: Run) -> dict[str, int | str]:
 
     Raises `GateError`; `ApprovalError` where the run was asked for another plan. The plan is published then too.
     """
-    with run.part(StepName.PLAN_GATE):
+    with run.part(StepName.PLAN_GATE) as part:
         phases = phase_counts(run)
         covers = hashing.covered(run)
         sha256 = hashing.hash_of(covers)
@@ -54,7 +54,7 @@ def plan_gate(run: Run) -> dict[str, int | str]:
             audit=audit.collect(run) if run.undoes is None else {},
         )
         run.files.write_plan(record)
-        run.ledger.planned(run.id, sha256, hashing.files_hash(run))
+        run.ledger.planned(run.id, sha256, hashing.files_hash(run), by=part.this)
         export.findings_and_rejects(run)
         examples.write(run)
         counts = evaluation.evaluate(count_suite, [_count_frame(phases)], gate="counts", key="phase")

@@ -89,6 +89,11 @@ class Part(Session):
         self._sealed_as = f"{number:03}" if isinstance(number, int) else self.number
         self._written: list[Written] = []
 
+    @property
+    def this(self) -> Try:
+        """This try of the part, as the ledger knows it."""
+        return Try(step=self.step, part=self.number, tries=self.tries)
+
     def publish(self, local: Path, path: str, rows: int | None = None) -> Artifact:
         """Publish a local file (moved) at once."""
         self.files.append(artifact := self.folder.publish(local, path, rows))
@@ -127,8 +132,7 @@ def part(
     name, since = entered(step, phase), Elapsed(run.ledger.effects)
     with run.ledger.step(run.id, name, _in_ledger(number), attempt) as tries, ExitStack() as opened:
         doing = Part(run, name, number, tries, connect, opened)
-        this = Try(step=name, part=doing.number, tries=tries)
-        opened.enter_context(newest.asking(run.ledger, run.id, since, attempt, this))
+        opened.enter_context(newest.asking(run.ledger, run.id, since, attempt, doing.this))
         yield doing
         doing.seal()
 

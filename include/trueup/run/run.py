@@ -14,7 +14,6 @@ import duckdb
 from ..declare.migration import Migration, Phase, Source, Table, Target
 from ..errors import ArtifactError
 from ..ledger import Ledger
-from ..ledger import Part as Try
 from ..ledger.holding import holding
 from ..rows import duck
 from ..steps import Direction, Over, Step, StepName, direction, entered, writes
@@ -238,8 +237,7 @@ class Run:
     def writing(self, part: Part) -> Iterator[Fence]:
         """Have the right to write to every target while the block runs, as this try of a part of a step: the fence, which is
         active in this thread. Raises `TargetHeldError` or `StatusError` where the run may not write now."""
-        this = Try(step=part.step, part=part.number, tries=part.tries)
-        with holding(self.ledger, self.id, self.held_targets, self.holder, right=True, part=this) as fence:
+        with holding(self.ledger, self.id, self.held_targets, self.holder, right=True, part=part.this) as fence:
             self.end_older(fence)
             with fence.active():
                 yield fence

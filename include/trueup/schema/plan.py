@@ -102,7 +102,7 @@ def make(run: SchemaRun) -> SchemaPlan:
     """Make the run's plan, publish it, and enter its hash in the ledger.
 
     Raises `ApprovalError` where what was linted and rehearsed is not what would run now."""
-    with run.part(StepName.APPROVE):
+    with run.part(StepName.APPROVE) as part:
         order.require(run, StepName.APPROVE)
         sha256, covers = name(run)
         plan = SchemaPlan(
@@ -114,7 +114,7 @@ def make(run: SchemaRun) -> SchemaPlan:
             databases={database: _planned(run, database, each) for database, each in covers.items()},
         )
         run.files.write_schema_plan(plan)
-        run.ledger.planned(run.id, sha256, step=StepName.APPROVE)
+        run.ledger.planned(run.id, sha256, by=part.this)
         return plan
 
 
