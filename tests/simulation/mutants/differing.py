@@ -152,7 +152,7 @@ HOW: dict[str, Differs] = {
     "reject_unread": _mistyped,
     "is_ours": _others_wrote,
     "_marked": lambda call: call.world is None or bool(call.world.setup.trigger),
-    "advance": lambda call: bool(call.gave),
+    "advance": reached,  # to ask the store is an effect, whatever it gives
     "_irreversible": lambda call: bool(call.gave),
     "_reject_rows": lambda call: call.world is None or call.world.setup.unfit,
     "phase_counts": lambda call: any(each.rejected for each in call.gave or ()),

@@ -12,6 +12,7 @@ from sqlalchemy.sql.visitors import replacement_traverse
 
 from include.trueup.errors import TargetHeldError, TrueupError
 from include.trueup.ledger import batches, holding, leases, statements
+from include.trueup.ledger import rights as ledger_rights
 from include.trueup.ledger.decisions import Approvals
 from include.trueup.ledger.rows import ApprovalRow
 from include.trueup.ledger.status import TRANSITIONS, Status
@@ -37,6 +38,7 @@ def ended_runs_go_on(patch: Patch) -> None:
     """A run that is rolled back, or was interrupted, goes on."""
     ignore(patch, order, "refuse_ended")
     ignore(patch, leases, "_refuse_newer")
+    ignore(patch, ledger_rights, "require_begun", "require_newest")
     real, ended = leases._status, ("interrupted", "rolled_back")
     patch.setattr(leases, "_status", lambda c, id: "running" if real(c, id) in ended else real(c, id))
 
