@@ -50,6 +50,16 @@ def _rows(connection: Connection, file: Path) -> list[tuple[int]]:
     return rows
 
 
+def _asked_again(seen: Seen, file: Path) -> Connection:
+    """A connection that was asked what another one was asked before."""
+    _write(file, 1, 2)
+    _rows(seen.connection(), file)
+    connection = seen.connection()
+    duck.relation(connection, "rows", [file], None)  # type: ignore[arg-type]
+    connection.execute("CREATE OR REPLACE TEMP TABLE more AS SELECT n + 1 AS n FROM rows")
+    return connection
+
+
 def _write(file: Path, *numbers: int) -> None:
     with duckdb.connect() as connection:
         given = pa.table({"n": pa.array(numbers, pa.int64())})
@@ -77,21 +87,13 @@ def test_other_rows_or_other_code_are_computed(seen: Seen, tmp_path: Path) -> No
 
 def test_what_was_not_computed_is_done_before_what_is(seen: Seen, tmp_path: Path) -> None:
     file = tmp_path / "a.parquet"
-    _write(file, 1, 2)
-    _rows(seen.connection(), file)
-    connection = seen.connection()
-    duck.relation(connection, "rows", [file], None)  # type: ignore[arg-type]
-    connection.execute("CREATE OR REPLACE TEMP TABLE more AS SELECT n + 1 AS n FROM rows")
+    connection = _asked_again(seen, file)
     assert connection.execute("SELECT sum(n) FROM more").fetchall() == [(5,)]
 
 
 def test_what_is_computed_late_reads_files_as_they_were(seen: Seen, tmp_path: Path) -> None:
     file = tmp_path / "a.parquet"
-    _write(file, 1, 2)
-    _rows(seen.connection(), file)
-    connection = seen.connection()
-    duck.relation(connection, "rows", [file], None)  # type: ignore[arg-type]
-    connection.execute("CREATE OR REPLACE TEMP TABLE more AS SELECT n + 1 AS n FROM rows")
+    connection = _asked_again(seen, file)
     _write(file, 7)
     assert connection.execute("SELECT n FROM more ORDER BY n").fetchall() == [(2,), (3,)]
     assert connection.execute("SELECT sum(n) FROM more").fetchall() == [(5,)]
@@ -100,11 +102,7 @@ def test_what_is_computed_late_reads_files_as_they_were(seen: Seen, tmp_path: Pa
 
 def test_what_is_computed_late_reads_files_that_are_gone(seen: Seen, tmp_path: Path) -> None:
     file = tmp_path / "a.parquet"
-    _write(file, 1, 2)
-    _rows(seen.connection(), file)
-    connection = seen.connection()
-    duck.relation(connection, "rows", [file], None)  # type: ignore[arg-type]
-    connection.execute("CREATE OR REPLACE TEMP TABLE more AS SELECT n + 1 AS n FROM rows")
+    connection = _asked_again(seen, file)
     file.unlink()
     assert connection.execute("SELECT sum(n) FROM more").fetchall() == [(5,)]
     assert [*tmp_path.iterdir()] == []
