@@ -251,9 +251,10 @@ class Ledger(Steps, Batches):
         hashes = {"plan_sha256": sha256, "plan_files_sha256": files_sha256}
         step = "plan_gate" if by is None else by.step
         with self._begin() as connection:
+            # before it is asked: it locks the run, so nobody begins meanwhile
+            connection.execute(_PLANNED, {"this_run": run_id, **hashes})
             if by is not None:
                 rights.require_newest(connection, run_id, None, by)
-            connection.execute(_PLANNED, {"this_run": run_id, **hashes})
             connection.execute(_PLANNED_BY, {"this_run": run_id, "this_step": step, "plan_sha256": sha256})
             connection.execute(_NOTED, {"this_run": run_id})
 
