@@ -47,9 +47,11 @@ class Invented:
         dag_id: str = DAG,
         undoes: str | None = None,
         window: Window | None = None,
+        written: int = 0,
         **rows: int,
     ) -> None:
-        """A run in the ledger, with a plan of these rows by verb, and a proof and a report where it is proven."""
+        """A run in the ledger, with a plan of these rows by verb, so many of them written, and a proof and a report where it
+        is proven."""
         options = Options(window=window, mode=Mode.PLAN if status is Status.PLANNED else Mode.APPLY).to_json()
         self.ledger.begin(id, migration_id=DAG, dag_id=dag_id, triggered_by="ada", undoes=undoes, options=options)
         self.ledger.planned(id, "a" * 64, "b" * 64)
@@ -78,8 +80,17 @@ class Invented:
             "run": {"window": window and window.to_json()},
         }
         folder.write("report.json", json.dumps({**facts, "undone": undone if undoes and passed else None}))
+        if written:
+            self._wrote(id, written)
         if status is not Status.RUNNING:
             self.ledger.move(id, status, "invented")
+
+    def _wrote(self, id: str, rows: int) -> None:
+        from include.trueup.stores import Outcome
+
+        outcome = Outcome(written=rows, conflicts=[], refused=[], retries=0)
+        with self.ledger.step(id, "apply/links", "0"):
+            self.ledger.wrote(id, "links", 0, 0, rows=rows, outcome=outcome)
 
     def backfill(self, days: list[tuple[date, str | None]], conf: Any = None) -> dict[date, str]:
         """A backfill of these days, each with the state of Airflow's run (None: it made none); the runs' ids in the ledger."""

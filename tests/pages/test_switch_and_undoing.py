@@ -87,16 +87,14 @@ def test_what_can_be_undone_and_what_was(invented: Invented, get: Any) -> None:
     assert get(f"{DAG}/undoing")["next"].startswith("There is nothing to undo")
     first, second = (invented.airflow(DAG, f"manual__{n}") for n in ("one", "two"))
     for id in (first, second):
-        invented.run(id, Status.PROVEN, add=7, change=2)
-        _wrote(invented, id, 9)
+        invented.run(id, Status.PROVEN, written=9, add=7, change=2)
     found = get(f"{DAG}/undoing")
     candidate = found["candidate"]
     assert (candidate["run_id"], candidate["add"], candidate["change"]) == ("manual__two", 7, 2)
     assert (candidate["written"], candidate["refusal"], found["may_run"]) == (9, None, False)
 
     back = invented.airflow(f"{DAG}_rollback", "manual__back")
-    invented.run(back, Status.PROVEN, dag_id=f"{DAG}_rollback", undoes=second, remove=7, add=2)
-    _wrote(invented, back, 9)
+    invented.run(back, Status.PROVEN, dag_id=f"{DAG}_rollback", undoes=second, written=9, remove=7, add=2)
     invented.ledger.move(second, Status.ROLLED_BACK, "undone")
     rejected = invented.airflow(f"{DAG}_rollback", "manual__rejected", "failed")
     invented.run(rejected, Status.FAILED, dag_id=f"{DAG}_rollback", undoes=first, remove=7, add=2)
@@ -127,12 +125,3 @@ def test_a_run_that_is_under_way_is_not_over_in_the_history(invented: Invented, 
     found = get(f"{DAG}/switch")
     assert "manual__now, is running, not proven" in found["ways"][0]["refusal"]
     assert found["running"].endswith("manual__now")
-
-
-def _wrote(invented: Invented, id: str, rows: int) -> None:
-    from include.trueup.stores import Outcome
-
-    with invented.ledger.step(id, "apply/links", "0"):
-        invented.ledger.wrote(
-            id, "links", 0, 0, rows=rows, outcome=Outcome(written=rows, conflicts=[], refused=[], retries=0)
-        )

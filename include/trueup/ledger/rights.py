@@ -63,7 +63,8 @@ RENEWING = steps.update().where(*_NEWEST).values(renewed_at=sa.func.clock_timest
 _THIS_ATTEMPT = runs.c.attempt == sa.bindparam("attempt")
 _BEGUN = sa.select(runs.c.run_id).where(runs.c.run_id == _RUN, _THIS_ATTEMPT, runs.c.status == Status.RUNNING)
 _BEGUN = _BEGUN.with_for_update(read=True)
-_GOING_ON = sa.select(runs.c.run_id).where(runs.c.run_id == _RUN, runs.c.status.in_((Status.RUNNING, Status.FAILED)))
+_NOT_ENDED = (Status.RUNNING, Status.FAILED, Status.INTERRUPTED)  # what the last of them is refused for, its step says
+_GOING_ON = sa.select(runs.c.run_id).where(runs.c.run_id == _RUN, runs.c.status.in_(_NOT_ENDED))
 _GOING_ON = _GOING_ON.with_for_update(read=True)
 _OPEN = sa.select(runs.c.run_id).where(
     runs.c.run_id == _RUN, _THIS_ATTEMPT, runs.c.status.not_in((Status.PROVEN, Status.ROLLED_BACK))
