@@ -2,7 +2,7 @@
 
 A store joins by an entry in `STORES`: a context manager that gets the test session's request, starts the engine, and gives
 a `Subject` (subject.py says what that is). A test with the fixture `subject` runs on every store, one with the
-fixture `dynamodb` on every DynamoDB engine.
+fixture `dynamodb` on every DynamoDB engine, one with `relational` on PostgreSQL and on its twin.
 """
 
 from __future__ import annotations
@@ -25,17 +25,24 @@ STORES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[Subje
 }
 
 
+FIXTURES: dict[str, tuple[str, ...]] = {
+    "subject": (*STORES,),
+    "dynamodb": ("dynamodb-ministack", "dynamodb-dynoxide"),
+    "relational": ("postgres", "twin-relational"),
+}
+"""The stores that a test with such a fixture runs on."""
+
+
 def available() -> list[str]:
     """The names of the stores that this platform can run."""
     return [name for name in STORES if name != "dynamodb-dynoxide" or dynamodb_subject.dynoxide_binary()]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every store for `subject`, every DynamoDB engine for `dynamodb`."""
-    for fixture, prefix in (("subject", ""), ("dynamodb", "dynamodb-")):
+    """The stores of each fixture, those that this platform can run."""
+    for fixture, stores in FIXTURES.items():
         if fixture in metafunc.fixturenames:
-            names = [name for name in available() if name.startswith(prefix)]
-            metafunc.parametrize(fixture, names, indirect=True)
+            metafunc.parametrize(fixture, [name for name in available() if name in stores], indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +71,9 @@ def dynamodb(request: pytest.FixtureRequest, started: Callable[[str], Subject]) 
     subject = started(request.param)
     assert isinstance(subject, DynamoDBSubject)
     return subject
+
+
+@pytest.fixture
+def relational(request: pytest.FixtureRequest, started: Callable[[str], Subject]) -> Subject:
+    """PostgreSQL, or its twin."""
+    return started(request.param)

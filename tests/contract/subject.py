@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import pyarrow as pa
 
 from include.trueup.declare.migration import Index, Table, Type
 from include.trueup.declare.names import EXTRA, MISTYPED
-from include.trueup.stores import Store, arrow_schema
+from include.trueup.stores import Fence, Store, arrow_schema
 
 Row = dict[str, Any]
 """A row by column, its values as Arrow gives them to Python: numbers and JSON are text."""
@@ -60,3 +60,12 @@ def stored(subject: Subject, table: Table, segments: int = 1) -> dict[tuple[Any,
     """Every row that the store reads from the table, by key."""
     batches = [batch for part in range(segments) for batch in subject.store.read(table, part, segments)]
     return by_key(table, pa.Table.from_batches(batches, schema=arrow_schema(table)))
+
+
+def asked(work: Callable[[], object]) -> list[float]:
+    """How often the ledger is asked for the right to write where this is done by a fence: what it said how many seconds ago would do."""
+    found: list[float] = []
+    fence = Fence(check=lambda: None, confirm=found.append, epochs={"t": 1}, part="apply 0", tries=1, lasts=60)
+    with fence.active():
+        work()
+    return found

@@ -290,7 +290,7 @@ class World(People):
         """In calm somebody drops the target's trigger, as the proof that failed asks for; and gives the rows of the target a
         number that have none, as the refused plan does."""
         self.places.drop_triggers("persons")
-        for key, row in self.oracle.target.items():
+        for key, row in sorted(self.oracle.target.items()):
             if row[-1] is not None:
                 with self.looking():
                     self.oracle.application("persons", key, (row[1], "0"))

@@ -52,10 +52,6 @@ class ToldLedger(Ledger):
 
     @contextmanager
     def _begin(self) -> Iterator[Any]:
-        if getattr(_present, "made", False):  # the twin does not look for indexes that a table lacks which is there
-            with super()._begin() as connection:
-                yield connection
-            return
         self._doing.before()
         writing, _present.writing = getattr(_present, "writing", None), None  # it is not this commit that a store tells
         with super()._begin() as connection:
@@ -68,8 +64,6 @@ class ToldLedger(Ledger):
         with super()._asking(query) as ask:
 
             def told() -> int:
-                if getattr(_present, "made", False):
-                    return ask()
                 self._doing.before()
                 answer = ask()
                 self._doing.after()
@@ -108,7 +102,7 @@ class ToldAddress(Address):
                 if "55P03" not in str(error) or self.effects.monotonic() - begun >= LOCK_TIMEOUT:
                     raise
             finally:
-                _present.writing, _present.made = None, False
+                _present.writing = None
             self.effects.sleep(LOCK_WAIT)
 
 
@@ -121,7 +115,6 @@ def _tell_commit() -> None:
     if doing is not None:
         _present.writing = None
         _machines[-1].tell_commit(doing.effect)
-        _present.made = doing.effect.kind == "create"
 
 
 def tell_commits(machine: Machine) -> None:

@@ -37,7 +37,7 @@ from .hook import Doing, Hook, ending, nothing
 from .relational_together import write_together
 from .relational_writing import PLACE, Batch, Left
 from .rows import Key, arrow, key_texts, plain_keys
-from .sessions import Sessions
+from .sessions import Sessions, make_indexes
 from .tables import Held, name_of
 from .transactions import Database, Transaction
 
@@ -216,7 +216,7 @@ class RelationalTwin(Sessions):
     def create(self, table: Table) -> bool:
         """Make the table as declared, or the indexes that it lacks. Its script is noted."""
 
-        def work(transaction: Transaction) -> tuple[bool, list[Batch]]:
+        def work(transaction: Transaction) -> tuple[Held | None, list[Batch]]:
             database = transaction.database
             transaction.lock_name(name_of(table))
             if (held := database.find(table)) is not None:
@@ -224,14 +224,16 @@ class RelationalTwin(Sessions):
                     raise StoreRejectedError(
                         f"{PLACE}: table {table.name} is not as declared: {'; '.join(differences)}."
                     )
-                transaction.at_commit.append(lambda: held.index(table))
-                return False, []
+                return held, []
             transaction.at_commit.append(lambda: database.make(table))
             if table.create is not None:
                 transaction.at_commit.append(partial(self._run, table.create.read_text(encoding="utf-8")))
-            return True, []
+            return None, []
 
-        return self._write("create", table.name, work)[0]
+        there, _ = self._write("create", table.name, work)
+        if there is not None:
+            make_indexes(there, table)
+        return there is None
 
     def script(self, text: str) -> None:
         """Note the script."""

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from include.trueup.declare.migration import Table
 from include.trueup.errors import StoreUnavailableError
-from include.trueup.stores import present_fence
+from include.trueup.stores import ask_fence, present_fence
 from include.trueup.stores.effects import Effects
 from include.trueup.stores.parameters import asking
 from include.trueup.stores.postgres.locks import numbers
@@ -16,6 +17,7 @@ from include.trueup.stores.postgres.session import SHORTEST_IDLE_SECONDS, Addres
 from . import set_off
 from .hook import Doing, Effect, HiddenError, Hook
 from .relational_writing import PLACE, Batch
+from .tables import Held
 from .transactions import Database, Transaction, WaitError
 
 T = TypeVar("T")
@@ -117,3 +119,14 @@ class Sessions:
                 f"{PLACE}: could not {effect.kind}: canceling statement due to lock timeout (SQLSTATE 55P03)."
             )
         self.effects.sleep(self._lock_wait)
+
+
+def make_indexes(held: Held, table: Table) -> None:
+    """Those that it lacks, in no transaction, each dropped first; before each of that the ledger is asked."""
+    fence, missing = present_fence(), held.shape([]).missing(table)
+    if missing and fence is not None:
+        fence.confirm(0)
+    for _ in missing:
+        ask_fence()
+        ask_fence()
+    held.index(table)

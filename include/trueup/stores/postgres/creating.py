@@ -7,7 +7,7 @@ from psycopg import sql
 
 from ...declare.migration import Table
 from ...errors import StoreRejectedError
-from .catalog import QUERY, schema_and_name, shape_of
+from .catalog import QUERY, Shape, schema_and_name, shape_of
 from .columns import CREATED
 from .indexes import make_indexes
 from .session import Address, script_session
@@ -19,20 +19,21 @@ def create(address: Address, table: Table) -> bool:
 
     Raises `StoreRejectedError` if what is there, or comes out of the script, is not as declared; the script's work
     is undone then."""
-    created = _create(address, table)
-    if not created:
+    created, whole = _create(address, table)
+    if not whole:
         make_indexes(address, table)
     return created
 
 
-def _create(address: Address, table: Table) -> bool:
+def _create(address: Address, table: Table) -> tuple[bool, bool]:
+    """Whether the table was made, and whether it has its indexes."""
     schema, name = schema_and_name(table)
     with script_session(address, doing=f"create table {table.name}") as connection:
         # Two workers at once: the second waits here, and then finds the table.
         hold = sql.SQL("SELECT pg_advisory_xact_lock(hashtextextended({}, 0))").format(f"trueup create {schema}.{name}")
         connection.execute(hold)
-        if _is_there(address, connection, table):
-            return False
+        if (there := _as_declared(address, connection, table)) is not None:
+            return False, not there.missing(table)
         # Of an extension of the path that was: the script may use types and functions from elsewhere.
         path = (
             "SELECT set_config('search_path', concat_ws(', ', quote_ident($1), current_setting('search_path')), true)"
@@ -43,18 +44,18 @@ def _create(address: Address, table: Table) -> bool:
         else:
             for statement in _statements(table):
                 connection.execute(statement)
-        if not _is_there(address, connection, table, made=True):
+        if _as_declared(address, connection, table, made=True) is None:
             raise StoreRejectedError(
                 f"{address.place}: script {table.create} does not make table {schema}.{name}. Correct the script."
             )
-        return True
+        return True, True
 
 
-def _is_there(address: Address, connection: psycopg.Connection, table: Table, *, made: bool = False) -> bool:
-    """Whether the table is there, as declared; of one that was `made` just now, with its indexes."""
+def _as_declared(address: Address, connection: psycopg.Connection, table: Table, *, made: bool = False) -> Shape | None:
+    """The table that is there, as declared; of one that was `made` just now, with its indexes. None: there is none."""
     row = connection.execute(QUERY.encode(), list(schema_and_name(table))).fetchone()
     if row is None:
-        return False
+        return None
     shape = shape_of(table, row[0])
     missing = shape.missing(table) if made else ()
     lacking = [f"there is no index on {', '.join(map(repr, index.key))} ({index.name!r})" for index in missing]
@@ -63,7 +64,7 @@ def _is_there(address: Address, connection: psycopg.Connection, table: Table, *,
             f"{address.place}: table {table.name} is not as declared: {'; '.join(differences)}. Correct the "
             "declaration, or rename the table that is there."
         )
-    return True
+    return shape
 
 
 def _statements(table: Table) -> list[sql.Composed]:
