@@ -61,6 +61,7 @@ def _mutants(given: argparse.Namespace) -> int:
         hunt.go_through(range(given.seed, given.seed + given.histories), ask, given.processes)
     if chosen.keys() == MUTANTS.keys():  # a few leave the document's table as it is
         _write_table(kept, given.seed)
+    print(coverage.table(kept.met))
     survived = hunt.missing()
     print(
         f"{len(chosen) - len(survived)} of {len(chosen)} found, {hunt.plays} histories played; not in {given.histories}: "

@@ -225,7 +225,8 @@ class DagRun:
 
     def _deferred(self) -> str:
         self._asked_at = self.world.schedule.now
-        self.world.after(self.world.setup.answer_seconds / 2, self.world.visit)
+        for share in (0.25, 0.5) if self.world.theme.visits else (0.5,):
+            self.world.after(self.world.setup.answer_seconds * share, self.world.visit)
         self.world.after(self.world.setup.answer_seconds, lambda: self.answer(approve=True))
         return "deferred"
 
@@ -279,6 +280,15 @@ class DagRun:
             if task.step is not None and task.step.id in _PLANNING and task.state == "success":
                 task.state, task.left = None, self.world.setup.retries
         self.tick()
+
+    def stop(self) -> None:
+        """Mark the whole run as failed: what runs is ended, and nothing else begins."""
+        if self.tasks[-1].id != "report":
+            self.tasks.append(self._task("report"))
+        for task in self.tasks:
+            if not task.over:
+                self._end(task)
+                task.state = "skipped" if task.state is None else "failed"
 
     def mark(self, at: int, state: str) -> None:
         """Mark a task as done, or as failed."""

@@ -3,7 +3,7 @@ that may happen between two effects."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from traceback import walk_tb
 
@@ -11,7 +11,8 @@ from include.trueup import errors
 from include.trueup.ledger.status import TRANSITIONS, TURNS
 from include.trueup.plan.files import VERBS
 
-from .history import WEIGHTS
+from . import refusals
+from .history import OF_THEMES, WEIGHTS
 from .lies import LIES
 
 _KINDS = ("TrueupError", "TerminalError", "TransientError")
@@ -25,13 +26,6 @@ NOT_HERE = {
 ERRORS = tuple(name for name in vars(errors) if name.endswith("Error") and name not in (*NOT_HERE, *_KINDS))
 OF_SETUPS = ("write unfit", "write no number", "backfill", "day", "insert", "keep open")
 """What happens only where the setup has it (`history.more`)."""
-REFUSALS = (
-    *("ledger.refuse_other", "leases._take_from", "leases.enter", "leases._refuse_newer", "leases.renew"),
-    *("order.refuse_begun", "order.refuse_ended", "order.require", "judging.judge", "tables_there.check"),
-    *("approval.require", "approval._refuse_unseen", "approval.reject", "approval._same"),
-    *("turning.proven", "turning._check", "decisions.refuse_turn", "ledger.move"),
-)
-"""Where the engine refuses something that people may ask for, or says that its work has failed."""
 
 
 def classes(error: BaseException) -> list[str]:
@@ -44,9 +38,7 @@ def refused_by(error: BaseException) -> str:
     frames = [frame for frame, _ in walk_tb(error.__traceback__) if "/include/trueup/" in frame.f_code.co_filename]
     if not frames:
         return "none"
-    file = Path(frames[-1].f_code.co_filename)
-    module = file.parent.name if file.stem == "__init__" else file.stem
-    return f"{module}.{frames[-1].f_code.co_name}"
+    return f"{refusals.module(Path(frames[-1].f_code.co_filename))}.{frames[-1].f_code.co_name}"
 
 
 WANTED = (
@@ -55,18 +47,23 @@ WANTED = (
     *(f"switch {was} -> {to}" for was, ways in TURNS.items() for to in sorted(ways)),
     *("lease taken", "lease writes", "lease taken over", "lease waits"),
     *(f"verb {verb}" for verb in VERBS),
-    *(f"event {what}" for what in (*WEIGHTS, *OF_SETUPS)),
-    *(f"refusal {name}" for name in REFUSALS),
+    *(f"event {what}" for what in (*WEIGHTS, *OF_THEMES, *OF_SETUPS)),
     *(f"lie {name}" for name in LIES),
 )
 
 
-def table(met: Counter[str]) -> str:
+def wanted() -> list[str]:
+    """What is to be met."""
+    return [*WANTED, *(f"refusal {name}" for name in refusals.refusals() if name not in refusals.NOT_HERE)]
+
+
+def table(met: Mapping[str, int]) -> str:
     """How often each was met, and which was not."""
-    lines = [f"{met[name]:>8}  {name}" for name in WANTED if met[name]]
-    missed = [name for name in WANTED if not met[name]]
-    others = sorted(name for name in met if name.startswith("refusal ") and name not in WANTED)
+    every, no_way = wanted(), {**NOT_HERE, **refusals.NOT_HERE}
+    lines = [f"{met[name]:>8}  {name}" for name in every if met.get(name)]
+    missed = [name for name in every if not met.get(name)]
+    others = sorted(name for name in met if name.startswith("refusal ") and name not in every)
     lines += [f"met, too: {', '.join(f'{name} {met[name]}' for name in others)}"] if others else []
     lines += [f"not met: {', '.join(missed)}"] if missed else ["everything was met"]
-    lines += [f"cannot be met: {', '.join(f'{name} ({why})' for name, why in NOT_HERE.items())}"]
+    lines += [f"cannot be met: {', '.join(f'{name} ({why})' for name, why in no_way.items())}"]
     return "\n".join(lines)

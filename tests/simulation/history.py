@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from random import Random
 from typing import Any
 
+from .themes import CALM, OFTEN, THEMES
+
 KINDS = ("postgres", "dynamodb")
 TRIGGERS = ("alters", "touches", "drops")
 PAUSES = (1.0, 7.0, 35.0, 75.0, 400.0)
@@ -22,7 +24,9 @@ class Setup:
     `windows`: rows lie in one of three days, by the text that they have for a name, and there are backfills.
     `numbered`: the target's `amount` is an identity column, from which applications take numbers.
     `trigger`: what a trigger of the target does to some rows that are written: it `alters` them, `touches` another row, or
-    `drops` them without a word (empty: there is none). `held_open`: applications keep transactions open that have written."""
+    `drops` them without a word (empty: there is none). `held_open`: applications keep transactions open that have written.
+    `keenness`: how much more often it happens where it is `keen`. `theme`: what it is about (`themes.py`; empty: nothing in
+    particular). `hasty`: only the first run waits for a person."""
 
     kind: str = "postgres"
     rows: int = 5
@@ -45,6 +49,9 @@ class Setup:
     numbered: bool = False
     trigger: str = ""
     held_open: bool = False
+    keenness: float = 6.0
+    theme: str = ""
+    hasty: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +113,8 @@ WEIGHTS = {
     "lie": 12,
 }
 """What may happen at a point, and how often beside the others."""
+OF_THEMES = {"stop": 8, "begin again": 4, "prune all": 2}
+"""The same, but only where the setup names it."""
 
 
 REFERRED = ("", "", "", "NO ACTION", "CASCADE")
@@ -149,6 +158,18 @@ def more(made: Setup, random: Random) -> Setup:
     return replace(
         made, only=only, unfit=unfit, windows=windows and not unfit, numbered=numbered, trigger=trigger, keen=keen, held_open=held_open
     )  # fmt: skip
+
+
+def about(made: Setup, random: Random) -> Setup:
+    """Most histories are about something, which is drawn by itself, too."""
+    if random.random() < 0.25:
+        return made
+    theme = random.choice([*sorted(THEMES), *OFTEN])
+    chosen = {name: random.choice(ways) for name, ways in {**CALM, **THEMES[theme].setup}.items()}
+    made = replace(made, theme=theme, **chosen)
+    if made.kind == "dynamodb":
+        made = replace(made, referred="")
+    return replace(made, extra="report") if made.referred == "CASCADE" else made
 
 
 def _some(random: Random) -> tuple[str, ...]:
@@ -204,6 +225,6 @@ VISITS = (
 
 def event(random: Random, only: tuple[str, ...] = (), *, among: tuple[str, ...] = ()) -> Event:
     """Something that happens: of these kinds (none: of all), or else `among` those as often as they are named."""
-    kinds = [kind for kind in WEIGHTS if not only or kind in only]
-    (what,) = [random.choice(among)] if among else random.choices(kinds, [WEIGHTS[kind] for kind in kinds])
+    weights = {kind: weight for kind, weight in {**WEIGHTS, **OF_THEMES}.items() if kind in (only or WEIGHTS)}
+    (what,) = [random.choice(among)] if among else random.choices([*weights], [*weights.values()])
     return Event(what=what, a=random.randrange(1_000), b=random.randrange(1_000), seconds=random.choice(PAUSES))

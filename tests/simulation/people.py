@@ -21,6 +21,7 @@ from .history import Event, Setup
 from .oracle import Oracle
 from .places import Places
 from .scheduling import Process, Schedule
+from .themes import Theme
 
 MOST_RUNS = 5
 HANGING = (
@@ -28,12 +29,14 @@ HANGING = (
     *("clear", "clear"),
 )
 """What people do about a machine that stands still: some of it to the run whose task it was at."""
+PRUNED = ("baseline", "baseline", "baseline", "snapshot", "plan", "read_back", "manifests/plan", "should")
 
 
 class People:
     """A part of the world: each event is a method that does it, and gives False where there is nothing to do."""
 
     setup: Setup
+    theme: Theme
     schedule: Schedule
     places: Places
     oracle: Oracle
@@ -107,9 +110,10 @@ class People:
             return begun
         if len(self.runs) >= MOST_RUNS:
             return False
-        mode = ("apply", "apply", "apply", "verify", "plan")[event.a % 5]
+        mode = self.theme.modes[event.a % len(self.theme.modes)]
         most = (None, 3)[event.seconds > 30]
-        self.trigger(mode=mode, overwrite_drift=event.b % 3 == 0, max_left_alone=most)
+        asks = self.setup.approval and not self.setup.hasty
+        self.trigger(mode=mode, overwrite_drift=event.b % 3 == 0, max_left_alone=most, approval=asks)
         return True
 
     def _same_id(self, event: Event) -> bool:
@@ -145,6 +149,26 @@ class People:
         run.clear(0 if event.b % 3 == 0 else tasks[event.b % len(tasks)], downstream=event.seconds > 5)
         return True
 
+    def _begin_again(self, event: Event) -> bool:
+        """A whole run is cleared."""
+        run = self._one_run(event.a)
+        if run is None:
+            return False
+        run.clear(0, downstream=True)
+        return True
+
+    def _stop(self, event: Event) -> bool:
+        """A person marks a whole run as failed: what runs is ended, and nothing follows, not even its report. Some time later
+        another run is triggered."""
+        process = self.schedule.present.process
+        run = self._run_of(process)
+        if run is None or run.over:
+            return False
+        run.stop()
+        then = Event(what="trigger", a=event.b, b=event.a, seconds=event.seconds)
+        self.after(event.seconds + (0.0, 60.0)[event.a % 2], lambda: self.happens(then))
+        return True
+
     def _force(self, event: Event) -> bool:
         """A task that failed is marked as done, and what follows it is cleared."""
         run = self._one_failed(event.a)
@@ -164,8 +188,10 @@ class People:
         run = self._run_of(process)
         if event.seconds > 30 and run is not None:
             run.lost(process)
-        what = HANGING[event.a % len(HANGING)]
-        about = self.runs.index(run) if run is not None and what in ("clear", "double", "force") else event.b
+        hanging = self.theme.hanging or HANGING
+        what = hanging[event.a % len(hanging)]
+        its = run is not None and what in ("clear", "double", "force", "begin again")
+        about = self.runs.index(run) if run is not None and its else event.b
         then = Event(what=what, a=about, b=event.a // 7, seconds=event.seconds)
         if then.what == "trigger" and (keys := sorted(self.oracle.source)):  # they do so for what has changed meanwhile
             gone = event.b % 2 == 0
@@ -219,11 +245,18 @@ class People:
         run = self._one_run(event.a)
         if run is None:
             return False
-        folders = ("baseline", "baseline", "baseline", "snapshot", "plan", "read_back", "manifests/plan", "should")
-        folder = folders[event.b % len(folders)]
+        self._remove(run, PRUNED[event.b % len(PRUNED)])
+        return True
+
+    def _prune_all(self, event: Event) -> bool:
+        """What is kept for a while only is gone, of all runs."""
+        for run in self.runs:
+            self._remove(run, PRUNED[event.b % len(PRUNED)])
+        return bool(self.runs)
+
+    def _remove(self, run: DagRun, folder: str) -> None:
         self.places.workspace.run(run.id).remove(folder)
         self.oracle.pruned[run.id, folder] = self.schedule.points
-        return True
 
     def _cut_over(self, event: Event) -> None:
         ledger, workspace = self.places.ledger, self.places.workspace

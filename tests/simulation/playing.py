@@ -57,7 +57,8 @@ _IN_CALM: dict[str, Any] = {
 
 def from_seed(seed: int) -> History:
     """The history of a seed, of which nothing has happened yet."""
-    return History(seed=seed, setup=histories.more(histories.setup(Random(seed)), Random(f"more {seed}")))
+    made = histories.more(histories.setup(Random(seed)), Random(f"more {seed}"))
+    return History(seed=seed, setup=histories.about(made, Random(f"about {seed}")))
 
 
 @contextmanager
@@ -254,6 +255,8 @@ def shrink(history: History, fails: Callable[[History], bool]) -> History:
         {"numbered": False},
         {"trigger": ""},
         {"held_open": False},
+        {"theme": ""},
+        {"hasty": False},
         {"approval": False},
         {"rows": 2},
         {"rows": 1},

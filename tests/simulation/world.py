@@ -29,6 +29,7 @@ from .oracle import Oracle
 from .people import People
 from .places import Places
 from .scheduling import Process, Schedule
+from .themes import ANY, THEMES
 from .twins import Effect, Hook
 
 MOST_EVENTS = 300
@@ -49,6 +50,7 @@ class World(People):
         places: Callable[[Setup, Schedule, Hook, Path], Places] = Places,
     ) -> None:
         self.setup, self.folder, self.database = history.setup, folder, database
+        self.theme = THEMES.get(self.setup.theme, ANY)
         self._events = history.events
         self._random = Random(history.seed * 7 + 1) if history.seed >= 0 else None
         self.schedule = Schedule(self._choose)
@@ -59,7 +61,7 @@ class World(People):
         self.runs: list[DagRun] = []
         self.version = 0
         self.versions: list[tuple[float, int]] = [(0.0, 0)]
-        self._quiet = self._visits = 0
+        self._quiet = self._visits = self._drawn = 0
         self._effect = ""
         self._out_until: dict[str, float] = {}
         self._lies: dict[int, Lie] = {}
@@ -125,11 +127,12 @@ class World(People):
     def _choose(self, schedule: Schedule) -> None:
         point = schedule.points
         event = self._events.get(point)
-        keen = self.setup.keen and self.setup.keen in f"{schedule.present.process.name} {self._effect}"
-        rate = min(self.setup.rate * (6 if keen else 1), 0.25)
-        more = self._random is not None and len(self.happened) < MOST_EVENTS
+        where = self._keen()
+        rate = min(self.setup.rate * (self.setup.keenness if where else 1), 0.25)
+        more = self._random is not None and len(self.happened) < MOST_EVENTS and self._drawn < self.theme.most
         if event is None and more and self._random is not None and self._random.random() < rate:
-            event = histories.event(self._random, self.setup.only)
+            event = histories.event(self._random, self.theme.at.get(where, self.setup.only))
+            self._drawn += 1
         if event is None:
             return
         with self.looking():
@@ -137,15 +140,21 @@ class World(People):
                 self.happened[point] = event
                 self.did[event.what] += 1
 
+    def _keen(self) -> str:
+        """Where it is that most happens, if it is there."""
+        here = f"{self.schedule.present.process.name} {self._effect}"
+        return next((part for part in self.setup.keen.split("|") if part and part in here), "")
+
     def late(self, number: int) -> None:
         """All is quiet, and something more happens."""
-        self._do_at(-number, histories.LATE)
+        self._do_at(-number, self.theme.late or histories.LATE)
 
     def visit(self) -> None:
         """A run waits for a person, and somebody does something before the answer comes."""
         self._visits += 1
-        if not self.schedule.calm and (self._random is None or self._random.random() < 0.7):
-            self._do_at(-1_000 - self._visits, histories.VISITS)
+        often = 1.0 if self.theme.visits else 0.7
+        if not self.schedule.calm and (self._random is None or self._random.random() < often):
+            self._do_at(-1_000 - self._visits, self.theme.visits or histories.VISITS)
 
     def _do_at(self, number: int, among: tuple[str, ...]) -> None:
         event = self._events.get(number)
@@ -248,7 +257,8 @@ class World(People):
             return
         name = None if what == 1 and self.setup.nameless else declared.name(self.setup, event.b % 7)
         wrong = event.b % 5 == 0
-        amount, mistyped = (None, '{"amount":"NaN"}') if wrong else (str(event.b % 50), None)
+        number = event.b % 50 - event.b % 50 % self.theme.amounts
+        amount, mistyped = (None, '{"amount":"NaN"}') if wrong else (str(number), None)
         self.oracle.application("people", key, (name, amount), mistyped)
 
     def _write_target(self, event: Event) -> bool:

@@ -3,34 +3,35 @@ in it (`differing.py`), and of these alone it is played."""
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from typing import Any
 
 import pytest
 
 from ..laws import Breach
-from ..playing import from_seed, play
+from ..playing import Played, from_seed, play
 from ..remembered import shared
 from ..world import folder
 from .differing import Mutant, Probing
 from .results import Result, Results
 
-Play = Callable[[int], list[Breach]]
+Play = Callable[[int], Played]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Came:
     """What came of the history of a seed: which mutants do otherwise in it, what it breaks without any, and what it breaks with
-    each of those that were to be found and do otherwise; how often it was played."""
+    each of those that were to be found and do otherwise; how often it was played, and what was met without any."""
 
     differing: tuple[str, ...]
     broken: list[Breach]
     found: dict[str, list[Breach]]
     plays: int
+    met: Counter[str] = field(default_factory=Counter)
 
 
 class Player:
@@ -42,20 +43,24 @@ class Player:
     def play(self, seed: int, wanted: Sequence[str], differing: Sequence[str] | None) -> Came:
         """With those that are wanted and do otherwise, which `differing` says where it is known."""
         broken: list[Breach] = []
+        met = Counter[str]()
         known = differing is not None
         if differing is None:
             with pytest.MonkeyPatch.context() as patch:
                 probing = Probing(patch)
                 probing.watch(self._mutants)
-                broken = self._play(seed)
+                played = self._play(seed)
+            broken, met = played.breaches, played.met
             differing = () if broken else sorted(probing.differing)
         found = {name: self._with(name, seed) for name in wanted if name in differing}
-        return Came(differing=tuple(differing), broken=broken, found=found, plays=len(found) + (not known))
+        return Came(
+            differing=tuple(differing), broken=broken, found=found, plays=len(found) + (not known), met=met
+        )  # fmt: skip
 
     def _with(self, name: str, seed: int) -> list[Breach]:
         with pytest.MonkeyPatch.context() as patch:
             self._mutants[name](patch)
-            return self._play(seed)
+            return self._play(seed).breaches
 
 
 Asking = Callable[[Sequence[str], "Sequence[str] | None", int], "Callable[[], Came]"]
@@ -98,7 +103,7 @@ class Hunt:
                 f"seed {seed} breaks law {given.broken[0].law} without any mutant: {given.broken[0].why}"[:240],
                 flush=True,
             )
-        self._kept.note_differing(seed, given.differing)
+        self._kept.note_differing(seed, given.differing, given.met)
         for name in self._wanted(number):
             broke = given.found.get(name)
             if broke:
@@ -111,7 +116,7 @@ class Hunt:
 @contextmanager
 def _player(mutants: dict[str, Mutant], *, plain: bool) -> Iterator[Player]:
     with folder() as place, shared(place, plain=plain) as database:
-        yield Player(mutants, lambda seed: play(from_seed(seed), place, database).breaches)
+        yield Player(mutants, lambda seed: play(from_seed(seed), place, database))
 
 
 _of_process: list[Player] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -42,6 +43,7 @@ class Results:
         mine = every.get(self._key, {})
         self.known = {name: Result(**each) for name, each in mine.get("known", {}).items()}
         self.differing: dict[str, list[str]] = mine.get("differing", {})
+        self.met = Counter[str](mine.get("met", {}))
 
     def _every(self) -> Any:
         there = self._file is not None and self._file.exists()
@@ -51,16 +53,17 @@ class Results:
         """A result."""
         self.known[name] = result
 
-    def note_differing(self, seed: int, names: Iterable[str]) -> None:
-        """Which mutants do otherwise in the history of a seed."""
+    def note_differing(self, seed: int, names: Iterable[str], met: Mapping[str, int]) -> None:
+        """Which mutants do otherwise in the history of a seed, and what was met in it when that was found out."""
         self.differing[str(seed)] = sorted(names)
+        self.met.update(met)
 
     def keep(self) -> None:
         """Write the file."""
         if self._file is not None:
             every = self._every()
             known = {name: asdict(each) for name, each in self.known.items()}
-            every[self._key] = {"known": known, "differing": self.differing}
+            every[self._key] = {"known": known, "differing": self.differing, "met": dict(self.met)}
             self._file.parent.mkdir(parents=True, exist_ok=True)
             self._file.write_text(json.dumps(every, indent=1), encoding="utf-8")
 
