@@ -87,14 +87,30 @@ class Merged:
 def native(tallies: Sequence[Tally], expectations: Sequence[Expected], key: str, loaded_at: str | None) -> Native:
     """The suite and its results; who it is of is for whoever knows the run (`Native.of`). Raises `TypeError` where the suite
     holds what is no JSON."""
-    suite = ExpectationSuite(name="gate", expectations=[tally.merged.expectation for tally in tallies])
+    configurations = [_configuration(tally.merged.expectation) for tally in tallies]
     results = [tally.merged.result(expected, key) for tally, expected in zip(tallies, expectations, strict=True)]
     return Native(
-        suite=suite.to_json_dict(),
-        results=tuple(result.to_json_dict() for result in results),
+        suite={**ExpectationSuite(name="gate").to_json_dict(), "expectations": [*configurations]},
+        results=tuple(_written(*each) for each in zip(results, configurations, strict=True)),
         version=gx.__version__,
         loaded_at=loaded_at,
     )
+
+
+def _configuration(expectation: Expectation) -> dict[str, JsonValue]:
+    """Its configuration as JSON, which Great Expectations would make four times: for the suite, and for the result."""
+    return expectation.configuration.to_json_dict()
+
+
+def _written(result: ExpectationValidationResult, configuration: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """The result as JSON, as Great Expectations writes it; what it holds has been bounded, and so is JSON."""
+    return {
+        "success": bool(result.success),
+        "expectation_config": {**configuration},
+        "result": result.result,
+        "meta": result.meta,
+        "exception_info": result.exception_info,
+    }
 
 
 def bounded(value: Any, depth: int = 0) -> JsonValue:

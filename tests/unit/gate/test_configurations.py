@@ -33,6 +33,7 @@ def test_the_verdict_is_the_same_and_fewer_are_made(monkeypatch: pytest.MonkeyPa
         made += 1
         return anew(expectation)
 
+    monkeypatch.setattr(tally.Judge, "_quickly", tally.Judge._wholly)
     monkeypatch.setattr(configurations, "_made_anew", counted)
     kept = _verdict()
     few, made = made, 0

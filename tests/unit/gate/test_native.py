@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+from decimal import Decimal
 from typing import Any
 
 import great_expectations.expectations as gxe
@@ -12,9 +14,11 @@ from great_expectations.core.expectation_validation_result import (
     expectationSuiteValidationResultSchema,
 )
 from great_expectations.expectations.metadata_types import FailureSeverity
+from great_expectations.expectations.row_conditions import Column
 
-from include.trueup.gate import GateResult, evaluate
+from include.trueup.gate import GateResult, evaluate, native
 from include.trueup.gate.suites import ExpectFirstToBeSumOfRest
+from include.trueup.gate.tally import Tally
 from include.trueup.run import Files
 from include.trueup.run.workspace import Workspace
 
@@ -59,6 +63,26 @@ def test_great_expectations_reads_what_it_wrote() -> None:
     assert validation.statistics["unsuccessful_expectations"] == 3
     assert validation.meta["run_id"]["run_name"] == "run-1"
     assert validation.meta["run_id"]["run_time"]
+
+
+def test_it_is_written_to_the_letter_as_great_expectations_writes_it() -> None:
+    expectations = [
+        FILLED,
+        gxe.ExpectColumnValuesToBeInSet(
+            column="a", value_set=["x", 1.5, None, dt.date(2020, 1, 1), Decimal("1.50")], mostly=0.5, notes="n"
+        ),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="a", min_value=dt.datetime(2020, 1, 1), row_condition=(Column("b") > 3) & Column("c").is_null()
+        ),
+        gxe.ExpectTableRowCountToEqual(value=3),
+    ]
+    tallies = [Tally(at, each, ()) for at, each in enumerate(expectations)]
+    expected = tuple(tally.expected(1) for tally in tallies)
+    mine = native.native(tallies, expected, "_key", None)
+    suite = ExpectationSuite(name="gate", expectations=[each.copy() for each in expectations])
+    assert json.dumps(mine.suite) == json.dumps(suite.to_json_dict())
+    results = [tally.merged.result(each, "_key") for tally, each in zip(tallies, expected, strict=True)]
+    assert json.dumps(mine.results) == json.dumps([each.to_json_dict() for each in results])
 
 
 def test_frames_are_added_up() -> None:
