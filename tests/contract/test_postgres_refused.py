@@ -146,3 +146,21 @@ def test_a_unit_of_which_a_row_is_refused_is_not_written(store: PostgresStore, u
         assert [(r.key, r.reason) for r in first.refused] == [("5", REFUSED_ELSEWHERE)]
         assert [(r.key, r.constraint) for r in second.refused] == [("5", "of_t")]
     assert run_sql(uri, "SELECT count(*) FROM t JOIN log USING (id)") == [(8,)]
+
+
+def test_rows_that_refer_to_one_another_are_removed_in_one_transaction(store: PostgresStore, uri: str) -> None:
+    run_sql(uri, PLAIN, "CREATE TABLE log (id bigint PRIMARY KEY, t bigint REFERENCES t)")
+    log = table("log", {"id": Type.INTEGER, "t": Type.INTEGER})
+
+    def share(declared: Table, *given: dict[str, int], gone: bool) -> Share:
+        made, none = rows(declared, *given), rows(declared, *({} for _ in given))
+        units = tuple(range(len(given)))
+        return Share(table=declared, rows=made, before=made if gone else none, units=units, gone=(gone,) * len(given))
+
+    for gone, left in ((False, 6), (True, 0)):
+        shares = [
+            share(DECLARED, *({"id": n} for n in range(6)), gone=gone),
+            share(log, *({"id": n, "t": n} for n in range(6)), gone=gone),
+        ]
+        assert [(o.written, o.conflicts, o.refused) for o in store.together(shares)] == [(6, [], [])] * 2
+        assert run_sql(uri, "SELECT count(*) FROM t") == run_sql(uri, "SELECT count(*) FROM log") == [(left,)]

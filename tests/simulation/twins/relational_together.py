@@ -55,15 +55,17 @@ def write_together(shares: Sequence[Share], send: Send, get: Get) -> tuple[list[
 
 def _attempt(shares: Sequence[Share]) -> Work:
     def work(transaction: Transaction) -> tuple[list[Left], list[Batch]]:
-        left, batches = [Left() for _ in shares], []
-        for each, share in zip(left, shares, strict=True):
-            batches.append(batch := Batch(transaction, share.table, alone=False))
-            try:
-                _write_share(batch, share, each)
-            except RowRefusedError as error:
-                keys = key_texts(share.table, share.rows)
-                each.refused += [Refused(key=k, reason=error.reason, constraint=error.constraint) for k in keys]
-                break
+        left = [Left() for _ in shares]
+        batches = [Batch(transaction, share.table, alone=False) for share in shares]
+        every = [*zip(batches, shares, left, strict=True)]
+        for write, some in ((_remove, reversed(every)), (_put, every)):
+            for batch, share, each in some:
+                try:
+                    write(batch, share, each)
+                except RowRefusedError as error:
+                    keys = key_texts(share.table, share.rows)
+                    each.refused += [Refused(key=k, reason=error.reason, constraint=error.constraint) for k in keys]
+                    raise _TakenBackError(left) from None
         if any(left):
             raise _TakenBackError(left)
         return left, batches
@@ -71,12 +73,15 @@ def _attempt(shares: Sequence[Share]) -> Work:
     return work
 
 
-def _write_share(batch: Batch, share: Share, left: Left) -> None:
+def _remove(batch: Batch, share: Share, left: Left) -> None:
+    if any(share.gone):
+        left += batch.remove(share.before.filter(pa.array(share.gone, pa.bool_())), share.cascade_to)
+
+
+def _put(batch: Batch, share: Share, left: Left) -> None:
     gone = pa.array(share.gone, pa.bool_())
     absent = share.before[share.table.key[0]].is_null()
     new, present = pc.and_not(absent, gone), pc.and_not(pc.invert(absent), gone)
-    if any(share.gone):
-        left += batch.remove(share.before.filter(gone), share.cascade_to)
     if pc.any(new).as_py():
         left += batch.add(share.rows.filter(new))
     if pc.any(present).as_py():

@@ -57,8 +57,11 @@ def _attempt(address: Address, shares: Sequence[Share]) -> list[Left]:
         with session(address, doing=f"write rows of {names}") as opened:
             watching = Watching(opened)
             try:
+                # a later table may refer to an earlier one: its rows go before those, and come after them
+                for each, share in reversed([*zip(left, shares, strict=True)]):
+                    _remove(opened, share, each, watching)
                 for each, share in zip(left, shares, strict=True):
-                    _write_share(opened, share, each, watching)
+                    _put(opened, share, each, watching)
                 opened.execute(CHECK)
             except adbc.Error as error:
                 if (refused := refusal(error)) is None:
@@ -74,14 +77,17 @@ def _attempt(address: Address, shares: Sequence[Share]) -> list[Left]:
     return left
 
 
-def _write_share(opened: Session, share: Share, left: Left, watching: Watching) -> None:
+def _remove(opened: Session, share: Share, left: Left, watching: Watching) -> None:
+    if any(share.gone):
+        removed = share.before.filter(pa.array(share.gone, pa.bool_()))
+        left += remove_in(opened, share.table, removed, watching, alone=False, cascade_to=share.cascade_to)
+
+
+def _put(opened: Session, share: Share, left: Left, watching: Watching) -> None:
     gone = pa.array(share.gone, pa.bool_())
     absent = share.before[share.table.key[0]].is_null()
     new = pc.and_not(absent, gone)
     present = pc.and_not(pc.invert(absent), gone)
-    if any(share.gone):
-        removed = share.before.filter(gone)
-        left += remove_in(opened, share.table, removed, watching, alone=False, cascade_to=share.cascade_to)
     if pc.any(new).as_py():
         left += add_in(opened, share.table, share.rows.filter(new), watching, alone=False)
     if pc.any(present).as_py():
