@@ -105,8 +105,7 @@ def _rows(legacy: Catalogue, new: Catalogue, json_between: str) -> tuple[list[st
         if column.type is None:
             continue
         if column.name in given:
-            both_json = json_between and given[column.name].type is column.type is Type.JSON
-            value = f"{json_between}({name}) AS {name}" if both_json else name
+            value = _made_of(name, given[column.name], column, json_between)
             lines.append(f"    {value},{_rejecting(legacy, given[column.name], column)}")
         elif column.not_null:
             lines.append(
@@ -116,6 +115,15 @@ def _rows(legacy: Catalogue, new: Catalogue, json_between: str) -> tuple[list[st
         else:
             lines.append(f"    NULL AS {name}, -- {on_one_line(legacy.name)} has no column of that name")
     return lines, left
+
+
+def _made_of(name: str, given: Known, column: Known, json_between: str) -> str:
+    """What the column is made from: the source's column of that name."""
+    if json_between and given.type is column.type is Type.JSON:
+        return f"{json_between}({name}) AS {name}"
+    if given.exact == "real" and column.type is not Type.FLOAT:  # else 9.8 would be 9.800000190734863 there
+        return f"CAST({name} AS REAL) AS {name}"
+    return name
 
 
 def _rejecting(legacy: Catalogue, given: Known, column: Known) -> str:

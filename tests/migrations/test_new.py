@@ -140,6 +140,24 @@ def test_what_rejects_rows_of_a_column_stands_beside_it(uri: str) -> None:
     ]
 
 
+def test_a_real_goes_into_another_type_as_postgresql_writes_it(
+    uri: str, ledger: Ledger, workspace: Workspace, tmp_path: Path
+) -> None:
+    run_sql(
+        uri,
+        "CREATE TABLE lines (id int PRIMARY KEY, price real, weight real, note real)",
+        "INSERT INTO lines VALUES (1, 9.8, 9.8, 34.8), (2, 0.05, -0.1, 1e-20)",
+        "CREATE TABLE prices (id int PRIMARY KEY, price numeric, weight float8, note text)",
+    )
+    migration = loaded(tmp_path, written(uri, "lines", "prices"))
+    store = PostgresStore(uri)
+    walk(run_of(migration, ledger, workspace, lambda _: store, "r"))
+    every = "SELECT id, price::text, weight, note FROM {} ORDER BY id"
+    assert run_sql(uri, every.format("prices")) == [
+        (1, "9.8", 9.800000190734863, "34.8"), (2, "0.05", -0.10000000149011612, "1e-20")
+    ]  # fmt: skip
+
+
 def test_nothing_is_overwritten(uri: str, tmp_path: Path) -> None:
     made = written(uri, "customers", "people")
     (there := tmp_path / "dags/people.py").parent.mkdir()
