@@ -32,8 +32,8 @@ def _create(address: Address, table: Table) -> tuple[bool, bool]:
         # Two workers at once: the second waits here, and then finds the table.
         hold = sql.SQL("SELECT pg_advisory_xact_lock(hashtextextended({}, 0))").format(f"trueup create {schema}.{name}")
         connection.execute(hold)
-        if (there := _as_declared(address, connection, table)) is not None:
-            return False, not there.missing(table)
+        if (shape := _as_declared(address, connection, table)) is not None:
+            return False, not shape.missing(table)
         # Of an extension of the path that was: the script may use types and functions from elsewhere.
         path = (
             "SELECT set_config('search_path', concat_ws(', ', quote_ident($1), current_setting('search_path')), true)"
