@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
-from include.trueup.errors import StatusError
-from include.trueup.ledger import Lease, Ledger, RunRow
+from include.trueup.errors import StatusError, StoreUnavailableError
+from include.trueup.ledger import GoneOnError, Lease, Ledger, RunRow
 from include.trueup.ledger.leases import Leases
 from include.trueup.report import report
 from include.trueup.run import Files
@@ -75,11 +75,13 @@ class Paused:
         self.late = 0.0
         patch.setattr(small.ledger, "effects", replace(REAL, elapsing=lambda: REAL.elapsing() + self.late))
 
-    def before(self, of: Any, name: str, newer: Callable[[Stepped], Left]) -> None:
-        """It stands still there."""
+    def before(self, of: Any, name: str, newer: Callable[[Stepped], Left], about: str | None = None) -> None:
+        """It stands still there, the first time (`about`: that it is given this)."""
         real = getattr(of, name)
 
         def stands(*given: Any, **more: Any) -> Any:
+            if about not in (None, *given):
+                return real(*given, **more)
             self._patch.setattr(of, name, real)
             self.newer = Context().run(newer, self._small)  # as another process does it
             self.late += 60
@@ -158,3 +160,70 @@ def test_threads_of_a_step(small: Stepped, paused: Paused) -> None:
     with pytest.raises(StatusError, match="leaves nothing more"):
         do(run, "snapshot", "snapshot")
     assert left(small) == paused.newer
+
+
+REPORTS = ("report.html", "report.json")
+OF_REPORTS = [(Ledger, "move"), (Files, "write_report")]
+
+
+@pytest.mark.parametrize(("of", "name"), OF_REPORTS, ids=lambda value: getattr(value, "__name__", value))
+def test_a_report_of_a_run_that_has_begun_again(small: Stepped, paused: Paused, of: Any, name: str) -> None:
+    run = small.begin("a", to="plan_gate")
+    paused.before(of, name, begins_again)
+    with pytest.raises(GoneOnError, match="begun again"):
+        report(run.chosen(), ["lost"])
+    assert left(small) == paused.newer
+    assert small.status("a") == "running"
+
+
+@pytest.mark.parametrize(
+    ("of", "name", "path"),
+    [
+        *((RunFolder, "write", path) for path in REPORTS),
+        # a request that is under way passes, and what it has written over is written again
+        *((Workspace, "write", f"runs/a/{path}") for path in REPORTS),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_a_report_of_a_run_that_failed_and_is_proven_meanwhile(
+    small: Stepped, paused: Paused, of: Any, name: str, path: str
+) -> None:
+    run = small.begin("a", to="plan_gate")
+    paused.before(of, name, proven, path)
+    assert report(run.chosen(), ["lost"]).status == "passed"
+    assert left(small) == paused.newer
+    assert small.workspace.run("a").read_json("report.json")["run"]["status"] == "proven"
+
+
+def test_a_report_of_a_run_that_goes_on_meanwhile(small: Stepped, paused: Paused) -> None:
+    """The next try of it says how the run stands then."""
+
+    def goes_on(small: Stepped) -> Left:
+        do(small.run("a"), "approve", "approve")
+        return left(small)
+
+    run = small.begin("a", to="plan_gate")
+    small.fail(run)
+    paused.before(Files, "write_report", goes_on)
+    with pytest.raises(GoneOnError, match="gone on"):
+        report(run.chosen(), ["lost"])
+    assert report(run.chosen()).status == "failed"
+    assert small.status("a") == "failed"
+
+
+def test_a_report_of_a_proven_run_that_was_not_written_and_of_which_a_task_was_cleared_since(
+    small: Stepped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = small.begin("a", to="validate")
+
+    def gone(*_: Any) -> None:
+        raise StoreUnavailableError("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Files, "write_report", gone)
+        with pytest.raises(StoreUnavailableError):
+            report(run.chosen())
+    assert small.status("a") == "proven"
+    with pytest.raises(StatusError, match="has ended"):
+        do(run, "plan", "plan")
+    assert report(run.chosen(), ["plan"]).status == "passed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -21,6 +22,7 @@ from include.trueup.errors import (
 from include.trueup.ledger import Ledger
 from include.trueup.plan import transform
 from include.trueup.rows import duck
+from include.trueup.run import workspace as workspaces
 from include.trueup.run.workspace import Workspace
 from include.trueup.steps import Step
 from include.trueup.stores.postgres import PostgresStore
@@ -78,6 +80,30 @@ def test_a_file_that_goes_while_a_script_reads_it_is_no_fault_of_the_script(
 
     monkeypatch.setattr(transform, "_settings", prune)
     with pytest.raises(ArtifactError, match=r"snapshot/.*parquet.*Bring it back"):
+        walk(run)
+
+
+@pytest.mark.parametrize(("of", "name"), [(duck, "relation"), (workspaces, "_sha256")], ids=["columns", "hash"])
+def test_a_file_that_goes_before_its_columns_or_its_hash_are_looked_at(
+    postgres_server: postgres.Server,
+    ledger: Ledger,
+    workspace: Workspace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    of: Any,
+    name: str,
+) -> None:
+    database = Database(postgres_server, 3)
+    run = run_of(declare(tmp_path), ledger, workspace, lambda _: database.store)
+    real = getattr(of, name)
+
+    def prune(*given: Any) -> Any:
+        if "/plan/" in str(given):
+            run.folder.remove("plan")
+        return real(*given)
+
+    monkeypatch.setattr(of, name, prune)
+    with pytest.raises(ArtifactError, match=r"plan/.*parquet"):
         walk(run)
 
 

@@ -205,12 +205,12 @@ class DagRun:
             oracle.reported(self)
         elif said.state == "asked":
             self.shown = said.shown
-            oracle.asked(self, self._looked_at())
+            oracle.asked(self, oracle.plan(self._looked_at(), said.shown))
             return self._deferred()
         elif said.state == "approved":
-            oracle.approved(self, self._looked_at())
+            oracle.approved(self, oracle.plan(self._looked_at(), said.shown))
         elif said.state == "approved before":
-            oracle.approved_before(self, self._looked_at())
+            oracle.approved_before(self, oracle.plan(self._looked_at(), said.shown))
         elif said.state is None and step is not None and step[0] == StepName.PLAN_GATE:
             oracle.gated(self._looked_at())
         return "skipped" if said.state == "skipped" else None
@@ -244,7 +244,7 @@ class DagRun:
         def decide() -> None:
             self._carried(Job(what="approve" if approve else "reject", shown=shown))
             if approve:
-                self.world.oracle.approved(self, self._looked_at(), seen)
+                self.world.oracle.approved(self, seen or self.world.oracle.plan(self._looked_at()))
 
         process = self.world.schedule.process(name, self.id, lambda: self._as_task(task, process, decide))
         task.process = process

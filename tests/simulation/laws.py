@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from include.trueup.ledger import RunRow, Status
 from include.trueup.ledger.tables import leases, transitions
@@ -197,6 +197,10 @@ def _claims(world: World, _: dict[str, RunRow]) -> Iterator[str]:
             yield f"{run} took the right to write of a plan since which {others[-1]} had taken it"
 
 
+def _says(move: Any, run: str, status: Status) -> bool:
+    return bool(move["run_id"] == run and move["to_status"] == status)
+
+
 _OVER = (Status.PROVEN, Status.ROLLED_BACK, Status.PLANNED)
 _ENDED = {Status.PROVEN: {Status.PROVEN, Status.ROLLED_BACK}, Status.ROLLED_BACK: {Status.ROLLED_BACK}}
 
@@ -218,7 +222,10 @@ def _ended(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
     yield from world.oracle.evidence.broken()
     for run in world.runs:
         seen = world.oracle.runs.get(run.id)
-        if seen is not None and seen.report is not None and run.given.folder.read("report.json") != seen.report:
+        proven = [m["at"].timestamp() - BEGINNING for m in moves if _says(m, run.id, Status.PROVEN)]
+        if seen is None or seen.report is None or run.given.folder.read("report.json") == seen.report:
+            continue
+        if not world.oracle.evidence.under_way(run.id, proven[0]):
             yield f"the report of {run.id} was written again after it was proven"
 
 

@@ -271,8 +271,12 @@ class Oracle:
         seen.hidden.clear()
         seen.began = self.world.schedule.points
 
-    def plan(self, run: Run) -> Plan:
-        """The plan that lies in the workspace."""
+    def plan(self, run: Run, sha256: str | None = None) -> Plan:
+        """The plan that lies in the workspace; with this hash, as it was when it passed its gate, since by the time that somebody
+        has said the hash another try may have made another plan."""
+        point, at = self.world.schedule.points, self.world.schedule.now
+        if (former := self.seen(run.id).named(sha256)) is not None:
+            return replace(former, point=point, at=at)
         rows: dict[str, tuple[str, Row | None, Row | None]] = {}
         with self.world.looking():
             manifests = run.folder.manifests(StepName.PLAN)
@@ -287,12 +291,11 @@ class Oracle:
                         new = None if each[VERB] == "remove" else tuple(each[n] for n in NAMES)
                         rows[each[KEY]] = (each[VERB], old, new)
             entered = run.ledger.run(run.id)
-        former = [plan for plan in self.seen(run.id).gated[::-1] if entered and plan.sha256 == entered.plan_sha256]
-        if not whole and former:  # another try is making it again
-            rows = former[0].rows
+        sha256 = entered.plan_sha256 if entered else None
+        if not whole and (former := self.seen(run.id).named(sha256)) is not None:  # another try is making it again
+            rows = former.rows
         self.verbs.update(verb for verb, _, _ in rows.values())
-        sha256, schedule = entered.plan_sha256 if entered else None, self.world.schedule
-        return Plan(sha256=sha256, rows=rows, point=schedule.points, at=schedule.now)
+        return Plan(sha256=sha256, rows=rows, point=point, at=at)
 
     def gated(self, run: Run) -> None:
         """The plan has passed its gate."""
@@ -324,22 +327,19 @@ class Oracle:
             if verb == "remove" or (verb in WRITTEN and not inside):
                 self.outside.append(f"{run.id} is about day {mine}, and is to {verb} {key}")
 
-    def asked(self, dag_run: DagRun, run: Run) -> None:
+    def asked(self, dag_run: DagRun, plan: Plan) -> None:
         """A person is shown the plan."""
-        self.seen(dag_run.id).shown = self.plan(run)
+        self.seen(dag_run.id).shown = plan
 
-    def approved(self, dag_run: DagRun, run: Run, shown: Plan | None = None) -> None:
-        """The plan is approved: that which was shown, or where nobody is asked the one that is there. One that is gone by now, since
-        the run has begun again, counts for nothing."""
-        plan = self.plan(run) if shown is None else shown
+    def approved(self, dag_run: DagRun, plan: Plan) -> None:
+        """The plan is approved. One that is gone by now, since the run has begun again, counts for nothing."""
         if plan.sha256 is not None:
             self.seen(dag_run.id).approved.append(plan)
 
-    def approved_before(self, dag_run: DagRun, run: Run) -> None:
+    def approved_before(self, dag_run: DagRun, plan: Plan) -> None:
         """The engine says that a person has approved this plan before it was made again."""
-        plan, seen = self.plan(run), self.seen(dag_run.id)
-        self.approved(dag_run, run, plan)
-        if plan.sha256 is not None and all(plan.rows != each.rows for each in seen.answered):
+        self.approved(dag_run, plan)
+        if plan.sha256 is not None and all(plan.written != each.written for each in self.seen(dag_run.id).answered):
             self.unasked.append(f"{dag_run.id}: a plan counts as approved to which nobody has said yes")
 
     def reported(self, dag_run: DagRun) -> None:

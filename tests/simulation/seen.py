@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from include.trueup.plan.files import WRITTEN
+
 from .databases import Row
 
 
@@ -55,6 +57,11 @@ class Plan:
     point: int
     at: float
 
+    @property
+    def written(self) -> dict[str, tuple[str, Row | None, Row | None]]:
+        """Of these rows those that it is to write. It has the same name whatever rows stay."""
+        return {key: row for key, row in self.rows.items() if row[0] in WRITTEN}
+
 
 @dataclass(kw_only=True)
 class Seen:
@@ -80,6 +87,10 @@ class Seen:
     read_at: int | None = None
     last_read_at: int | None = None
     hidden: set[str] = field(default_factory=set)
+
+    def named(self, sha256: str | None) -> Plan | None:
+        """The last plan with this hash that was judged by the gate."""
+        return next((plan for plan in self.gated[::-1] if sha256 is not None and plan.sha256 == sha256), None)
 
 
 def short(row: Row | None) -> str:

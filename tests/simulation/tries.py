@@ -25,7 +25,7 @@ class Job:
 @dataclass(frozen=True, kw_only=True)
 class Said:
     """What came of it. `state`: None (done), skipped, approved (nobody has to be asked), approved before, or asked; then the hash
-    of the plan that is `shown`."""
+    of the plan that is approved, or `shown`."""
 
     state: str | None = None
     shown: str | None = None
@@ -68,8 +68,7 @@ def _approve(run: Run) -> Said:
     plans = approval.plans_of(run)
     plans.make(run)
     if not plans.asks(run):
-        approval.approve(run)
-        return Said(state="approved")
-    if approval.approved_already(run) is not None:
-        return Said(state="approved before")
+        return Said(state="approved", shown=approval.approve(run))
+    if (before := approval.approved_already(run)) is not None:
+        return Said(state="approved before", shown=before.plan_sha256)
     return Said(state="asked", shown=approval.ask(run).sha256)

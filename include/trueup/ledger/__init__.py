@@ -19,6 +19,7 @@ from .batches import Batches, Pace, Planned
 from .comparisons import Comparisons
 from .decisions import Approvals, Switches
 from .leases import Lease, Leases, Part, lease_seconds
+from .rights import GoneOnError
 from .rows import (
     Applied,
     ApprovalRow,
@@ -42,6 +43,7 @@ __all__ = [
     "CallsRow",
     "ComparisonRow",
     "ConflictRow",
+    "GoneOnError",
     "Lease",
     "Ledger",
     "Pace",
@@ -183,10 +185,18 @@ class Ledger(Steps, Batches):
             values["airflow_run_id"] = airflow_run_id or entered.airflow_run_id
             return connection.execute(_BEGUN_AGAIN, {"this_run": run_id, **gone, **values}).scalar_one()
 
-    def move(self, run_id: str, status: Status, reason: str) -> None:
-        """Change a run's status. Raises `StatusError` where `TRANSITIONS` does not allow it."""
+    def move(self, run_id: str, status: Status, reason: str, attempt: int | None = None) -> None:
+        """Change a run's status. Raises `StatusError` where `TRANSITIONS` does not allow it; `GoneOnError` where the run has
+        begun again since it began for the `attempt`th time (None: that is not asked)."""
         with self._begin() as connection:
             self._move(connection, run_id, status, reason)
+            if attempt is not None:
+                rights.require_at(connection, run_id, attempt, status)
+
+    def require_at(self, run_id: str, attempt: int, status: Status) -> None:
+        """Raise `GoneOnError` unless the run has begun so often and stands at this status."""
+        with self._begin() as connection:
+            rights.require_at(connection, run_id, attempt, status)
 
     def _move(self, connection: sa.Connection, run_id: str, status: Status, reason: str) -> None:
         current = connection.execute(_STATUS, {"run_id": run_id}).scalar()

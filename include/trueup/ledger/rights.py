@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..errors import StatusError, TargetHeldError
+from ..errors import StatusError, TargetHeldError, TransientError
 from .status import Status
 from .tables import leases, runs, steps
 
@@ -21,6 +21,10 @@ class Part:
     step: str
     part: str
     tries: int
+
+
+class GoneOnError(TransientError):
+    """A run has gone on, or begun again, since somebody looked at it to say how it ended: who looks again may say so."""
 
 
 def given(run_id: str, epochs: Mapping[str, int], part: Part | None) -> dict[str, str | int | list[int]]:
@@ -91,6 +95,22 @@ def require_newest(connection: sa.Connection, run_id: str, attempt: int | None, 
         known = connection.execute(_AT_WORK, given(run_id, {}, part)).first()
     if not known:
         raise overtaken(run_id)
+
+
+_AT = sa.select(runs.c.status).where(runs.c.run_id == _RUN, _THIS_ATTEMPT)
+_SAID = {
+    Status.PROVEN: (Status.PROVEN, Status.ROLLED_BACK)
+}  # a proven run that was rolled back was proven all the same
+
+
+def require_at(connection: sa.Connection, run_id: str, attempt: int, status: Status) -> None:
+    """Raise `GoneOnError` unless the run has begun so often and stands at this status."""
+    now = connection.execute(_AT, {"this_run": run_id, "attempt": attempt}).scalar()
+    if now not in _SAID.get(status, (status,)):
+        raise GoneOnError(
+            f"run {run_id} has gone on, or has begun again, while this report of it was written, which says {status}: it is "
+            "left at what the newer one says; where there is none, clear the task report"
+        )
 
 
 def overtaken(run_id: str) -> StatusError:

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 
 from ..declare.migration import Phase
 from ..errors import ArtifactError
 from ..gate import GateResult
-from ..ledger import ApprovalRow, Status, StepRow, refuse_other
+from ..ledger import ApprovalRow, StepRow
 from ..plan.files import FINDINGS
 from ..prove import left_alone
 from ..prove.accounting import phase_counts
 from ..prove.proofs import proof
 from ..prove.undone import outcome
 from ..rows import duck
-from ..run import AnyRun, Files, Mode, PhaseCounts, Proof, Run, StepName, files
+from ..run import AnyRun, Mode, PhaseCounts, Proof, Run, StepName
 from ..run.files import FINDING_FILES
 from ..run.reported import (
     Decided,
@@ -39,8 +38,9 @@ from ..run.reported import (
 )
 from ..run.where import where
 from ..run.workspace import RunFolder
-from . import render, verdict
+from . import verdict
 from .checks import count_checks
+from .ending import conclude, moment
 
 EXAMPLES = 5
 
@@ -50,44 +50,9 @@ def report(run: Run, failed_tasks: Sequence[str] = ()) -> Verdict:
 
     `failed_tasks` are steps that the caller knows to have failed, which the ledger may not (a task that was killed).
     The report of a run that is proven is not written again. Raises `StatusError` for a run that is rolled back, or whose
-    id in the ledger is that of another run of Airflow.
+    id in the ledger is that of another run of Airflow; `GoneOnError` where the run has gone on, or begun again, meanwhile.
     """
-    return settled(run) or publish(run, collect(run, failed_tasks))
-
-
-def settled(run: AnyRun) -> Verdict | None:
-    """The verdict of a run that is proven and whose report says so; None of any other, whose report is to be written."""
-    run.ledger.ensure()
-    entered = run.ledger.run(run.id)
-    if entered is None:
-        return None
-    refuse_other(entered, run.dag_id, run.airflow_run_id)
-    if entered.status not in (Status.PROVEN, Status.ROLLED_BACK):
-        return None
-    written = Files(run.folder).report
-    if written is None or written.run.status != Status.PROVEN or written.plan_sha256 != entered.plan_sha256:
-        return None
-    run.ledger.leases.release(run.id)
-    return written.verdict
-
-
-def publish(run: AnyRun, facts: Report) -> Verdict:
-    """Settle the run's status, write what a report says in its three forms, and give up its hold; the verdict. Where the
-    ledger refuses the status nothing is written: it knows better how the run ended. Nor where another try of this has
-    said meanwhile that the run is proven: that is never written again."""
-    entered = run.ledger.run(run.id) is not None
-    if entered:
-        run.ledger.move(run.id, Status(str(facts.run.status)), facts.verdict.headline)
-        if (already := settled(run)) is not None:
-            return already
-        # two tries that both got here say the same to the letter
-        facts = replace(facts, run=replace(facts.run, ended_at=moment(run.ledger.entered(run.id).ended_at)))
-    run.folder.write(files.REPORT_HTML, render.html(facts))
-    run.folder.write(files.REPORT_MD, render.markdown(facts))
-    Files(run.folder).write_report(facts)  # last: `settled` looks for it
-    if entered:
-        run.ledger.leases.release(run.id)
-    return facts.verdict
+    return conclude(run, collect, failed_tasks)
 
 
 def collect(run: Run, failed_tasks: Sequence[str] = ()) -> Report:
@@ -148,11 +113,6 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> Report:
         undo=Undo(how=verdict.undo(run, applied)),
         where=at,
     )
-
-
-def moment(at: datetime | None) -> str | None:
-    """An instant as ISO 8601, UTC."""
-    return None if at is None else at.astimezone(UTC).isoformat(timespec="seconds")
 
 
 def _cost(run: Run) -> OfCost | None:

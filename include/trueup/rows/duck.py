@@ -95,7 +95,7 @@ def _bounds() -> Iterator[None]:
             f"a step needs more memory than it may hold: {str(error).splitlines()[0]}. Set the"
             f" environment variable {MEMORY} to more (1GB), or ask for more partitions, so that each is smaller."
         ) from error
-    except duckdb.IOException as error:
+    except (duckdb.IOException, FileNotFoundError) as error:  # the latter of Arrow, which looks at a file's columns
         raise ArtifactError(
             f"a step could not read or write a file of its run: {str(error).splitlines()[0]}. Bring it back, or clear the step"
             " that makes it; if it is there, look at the disk."

@@ -34,6 +34,14 @@ def asking(
             ledger.require_newest(run_id, attempt, part)
             answered[:] = [asked]
 
+    with confirming(run_id, confirm):
+        yield
+
+
+@contextmanager
+def confirming(run_id: str, confirm: Callable[[], None]) -> Iterator[None]:
+    """While the block runs, `confirm` is asked before each file that is published or removed in the run's folder, from this
+    thread; what it raises is raised."""
     before = _present.set((run_id, confirm))
     try:
         yield

@@ -290,9 +290,16 @@ class RunFolder:
         """A published file as a local path, checked against its manifest. Raises `ArtifactError` if it is not the same."""
         base = self._base if artifact.run is None else self.workspace.run(artifact.run)._base
         local = self.workspace.fetch(f"{base}/{artifact.path}", scratch)
-        if local.stat().st_size != artifact.bytes or _sha256(local) != artifact.sha256:
+        location = self.workspace.location(f"{base}/{artifact.path}")
+        try:
+            same = local.stat().st_size == artifact.bytes and _sha256(local) == artifact.sha256
+        except FileNotFoundError as error:
             raise ArtifactError(
-                f"{self.workspace.location(f'{base}/{artifact.path}')} is not the file that its manifest names (SHA-256 differs); "
+                f"{location} is missing from the workspace; run the step that makes it again"
+            ) from error
+        if not same:
+            raise ArtifactError(
+                f"{location} is not the file that its manifest names (SHA-256 differs); "
                 "somebody changed the workspace: run again from the snapshot"
             )
         return local

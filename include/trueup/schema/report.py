@@ -8,8 +8,9 @@ from dataclasses import replace
 from ..errors import TrueupError
 from ..gate import GateResult
 from ..ledger import Status
-from ..report import approval, artifacts, moment, publish, settled, timings
+from ..report import approval, artifacts, timings
 from ..report.checks import count_checks
+from ..report.ending import conclude, moment
 from ..report.text import sentence
 from ..report.verdict import NEXT, NOT_PROVEN, PROVEN, not_done, unfinished
 from ..run import Mode, order
@@ -44,7 +45,7 @@ _NEXT = {
 
 def report(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> Verdict:
     """Write the report, settle the run's status in the ledger, and give up its hold; the verdict."""
-    return settled(run) or publish(run, collect(run, failed_tasks))
+    return conclude(run, collect, failed_tasks)
 
 
 def collect(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> Report:

@@ -16,6 +16,7 @@ from include.trueup.declare.names import ROW_ID, own
 from include.trueup.errors import TrueupError
 from include.trueup.plan import backward, baseline, checks, hashing, inputs, target_checks, transform, verbs
 from include.trueup.prove import accounting, budgets, left_alone, statements, verify
+from include.trueup.report import ending
 from include.trueup.run import earlier, not_written
 from include.trueup.stores import Conflict, Outcome
 from include.trueup.stores.dynamodb import settle
@@ -229,8 +230,8 @@ def report_written_again(patch: Patch) -> None:
     def other(value: Any, **more: Any) -> Any:
         return value if "ended_at" in more else replace(value, **more)
 
-    patch.setattr(report, "replace", other)
-    ignore(patch, report, "settled")
+    patch.setattr(ending, "replace", other)
+    ignore(patch, ending, "settled")
 
 
 def turned_on_any_proof(patch: Patch) -> None:

@@ -1,0 +1,92 @@
+"""The end of a run, of whatever kind: its status and its report, which say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar
+
+from ..ledger import GoneOnError, Status, refuse_other
+from ..run import AnyRun, Files, files, newest
+from ..run.reported import Report, Verdict
+from . import render
+
+R = TypeVar("R", bound=AnyRun)
+
+
+def conclude(run: R, collect: Callable[[R, Sequence[str]], Report], failed_tasks: Sequence[str]) -> Verdict:
+    """What `report` does, of a run of which `collect` says how it ended; of one that is proven the tasks that failed since say
+    nothing. Raises `GoneOnError` where the run has gone on meanwhile, or has begun again, and is not proven."""
+    while (already := settled(run)) is None:
+        entered = run.ledger.run(run.id)
+        if entered is not None and entered.status == Status.PROVEN:
+            failed_tasks = ()
+        try:
+            return _publish(run, collect(run, failed_tasks), None if entered is None else entered.attempt)
+        except GoneOnError:
+            if run.ledger.entered(run.id).status != Status.PROVEN:
+                raise
+            _uncover(run)
+    return already
+
+
+def _uncover(run: AnyRun) -> None:
+    """What was under way when the run was proven may lie over the report that says so. Its two other forms are made of the
+    JSON again; where that says otherwise, the report is collected again."""
+    written = Files(run.folder).report
+    if written is None or written.run.status != Status.PROVEN:
+        return
+    for path, text in ((files.REPORT_HTML, render.html(written)), (files.REPORT_MD, render.markdown(written))):
+        if run.folder.read(path) != text.encode():
+            run.folder.write(path, text)
+
+
+def settled(run: AnyRun) -> Verdict | None:
+    """The verdict of a run that is proven and whose report says so; None of any other, whose report is to be written."""
+    run.ledger.ensure()
+    entered = run.ledger.run(run.id)
+    if entered is None:
+        return None
+    refuse_other(entered, run.dag_id, run.airflow_run_id)
+    if entered.status not in (Status.PROVEN, Status.ROLLED_BACK):
+        return None
+    written = Files(run.folder).report
+    if written is None or written.run.status != Status.PROVEN or written.plan_sha256 != entered.plan_sha256:
+        return None
+    run.ledger.leases.release(run.id)
+    return written.verdict
+
+
+def _publish(run: AnyRun, facts: Report, attempt: int | None) -> Verdict:
+    """Settle the run's status, write what a report says in its three forms, and give up its hold; the verdict. Where the
+    ledger refuses the status nothing is written: it knows better how the run ended. Nor where another try of this has
+    said meanwhile that the run is proven: that is never written again. Before each form it is asked whether the run still
+    stands where the report says, and has begun so often (`attempt`; None: it is not in the ledger)."""
+    if attempt is None:
+        _write(run, facts)
+        return facts.verdict
+    status = Status(str(facts.run.status))
+    run.ledger.move(run.id, status, facts.verdict.headline, attempt)
+    if (already := settled(run)) is not None:
+        return already
+    # two tries that both got here say the same to the letter
+    facts = replace(facts, run=replace(facts.run, ended_at=moment(run.ledger.entered(run.id).ended_at)))
+    stands = partial(run.ledger.require_at, run.id, attempt, status)
+    with newest.confirming(run.id, stands):
+        _write(run, facts)
+    stands()
+    run.ledger.leases.release(run.id)
+    return facts.verdict
+
+
+def _write(run: AnyRun, facts: Report) -> None:
+    run.folder.write(files.REPORT_HTML, render.html(facts))
+    run.folder.write(files.REPORT_MD, render.markdown(facts))
+    Files(run.folder).write_report(facts)  # last: `settled` looks for it
+
+
+def moment(at: datetime | None) -> str | None:
+    """An instant as ISO 8601, UTC."""
+    return None if at is None else at.astimezone(UTC).isoformat(timespec="seconds")
