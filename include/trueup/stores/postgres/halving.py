@@ -77,7 +77,7 @@ def in_parts(opened: Session, rows: int, write: Write) -> Written:
             reason, name = next(iter(whole.refused.values()))
             raise StoreRejectedError(
                 f"{opened.place}: the first {len(whole.refused):,} of {rows:,} rows were refused, all of them, "
-                f"the first by {name or 'the server'}: {reason}. Nothing of this batch is written; fix the "
+                f"the first by {name or 'the server'}: {reason} Nothing of this batch is written; fix the "
                 "transform or the table."
             )
     return whole
