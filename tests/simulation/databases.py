@@ -56,6 +56,9 @@ class Behind(Protocol):
     def restore(self, table: Table) -> bool:
         """The table is made anew with the rows that it has, as from a backup. False where somebody writes to it just now."""
 
+    def drop_triggers(self, table: Table) -> None:
+        """Somebody drops the triggers of the table, for good."""
+
     def close(self) -> None:
         """Let go of it."""
 
@@ -68,13 +71,13 @@ class Relational:
     ) -> None:
         self.database = Database(effects.lock())
         self._name, self._batch_rows, self._effects, self._hook = name, batch_rows, effects, hook
-        self.dress = dress
+        self._dress = dress
 
     def store(self) -> Store:
         """A store of the engine."""
         made = RelationalTwin(
             self.database, name=self._name, hook=self._hook, effects=self._effects, lock_wait=0.5,
-            on_script=lambda _: self.dress(self.database),
+            on_script=lambda _: self._dress(self.database),
         )  # fmt: skip
         made.batch_rows = self._batch_rows
         return made
@@ -82,7 +85,7 @@ class Relational:
     def make(self, table: Table) -> None:
         """Make a table."""
         self.database.make(table)
-        self.dress(self.database)
+        self._dress(self.database)
 
     def there(self, table: Table) -> bool:
         """Whether the table is there."""
@@ -147,7 +150,9 @@ class Relational:
         return next((one.last + one.called for one in held.counters), None) if held is not None else None
 
     def _place(self, mine: Transaction, held: Held, key: str, row: dict[str, Any] | None) -> None:
-        mine.lock(held, (key,))
+        if row is None and mine.get(held, (key,)) is None:
+            return  # what another has added, and not committed, is not seen
+        mine.lock(held, (key,), deletes=row is None)
         if row is None:
             mine.delete(held, (key,))
         elif not mine.update(held, (key,), row) and mine.get(held, (key,)) is None:
@@ -165,6 +170,18 @@ class Relational:
         assert made is not None
         made.rows.update(rows)
         return True
+
+    def drop_triggers(self, table: Table) -> None:
+        """From now on it is made without them, too."""
+        dress = self._dress
+
+        def straight(database: Database) -> None:
+            dress(database)
+            if (held := database.find(table)) is not None:
+                held.triggers.clear()
+
+        self._dress = straight
+        straight(self.database)
 
     def close(self) -> None:
         """It is in memory."""
@@ -229,6 +246,9 @@ class Documents:
         for item in held.items.values():
             self.server.tables[table.name].put(item)
         return True
+
+    def drop_triggers(self, table: Table) -> None:
+        """It has none."""
 
     def close(self) -> None:
         """It is in memory."""

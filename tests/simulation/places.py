@@ -4,7 +4,6 @@ the hook before and after their effects: the target's as `store`, the source's a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -79,11 +78,7 @@ class Places:
 
     def drop_triggers(self, name: str) -> None:
         """Somebody drops the triggers of a table, for good."""
-        behind, without = self._of(name), replace(self.setup, trigger="")
-        if isinstance(behind, Relational):
-            behind.dress = partial(dress, setup=without)
-            if (held := behind.database.find(TABLES[name])) is not None:
-                held.triggers.clear()
+        self._of(name).drop_triggers(TABLES[name])
 
     def restore(self, name: str) -> bool:
         """The table is made anew with its rows; whether it was."""

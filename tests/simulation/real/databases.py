@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
@@ -15,31 +16,41 @@ from include.trueup.stores import Store
 from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.stores.postgres import PostgresStore
 
+from .. import scripts
 from ..databases import Row, item_of, row_of
+from ..history import Setup
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-WAITS = "20ms"
+_WAITS = b"SET LOCAL lock_timeout = '20ms'"
 """How long an application waits for a row that somebody holds, before others have their turn."""
 
 _WRITES = "SELECT FROM pg_locks JOIN pg_database ON oid = database WHERE datname = current_database() AND locktype = 'advisory'"
 """Transactions of the engine that write hold such locks."""
+_REFUSED = (psycopg.errors.IntegrityError, psycopg.errors.DataError, psycopg.errors.UndefinedTable)
+"""What an application meets that writes what the table does not take, or where there is none."""
 
 
 class RealRelational:
-    """A database of PostgreSQL. `create`: the script that makes the target."""
+    """A database of PostgreSQL. `uri`: where applications open connections of their own. `setup` says what the target is."""
 
-    def __init__(self, database: psycopg.Connection, create: str) -> None:
-        self._database, self._create = database, create
+    def __init__(self, database: psycopg.Connection, uri: str, setup: Setup) -> None:
+        self._database, self._uri, self._setup = database, uri, setup
+        self._open: list[psycopg.Connection] = []
 
     def store(self) -> Store:
         """Nothing of it is reached: each process makes its own."""
-        return PostgresStore("")
+        return PostgresStore(self._uri)
 
     def make(self, table: Table) -> None:
         """Make a table, as the target is made."""
-        self._database.execute(self._create.replace("persons", table.name, 1).encode())
+        self._database.execute(scripts.table_sql(self._setup).replace("persons", table.name, 1).encode())
+        self._dress()
+
+    def _dress(self) -> None:
+        for statement in scripts.dress_sql(self._setup):
+            self._database.execute(statement.encode())
 
     def there(self, table: Table) -> bool:
         """Whether the table is there."""
@@ -59,48 +70,48 @@ class RealRelational:
 
     def put(self, table: Table, key: str, row: Row | None) -> bool:
         """In a transaction of its own; one that waits for a row is taken back."""
-        name = sql.Identifier(table.name)
-        delete = sql.SQL("DELETE FROM {} WHERE id = %s").format(name)
-        upsert = sql.SQL(
-            "INSERT INTO {} (id, name, amount) VALUES (%s, %s, %s) "
-            "ON CONFLICT (id) DO UPDATE SET name = excluded.name, amount = excluded.amount"
-        ).format(name)
-        try:
-            with self._database.transaction():
-                self._database.execute(f"SET LOCAL lock_timeout = '{WAITS}'".encode())
-                if row is None:
-                    self._database.execute(delete, [key])
-                else:
-                    wrong = json.loads(row[-1] or "{}")
-                    self._database.execute(upsert, [*row[:2], wrong.get("amount", row[2])])
-        except psycopg.errors.LockNotAvailable:
-            return False
-        except (psycopg.errors.IntegrityError, psycopg.errors.UndefinedTable):
-            return True
-        return True
+        return self._alone(lambda: _place(self._database, table, key, row))
 
     def keep_open(self, table: Table, key: str, row: Row | None) -> Callable[[bool], None] | None:
-        """No history that is played here has such an application."""
-        return None
+        """On a connection of its own."""
+        connection = psycopg.connect(self._uri)
+        try:
+            _place(connection, table, key, row)
+        except psycopg.errors.Error as error:
+            connection.close()
+            if isinstance(error, (psycopg.errors.LockNotAvailable, *_REFUSED)):
+                return None
+            raise
+        self._open.append(connection)
+
+        def end(commit: bool) -> None:
+            self._open.remove(connection)
+            if commit:
+                connection.commit()
+            connection.close()
+
+        return end
+
+    def _alone(self, work: Callable[[], object]) -> bool:
+        try:
+            with self._database.transaction():
+                work()
+        except psycopg.errors.LockNotAvailable:
+            return False
+        except _REFUSED:
+            return True
+        return True
 
     def insert(self, table: Table, key: str, name: str) -> bool:
         """In a transaction of its own, as `put`."""
-        into = sql.SQL("INSERT INTO {} (id, name) VALUES (%s, %s) ON CONFLICT (id) DO NOTHING")
-        try:
-            with self._database.transaction():
-                self._database.execute(f"SET LOCAL lock_timeout = '{WAITS}'".encode())
-                if (
-                    self._database.execute(
-                        sql.SQL("SELECT FROM {} WHERE id = %s").format(sql.Identifier(table.name)), [key]
-                    ).fetchone()
-                    is None
-                ):
-                    self._database.execute(into.format(sql.Identifier(table.name)), [key, name])
-        except psycopg.errors.LockNotAvailable:
-            return False
-        except (psycopg.errors.IntegrityError, psycopg.errors.UndefinedTable):
-            return True
-        return True
+        of = sql.Identifier(table.name)
+
+        def work() -> None:
+            self._database.execute(_WAITS)
+            if self._database.execute(sql.SQL("SELECT FROM {} WHERE id = %s").format(of), [key]).fetchone() is None:
+                self._database.execute(sql.SQL("INSERT INTO {} (id, name) VALUES (%s, %s)").format(of), [key, name])
+
+        return self._alone(work)
 
     def next_number(self, table: Table) -> int | None:
         """Of its sequence."""
@@ -113,17 +124,56 @@ class RealRelational:
     def restore(self, table: Table) -> bool:
         """Under another number of the catalogue, which is what tells tables from each other."""
         with self._database.transaction():
-            if not self.there(table) or self._database.execute(_WRITES).fetchone() is not None:
+            writes = self._open or self._database.execute(_WRITES).fetchone() is not None
+            if writes or not self.there(table):
                 return False
             name = sql.Identifier(table.name)
             self._database.execute(sql.SQL("CREATE TEMP TABLE kept ON COMMIT DROP AS TABLE {}").format(name))
-            self._database.execute(sql.SQL("DROP TABLE {}").format(name))
-            self.make(table)
+            self._database.execute(sql.SQL("DROP TABLE {} CASCADE").format(name))
+            self._database.execute(scripts.table_sql(self._setup).encode())
             self._database.execute(sql.SQL("INSERT INTO {} TABLE kept").format(name))
+            self._dress()
         return True
 
+    def drop_triggers(self, table: Table) -> None:
+        """Whoever connects from now on makes it without, too."""
+        self._setup = replace(self._setup, trigger="")
+        self._database.execute(
+            sql.SQL("ALTER DATABASE {} SET {} = 'yes'").format(
+                sql.Identifier(self._database.info.dbname), sql.Identifier(*scripts.STRAIGHT.split("."))
+            )
+        )
+        if self.there(table):
+            self._database.execute(
+                sql.SQL("DROP TRIGGER IF EXISTS {} ON {}").format(
+                    sql.Identifier(scripts.BENDS), sql.Identifier(table.name)
+                )
+            )
+
     def close(self) -> None:
-        """The servers stay."""
+        """The server stays."""
+        for connection in self._open:
+            connection.close()
+
+
+def _place(connection: psycopg.Connection, table: Table, key: str, row: Row | None) -> None:
+    """Write a row, or delete it, in the transaction that is open, or begins."""
+    of = sql.Identifier(table.name)
+    connection.execute(_WAITS)
+    if row is None:
+        connection.execute(sql.SQL("DELETE FROM {} WHERE id = %s").format(of), [key])
+        return
+    wrong, names = json.loads(row[-1] or "{}"), [*table.columns]
+    values = {name: wrong.get(name, value) for name, value in zip(names, row, strict=False)}
+    sets = sql.SQL(", ").join(sql.SQL("{} = %s").format(sql.Identifier(name)) for name in names[1:])
+    there = sql.SQL("SELECT FROM {} WHERE id = %s").format(of)
+    changed = connection.execute(
+        sql.SQL("UPDATE {} SET {} WHERE id = %s").format(of, sets), [*[*values.values()][1:], key]
+    )
+    if not changed.rowcount and connection.execute(there, [key]).fetchone() is None:
+        columns, places = map(sql.Identifier, names), [sql.Placeholder()] * len(names)
+        into = sql.SQL("INSERT INTO {} ({}) VALUES ({})")
+        connection.execute(into.format(of, sql.SQL(", ").join(columns), sql.SQL(", ").join(places)), [*values.values()])
 
 
 class RealDocuments:
@@ -188,12 +238,15 @@ class RealDocuments:
             self._client.put_item(TableName=table.name, Item=item)
         return True
 
+    def drop_triggers(self, table: Table) -> None:
+        """It has none."""
+
     def close(self) -> None:
         """The servers stay."""
 
 
 def _row(row: tuple[str | None, ...]) -> Row:
     """A row as the engine has it: a number that is none is no value of its type."""
-    if row[2] == "NaN":
+    if row[-1] == "NaN":
         return (*row[:2], None, None, '{"amount":"NaN"}')
     return (*row, None, None)

@@ -16,7 +16,7 @@ from include.trueup.run import Run
 from include.trueup.run.workspace import Workspace
 
 from ..databases import Behind, Row
-from ..declared import PEOPLE, PERSONS, create_sql
+from ..declared import PEOPLE, PERSONS
 from ..history import Setup
 from ..places import Places
 from ..scheduling import Process, Schedule
@@ -50,14 +50,14 @@ class RealPlaces(Places):
         self._effects = schedule.effects()
         self._told: datetime | None = None
         self.children: dict[Process, Child] = {}
-        self.ledger = ClockedLedger(servers.ledger_uri(), self._effects)
+        self.ledger = ClockedLedger(servers.direct_uri("ledger"), self._effects)
         self.ledger.places = self
         self._folder = str(folder / "workspace")
         self.workspace = Workspace(self._folder, effects=self._effects)
         target: Behind = RealDocuments(servers.client)
         if setup.kind == "postgres":
-            target = RealRelational(servers.database["target"], create_sql(setup))
-        source = RealRelational(servers.database["source"], create_sql(Setup()))
+            target = RealRelational(servers.database["target"], servers.direct_uri("target"), setup)
+        source = RealRelational(servers.database["source"], servers.direct_uri("source"), Setup())
         self.behind = {PEOPLE.connection: source, PERSONS.connection: target}
 
     def store(self, connection: str) -> Any:
@@ -110,4 +110,6 @@ class RealPlaces(Places):
         """Let go of everything."""
         for child in self.children.values():
             child.end()
+        for each in self.behind.values():
+            each.close()
         self.ledger.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import replace
 from functools import partial
 
 from ..playing import Played, from_seed, play
@@ -22,10 +21,7 @@ def run(histories: int, seed: int, *, log: bool) -> int:
     with folder() as place, remembering(place) as database, servers() as running:
         real_seconds = 0.0
         for number in range(seed, seed + histories):
-            drawn = from_seed(number)
-            history = replace(
-                drawn, setup=replace(drawn.setup, referred="", trigger="", held_open=False)
-            )  # the servers have no orders
+            history = from_seed(number)
             twin = play(history, place, database)
             since = time.monotonic()
             real = play(history, place, None, partial(RealWorld, running))

@@ -17,6 +17,7 @@ from tests.harness import fastest_engine, forgetful_server
 
 from ..twins import HalfError, LaterError
 from ..twins.hook import LieError
+from ..scripts import STRAIGHT
 from .held import Held
 from .lying import lied
 from .processes import Nursery
@@ -65,9 +66,9 @@ class Servers:
         made.upgrade()
         made.close()
 
-    def ledger_uri(self) -> str:
-        """The ledger's database, past the proxy."""
-        return self._server.uri("ledger")
+    def direct_uri(self, database: str) -> str:
+        """A database, past its proxy."""
+        return self._server.uri(database)
 
     def uri(self, database: str, known: str) -> str:
         """A database by its proxy, for sessions that are known by this name."""
@@ -133,7 +134,8 @@ class Servers:
         others = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> ALL(%s)"
         self._admin.execute(others, [ours])
         for name in ("source", "target"):
-            self.database[name].execute("DROP TABLE IF EXISTS people, persons CASCADE")
+            self.database[name].execute("DROP TABLE IF EXISTS people, persons, orders CASCADE")
+        self._admin.execute(f"ALTER DATABASE target RESET {STRAIGHT}".encode())
         tables = ", ".join(f"{SCHEMA}.{table.name}" for table in metadata.sorted_tables)
         self.database["ledger"].execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE".encode())
         for table in self.client.list_tables()["TableNames"]:

@@ -128,7 +128,8 @@ def tell_commits(machine: Machine) -> None:
         return execute(self, statement)
 
     def told_commit(self: psycopg.Connection) -> None:
-        _tell_commit()
+        if self.cursor_factory is psycopg.RawCursor:  # of scripts; others look something up, before the store begins
+            _tell_commit()
         commit(self)
 
     for kind, name, told in ((Session, "execute", told_execute), (psycopg.Connection, "commit", told_commit)):

@@ -86,7 +86,7 @@ class Batch:
         keys = [self._held.key_of(row) for row in new]
 
         def write(n: int) -> bool:
-            if self._now(keys[n]) is not None:
+            if self._now(keys[n], adds=True) is not None:
                 return False
             done = self._transaction.insert(self._held, new[n])
             if done:
@@ -224,12 +224,16 @@ class Batch:
     def _declared(self, row: Row) -> Row:
         return {name: row[name] for name in self._table.columns}
 
-    def _now(self, key: Key) -> Row | None:
-        """The row as it is. Raises `WaitError` where another open transaction has changed it."""
+    def _now(self, key: Key, *, adds: bool = False) -> Row | None:
+        """The row as it is. Raises `WaitError` where another open transaction has changed it; one that it has added is seen by
+        nobody else, and is waited for by who `adds` it as well."""
+        seen = self._transaction.get(self._held, key)
+        if seen is None and not adds:
+            return None
         for other in self._transaction.database.others(self._transaction):
             if key in other.changes.get(self._held.full_name, {}):
                 raise WaitError
-        return self._transaction.get(self._held, key)
+        return seen
 
     def _is(self, wanted: Row, now: Row | None) -> bool:
         return now is not None and all(now.get(name) == wanted[name] for name in self._table.columns)

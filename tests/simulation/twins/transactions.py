@@ -131,7 +131,7 @@ class Transaction:
     def _check_columns(self, held: Held, row: Row) -> None:
         for name, exact in held.exact.items():
             if said := too_long(exact, row[name]):
-                raise RowRefusedError(said, None)
+                raise RowRefusedError(said, f"column {name}")
         odd = str(row.get(MISTYPED) or "")
         for name in held.types:
             if row[name] is None and name in held.not_null and f'"{name}"' not in odd:
@@ -139,13 +139,18 @@ class Transaction:
                 raise RowRefusedError(f"{said} (SQLSTATE 23502)", f"column {name}")
 
     def _set(self, held: Held, key: Key, row: Row | None) -> None:
-        self.lock(held, key)
+        self.lock(held, key, deletes=row is None)
         self.changes.setdefault(held.full_name, {})[key] = row
 
-    def lock(self, held: Held, key: Key) -> None:
-        """Lock a row for this transaction. Raises `WaitError` where another has it."""
+    def lock(self, held: Held, key: Key, *, deletes: bool = False, shares: bool = False) -> None:
+        """Lock a row for this transaction, which `deletes` it, changes it, or only refers to it (`shares`): that goes together with
+        a change. Raises `WaitError` where another has it."""
         for other in self.database.others(self):
-            if key in other.changes.get(held.full_name, {}) or (held.full_name, key) in other.keeps:
+            changes = other.changes.get(held.full_name, {})
+            changed = key in held.rows and changes.get(key) is not None
+            if key in changes and not (shares and changed):
+                raise WaitError
+            if deletes and (held.full_name, key) in other.keeps:
                 raise WaitError
 
     def lock_name(self, name: str) -> None:
@@ -184,7 +189,7 @@ class Transaction:
         for key, row in self.rows(parent):
             if [row[name] for name in foreign.refers_to] == values:
                 if key not in self.changes.get(parent.full_name, {}):
-                    self.lock(parent, key)
+                    self.lock(parent, key, shares=True)
                     self.keeps.add((parent.full_name, key))
                 return
         said = f'insert or update on table "{foreign.table.partition(".")[2]}" violates foreign key constraint "{foreign.name}"'
