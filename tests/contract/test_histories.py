@@ -19,7 +19,6 @@ from include.trueup.stores.effects import REAL
 from include.trueup.stores.postgres import PostgresStore
 from tests.harness import new_database, run_sql
 from tests.simulation.databases import Behind, Relational
-from tests.simulation.databases import Row as Held
 from tests.simulation.declared import ORDERS, PERSONS, dress
 from tests.simulation.history import Setup
 from tests.simulation.real.databases import RealRelational

@@ -39,21 +39,18 @@ def table_sql(setup: Setup) -> str:
 
 def dress_sql(setup: Setup) -> list[str]:
     """Statements that give it its trigger, and an application's table that refers to it."""
-    made = []
+    made: list[str] = []
     if setup.trigger:
         when, number, does, gives = _TRIGGERS[setup.trigger]
         met = f"mod(NEW.amount, {number}) = 0 AND NEW.amount >= 0"
         met += f" AND NEW.id <> '{TOUCHED}'" if setup.trigger == "touches" else ""
-        made += [
-            f"CREATE OR REPLACE FUNCTION {BENDS}() RETURNS trigger LANGUAGE plpgsql AS "
-            f"$$ BEGIN IF {met} THEN {does} END IF; RETURN {gives}; END $$",
-            f"DO $$ BEGIN IF coalesce(current_setting('{STRAIGHT}', true), '') = '' THEN CREATE TRIGGER {BENDS} {when} "
-            f"ON persons FOR EACH ROW EXECUTE FUNCTION {BENDS}(); END IF; END $$",
-        ]
+        body = f"BEGIN IF {met} THEN {does} END IF; RETURN {gives}; END"
+        fires = f"CREATE TRIGGER {BENDS} {when} ON persons FOR EACH ROW EXECUTE FUNCTION {BENDS}()"
+        unless = f"IF coalesce(current_setting('{STRAIGHT}', true), '') = '' THEN {fires}; END IF"
+        made.append(f"CREATE OR REPLACE FUNCTION {BENDS}() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$")
+        made.append(f"DO $$ BEGIN {unless}; END $$")
     if setup.referred:
-        made += [
-            "CREATE TABLE IF NOT EXISTS orders (id text PRIMARY KEY, person text)",
-            "ALTER TABLE orders ADD CONSTRAINT orders_person FOREIGN KEY (person) REFERENCES persons "
-            f"ON DELETE {setup.referred}",
-        ]
+        refers = f"FOREIGN KEY (person) REFERENCES persons ON DELETE {setup.referred}"
+        made.append("CREATE TABLE IF NOT EXISTS orders (id text PRIMARY KEY, person text)")
+        made.append(f"ALTER TABLE orders ADD CONSTRAINT orders_person {refers}")
     return made

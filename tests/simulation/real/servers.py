@@ -15,9 +15,9 @@ from include.trueup.ledger.tables import SCHEMA, metadata
 from tests.faults.proxy import Answer, Forward, Proxy, Request, ResetError
 from tests.harness import fastest_engine, forgetful_server
 
+from ..scripts import STRAIGHT
 from ..twins import HalfError, LaterError
 from ..twins.hook import LieError
-from ..scripts import STRAIGHT
 from .held import Held
 from .lying import lied
 from .processes import Nursery
