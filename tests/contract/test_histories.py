@@ -155,11 +155,12 @@ def test_who_wants_a_row_waits_for_the_transaction_that_has_it(made: Made) -> No
     assert target.put(new) == [False]
     assert target.behind.keep_open(PERSONS, "p01", None) is None
     assert not target.behind.restore(PERSONS)
-    for work in (
+    waiting: list[Callable[[], Outcome]] = [
         lambda: target.store.change(PERSONS, of(new), of(was)),
         lambda: target.store.add(PERSONS, of(was)),
         lambda: target.store.remove(PERSONS, of(was)),
-    ):
+    ]
+    for work in waiting:
         with pytest.raises(StoreUnavailableError, match="55P03"):
             work()
     assert target.order("p01")
