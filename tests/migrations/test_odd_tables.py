@@ -13,7 +13,7 @@ import pytest
 from include.embedded import postgres
 from include.trueup.declare import Migration, Phase, Source, Table, Target, columns
 from include.trueup.declare.names import EXTRA, MISTYPED
-from include.trueup.errors import DeclarationError, OptionsError, SourceError
+from include.trueup.errors import DeclarationError, OptionsError, SourceError, StoreRejectedError
 from include.trueup.ledger import Ledger
 from include.trueup.run.workspace import Workspace
 from tests.harness import new_database, run_sql
@@ -81,6 +81,10 @@ REFUSED = {
     "loose": ("CREATE TABLE loose (a text)", OptionsError, "no primary key, and no unique index .*ADD PRIMARY KEY"),
     "nullable": ("CREATE TABLE nullable (a text UNIQUE)", OptionsError, "no primary key, and no unique index"),
     "seen": ("CREATE VIEW seen AS SELECT 1 AS id", OptionsError, "seen is a view, .*say them, as KEY=id"),
+    "unfilled": (
+        "CREATE MATERIALIZED VIEW unfilled AS SELECT 1 AS id WITH NO DATA",
+        StoreRejectedError, "not been populated .*REFRESH MATERIALIZED VIEW unfilled",
+    ),
     "far": (
         "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w; CREATE FOREIGN TABLE far (id int) SERVER s",
         OptionsError, "far is a foreign table, .*name that server's own table",

@@ -21,6 +21,7 @@ _DISK_FULL = "53100"
 _FUNCTION = re.compile(r"PL/\w+ function (\S+?)\(")
 _NO_PARTITION = re.compile(r"no partition of relation \"(.*)\" found for row")
 _STILL_REFERRED_TO = "update or delete on table"
+_NOT_FILLED = re.compile(r"materialized view \"(.*)\" has not been populated")
 _DRIVER_PREFIX = re.compile(r"^([A-Z_]+: )?(\[libpq\] )?")
 _ADVICE = {
     "22": "A planned value does not fit its column: fix the transform, or reject such rows in it.",
@@ -62,6 +63,8 @@ def _advice(sqlstate: str, message: str) -> str:
             f"Make the partition of {partitioned[1]} that takes such rows (CREATE TABLE … PARTITION OF {partitioned[1]} …), or a"
             " DEFAULT one, or reject them in the transform."
         )
+    if unfilled := _NOT_FILLED.search(message):
+        return f"Fill it first: REFRESH MATERIALIZED VIEW {unfilled[1]}."
     if sqlstate == "23503" and _STILL_REFERRED_TO in message:
         return "Rows of another table still refer to it: they have to go first, or to refer to another row."
     advice = next((_ADVICE[code] for code in (sqlstate, sqlstate[:2]) if code in _ADVICE), None)
