@@ -113,7 +113,7 @@ WEIGHTS = {
     "lie": 12,
 }
 """What may happen at a point, and how often beside the others."""
-OF_THEMES = {"stop": 8, "begin again": 4, "prune all": 2}
+OF_THEMES = {"stop": 8, "begin again": 4, "prune all": 2, "order": 8}
 """The same, but only where the setup names it."""
 
 

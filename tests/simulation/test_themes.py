@@ -84,6 +84,11 @@ def test_a_run_that_is_stopped_whole_is_interrupted_by_the_next_and_goes_on_no_m
     assert 4 in found(bench, "own/taken over unsaid", replace(PLAIN, late=1), STOPPED)
 
 
+def test_an_order_refers_to_a_row_that_is_rolled_back(bench: Bench) -> None:
+    events = {-1: Event(what="order"), -2: Event(what="roll back", b=1)}
+    assert 7 in found(bench, "review/6", replace(PLAIN, referred="CASCADE", late=2), events)
+
+
 def test_what_was_kept_of_all_runs_is_pruned(bench: Bench) -> None:
     events = {-1: Event(what="prune all"), -2: Event(what="trigger", b=1)}
     assert 10 in found(bench, "review/8", replace(PLAIN, late=2), events)

@@ -73,15 +73,32 @@ THEMES: dict[str, Theme] = {
         setup={
             **AT_WORK,
             "kind": ("postgres", "postgres", "dynamodb"),
-            "keenness": (120.0, 240.0),
+            "keenness": (60.0, 120.0),
             "there": (0,),
             "only": (("hang",),),
-            "keen": WRITING,
+            "keen": ("apply", "apply", "commit|BatchExecute"),
             "retries": (0, 1, 3),
             "late": (0, 2),
         },
         hanging=("begin again", "begin again", "begin again", "double", "double", "trigger", "clear"),
         most=4,
+    ),
+    # a transaction stands still before it is committed, and its run begins again, or another one takes its target
+    "beside": Theme(
+        setup={
+            **POSTGRES,
+            "rows": (4, 5, 6),
+            "batch_rows": (1,),
+            "there": (0,),
+            "rate": (0.0005,),
+            "keenness": (500.0,),
+            "only": (("hang",),),
+            "keen": ("commit",),
+            "retries": (0, 1),
+            "late": (0, 2),
+        },
+        hanging=("begin again", "begin again", "begin again", "begin again", "double", "trigger"),
+        most=3,
     ),
     # others do not wait as long as a person takes to answer
     "waits": Theme(
@@ -118,8 +135,8 @@ THEMES: dict[str, Theme] = {
     ),
     # another table refers to what is rolled back
     "references": Theme(
-        setup={**POSTGRES, "referred": ("NO ACTION", "CASCADE"), "there": (0, 1), "late": (6,)},
-        late=("write target", "write target", "write target", "roll back", "roll back", "trigger"),
+        setup={**POSTGRES, "referred": ("NO ACTION", "CASCADE"), "there": (0, 1)},
+        late=("order", "order", "order", "roll back", "roll back", "trigger"),
     ),
     "sources": Theme(
         setup={"nameless": (0, 1), "unfit": (False, True), "extra": ("report", "remove", "remove"), "late": (6,)},
@@ -145,6 +162,13 @@ THEMES: dict[str, Theme] = {
         hanging=("clear", "clear", "clear", "begin again"),
         at={"apply": ("kill",), "report": ("hang",)},
         most=3,
+    ),
+    # runs that write nothing fail, and go on
+    "looks": Theme(
+        setup={**AT_WORK, "only": (("error", "kill"), ("kill",)), "keen": ("plan|report", "gate"), "late": (6,)},
+        late=("trigger", "trigger", "trigger", "clear", "clear", "begin again", "force"),
+        modes=("plan", "plan", "verify"),
+        most=6,
     ),
     "marks": Theme(
         setup={"only": (("mark",),), "rate": (0.004,), "keenness": (10.0,), "keen": ("apply", "gate", "read_back")},

@@ -281,6 +281,14 @@ class World(People):
             self.oracle.application("persons", key, row)
         return True
 
+    def _order(self, event: Event) -> bool:
+        """An application makes an order refer to a row that the target has."""
+        keys = sorted(self.oracle.target) if self.setup.referred else []
+        if keys:
+            key = keys[event.a % len(keys)]
+            self.oracle.ordered(key, (key, key, None, None))
+        return bool(keys)
+
     def _keep_open(self, key: str, row: tuple[str, str] | None, event: Event) -> bool:
         """An application writes a row, and commits it, or takes it back, later."""
         end = self.places.keep_open("persons", key, None if row is None else (key, *row, None, None))
