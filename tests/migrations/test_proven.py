@@ -14,12 +14,14 @@ from include.trueup.cutover import turning
 from include.trueup.declare.migration import Migration
 from include.trueup.errors import GateError, ProofError, TrueupError
 from include.trueup.ledger import Ledger, SwitchState
-from include.trueup.run import LAST, Extra, Run
+from include.trueup.run import LAST, Extra, Mode, Run
 from include.trueup.run.workspace import Workspace
 from include.trueup.steps import Step
 from include.trueup.walk import walk
+from include.trueup.walk.preflight import preflight
 from tests.harness import run_of
 from tests.small import Database, declare, declare_in_place
+from tests.stepping import do
 
 DROPS_SOME = (
     "CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF NEW.amount > 5 THEN RETURN NULL; END IF; RETURN NEW; END'",
@@ -235,3 +237,36 @@ def test_a_cutover_needs_a_proof_without_exceptions(runs: Runs) -> None:
         turning.preflight(runs.ledger, runs.workspace, "small", SwitchState.DUAL, 24)
     runs("UPDATE persons SET amount = 99 WHERE id = 'p01'", overwrite_drift=True)  # p01 moves on
     assert turning.preflight(runs.ledger, runs.workspace, "small", SwitchState.DUAL, 24).proof_run_id == "run-2"
+
+
+def turned(runs: Runs) -> str | None:
+    """The run on whose proof the switch would be turned."""
+    return turning.preflight(runs.ledger, runs.workspace, "small", SwitchState.DUAL, 24).proof_run_id
+
+
+def test_a_cutover_needs_a_proof_that_is_younger_than_what_an_older_run_wrote_when_it_began_again(runs: Runs) -> None:
+    runs.fails("UPDATE persons SET amount = 99 WHERE id = 'p01'")
+    runs(overwrite_drift=True)
+    assert turned(runs) == "run-2"
+    runs.database.sql("UPDATE people SET amount = amount + 90 WHERE id = 'p01'")
+    first = replace(runs.run(overwrite_drift=True), id="run-1")
+    with pytest.raises(TrueupError):
+        walk(first, seen=runs._meddle(("UPDATE persons SET amount = 98 WHERE id = 'p01'",), "read_back"))
+    with pytest.raises(ProofError, match="the last run, run-1, is failed"):
+        turned(runs)
+    walk(first)
+    assert turned(runs) == "run-1"
+
+
+def test_a_cutover_needs_a_proof_that_is_younger_than_what_a_run_wrote_that_waited(runs: Runs) -> None:
+    runs()
+    runs.database.sql("UPDATE people SET amount = amount + 90 WHERE id = 'p01'")
+    waits = runs.run()
+    preflight(waits)
+    do(waits, last="approve")
+    runs.database.sql("UPDATE people SET amount = amount - 90 WHERE id = 'p01'")
+    runs(mode=Mode.VERIFY)
+    assert turned(runs) == "run-3"
+    do(waits, "create_tables", "apply")
+    with pytest.raises(ProofError, match="the last run, run-2, is running"):
+        turned(runs)
