@@ -12,7 +12,7 @@ import pytest
 from include.embedded import postgres
 from include.trueup.cutover import turning
 from include.trueup.declare.migration import Migration
-from include.trueup.errors import GateError, ProofError, TrueupError
+from include.trueup.errors import GateError, ProofError, StatusError, TrueupError
 from include.trueup.ledger import Ledger, SwitchState
 from include.trueup.run import LAST, Extra, Mode, Run
 from include.trueup.run.workspace import Workspace
@@ -256,6 +256,9 @@ def test_a_cutover_needs_a_proof_that_is_younger_than_what_an_older_run_wrote_wh
         turned(runs)
     walk(first)
     assert turned(runs) == "run-1"
+    with pytest.raises(StatusError, match="run run-1 built on run run-2"):
+        runs(undoes="run-2")
+    assert runs(undoes=LAST)["run"]["undoes"] == "run-1"
 
 
 def test_a_cutover_needs_a_proof_that_is_younger_than_what_a_run_wrote_that_waited(runs: Runs) -> None:

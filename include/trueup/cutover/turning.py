@@ -17,6 +17,7 @@ from ..declare.migration import Guard, Shadow, WayBack
 from ..errors import ApprovalError, ProofError
 from ..ledger import Ledger, RunRow, Status, SwitchState
 from ..ledger.decisions import refuse_second_turn, refuse_turn
+from ..ledger.latest import last_first
 from ..run import Files, Mode, Refusal, to_values
 from ..run.files import CUTOVER
 from ..run.reported import Report
@@ -154,7 +155,7 @@ def _compared(report: Report | None) -> int:
 def proven(ledger: Ledger, workspace: Workspace, migration_id: str) -> RunRow:
     """The run that proved the current plan: the last one, or the one before runs that only planned and found
     nothing to do. Raises `ProofError` where there is none."""
-    for run in _last_first(ledger, migration_id):
+    for run in last_first(ledger, migration_id):
         id, status = run.run_id, run.status
         if run.undoes:
             if ledger.began_to_write(id):
@@ -173,17 +174,6 @@ def proven(ledger: Ledger, workspace: Workspace, migration_id: str) -> RunRow:
             raise _UnprovenError(migration_id, f"the last run, {id}, is {status}, not proven")
         return run
     raise _UnprovenError(migration_id, "no run of it is proven")
-
-
-def _last_first(ledger: Ledger, migration_id: str) -> list[RunRow]:
-    """The runs by when they last did anything that counts: began first, made their plan, or might write. One that begins
-    again, or that waited for its approval, may write after the proof of one that was triggered later."""
-    might_write = ledger.leases.last_right(migration_id)
-
-    def last(run: RunRow) -> datetime:
-        return max(run.started_at, run.planned_at or run.started_at, might_write.get(run.run_id, run.started_at))
-
-    return sorted(ledger.runs(migration_id), key=last, reverse=True)
 
 
 def _check(run: RunRow, report: Report | None, proof_max_age: timedelta, now: datetime) -> datetime:
