@@ -17,9 +17,10 @@ from include.trueup.errors import StatusError, StoreUnavailableError
 from include.trueup.ledger import GoneOnError, Lease, Ledger, RunRow
 from include.trueup.ledger.leases import Leases
 from include.trueup.report import report
-from include.trueup.run import Files
+from include.trueup.run import Files, Run
 from include.trueup.run.workspace import RunFolder, Workspace
 from include.trueup.stores.effects import REAL
+from include.trueup.walk import carry_out
 from include.trueup.walk.preflight import preflight
 from tests.stepping import Stepped, do
 
@@ -146,6 +147,25 @@ def test_a_step(
     with pytest.raises(StatusError, match="leaves nothing more"):
         do(run, step, step)
     assert left(small) == paused.newer
+
+
+def test_a_step_that_was_read_before_the_run_began_again(small: Stepped, paused: Paused) -> None:
+    """It does not begin as a try of what the newer one does, nor has the run go on; nor does it once the newer one is there."""
+    older = small.begin("a", to="transform").chosen()
+    paused.before(Ledger, "step", begins_again)
+    with pytest.raises(StatusError, match="leaves nothing more"):
+        do_as_read(older, "plan")
+    assert left(small) == paused.newer
+    small.fail(small.run("a"))
+    before = left(small)
+    with pytest.raises(StatusError, match="leaves nothing more"):
+        do_as_read(older, "plan")
+    assert left(small) == before
+
+
+def do_as_read(run: Run, name: str) -> None:
+    """A step of the run, by a task that has read of it before what it knows."""
+    carry_out(next(step for step in run.steps if step.id == name), run, 0)
 
 
 def test_threads_of_a_step(small: Stepped, paused: Paused) -> None:

@@ -70,6 +70,7 @@ _BEGUN = _BEGUN.with_for_update(read=True)
 _NOT_ENDED = (Status.RUNNING, Status.FAILED, Status.INTERRUPTED)  # what the last of them is refused for, its step says
 _GOING_ON = sa.select(runs.c.run_id).where(runs.c.run_id == _RUN, runs.c.status.in_(_NOT_ENDED))
 _GOING_ON = _GOING_ON.with_for_update(read=True)
+_STILL_GOING_ON = _GOING_ON.where(_THIS_ATTEMPT)
 _OPEN = sa.select(runs.c.run_id).where(
     runs.c.run_id == _RUN, _THIS_ATTEMPT, runs.c.status.not_in((Status.PROVEN, Status.ROLLED_BACK))
 )
@@ -80,11 +81,18 @@ _AT_WORK = sa.select(runs.c.run_id).where(
 )
 
 
-def require_begun(connection: sa.Connection, run_id: str, attempt: int | None) -> None:
+def require_begun(connection: sa.Connection, run_id: str, attempt: int) -> None:
     """Raise `StatusError` unless the run is running and has begun so often: else whoever asks is an older try of its
-    preflight; None: unless it has not ended. It stays so until the transaction ends."""
+    preflight. It stays so until the transaction ends."""
+    if connection.execute(_BEGUN, {"this_run": run_id, "attempt": attempt}).first() is None:
+        raise overtaken(run_id)
+
+
+def require_going_on(connection: sa.Connection, run_id: str, attempt: int | None) -> None:
+    """Raise `StatusError` where the run has ended, or has not begun so often (None: that is not asked). It stays so until the
+    transaction ends."""
     asked = {"this_run": run_id} if attempt is None else {"this_run": run_id, "attempt": attempt}
-    if connection.execute(_GOING_ON if attempt is None else _BEGUN, asked).first() is None:
+    if connection.execute(_GOING_ON if attempt is None else _STILL_GOING_ON, asked).first() is None:
         raise overtaken(run_id)
 
 

@@ -37,7 +37,7 @@ class Steps:
         began for the `attempt`th time (None: that is not asked)."""
         key = {"this_run": run_id, "this_step": step, "this_part": part}
         with self._begin() as connection:
-            rights.require_begun(connection, run_id, attempt)
+            rights.require_going_on(connection, run_id, attempt)
             older = connection.execute(_OLDER, key).first()
             values = {"run_id": run_id, "step": step, "part": part, "holder": self.effects.process()}
             number: int = connection.execute(_BEGUN, {**values, "this_run": run_id}).scalar_one()

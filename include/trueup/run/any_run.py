@@ -67,6 +67,10 @@ class AnyRun(Protocol):
         """The process that is the whole run, if one is."""
 
     @property
+    def attempt(self) -> int | None:
+        """How often the run had begun when this was read of it; None: it is not known."""
+
+    @property
     def direction(self) -> Direction:
         """What runs of its kind do differently."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from ..ledger import RunRow
@@ -48,7 +49,7 @@ def begin(
         run = allowed(run)
         if run.options.mode is Mode.APPLY:
             run.end_older(place(run.ledger, run.id, run.held_targets, run.holder, attempt))
-        start = choose(run)
+        start = replace(choose(run), attempt=attempt)
         run.ledger.choose(run.id, start.options.to_json(), attempt)
         run.files.write_start(start)
     return start

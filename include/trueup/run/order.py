@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from ..errors import ApprovalError, ArtifactError, StatusError
 from ..ledger import Status, StepRow, refuse_other
+from ..ledger.rights import overtaken
 from ..steps import Step, entered
 from . import AnyRun, Mode
 
@@ -16,14 +17,16 @@ from . import AnyRun, Mode
 def enter(run: AnyRun, step: str, phase: str | None = None) -> None:
     """Before any part of a step: a run that has ended stays ended. One that failed goes on, since its task was cleared.
 
-    Raises `StatusError`, also for making the plan again once a run has begun to write it; `ArtifactError` for a run that
-    has not been through preflight."""
+    Raises `StatusError`, also for making the plan again once a run has begun to write it, and where the run has begun again
+    since it was read; `ArtifactError` for a run that has not been through preflight."""
     run.ledger.ensure()
     row = run.ledger.run(run.id)
     if row is None:
         raise ArtifactError(f"run {run.id} is not in the ledger: it has not been through preflight")
     refuse_other(row, run.dag_id, run.airflow_run_id)
     refuse_ended(run, row.status)
+    if run.attempt not in (None, row.attempt):
+        raise overtaken(run.id)
     every = [each.id for each in run.steps]
     if phase is None and every.index(step) < every.index(run.direction.afresh):
         refuse_begun(run, step)

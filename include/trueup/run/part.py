@@ -128,9 +128,11 @@ def part(
     connect: Connect = duck.connect,
 ) -> Iterator[Part]:
     """Do a part of a step: the `number` of a segment or a partition, the name of a database, or None where the step is done
-    once for the run; `attempt`: only if the run has begun so often still. Of rows, use `Run.part`."""
+    once for the run. It is begun only if the run has begun no more often than is known of it (`AnyRun.attempt`); `attempt`:
+    of a preflight, how often it has begun by this one. Of rows, use `Run.part`."""
     name, since = entered(step, phase), Elapsed(run.ledger.effects)
-    with run.ledger.step(run.id, name, _in_ledger(number), attempt) as tries, ExitStack() as opened:
+    known = run.attempt if attempt is None else attempt
+    with run.ledger.step(run.id, name, _in_ledger(number), known) as tries, ExitStack() as opened:
         doing = Part(run, name, number, tries, connect, opened)
         opened.enter_context(newest.asking(run.ledger, run.id, since, attempt, doing.this))
         yield doing

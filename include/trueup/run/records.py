@@ -112,7 +112,7 @@ class Start:
     known by their number; `undeclared` columns and `expected_rows` by source; `baseline` (None: there is none);
     `undoes`, the run that is undone; `snapshot_of`, the run whose snapshot is used; `tables`, the name of each target's table
     by its server (None in a run of the first release); `targets`, what each does by itself; `where` (None: an older run
-    did not say).
+    did not say); `attempt`, how often the run had begun (None: an older run did not say).
     Of schemas: the `heads` of each database, the `phase` that all are at (None: out of step), and the phases that the run
     passes, in order (`hops`); the last is `REVISIONS` where it ends at revisions that are no phase.
     """
@@ -128,6 +128,7 @@ class Start:
     tables: Mapping[str, str] | None = None
     targets: Mapping[str, TargetFacts] = field(default_factory=dict)
     where: Where | None = None
+    attempt: int | None = None
     heads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     phase: int | None = None
     hops: tuple[Hop, ...] = ()

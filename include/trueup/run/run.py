@@ -58,7 +58,8 @@ class Run:
     is the whole run (`ledger.this_process`). `undoes` makes it a rollback: the run whose writes it takes back; before
     preflight also Airflow's name of that run, or `LAST`. `database` is one that steps of the run share (`duck.connect`),
     where one process does several; None: each opens its own. `memory` is what a step may hold that came to the end of what
-    it usually may. `effects`: clocks, waiting and chance."""
+    it usually may. `effects`: clocks, waiting and chance. `attempt`: how often the run had begun when this was read of it
+    (None: it is not known); what is done of it is refused once it has begun again."""
 
     id: str
     dag_id: str
@@ -73,13 +74,14 @@ class Run:
     database: duckdb.DuckDBPyConnection | None = None
     memory: str | None = None
     effects: Effects = REAL
+    attempt: int | None = None
 
     def chosen(self) -> Run:
         """The run with what its preflight chose; itself, if it has not been through it."""
         start = self.files.begun
         if start is None:
             return self
-        return replace(self, options=start.row_options, undoes=start.undoes)
+        return replace(self, options=start.row_options, undoes=start.undoes, attempt=start.attempt)
 
     @property
     def undone(self) -> Run:
@@ -92,7 +94,7 @@ class Run:
         planned = self.ledger.plans(undone.run_id)[-1:]
         partitions = [row.partitions for row in (undone, *planned)]
         options = replace(self.options, partitions=next((n for n in partitions if n is not None), None))
-        return replace(self, id=undone.run_id, undoes=None, options=options)
+        return replace(self, id=undone.run_id, undoes=None, options=options, attempt=None)
 
     @property
     def direction(self) -> Direction:

@@ -27,7 +27,7 @@ from .model import SchemaMigration
 @dataclass(frozen=True, kw_only=True)
 class SchemaRun:
     """A run. `uri` gives the database behind a connection id. `holder` names this process where it is the whole run
-    (`ledger.this_process`)."""
+    (`ledger.this_process`). `attempt`: how often the run had begun when this was read of it (None: it is not known)."""
 
     id: str
     dag_id: str
@@ -39,11 +39,12 @@ class SchemaRun:
     uri: Callable[[str], Database]
     holder: str | None = None
     effects: Effects = REAL
+    attempt: int | None = None
 
     def chosen(self) -> SchemaRun:
         """The run with the options that it began with; itself, if it has not been through preflight."""
         start = self.files.begun
-        return self if start is None else replace(self, options=start.schema_options)
+        return self if start is None else replace(self, options=start.schema_options, attempt=start.attempt)
 
     @property
     def direction(self) -> Direction:

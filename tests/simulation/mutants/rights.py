@@ -38,7 +38,7 @@ def ended_runs_go_on(patch: Patch) -> None:
     """A run that is rolled back, or was interrupted, goes on."""
     ignore(patch, order, "refuse_ended")
     ignore(patch, leases, "_refuse_newer")
-    ignore(patch, ledger_rights, "require_begun", "require_newest")
+    ignore(patch, ledger_rights, "require_begun", "require_going_on", "require_newest")
     real, ended = leases._status, ("interrupted", "rolled_back")
     patch.setattr(leases, "_status", lambda c, id: "running" if real(c, id) in ended else real(c, id))
 

@@ -25,7 +25,7 @@ PEOPLE = pa.schema({"id": pa.int32(), "name": pa.string()})
 @pytest.fixture
 def run(ledger: Ledger, workspace: Workspace) -> Any:
     ledger.begin("r", migration_id="m", dag_id="m", triggered_by="ada", options={})
-    return SimpleNamespace(id="r", ledger=ledger, folder=workspace.run("r"))
+    return SimpleNamespace(id="r", ledger=ledger, folder=workspace.run("r"), attempt=None)
 
 
 def test_what_a_part_wrote_is_published_with_its_manifest_when_it_ends(run: Any) -> None:
