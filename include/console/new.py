@@ -122,7 +122,7 @@ def _made_of(name: str, given: Known, column: Known, json_between: str) -> str:
     if json_between and given.type is column.type is Type.JSON:
         return f"{json_between}({name}) AS {name}"
     if given.exact == "real" and column.type is not Type.FLOAT:  # else 9.8 would be 9.800000190734863 there
-        return f"CAST({name} AS REAL) AS {name}"
+        return f"from_real({name}) AS {name}"
     return name
 
 

@@ -100,6 +100,9 @@ CREATE OR REPLACE MACRO json_timestamp(value) AS
     || rtrim(rtrim(strftime(value, '-%m-%dT%H:%M:%S.%f'), '0'), '.') || '+00:00'
     || CASE WHEN era(value) > 0 THEN '' ELSE ' BC' END; -- of a timestamp with time zone, year counts within its era
 
+-- A real, which is read as the double of its bits (9.800000190734863), as the double of the digits that PostgreSQL writes (9.8).
+CREATE OR REPLACE MACRO from_real(value) AS CAST(CAST(CAST(value AS REAL) AS VARCHAR) AS DOUBLE);
+
 -- A value as JSON text, null as null.
 CREATE OR REPLACE MACRO json_or_null(value) AS coalesce(CAST(to_json(value) AS VARCHAR), 'null');
 

@@ -1,7 +1,9 @@
-"""Arrays of PostgreSQL in a transform: taken apart into lists, and written as the server writes them."""
+"""Arrays of PostgreSQL in a transform: taken apart into lists, and written as the server writes them; and the digits of a real."""
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
 from pathlib import Path
 
 import psycopg
@@ -33,3 +35,18 @@ def test_numbers_and_what_is_no_list(tmp_path: Path) -> None:
         assert connection.execute(query).fetchall() == [("{1,NULL,2}", None, None)]
         for other in ("{{1,2},{3,4}}", "[2:3]={1,2}", "a", "{a", ""):
             assert connection.execute("SELECT list_from_array(?)", [other]).fetchall() == [(None,)], other
+
+
+REALS = ("9.8", "-0.05", "14", "0", "1e-45", "3.4028235e38", "16777217", "0.1", "123456.79", "1e20")
+
+
+def test_a_real_has_the_digits_that_the_server_writes(postgres_server: postgres.Server, tmp_path: Path) -> None:
+    with psycopg.connect(new_database(postgres_server)) as server, connect(tmp_path) as connection:
+        for written in REALS:
+            ((read, shown),) = server.execute(
+                "SELECT %s::real::float8, to_json(%s::real)::text", [written] * 2
+            ).fetchall()
+            query = "SELECT json_or_null(from_real(?)), from_real(NULL), isnan(from_real('NaN'::DOUBLE)), json_or_null({'a': from_real(?)})"
+            ((value, none, nan, within),) = connection.execute(query, [read, read]).fetchall()
+            assert (Decimal(value), none, nan) == (Decimal(shown), None, True), written
+            assert json.loads(within, parse_float=Decimal, parse_int=Decimal) == {"a": Decimal(shown)}
