@@ -257,13 +257,15 @@ def _quiet() -> Iterator[None]:
     sets its own level. Warnings and errors still come through, and its loggers are left as they were."""
     whole = logging.getLogger("great_expectations")
     own_level = logging.getLogger("great_expectations.data_context.types.base")
-    before = whole.level
-    whole.setLevel(logging.WARNING)
+    before, loud = whole.level, whole.isEnabledFor(logging.INFO)
+    if loud:  # each change of a level has all loggers of the process work theirs out again
+        whole.setLevel(logging.WARNING)
     own_level.addFilter(_is_warning)
     try:
         yield
     finally:
-        whole.setLevel(before)
+        if loud:
+            whole.setLevel(before)
         own_level.removeFilter(_is_warning)
 
 

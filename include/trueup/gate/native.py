@@ -8,6 +8,7 @@ gate's own examples are: few, and cut. Tracebacks are not kept: they hold values
 from __future__ import annotations
 
 import math
+import pickle
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from great_expectations.core import ExpectationSuite, ExpectationValidationResul
 from great_expectations.expectations.expectation import Expectation
 from pydantic import JsonValue
 
+from . import prepared
 from .result import Expected, Native
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ EXAMPLES = 20
 CUT = 200
 """Longest text of a value in an example, in characters."""
 _DEEPEST = 4
+_kept: dict[tuple[type, bytes], bytes] = {}
 
 
 class Merged:
@@ -98,8 +101,18 @@ def native(tallies: Sequence[Tally], expectations: Sequence[Expected], key: str,
 
 
 def _configuration(expectation: Expectation) -> dict[str, JsonValue]:
-    """Its configuration as JSON, which Great Expectations would make four times: for the suite, and for the result."""
-    return expectation.configuration.to_json_dict()
+    """Its configuration as JSON, which Great Expectations would make four times for each gate: for the suite, and for the
+    result."""
+    try:
+        key = (type(expectation), prepared.content(expectation))
+    except LookupError:
+        return expectation.configuration.to_json_dict()
+    if key not in _kept:
+        if len(_kept) >= prepared.MOST:
+            _kept.clear()
+        _kept[key] = pickle.dumps(expectation.configuration.to_json_dict())
+    made: dict[str, JsonValue] = pickle.loads(_kept[key])
+    return made
 
 
 def _written(result: ExpectationValidationResult, configuration: Mapping[str, JsonValue]) -> dict[str, JsonValue]:

@@ -20,7 +20,7 @@ from great_expectations.validator.metric_configuration import MetricConfiguratio
 from great_expectations.validator.validation_graph import ValidationGraph
 
 BATCH = "frames-rows"
-_MOST = 2_000
+MOST = 2_000
 """Most expectations that are kept."""
 _THEIRS = "great_expectations."
 _STEPS = ("get_validation_dependencies", "metrics_validate", "_build_evr")
@@ -70,17 +70,22 @@ def _judged(
     return prepared.expectation._build_evr(raw_response=raw)
 
 
+def content(expectation: Expectation) -> bytes:
+    """The values of its fields, as a key: equal for equal ones of the same types. Raises `LookupError` where one is of no module,
+    and so has none."""
+    try:
+        return pickle.dumps(vars(expectation))
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise LookupError("an expectation with a value that is of no module") from error
+
+
 def _prepared(
     expectation: Expectation, result_format: dict[str, str | int], engine: PandasExecutionEngine
 ) -> _Prepared:
     kind = get_expectation_impl(expectation.expectation_type)  # by which Great Expectations judges, whatever its class
-    try:
-        content = pickle.dumps((vars(expectation), sorted(expectation.__fields_set__), result_format))
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise LookupError("an expectation with a value that is of no module") from error
-    key = (kind, type(expectation), content)
+    key = (kind, type(expectation), content(expectation), tuple(result_format.items()))
     if key not in _kept:
-        if len(_kept) >= _MOST:
+        if len(_kept) >= MOST:
             _kept.clear()
         _kept[key] = pickle.dumps(_prepare(expectation, kind, result_format, engine))
     prepared: _Prepared = pickle.loads(_kept[key])  # our own, of this process

@@ -356,6 +356,17 @@ def test_logs_nothing_below_warning_and_leaves_loggers_alone(
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_level_that_is_quiet_is_not_changed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    changed: list[int] = []
+    ours = logging.getLogger("great_expectations")
+    caplog.set_level(logging.WARNING, logger="great_expectations")
+    monkeypatch.setattr(ours, "setLevel", changed.append)
+    check(suite_of(NOT_NULL), frame(1))
+    assert changed == []
+
+
 def test_importing_a_gate_does_not_import_great_expectations_and_first_use_is_silent() -> None:
     script = """
 import logging, sys

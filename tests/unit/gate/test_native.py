@@ -85,6 +85,28 @@ def test_it_is_written_to_the_letter_as_great_expectations_writes_it() -> None:
     assert json.dumps(mine.results) == json.dumps([each.to_json_dict() for each in results])
 
 
+def test_a_configuration_is_written_once_and_no_use_changes_it_for_the_next() -> None:
+    made = 0
+    expectation = gxe.ExpectColumnValuesToBeInSet(column="a", value_set=["written once"])
+
+    class Counted(gxe.ExpectColumnValuesToBeInSet):
+        @property
+        def configuration(self) -> Any:
+            nonlocal made
+            made += 1
+            return expectation.configuration
+
+    suites = []
+    for _ in range(3):
+        tally = Tally(0, Counted(column="a", value_set=["written once"]), ())
+        written = native.native([tally], (tally.expected(1),), "_key", None)
+        suites.append(json.dumps(written.suite))
+        changed: Any = written.suite["expectations"]
+        changed[0]["kwargs"]["value_set"].append("changed")
+    assert suites == [suites[0]] * 3
+    assert made == 1 + 3  # and for each result, which holds it as an object
+
+
 def test_frames_are_added_up() -> None:
     frames = [pd.DataFrame({"_key": [f"{n}a", f"{n}b"], "a": ["x", "y"]}) for n in range(3)]
     (among, unique), validation = (

@@ -190,7 +190,7 @@ def test_what_cannot_be_kept_is_judged_by_great_expectations_alone(judge: Judge,
 
 
 def test_no_more_are_kept_than_there_is_room_for(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepared, "_MOST", 3)
+    monkeypatch.setattr(prepared, "MOST", 3)
     for most in range(8):
         each = gxe.ExpectTableRowCountToBeBetween(max_value=most + 5)
         assert judge.validate(_tallies(each), FRAMES["holds"], "BASIC")[0].success
