@@ -108,7 +108,8 @@ def _of_function(node: Mapping[str, Any], *, sorted_later: bool) -> Iterator[tup
     name, given = node["function_name"], [each["expression"] for each in node["arguments"]]
     by_order = name in _ONE_OF_MANY or (name in _LISTS and not sorted_later)
     if by_order and not _orders(node.get("order_bys") or {}):
-        yield place(node), f"{name}() without ORDER BY goes by no order, so {_AGAIN}; say one: {name}(… ORDER BY …)"
+        remedy = "to_json(list(… ORDER BY …))" if name == "json_group_array" else f"{name}(… ORDER BY …)"
+        yield place(node), f"{name}() without ORDER BY goes by no order, so {_AGAIN}; say one: {remedy}"
     for each in _json(given) if name in _ROUNDS else ():
         yield (
             place(each),

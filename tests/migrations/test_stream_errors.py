@@ -20,7 +20,7 @@ from include.trueup.errors import (
     TrueupError,
 )
 from include.trueup.ledger import Ledger
-from include.trueup.plan import transform
+from include.trueup.plan import making
 from include.trueup.rows import duck
 from include.trueup.run import workspace as workspaces
 from include.trueup.run.workspace import Workspace
@@ -72,13 +72,13 @@ def test_a_file_that_goes_while_a_script_reads_it_is_no_fault_of_the_script(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run = run_of(declare(tmp_path), ledger, workspace, lambda _: Database(postgres_server, 3).store)
-    settings = transform._settings
+    settings = making._settings
 
     def prune(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
         run.folder.remove("snapshot")
         return settings(connection)
 
-    monkeypatch.setattr(transform, "_settings", prune)
+    monkeypatch.setattr(making, "_settings", prune)
     with pytest.raises(ArtifactError, match=r"snapshot/.*parquet.*Bring it back"):
         walk(run)
 

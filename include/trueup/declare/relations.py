@@ -137,6 +137,10 @@ class Target:
     put back, and listed in the report. `triggers`: names of triggers that the migration itself makes, so that no warning tells of
     them. So are, without being named, generated columns that are not declared and, of a
     table that is the migration's, columns that are not declared and have a default.
+
+    `rounds`: columns whose numbers may be what a double holds of the source's. In any other, digits that get lost on the way
+    (DuckDB reads a fraction in JSON as a double) make the source row a reject; of FLOAT columns, and where the transform gives a
+    DOUBLE, it is meant.
     """
 
     id: str = ""
@@ -149,11 +153,12 @@ class Target:
     adds: tuple[str, ...] = ()
     sets: tuple[str, ...] = ()
     triggers: tuple[str, ...] = ()
+    rounds: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_table(self.table)
         object.__setattr__(self, "id", self.id or id_of(self.table.name))
-        for name in ("owned", "partition_by", "adds", "sets", "triggers"):
+        for name in ("owned", "partition_by", "adds", "sets", "triggers", "rounds"):
             check_tuple(f"target {self.id!r}: {name}", getattr(self, name) or ())
         for name in ("create", "prepare", "undo"):
             if (script := getattr(self, name)) is not None:
@@ -161,7 +166,7 @@ class Target:
                 check_script(f"target {self.id!r}: {name}", path)
         check_id("target", self.id)
         check_kinds(f"target {self.id!r}", self)
-        for column in (*(self.owned or ()), *(self.partition_by or ())):
+        for column in (*(self.owned or ()), *(self.partition_by or ()), *self.rounds):
             if column not in self.table.columns:
                 raise DeclarationError(
                     f"target {self.id!r}: {column!r} is not a column of {self.table.name!r}; "

@@ -12,7 +12,8 @@ from duckdb.func import SPECIAL
 from ..declare.migration import Derived, Source, Type
 from ..declare.names import EXTRA, own
 from ..errors import DeclarationError
-from ..rows import duck, wording
+from ..rows import digits, duck, wording
+from ..rows.digits import NEIGHBOUR
 from ..rows.statements import Statements
 from ..run import Run, Session, StepName, Window
 from ..run.files import shared_name
@@ -34,18 +35,23 @@ SQL = {
 }
 
 
-def relate(session: Session, run: Run, partition: int) -> None:
+def relate(session: Session, run: Run, partition: int, neighbour: str | None = None) -> None:
     """Make everything that a transform sees a relation: sources, shared and derived relations, the still empty targets,
-    and `undeclared` (source, name), the columns that stores have and sources do not declare."""
+    and `undeclared` (source, name), the columns that stores have and sources do not declare. `neighbour` (`rows/digits.py`): what
+    stands in place of each number of a source that a double holds as another."""
     migration, connection = run.migration, session.connection
     snapshot = run.manifests(StepName.SNAPSHOT)
     for source in migration.sources:
         relate_source(session, source, snapshot, partition, name=as_read(source))
+        if neighbour is not None:
+            replace_numbers(connection, source, neighbour)
         show(connection, source)
     if migration.shared:
         (computed,) = run.manifests(StepName.SHARED)
         for artifact in computed.files:
-            session.relate(shared_name(artifact), [artifact], None)
+            name, _, of_neighbour = shared_name(artifact).partition(NEIGHBOUR)
+            if of_neighbour == (neighbour or ""):
+                session.relate(name, [artifact], None)
     relate_given(connection, run)
     undeclared = run.files.start.undeclared
     named = [(source, name) for source, names in undeclared.items() for name in names]
@@ -84,6 +90,13 @@ def as_read(driver: Source | Derived) -> str:
 def show(connection: duckdb.DuckDBPyConnection, driver: Source | Derived) -> None:
     """What was read, under the id by which a script knows it."""
     connection.execute(f"CREATE TEMP VIEW {duck.identifier(driver.id)} AS FROM {as_read(driver)}")
+
+
+def replace_numbers(connection: duckdb.DuckDBPyConnection, source: Source, neighbour: str) -> None:
+    """Put a neighbour in place of each number of what was read that a double holds as another."""
+    replaced = digits.replaced(as_read(source), source.columns, neighbour)
+    connection.execute(f"CREATE TEMP TABLE {own(f'neighbour_{source.id}')} AS {replaced}")
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW {as_read(source)} AS FROM {own(f'neighbour_{source.id}')}")
 
 
 def relate_given(connection: duckdb.DuckDBPyConnection, run: Run) -> None:

@@ -8,45 +8,29 @@ is migrated day by day is what one full run gives.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import duckdb
 
 from ..declare.migration import Output, Phase, Target
-from ..declare.names import (
-    EXTRA,
-    FAULT,
-    FOUND,
-    IN_WINDOW,
-    IS,
-    KEY,
-    MADE,
-    MISTYPED,
-    ROW_ID,
-    SOURCE_KEY,
-    UNWRITABLE_ROW,
-    one_of,
-    own,
-)
+from ..declare.names import FAULT, FOUND, IN_WINDOW, IS, KEY, MADE, ROW_ID, SOURCE_KEY, UNWRITABLE_ROW, own
 from ..errors import DeclarationError
-from ..rows import duck, wording
+from ..rows import duck
+from ..rows.digits import NEIGHBOUR, any_long
 from ..run import Part, Run, StepName
 from ..run.facts import Fates, Transformed
 from ..run.files import FATE_FILES, FINDING_FILES, REJECT_FILES, SHOULD_FILES
 from ..run.partitions import copy_partitions, publish_partitions
 from ..stores import arrow_schema, key_text
-from . import audit, cost, functions, unfit, windows
-from .casting import columns, refuse_lossy, strict_json
+from . import audit, cost, digits, windows
+from .casting import strict_json
 from .fates import FATES, FOUND_BESIDE, WANTED, account
 from .inputs import as_read, relate
+from .making import hand_on, make, relations_called
 from .target_checks import limits
 from .unread import BESIDE, UNREAD, UNREADABLE_VALUE, look_beside, reject_unread
 
-FINDINGS = {"_source": "VARCHAR", "key": "VARCHAR", "severity": "VARCHAR", "code": "VARCHAR", "message": "VARCHAR"}
-_SETTINGS = (
-    *("TimeZone", "Calendar", "default_collation", "default_null_order", "default_order", "integer_division"),
-    *("ieee_floating_point_ops", "scalar_subquery_error_on_multiple_rows", "search_path", "schema"),
-)
 UNWRITABLE = "unwritable"
 """Code of the reject that the engine makes itself, for a row that the target's store cannot hold."""
 
@@ -58,62 +42,52 @@ def transform(run: Run, partition: int) -> Mapping[str, Fates]:
     with run.part(StepName.TRANSFORM, partition, alone=True) as part:
         relate(part, run, partition)
         beside, phases = look_beside(part.connection, run, partition), {}
+        neighbours = _neighbours(part, run, partition)
         for phase in run.migration.phases:
-            phases[phase.id] = run_phase(part.connection, run, phase)
+            phases[phase.id] = run_phase(part.connection, run, phase, neighbours)
             _write(part, run, phase, partition)
         audit.count(part, run, partition)
         part.facts = Transformed(phases=phases, sources=beside).to_json()
     return phases
 
 
-def run_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> Fates:
+def _neighbours(part: Part, run: Run, partition: int) -> digits.Neighbours | None:
+    """What is made of neighbours of the partition's numbers that lose digits in a double; None where it has none."""
+    sources = {as_read(source): source.columns for source in run.migration.sources}
+    shared = run.manifests(StepName.SHARED)[0].files if run.migration.shared else ()
+    if not any_long(part.connection, sources) and not any(NEIGHBOUR in file.path for file in shared):
+        return None
+
+    @contextmanager
+    def related(neighbour: str) -> Iterator[duckdb.DuckDBPyConnection]:
+        with run.session(alone=True) as session:
+            relate(session, run, partition, neighbour)
+            yield session.connection
+
+    return digits.neighbours_of(run, part.scratch, related)
+
+
+def run_phase(
+    connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, neighbours: digits.Neighbours | None = None
+) -> Fates:
     """Run a phase's script and check what it made, leaving what the engine made of each view; counts of its source
-    rows.
+    rows. `neighbours`: what is made of neighbours of its numbers, where a double holds some as others.
 
     Raises `DeclarationError` when the script does not run or does not define what it must.
     """
     driver = run.migration.driver(phase)
-    views = {output.view for each in run.migration.phases for output in each.outputs}
-    _drop(connection, *views, "findings", "figures")
-    try:
-        before = _settings(connection)
-        for script in phase.scripts:
-            connection.execute(script.read_text(encoding="utf-8"))
-        if phase.function is not None:
-            functions.define(connection, run, phase)
-        _refuse_settings(connection, phase, before)
-        for output in phase.outputs:
-            _collect(connection, run, output)
-        _collect_findings(connection)
-    except duck.OF_NO_SCRIPT:
-        raise  # no fault of the script
-    except duckdb.Error as error:
-        raise DeclarationError(
-            f"phase {phase.id!r}: {' and '.join(s.name for s in phase.code)} does not run: "
-            + (unfit.words(connection, run, phase, error) or wording.in_words(error, wording.relations(run.migration)))
-        ) from error
+    make(connection, run, phase)
     _judge_findings(connection, phase)
+    if neighbours is not None:
+        digits.reject(connection, run, phase, neighbours, FOUND_BESIDE)
+        _leave_out(connection, phase, digits.DIGITS_LOST)
     _quarantine(connection, run, phase)
     _check_together(connection, run, phase)
     windows.mark(connection, driver, WANTED)
     if run.options.window is not None:
         windows.tell_unreadable(connection, driver, FOUND_BESIDE)
-    for output in phase.outputs:
-        if phase is run.migration.phases[-1]:
-            break  # nobody looks at them any more
-        columns = ", ".join(duck.identifier(c) for c in run.migration.target(output.target).table.columns)
-        into = duck.identifier(output.target)
-        connection.execute(f"INSERT INTO {into} SELECT {columns}, {EXTRA} FROM {own(output.view)}")
+    hand_on(connection, run, phase)
     return account(connection, phase, driver, _figures(connection))
-
-
-def _collect_findings(connection: duckdb.DuckDBPyConnection) -> None:
-    """Take the findings into a table of the engine's own; there are none where the script says nothing of rows."""
-    if not _relations_called(connection, "findings"):
-        nothing = ", ".join(f"NULL::{type_} AS {name}" for name, type_ in FINDINGS.items())
-        connection.execute(f"CREATE TEMP VIEW findings AS SELECT {nothing} WHERE false")
-    columns = ", ".join(f"CAST({duck.identifier(c)} AS {t}) AS {duck.identifier(c)}" for c, t in FINDINGS.items())
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {FOUND_BESIDE} AS SELECT {columns} FROM findings")
 
 
 def _judge_findings(connection: duckdb.DuckDBPyConnection, phase: Phase) -> None:
@@ -137,71 +111,10 @@ def _quarantine(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -
 
 def _figures(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """What the script counts in addition to rows, by name; empty where it has no such view."""
-    if not _relations_called(connection, "figures"):
+    if not relations_called(connection, "figures"):
         return {}
     sums = connection.execute("SELECT name, CAST(sum(value) AS BIGINT) FROM figures GROUP BY name ORDER BY name")
     return {name: value or 0 for name, value in sums.fetchall()}
-
-
-def _relations_called(connection: duckdb.DuckDBPyConnection, *names: str) -> list[tuple[str, str]]:
-    """The relations of these names, in any case and schema: whether it is a view, and its whole name in SQL."""
-    called = " UNION ALL ".join(
-        f"SELECT '{kind}', database_name, schema_name, {kind}_name FROM duckdb_{kind}s() WHERE list_contains($1, lower({kind}_name))"
-        for kind in ("view", "table")
-    )
-    rows = connection.execute(called, [[*names]]).fetchall()
-    return [(kind.upper(), ".".join(map(duck.identifier, parts))) for kind, *parts in rows]
-
-
-def _drop(connection: duckdb.DuckDBPyConnection, *names: str) -> None:
-    for kind, whole_name in _relations_called(connection, *names):
-        connection.execute(f"DROP {kind} {whole_name}")
-
-
-def _settings(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """The settings that decide what a value, or a name, is."""
-    (values,) = connection.execute(f"SELECT {', '.join(f'current_setting({name!r})' for name in _SETTINGS)}").fetchall()
-    return dict(zip(_SETTINGS, values, strict=True))
-
-
-def _refuse_settings(connection: duckdb.DuckDBPyConnection, phase: Phase, before: dict[str, str]) -> None:
-    now = _settings(connection)
-    if changed := sorted(name for name in now if now[name] != before[name]):
-        raise DeclarationError(
-            f"phase {phase.id!r}: its script changes the setting {', '.join(changed)}, by which keys and values are compared; "
-            "leave it, and say in the query what is meant (AT TIME ZONE, COLLATE, NULLS FIRST, a schema's name)"
-        )
-
-
-def _collect(connection: duckdb.DuckDBPyConnection, run: Run, output: Output) -> None:
-    """Take the view's rows into a table of the engine's own: every column of the target, of its type and in canonical form,
-    `_source`, a row number, and its fault, where a value has no such form."""
-    target = run.migration.target(output.target)
-    if not _relations_called(connection, output.view):
-        raise DeclarationError(
-            f"target {target.id!r}: the transform makes no view {output.view!r}: CREATE VIEW {output.view} AS SELECT …"
-        )
-    types = {row[0]: row[1] for row in connection.execute(f"DESCRIBE {output.view}").fetchall()}
-    needed = {*target.table.columns} if target.owned is None else {*target.owned, *target.placed_by, *target.table.key}
-    unknown = {*types} - {*target.table.columns, *target.table.sets, SOURCE_KEY, EXTRA, MISTYPED}
-    if missing := {*needed, SOURCE_KEY} - {*types}:
-        raise DeclarationError(
-            f"target {target.id!r}: the transform's {output.view} lack the columns {sorted(missing)}"
-            + "".join(f"; they have {each!r}, {one_of(each, missing)}" for each in sorted(unknown))
-            + f"; {SOURCE_KEY} is the key of the source row: {KEY} AS {SOURCE_KEY}" * (SOURCE_KEY in missing)
-            + f"; say what it is made from: … AS {min(missing)}" * (not unknown and SOURCE_KEY not in missing)
-        )
-    if unknown:
-        raise DeclarationError(
-            f"target {target.id!r}: the transform's {output.view} have columns {sorted(unknown)} that it does not declare"
-        )
-    refuse_lossy(target, output.view, types)
-    values, in_form, fault = columns(target, types, run.store_of(target.table).kind == "dynamodb")
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {own(output.view)} AS SELECT {in_form}, {SOURCE_KEY}, "
-        f"row_number() OVER () AS {ROW_ID}, {fault} AS {FAULT} "
-        f"FROM (SELECT {values}, CAST({SOURCE_KEY} AS VARCHAR) AS {SOURCE_KEY} FROM {output.view})"
-    )
 
 
 def _check_together(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> None:

@@ -16,8 +16,9 @@ import pyarrow as pa
 
 from ..declare.migration import Phase, Table
 from ..declare.names import KEY, own
-from ..rows import duck, wording
-from ..run import Run, StepName, large
+from ..rows import digits, duck, wording
+from ..rows.digits import FAR, NEAR, NEIGHBOUR
+from ..run import Part, Run, StepName, large
 from ..run.files import READ_BACK_FILES, SNAPSHOT_FILES, Place, shared
 from ..run.partitions import copy_partitions, publish_partitions, relate_source
 from ..run.workspace import Artifact
@@ -124,5 +125,23 @@ def compute_shared(run: Run) -> dict[str, int]:
             what = f"shared {name!r}"
             with wording.asking(what, path, part.connection, (source.id for source in run.migration.sources)):
                 rows[name] = part.write(shared(name), wording.query_of(what, path)).rows
+        if digits.any_long(part.connection, {duck.identifier(s.id): s.columns for s in run.migration.sources}):
+            for neighbour in (NEAR, FAR):
+                _compute_neighbour(part, run, neighbour)
         part.facts = rows
     return rows
+
+
+def _compute_neighbour(part: Part, run: Run, neighbour: str) -> None:
+    """The same with neighbours in place of numbers that a double holds as others, by which a transform sees whether digits get lost."""
+    with run.session(alone=True) as session:
+        for source in run.migration.sources:
+            relate_source(session, source, run.manifests(StepName.SNAPSHOT), None, name=own(f"of_{source.id}"))
+            replaced = digits.replaced(own(f"of_{source.id}"), source.columns, neighbour)
+            session.connection.execute(f"CREATE TEMP VIEW {duck.identifier(source.id)} AS {replaced}")
+        for name, path in run.migration.shared.items():
+            local = session.scratch / f"{name}{NEIGHBOUR}{neighbour}.parquet"
+            what = f"shared {name!r}, with other digits in place of those that a double does not hold,"
+            with wording.asking(what, path, session.connection, (source.id for source in run.migration.sources)):
+                rows = duck.write(session.connection, wording.query_of(what, path), local)
+            part.publish(local, shared(f"{name}{NEIGHBOUR}{neighbour}"), rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,11 +16,13 @@ from duckdb.func import ARROW, SPECIAL
 
 from ..declare.names import own
 from ..errors import UnreadableValueError
+from . import digits
 from .deep_json import Canonical, parse
 from .dynamodb_values import canonical_text, canonical_value, dynamodb_json, plain_attribute, plain_json
 from .json_column import readable_column
 from .values import canonical_bytes, canonical_float, canonical_number, json_text
 
+_STEPS = re.compile(r'(\.(?:("(?:[^"\\]|\\.)*")|([^."*\[\]]+))|\[(#?-?[0-9]+)\])')
 NO_FORM = "!"
 """What the four functions below give for a value without canonical form begins with: why. No canonical form does."""
 ANY_JSON, NUMBER, FLOAT, DYNAMODB_JSON = own("json"), own("number"), own("float"), own("dynamodb_json")
@@ -80,16 +83,37 @@ def _of_both(made: Callable[..., str | None]) -> Callable[[pa.ChunkedArray, pa.C
 
 def _without(text: str, names: list[str | None]) -> str | None:
     """A JSON object without these members, in canonical form and with every digit; None if nothing is left of it."""
-    try:
-        document = json.loads(text, parse_int=Canonical, parse_float=Canonical)
-    except RecursionError:
-        document = parse(text, lambda taken, token: (taken, Canonical(token)))
-    left = {name: value for name, value in document.items() if name not in names}
+    left = {name: value for name, value in _document(text).items() if name not in names}
     return json_text(left) if left else None
 
 
+def _at(text: str, path: str) -> str | None:
+    """What stands at a path in a JSON text (`$.a."b c"[0]`, or the name of a member), as JSON with every digit; None where nothing
+    or null does. Raises `ValueError` for what is no path."""
+    steps = _STEPS.findall(path) if path.startswith("$") else [("", json.dumps(path), "", "")]
+    if path.startswith("$") and "$" + "".join(each[0] for each in steps) != path:
+        raise ValueError(f'json_at: {path!r} is no path: $.name, $."a name", $[0], $[#-1], one after another')
+    value: Any = _document(text)
+    for _, quoted, plain, place in steps:
+        step: Any = int(place.removeprefix("#")) if place else json.loads(quoted) if quoted else plain
+        if not isinstance(value, list if place else dict):
+            return None
+        try:
+            value = value[step]
+        except LookupError:
+            return None
+    return None if value is None else json_text(value)
+
+
+def _document(text: str) -> Any:
+    try:
+        return json.loads(text, parse_int=Canonical, parse_float=Canonical)
+    except RecursionError:
+        return parse(text, lambda taken, token: (taken, Canonical(token)))
+
+
 def register(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the functions known to the connection's database. For authors: `json_without`, and, between DynamoDB's notation and
+    """Make the functions known to the connection's database. For authors: `json_without`, `json_at`, and, between DynamoDB's notation and
     plain JSON, `json_from_dynamodb`, `json_of_attribute` and `json_to_dynamodb`."""
     text: Any = sqltypes.VARCHAR
     texts: Any = duckdb.list_type(text)
@@ -99,8 +123,10 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
         (FLOAT, _floats, [text]),
         (DYNAMODB_JSON, _form(_dynamodb_json), [text]),
         ("json_without", _of_both(_without), [text, texts]),
+        ("json_at", _of_both(_at), [text, text]),
         ("json_from_dynamodb", _of_each(plain_json), [text]),
         ("json_of_attribute", _of_both(plain_attribute), [text, text]),
         ("json_to_dynamodb", _of_each(dynamodb_json), [text]),
     ):
         connection.create_function(name, form, parameters, text, type=ARROW, null_handling=SPECIAL)
+    digits.register(connection)

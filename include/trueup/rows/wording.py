@@ -32,7 +32,7 @@ _OF_DUCKDB = {
     "INT128": "HUGEINT",
     "BOOL": "BOOLEAN",
 }
-_AS_TEXT = "NUMBER and JSON are text in a transform: CAST(x AS DECIMAL(38, 9)), json_extract_string(x, '$.a')"
+_AS_TEXT = "NUMBER and JSON are text in a transform: CAST(x AS DECIMAL(38, 9)), json_extract_string(x, '$.a'), json_at(x, '$.a')"
 _TRIES = {
     "format specifier": "try_strptime(…)",
     "Malformed JSON": "TRY_CAST(… AS JSON)",

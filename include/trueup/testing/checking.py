@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -12,11 +15,12 @@ from ..declare import Migration, Output, Phase
 from ..declare.names import EXTRA, KEY, MISTYPED, ROW_ID, SOURCE_KEY, own
 from ..errors import DeclarationError
 from ..gate import evaluation
-from ..plan import inputs
+from ..plan import digits, inputs
 from ..plan.casting import in_suites
 from ..plan.fates import FOUND_BESIDE
 from ..plan.transform import run_phase
 from ..rows import duck
+from ..rows.digits import any_long
 from ..run import Run
 from ..stores import key_text
 from .literal import Made as Values
@@ -163,7 +167,7 @@ def make_of(
         for partition in where.looked_at:
             connection.begin()  # so that nothing is left of it for the next, whatever the scripts make
             try:
-                _make_partition(connection, run, partition, made, judged=judged and several is None)
+                _make_partition(connection, run, tables, partition, made, judged=judged and several is None)
             except DeclarationError:
                 _say_more(run, tables, partition)
                 raise
@@ -172,13 +176,33 @@ def make_of(
 
 
 def _make_partition(
-    connection: duckdb.DuckDBPyConnection, run: Run, partition: int, made: Made, *, judged: bool
+    connection: duckdb.DuckDBPyConnection,
+    run: Run,
+    tables: Mapping[str, pa.Table],
+    partition: int,
+    made: Made,
+    *,
+    judged: bool,
 ) -> None:
+    sources = {inputs.as_read(source): source.columns for source in run.migration.sources}
+    long = bool(tables) and any_long(connection, sources)  # in any partition: a look-up is of all
     relate_partition(connection, run, partition)
-    for phase in run.migration.phases:
-        _make_phase(connection, run, phase, made)
-        for output in phase.outputs if judged else ():
-            _judge(connection, run, output, made)
+    with tempfile.TemporaryDirectory() as folder:
+        neighbours = digits.neighbours_of(run, Path(folder), _related(run, tables, partition)) if long else None
+        for phase in run.migration.phases:
+            _make_phase(connection, run, phase, neighbours, made)
+            for output in phase.outputs if judged else ():
+                _judge(connection, run, output, made)
+
+
+def _related(run: Run, tables: Mapping[str, pa.Table], partition: int) -> digits.Related:
+    @contextmanager
+    def of_neighbour(neighbour: str) -> Iterator[duckdb.DuckDBPyConnection]:
+        with related(run, tables, neighbour) as connection:
+            relate_partition(connection, run, partition)
+            yield connection
+
+    return of_neighbour
 
 
 def _say_more(run: Run, tables: Mapping[str, pa.Table], partition: int) -> None:
@@ -189,8 +213,10 @@ def _say_more(run: Run, tables: Mapping[str, pa.Table], partition: int) -> None:
             run_phase(connection, run, phase)
 
 
-def _make_phase(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, made: Made) -> None:
-    fates = run_phase(connection, run, phase)
+def _make_phase(
+    connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, neighbours: digits.Neighbours | None, made: Made
+) -> None:
+    fates = run_phase(connection, run, phase, neighbours)
     findings = f"SELECT {SOURCE_KEY}, key, severity, code, message FROM {FOUND_BESIDE}"
     for key, source_key, severity, code, message in connection.execute(f"{findings} ORDER BY ALL").fetchall():
         finding = Finding(

@@ -16,7 +16,7 @@ import pyarrow as pa
 from ..declare import Migration, Table
 from ..declare.names import EXTRA, KEY, MISTYPED, WITHOUT_NULLS, own
 from ..plan import inputs
-from ..rows import duck, wording
+from ..rows import digits, duck, wording
 from ..run import Options, Run
 from ..stores import Limits, arrow_schema, key_text
 from ..stores.dynamodb.limits import unwritable as dynamodb_unwritable
@@ -57,17 +57,21 @@ def run_of(migration: Migration, params: Values, dynamodb: Sequence[str] | None,
 
 
 @contextmanager
-def related(run: Run, tables: Mapping[str, pa.Table]) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with all that a transform sees, of all partitions."""
+def related(
+    run: Run, tables: Mapping[str, pa.Table], neighbour: str | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with all that a transform sees, of all partitions; `neighbour`: as in `inputs.relate`."""
     with tempfile.TemporaryDirectory() as scratch, duck.connect(Path(scratch)) as connection:
         for source in run.migration.sources:
             rows = tables.get(source.id, arrow_schema(source.table).empty_table())
             connection.register(own("literal"), rows)
             columns = ", ".join(inputs.cast(name, type_) for name, type_ in source.columns.items())
-            connection.execute(
-                f"CREATE TEMP TABLE {inputs.as_read(source)} AS SELECT {columns}, {EXTRA}, {WITHOUT_NULLS}({MISTYPED}) AS {MISTYPED}, "
-                f"{key_text(source.key)} AS {KEY} FROM {own('literal')}"
+            read = (
+                f"SELECT {columns}, {EXTRA}, {WITHOUT_NULLS}({MISTYPED}) AS {MISTYPED}, {key_text(source.key)} AS {KEY} "
+                f"FROM {own('literal')}"
             )
+            read = read if neighbour is None else digits.replaced(f"({read})", source.columns, neighbour)
+            connection.execute(f"CREATE TEMP TABLE {inputs.as_read(source)} AS {read}")
             connection.unregister(own("literal"))
             inputs.show(connection, source)
         for name, path in run.migration.shared.items():  # over whole sources

@@ -29,6 +29,7 @@ MEANINGLESS = {
     "a number by no order": ("age,", "row_number() OVER (PARTITION BY name) AS age,", 2, "row_number() without ORDER BY"),
     "the row before, by no order": ("age,", "lag(age) OVER () AS age,", 2, "lag() without ORDER BY"),
     "a text by no order": ("age,", "(SELECT string_agg(name, ',') FROM customers) AS age,", 2, "string_agg(… ORDER BY …)"),
+    "a list of JSON by no order": ("age,", "(SELECT length(json_group_array(name)) FROM customers) AS age,", 2, "to_json(list(…"),
     "any value": ("age,", "(SELECT first(age) FROM customers) AS age,", 2, "first(… ORDER BY …)"),
     "a sample": ("WHERE name IS NOT NULL;", "USING SAMPLE 10;", 2, "a sample has other rows each time"),
     "a division by zero": ("age,", "age / 0 AS age,", 2, "/ 0 gives no number"),
