@@ -12,6 +12,7 @@ ROWS = 20
 TABLE =
 TO =
 RUN =
+WHOLE =
 MIGRATION_FROM := $(origin MIGRATION)
 # Taken as they were typed: a $ in them means a $.
 override MIGRATION := $(value MIGRATION)
@@ -25,7 +26,8 @@ override TABLE := $(value TABLE)
 override TO := $(value TO)
 override ROWS := $(value ROWS)
 override RUN := $(value RUN)
-export MIGRATION DAG CONF ID FROM KEY ON TABLE TO ROWS RUN
+override WHOLE := $(value WHOLE)
+export MIGRATION DAG CONF ID FROM KEY ON TABLE TO ROWS RUN WHOLE
 
 # A build machine may set this for its own reasons; here it would make every start of Airflow twice as slow.
 unexport PYTHONDONTWRITEBYTECODE
@@ -45,9 +47,9 @@ help:
 	@echo 'make new     a new migration from the catalogues of its tables: make new ID=people FROM=crm_postgres:customers TO=people'
 	@echo 'make check   what is wrong with a migration, before anything runs: make check ID=kpi_linking'
 	@echo 'make data-docs RUN=<run id>   the pages of Great Expectations on the gates of a run'
-	@echo 'make try     what a few real rows become; nothing is written: make try ID=kpi_linking ROWS=20'
+	@echo 'make try     what a few real rows become; nothing is written: make try ID=kpi_linking ROWS=20 [WHOLE=1]'
 	@echo 'make psql    the embedded database of a connection: make psql ON=crm_postgres < tables.sql'
-	@echo 'make dynamodb   items of the embedded DynamoDB: make dynamodb ON=shop_dynamodb TABLE=orders [FROM=items.jsonl [KEY=id]]'
+	@echo 'make dynamodb   items of the embedded DynamoDB: make dynamodb ON=shop_dynamodb TABLE=orders [FROM=items.jsonl] [KEY=id]'
 	@echo 'make test    the test suite          make lint    ruff and mypy'
 	@echo 'make test-slow   the tests that take minutes; make test-all is both'
 	@echo 'make browser the tests in a browser (needs Chromium); screenshots go to .ci/artifacts/'
@@ -97,7 +99,7 @@ data-docs: $(READY)
 
 try: $(READY)
 	@test -n "$$ID" || { echo 'say which: make try ID=kpi_linking ROWS=20' >&2; exit 2; }
-	@exec $(PY) -m include.embedded try "$$ID" "$$ROWS"
+	@exec $(PY) -m include.embedded try "$$ID" "$$ROWS" "$$WHOLE"
 
 psql: $(READY)
 	@test -n "$$ON" || { echo 'say where: make psql ON=crm_postgres' >&2; exit 2; }

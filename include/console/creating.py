@@ -51,6 +51,24 @@ def create_script(new: Catalogue, rows: Sequence[Mapping[str, str]]) -> str:
     return "\n".join([*lines, ""])
 
 
+def foreign_keys(new: Catalogue) -> str:
+    """The script that adds the table's foreign keys once its rows are there; '' where it has none."""
+    schema, name = new.place
+    table = f"{in_sql(schema) + '.' if schema != 'public' else ''}{in_sql(name)}"
+    statements = []
+    for each in new.likeness.references:
+        says, to = each.says.replace("{table}", table), each.to or table
+        statements.append(
+            f"DO $$ BEGIN\n    IF to_regclass({_literal(to)}) IS NOT NULL AND NOT EXISTS (\n        SELECT FROM pg_constraint"
+            f" WHERE conrelid = {_literal(table)}::regclass AND conname = {_literal(each.name)}\n    ) THEN\n"
+            f"        ALTER TABLE {table} ADD CONSTRAINT {in_sql(each.name)} {says};\n    END IF;\nEND $$;\n"
+        )
+    if not statements:
+        return ""
+    head = "-- Added when the rows are there, where the table that they refer to is there, too; safe to run again.\n"
+    return head + "".join(statements)
+
+
 def _comments(new: Catalogue, table: str) -> Iterator[str]:
     if new.likeness.comment:
         yield f"COMMENT ON TABLE {table} IS {_literal(new.likeness.comment)};"

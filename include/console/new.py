@@ -14,7 +14,7 @@ from ..trueup.declare.defaults import id_of, title_of
 from ..trueup.declare.names import EXTRA, MISTYPED, check_columns, check_id
 from ..trueup.errors import OptionsError
 from ..trueup.stores import Catalogue, Known
-from .creating import create_script, in_sql, on_one_line
+from .creating import create_script, foreign_keys, in_sql, on_one_line
 from .pairing import Place as Place
 from .pairing import carried, check_writable, like, not_carried, readable, relation_id, to_write
 from .pairing import named as named
@@ -72,16 +72,21 @@ def files(
     folder, rows = f"include/migrations/{id}", sample_rows(legacy, new)
     # one like a table of DynamoDB has no types of PostgreSQL: it is made from its declaration
     create = existing is None and not came_from.is_dynamodb and not goes_to.is_dynamodb
+    keys = foreign_keys(made_like) if create else ""
     made = {
         f"{folder}/__init__.py": f'"""{title_of(id)}."""\n',
-        f"{folder}/migration.py": _migration(id, ids, (came_from, legacy), (goes_to, new), create=create, whole=whole),
+        f"{folder}/migration.py": _migration(
+            id, ids, (came_from, legacy), (goes_to, new), create=create, keys=bool(keys), whole=whole
+        ),
         f"{folder}/rows.sql": _script(ids[0], lines),
-        f"{folder}/README.md": _readme(id, came_from, goes_to),
+        f"{folder}/README.md": _readme(id, source, target, keys=bool(keys)),
         f"dags/{id}.py": _DAG.format(id=id),
         f"tests/migrations/test_{id}.py": _test(id, ids[0], rows),
     }
     if create:
         made[f"{folder}/create.sql"] = create_script(made_like, rows)
+    if keys:
+        made[f"{folder}/foreign_keys.sql"] = keys
     given, wanted = ({c.name: c for c in carried(each)} for each in (legacy, new))
     nulls = tuple(name for name, c in wanted.items() if name not in given and not c.not_null)
     return Written(
@@ -147,6 +152,7 @@ def _migration(
     target: tuple[Place, Catalogue],
     *,
     create: bool,
+    keys: bool,
     whole: bool,
 ) -> str:
     left_out = [c.name for c in source[1].columns if c.type is None]
@@ -175,6 +181,7 @@ def _migration(
         f"    sources=(Source({named[0]}table=SOURCE{extra}),),\n"
         f"    targets=(Target({named[1]}table=TARGET{', create=' + chr(34) + 'create.sql' + chr(34) if create else ''}),),\n"
         f'    phases=(Phase(source="{ids[0]}", target="{ids[1]}", transform="rows.sql"'
+        f"{', finish=(' + chr(34) + 'foreign_keys.sql' + chr(34) + ',)' if keys else ''}"
         f"{', allow_empty=True' if empty else ''}),),{empty}\n"
         ")\n"
     )
@@ -208,12 +215,31 @@ def _table(name: str, place: Place, catalogue: Catalogue) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _readme(id: str, source: Place, target: Place) -> str:
-    return (
-        f"# {title_of(id)}\n\nBrings {on_one_line(source.table)} ({source.connection}) into {on_one_line(target.table)}"
-        f" ({target.connection}).\n\n"
+def _readme(id: str, source: tuple[Place, Catalogue], target: tuple[Place, Catalogue | None], *, keys: bool) -> str:
+    (came_from, legacy), (goes_to, existing) = source, target
+    of, into = on_one_line(came_from.table), on_one_line(goes_to.table)
+    text = (
+        f"# {title_of(id)}\n\nBrings {of} ({came_from.connection}) into {into} ({goes_to.connection}).\n\n"
         f"`make check ID={id}` says what is left to do, `rows.sql` has the rules; then trigger the DAG `{id}`.\n"
     )
+    if keys:
+        text += (
+            "\n`foreign_keys.sql` runs when the rows are there, and adds each foreign key whose table is there, too. Where a row"
+            " refers to none, PostgreSQL says which, and the run fails.\n"
+        )
+    if existing is not None and existing.triggers:
+        text += (
+            f"\n## Triggers\n\n{into} has these, and they fire for every row that a run writes, and that a rollback takes back. What they"
+            " make of a row is compared with the plan; what they do to other rows is noted as the run's own. Name the columns that"
+            " they set in `Target(sets=…)`.\n\n" + "".join(f"- {on_one_line(each)}\n" for each in existing.triggers)
+        )
+    elif existing is None and legacy.triggers:
+        text += (
+            f"\n## Triggers\n\n{of} has these. {into} is made without them, so none fires during the run; what they have done to its"
+            " rows is brought as it is. Where new rows need them, make them once the application writes there.\n\n"
+            + "".join(f"- {on_one_line(each)}\n" for each in legacy.triggers)
+        )
+    return text
 
 
 _DAG = '''"""Airflow DAGs for include/migrations/{id}."""

@@ -155,7 +155,11 @@ def _alike(table: str, legacy: Catalogue) -> Catalogue:
     names = {c.name for c in columns}
     rules = tuple(rule for rule in legacy.likeness.rules if {*rule.columns} <= names)
     left = [f"{r.says}: no type carries a column of it" for r in legacy.likeness.rules if r not in rules]
-    likeness = replace(legacy.likeness, columns=says, rules=rules, left_out=(*legacy.likeness.left_out, *left))
+    references = tuple(each for each in legacy.likeness.references if {*each.columns} <= names)
+    left += [f"{r.says}: no type carries a column of it" for r in legacy.likeness.references if r not in references]
+    likeness = replace(
+        legacy.likeness, columns=says, rules=rules, references=references, left_out=(*legacy.likeness.left_out, *left)
+    )
     return Catalogue(name=table, key=legacy.key, columns=columns, place=parts(table), likeness=likeness)
 
 

@@ -41,13 +41,23 @@ def read(store: Store, source: Source, rows: int) -> pa.Table:
     )
 
 
-def lines(migration: Migration, tables: dict[str, pa.Table], asked: int) -> Iterator[str]:
+def lines(migration: Migration, tables: dict[str, pa.Table], asked: int, *, whole: bool = False) -> Iterator[str]:
     """The first source rows that a phase accounts for, so many as are asked for, what is planned from each, and what is said
-    of it."""
+    of it; `whole`: with all their columns, and no value cut."""
     from ..trueup.testing import make_of, parted
     from ..trueup.testing.literal import in_python
 
     made = make_of(migration, tables)
+    cut = False
+
+    def shown(row: dict[str, Any]) -> str:
+        nonlocal cut
+        text = _shown(row, whole=True)
+        if whole or (short := _shown(row)) == text:
+            return text
+        cut = True
+        return short
+
     findings: dict[tuple[str, str | None], list[str]] = {}
     for each in made.findings:  # a key is of a source: those of another phase may have the same
         findings.setdefault((each.phase, each.key), []).append(
@@ -56,7 +66,7 @@ def lines(migration: Migration, tables: dict[str, pa.Table], asked: int) -> Iter
     become: dict[tuple[str, str], list[str]] = {}
     for row in made.planned:
         name = migration.target(row.target).table.name
-        become.setdefault((row.phase, row.key), []).append(f"{name}: {_shown(row.row)}")
+        become.setdefault((row.phase, row.key), []).append(f"{name}: {shown(row.row)}")
     for phase in migration.phases:
         driver = migration.driver(phase)
         first = tables[driver.id].slice(0, asked) if driver.id in tables else None
@@ -64,14 +74,16 @@ def lines(migration: Migration, tables: dict[str, pa.Table], asked: int) -> Iter
         yield f"{phase.title}: {len(rows) or made.counts[phase.id]['source_rows']:,} source rows"
         for key, values in zip(_keys(driver.key, first), rows, strict=True):
             values[MISTYPED] = _without_nulls(values.get(MISTYPED))
-            yield f"  {key}  {_shown(values)}"
+            yield f"  {key}  {shown(values)}"
             yield from (f"    -> {each}" for each in become.get((phase.id, key), []))
             yield from (f"    !! {each}" for each in findings.get((phase.id, key), []))
+    if cut:
+        yield "… stands for what is cut; WHOLE=1 shows it"
     yield from (f"!! {each}" for each in made.broken)
     yield from (f"!! {each}" for each in parted(migration, tables, made))
 
 
-def try_out(migration: Migration, stores: dict[str, Store], asked: int) -> Iterator[str]:
+def try_out(migration: Migration, stores: dict[str, Store], asked: int, *, whole: bool = False) -> Iterator[str]:
     """Read the rows and say what they become; see `lines`. Raises `SourceError` for a source that is not there, or not as
     declared; a target that is not is said at the end."""
     for source in migration.sources:
@@ -83,7 +95,8 @@ def try_out(migration: Migration, stores: dict[str, Store], asked: int) -> Itera
     tables = {s.id: read(stores[s.table.connection], s, rows) for s in migration.sources}
     faults = ((target.id, _unlike(stores, target.table)) for target in migration.targets)
     return chain(
-        lines(migration, tables, asked), (f"!! target {id}: {fault}" for id, fault in faults if fault is not None)
+        lines(migration, tables, asked, whole=whole),
+        (f"!! target {id}: {fault}" for id, fault in faults if fault is not None),
     )
 
 
@@ -114,9 +127,11 @@ def _without_nulls(mistyped: str | None) -> str | None:
     return json.dumps(left, ensure_ascii=False, separators=(",", ":")) if left else None
 
 
-def _shown(row: dict[str, Any]) -> str:
-    """The first columns that hold something, each on one line and cut; how many more there are."""
+def _shown(row: dict[str, Any], *, whole: bool = False) -> str:
+    """The first columns that hold something, each on one line and cut; how many more there are. `whole`: all of it."""
     values = [(name, _on_one_line(str(value))) for name, value in row.items() if value is not None]
+    if whole:
+        return ", ".join(f"{name}={value}" for name, value in values)
     cut = [f"{name}={value if len(value) <= _CUT else value[:_CUT] + '…'}" for name, value in values[:_SHOWN]]
     return ", ".join([*cut, f"… and {len(values) - _SHOWN} more columns"] if len(values) > _SHOWN else cut)
 

@@ -1,5 +1,5 @@
 """What the Makefile calls: `python -m include.embedded up | down | demo <id> | sample <id> | run <dag id> <conf> |
-new <id> <from> <to> | try <id> <rows> | psql <connection> | dynamodb <connection> <table> <file> <key> |
+new <id> <from> <to> | try <id> <rows> <whole> | psql <connection> | dynamodb <connection> <table> <file> <key> |
 data-docs <run id>`; <id> is a migration's, or `all`."""
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ _COMMANDS: dict[str, tuple[int, Callable[..., int]]] = {
     "data-docs": (1, lambda home, run_id: in_process.data_docs(home, os.environ, run_id)),
     "dynamodb": (4, _items),
     "psql": (1, lambda home, conn_id: psql(home, os.environ, conn_id)),
-    "try": (2, lambda home, *given: in_process.try_rows(home, os.environ, *given)),
+    "try": (3, lambda home, *given: in_process.try_rows(home, os.environ, *given)),
 }
 """What may be asked for: how many arguments it has, and what does it."""
 

@@ -159,14 +159,15 @@ def _tables(home: Home, given: Mapping[str, str], migration_id: str) -> subproce
     )
 
 
-def try_rows(home: Home, given: Mapping[str, str], migration_id: str, rows: str) -> int:
-    """Show what a few rows of the sources become; the exit status. Raises `OptionsError` for another number than 1 … 1000, and
-    for what is no migration."""
+def try_rows(home: Home, given: Mapping[str, str], migration_id: str, rows: str, whole: str = "") -> int:
+    """Show what a few rows of the sources become; `whole`, if it is anything: with no value cut; the exit status.
+    Raises `OptionsError` for another number than 1 … 1000, and for what is no migration."""
     if migration_id not in migration_ids():
         raise OptionsError(f"there is no migration {migration_id!r}; {one_of(migration_id, migration_ids())}")
     if not rows.isdecimal() or not 1 <= int(rows) <= MOST_TRIED:
         raise OptionsError(f"ROWS={rows}: a whole number from 1 to {MOST_TRIED:,}")
-    return _asked(home, given, connections.needed(migration_id) - {connections.LEDGER}, "try_rows", migration_id, rows)
+    needed = connections.needed(migration_id) - {connections.LEDGER}
+    return _asked(home, given, needed, "try_rows", migration_id, rows, whole)
 
 
 def _asked(

@@ -29,7 +29,8 @@ _LAYOUT = "each line is one item, a JSON object"
 
 def items(home: Home, given: Mapping[str, str], conn_id: str, table: str, file: str, key: str) -> int:
     """Without a table: print the names of all. With one: print its items, as JSON lines; or, where a file of such lines is
-    named, put them, into a table that is made with that key (`id`, or `tenant id`) where it is not there. The exit status.
+    named, put them, into a table that is made with that key (`id`, or `tenant id`) where it is not there. With a key and no
+    items, an empty table is made, its key of text unless it says otherwise (`id:N`, `tenant:S at:N`). The exit status.
 
     A line is a JSON object, or `{"Item": …}` in DynamoDB's notation, which has sets and binary, and is that of its exports.
     Raises `OptionsError` for a connection that leads to no embedded DynamoDB, a table or a file that is not there, and a
@@ -51,7 +52,7 @@ def items(home: Home, given: Mapping[str, str], conn_id: str, table: str, file: 
             aws_secret_access_key="embedded",
         )
         wire, names = Wire(engine), DynamoDBStore(engine).tables()
-        if file:
+        if file or (key and table not in names):
             made = "" if table in names else _make(wire, table, key, file, lines)
             _put(wire, table, file, lines)
             print(f"{table}: {len(lines):,} item{'s' * (len(lines) != 1)} put{made}")
@@ -102,12 +103,16 @@ def _is_item(item: Any) -> bool:
 
 def _make(wire: Wire, table: str, key: str, file: str, lines: list[tuple[int, Item]]) -> str:
     """Make the table, its key of the types that the first item has; what was made, in words."""
-    names = re.findall(r"[^\s,]+", key) or ["id"]
+    said = [re.fullmatch(r"(.+?)(?::([SNB]))?", each) for each in re.findall(r"[^\s,]+", key) or ["id"]]
+    given = {each[1]: each[2] for each in said if each is not None}
+    names = [*given]
     if len(names) > 2:
         raise OptionsError(f"KEY={key}: a key has one or two attributes, such as KEY=id or KEY='tenant id'")
-    if not lines:
-        raise OptionsError(f"{file} has no items, so it does not say of which type the key {' '.join(names)} is")
-    number, first = lines[0]
+    if not lines and not key:
+        raise OptionsError(
+            f"{file} has no items, so it does not say what the key is: say KEY=id, or KEY=id:N of a number"
+        )
+    number, first = lines[0] if lines else (0, {name: {tag or "S": ""} for name, tag in given.items()})
     types = {name: next(iter(first.get(name, ("",)))) for name in names}
     for name, tag in types.items():
         if tag not in ("S", "N", "B"):

@@ -3,16 +3,24 @@ DuckDB says the value alone, and a place in a query of the engine's; so the rest
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import duckdb
 
 from ..declare import Phase
-from ..declare.names import KEY
+from ..declare.names import KEY, own
 from ..rows import duck, wording
 from ..run import Run
 from .inputs import as_read
 
+_MAKES_TABLE = re.compile(
+    r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*CREATE\s+(?:OR\s+REPLACE\s+)?(?:TEMP(?:ORARY)?\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?"
+    r'("[^"]+"|\w+)\s+AS\s+',
+    re.IGNORECASE | re.DOTALL,
+)
+_UNMADE = own("unmade")
+"""A view of what makes the table that could not be made."""
 _OF_A_VALUE = (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException)
 
 
@@ -28,8 +36,9 @@ def words(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, error: 
     names = {
         name for (name,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
     }
-    for view in (each for each in views if each in names):
-        if (failed := _fails(connection, _columns(connection, view))) is None:
+    made = [(view, view) for view in views if view in names]
+    for view, relation in (*made, *_tables(connection, phase)):
+        if (failed := _fails(connection, _columns(connection, relation))) is None:
             continue
         name, query, fault = failed
         key = _source_row(connection, run, phase, query)
@@ -37,6 +46,19 @@ def words(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, error: 
         places += [] if key is None else [f"source row {key!r}"]
         return f"{', '.join(places)}: {wording.of_a_value(fault)}{wording.remedy(fault)}"
     return None
+
+
+def _tables(connection: duckdb.DuckDBPyConnection, phase: Phase) -> Iterator[tuple[str, str]]:
+    """The table that a script could not make, as a view of the query that it is made by: its name, and the view's."""
+    there = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    for path in phase.scripts:
+        for statement in duckdb.extract_statements(path.read_text(encoding="utf-8")):
+            makes = _MAKES_TABLE.match(statement.query)
+            if makes is None or makes[1].strip('"') in there:
+                continue
+            connection.execute(f"CREATE OR REPLACE TEMP VIEW {_UNMADE} AS {statement.query[makes.end() :]}")
+            yield makes[1].strip('"'), _UNMADE
+            return
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, view: str) -> Iterator[tuple[str, str]]:

@@ -36,12 +36,24 @@ class Rule:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reference:
+    """A foreign key by its name, as it stands in an ALTER TABLE; `to`: the table that it refers to, '' the table itself, for which
+    `{table}` stands in it."""
+
+    name: str
+    says: str
+    to: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Likeness:
     """What makes another table like one, beside the names and types of columns: what follows a column's type (DEFAULT …),
-    constraints and indexes, comments on the table and its columns; and what is `left_out` of that, each with the reason."""
+    constraints and indexes, foreign keys, comments on the table and its columns; and what is `left_out` of that, each with the reason."""
 
     columns: Mapping[str, str] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
+    references: tuple[Reference, ...] = ()
     comment: str = ""
     comments: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()

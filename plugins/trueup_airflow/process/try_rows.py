@@ -1,6 +1,6 @@
 """`make try`: reads a few rows by Airflow's connections and shows what a migration makes of them.
 
-`python -m trueup_airflow.process.try_rows <id> <rows>`."""
+`python -m trueup_airflow.process.try_rows <id> <rows> <whole, or nothing>`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from include.trueup.errors import OptionsError, TrueupError
 from trueup_airflow.connections import open_store
 
 
-def main(migration_id: str, rows: str) -> int:
+def main(migration_id: str, rows: str, whole: str) -> int:
     """Show it; the exit status."""
     migration = load_migration(migration_id)
     if not isinstance(migration, Migration):
@@ -23,7 +23,7 @@ def main(migration_id: str, rows: str) -> int:
         )
     tables = [*(source.table for source in migration.sources), *(target.table for target in migration.targets)]
     stores = {each: open_store(each) for each in {table.connection for table in tables}}
-    for line in try_out(migration, stores, int(rows)):
+    for line in try_out(migration, stores, int(rows), whole=bool(whole)):
         sys.stdout.write(f"{line}\n")
     return 0
 

@@ -58,8 +58,12 @@ def test_there_and_back(home: Home, tmp_path: Path, capsys: pytest.CaptureFixtur
     for at, (text, reason) in enumerate(ODD):
         with pytest.raises(OptionsError, match=reason):
             said(f"odd-{at}", str(file), "", text)
-    with pytest.raises(OptionsError, match="has no items"):
+    with pytest.raises(OptionsError, match="has no items, so it does not say what the key is: say KEY=id"):
         said("none", str(file), "", "")
+    assert said("none", "", "tenant at:N") == "none: 0 items put; the table was made, with the key tenant at"
+    assert said("none", "", "tenant at:N") == ""  # as it is, since it is there
+    assert said("none", str(file), "", '{"tenant": "t", "at": 1}') == "none: 1 item put"
+    assert said("also", str(file), "id:B", "").endswith("made, with the key id")
 
 
 @pytest.mark.parametrize(

@@ -148,9 +148,16 @@ def test_a_row_is_one_line_that_says_what_of_it_is_not_shown(tmp_path: Path) -> 
         phases=(Phase(source="old", target="new", transform=tmp_path / "rows.sql"),),
     )
     given = {"old": as_read(old, [{"id": 1, "c0": "a\n\x1b[2Jé", **dict.fromkeys(names[1:], "x")}], dynamodb=False)}
-    row = [*lines(migration, given, 5)][1]
+    _, row, _, hint = lines(migration, given, 5)
+    assert hint == "… stands for what is cut; WHOLE=1 shows it"
     assert row.startswith("  1  id=1, c0=a\\n\\x1b[2Jé, c1=x, ")
     assert row.endswith("c10=x, … and 2 more columns")
+    long = {"old": as_read(old, [{"id": 1, "c0": "a" * 99, "c12": "b"}], dynamodb=False)}
+    assert [*lines(migration, long, 5)][1] == f"  1  id=1, c0={'a' * 60}…, c12=b"
+    assert [*lines(migration, long, 5, whole=True)][1:] == [
+        f"  1  id=1, c0={'a' * 99}, c12=b",
+        f"    -> new: id=1, c0={'a' * 99}, c12=b",
+    ]
 
 
 def test_airflow_says_nothing_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

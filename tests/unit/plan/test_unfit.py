@@ -22,6 +22,8 @@ FROM old;
 CREATE VIEW findings AS
 SELECT id AS _source, id AS key, 'warning' AS severity, 'w' AS code, 'm' AS message FROM old WHERE false;
 """
+TABLE = "CREATE TABLE made AS\nSELECT id,\n    age::INT AS years FROM old;\nCREATE VIEW rows AS"
+KEEPS = "-- these\nCREATE OR REPLACE TEMP TABLE made AS SELECT id FROM old WHERE age::INT > 0;\nCREATE VIEW rows AS"
 PEOPLE: list[dict[str, Any]] = [{"id": f"p{n:02}", "age": "1", "born": "2024-02-29"} for n in range(40)]
 SAID = {
     "a number": ({"age": "twelve"}, "", "",
@@ -36,6 +38,10 @@ SAID = {
      "line 1 of rows.sql, what rows joins or filters, source row 'p17': 'x' is no INTEGER"),
     "a finding": ({"age": "99999999999"}, "'m' AS message FROM old WHERE false", "(age::INT)::TEXT AS message FROM old",
      "line 8 of rows.sql, column 'message' of findings, source row 'p17': '99999999999' is no INTEGER"),
+    "a table that a script makes": ({"age": "twelve"}, "CREATE VIEW rows AS", TABLE,
+     "line 3 of rows.sql, column 'years' of made, source row 'p17': 'twelve' is no INTEGER\nTRY_CAST(…)"),
+    "a table that keeps some": ({"age": "x"}, "CREATE VIEW rows AS", KEEPS,
+     "line 2 of rows.sql, what made joins or filters, source row 'p17': 'x' is no INTEGER"),
     "a text that is no JSON": ({"born": "{x"}, "born::DATE", "(born ->> '$.a')::DATE", "Malformed JSON"),
 }  # fmt: skip
 """What one row has, what stands in the script and in its place, and what is said."""

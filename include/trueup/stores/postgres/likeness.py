@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, TypedDict
 
 import pyarrow as pa
 
-from ..catalogue import Likeness, Rule
+from ..catalogue import Likeness, Reference, Rule
 from .catalog import Shape
 from .session import Session
 
 QUERY = (Path(__file__).parent / "likeness.sql").read_text()
 """Gives one JSON of the table; $1 is its oid."""
+
+
+class _Check(TypedDict):
+    """A CHECK of a domain, about its VALUE."""
+
+    says: str
+    needs: str | None
+
+
+class _Domain(TypedDict):
+    """A domain of a column, or what that is made from."""
+
+    name: str
+    default: str | None
+    not_null: bool
+    checks: list[_Check]
 
 
 class _Column(TypedDict):
@@ -26,7 +43,8 @@ class _Column(TypedDict):
     expression: str | None
     needs: str | None
     collation: str | None
-    domain: str | None
+    domains: list[_Domain]
+    quoted: str
     comment: str | None
 
 
@@ -38,6 +56,8 @@ class _Rule(TypedDict):
     says: str
     needs: str | None
     columns: list[str]
+    refers: str
+    itself: bool
     valid: bool
     unique: bool
 
@@ -54,7 +74,8 @@ class _Described(TypedDict):
     granted: bool
 
 
-_FOREIGN = "the table it refers to may not be there, nor its rows before these: add it when they are"
+_VALUE = re.compile(r"'(?:[^']|'')*'|\bVALUE\b")
+"""A text, or the word that stands for the value in a CHECK of a domain."""
 
 
 def likeness(session: Session, shape: Shape, made: dict[str, str | None], triggers: tuple[str, ...]) -> Likeness:
@@ -69,16 +90,36 @@ def likeness(session: Session, shape: Shape, made: dict[str, str | None], trigge
         says, out = _column(column, column["name"] in by_hand)
         columns[column["name"]] = says
         left += out
-    rules = []
+    domains = {domain["name"] for column in described["columns"] for domain in column["domains"]}
+    rules, references = [], []
+    for column in described["columns"]:
+        for rule, why in _of_domains(column):
+            if why:
+                left.append(f"{rule.says}: {why}")
+            else:
+                rules.append(rule)
     for one in (*described["constraints"], *described["indexes"]):
-        if why := _why_not(one, by_hand):
+        if one["kind"] == "f" and one["valid"]:
+            to = "" if one["itself"] else one["refers"]
+            says = (
+                one["says"].replace(f" REFERENCES {one['refers']}(", " REFERENCES {table}(")
+                if one["itself"]
+                else one["says"]
+            )
+            references.append(Reference(name=one["name"], says=says, to=to, columns=tuple(one["columns"])))
+        elif why := _why_not(one, by_hand, domains):
             left.append(f"{_in_words(one)}: {why}")
         else:
             rules.append(Rule(says=_in_words(one), columns=tuple(one["columns"]), index=not one["kind"]))
     left += _besides(described, triggers)
     comments = {c["name"]: c["comment"] for c in described["columns"] if c["comment"]}
     return Likeness(
-        columns=columns, rules=tuple(rules), comment=described["comment"] or "", comments=comments, left_out=tuple(left)
+        columns=columns,
+        rules=tuple(rules),
+        references=tuple(references),
+        comment=described["comment"] or "",
+        comments=comments,
+        left_out=tuple(left),
     )
 
 
@@ -90,8 +131,8 @@ def _column(column: _Column, by_hand: bool) -> tuple[str, list[str]]:
             says.append(f"COLLATE {column['collation']}")
         else:
             left.append(f"COLLATE {column['collation']} of {column['name']}: another database may not have it")
-    if column["domain"]:
-        left.append(f"{column['domain']}: the domain of {column['name']}, which is of what that is made from")
+    default = next((domain["default"] for domain in column["domains"] if domain["default"]), None)
+    expression = expression or default
     if column["identity"]:
         says.append(f"GENERATED {column['identity']} AS IDENTITY")
     elif expression:
@@ -100,9 +141,10 @@ def _column(column: _Column, by_hand: bool) -> tuple[str, list[str]]:
             if column["generated"]
             else f"DEFAULT {expression}"
         )
-        if column["needs"] or by_hand:
+        needs = _beside(column["needs"], {domain["name"] for domain in column["domains"]}, expression)
+        if needs or by_hand:
             left.append(
-                f"{what} of {column['name']}: it needs {column['needs'] or 'its type'}, which another database may not have"
+                f"{what} of {column['name']}: it needs {needs or 'its type'}, which another database may not have"
             )
         else:
             says.append(what)
@@ -115,15 +157,31 @@ def _in_words(one: _Rule) -> str:
     return f"CREATE {'UNIQUE ' if one['unique'] else ''}INDEX {one['says']}"
 
 
-def _why_not(one: _Rule, by_hand: set[str]) -> str:
+def _why_not(one: _Rule, by_hand: set[str], domains: set[str]) -> str:
     """Why a constraint or an index does not come along; '' where it does."""
-    if one["kind"] == "f":
-        return _FOREIGN
     if not one["valid"]:
         return "it is NOT VALID, so rows may break it"
-    if one["needs"] or by_hand & {*one["columns"]}:
-        return f"it needs {one['needs'] or 'a type that is made by hand'}, which another database may not have"
+    needs = _beside(one["needs"], domains, one["says"])
+    if needs or by_hand & {*one["columns"]}:
+        return f"it needs {needs or 'a type that is made by hand'}, which another database may not have"
     return ""
+
+
+def _beside(needs: str | None, domains: set[str], says: str) -> str:
+    """What an expression needs beside domains that it does not name: its column is of what they are made from."""
+    named = {f"type {name}" for name in domains if name not in says}
+    return ", ".join(each for each in (needs or "").split(", ") if each and each not in named)
+
+
+def _of_domains(column: _Column) -> Iterator[tuple[Rule, str]]:
+    """What the domains of a column ask of a value, of the column itself; and why it does not come along, '' where it does."""
+    for domain in column["domains"]:
+        for check in domain["checks"]:
+            says = _VALUE.sub(lambda word: column["quoted"] if word[0] == "VALUE" else word[0], check["says"])
+            why = f"it needs {check['needs']}, which another database may not have" if check["needs"] else ""
+            yield Rule(says=says, columns=(column["name"],)), why
+        if domain["not_null"]:
+            yield Rule(says=f"CHECK (({column['quoted']} IS NOT NULL))", columns=(column["name"],)), ""
 
 
 def _besides(described: _Described, triggers: tuple[str, ...]) -> Iterator[str]:

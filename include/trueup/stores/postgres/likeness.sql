@@ -25,10 +25,24 @@ SELECT json_build_object(
             'expression', pg_get_expr(ad.adbin, ad.adrelid),
             'needs', n.what,
             'collation', CASE WHEN a.attcollation <> ty.typcollation THEN a.attcollation::regcollation::text END,
-            'domain', CASE WHEN ty.typtype = 'd' THEN concat_ws(' ', format_type(a.atttypid, NULL),
-                'DEFAULT ' || ty.typdefault, (
-                SELECT string_agg(pg_get_constraintdef(k.oid), ' ' ORDER BY k.conname)
-                FROM pg_catalog.pg_constraint k WHERE k.contypid = ty.oid AND k.contype = 'c')) END,
+            'domains', coalesce((
+                -- the column's domain, and those that it is made from
+                WITH RECURSIVE made_from AS (
+                    SELECT ty.oid, ty.typtype, ty.typbasetype, ty.typdefault, ty.typnotnull, 1 AS n
+                    UNION ALL
+                    SELECT t.oid, t.typtype, t.typbasetype, t.typdefault, t.typnotnull, n + 1
+                    FROM made_from m JOIN pg_catalog.pg_type t ON t.oid = m.typbasetype WHERE m.typtype = 'd'
+                )
+                SELECT json_agg(json_build_object(
+                    'name', format_type(m.oid, NULL), 'default', m.typdefault, 'not_null', m.typnotnull,
+                    'checks', coalesce((
+                        SELECT json_agg(json_build_object('says', pg_get_constraintdef(k.oid), 'needs', (
+                            SELECT string_agg(DISTINCT pg_describe_object(d.refclassid, d.refobjid, 0), ', ')
+                            FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_constraint'::regclass AND d.objid = k.oid
+                                AND d.refclassid <> 'pg_type'::regclass)) ORDER BY k.conname)
+                        FROM pg_catalog.pg_constraint k WHERE k.contypid = m.oid AND k.contype = 'c'), '[]'::json)
+                ) ORDER BY m.n) FROM made_from m WHERE m.typtype = 'd'), '[]'::json),
+            'quoted', quote_ident(a.attname),
             'comment', col_description(one.oid, a.attnum)
         ) ORDER BY a.attnum)
         FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type ty ON ty.oid = a.atttypid
@@ -40,6 +54,7 @@ SELECT json_build_object(
         SELECT json_agg(json_build_object(
             'kind', k.contype, 'name', k.conname, 'says', pg_get_constraintdef(k.oid), 'valid', k.convalidated, 'unique', k.contype = 'u',
             'needs', CASE WHEN k.contype <> 'f' THEN n.what END,
+            'refers', k.confrelid::regclass::text, 'itself', k.confrelid = one.oid,
             'columns', coalesce((
                 SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
                 WHERE a.attrelid = one.oid AND a.attnum = ANY (k.conkey)), '[]'::json)
