@@ -34,8 +34,8 @@ DIGITS_LOST = "digits_lost"
 _CHECKED = (Type.TEXT, Type.NUMBER, Type.JSON, Type.INTEGER)
 _SHOWN = 60
 _REMEDY = (
-    "json_at(document, '$.path') takes a number out of JSON with every digit, and text that is put together keeps them; if a"
-    " rounded number is meant, name the column in Target(rounds=…)"
+    "which went through a double: {at} takes it out of JSON with every digit, and text that is put together keeps them; if a rounded"
+    " number is meant, name the column in Target(rounds=…)"
 )
 _SQL = Statements(__file__, number_of_row=own("number_of_row"), unknown=own("unknown"))
 
@@ -45,16 +45,19 @@ Related = Callable[[str], AbstractContextManager[duckdb.DuckDBPyConnection]]
 
 @dataclass(frozen=True)
 class Neighbours:
-    """What each output is of both neighbours, as files, by the output's name; `unknown`: why that is not known."""
+    """What each output is of both neighbours, as files, by the output's name; `unknown`: why that is not known, of rows with such
+    a number in a column `of` these types."""
 
     made: Mapping[str, tuple[Path, Path]] = field(default_factory=dict)
     unknown: str | None = None
+    of: tuple[Type, ...] = (Type.TEXT, Type.NUMBER, Type.JSON)
 
 
 def neighbours_of(run: Run, folder: Path, related: Related) -> Neighbours:
     """What the transform makes of both neighbours, in files below the folder."""
     if run.migration.cost is not None:
-        return Neighbours(unknown="its transform costs something, and is not run again for that")
+        why = "its transform costs something, and is not run again for that"
+        return Neighbours(unknown=why, of=(Type.NUMBER, Type.JSON))  # texts are what such a transform is for
     files: dict[str, list[Path]] = {}
     try:
         for neighbour in (NEAR, FAR):
@@ -83,7 +86,7 @@ def reject(
         if neighbours.unknown is None:
             why = _compared(connection, driver, target, output, neighbours.made[output.name]) | why
         elif {*target.table.columns} - {*target.rounds}:
-            having = digits.any_of(_columns(driver))
+            having = digits.any_of({n: t for n, t in _columns(driver).items() if t in neighbours.of})
             keys = connection.execute(f"SELECT {KEY} FROM {as_read(driver)} WHERE {having} ORDER BY 1").fetchall()
             why |= {key: _unknown(neighbours.unknown) for (key,) in keys}
     if why:
@@ -161,17 +164,20 @@ def _read(
 def _words(name: str, number: str, driver: Source | Derived, row: Mapping[str, str | None]) -> str:
     """What happened to a number in the column of that name, and to which of the source row."""
     long = [(column, each) for column, text in row.items() for each in digits.long_numbers(text or "")]
-    what, mend = f"column {name!r} has {_cut(number)}", f"which went through a double: {_REMEDY}"
+    what = f"column {name!r} has {_cut(number)}"
     if not long:
-        return f"{what} of a number with more digits in another row, {mend}"
+        return (
+            f"{what} of a number with more digits in another row, {_REMEDY.format(at=_json_at('document', '$.path'))}"
+        )
     of = next((each for _, each in long if digits.same_double(each, number)), long[0][1])
-    places = dict.fromkeys(_place(column, row[column] or "", of) for column, each in long if each == of)
-    return f"{what} of {_cut(of)} ({' or '.join(places)} of {driver.name}), {mend}"
+    paths = {column: _path(row[column] or "", of) for column, each in long if each == of}
+    places = (f"column {column!r} at {path}" if path else f"column {column!r}" for column, path in paths.items())
+    at = next((_json_at(column, path) for column, path in paths.items() if path), _json_at("document", "$.path"))
+    return f"{what} of {_cut(of)} ({' or '.join(places)} of {driver.name}), {_REMEDY.format(at=at)}"
 
 
-def _place(column: str, text: str, number: str) -> str:
-    path = _path(text, number)
-    return f"column {column!r} at {path}" if path else f"column {column!r}"
+def _json_at(column: str, path: str) -> str:
+    return f"json_at({column}, {duck.literal(path)})"
 
 
 def _unknown(why: str) -> str:

@@ -125,7 +125,8 @@ def compute_shared(run: Run) -> dict[str, int]:
             what = f"shared {name!r}"
             with wording.asking(what, path, part.connection, (source.id for source in run.migration.sources)):
                 rows[name] = part.write(shared(name), wording.query_of(what, path)).rows
-        if digits.any_long(part.connection, {duck.identifier(s.id): s.columns for s in run.migration.sources}):
+        sources = {duck.identifier(source.id): source.columns for source in run.migration.sources}
+        if run.migration.shared and digits.any_long(part.connection, sources):
             for neighbour in (NEAR, FAR):
                 _compute_neighbour(part, run, neighbour)
         part.facts = rows

@@ -36,6 +36,8 @@ _WHOLE = r"(?s)\s*([\[{].*|-?[0-9][0-9.eE+-]*\s*)"
 _NUMBER = re.compile(r"(?<![\w.])-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![\w.])")
 _IN_TEXT = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _EXACT = Context(prec=2_000)
+_EXPONENT = 6
+"""Digits of an exponent, at most; `values.MAX_EXPONENT` has as many."""
 _BELOW = 8
 """Digits below the distance of two doubles that a neighbour has."""
 
@@ -43,8 +45,8 @@ _BELOW = 8
 @lru_cache(65_536)
 def neighbours(number: str) -> tuple[str, str] | None:
     """Both neighbours of a number; None where a double holds it, or it has neither a fraction nor an exponent (DuckDB keeps whole
-    numbers, and those beyond every double, as they are written)."""
-    if not {*".eE"} & {*number}:
+    numbers, and those beyond every double, as they are written), or an exponent with which no store has it."""
+    if not {*".eE"} & {*number} or len(re.split("[eE][+-]?", number + "e")[1]) > _EXPONENT:
         return None
     value, exact = float(number), Decimal(number)
     shown = Decimal(repr(value)) if math.isfinite(value) else exact
@@ -56,9 +58,7 @@ def neighbours(number: str) -> tuple[str, str] | None:
     away = 1 if next_one > value else -1
     middle = _EXACT.divide(_EXACT.add(Decimal(value), Decimal(next_one)), Decimal(2))
     distance = abs(_EXACT.subtract(Decimal(next_one), Decimal(value)))
-    exponent = exact.as_tuple().exponent
-    places = max(-exponent if isinstance(exponent, int) else 0, _BELOW - distance.adjusted(), 1)
-    unit = Decimal(1).scaleb(-places, _EXACT)
+    unit = Decimal(1).scaleb(min(distance.adjusted() - _BELOW, -1), _EXACT)
     middle = middle.quantize(unit, ROUND_HALF_EVEN, _EXACT)
     near, far = (_EXACT.add(middle, side * away * 2 * unit) for side in (-1, 1))
     if abs(_EXACT.subtract(near, exact)) * 1_000 < distance:  # not what one might round the number itself to

@@ -143,7 +143,7 @@ def test_the_message_names_column_number_and_path(tmp_path: Path) -> None:
     (finding,) = make(declared, {"orders": [row]}).findings
     assert finding.message.startswith(
         f"column 'price' has 0.3333333333333333 of {LONG} (column 'document' at $.list[1] of orders), which went through a double: "
-        "json_at("
+        "json_at(document, '$.list[1]') takes it out"
     )
     assert finding.message.endswith("name the column in Target(rounds=…)")
 
@@ -219,6 +219,6 @@ def test_what_costs_something_is_not_run_again_and_its_rows_are_rejected(tmp_pat
         migration(tmp_path, ROWS.format(**{**NOTHING, "document": "document"})),
         cost=Cost(scripts=(tmp_path / "cost.sql",), words=lambda figures, params: {}),
     )
-    made = make(declared, {"orders": [ROW, {"id": "b", "price": "1.5"}]})
+    made = make(declared, {"orders": [ROW, {"id": "b", "price": "1.5"}, {"id": "c", "note": DOCUMENT}]})
     assert made.codes("reject") == {("orders", "a"): "digits_lost"}
     assert "whether they get lost is not known: its transform costs something" in made.findings[0].message

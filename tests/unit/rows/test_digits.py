@@ -61,6 +61,17 @@ def test_a_number_has_neighbours_where_duckdb_makes_another_of_it(
     assert (neighbours(number) is not None) is (canonical(read) != canonical(number))
 
 
+@pytest.mark.parametrize("number", ["1e-5000", "3.5e-131072", "1." + "0" * 5_000 + "1", "0." + "3" * 9_000])
+def test_long_numbers_have_neighbours_of_their_own(number: str) -> None:
+    near, far = neighbours(number) or ("", "")
+    assert float(near) == float(number) != float(far)
+
+
+@pytest.mark.parametrize("number", ["1e-99999999999999999999", "1.5e9999999999", "1e" + "9" * 5_000])
+def test_what_no_store_has_has_none(number: str) -> None:
+    assert neighbours(number) is None
+
+
 def test_one_neighbour_has_the_same_double_and_the_other_the_next_one() -> None:
     chance, seen = random.Random(15), 0
     for _ in range(2_000):
