@@ -55,7 +55,7 @@ _OTHER_SYSTEMS = {
 """Types that PostgreSQL has not and other databases have."""
 
 
-class _Token(NamedTuple):
+class Token(NamedTuple):
     """A part of a script: `kind` is the name of the group above; a word in lower case, a quoted name without its quotes."""
 
     kind: str
@@ -155,9 +155,9 @@ def _differences(target: Target, table: _Table) -> Iterator[tuple[int, str]]:
             yield column.line, f"{what}: declare it, or give it a default; {one_of(name, known)}"
 
 
-def statements(script: str) -> Iterator[list[_Token]]:
+def statements(script: str) -> Iterator[list[Token]]:
     """The statements of a script, each as its parts; what stands in a text, a body of a function among them, is one part."""
-    statement: list[_Token] = []
+    statement: list[Token] = []
     line = 1
     for match in _TOKEN.finditer(script.lstrip("\ufeff")):
         kind, text = match.lastgroup or "", match[0]
@@ -167,16 +167,16 @@ def statements(script: str) -> Iterator[list[_Token]]:
             yield statement
             statement = []
         elif kind == "word":
-            statement.append(_Token(kind, text.lower(), line))
+            statement.append(Token(kind, text.lower(), line))
         elif kind == "quoted":
-            statement.append(_Token(kind, text[1:-1].replace('""', '"'), line))
+            statement.append(Token(kind, text[1:-1].replace('""', '"'), line))
         elif kind != "skip":
-            statement.append(_Token(kind, text, line))
+            statement.append(Token(kind, text, line))
         line += text.count("\n")
     yield statement
 
 
-def _made(statement: list[_Token]) -> tuple[tuple[str | None, str] | None, _Table]:
+def _made(statement: list[Token]) -> tuple[tuple[str | None, str] | None, _Table]:
     """The table that a statement makes, and where: schema and name; None for another statement, or a temporary one."""
     line = statement[0].line if statement else 0
     words = [token.text if token.kind == "word" else "" for token in statement]
@@ -187,7 +187,7 @@ def _made(statement: list[_Token]) -> tuple[tuple[str | None, str] | None, _Tabl
         at += 3
     path, at = _path(statement, at)
     table = _Table(line)
-    inside, at = _bracket(statement, at)
+    inside, at = bracket(statement, at)
     after = {token.text for token in statement[at:] if token.kind == "word"}
     table.whole = inside is not None and not after & {"inherits", "as"}
     for item in _items(inside or []):
@@ -195,7 +195,7 @@ def _made(statement: list[_Token]) -> tuple[tuple[str | None, str] | None, _Tabl
     return path, table
 
 
-def _path(statement: list[_Token], at: int) -> tuple[tuple[str | None, str], int]:
+def _path(statement: list[Token], at: int) -> tuple[tuple[str | None, str], int]:
     """A name, with its schema if one is said, and where it ends."""
     first = statement[at].text
     if at + 2 < len(statement) and statement[at + 1].text == ".":
@@ -203,7 +203,7 @@ def _path(statement: list[_Token], at: int) -> tuple[tuple[str | None, str], int
     return (None, first), at + 1
 
 
-def _bracket(statement: list[_Token], at: int) -> tuple[list[_Token] | None, int]:
+def bracket(statement: list[Token], at: int) -> tuple[list[Token] | None, int]:
     """What stands in the bracket that opens there, and where it ends; None where there is none."""
     if at >= len(statement) or statement[at].text != "(" or statement[at].kind != "other":
         return None, at
@@ -216,8 +216,8 @@ def _bracket(statement: list[_Token], at: int) -> tuple[list[_Token] | None, int
     return None, at
 
 
-def _items(tokens: list[_Token]) -> Iterator[list[_Token]]:
-    item: list[_Token] = []
+def _items(tokens: list[Token]) -> Iterator[list[Token]]:
+    item: list[Token] = []
     depth = 0
     for token in tokens:
         sign = token.text if token.kind == "other" else ""
@@ -230,7 +230,7 @@ def _items(tokens: list[_Token]) -> Iterator[list[_Token]]:
     yield item
 
 
-def _take(item: list[_Token], table: _Table) -> None:
+def _take(item: list[Token], table: _Table) -> None:
     """What an item of CREATE TABLE says: a column, a key, or a constraint that is of no matter here."""
     words = [token.text if token.kind == "word" else "" for token in item]
     if not item:
@@ -247,16 +247,16 @@ def _take(item: list[_Token], table: _Table) -> None:
             table.key = (item[0].text,)
 
 
-def _take_key(item: list[_Token], table: _Table) -> None:
+def _take_key(item: list[Token], table: _Table) -> None:
     words = [token.text if token.kind == "word" else "" for token in item]
     if "primary" in words[:3]:
-        inside, _ = _bracket(item, words.index("primary") + 2)
+        inside, _ = bracket(item, words.index("primary") + 2)
         if inside is None:  # by an index
             table.whole = False
         table.key = tuple(token.text for token in inside or () if token.kind in ("word", "quoted"))
 
 
-def _column(item: list[_Token], words: list[str]) -> _Made:
+def _column(item: list[Token], words: list[str]) -> _Made:
     type_: list[str] = []
     array, depth, at = False, 0, 1
     while at < len(item) and (depth or words[at] not in _AFTER_TYPE):
@@ -274,7 +274,7 @@ def _column(item: list[_Token], words: list[str]) -> _Made:
     return _Made(item[0].line, " ".join(type_), array, nullable, filled)
 
 
-def _alter(statement: list[_Token], name: str, table: _Table) -> None:
+def _alter(statement: list[Token], name: str, table: _Table) -> None:
     """What ALTER TABLE makes of the table: a key is understood, and whatever else changes columns is not."""
     words = [token.text if token.kind == "word" else "" for token in statement]
     if words[:2] != ["alter", "table"] or name not in [token.text for token in statement[2:8]]:

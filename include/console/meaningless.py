@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import duckdb
+
 from ..trueup.declare.migration import Derived, Source
 from ..trueup.declare.names import KEY, SOURCE_KEY, fold, one_of
 from .sql_tree import columns, is_null, nodes, place, selects
@@ -118,6 +120,8 @@ def _of_function(node: Mapping[str, Any], *, sorted_later: bool) -> Iterator[tup
                 " text together, with every digit (docs/how-to/documents.md)"
             ),
         )
+    if name.endswith("like_escape") and (fault := _pattern(given[1:])):
+        yield place(node), fault
     if name in ("/", "//", "%") and len(given) == 2 and _zero(given[1]):
         yield place(node), f"{name} 0 gives no number; DuckDB makes null of it"
 
@@ -133,6 +137,19 @@ def _json(tree: object) -> Iterator[Mapping[str, Any]]:
     elif tree.get("class") != "FUNCTION" or tree["function_name"] in _HANDS_ON:
         for each in tree.values():
             yield from _json(each)
+
+
+def _pattern(given: Sequence[Mapping[str, Any]]) -> str | None:
+    """What DuckDB says of a pattern with an ESCAPE that it refuses at the first row."""
+    texts = [each["literal"]["text"] for each in given if each.get("class") == "CONSTANT"]
+    if len(texts) != 2:
+        return None
+    try:
+        duckdb.execute("SELECT $1 LIKE $2 ESCAPE $3", [texts[0].replace(texts[1], "") + "?", *texts]).fetchall()
+    except duckdb.Error as error:
+        why = str(error).splitlines()[0].partition(": ")[2]
+        return f"LIKE {texts[0]!r} ESCAPE {texts[1]!r}: {why}: the first row would end the run"
+    return None
 
 
 def _orders(node: Mapping[str, Any]) -> bool:

@@ -47,10 +47,12 @@ def _of_script(migration: Migration, path: Path, role: _Role, declaration: Path)
 
 
 def _of_target(target: Target, refused: set[Path], declaration: Path) -> Iterator[Problem]:
+    from .impossible import impossible
     from .made_tables import unlike
 
     if isinstance(target.create, Path) and target.create not in refused:
-        for line, words in unlike(target, target.create.read_text(encoding="utf-8")):
+        script = target.create.read_text(encoding="utf-8")
+        for line, words in (*unlike(target, script), *impossible(target, script)):
             yield Problem(target.create, line, words)
     if target.adds and not isinstance(target.prepare, Path):
         message = f"target {target.id!r} says adds={list(target.adds)}, and has no prepare script that adds them"

@@ -103,8 +103,8 @@ def _is_item(item: Any) -> bool:
 
 def _make(wire: Wire, table: str, key: str, file: str, lines: list[tuple[int, Item]]) -> str:
     """Make the table, its key of the types that the first item has; what was made, in words."""
-    said = [re.fullmatch(r"(.+?)(?::([SNB]))?", each) for each in re.findall(r"[^\s,]+", key) or ["id"]]
-    given = {each[1]: each[2] for each in said if each is not None}
+    parts = [re.fullmatch(r"(.+?)(?::([SNB]))?", each) for each in re.findall(r"[^\s,]+", key) or ["id"]]
+    given = {each[1]: each[2] for each in parts if each is not None}
     names = [*given]
     if len(names) > 2:
         raise OptionsError(f"KEY={key}: a key has one or two attributes, such as KEY=id or KEY='tenant id'")

@@ -50,13 +50,16 @@ def words(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase, error: 
 
 def _tables(connection: duckdb.DuckDBPyConnection, phase: Phase) -> Iterator[tuple[str, str]]:
     """The table that a script could not make, as a view of the query that it is made by: its name, and the view's."""
-    there = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    tables = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
     for path in phase.scripts:
         for statement in duckdb.extract_statements(path.read_text(encoding="utf-8")):
             makes = _MAKES_TABLE.match(statement.query)
-            if makes is None or makes[1].strip('"') in there:
+            if makes is None or makes[1].strip('"') in tables:
                 continue
-            connection.execute(f"CREATE OR REPLACE TEMP VIEW {_UNMADE} AS {statement.query[makes.end() :]}")
+            try:
+                connection.execute(f"CREATE OR REPLACE TEMP VIEW {_UNMADE} AS {statement.query[makes.end() :]}")
+            except duckdb.Error:
+                return  # it is not this one that fails by a value
             yield makes[1].strip('"'), _UNMADE
             return
 
