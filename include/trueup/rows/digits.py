@@ -33,7 +33,8 @@ _LONG = r"[0-9]\.[0-9]{8}|[0-9]{8}\.[0-9]|[0-9][eE][+-]?[0-9]"
 """What a text has in it that has such a number, and few others have."""
 _WHOLE = r"(?s)\s*([\[{].*|-?[0-9][0-9.eE+-]*\s*)"
 """Text that is perhaps JSON, or a number: none else is read as such."""
-_NUMBER = re.compile(r"(?<![\w.])-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![\w.])")
+_NUMBER = re.compile(r"(?<![\w.+-])-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![\w.+-])")
+"""A number that is no part of a word, such as a uuid."""
 _IN_TEXT = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _EXACT = Context(prec=2_000)
 _EXPONENT = 6

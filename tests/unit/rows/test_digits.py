@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from include.trueup.rows import duck
-from include.trueup.rows.digits import lost, neighbours
+from include.trueup.rows.digits import long_numbers, lost, neighbours
 from include.trueup.rows.values import canonical_number
 
 HELD = (
@@ -70,6 +70,13 @@ def test_long_numbers_have_neighbours_of_their_own(number: str) -> None:
 @pytest.mark.parametrize("number", ["1e-99999999999999999999", "1.5e9999999999", "1e" + "9" * 5_000])
 def test_what_no_store_has_has_none(number: str) -> None:
     assert neighbours(number) is None
+
+
+def test_a_number_in_a_word_is_none() -> None:
+    words = '{"id":"a0eebc99-123e-4567-1e-5000-6bb9bd380a11","version":"1.0.12345678901234567","day":"2024-0.12345678901234567"}'
+    assert [*long_numbers(words)] == []
+    inside = [*long_numbers('{"a":-0.33333333333333333333,"b":["0.12345678901234567"]}')]
+    assert inside == ["-0.33333333333333333333", "0.12345678901234567"]
 
 
 def test_one_neighbour_has_the_same_double_and_the_other_the_next_one() -> None:
