@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from ..trueup.errors import TrueupError
-from .check import check
+from .check import check, notes
 
 
 def main(arguments: list[str]) -> int:
@@ -15,6 +15,8 @@ def main(arguments: list[str]) -> int:
             problems = check(migration_id)
             for problem in problems:
                 print(problem)
+            for note in notes(migration_id) if not problems else ():
+                print(f"Note: {note}")
             print(
                 f"{migration_id}: {len(problems)} problem{'s' * (len(problems) != 1)}"
                 if problems

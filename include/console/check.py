@@ -52,6 +52,14 @@ def check(migration_id: str) -> list[Problem]:
     return [*(spelt or problems(migration, folder)), *dag]  # what needs no store's code is said at once
 
 
+def notes(migration_id: str) -> list[Problem]:
+    """What its author may not mean, of a migration in which nothing is wrong."""
+    from .bare_texts import bare_texts  # with DuckDB
+
+    migration = project.load_migration(migration_id)
+    return [*bare_texts(migration)] if isinstance(migration, Migration) else []
+
+
 def placed(migration_id: str, name: str, message: str) -> Problem:
     """A problem of the declaration, at the first line that has that name in quotes."""
     file = Path(migrations.__path__[0]) / migration_id / "migration.py"

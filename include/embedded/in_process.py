@@ -115,7 +115,7 @@ def check(home: Home, given: Mapping[str, str], migration_id: str) -> int:
             problems.append(
                 f"the tables were not looked at: no answer in {TABLES_SECONDS} s; see whether their servers are up"
             )
-    for line in problems:
+    for line in problems or [f"Note: {note}" for note in checking.notes(migration_id)]:
         print(line)
     print(f"{migration_id}: {f'{len(problems)} problem' + 's' * (len(problems) != 1) if problems else 'all is well'}")
     return 1 if problems else 0
