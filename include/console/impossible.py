@@ -60,7 +60,7 @@ def _values(type_: Type, tokens: list[Token]) -> list[str]:
     if type_ is Type.TEXT:
         return [each.replace("'", "''") for text in ("", *texts) for each in (text, f"{text} ", f"{text}a")]
     if type_ is Type.DATE:
-        days = [each for text in texts if (each := _day(text)) is not None]
+        days = [day for text in texts if (day := _day(text)) is not None]
         return [str(day + timedelta(days=n)) for day in (*days, date(2000, 1, 1)) for n in (-1, 0, 1)]
     constants = [
         each for text in (*texts, *(t.text for t in tokens if t.kind == "other")) if (each := _number(text)) is not None

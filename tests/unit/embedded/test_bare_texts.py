@@ -9,7 +9,7 @@ import pytest
 from include.console.bare_texts import bare_texts
 from include.trueup.declare import Migration, Phase, Source, Table, Target, columns
 
-NOTED = {
+NOTED: dict[str, dict[float, str]] = {
     "CREATE VIEW rows AS\nSELECT id,\n    total AS amount, day, _key AS _source FROM old": {
         3: "no number",
         3.1: "no date",
