@@ -32,6 +32,11 @@ NOT_HERE = {
         ("preflight.look_at_source", "preflight._refuse", "preflight._refuse_twins"), "the source is as it is declared"
     ),
     **dict.fromkeys(("preflight.look_at_target", "rollback_preflight._look_at"), "nobody drops the target"),
+    "target_checks.refuse_unwritable": "each column of the target can be written",
+    "gates._refuse_other_plan": "no run is asked for a plan by its hash",
+    "holding.refuse": "nothing is written by a place alone: the engine guards itself",
+    "ledger.entered": "what is asked of a run asks first whether it is there",
+    "approval._shown": "nobody prunes plan.json, which a plan that passed its gate has",
     "approval.range_shown": "one approval for all days of a range is not played",
     "approval.waive": "only a run without Airflow is asked for it",
 }

@@ -24,6 +24,8 @@ Bench = tuple[Path, Database]
 PLAIN = Setup(rows=3, batch_rows=1, approval=False, retries=0, rate=0.0, answer_seconds=5.0)
 AT_WORK = 218
 """In such a history, a point at which the run writes."""
+VALIDATED = 323
+"""The last effect of its last step."""
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +89,13 @@ def test_a_run_that_is_stopped_whole_is_interrupted_by_the_next_and_goes_on_no_m
 def test_an_order_refers_to_a_row_that_is_rolled_back(bench: Bench) -> None:
     events = {-1: Event(what="order"), -2: Event(what="roll back", b=1)}
     assert 7 in found(bench, "review/6", replace(PLAIN, referred="CASCADE", late=2), events)
+
+
+def test_a_run_that_failed_is_proven_where_its_last_try_ended_well_all_the_same(bench: Bench) -> None:
+    events = {VALIDATED: Event(what="pause", seconds=75.0), -1: Event(what="force")}
+    played = play(History(seed=-1, setup=replace(PLAIN, late=1), events=events), *bench)
+    assert played.breaches == []
+    assert played.met["run failed -> proven"] == 1
 
 
 def test_what_was_kept_of_all_runs_is_pruned(bench: Bench) -> None:

@@ -65,7 +65,7 @@ THEMES: dict[str, Theme] = {
     # runs that are stopped whole, so that no report says so, and go on after others
     "stopped": Theme(
         setup={**AT_WORK, "only": (("stop",),), "keen": WRITING},
-        late=("clear", "clear", "clear", "clear", "trigger", "roll back", "begin again"),
+        late=("clear", "clear", "clear", "clear", "trigger", "roll back", "roll back", "begin again"),
         most=2,
     ),
     # tries that stand still, and go on beside newer ones
@@ -108,7 +108,7 @@ THEMES: dict[str, Theme] = {
     ),
     # plans that are made again while somebody is asked about them
     "plans": Theme(
-        setup={"approval": (True,), "answer_seconds": (20.0, 90.0), "late": (2, 4)},
+        setup={"approval": (True,), "answer_seconds": (8.0, 20.0, 90.0, 200_000.0), "late": (2, 4)},
         visits=("plan again", "plan again", "plan again", "write planned", "deploy"),
         late=("begin again", "begin again", "clear", "trigger", "write source"),
     ),
@@ -129,7 +129,13 @@ THEMES: dict[str, Theme] = {
         most=6,
     ),
     "rollbacks": Theme(
-        setup={"there": (1, 3), "only": ((), ("kill",), ("stop",)), "rate": (0.0005,), "keenness": (40.0,), "keen": ("apply",)},
+        setup={
+            **AT_WORK,
+            "there": (1, 3),
+            "keenness": (40.0,),
+            "only": ((), ("kill",), ("stop",), ("roll back",)),
+            "keen": ("apply",),
+        },
         late=("roll back", "roll back", "roll back", "trigger", "write target", "write planned", "begin again"),
         most=2,
     ),
@@ -162,6 +168,13 @@ THEMES: dict[str, Theme] = {
         hanging=("clear", "clear", "clear", "begin again"),
         at={"apply": ("kill",), "report": ("hang",)},
         most=3,
+    ),
+    # a last try is taken for lost, its run has failed, and it ends well all the same
+    "late ends": Theme(
+        setup={"rate": (0.0005,), "keenness": (100.0,), "only": (("pause",),), "keen": ("validate", "validate|plan_gate")},
+        late=("force", "force", "trigger"),
+        modes=("plan", "apply"),
+        most=2,
     ),
     # runs that write nothing fail, and go on
     "looks": Theme(
