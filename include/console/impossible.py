@@ -4,8 +4,8 @@ else a CHECK says is left to PostgreSQL."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
-from decimal import Decimal, InvalidOperation
+from datetime import date
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
 from itertools import pairwise
 
 import duckdb
@@ -22,6 +22,10 @@ _TYPES = {
     Type.TEXT: "VARCHAR",
     Type.DATE: "DATE",
 }
+
+_LAST = date.max.toordinal()
+_FAR = ("4000-01-01 (BC)", "290000-01-01")
+"""Days that Python has not, and a comparison with one that it has may hold for."""
 
 
 def impossible(target: Target, script: str) -> Iterator[tuple[int, str]]:
@@ -61,23 +65,25 @@ def _values(type_: Type, tokens: list[Token]) -> list[str]:
         return [each.replace("'", "''") for text in ("", *texts) for each in (text, f"{text} ", f"{text}a")]
     if type_ is Type.DATE:
         days = [day for text in texts if (day := _day(text)) is not None]
-        return [str(day + timedelta(days=n)) for day in (*days, date(2000, 1, 1)) for n in (-1, 0, 1)]
+        beside = ((day.toordinal() + n for n in (-1, 0, 1)) for day in (*days, date(2000, 1, 1)))
+        return [str(date.fromordinal(min(max(n, 1), _LAST))) for several in beside for n in several] + [*_FAR]
     constants = [
         each for text in (*texts, *(t.text for t in tokens if t.kind == "other")) if (each := _number(text)) is not None
     ]
     points = sorted({Decimal(0), *constants, *(-each for each in constants)})
     points = [points[0] - 1, *points, points[-1] + 1, *((low + high) / 2 for low, high in pairwise(points))]
     if type_ is Type.INTEGER:
-        points = [each for point in points for each in (point // 1, -(-point // 1))]
+        points = [each for point in points for each in map(point.to_integral_value, (ROUND_FLOOR, ROUND_CEILING))]
         points += [each + n for each in points for n in (-1, 1)]
     return [f"{point:f}" for point in points]
 
 
 def _number(text: str) -> Decimal | None:
     try:
-        return Decimal(text)
+        number = Decimal(text)
     except InvalidOperation:
         return None
+    return number if number.is_finite() else None
 
 
 def _day(text: str) -> date | None:

@@ -47,6 +47,7 @@ MADE = {
     "a check that nothing keeps": ("age integer", "age integer CHECK (age > 5 AND age < 5)",
      5, "no value of 'age' keeps CHECK (age > 5 and age < 5), so no row could be written"),
     "one between whole numbers": ("age integer", 'age integer CHECK ("age" BETWEEN 1.2 AND 1.8)', 5, "no value of 'age' keeps"),
+    "one of numbers": ("age integer", "age integer CHECK (age IN (1, 2) AND age = 3)", 5, "no value of 'age' keeps"),
     "one of texts": ("text NOT NULL", "text NOT NULL CHECK (full_name IN ('a', 'b') AND full_name <> 'a' AND NOT full_name = 'b')",
      4, "no value of 'full_name' keeps"),
     "a column that nobody fills": ("age integer", "age integer, since date NOT NULL", 5, "column 'since' is NOT NULL without a default"),
@@ -54,7 +55,9 @@ MADE = {
 FINE = (
     """CREATE TABLE people (id text PRIMARY KEY, full_name text CHECK (full_name <> '' AND full_name < 'b'), data jsonb,
     age int CHECK (age > -5 AND age < -3) CHECK (age IN (1, 2) OR age >= 100) CHECK (age <> 0 AND NOT age = 1),
-    CHECK (age < 7 OR age IS NULL), CHECK (length(full_name) > 5 AND length(full_name) < 5), CHECK (age > 1 AND full_name = 'a'));""",
+    CHECK (age < 7 OR age IS NULL), CHECK (length(full_name) > 5 AND length(full_name) < 5),
+    CHECK (age > 1 AND full_name = 'a'), CHECK (age <> 'NaN' AND age < 1e300),
+    CHECK (full_name > '9999-12-31'), CHECK (age < 99999999999999999999999999999999999999999999));""",
     """CREATE TABLE IF NOT EXISTS public."people" ("id" varchar(20), "full_name" character varying (9) COLLATE "C", age smallint,
     data json, CONSTRAINT k PRIMARY KEY (id), since timestamptz NOT NULL DEFAULT now(), UNIQUE (full_name), CHECK (age > 0),
     n bigint GENERATED ALWAYS AS IDENTITY NOT NULL, mood mood, v vector(3)) PARTITION BY RANGE (id);""",
