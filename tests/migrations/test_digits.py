@@ -3,6 +3,7 @@ proven as they are."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -78,3 +79,23 @@ def text(document: dict[str, Any]) -> str:
     """A document as JSON, with every digit."""
     members = (f'"{k}":{"[" + ",".join(map(str, v)) + "]" if isinstance(v, list) else v}' for k, v in document.items())
     return "{" + ",".join(members) + "}"
+
+
+def test_a_relation_that_all_partitions_share_loses_none_either(stage: Stage, tmp_path: Path) -> None:
+    """The row of `here` takes its price from a document of another row, in whichever partition that is."""
+    (tmp_path / "prices.sql").write_text(
+        "SELECT id, document ->> 'price' AS lossy, json_at(document, 'price') AS whole FROM old"
+    )
+    declared = replace(migration(tmp_path, "postgres", "document"), shared={"prices": tmp_path / "prices.sql"})
+    (tmp_path / "rows.sql").write_text(
+        "CREATE VIEW rows AS SELECT id, NULL AS document, _key AS _source, "
+        "(SELECT CASE old.id WHEN 'here' THEN lossy ELSE whole END FROM prices p WHERE p.id = 'there') AS price FROM old"
+    )
+    there_and_back(
+        declared,
+        stage,
+        rows={"old": [{"id": "here", "document": "{}"}, {"id": "there", "document": text({"price": N38})}]},
+        gives={"new": [{"id": "there", "price": N38}]},
+        rejects={"here": "digits_lost"},
+        partitions=3,
+    )

@@ -188,11 +188,12 @@ def test_what_a_few_rows_become_is_shown(uri: str, tmp_path: Path) -> None:
     assert shown[1].startswith("  1  id=1, order=1, name=Ada, Full Name=Ada L.")
     assert shown[2].startswith("    -> people: id=1, order=1, name=Ada")
     assert shown[3].startswith("  2  id=2, name=Bob")
-    assert shown[4:] == ["    !! reject nameless: no full name"]
+    hint = "… stands for what is cut; WHOLE=1 shows it"  # of more than twelve columns
+    assert shown[4:] == ["    !! reject nameless: no full name", hint]
     assert next(iter(try_out(migration, {"crm_postgres": PostgresStore(uri)}, 1))) == "People: 1 source rows"
 
     script.write_text(script.read_text().replace("'reject'", "'skip'").replace("'no full name'", "''"))
-    assert list(try_out(migration, {"crm_postgres": PostgresStore(uri)}, 20))[4:] == ["    !! skip nameless"]
+    assert list(try_out(migration, {"crm_postgres": PostgresStore(uri)}, 20))[4:] == ["    !! skip nameless", hint]
     assert run_sql(uri, "SELECT to_regclass('people')::text") == [(None,)]
 
 
