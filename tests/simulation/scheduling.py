@@ -161,7 +161,7 @@ class Schedule:
     """The fibres, the time, and the choice at each point. `choose` is asked at each point; it may pause, kill, begin other
     processes, or name the one that goes on (`hand_over`)."""
 
-    def __init__(self, choose: Callable[[Schedule], None], longest: float = 400_000.0, most: int = 40_000) -> None:
+    def __init__(self, choose: Callable[[Schedule], None], longest: float = 2_000_000.0, most: int = 40_000) -> None:
         self.now = 0.0
         self.points = 0
         self.calm = False

@@ -16,6 +16,7 @@ from .history import OF_THEMES, WEIGHTS, Event, History, Setup
 from .mutants import MUTANTS
 from .playing import Played, from_seed, play
 from .remembered import remembering
+from .scheduling import Schedule
 from .themes import OFTEN, THEMES
 from .world import World, folder
 
@@ -60,6 +61,12 @@ def test_each_theme_is_drawn_and_some_histories_have_none() -> None:
     assert {setup.theme for setup in drawn} == {"", *THEMES}
     assert all(setup.kind == "postgres" for setup in drawn if setup.theme in ("numbers", "references", "triggers"))
     assert not any(setup.referred == "CASCADE" and setup.extra == "remove" for setup in drawn)
+
+
+def test_a_history_may_last_until_all_its_runs_are_answered() -> None:
+    for name, theme in THEMES.items():
+        latest = max(theme.setup.get("answer_seconds", (0.0,)))
+        assert latest * (1 + max(theme.setup.get("late", (6,)))) < Schedule(lambda _: None)._until, name
 
 
 def test_in_a_theme_things_happen_where_it_says_and_not_more_often_than_it_says(bench: Bench) -> None:
