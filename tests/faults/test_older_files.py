@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
-from include.trueup.errors import StatusError, StoreUnavailableError
+from include.trueup.errors import GateError, StatusError, StoreUnavailableError
 from include.trueup.ledger import GoneOnError, Lease, Ledger, RunRow
 from include.trueup.ledger.leases import Leases
 from include.trueup.report import report
-from include.trueup.run import Files, Run
+from include.trueup.run import Files, Mode, Run
 from include.trueup.run.workspace import RunFolder, Workspace
 from include.trueup.stores.effects import REAL
-from include.trueup.walk import carry_out
+from include.trueup.walk import carry_out, walk
 from include.trueup.walk.preflight import preflight
 from tests.stepping import Stepped, do
 
@@ -215,6 +215,25 @@ def test_a_report_of_a_run_that_failed_and_is_proven_meanwhile(
     assert small.workspace.run("a").read_json("report.json")["run"]["status"] == "proven"
 
 
+def test_a_report_of_a_proof_that_was_made_again_meanwhile_and_failed(small: Stepped, paused: Paused) -> None:
+    """The one that was collected before makes no proven run of it."""
+
+    def fails(small: Stepped) -> Left:
+        small.database.sql("UPDATE persons SET name = 'other'")
+        with pytest.raises(GateError):
+            do(small.run("a"), "snapshot", "gate")
+        small.fail(small.run("a"))
+        return left(small)
+
+    small.proven("before")
+    run = small.begin("a", to="validate", mode=Mode.VERIFY)
+    paused.before(Ledger, "move", fails)
+    with pytest.raises(GoneOnError, match="gone on"):
+        report(run.chosen())
+    assert left(small) == paused.newer
+    assert small.status("a") == "failed"
+
+
 def test_a_report_of_a_run_that_goes_on_meanwhile(small: Stepped, paused: Paused) -> None:
     """The next try of it says how the run stands then."""
 
@@ -247,3 +266,15 @@ def test_a_report_of_a_proven_run_that_was_not_written_and_of_which_a_task_was_c
     with pytest.raises(StatusError, match="has ended"):
         do(run, "plan", "plan")
     assert report(run.chosen(), ["plan"]).status == "passed"
+
+
+def test_a_plan_gate_that_was_publishing_when_the_run_was_proven(small: Stepped, paused: Paused) -> None:
+    """That one file passes; the run is rolled back by what its report says of the plan."""
+    run = small.begin("a", to="plan")
+    paused.before(Workspace, "write", proven_of_others, "runs/a/plan.json")
+    with pytest.raises(StatusError, match="leaves nothing more"):
+        do(run, "plan_gate", "plan_gate")
+    published, entered = run.files.plan, small.ledger.entered("a")
+    assert (published and published.sha256) != entered.plan_sha256
+    walk(small.run("b", undoes="a"))
+    assert small.status("a") == "rolled_back"

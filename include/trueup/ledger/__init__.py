@@ -19,7 +19,7 @@ from .batches import Batches, Pace, Planned
 from .comparisons import Comparisons
 from .decisions import Approvals, Switches
 from .leases import Lease, Leases, Part, lease_seconds
-from .rights import GoneOnError
+from .rights import GoneOnError, Standing
 from .rows import (
     Applied,
     ApprovalRow,
@@ -52,6 +52,7 @@ __all__ = [
     "Planned",
     "RefusedRow",
     "RunRow",
+    "Standing",
     "Status",
     "StepRow",
     "SwitchState",
@@ -185,18 +186,23 @@ class Ledger(Steps, Batches):
             values["airflow_run_id"] = airflow_run_id or entered.airflow_run_id
             return connection.execute(_BEGUN_AGAIN, {"this_run": run_id, **gone, **values}).scalar_one()
 
-    def move(self, run_id: str, status: Status, reason: str, attempt: int | None = None) -> None:
-        """Change a run's status. Raises `StatusError` where `TRANSITIONS` does not allow it; `GoneOnError` where the run has
-        begun again since it began for the `attempt`th time (None: that is not asked)."""
+    def move(self, run_id: str, status: Status, reason: str, at: Standing | None = None) -> None:
+        """Change a run's status. Raises `StatusError` where `TRANSITIONS` does not allow it; `GoneOnError` where the run does
+        not stand `at` that any more (None: that is not asked)."""
         with self._begin() as connection:
             self._move(connection, run_id, status, reason)
-            if attempt is not None:
-                rights.require_at(connection, run_id, attempt, status)
+            if at is not None:
+                rights.require_at(connection, run_id, at, status)
 
-    def require_at(self, run_id: str, attempt: int, status: Status) -> None:
-        """Raise `GoneOnError` unless the run has begun so often and stands at this status."""
+    def standing(self, run_id: str) -> tuple[Status, Standing] | None:
+        """The run's status, and where it stands; None for one that is not entered."""
         with self._begin() as connection:
-            rights.require_at(connection, run_id, attempt, status)
+            return rights.standing(connection, run_id)
+
+    def require_at(self, run_id: str, at: Standing, status: Status) -> None:
+        """Raise `GoneOnError` unless the run stands there still, with this status."""
+        with self._begin() as connection:
+            rights.require_at(connection, run_id, at, status)
 
     def _move(self, connection: sa.Connection, run_id: str, status: Status, reason: str) -> None:
         current = connection.execute(_STATUS, {"run_id": run_id}).scalar()

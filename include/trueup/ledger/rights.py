@@ -105,16 +105,41 @@ def require_newest(connection: sa.Connection, run_id: str, attempt: int | None, 
         raise overtaken(run_id)
 
 
-_AT = sa.select(runs.c.status).where(runs.c.run_id == _RUN, _THIS_ATTEMPT)
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """Where a run stood: how often it had begun, its plan, and how many tries of its steps had begun in all."""
+
+    attempt: int
+    plan_sha256: str | None
+    tries: int
+
+
+_STANDING = sa.select(
+    runs.c.status,
+    runs.c.attempt,
+    runs.c.plan_sha256,
+    sa.select(sa.func.coalesce(sa.func.sum(steps.c.tries), 0))
+    .where(steps.c.run_id == _RUN)
+    .scalar_subquery()
+    .label("tries"),
+).where(runs.c.run_id == _RUN)
 _SAID = {
     Status.PROVEN: (Status.PROVEN, Status.ROLLED_BACK)
 }  # a proven run that was rolled back was proven all the same
 
 
-def require_at(connection: sa.Connection, run_id: str, attempt: int, status: Status) -> None:
-    """Raise `GoneOnError` unless the run has begun so often and stands at this status."""
-    now = connection.execute(_AT, {"this_run": run_id, "attempt": attempt}).scalar()
-    if now not in _SAID.get(status, (status,)):
+def standing(connection: sa.Connection, run_id: str) -> tuple[Status, Standing] | None:
+    """The run's status, and where it stands; None for one that is not entered."""
+    row = connection.execute(_STANDING, {"this_run": run_id}).first()
+    if row is None:
+        return None
+    return Status(row.status), Standing(attempt=row.attempt, plan_sha256=row.plan_sha256, tries=int(row.tries))
+
+
+def require_at(connection: sa.Connection, run_id: str, at: Standing, status: Status) -> None:
+    """Raise `GoneOnError` unless the run stands there still, with this status."""
+    now = standing(connection, run_id)
+    if now is None or now[0] not in _SAID.get(status, (status,)) or now[1] != at:
         raise GoneOnError(
             f"run {run_id} has gone on, or has begun again, while this report of it was written, which says {status}: it is "
             "left at what the newer one says; where there is none, clear the task report"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
-from ..ledger import GoneOnError, Status, refuse_other
+from ..ledger import GoneOnError, Standing, Status, refuse_other
 from ..run import AnyRun, Files, files, newest
 from ..run.reported import Report, Verdict
 from . import render
@@ -20,11 +20,11 @@ def conclude(run: R, collect: Callable[[R, Sequence[str]], Report], failed_tasks
     """What `report` does, of a run of which `collect` says how it ended; of one that is proven the tasks that failed since say
     nothing. Raises `GoneOnError` where the run has gone on meanwhile, or has begun again, and is not proven."""
     while (already := settled(run)) is None:
-        entered = run.ledger.run(run.id)
-        if entered is not None and entered.status == Status.PROVEN:
+        status, at = run.ledger.standing(run.id) or (None, None)
+        if status is Status.PROVEN:
             failed_tasks = ()
         try:
-            return _publish(run, collect(run, failed_tasks), None if entered is None else entered.attempt)
+            return _publish(run, collect(run, failed_tasks), at)
         except GoneOnError:
             if run.ledger.entered(run.id).status != Status.PROVEN:
                 raise
@@ -59,21 +59,21 @@ def settled(run: AnyRun) -> Verdict | None:
     return written.verdict
 
 
-def _publish(run: AnyRun, facts: Report, attempt: int | None) -> Verdict:
+def _publish(run: AnyRun, facts: Report, at: Standing | None) -> Verdict:
     """Settle the run's status, write what a report says in its three forms, and give up its hold; the verdict. Where the
     ledger refuses the status nothing is written: it knows better how the run ended. Nor where another try of this has
-    said meanwhile that the run is proven: that is never written again. Before each form it is asked whether the run still
-    stands where the report says, and has begun so often (`attempt`; None: it is not in the ledger)."""
-    if attempt is None:
+    said meanwhile that the run is proven: that is never written again. Then, and before each form, it is asked whether
+    the run still stands where it did when the report was collected (`at`; None: it is not in the ledger)."""
+    if at is None:
         _write(run, facts)
         return facts.verdict
     status = Status(str(facts.run.status))
-    run.ledger.move(run.id, status, facts.verdict.headline, attempt)
+    run.ledger.move(run.id, status, facts.verdict.headline, at)
     if (already := settled(run)) is not None:
         return already
     # two tries that both got here say the same to the letter
     facts = replace(facts, run=replace(facts.run, ended_at=moment(run.ledger.entered(run.id).ended_at)))
-    stands = partial(run.ledger.require_at, run.id, attempt, status)
+    stands = partial(run.ledger.require_at, run.id, at, status)
     with newest.confirming(run.id, stands):
         _write(run, facts)
     stands()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+
+from pydantic import JsonValue
 
 from ..declare.migration import Target
 from ..errors import ArtifactError, OptionsError, SourceError, StatusError
@@ -171,13 +174,21 @@ def _check_plan(run: Run, row: RunRow) -> None:
     paths = {PLAN_FILES.part(o.name, n) for p in undone.phases for o in p.outputs for n in range(undone.partitions)}
     try:
         if row.plan_sha256 is not None:
-            covers = plan.covers if (plan := undone.files.plan) else None
-            hashing.check_files(undone, row.plan_sha256, row.plan_files_sha256, covers)
+            hashing.check_files(undone, row.plan_sha256, row.plan_files_sha256, _covers(undone, row.plan_sha256))
             _check_there(undone, None, paths)
         for former in earlier.plans(undone.folder, row.attempt):
             _check_there(undone, former.attempt, paths & {file.path for file in former.files})
     except ArtifactError as error:
         raise ArtifactError(f"{error}; {again}") from None
+
+
+def _covers(undone: Run, sha256: str) -> Mapping[str, JsonValue] | None:
+    """What the hash of its plan is over, by plan.json; or by the report, where an older try of the gate was just publishing
+    another plan.json when the run was proven."""
+    plan, report = undone.files.plan, undone.files.report
+    if (plan is None or plan.sha256 != sha256) and report is not None:
+        plan = report.plan
+    return None if plan is None else plan.covers
 
 
 def _check_there(undone: Run, attempt: int | None, paths: set[str]) -> None:
