@@ -196,6 +196,7 @@ def proven_again(patch: Patch) -> None:
 def failed_after_proven(patch: Patch) -> None:
     """A report that comes late makes a proven run a failed one."""
     patch.setitem(TRANSITIONS, Status.PROVEN, TRANSITIONS[Status.PROVEN] | {Status.FAILED})
+    ignore(patch, ledger_rights, "require_at")
 
 
 def plan_may_change(patch: Patch) -> None:
