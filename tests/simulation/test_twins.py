@@ -285,6 +285,20 @@ def test_a_row_that_an_open_transaction_has_is_waited_for_until_it_is_idle_for_t
     assert held(second) == {"a": "second", "b": "new"}
 
 
+def test_a_transaction_is_ended_that_is_idle_while_the_ledger_is_asked() -> None:
+    clock, kinds = [0.0], list[str]()
+    effects: Effects = replace(REAL, monotonic=lambda: clock[0], elapsing=lambda: clock[0])
+    store = RelationalTwin(hook=lambda effect: kinds.append(effect.kind), effects=effects, patience=0)
+    store.database.make(TABLE)
+
+    def confirm(_: float) -> None:
+        clock[0] += 31
+
+    with replace(fence(1), confirm=confirm).active(), pytest.raises(StoreUnavailableError, match="idle"):
+        store.add(TABLE, rows("a"))
+    assert (held(store), kinds[:2]) == ({}, ["add", "read"])
+
+
 def test_rows_are_hidden_from_reads() -> None:
     for store in (relational(), documents()):
         store.add(TABLE, rows("a", "b", "c"))

@@ -80,36 +80,41 @@ class Sessions:
 
     def _transaction(self, effect: Effect, work: Work[T]) -> T:
         begun, fence = self.effects.monotonic(), present_fence()
+        idle = 600.0 if fence is None else max(SHORTEST_IDLE_SECONDS, fence.lasts / 2)
         while True:
             mine = Transaction(self.database, locks=[] if fence is None else numbers(fence))
             with self.database.lock:
                 self.database.open.append(mine)
             try:
+                mine.ends_at = self.effects.elapsing() + idle
                 if fence is not None:
                     fence.confirm(0)
                 try:
                     with self.database.lock:
-                        self.database.end_idle(self.effects.elapsing())
+                        self._go_on(effect, mine)
                         found, batches = work(mine)
                 except WaitError:
                     self._wait(effect, begun, mine)
                     continue
                 set_off.tell(mine, batches)
-                idle = 600.0 if fence is None else max(SHORTEST_IDLE_SECONDS, fence.lasts / 2)
                 mine.ends_at = self.effects.elapsing() + idle
                 if fence is not None:
                     fence.check()
                 self.hook(replace(effect, kind="commit"))
                 with self.database.lock:
-                    self.database.end_idle(self.effects.elapsing())
-                    if mine.ended is not None:
-                        raise StoreUnavailableError(f"{PLACE}: could not {effect.kind}: {mine.ended}.")
+                    self._go_on(effect, mine)
                     self.database.commit(mine)
                 return found
             finally:
                 with self.database.lock:
                     if mine in self.database.open:
                         self.database.open.remove(mine)
+
+    def _go_on(self, effect: Effect, mine: Transaction) -> None:
+        """Unless the server has ended the transaction."""
+        self.database.end_idle(self.effects.elapsing())
+        if mine.ended is not None:
+            raise StoreUnavailableError(f"{PLACE}: could not {effect.kind}: {mine.ended}.")
 
     def _wait(self, effect: Effect, begun: float, mine: Transaction) -> None:
         with self.database.lock:
