@@ -15,7 +15,9 @@ from include.trueup.errors import ArtifactError, TargetHeldError, TerminalError
 from include.trueup.run import Run
 from include.trueup.steps import Step, StepName
 
+from . import ranges
 from .scheduling import Process
+from .seen import Plan
 from .tries import Job, Said
 from .tries import named as _named
 
@@ -59,6 +61,8 @@ class DagRun:
     given: Run
     tasks: list[Task] = field(default_factory=list)
     shown: str | None = None
+    listed: str | None = None
+    days: list[Plan] = field(default_factory=list)
     processes: list[Process] = field(default_factory=list)
     tried: Counter[str] = field(default_factory=Counter)
     waited: list[tuple[float, float]] = field(default_factory=list)
@@ -204,11 +208,14 @@ class DagRun:
         elif task.id == "report":
             oracle.reported(self)
         elif said.state == "asked":
-            self.shown = said.shown
+            self.shown, self.listed = said.shown, said.listed
+            self.days = [] if said.listed is None else ranges.shown(oracle, self)
             oracle.asked(self, oracle.plan(self._looked_at(), said.shown))
             return self._deferred()
         elif said.state == "approved":
             oracle.approved(self, oracle.plan(self._looked_at(), said.shown))
+        elif said.state == "approved with range":
+            ranges.goes_on(oracle, self, oracle.plan(self._looked_at(), said.shown))
         elif said.state == "approved before":
             oracle.approved_before(self, oracle.plan(self._looked_at(), said.shown))
         elif said.state is None and step is not None and step[0] == StepName.PLAN_GATE:
@@ -233,16 +240,18 @@ class DagRun:
     def answer(self, *, approve: bool) -> None:
         """A person answers what is asked, about the plan that was shown to them."""
         task, shown, seen = self.waiting, self.shown, self.world.oracle.seen(self.id).shown
+        listed = self.listed
         if task is None:
             return
         if approve and seen is not None:
             self.world.oracle.seen(self.id).answered.append(seen)
+            self.world.oracle.seen(self.id).ranged += self.days
         task.state = "running"
         self.waited.append((self._asked_at, self.world.schedule.now))
         name = f"{self._try_name(task)} answered"
 
         def decide() -> None:
-            self._carried(Job(what="approve" if approve else "reject", shown=shown))
+            self._carried(Job(what="approve" if approve else "reject", shown=shown, listed=listed))
             if approve:
                 self.world.oracle.approved(self, seen or self.world.oracle.plan(self._looked_at()))
 

@@ -21,7 +21,8 @@ class Setup:
     target is deleted (empty: there is none). `keen`: where what happens does so most often, as a part of a task's name or of
     an effect's. `unfit`: the source gets values that no column of the target holds, and the target such as a rollback could
     not put back.
-    `windows`: rows lie in one of three days, by the text that they have for a name, and there are backfills.
+    `windows`: rows lie in one of three days, by the text that they have for a name, and there are backfills. `ranged`: one
+    approval is for all days of a backfill, which are planned first.
     `numbered`: the target's `amount` is an identity column, from which applications take numbers.
     `trigger`: what a trigger of the target does to some rows that are written: it `alters` them, `touches` another row, or
     `drops` them without a word (empty: there is none). `held_open`: applications keep transactions open that have written.
@@ -52,6 +53,7 @@ class Setup:
     keenness: float = 6.0
     theme: str = ""
     hasty: bool = False
+    ranged: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,9 +157,9 @@ def more(made: Setup, random: Random) -> Setup:
     trigger = random.choice(TRIGGERS) if random.random() < 0.2 and made.kind == "postgres" else ""
     keen = {"postgres": "commit", "dynamodb": "BatchExecute"}[made.kind] if random.random() < 0.2 else made.keen
     held_open = random.random() < 0.2 and made.kind == "postgres"
-    return replace(
-        made, only=only, unfit=unfit, windows=windows and not unfit, numbered=numbered, trigger=trigger, keen=keen, held_open=held_open
-    )  # fmt: skip
+    windows, given = windows and not unfit, {"numbered": numbered, "trigger": trigger, "keen": keen}
+    ranged = random.random() < 0.5 and windows
+    return replace(made, only=only, unfit=unfit, windows=windows, ranged=ranged, held_open=held_open, **given)
 
 
 def about(made: Setup, random: Random) -> Setup:
@@ -166,7 +168,7 @@ def about(made: Setup, random: Random) -> Setup:
         return made
     theme = random.choice([*sorted(THEMES), *OFTEN])
     chosen = {name: random.choice(ways) for name, ways in {**CALM, **THEMES[theme].setup}.items()}
-    made = replace(made, theme=theme, **chosen)
+    made = replace(made, theme=theme, ranged=False, **chosen)
     if made.kind == "dynamodb":
         made = replace(made, referred="")
     return replace(made, extra="report") if made.referred == "CASCADE" else made

@@ -85,8 +85,12 @@ class People:
 
     def _backfill(self, event: Event) -> bool:
         """A person asks for days, in any order: at once, or one after the other."""
+        if self.setup.ranged and len(self.runs) > MOST_RUNS:
+            return False
         order = list(permutations(DAYS))[event.b % 6][: (1, 2, 3, 3)[event.a // 16 % 4]]
         days = [replace(event, what="day", a=day) for day in order]
+        if self.setup.ranged:  # all are planned first, and then asked about together
+            return self._together(order, days, event)
         done = self.happens(days[0])
         for n, each in enumerate(days[1:], 1):
             if event.b // 12 % 2:
@@ -95,13 +99,19 @@ class People:
                 self.after(n * event.seconds, partial(self.happens, each))
         return done
 
+    def _together(self, order: tuple[int, ...], days: list[Event], event: Event) -> bool:
+        for day in order:
+            self.trigger(mode="plan", **_of_range(day))
+        for n, each in enumerate(days):
+            self.after(60.0 + n * event.seconds, partial(self.happens, each))
+        return True
+
     def _day(self, event: Event) -> bool:
         """A run of a backfill."""
-        if len(self.runs) >= MOST_RUNS + 3:
+        if len(self.runs) >= MOST_RUNS + (9 if self.setup.ranged else 3):
             return False
-        day = window(event.a)
-        whole = replace(day, start=window(DAYS[0]).start, end=window(DAYS[-1]).end)
-        self.trigger(mode="apply", window=day, range=whole, snapshot_max_age=event.b // 6 % 2)
+        given = {**_of_range(event.a), "range_approval": self.setup.ranged}
+        self.trigger(mode="apply", snapshot_max_age=event.b // 6 % 2, **given)
         return True
 
     def _trigger(self, event: Event) -> bool:
@@ -273,3 +283,9 @@ class People:
             if event.seconds >= 1:  # whoever cuts over goes on with it, or goes back, and soon leaves it at that
                 then = Event(what="cut over", a=event.b, b=event.a, seconds=event.seconds / 3)
                 self.after(event.seconds, lambda: self.happens(then))
+
+
+def _of_range(number: int) -> dict[str, Any]:
+    """What a run of a day is asked for."""
+    day = window(number)
+    return {"window": day, "range": replace(day, start=window(DAYS[0]).start, end=window(DAYS[-1]).end)}

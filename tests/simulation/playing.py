@@ -251,6 +251,7 @@ def shrink(history: History, fails: Callable[[History], bool]) -> History:
         {"partitions": 1},
         {"unique": False},
         {"unfit": False},
+        {"ranged": False},
         {"windows": False},
         {"numbered": False},
         {"trigger": ""},

@@ -67,7 +67,8 @@ class Plan:
 class Seen:
     """What is known of a run: the states of source and target that it may have read for its plan, and those of the target that
     its proof may have read; the plans that were judged by the gate, shown, approved; and those to
-    which a person said yes. `hidden`: keys that the store left out of an answer to it. `every`: all states of the source that it
+    which a person said yes, as days of its range, too (`ranged`).
+    `hidden`: keys that the store left out of an answer to it. `every`: all states of the source that it
     ever read; `most`: rows that the target had when it read it; `reused`: the run by whose snapshot it goes."""
 
     began: int
@@ -78,6 +79,7 @@ class Seen:
     shown: Plan | None = None
     approved: list[Plan] = field(default_factory=list)
     answered: list[Plan] = field(default_factory=list)
+    ranged: list[Plan] = field(default_factory=list)
     every: list[dict[str, Row]] = field(default_factory=list)
     most: int = 0
     reused: str | None = None

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from include.trueup.run import Run, ranges
+
 from .answers import Database
 from .history import KINDS, TRIGGERS, Event, History, Setup
 from .mutants import MUTANTS
@@ -82,6 +84,33 @@ def test_windows_and_backfills(kind: str, bench: Bench) -> None:
     assert played.breaches == []
     assert (played.met["event backfill"], played.met["event day"]) == (2, 6)
     assert {played.states[f"r{n}"] for n in range(1, 7)} == {"proven"}
+
+
+RANGED = (
+    Event(what="trigger", a=32, b=2, seconds=12.0),  # all days are planned, and asked about with the first
+    Event(what="write source", a=0, b=2),
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_days_that_are_approved_with_their_range(kind: str, bench: Bench) -> None:
+    setup = plain(kind, len(RANGED), windows=True, ranged=True, there=1, rows=4, approval=True, answer_seconds=20.0)
+    played = one(bench, setup, *RANGED)
+    assert played.breaches == []
+    assert (played.met["event backfill"], played.met["event day"]) == (1, 3)
+    assert played.met["event with its range"] > 0
+
+
+def test_a_day_that_goes_on_under_a_plan_that_nobody_has_seen_is_found(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def whatever(run: Run, _: str) -> object:
+        given = (run.ledger.approvals.of(row.run_id) for row in run.ledger.runs())
+        return next((each for each in given if each is not None and each.decision == "approved"), None)
+
+    monkeypatch.setattr(ranges, "given", whatever)
+    setup = plain("postgres", len(RANGED), windows=True, ranged=True, rows=4, approval=True, answer_seconds=20.0)
+    assert 3 in {breach.law for breach in one(bench, setup, *RANGED).breaches}
 
 
 @pytest.mark.parametrize(

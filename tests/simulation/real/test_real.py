@@ -4,13 +4,14 @@ each effect is that of the same history over the twins."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from ..answers import Database
-from ..history import KINDS, History, Setup
+from ..history import KINDS, Event, History, Setup
 from ..playing import play
 from ..remembered import remembering
 from ..world import folder
@@ -28,6 +29,36 @@ def bench() -> Iterator[Bench]:
     """A folder, a database of DuckDB for the twins, and the servers."""
     with folder() as place, remembering(place) as database, servers() as running:
         yield place, database, running
+
+
+OF_TARGET = {
+    -1: Event(what="write target", a=19, b=4, seconds=7.0),  # in a transaction that stays open
+    -2: Event(what="write target", a=4, b=2),  # of a number that the table gives
+    -3: Event(what="write target", a=2, b=1),  # or that another row refers to
+    -4: Event(what="write source", a=1, b=46),
+    -5: Event(what="trigger", b=3),
+}
+TARGETS = (
+    Setup(numbered=True, trigger="touches", referred="NO ACTION", held_open=True, extra="remove"),
+    Setup(unfit=True, trigger="alters", held_open=True),
+    Setup(windows=True, ranged=True, partitions=2),
+)
+"""What only some histories have."""
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+@pytest.mark.parametrize(("setup", "met"), [*zip(TARGETS, ("insert", "keep open", "with its range"), strict=True)])
+def test_a_target_does_by_itself_there_what_its_twin_does(setup: Setup, met: str, bench: Bench) -> None:
+    place, database, running = bench
+    events = {-1: Event(what="trigger", a=32, b=2, seconds=12.0)} if setup.windows else OF_TARGET
+    made = replace(setup, rows=4, there=1, approval=setup.ranged, late=len(events))
+    history = History(seed=-1, setup=made, events=events)
+    twin = play(history, place, database)
+    real = play(history, place, None, partial(RealWorld, running))
+    assert real.breaches == twin.breaches == []
+    assert first_difference(twin, real) is None
+    assert ends(twin, real) == []
+    assert real.met[f"event {met}"] > 0
 
 
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
