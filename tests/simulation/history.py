@@ -157,7 +157,8 @@ def more(made: Setup, random: Random) -> Setup:
     trigger = random.choice(TRIGGERS) if random.random() < 0.2 and made.kind == "postgres" else ""
     keen = {"postgres": "commit", "dynamodb": "BatchExecute"}[made.kind] if random.random() < 0.2 else made.keen
     held_open = random.random() < 0.2 and made.kind == "postgres"
-    windows, given = windows and not unfit, {"numbered": numbered, "trigger": trigger, "keen": keen}
+    windows = windows and not unfit
+    given: dict[str, Any] = {"numbered": numbered, "trigger": trigger, "keen": keen}
     ranged = random.random() < 0.5 and windows
     return replace(made, only=only, unfit=unfit, windows=windows, ranged=ranged, held_open=held_open, **given)
 
