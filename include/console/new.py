@@ -75,9 +75,7 @@ def files(
     keys = foreign_keys(made_like) if create else ""
     made = {
         f"{folder}/__init__.py": f'"""{title_of(id)}."""\n',
-        f"{folder}/migration.py": _migration(
-            id, ids, (came_from, legacy), (goes_to, new), create=create, keys=bool(keys), whole=whole
-        ),
+        f"{folder}/migration.py": _migration(id, ids, (came_from, legacy), (goes_to, new), create=create, whole=whole),
         f"{folder}/rows.sql": _script(ids[0], lines),
         f"{folder}/README.md": _readme(id, source, target, keys=bool(keys)),
         f"dags/{id}.py": _DAG.format(id=id),
@@ -152,7 +150,6 @@ def _migration(
     target: tuple[Place, Catalogue],
     *,
     create: bool,
-    keys: bool,
     whole: bool,
 ) -> str:
     left_out = [c.name for c in source[1].columns if c.type is None]
@@ -181,7 +178,6 @@ def _migration(
         f"    sources=(Source({named[0]}table=SOURCE{extra}),),\n"
         f"    targets=(Target({named[1]}table=TARGET{', create=' + chr(34) + 'create.sql' + chr(34) if create else ''}),),\n"
         f'    phases=(Phase(source="{ids[0]}", target="{ids[1]}", transform="rows.sql"'
-        f"{', finish=(' + chr(34) + 'foreign_keys.sql' + chr(34) + ',)' if keys else ''}"
         f"{', allow_empty=True' if empty else ''}),),{empty}\n"
         ")\n"
     )
@@ -224,8 +220,8 @@ def _readme(id: str, source: tuple[Place, Catalogue], target: tuple[Place, Catal
     )
     if keys:
         text += (
-            "\n`foreign_keys.sql` runs when the rows are there, and adds each foreign key whose table is there, too. Where a row"
-            " refers to none, PostgreSQL says which, and the run fails.\n"
+            '\n`foreign_keys.sql` adds each foreign key whose table is there. `Phase(finish=("foreign_keys.sql",))` runs it when the rows'
+            " are there; where a row refers to none, PostgreSQL says which, and the run fails.\n"
         )
     if existing is not None and existing.triggers:
         text += (

@@ -88,6 +88,7 @@ def test_foreign_keys_are_added_once_the_rows_are_there_and_triggers_are_told(fr
     assert "## Triggers\n\nstaff has these. people is made without them" in readme
     assert "- trigger stamped (BEFORE INSERT)\n" in readme
     fresh.run(migration)
+    run_sql(fresh.uris[NEW], (fresh.folder / "1/include/migrations/made/foreign_keys.sql").read_text())
     rules = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'people'::regclass AND contype = '{}' ORDER BY 1"
     assert run_sql(fresh.uris[NEW], rules.format("f")) == [
         ('FOREIGN KEY ("boss of") REFERENCES people(id)',),
