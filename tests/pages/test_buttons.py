@@ -74,6 +74,15 @@ def test_a_rollback_carries_its_run_and_is_not_offered_where_it_would_be_refused
     assert seen(user) == ({}, ["Run later built on it: roll that one back first."])
 
 
+def test_a_run_that_began_again_after_a_later_one_is_rolled_back_first(book: Ledger, signed_in: Client) -> None:
+    enter(book, ID, RUN, status=Status.FAILED, wrote=7)
+    enter(book, "later", "later", status=Status.PROVEN, wrote=1)
+    user = signed_in("user")
+    assert "roll_back" not in seen(user)[0]
+    enter(book, ID, RUN, status=Status.PROVEN)
+    assert seen(user)[0].keys() == {"roll_back"}
+
+
 def test_a_run_that_wrote_nothing_offers_no_rollback(book: Ledger, signed_in: Client) -> None:
     enter(book, ID, RUN, status=Status.FAILED)
     assert seen(signed_in("user")) == ({}, [])
