@@ -11,7 +11,8 @@ from include.trueup.stores.postgres.catalog import StoredIndex
 from tests.small import _suite, _whole
 
 from .history import Setup
-from .scripts import BENDS, NARROW, TOUCHED, create_sql
+from .scripts import BENDS as BENDS
+from .scripts import NARROW, TOUCHED, create_sql
 from .twins import Counter, Database, Does, Firing, ForeignKey, RowRefusedError
 from .twins.rows import Row
 from .twins.tables import too_long
