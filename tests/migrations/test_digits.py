@@ -13,6 +13,7 @@ import pytest
 from include.embedded import postgres
 from include.trueup.declare import Migration, Phase, Source, Table, Target, columns
 from include.trueup.ledger import Ledger
+from include.trueup.rows import digits
 from include.trueup.run.workspace import Workspace
 from include.trueup.stores.dynamodb import DynamoDBStore
 from include.trueup.stores.postgres import PostgresStore
@@ -98,4 +99,28 @@ def test_a_relation_that_all_partitions_share_loses_none_either(stage: Stage, tm
         gives={"new": [{"id": "there", "price": N38}]},
         rejects={"here": "digits_lost"},
         partitions=3,
+    )
+
+
+@pytest.mark.parametrize("version", ["this", "before"])
+def test_where_what_all_partitions_share_is_not_there_of_neighbours_rows_are_rejected(
+    version: str, stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The query finds one row of the number, and two of a neighbour; the version before computed none of neighbours."""
+    (tmp_path / "prices.sql").write_text(
+        "SELECT (SELECT id FROM old WHERE json_at(document, 'price')::DOUBLE > 0.3333333333333333::DOUBLE) AS more"
+    )
+    declared = replace(migration(tmp_path, "postgres", "document"), shared={"prices": tmp_path / "prices.sql"})
+    (tmp_path / "rows.sql").write_text(
+        "CREATE VIEW rows AS SELECT id, document, NULL AS price, _key AS _source FROM old, (SELECT count(*) FROM prices)"
+    )
+    if version == "before":
+        monkeypatch.setattr(digits, "any_long", lambda *_: False)
+    document = text({"price": Decimal("0.33333333333333333333")})
+    there_and_back(
+        declared,
+        stage,
+        rows={"old": [{"id": "a", "document": '{"price":0.4}'}, {"id": "b", "document": document}]},
+        gives={"new": [{"id": "a", "document": '{"price":0.4}'}]},
+        rejects={"b": "digits_lost"},
     )

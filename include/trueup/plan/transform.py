@@ -17,11 +17,12 @@ from ..declare.migration import Output, Phase, Target
 from ..declare.names import FAULT, FOUND, IN_WINDOW, IS, KEY, MADE, ROW_ID, SOURCE_KEY, UNWRITABLE_ROW, own
 from ..errors import DeclarationError
 from ..rows import duck
-from ..rows.digits import NEIGHBOUR, any_long
+from ..rows.digits import FAR, NEAR, NEIGHBOUR, WHY, any_long
 from ..run import Part, Run, StepName
 from ..run.facts import Fates, Transformed
-from ..run.files import FATE_FILES, FINDING_FILES, REJECT_FILES, SHOULD_FILES
+from ..run.files import FATE_FILES, FINDING_FILES, REJECT_FILES, SHOULD_FILES, shared_name
 from ..run.partitions import copy_partitions, publish_partitions
+from ..run.workspace import Artifact
 from ..stores import arrow_schema, key_text
 from . import audit, cost, digits, windows
 from .casting import strict_json
@@ -55,8 +56,12 @@ def _neighbours(part: Part, run: Run, partition: int) -> digits.Neighbours | Non
     """What is made of neighbours of the partition's numbers that lose digits in a double; None where it has none."""
     sources = {as_read(source): source.columns for source in run.migration.sources}
     shared = run.manifests(StepName.SHARED)[0].files if run.migration.shared else ()
-    if not any_long(part.connection, sources) and not any(NEIGHBOUR in file.path for file in shared):
+    of_shared = {shared_name(file).partition(NEIGHBOUR)[2]: file for file in shared}
+    long = any_long(part.connection, sources)
+    if not long and not {NEAR, FAR, WHY} & {*of_shared}:
         return None
+    if run.migration.cost is None and run.migration.shared and not {NEAR, FAR} <= {*of_shared}:
+        return digits.Neighbours(unknown=_why(part, of_shared.get(WHY)))
 
     @contextmanager
     def related(neighbour: str) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -65,6 +70,15 @@ def _neighbours(part: Part, run: Run, partition: int) -> digits.Neighbours | Non
             yield session.connection
 
     return digits.neighbours_of(run, part.scratch, related)
+
+
+def _why(part: Part, file: Artifact | None) -> str:
+    """Why there are no neighbours of what all partitions share."""
+    if file is None:
+        return "what all partitions share was computed by a version that did not look for that; start the run anew"
+    part.relate(WHY, [file], None)
+    ((message,),) = part.connection.execute(f"SELECT message FROM {WHY}").fetchall()
+    return f"with other digits in its place a relation that all partitions share is not computed ({message})"
 
 
 def run_phase(

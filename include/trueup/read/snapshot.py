@@ -16,8 +16,9 @@ import pyarrow as pa
 
 from ..declare.migration import Phase, Table
 from ..declare.names import KEY, own
+from ..errors import DeclarationError
 from ..rows import digits, duck, wording
-from ..rows.digits import FAR, NEAR, NEIGHBOUR
+from ..rows.digits import FAR, NEAR, NEIGHBOUR, WHY
 from ..run import Part, Run, StepName, large
 from ..run.files import READ_BACK_FILES, SNAPSHOT_FILES, Place, shared
 from ..run.partitions import copy_partitions, publish_partitions, relate_source
@@ -128,7 +129,15 @@ def compute_shared(run: Run) -> dict[str, int]:
         sources = {duck.identifier(source.id): source.columns for source in run.migration.sources}
         if run.migration.shared and digits.any_long(part.connection, sources):
             for neighbour in (NEAR, FAR):
-                _compute_neighbour(part, run, neighbour)
+                try:
+                    _compute_neighbour(part, run, neighbour)
+                except (
+                    DeclarationError
+                ) as error:  # no fault of the query: the transform rejects what it cannot see of it
+                    why = part.scratch / "why.parquet"
+                    one = duck.write(part.connection, f"SELECT {duck.literal(str(error))} AS message", why)
+                    part.publish(why, shared(f"{NEIGHBOUR}{WHY}"), one)
+                    break
         part.facts = rows
     return rows
 
@@ -140,9 +149,12 @@ def _compute_neighbour(part: Part, run: Run, neighbour: str) -> None:
             relate_source(session, source, run.manifests(StepName.SNAPSHOT), None, name=own(f"of_{source.id}"))
             replaced = digits.replaced(own(f"of_{source.id}"), source.columns, neighbour)
             session.connection.execute(f"CREATE TEMP VIEW {duck.identifier(source.id)} AS {replaced}")
+        made = []
         for name, path in run.migration.shared.items():
             local = session.scratch / f"{name}{NEIGHBOUR}{neighbour}.parquet"
-            what = f"shared {name!r}, with other digits in place of those that a double does not hold,"
+            what = f"shared {name!r}"
             with wording.asking(what, path, session.connection, (source.id for source in run.migration.sources)):
                 rows = duck.write(session.connection, wording.query_of(what, path), local)
-            part.publish(local, shared(f"{name}{NEIGHBOUR}{neighbour}"), rows)
+            made.append((local, shared(f"{name}{NEIGHBOUR}{neighbour}"), rows))
+        for local, place, rows in made:
+            part.publish(local, place, rows)

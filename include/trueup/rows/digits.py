@@ -27,10 +27,12 @@ NEAR, FAR = own("near"), own("far")
 """Functions: a text with the one or the other neighbour in place of each number that a double holds as another."""
 NEIGHBOUR = "~"
 """Stands between the name of a relation that all partitions share and the neighbour of which it was computed."""
+WHY = own("why")
+"""Stands in a neighbour's place where it could not be computed: a relation of one row that says why."""
 LONG, LOST = own("long"), own("lost")
 """Functions: whether a text has such a number; of a value, and of the same of both neighbours, the number that was made of a double."""
-_LONG = r"[0-9]\.[0-9]{8}|[0-9]{8}\.[0-9]|[0-9][eE][+-]?[0-9]"
-"""What a text has in it that has such a number, and few others have."""
+_LONG = "|".join([*(rf"[0-9]{{{n}}}\.[0-9]{{{16 - n}}}" for n in range(1, 16)), "[0-9][eE][+-]?[0-9]"])
+"""What a text has in it that has such a number, and few others have: 16 digits, or an exponent. A double keeps 15."""
 _WHOLE = r"(?s)\s*([\[{].*|-?[0-9][0-9.eE+-]*\s*)"
 """Text that is perhaps JSON, or a number: none else is read as such."""
 _NUMBER = re.compile(r"(?<![\w.+-])-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![\w.+-])")
@@ -47,7 +49,11 @@ _BELOW = 8
 def neighbours(number: str) -> tuple[str, str] | None:
     """Both neighbours of a number; None where a double holds it, or it has neither a fraction nor an exponent (DuckDB keeps whole
     numbers, and those beyond every double, as they are written), or an exponent with which no store has it."""
-    if not {*".eE"} & {*number} or len(re.split("[eE][+-]?", number + "e")[1]) > _EXPONENT:
+    if (
+        repr(float(number)) == number
+        or not {*".eE"} & {*number}
+        or len(re.split("[eE][+-]?", number + "e")[1]) > _EXPONENT
+    ):
         return None
     value, exact = float(number), Decimal(number)
     shown = Decimal(repr(value)) if math.isfinite(value) else exact
@@ -61,7 +67,8 @@ def neighbours(number: str) -> tuple[str, str] | None:
     distance = abs(_EXACT.subtract(Decimal(next_one), Decimal(value)))
     unit = Decimal(1).scaleb(min(distance.adjusted() - _BELOW, -1), _EXACT)
     middle = middle.quantize(unit, ROUND_HALF_EVEN, _EXACT)
-    near, far = (_EXACT.add(middle, side * away * 2 * unit) for side in (-1, 1))
+    own_place = _EXACT.subtract(exact, Decimal(value)).scaleb(unit.adjusted() - distance.adjusted() - 1, _EXACT)
+    near, far = (_EXACT.add(_EXACT.add(middle, side * away * 2 * unit), own_place) for side in (-1, 1))
     if abs(_EXACT.subtract(near, exact)) * 1_000 < distance:  # not what one might round the number itself to
         near = _EXACT.subtract(near, away * (distance * 2 / 5).quantize(unit, ROUND_HALF_EVEN, _EXACT))
     return f"{near:f}", f"{far:f}"

@@ -20,7 +20,7 @@ ROOMS = {
     "stores": "rows declare errors",
     "ledger": "stores steps errors",
     "run": "ledger gate stores rows steps declare errors",
-    "read": "run stores rows declare",
+    "read": "run stores rows declare errors",
     "plan": "run ledger stores gate rows declare errors",
     "write": "plan run ledger stores rows steps declare errors",
     "prove": "plan run stores gate rows declare errors",

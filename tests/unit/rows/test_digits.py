@@ -10,8 +10,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from include.trueup.declare import Type
 from include.trueup.rows import duck
-from include.trueup.rows.digits import long_numbers, lost, neighbours
+from include.trueup.rows.digits import has, long_numbers, lost, neighbours
 from include.trueup.rows.values import canonical_number
 
 HELD = (
@@ -77,6 +78,24 @@ def test_a_number_in_a_word_is_none() -> None:
     assert [*long_numbers(words)] == []
     inside = [*long_numbers('{"a":-0.33333333333333333333,"b":["0.12345678901234567"]}')]
     assert inside == ["-0.33333333333333333333", "0.12345678901234567"]
+
+
+def test_numbers_that_differ_have_neighbours_that_differ() -> None:
+    for head in ("20240101123456789", "0.333333333333333333", "-99999999999999999999"):
+        numbers = [f"{head}{'' if '.' in head else '.'}{n}" for n in range(1, 40) if n % 10]
+        pairs = [neighbours(each) or (each, each) for each in numbers]
+        assert len({*pairs}) == len({near for near, _ in pairs}) == len({far for _, far in pairs}) == len(numbers)
+        assert all(float(near) == float(one) != float(far) for one, (near, far) in zip(numbers, pairs, strict=True))
+
+
+def test_the_cheap_look_finds_every_number_that_has_neighbours(connection: duckdb.DuckDBPyConnection) -> None:
+    chance = random.Random(16)
+    texts = ["".join(chance.choices("0123456789", k=n)) for n in range(2, 30) for _ in range(20)]
+    numbers = [f"{each[:at]}.{each[at:]}" for each in texts for at in [chance.randint(1, len(each) - 1)]]
+    long = [each for each in [*numbers, *ANOTHER] if neighbours(each)]
+    found = connection.execute(f"SELECT count(*) FROM unnest($1) t(n) WHERE {has('n', Type.TEXT)}", [long]).fetchall()
+    assert found == [(len(long),)]
+    assert len(long) > 200
 
 
 def test_one_neighbour_has_the_same_double_and_the_other_the_next_one() -> None:
