@@ -79,7 +79,9 @@ def test_a_run_that_began_again_after_a_later_one_is_rolled_back_first(book: Led
     enter(book, "later", "later", status=Status.PROVEN, wrote=1)
     user = signed_in("user")
     assert "roll_back" not in seen(user)[0]
-    enter(book, ID, RUN, status=Status.PROVEN)
+    enter(book, ID, RUN, status=Status.FAILED)
+    assert "roll_back" not in seen(user)[0]  # its new plan wrote nothing
+    enter(book, ID, RUN, status=Status.PROVEN, wrote=2)
     assert seen(user)[0].keys() == {"roll_back"}
 
 

@@ -107,11 +107,11 @@ def _configuration(expectation: Expectation) -> dict[str, JsonValue]:
         key = (type(expectation), prepared.content(expectation))
     except LookupError:
         return expectation.configuration.to_json_dict()
-    if key not in _kept:
+    if (written := _kept.get(key)) is None:
         if len(_kept) >= prepared.MOST:
             _kept.clear()
-        _kept[key] = pickle.dumps(expectation.configuration.to_json_dict())
-    made: dict[str, JsonValue] = pickle.loads(_kept[key])
+        written = _kept[key] = pickle.dumps(expectation.configuration.to_json_dict())
+    made: dict[str, JsonValue] = pickle.loads(written)
     return made
 
 

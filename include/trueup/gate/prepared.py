@@ -22,6 +22,8 @@ from great_expectations.validator.validation_graph import ValidationGraph
 BATCH = "frames-rows"
 MOST = 2_000
 """Most expectations that are kept."""
+_LONGEST = 65_536
+"""Most bytes of an expectation that is kept."""
 _THEIRS = "great_expectations."
 _STEPS = ("get_validation_dependencies", "metrics_validate", "_build_evr")
 _kept: dict[tuple[Any, ...], bytes] = {}
@@ -44,7 +46,7 @@ def validate(
     engine = PandasExecutionEngine(caching=False)
     engine.load_batch_data(BATCH, frame)
     try:
-        prepared = [_prepared(each, dict(result_format), engine) for each in expectations]
+        prepared = [_prepared(each, dict(result_format)) for each in expectations]
         values: dict[MetricConfigurationID, Any] = {}
         for each in prepared:
             for metric in each.metrics:
@@ -74,20 +76,21 @@ def content(expectation: Expectation) -> bytes:
     """The values of its fields, as a key: equal for equal ones of the same types. Raises `LookupError` where one is of no module,
     and so has none."""
     try:
-        return pickle.dumps(vars(expectation))
+        key = pickle.dumps(vars(expectation))
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise LookupError("an expectation with a value that is of no module") from error
+    if len(key) > _LONGEST:
+        raise LookupError("an expectation with values of some length, such as a set of many")
+    return key
 
 
-def _prepared(
-    expectation: Expectation, result_format: dict[str, str | int], engine: PandasExecutionEngine
-) -> _Prepared:
+def _prepared(expectation: Expectation, result_format: dict[str, str | int]) -> _Prepared:
     kind = get_expectation_impl(expectation.expectation_type)  # by which Great Expectations judges, whatever its class
     key = (kind, type(expectation), content(expectation), tuple(result_format.items()))
     if key not in _kept:
         if len(_kept) >= MOST:
             _kept.clear()
-        _kept[key] = pickle.dumps(_prepare(expectation, kind, result_format, engine))
+        _kept[key] = pickle.dumps(_prepare(expectation, kind, result_format))
     prepared: _Prepared = pickle.loads(_kept[key])  # our own, of this process
     return prepared
 
@@ -96,8 +99,8 @@ def _prepare(
     expectation: Expectation,
     kind: type[Expectation],
     result_format: dict[str, str | int],
-    engine: PandasExecutionEngine,
 ) -> _Prepared:
+    engine = PandasExecutionEngine(caching=False)  # without a frame: what asks for its types is not kept, and raises
     configuration = expectation.configuration
     if any(not _theirs(getattr(kind, step)) for step in _STEPS) or "$PARAMETER" in str(configuration.kwargs):
         raise LookupError("an expectation that works out by itself what it needs")

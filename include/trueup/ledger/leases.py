@@ -23,7 +23,7 @@ from .holders import refusal
 from .rights import Part as Part
 from .rows import LeaseRow
 from .status import Status
-from .tables import LEASE_LOCK, leases, runs
+from .tables import LEASE_LOCK, leases
 
 LEASE = "TRUEUP_LEASE_SECONDS"
 """Environment variable: a lease that nobody renews for so long has expired. The same for every worker."""
@@ -195,17 +195,6 @@ class Leases:
                 )
                 for row in rows
             ]
-
-    def last_right(self, migration_id: str) -> dict[str, datetime]:
-        """When each run of the migration that ever had the right to write had it last; until when, if it has it still."""
-        query = sa.select(leases).join(runs).where(runs.c.migration_id == migration_id, leases.c.right_at.is_not(None))
-        with self._begin() as connection:
-            rows = connection.execute(query).mappings().all()
-        last: dict[str, datetime] = {}
-        for row in rows:
-            until = min(row["ended_at"] or row["expires_at"], row["expires_at"])
-            last[row["run_id"]] = max(last.get(row["run_id"], until), until)
-        return last
 
     def newer_writer(self, run_id: str) -> str | None:
         """A run that has taken the right to write to a target of this one since this one took its place, the last; so that

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from ..errors import MemoryLimitError
+from ..ledger import GoneOnError
 from ..rows import duck
 from ..run import AnyRun, Mode, Run, order
 from ..run.reported import Verdict
@@ -63,7 +64,10 @@ def walk(
                     seen(step)
                 list(each(partial(carry_out, step, run), run.parts(step)))
         except Exception:
-            report(run)
+            try:
+                report(run)
+            except GoneOnError as gone:
+                log.warning("%s", gone)
             raise
         verdict: Verdict = report(run)
         return verdict

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from ..declare.migration import Target
 from ..errors import ArtifactError, OptionsError, SourceError, StatusError
 from ..ledger import Ledger, RunRow, Status, SwitchState
-from ..ledger.latest import last_first
+from ..ledger.latest import last_written_first
 from ..plan import hashing, target_checks
 from ..plan.files import ADD
 from ..run import LAST, Mode, Options, Run, Start, earlier, files, former_run_id, run_id
@@ -104,7 +104,7 @@ def _find(run: Run) -> RunRow | None:
 
 def last_that_wrote(ledger: Ledger, migration_id: str) -> RunRow | None:
     """The run that a rollback undoes where none is named: the last that wrote rows and is not rolled back."""
-    writers = (r for r in last_first(ledger, migration_id) if _wrote(ledger, r))
+    writers = (r for r in last_written_first(ledger, migration_id) if _wrote(ledger, r))
     return next((r for r in writers if r.status != Status.ROLLED_BACK), None)
 
 
@@ -152,7 +152,7 @@ def refuse_relied_on(ledger: Ledger, migration_id: str, id: str) -> None:
 
 
 def _refuse_built_on(ledger: Ledger, migration_id: str, id: str) -> None:
-    for later in last_first(ledger, migration_id):
+    for later in last_written_first(ledger, migration_id):
         if later.run_id == id:
             return
         if later.status != Status.ROLLED_BACK and _wrote(ledger, later):

@@ -9,7 +9,7 @@ from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from pydantic import JsonValue
 
 from include.trueup.ledger import Ledger, Status, SwitchState
-from include.trueup.ledger.latest import last_first
+from include.trueup.ledger.latest import last_written_first
 from include.trueup.steps import Mode
 
 from .known import Entered, Known, entered
@@ -120,7 +120,7 @@ def _roll_back(book: Ledger, asked: AskedRun, row: Entered) -> Offer | str:
         return ""
     if book.switches.state(row.migration_id) is SwitchState.NEW:
         return "It cannot be rolled back while the switch is at the new shape: cut back first."
-    for later in map(entered, last_first(book, row.migration_id)):
+    for later in map(entered, last_written_first(book, row.migration_id)):
         if later.id == row.id:
             break
         if (

@@ -15,6 +15,7 @@ from include.trueup.cutover.shadow import Shadowed
 from include.trueup.declare.migration import Migration, Shadow
 from include.trueup.errors import ProofError, StatusError
 from include.trueup.ledger import Ledger, Status, SwitchState
+from include.trueup.ledger.latest import last_first
 from include.trueup.run import Files, Mode, Refusal
 
 from .. import connections
@@ -194,7 +195,7 @@ def _turns(book: Ledger, migration_id: str, names: dict[str, str]) -> tuple[Turn
 
 def _proof(book: Ledger, migration_id: str, names: dict[str, str]) -> ProofOf | None:
     """The last run that is proven still, and no rollback."""
-    for row in book.runs(migration_id):
+    for row in last_first(book, migration_id):
         if row.status == Status.PROVEN and row.undoes is None and row.ended_at is not None:
             compared = turning.compared(connections.workspace(), row.run_id)
             hours = (datetime.now(UTC) - row.ended_at).total_seconds() / 3600

@@ -34,8 +34,6 @@ EXPECTATIONS: tuple[Expectation, ...] = (
     gxe.ExpectColumnValuesToBeBetween(column="n", min_value=0, max_value=2, strict_min=True),
     gxe.ExpectColumnValuesToBeBetween(column="n", max_value=1, mostly=0.3),
     gxe.ExpectColumnValuesToBeIncreasing(column="n", strictly=True),
-    gxe.ExpectColumnValuesToBeOfType(column="n", type_="int64"),
-    gxe.ExpectColumnValuesToBeInTypeList(column="n", type_list=["int64", "float64"]),
     gxe.ExpectColumnValueZScoresToBeLessThan(column="n", threshold=1.0, double_sided=True),
     gxe.ExpectColumnPairValuesToBeEqual(column_A="n", column_B="m", ignore_row_if="neither"),
     gxe.ExpectColumnPairValuesAToBeGreaterThanB(column_A="n", column_B="m", or_equal=True),
@@ -61,6 +59,10 @@ EXPECTATIONS: tuple[Expectation, ...] = (
     gxe.ExpectTableRowCountToEqual(value=2, row_condition=Column("n") < 3),
     ExpectFiguresThere(column_list=["n", "m"]),
     ExpectFirstToBeSumOfRest(column_list=["n", "m"]),
+)
+OF_TYPES = (
+    gxe.ExpectColumnValuesToBeOfType(column="n", type_="int64"),
+    gxe.ExpectColumnValuesToBeInTypeList(column="n", type_list=["int64", "float64"]),
 )
 KEYS = ["k1", "k2", "k3"]
 FRAMES = {
@@ -186,6 +188,23 @@ def test_of_two_classes_with_one_name_the_last_one_judges_as_with_great_expectat
 def test_what_cannot_be_kept_is_judged_by_great_expectations_alone(judge: Judge, expectation: Expectation) -> None:
     with pytest.raises(LookupError):
         judge._quickly(_tallies(expectation), FRAMES["holds"], "BASIC")
+    assert not prepared._kept
+
+
+@pytest.mark.parametrize("expectation", OF_TYPES)
+def test_what_needs_other_metrics_for_other_types_of_a_frame_is_not_kept(
+    judge: Judge, expectation: Expectation
+) -> None:
+    for frame in (FRAMES["holds"], FRAMES["holds"].assign(n=["one", 2, None])):
+        wanted = _said(judge._wholly(_tallies(expectation), frame, "BASIC"))
+        assert _said(judge.validate(_tallies(expectation), frame, "BASIC")) == wanted
+    assert not wanted[0]["success"]
+    assert not prepared._kept
+
+
+def test_an_expectation_with_many_values_is_not_kept(judge: Judge) -> None:
+    each = gxe.ExpectColumnValuesToBeInSet(column="a", value_set=[*"xy", *map(str, range(20_000))])
+    assert judge.validate(_tallies(each), FRAMES["holds"], "BASIC")[0].success
     assert not prepared._kept
 
 

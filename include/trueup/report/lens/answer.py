@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ...declare.migration import Derived, Migration, Source
 from ...errors import TrueupError
 from ...ledger import Ledger, RunRow
+from ...ledger.latest import last_first
 from ...plan.fates import OUTSIDE_WINDOW
 from .fates import Sought, SourceRow, TargetRow
 from .findings import Finding
@@ -117,7 +118,7 @@ def _key(table: str, columns: Sequence[str], key: str) -> str:
 def last(migration: Migration, ledger: Ledger, shelf: Shelf, asked: Asked) -> Answer:
     """The answer of the last run that accounted for the row; of runs outside whose window it lies only where no other has.
     Raises `UnknownRowError` where none has, with what could not be looked at."""
-    every = ledger.runs(migration.id)
+    every = last_first(ledger, migration.id)
     # a run accounts for its source rows once its plan is counted; a rollback for what another has written
     rows = [row for row in every if row.undoes is None and row.planned_at is not None]
     taken_back = {row.undoes for row in every if row.undoes is not None and row.status == "proven"}
