@@ -12,6 +12,7 @@ import pytest
 
 from include.embedded import postgres
 from include.trueup.declare import Migration, Phase, Source, Table, Target, columns
+from include.trueup.declare.cost import Cost
 from include.trueup.ledger import Ledger
 from include.trueup.rows import digits
 from include.trueup.run.workspace import Workspace
@@ -102,9 +103,9 @@ def test_a_relation_that_all_partitions_share_loses_none_either(stage: Stage, tm
     )
 
 
-@pytest.mark.parametrize("version", ["this", "before"])
+@pytest.mark.parametrize("case", ["it fails", "a version before", "it costs something"])
 def test_where_what_all_partitions_share_is_not_there_of_neighbours_rows_are_rejected(
-    version: str, stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    case: str, stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The query finds one row of the number, and two of a neighbour; the version before computed none of neighbours."""
     (tmp_path / "prices.sql").write_text(
@@ -114,13 +115,20 @@ def test_where_what_all_partitions_share_is_not_there_of_neighbours_rows_are_rej
     (tmp_path / "rows.sql").write_text(
         "CREATE VIEW rows AS SELECT id, document, NULL AS price, _key AS _source FROM old, (SELECT count(*) FROM prices)"
     )
-    if version == "before":
-        monkeypatch.setattr(digits, "any_long", lambda *_: False)
+    (phase,) = declared.phases
+    declared = replace(declared, phases=(replace(phase, allow_empty=True),))
+    (tmp_path / "cost.sql").write_text(
+        "CREATE VIEW figures AS SELECT 'a' AS name, 1 AS value; CREATE VIEW paid AS SELECT id FROM old"
+    )
+    if case == "it costs something":
+        declared = replace(declared, cost=Cost(scripts=(tmp_path / "cost.sql",), words=lambda figures, params: {}))
+    if case == "a version before":
+        monkeypatch.setattr(digits, "first_long", lambda *_, **_more: None)
     document = text({"price": Decimal("0.33333333333333333333")})
     there_and_back(
         declared,
         stage,
         rows={"old": [{"id": "a", "document": '{"price":0.4}'}, {"id": "b", "document": document}]},
-        gives={"new": [{"id": "a", "document": '{"price":0.4}'}]},
-        rejects={"b": "digits_lost"},
+        gives={"new": []},
+        rejects={"a": "digits_lost", "b": "digits_lost"},
     )

@@ -31,7 +31,9 @@ from .making import hand_on, make
 
 DIGITS_LOST = "digits_lost"
 """Code of the reject that the engine makes itself, for a row of which a number lost digits: it went through a double."""
-_CHECKED = (Type.TEXT, Type.NUMBER, Type.JSON, Type.INTEGER)
+_MEANT = (Type.FLOAT, Type.BINARY)
+"""Types of targets' columns in which no digits get lost: a double is meant, or bytes."""
+_DOUBLES = ('"NULL"', "DOUBLE", "FLOAT", "DOUBLE[]", "FLOAT[]")
 _SHOWN = 60
 _REMEDY = (
     "which went through a double: {at} takes it out of JSON with every digit, and text that is put together keeps them; if a rounded"
@@ -45,19 +47,18 @@ Related = Callable[[str], AbstractContextManager[duckdb.DuckDBPyConnection]]
 
 @dataclass(frozen=True)
 class Neighbours:
-    """What each output is of both neighbours, as files, by the output's name; `unknown`: why that is not known, of rows with such
-    a number in a column `of` these types."""
+    """What each output is of both neighbours, as files, by the output's name; `unknown`: why that is not known. `shared`: whether
+    what all partitions share was made of such numbers."""
 
     made: Mapping[str, tuple[Path, Path]] = field(default_factory=dict)
     unknown: str | None = None
-    of: tuple[Type, ...] = (Type.TEXT, Type.NUMBER, Type.JSON)
+    shared: bool = False
 
 
-def neighbours_of(run: Run, folder: Path, related: Related) -> Neighbours:
+def neighbours_of(run: Run, folder: Path, related: Related, *, shared: bool) -> Neighbours:
     """What the transform makes of both neighbours, in files below the folder."""
     if run.migration.cost is not None:
-        why = "its transform costs something, and is not run again for that"
-        return Neighbours(unknown=why, of=(Type.NUMBER, Type.JSON))  # texts are what such a transform is for
+        return Neighbours(unknown="its transform costs something, and is not run again for that", shared=shared)
     files: dict[str, list[Path]] = {}
     try:
         for neighbour in (NEAR, FAR):
@@ -71,7 +72,8 @@ def neighbours_of(run: Run, folder: Path, related: Related) -> Neighbours:
                         files.setdefault(output.name, []).append(file)
                     hand_on(connection, run, phase)
     except DeclarationError as error:
-        return Neighbours(unknown=f"with other digits in its place the transform does not run ({error})")
+        why = f"with other digits in its place the transform does not run ({error})"
+        return Neighbours(unknown=why, shared=shared)
     return Neighbours({name: (near, far) for name, (near, far) in files.items()})
 
 
@@ -86,13 +88,27 @@ def reject(
         if neighbours.unknown is None:
             why = _compared(connection, driver, target, output, neighbours.made[output.name]) | why
         elif {*target.table.columns} - {*target.rounds}:
-            having = digits.any_of({n: t for n, t in _columns(driver).items() if t in neighbours.of})
+            where = _elsewhere(connection, run, driver, neighbours)
+            of = digits.regarded(costs=run.migration.cost is not None)
+            having = "true" if where else digits.any_of({n: t for n, t in _columns(driver).items() if t in of})
             keys = connection.execute(f"SELECT {KEY} FROM {as_read(driver)} WHERE {having} ORDER BY 1").fetchall()
-            why |= {key: _unknown(neighbours.unknown) for (key,) in keys}
+            why |= {key: _unknown(neighbours.unknown, where) for (key,) in keys}
     if why:
         connection.register(given := own("given"), pa.table({"source": [*why], "message": [*why.values()]}))
         connection.execute(_SQL("reject", findings=findings, given=given, code=duck.literal(DIGITS_LOST)))
         connection.unregister(given)
+
+
+def _elsewhere(
+    connection: duckdb.DuckDBPyConnection, run: Run, driver: Source | Derived, neighbours: Neighbours
+) -> str:
+    """What else than the driver has such a number, of which any of its rows may be made; '' where nothing has."""
+    if neighbours.shared:
+        return "what all partitions share"
+    others = {as_read(source): source for source in run.migration.sources if source is not driver}
+    types = {name: source.columns for name, source in others.items()}
+    first = digits.first_long(connection, types, costs=run.migration.cost is not None)
+    return others[first].name if first is not None else ""
 
 
 def _compared(
@@ -104,7 +120,7 @@ def _compared(
 ) -> dict[str, str]:
     """Of the source rows whose rows lost digits, why."""
     types = {name: type_ for name, type_, *_ in connection.execute(f"DESCRIBE {output.view}").fetchall()}
-    names = [name for name in _checked(target) if types.get(name, '"NULL"') not in ('"NULL"', "DOUBLE", "FLOAT")]
+    names = [name for name in _checked(target) if types.get(name, '"NULL"') not in _DOUBLES]
     if not names:
         return {}
     near, far = (duck.parquet([file], None) for file in files)
@@ -112,7 +128,9 @@ def _compared(
     listed = ", ".join(f"{number} AS {own(f'lost_{n}')}" for n, number in enumerate(numbers))
     some = f"coalesce({', '.join(own(f'lost_{n}') for n in range(len(names)))}) IS NOT NULL"
     rows = _rows(names, target, output)
-    compared = connection.execute(_SQL("compared", rows=rows, near=near, far=far, numbers=listed, any=some)).fetchall()
+    keys = {f"{each}_keys": _keys(driver, neighbour) for each, neighbour in (("near", NEAR), ("far", FAR))}
+    query = _SQL("compared", rows=rows, near=near, far=far, numbers=listed, any=some, **keys)
+    compared = connection.execute(query).fetchall()
     read = _read(connection, driver, [source for source, *_ in compared])
     why: dict[str, str] = {}
     for source, unknown, *lost in compared:
@@ -126,7 +144,14 @@ def _compared(
 
 def _number(name: str) -> str:
     one, same, other = (f"{alias}.{name}" for alias in (PLANNED, EXPECTED, FOUND))
-    return f"CASE WHEN {one} IS DISTINCT FROM {other} THEN {LOST}({one}, {same}, {other}) END"
+    return _SQL("number", one=one, same=same, other=other, lost=LOST)
+
+
+def _keys(driver: Source | Derived, neighbour: str) -> str:
+    """SQL: the keys of the driver's rows, and what they are with the neighbour in place of their numbers, where they have such."""
+    types = {name: type_ for name, type_ in _columns(driver).items() if name in driver.key}
+    of = digits.put(as_read(driver), types, neighbour) if types else f"SELECT * FROM {as_read(driver)} WHERE false"
+    return _SQL("keys", key_text=key_text(driver.key), rows=of)
 
 
 def _rows(names: list[str], target: Target, output: Output) -> str:
@@ -137,7 +162,7 @@ def _rows(names: list[str], target: Target, output: Output) -> str:
 
 def _checked(target: Target) -> Iterator[str]:
     """The columns in which a number may have lost digits."""
-    yield from (name for name, t in target.table.columns.items() if t in _CHECKED and name not in target.rounds)
+    yield from (name for name, t in target.table.columns.items() if t not in _MEANT and name not in target.rounds)
     yield from (EXTRA, MISTYPED)
 
 
@@ -180,10 +205,10 @@ def _json_at(column: str, path: str) -> str:
     return f"json_at({column}, {duck.literal(path)})"
 
 
-def _unknown(why: str) -> str:
+def _unknown(why: str, where: str = "") -> str:
     return (
-        f"it has a number with more digits than a double holds, and whether they get lost is not known: {why}; round the number"
-        " where it is made, or name the columns in Target(rounds=…)"
+        f"{where or 'it'} has a number with more digits than a double holds, and whether they get lost is not known: {why};"
+        " round the number where it is made, or name the columns in Target(rounds=…)"
     )
 
 

@@ -94,7 +94,7 @@ def show(connection: duckdb.DuckDBPyConnection, driver: Source | Derived) -> Non
 
 def replace_numbers(connection: duckdb.DuckDBPyConnection, source: Source, neighbour: str) -> None:
     """Put a neighbour in place of each number of what was read that a double holds as another."""
-    replaced = digits.replaced(as_read(source), source.columns, neighbour)
+    replaced = digits.replaced(as_read(source), source.columns, neighbour, key_text(source.key))
     connection.execute(f"CREATE TEMP TABLE {own(f'neighbour_{source.id}')} AS {replaced}")
     connection.execute(f"CREATE OR REPLACE TEMP VIEW {as_read(source)} AS FROM {own(f'neighbour_{source.id}')}")
 

@@ -17,7 +17,7 @@ from ..declare.migration import Output, Phase, Target
 from ..declare.names import FAULT, FOUND, IN_WINDOW, IS, KEY, MADE, ROW_ID, SOURCE_KEY, UNWRITABLE_ROW, own
 from ..errors import DeclarationError
 from ..rows import duck
-from ..rows.digits import FAR, NEAR, NEIGHBOUR, WHY, any_long
+from ..rows.digits import FAR, NEAR, NEIGHBOUR, WHY, first_long
 from ..run import Part, Run, StepName
 from ..run.facts import Fates, Transformed
 from ..run.files import FATE_FILES, FINDING_FILES, REJECT_FILES, SHOULD_FILES, shared_name
@@ -57,11 +57,11 @@ def _neighbours(part: Part, run: Run, partition: int) -> digits.Neighbours | Non
     sources = {as_read(source): source.columns for source in run.migration.sources}
     shared = run.manifests(StepName.SHARED)[0].files if run.migration.shared else ()
     of_shared = {shared_name(file).partition(NEIGHBOUR)[2]: file for file in shared}
-    long = any_long(part.connection, sources)
-    if not long and not {NEAR, FAR, WHY} & {*of_shared}:
+    marks, costs = {NEAR, FAR, WHY} & {*of_shared}, run.migration.cost is not None
+    if not marks and first_long(part.connection, sources, costs=costs) is None:
         return None
-    if run.migration.cost is None and run.migration.shared and not {NEAR, FAR} <= {*of_shared}:
-        return digits.Neighbours(unknown=_why(part, of_shared.get(WHY)))
+    if not costs and run.migration.shared and not {NEAR, FAR} <= marks:
+        return digits.Neighbours(unknown=_why(part, of_shared.get(WHY)), shared=True)
 
     @contextmanager
     def related(neighbour: str) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -69,7 +69,7 @@ def _neighbours(part: Part, run: Run, partition: int) -> digits.Neighbours | Non
             relate(session, run, partition, neighbour)
             yield session.connection
 
-    return digits.neighbours_of(run, part.scratch, related)
+    return digits.neighbours_of(run, part.scratch, related, shared=bool(marks))
 
 
 def _why(part: Part, file: Artifact | None) -> str:

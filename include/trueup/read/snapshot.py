@@ -127,19 +127,23 @@ def compute_shared(run: Run) -> dict[str, int]:
             with wording.asking(what, path, part.connection, (source.id for source in run.migration.sources)):
                 rows[name] = part.write(shared(name), wording.query_of(what, path)).rows
         sources = {duck.identifier(source.id): source.columns for source in run.migration.sources}
-        if run.migration.shared and digits.any_long(part.connection, sources):
-            for neighbour in (NEAR, FAR):
-                try:
-                    _compute_neighbour(part, run, neighbour)
-                except (
-                    DeclarationError
-                ) as error:  # no fault of the query: the transform rejects what it cannot see of it
-                    why = part.scratch / "why.parquet"
-                    one = duck.write(part.connection, f"SELECT {duck.literal(str(error))} AS message", why)
-                    part.publish(why, shared(f"{NEIGHBOUR}{WHY}"), one)
-                    break
+        costs = run.migration.cost is not None
+        if run.migration.shared and digits.first_long(part.connection, sources, costs=costs) is not None:
+            why = "its transform costs something" if costs else _compute_neighbours(part, run)
+            if why:
+                part.write(shared(f"{NEIGHBOUR}{WHY}"), f"SELECT {duck.literal(why)} AS message")
         part.facts = rows
     return rows
+
+
+def _compute_neighbours(part: Part, run: Run) -> str:
+    """The same of both neighbours; why not, where the queries fail with other digits, which is no fault of theirs."""
+    try:
+        for neighbour in (NEAR, FAR):
+            _compute_neighbour(part, run, neighbour)
+    except DeclarationError as error:
+        return str(error)
+    return ""
 
 
 def _compute_neighbour(part: Part, run: Run, neighbour: str) -> None:
@@ -147,7 +151,7 @@ def _compute_neighbour(part: Part, run: Run, neighbour: str) -> None:
     with run.session(alone=True) as session:
         for source in run.migration.sources:
             relate_source(session, source, run.manifests(StepName.SNAPSHOT), None, name=own(f"of_{source.id}"))
-            replaced = digits.replaced(own(f"of_{source.id}"), source.columns, neighbour)
+            replaced = digits.replaced(own(f"of_{source.id}"), source.columns, neighbour, key_text(source.key))
             session.connection.execute(f"CREATE TEMP VIEW {duck.identifier(source.id)} AS {replaced}")
         made = []
         for name, path in run.migration.shared.items():

@@ -21,7 +21,7 @@ from duckdb import sqltypes
 from duckdb.func import ARROW, SPECIAL
 
 from ..declare.migration import Type
-from ..declare.names import EXTRA, MISTYPED, own
+from ..declare.names import EXTRA, KEY, MISTYPED, own
 
 NEAR, FAR = own("near"), own("far")
 """Functions: a text with the one or the other neighbour in place of each number that a double holds as another."""
@@ -113,10 +113,20 @@ def has(column: str, type_: Type) -> str:
     return f"CASE WHEN regexp_matches({column}, '{_LONG}'){whole} THEN {LONG}({column}) ELSE false END"
 
 
-def any_long(connection: duckdb.DuckDBPyConnection, sources: Mapping[str, Mapping[str, Type]]) -> bool:
-    """Whether a row of these relations, each with a source's columns, has such a number."""
-    queries = (f"(SELECT 1 FROM {name} WHERE {any_of(columns(types))} LIMIT 1)" for name, types in sources.items())
-    return bool(connection.execute(" UNION ALL ".join(queries)).fetchall())
+def regarded(*, costs: bool) -> tuple[Type, ...]:
+    """The types of columns of which such numbers are looked for; texts are what a transform that costs something is for."""
+    return (Type.NUMBER, Type.JSON) if costs else (Type.TEXT, Type.NUMBER, Type.JSON)
+
+
+def first_long(
+    connection: duckdb.DuckDBPyConnection, sources: Mapping[str, Mapping[str, Type]], *, costs: bool
+) -> str | None:
+    """The first of these relations, each with a source's columns, of which a row has such a number."""
+    for name, types in sources.items():
+        having = any_of({n: type_ for n, type_ in columns(types).items() if type_ in regarded(costs=costs)})
+        if connection.execute(f"SELECT 1 FROM {name} WHERE {having} LIMIT 1").fetchall():
+            return name
+    return None
 
 
 def any_of(types: Mapping[str, Type]) -> str:
@@ -124,9 +134,15 @@ def any_of(types: Mapping[str, Type]) -> str:
     return " OR ".join([has(_quoted(name), type_) for name, type_ in types.items()] or ["false"])
 
 
-def replaced(relation: str, types: Mapping[str, Type], neighbour: str) -> str:
-    """SQL: the rows of a source's relation with that neighbour (`NEAR`, `FAR`) in place of each such number."""
-    names = {_quoted(name): type_ for name, type_ in columns(types).items()}
+def replaced(relation: str, types: Mapping[str, Type], neighbour: str, key_text: str) -> str:
+    """SQL: the rows of a source's relation with that neighbour (`NEAR`, `FAR`) in place of each such number, in its key
+    (`key_text`, of the columns), too."""
+    return f"SELECT * REPLACE ({key_text} AS {KEY}) FROM ({put(relation, columns(types), neighbour)})"
+
+
+def put(relation: str, types: Mapping[str, Type], neighbour: str) -> str:
+    """SQL: the rows with that neighbour in place of each such number of these columns."""
+    names = {_quoted(name): type_ for name, type_ in types.items()}
     values = (f"CASE WHEN {has(n, t)} THEN {neighbour}({n}) ELSE {n} END AS {n}" for n, t in names.items())
     return f"SELECT * REPLACE ({', '.join(values)}) FROM {relation}"
 

@@ -20,7 +20,7 @@ from ..plan.casting import in_suites
 from ..plan.fates import FOUND_BESIDE
 from ..plan.transform import run_phase
 from ..rows import duck
-from ..rows.digits import any_long
+from ..rows.digits import first_long
 from ..run import Run
 from ..stores import key_text
 from .literal import Made as Values
@@ -185,10 +185,13 @@ def _make_partition(
     judged: bool,
 ) -> None:
     sources = {inputs.as_read(source): source.columns for source in run.migration.sources}
-    long = bool(tables) and any_long(connection, sources)  # in any partition: a look-up is of all
+    costs = run.migration.cost is not None  # in any partition: a look-up is of all
+    long = bool(tables) and first_long(connection, sources, costs=costs) is not None
     relate_partition(connection, run, partition)
     with tempfile.TemporaryDirectory() as folder:
-        neighbours = digits.neighbours_of(run, Path(folder), _related(run, tables, partition)) if long else None
+        related_ = _related(run, tables, partition)
+        shared = bool(run.migration.shared)
+        neighbours = digits.neighbours_of(run, Path(folder), related_, shared=shared) if long else None
         for phase in run.migration.phases:
             _make_phase(connection, run, phase, neighbours, made)
             for output in phase.outputs if judged else ():

@@ -70,7 +70,8 @@ def related(
                 f"SELECT {columns}, {EXTRA}, {WITHOUT_NULLS}({MISTYPED}) AS {MISTYPED}, {key_text(source.key)} AS {KEY} "
                 f"FROM {own('literal')}"
             )
-            read = read if neighbour is None else digits.replaced(f"({read})", source.columns, neighbour)
+            if neighbour is not None:
+                read = digits.replaced(f"({read})", source.columns, neighbour, key_text(source.key))
             connection.execute(f"CREATE TEMP TABLE {inputs.as_read(source)} AS {read}")
             connection.unregister(own("literal"))
             inputs.show(connection, source)

@@ -52,6 +52,8 @@ LOST = {
     "beside what is carried": """'{"whole":' || document || ',"part":' || (document->>'price') || '}'""",
     "of a text": "note -> '$.price'",
     "a double written as text": "price::DOUBLE",
+    "null in its place": "CASE WHEN price::DOUBLE > 0.3333333333333333 THEN 'dear' END",
+    "a list of texts": "[price::DOUBLE::VARCHAR]",
 }
 """Expressions of which digits get lost."""
 KEPT = {
@@ -67,6 +69,7 @@ KEPT = {
     "JSON of a decimal": "json_object('p', price::DECIMAL(38, 20))",
     "a rounded decimal": "round(price::DECIMAL(38, 20), 2)",
     "a rounded double": "round((document ->> 'price')::DOUBLE, 2)",
+    "a comparison with null": "CASE WHEN price::DOUBLE > 0.3 THEN 'dear' END",
     "a comparison": "CASE WHEN (document->>'price')::DOUBLE > 0.3 THEN 'dear' ELSE 'cheap' END",
     "without a member": "json_without(document, ['name'])",
     "a length": "length(price)",
@@ -129,6 +132,71 @@ def test_in_columns_of_json_and_of_numbers(column: str, tmp_path: Path) -> None:
 def test_a_double_is_meant_in_a_float_and_where_the_transform_gives_one(tmp_path: Path) -> None:
     meant = {**NOTHING, "ratio": "(document ->> 'price')::DOUBLE", "price": "price::DOUBLE", "document": "document"}
     check(migration(tmp_path, ROWS.format(**meant)), rows={"orders": [ROW]}, rejects={})
+
+
+def test_truths_and_dates_are_looked_at_and_lists_of_doubles_are_meant(tmp_path: Path) -> None:
+    """A document that is a list of doubles means them; whether a price is above the next double does not."""
+    base = migration(tmp_path, ROWS.format(**NOTHING))
+    table = replace(base.targets[0].table, columns=columns(text="id", json="document", boolean="dear", date="day"))
+    cases = {
+        "a": "[price::DOUBLE] AS document, false AS dear, NULL AS day",
+        "b": "NULL::DOUBLE[] AS document, price::DOUBLE > 0.3333333333333333::DOUBLE AS dear, NULL AS day",
+        "c": "NULL::DOUBLE[] AS document, false AS dear, CASE WHEN price::DOUBLE > 0.3333333333333333::DOUBLE "
+        "THEN DATE '2026-01-01' ELSE DATE '2026-01-02' END AS day",
+    }
+    rows = (f"SELECT id, {sql}, _key AS _source FROM orders WHERE id = '{id}'" for id, sql in cases.items())
+    (tmp_path / "rows.sql").write_text(f"CREATE VIEW rows AS {' UNION ALL '.join(rows)}")
+    declared = replace(base, targets=(Target(table=table),))
+    found = codes(declared, {"orders": [{**ROW, "id": id} for id in cases]})
+    assert found == {("orders", "b"): "digits_lost", ("orders", "c"): "digits_lost"}
+
+
+@pytest.mark.parametrize("source", ["_key", "id", "price"])
+def test_a_key_may_have_such_a_number(source: str, tmp_path: Path) -> None:
+    """Rows of a neighbour belong to the source row of the number, whichever column says which that is."""
+    base = migration(tmp_path, ROWS.format(**{**NOTHING, "price": "price"}).replace("_key", source))
+    key = "price" if source == "price" else "id"
+    (of,) = base.sources
+    declared = replace(base, sources=(replace(of, table=replace(of.table, key=(key,))),))
+    ids = ("0.33333333333333333333", "20240101123456789.1", "20240101123456789.2", "1.5")
+    rows = [{**ROW, "id": id, "price": id} for id in ids]
+    made = make(declared, {"orders": rows})
+    assert (made.codes("reject"), made.counts["new"]["unaccounted"]) == ({}, 0)
+    lossy = ROWS.format(**{**NOTHING, "price": "price", "note": "document->>'price'"}).replace("_key", source)
+    (tmp_path / "rows.sql").write_text(lossy)
+    assert {key for _, key in make(declared, {"orders": rows}).codes("reject")} == {*ids}
+
+
+def test_a_row_without_a_source_keeps_its_own_message(tmp_path: Path) -> None:
+    declared = migration(tmp_path, ROWS.format(**NOTHING).replace("_key AS _source", "NULL AS _source"))
+    made = make(declared, {"orders": [ROW]})
+    assert "digits_lost" not in {finding.code for finding in made.findings}
+    assert made.broken
+
+
+@pytest.mark.parametrize("rates", [LONG, "1.5"])
+@pytest.mark.parametrize("why", ["it costs something", "it fails"])
+def test_what_is_not_known_of_another_relation_rejects_every_row(why: str, rates: str, tmp_path: Path) -> None:
+    (tmp_path / "cost.sql").write_text(
+        "CREATE VIEW figures AS SELECT 'a' AS name, 1 AS value; CREATE VIEW paid AS SELECT 1"
+    )
+    failing = (
+        "(SELECT any_value(document) FROM orders) || (SELECT id FROM rates WHERE price::DOUBLE > 0.3333333333333333)"
+    )
+    base = migration(tmp_path, ROWS.format(**{**NOTHING, "document": "document", "note": failing}))
+    (source,) = base.sources
+    rows = {"orders": [{"id": "a", "price": "1"}], "rates": [{"id": "x", "price": rates}, {"id": "y", "price": "0.1"}]}
+    declared = replace(base, sources=(source, Source(table=replace(source.table, name="rates"), partition_by=None)))
+    if why == "it costs something":
+        declared = replace(declared, cost=Cost(scripts=(tmp_path / "cost.sql",), words=lambda figures, params: {}))
+    else:
+        rows["rates"].append({"id": "z", "price": "0.4"})
+        if rates != LONG:
+            rows["rates"].pop(0)
+    made = make(declared, rows)
+    assert made.codes("reject") == ({("orders", "a"): "digits_lost"} if rates == LONG else {})
+    if rates == LONG:
+        assert "rates has a number with more digits than a double holds" in made.findings[0].message
 
 
 @pytest.mark.parametrize("case", BEHIND)
