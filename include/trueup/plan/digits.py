@@ -31,8 +31,9 @@ from .making import hand_on, make
 
 DIGITS_LOST = "digits_lost"
 """Code of the reject that the engine makes itself, for a row of which a number lost digits: it went through a double."""
-_MEANT = (Type.FLOAT, Type.BINARY)
-"""Types of targets' columns in which no digits get lost: a double is meant, or bytes."""
+_MEANT = (Type.FLOAT, Type.BINARY, Type.TIMESTAMP, Type.DATETIME)
+"""Types of targets' columns in which no digits get lost: a double is meant, or bytes, or an instant, whose microseconds are coarser
+than the doubles of today's seconds."""
 _DOUBLES = ('"NULL"', "DOUBLE", "FLOAT", "DOUBLE[]", "FLOAT[]")
 _SHOWN = 60
 _REMEDY = (

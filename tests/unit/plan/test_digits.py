@@ -151,6 +151,16 @@ def test_truths_and_dates_are_looked_at_and_lists_of_doubles_are_meant(tmp_path:
     assert found == {("orders", "b"): "digits_lost", ("orders", "c"): "digits_lost"}
 
 
+def test_an_instant_of_seconds_is_coarser_than_their_double(tmp_path: Path) -> None:
+    """DuckDB's `to_timestamp` takes a double; of ten instants some are of another microsecond with the next one."""
+    base = migration(tmp_path, ROWS.format(**NOTHING))
+    at = "to_timestamp(price::DOUBLE) AS at"
+    (tmp_path / "rows.sql").write_text(f"CREATE VIEW rows AS SELECT id, {at}, _key AS _source FROM orders")
+    table = replace(base.targets[0].table, columns=columns(text="id", timestamp="at"))
+    rows = [{"id": str(n), "price": f"1700000000.{100_000_000 + n * 7_654_321}"} for n in range(10)]
+    assert codes(replace(base, targets=(Target(table=table),)), {"orders": rows}) == {}
+
+
 @pytest.mark.parametrize("source", ["_key", "id", "price"])
 def test_a_key_may_have_such_a_number(source: str, tmp_path: Path) -> None:
     """Rows of a neighbour belong to the source row of the number, whichever column says which that is."""
