@@ -122,11 +122,11 @@ test: $(EMBEDDINGS)
 # First the table of what people may do to each task, then whole migrations, each on two processes; then whole stacks, and
 # processes that are killed: one after the other, since they are judged by the clock.
 TASK_TABLE = tests/dags/test_task_table.py
-WHOLE = tests/contract tests/migrations tests/simulation tests/stories tests/unit
+BESIDE = tests/contract tests/migrations tests/simulation tests/stories tests/unit
 test-slow: $(EMBEDDINGS)
 	@$(PY) -m pytest --numprocesses 2 --dist worksteal -m slow $(TASK_TABLE)
-	@$(PY) -m pytest --numprocesses 2 --dist worksteal -m slow --durations=10 $(WHOLE)
-	@exec $(PY) -m pytest -m slow --durations=10 --ignore=$(TASK_TABLE) $(addprefix --ignore=,$(WHOLE))
+	@$(PY) -m pytest --numprocesses 2 --dist worksteal -m slow --durations=10 $(BESIDE)
+	@exec $(PY) -m pytest -m slow --durations=10 --ignore=$(TASK_TABLE) $(addprefix --ignore=,$(BESIDE))
 
 test-all:
 	@$(MAKE) test

@@ -61,6 +61,13 @@ def test_every_make_target_exists() -> None:
         assert re.search(rf"^{target}:", makefile, re.M), target
 
 
+def test_no_variable_of_the_makefile_has_two_meanings() -> None:
+    """What one types after a command is fixed by `override`; a list of that name would silently be empty."""
+    plain = re.findall(r"^([A-Z_]+) *[:?]?=", (ROOT / "Makefile").read_text(), re.M)
+    assert len(plain) > 15
+    assert sorted(plain) == sorted(set(plain))
+
+
 def test_every_file_and_link_exists() -> None:
     links = re.findall(r"\]\(([^)#]+)\)", README)
     paths = re.findall(r"`((?:include|tests|dags|plugins|docs|bench)/[A-Za-z0-9_./<>-]*)`", README)
