@@ -7,6 +7,7 @@ CONF = {}
 ID =
 FROM =
 KEY =
+OWNED =
 ON =
 ROWS = 20
 TABLE =
@@ -21,13 +22,14 @@ override CONF := $(value CONF)
 override ID := $(value ID)
 override FROM := $(value FROM)
 override KEY := $(value KEY)
+override OWNED := $(value OWNED)
 override ON := $(value ON)
 override TABLE := $(value TABLE)
 override TO := $(value TO)
 override ROWS := $(value ROWS)
 override RUN := $(value RUN)
 override WHOLE := $(value WHOLE)
-export MIGRATION DAG CONF ID FROM KEY ON TABLE TO ROWS RUN WHOLE
+export MIGRATION DAG CONF ID FROM KEY OWNED ON TABLE TO ROWS RUN WHOLE
 
 # A build machine may set this for its own reasons; here it would make every start of Airflow twice as slow.
 unexport PYTHONDONTWRITEBYTECODE
@@ -87,7 +89,7 @@ run: $(READY)
 # For authors of migrations.
 new: $(READY)
 	@test -n "$$ID" -a -n "$$FROM" -a -n "$$TO" || { echo 'say which: make new ID=people FROM=crm_postgres:customers TO=people' >&2; exit 2; }
-	@exec $(PY) -m include.embedded new "$$ID" "$$FROM" "$$TO" "$$KEY"
+	@exec $(PY) -m include.embedded new "$$ID" "$$FROM" "$$TO" "$$KEY" "$$OWNED"
 
 check: $(READY)
 	@test -n "$$ID" || { echo 'say which: make check ID=kpi_linking' >&2; exit 2; }

@@ -3,10 +3,7 @@ tables. What has no source column of its name is left to be filled, and no renam
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..trueup.declare import Type
@@ -15,22 +12,14 @@ from ..trueup.declare.names import EXTRA, MISTYPED, check_columns, check_id
 from ..trueup.errors import OptionsError
 from ..trueup.stores import Catalogue, Known
 from .creating import create_script, foreign_keys, in_sql, on_one_line
+from .in_place import changes, is_same
 from .pairing import Place as Place
 from .pairing import carried, check_writable, like, not_carried, readable, relation_id, to_write
 from .pairing import named as named
 from .problem import TO_FILL
 from .sampling import sample_rows
-
-
-@dataclass(frozen=True, kw_only=True)
-class Written:
-    """The files of a migration, by their paths in the project, and what is left to its author, in words; `nulls`: columns of the
-    target that are null so far, `unread`: columns of the source that are brought nowhere."""
-
-    files: dict[str, str]
-    left: tuple[str, ...]
-    nulls: tuple[str, ...] = ()
-    unread: tuple[str, ...] = ()
+from .texts import DAG, declared, fires, own_test, tuple_of
+from .texts import Written as Written
 
 
 def write(root: Path, written: Written) -> None:
@@ -45,14 +34,26 @@ def write(root: Path, written: Written) -> None:
 
 
 def files(
-    id: str, source: tuple[Place, Catalogue], target: tuple[Place, Catalogue | None], *, key: tuple[str, ...] = ()
+    id: str,
+    source: tuple[Place, Catalogue],
+    target: tuple[Place, Catalogue | None],
+    *,
+    key: tuple[str, ...] = (),
+    owned: tuple[str, ...] = (),
 ) -> Written:
     """The files of a migration from one table to another; where that is not there, it is to be made like the first. `key`: the columns that
-    tell the source's rows apart, where it has no key of its own.
+    tell the source's rows apart, where it has no key of its own. `owned`: where both are the same table, the columns that change.
     Raises `DeclarationError` for a bad id and for names that cannot be declared, `OptionsError` for a table whose rows
     cannot be told apart, or cannot be written."""
     check_id("migration", id)
     (came_from, legacy), (goes_to, existing) = source, target
+    if is_same(came_from, goes_to):
+        return changes(id, came_from, legacy, owned)
+    if owned:
+        raise OptionsError(
+            f"OWNED names columns that change where they are, and {goes_to.table} is another table than {came_from.table}: leave OWNED"
+            " out, or name the same table twice"
+        )
     legacy = readable(legacy, key)
     if existing is not None:
         check_writable(existing)
@@ -78,8 +79,8 @@ def files(
         f"{folder}/migration.py": _migration(id, ids, (came_from, legacy), (goes_to, new), create=create, whole=whole),
         f"{folder}/rows.sql": _script(ids[0], lines),
         f"{folder}/README.md": _readme(id, source, target, keys=bool(keys)),
-        f"dags/{id}.py": _DAG.format(id=id),
-        f"tests/migrations/test_{id}.py": _test(id, ids[0], rows),
+        f"dags/{id}.py": DAG.format(id=id),
+        f"tests/migrations/test_{id}.py": own_test(id, ids[0], rows),
     }
     if create:
         made[f"{folder}/create.sql"] = create_script(made_like, rows)
@@ -153,7 +154,7 @@ def _migration(
     whole: bool,
 ) -> str:
     left_out = [c.name for c in source[1].columns if c.type is None]
-    extra = ", carries_extra=True" if whole else f", ignores={_tuple(left_out)}" if left_out else ""
+    extra = ", carries_extra=True" if whole else f", ignores={tuple_of(left_out)}" if left_out else ""
     named = [
         f'id="{ids[n]}", ' if ids[n] != id_of(place.table) else "" for n, (place, _) in enumerate((source, target))
     ]
@@ -171,7 +172,7 @@ def _migration(
     return (
         f'"""{title_of(id)}: {on_one_line(source[0].table)} into {on_one_line(target[0].table)}."""\n\n'
         "from include.trueup.declare import Migration, Phase, Source, Table, Target, columns\n\n"
-        f"{_table('SOURCE', *source)}{_table('TARGET', *target)}{does}\n"
+        f"{declared('SOURCE', *source)}{declared('TARGET', *target)}{does}\n"
         "migration = Migration(\n"
         f'    id="{id}",\n'
         '    owner="data",\n'
@@ -181,34 +182,6 @@ def _migration(
         f"{', allow_empty=True' if empty else ''}),),{empty}\n"
         ")\n"
     )
-
-
-def _table(name: str, place: Place, catalogue: Catalogue) -> str:
-    """The declaration of a table, its columns by type, each type on a line; what was seen of them in comments."""
-    columns = carried(catalogue)
-    lines = [f"{name} = Table(", f"    name={_text(place.table)},", f"    connection={_text(place.connection)},"]
-    lines += [f"    key={_tuple(catalogue.key)},", "    columns=columns("]
-    order = {type_: n for n, type_ in enumerate(dict.fromkeys(c.type for c in columns))}
-    for type_, same in groupby(sorted(columns, key=lambda c: order[c.type]), key=lambda c: c.type):
-        names = [c.name for c in same]
-        listed = _tuple(names) if any(each.split() != [each] for each in names) else _text(" ".join(names))
-        lines.append(f"        {type_}={listed},")
-    lines.append("    ),")
-    required = tuple(c.name for c in columns if c.not_null and c.name not in catalogue.key)
-    if required:
-        lines.append(f"    required={_tuple(required)},")
-    lines.append(")")
-    if catalogue.looked_at:
-        seldom = [
-            f"{on_one_line(c.name)} in {c.share:.0%} ({c.exact})"
-            for c in catalogue.columns
-            if c.share < 1 or " or " in c.exact
-        ]
-        lines.append(f"# Of {catalogue.looked_at} items: {', '.join(seldom) or 'each has all of these'}.")
-    none = [f"{on_one_line(c.name)} ({on_one_line(c.exact)})" for c in catalogue.columns if c.type is None]
-    if none:
-        lines.append(f"# Not declared, since no type carries it: {', '.join(none)}.")
-    return "\n".join(lines) + "\n"
 
 
 def _readme(id: str, source: tuple[Place, Catalogue], target: tuple[Place, Catalogue | None], *, keys: bool) -> str:
@@ -223,49 +196,12 @@ def _readme(id: str, source: tuple[Place, Catalogue], target: tuple[Place, Catal
             '\n`foreign_keys.sql` adds each foreign key whose table is there. `Phase(finish=("foreign_keys.sql",))` runs it when the rows'
             " are there; where a row refers to none, PostgreSQL says which, and the run fails.\n"
         )
-    if existing is not None and existing.triggers:
-        text += (
-            f"\n## Triggers\n\n{into} has these, and they fire for every row that a run writes, and that a rollback takes back. What they"
-            " make of a row is compared with the plan; what they do to other rows is noted as the run's own. Name the columns that"
-            " they set in `Target(sets=…)`.\n\n" + "".join(f"- {on_one_line(each)}\n" for each in existing.triggers)
-        )
-    elif existing is None and legacy.triggers:
+    if existing is not None:
+        text += fires(into, existing)
+    elif legacy.triggers:
         text += (
             f"\n## Triggers\n\n{of} has these. {into} is made without them, so none fires during the run; what they have done to its"
             " rows is brought as it is. Where new rows need them, make them once the application writes there.\n\n"
             + "".join(f"- {on_one_line(each)}\n" for each in legacy.triggers)
         )
     return text
-
-
-_DAG = '''"""Airflow DAGs for include/migrations/{id}."""
-
-from include.migrations.{id}.migration import migration
-from trueup_airflow.dag import build_dag, build_rollback
-
-dag = build_dag(migration)
-rollback = build_rollback(migration)
-'''
-
-
-def _test(id: str, source: str, given: Sequence[Mapping[str, str]]) -> str:
-    """A test with three rows: that they are accounted for and pass the suites; what they become is its author's to say."""
-    rows = ["{" + ", ".join(f"{_text(name)}: {value}" for name, value in row.items()) + "}," for row in given]
-    listed = "\n".join(f"    {row}" for row in rows)
-    return (
-        f'"""What {title_of(id)} makes of three rows, and the way there and back."""\n\n'
-        f"from include.migrations.{id}.migration import migration\n\nROWS = [\n{listed}\n]\n\n\n"
-        "def test_three_rows(check) -> None:\n"
-        f'    made = check(migration, rows={{"{source}": ROWS}}, rejects={{}})\n'
-        "    (rows,) = made.rows.values()\n    assert len(rows) == len(ROWS)\n\n\n"
-        "def test_there_and_back(there_and_back) -> None:\n"
-        f'    there_and_back(migration, rows={{"{source}": ROWS}})\n'
-    )
-
-
-def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _tuple(values: Sequence[str]) -> str:
-    return f"({', '.join(map(_text, values))}{',' if len(values) == 1 else ''})"

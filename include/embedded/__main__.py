@@ -1,5 +1,5 @@
 """What the Makefile calls: `python -m include.embedded up | down | demo <id> | sample <id> | run <dag id> <conf> |
-new <id> <from> <to> | try <id> <rows> <whole> | psql <connection> | dynamodb <connection> <table> <file> <key> |
+new <id> <from> <to> <key> <owned> | try <id> <rows> <whole> | psql <connection> | dynamodb <connection> <table> <file> <key> |
 data-docs <run id>`; <id> is a migration's, or `all`."""
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ _COMMANDS: dict[str, tuple[int, Callable[..., int]]] = {
     "demo": (1, run_demo),
     "sample": (1, fill_sample),
     "run": (2, lambda home, dag_id, conf: in_process.run(home, os.environ, dag_id, conf or "{}")),
-    "new": (4, lambda home, *given: in_process.new(home, os.environ, *given)),
+    "new": (5, lambda home, *given: in_process.new(home, os.environ, *given)),
     "check": (1, lambda home, id: in_process.check(home, os.environ, id)),
     "data-docs": (1, lambda home, run_id: in_process.data_docs(home, os.environ, run_id)),
     "dynamodb": (4, _items),

@@ -80,9 +80,11 @@ def run(home: Home, given: Mapping[str, str], dag_id: str, conf: str) -> int:
                 child.wait()
 
 
-def new(home: Home, given: Mapping[str, str], migration_id: str, source: str, target: str, key: str = "") -> int:
+def new(
+    home: Home, given: Mapping[str, str], migration_id: str, source: str, target: str, key: str = "", owned: str = ""
+) -> int:
     """Write the files of a new migration, from the catalogues of its tables, each `connection:table`; the exit status. `key`: the
-    columns that tell the rows of a view apart, with blanks between them.
+    columns that tell the rows of a view apart, `owned`: those that change where both tables are one; with blanks between them.
     Raises `OptionsError` for what names no table, and as `_asked`."""
     try:
         check_id("migration", migration_id)
@@ -94,7 +96,7 @@ def new(home: Home, given: Mapping[str, str], migration_id: str, source: str, ta
     goes_to = Place.of(target, came_from.connection)
     places = [f"{place.connection}:{place.table}" for place in (came_from, goes_to)]
     conn_ids = {came_from.connection, goes_to.connection}
-    return _asked(home, given, conn_ids, "new_migration", migration_id, *places, key, read=came_from.connection)
+    return _asked(home, given, conn_ids, "new_migration", migration_id, *places, key, owned, read=came_from.connection)
 
 
 def check(home: Home, given: Mapping[str, str], migration_id: str) -> int:

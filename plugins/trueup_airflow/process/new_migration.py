@@ -1,6 +1,6 @@
 """`make new`: reads the catalogues of two tables by Airflow's connections, and writes the files of a migration between them.
 
-`python -m trueup_airflow.process.new_migration <id> <connection:table> <connection:table> [<key>]`."""
+`python -m trueup_airflow.process.new_migration <id> <connection:table> <connection:table> [<key> [<owned>]]`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from trueup_airflow.connections import open_store
 ROOT = Path(__file__).parent.parent.parent.parent
 
 
-def main(migration_id: str, source: str, target: str, key: str = "") -> int:
-    """Write the files; the exit status: 0, or 1 where nothing was written. `key`: columns that tell the source's rows apart."""
+def main(migration_id: str, source: str, target: str, key: str = "", owned: str = "") -> int:
+    """Write the files; the exit status: 0, or 1 where nothing was written. `key`: columns that tell the source's rows apart; `owned`:
+    those that change in place."""
     came_from, goes_to = Place.of(source), Place.of(target)
     store = open_store(came_from.connection)
     legacy = store.catalogue(came_from.table)
@@ -26,7 +27,7 @@ def main(migration_id: str, source: str, target: str, key: str = "") -> int:
             f"{one_of(came_from.table, store.tables())}"
         )
     existing = open_store(goes_to.connection).catalogue(goes_to.table)
-    written = files(migration_id, (came_from, legacy), (goes_to, existing), key=named(key))
+    written = files(migration_id, (came_from, legacy), (goes_to, existing), key=named(key), owned=named(owned))
     write(ROOT, written)
     say = [*written.files, *(f"Left to you: {each}" for each in written.left)]
     if written.nulls:
