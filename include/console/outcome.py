@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from ..trueup.run import Files, run_id
-from ..trueup.run.files import COMPARISON, CUTOVER
+from ..trueup.run.files import COMPARISON, CUTOVER, REPORT, REPORT_HTML
 from ..trueup.run.workspace import Workspace
 
 
@@ -33,16 +34,16 @@ class Outcome:
 def read(workspace: Workspace, dag_id: str, airflow_run_id: str) -> Outcome | None:
     """The outcome of the run that Airflow knows by that id; None if it left no report."""
     folder = workspace.run(run_id(dag_id, airflow_run_id))
-    report = folder.read_json("report.json")
-    if report is None:
+    content = Files(folder).reported(REPORT)
+    if content is None:
         return None
-    verdict = report["verdict"]
+    verdict = json.loads(content)["verdict"]
     return Outcome(
         passed=verdict["status"] == "passed",
         exceptions=verdict.get("exceptions", 0),
         headline=verdict["headline"],
         next=verdict.get("next", ""),
-        report=folder.location("report.html"),
+        report=folder.location(REPORT_HTML),
     )
 
 

@@ -67,6 +67,10 @@ def proven_of_others(small: Stepped) -> Left:
     return proven(small)
 
 
+class _Killed(BaseException):
+    """The process is gone."""
+
+
 class Paused:
     """Has the older try stand still before it calls something of the engine, for a minute, in which a newer one is at work."""
 
@@ -76,8 +80,11 @@ class Paused:
         self.late = 0.0
         patch.setattr(small.ledger, "effects", replace(REAL, elapsing=lambda: REAL.elapsing() + self.late))
 
-    def before(self, of: Any, name: str, newer: Callable[[Stepped], Left], about: str | None = None) -> None:
-        """It stands still there, the first time (`about`: that it is given this)."""
+    def before(
+        self, of: Any, name: str, newer: Callable[[Stepped], Left], about: str | None = None, *, killed: bool = False
+    ) -> None:
+        """It stands still there, the first time (`about`: that it is given this); `killed`: what it calls is the last that it
+        does."""
         real = getattr(of, name)
 
         def stands(*given: Any, **more: Any) -> Any:
@@ -86,7 +93,10 @@ class Paused:
             self._patch.setattr(of, name, real)
             self.newer = Context().run(newer, self._small)  # as another process does it
             self.late += 60
-            return real(*given, **more)
+            done = real(*given, **more)
+            if killed:
+                raise _Killed
+            return done
 
         self._patch.setattr(of, name, stands)
 
@@ -215,6 +225,32 @@ def test_a_report_of_a_run_that_failed_and_is_proven_meanwhile(
     assert small.workspace.run("a").read_json("report.json")["run"]["status"] == "proven"
 
 
+@pytest.mark.parametrize("path", REPORTS)
+def test_a_report_of_a_run_that_is_proven_meanwhile_whose_process_is_killed_then(
+    small: Stepped, paused: Paused, path: str
+) -> None:
+    """What it was publishing is not taken for the report of the proven run, and lies there no more once that is asked for."""
+    run = small.begin("a", to="plan_gate")
+    paused.before(Workspace, "write", proven, f"runs/a/{path}", killed=True)
+    with pytest.raises(_Killed):
+        report(run.chosen(), ["lost"])
+    assert left(small) != paused.newer
+    written = run.files.report
+    assert written is not None
+    assert written.run.status == "proven"
+    assert b"Failed" not in (run.files.reported("report.html") or b"Failed")
+    assert report(run.chosen()).status == "passed"
+    assert left(small) == paused.newer
+
+
+def test_a_run_that_the_ledger_has_forgotten_is_not_believed_when_it_begins_anew(small: Stepped) -> None:
+    proven(small)
+    files = small.run("a").files
+    assert files.folder.names("proven") == ["report.html", "report.json", "report.md"]
+    files.forget()
+    assert files.folder.names("proven") == []
+
+
 def test_a_report_of_a_proof_that_was_made_again_meanwhile_and_failed(small: Stepped, paused: Paused) -> None:
     """The one that was collected before makes no proven run of it."""
 
@@ -255,7 +291,7 @@ def test_a_report_of_a_proven_run_that_was_not_written_and_of_which_a_task_was_c
 ) -> None:
     run = small.begin("a", to="validate")
 
-    def gone(*_: Any) -> None:
+    def gone(*_: Any, **__: Any) -> None:
         raise StoreUnavailableError("gone")
 
     with monkeypatch.context() as patch:

@@ -18,29 +18,15 @@ class Evidence:
 
     def __init__(self) -> None:
         self._late: dict[tuple[str, str], list[str]] = {}
-        self._begun: dict[tuple[str, str], float] = {}
-        self._last: dict[str, float] = {}
 
     def saw(self, process: str, run: str, seen: Seen | None, now: float, effect: Effect) -> None:
         """An effect begins, or has ended."""
-        if effect.place == "workspace" and effect.target == f"runs/{run}/report.json":
-            self._reports(process, run, now, effect)
         if effect.place != "workspace" or effect.when != "before" or effect.kind not in ("publish", "remove"):
             return
         if seen is None or seen.proven_since is None or now <= seen.proven_since + RELIED_SECONDS:
             return
         if "/report" not in process and effect.target.startswith(f"runs/{run}/"):
             self._late.setdefault((run, process), []).append(effect.target)
-
-    def _reports(self, process: str, run: str, now: float, effect: Effect) -> None:
-        if effect.when == "before":
-            self._begun[run, process] = now
-        else:
-            self._last[run] = self._begun[run, process]
-
-    def under_way(self, run: str, proven_at: float) -> bool:
-        """Whether the report that lies there was under way when the run was proven."""
-        return self._last.get(run, proven_at) < proven_at
 
     def broken(self) -> Iterator[str]:
         """What is not as it was; one file of each process was under way."""

@@ -6,10 +6,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from include.trueup.ledger import RunRow, Status
 from include.trueup.ledger.tables import leases, transitions
+from include.trueup.run.files import REPORT, Files
 
 from . import accounts, right
 from .databases import Row
@@ -48,10 +49,11 @@ def _proven(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
         if row is None or row.undoes is not None or row.status not in _ENDED or not seen.gated:
             continue
         plan = next((p for p in seen.gated[::-1] if p.sha256 == row.plan_sha256), seen.gated[-1])
-        written = seen.report or world.places.workspace.run(id).read("report.json")
+        written = seen.report or Files(world.places.workspace.run(id)).reported(REPORT)
         report = json.loads(written) if written else None
         if report is None:
-            yield f"{id} is proven and has no report"
+            if row.status == Status.PROVEN:  # one that is rolled back may not even have been
+                yield f"{id} is proven and has no report"
             continue
         if report["run"]["status"] != Status.PROVEN:
             continue  # the try that had it proven was killed before it said so
@@ -197,10 +199,6 @@ def _claims(world: World, _: dict[str, RunRow]) -> Iterator[str]:
             yield f"{run} took the right to write of a plan since which {others[-1]} had taken it"
 
 
-def _says(move: Any, run: str, status: Status) -> bool:
-    return bool(move["run_id"] == run and move["to_status"] == status)
-
-
 _OVER = (Status.PROVEN, Status.ROLLED_BACK, Status.PLANNED)
 _ENDED = {Status.PROVEN: {Status.PROVEN, Status.ROLLED_BACK}, Status.ROLLED_BACK: {Status.ROLLED_BACK}}
 
@@ -222,10 +220,7 @@ def _ended(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
     yield from world.oracle.evidence.broken()
     for run in world.runs:
         seen = world.oracle.runs.get(run.id)
-        proven = [m["at"].timestamp() - BEGINNING for m in moves if _says(m, run.id, Status.PROVEN)]
-        if seen is None or seen.report is None or run.given.folder.read("report.json") == seen.report:
-            continue
-        if not world.oracle.evidence.under_way(run.id, proven[0]):
+        if seen is not None and seen.report not in (None, run.given.files.reported(REPORT)):
             yield f"the report of {run.id} was written again after it was proven"
 
 

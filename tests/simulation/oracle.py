@@ -17,7 +17,7 @@ from include.trueup.ledger import Status
 from include.trueup.ledger.tables import leases
 from include.trueup.plan.files import WRITTEN
 from include.trueup.run import Run
-from include.trueup.run.files import PLAN_FILES
+from include.trueup.run.files import PLAN_FILES, REPORT
 from include.trueup.steps import StepName, entered
 from include.trueup.stores import present_fence
 from include.trueup.stores.postgres.locks import numbers
@@ -349,7 +349,7 @@ class Oracle:
             seen = self.seen(dag_run.id)
             if row is not None and row.status == Status.PROVEN and seen.proven_at is None:
                 seen.proven_at, seen.proven_since = self.world.schedule.points, self.world.schedule.now
-                seen.report = dag_run.given.folder.read("report.json")
+                seen.report = dag_run.given.files.reported(REPORT)
                 self._steps_done(dag_run.current(), row.plan_sha256)
 
     def _steps_done(self, run: Run, plan: str | None) -> None:

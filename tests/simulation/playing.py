@@ -17,6 +17,7 @@ import duckdb
 
 from include.trueup.ledger import Status
 from include.trueup.ledger.tables import leases, transitions
+from include.trueup.run.report_files import PROVEN, REPORT
 
 from . import history as histories
 from .answers import Database
@@ -154,7 +155,7 @@ def _reported(world: World) -> list[Breach]:
     for run in world.runs:
         with world.looking():
             row = world.places.ledger.run(run.id)
-            missing = row is not None and row.status == Status.PROVEN and run.given.folder.read("report.json") is None
+            missing = row is not None and row.status == Status.PROVEN and REPORT not in run.given.folder.names(PROVEN)
         if missing and run.tasks[-1].state == "failed":
             run.clear(len(run.tasks) - 1, downstream=True)
     return _until_calm(world)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TypeVar
 
 from ..ledger import GoneOnError, Standing, Status, refuse_other
-from ..run import AnyRun, Files, files, newest
+from ..run import AnyRun, Files, newest
 from ..run.reported import Report, Verdict
 from . import render
 
@@ -28,19 +28,7 @@ def conclude(run: R, collect: Callable[[R, Sequence[str]], Report], failed_tasks
         except GoneOnError:
             if run.ledger.entered(run.id).status != Status.PROVEN:
                 raise
-            _uncover(run)
     return already
-
-
-def _uncover(run: AnyRun) -> None:
-    """What was under way when the run was proven may lie over the report that says so. Its two other forms are made of the
-    JSON again; where that says otherwise, the report is collected again."""
-    written = Files(run.folder).report
-    if written is None or written.run.status != Status.PROVEN:
-        return
-    for path, text in ((files.REPORT_HTML, render.html(written)), (files.REPORT_MD, render.markdown(written))):
-        if run.folder.read(path) != text.encode():
-            run.folder.write(path, text)
 
 
 def settled(run: AnyRun) -> Verdict | None:
@@ -52,9 +40,11 @@ def settled(run: AnyRun) -> Verdict | None:
     refuse_other(entered, run.dag_id, run.airflow_run_id)
     if entered.status not in (Status.PROVEN, Status.ROLLED_BACK):
         return None
-    written = Files(run.folder).report
+    files = Files(run.folder)
+    written = files.report
     if written is None or written.run.status != Status.PROVEN or written.plan_sha256 != entered.plan_sha256:
         return None
+    files.uncover()
     run.ledger.leases.release(run.id)
     return written.verdict
 
@@ -62,8 +52,9 @@ def settled(run: AnyRun) -> Verdict | None:
 def _publish(run: AnyRun, facts: Report, at: Standing | None) -> Verdict:
     """Settle the run's status, write what a report says in its three forms, and give up its hold; the verdict. Where the
     ledger refuses the status nothing is written: it knows better how the run ended. Nor where another try of this has
-    said meanwhile that the run is proven: that is never written again. Then, and before each form, it is asked whether
-    the run still stands where it did when the report was collected (`at`; None: it is not in the ledger)."""
+    said meanwhile that the run is proven: that is never written again. Then it is asked whether the run still stands where
+    it did when the report was collected (`at`; None: it is not in the ledger); of one that is not proven before each form,
+    too."""
     if at is None:
         _write(run, facts)
         return facts.verdict
@@ -73,18 +64,20 @@ def _publish(run: AnyRun, facts: Report, at: Standing | None) -> Verdict:
         return already
     # two tries that both got here say the same to the letter
     facts = replace(facts, run=replace(facts.run, ended_at=moment(run.ledger.entered(run.id).ended_at)))
-    stands = partial(run.ledger.require_at, run.id, at, status)
-    with newest.confirming(run.id, stands):
+    if status is Status.PROVEN:  # it stands there for good
         _write(run, facts)
-    stands()
+    else:
+        stands = partial(run.ledger.require_at, run.id, at, status)
+        with newest.confirming(run.id, stands):
+            _write(run, facts)
+        stands()
     run.ledger.leases.release(run.id)
     return facts.verdict
 
 
 def _write(run: AnyRun, facts: Report) -> None:
-    run.folder.write(files.REPORT_HTML, render.html(facts))
-    run.folder.write(files.REPORT_MD, render.markdown(facts))
-    Files(run.folder).write_report(facts)  # last: `settled` looks for it
+    html, markdown = render.html(facts), render.markdown(facts)
+    Files(run.folder).write_report(facts, html, markdown, proven=facts.run.status == Status.PROVEN)
 
 
 def moment(at: datetime | None) -> str | None:

@@ -31,7 +31,8 @@
     schema/                     states       apply of a schema run        its gates
     restoring.json restored.json             a restore                    itself tried again, people
     lint/ backup/ gates/                     the steps of a schema run    its report, people
-    report.json .html .md                    report                       pages, people
+    report.json .html .md                    report                       people
+    proven/                     the same     report of a proven run       cutover, a rollback, pages
     comparison.json cutover.json             a comparison, a cutover      pages
     refused.json                Refusal      a cutover                    pages
     afterwards.json             Afterwards   settle of its rollback       people
@@ -66,7 +67,10 @@ from .records import (
     to_json,
     to_values,
 )
-from .reported import Report, report_from_json, report_to_json
+from .report_files import REPORT as REPORT
+from .report_files import REPORT_HTML as REPORT_HTML
+from .report_files import REPORT_MD as REPORT_MD
+from .report_files import ReportFiles
 from .schema_files import SCHEMA_PLAN as SCHEMA_PLAN
 from .schema_files import SchemaFiles
 from .workspace import MANIFESTS, Artifact, Manifest, RunFolder
@@ -74,7 +78,6 @@ from .workspace import MANIFESTS, Artifact, Manifest, RunFolder
 PLAN, EXAMPLES = "plan.json", "plan_examples.json"
 _START, _ANSWERS, CREATED = "run.json", "statements.json", "created.json"
 FINDINGS_CSV, REJECTS_JSONL = "findings.csv", "rejects.jsonl"
-REPORT, REPORT_HTML, REPORT_MD = "report.json", "report.html", "report.md"
 COMPARISON, CUTOVER = "comparison.json", "cutover.json"
 _LEFT, _REFUSED, _AFTERWARDS = "left.json", "refused.json", "afterwards.json"
 _RANGE, _COST, _SET_OFF = "range.json", "cost.json", "set_off"
@@ -137,7 +140,7 @@ READ_BACK_FILES = Place("read_back")
 PROOF_FILES = Place("proof")
 
 
-class Files(GateFiles, SchemaFiles):
+class Files(GateFiles, ReportFiles, SchemaFiles):
     """The files of one run; each that may not be there yet is None until it is."""
 
     def __init__(self, folder: RunFolder) -> None:
@@ -174,6 +177,7 @@ class Files(GateFiles, SchemaFiles):
         """Forget what was sealed and judged: no part of any step counts as done any more."""
         for folder in (MANIFESTS, GATES, PROOF_FILES.folder):
             self.folder.remove(folder)
+        self.forget_report()
 
     def names(self) -> set[str]:
         """Names of the files directly in the run's folder, of its gates and its proofs with their folder, and `DOCS`."""
@@ -235,16 +239,6 @@ class Files(GateFiles, SchemaFiles):
     def write_left(self, left: Iterable[str]) -> None:
         """Publish what a rollback leaves in the databases."""
         self.folder.write(_LEFT, json.dumps([*left]))
-
-    @property
-    def report(self) -> Report | None:
-        """The report; None before it is written."""
-        content = self.folder.read(REPORT)
-        return None if content is None else report_from_json(content)
-
-    def write_report(self, report: Report) -> None:
-        """Publish the report."""
-        self.folder.write(REPORT, report_to_json(report))
 
     @property
     def refusal(self) -> Refusal | None:

@@ -13,12 +13,12 @@ from include.trueup.prove.differing import differences
 from include.trueup.prove.proofs import KINDS, total
 from include.trueup.report.text import untold
 from include.trueup.run import Files, PhaseCounts, Proof, to_values
-from include.trueup.run.files import EXAMPLES, REPORT
+from include.trueup.run.files import EXAMPLES
 from include.trueup.run.records import from_values
 from include.trueup.run.schema_records import SchemaPlan
 
 from . import findings
-from .files import SQL, cut, folder
+from .files import SQL, cut, folder, reported
 from .findings import Count
 
 
@@ -235,7 +235,7 @@ def _proofs(id: str) -> list[Proof]:
 
 def report(id: str) -> Report | None:
     """The parts of the report that a page shows; None before there is one."""
-    facts = folder(id).read_json(REPORT)
+    facts = reported(id)
     if facts is None:
         return None
     run, stated = facts.get("run") or {}, facts.get("verdict") or {}
@@ -286,7 +286,7 @@ def _summary(id: str) -> Summary:
     if begun is not None and begun.undoes:  # a rollback writes its phases backwards
         proven.reverse()
     counted = findings.counted(id)
-    facts = folder(id).read_json(REPORT) or {}
+    facts = reported(id) or {}
     verdict = facts.get("verdict") or {}
     return Summary(
         plan=totals(made) if made else None,

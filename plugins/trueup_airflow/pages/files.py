@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from include.trueup.run import Files
+from include.trueup.run.report_files import FORMS, REPORT
 from include.trueup.run.workspace import RunFolder
 
 from .. import connections
@@ -24,7 +26,14 @@ def folder(id: str) -> RunFolder:
 
 def local(id: str, name: str, scratch: Path) -> Path:
     """A file of the run as a local path, copied to `scratch` if it must be. Raises `ArtifactError` if there is none."""
-    return folder(id).published(name, scratch)
+    run = folder(id)
+    return run.published(Files(run).report_at(name) if name in FORMS else name, scratch)
+
+
+def reported(id: str) -> Any:
+    """The run's report as JSON values; None before it is written."""
+    content = Files(folder(id)).reported(REPORT)
+    return None if content is None else json.loads(content)
 
 
 def present(id: str) -> set[str]:
