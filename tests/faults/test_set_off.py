@@ -11,15 +11,16 @@ import pytest
 
 from include.embedded import postgres
 from include.trueup.declare.migration import Migration
-from include.trueup.errors import GateError, TrueupError
+from include.trueup.errors import GateError, SourceError, TrueupError
 from include.trueup.ledger import Ledger
 from include.trueup.run import Run
 from include.trueup.run.workspace import Workspace
 from include.trueup.steps import Step
+from include.trueup.stores.postgres.stamps import stamped
 from include.trueup.walk import walk
 from include.trueup.walk.preflight import preflight
 from tests.harness import run_of
-from tests.small import Database, declare, declare_in_place
+from tests.small import ROWS, Database, declare, declare_in_place
 from tests.stepping import do
 
 Runs = Callable[..., Run]
@@ -201,3 +202,45 @@ def test_columns_in_place_that_a_trigger_sets_have_not_moved_on(runs: Runs, data
     with pytest.raises(GateError, match=r"6 of 6 .*in seen_at .*trigger elsewhere"):
         walk(run := runs(declare_in_place(tmp_path)))
     assert proof(run) == {"different": 6}
+
+
+def test_a_trigger_that_stamps_every_row_in_place_is_refused_before_anything_is_written(
+    runs: Runs, database: Database, tmp_path: Path
+) -> None:
+    database.sql(
+        "CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.seen_at = now(); RETURN NEW; END'",
+        "CREATE TRIGGER stamps BEFORE UPDATE ON people FOR EACH ROW EXECUTE FUNCTION stamp()",
+    )
+    before, migration = database.sql(ROWS.format("people")), declare_in_place(tmp_path)
+    with pytest.raises(SourceError, match=r"trigger stamps \(BEFORE UPDATE\) sets 'seen_at'.*say sets=\('seen_at',\)"):
+        walk(runs(migration))
+    assert database.sql(ROWS.format("people")) == before
+    (target,) = migration.targets
+    walk(run := runs(replace(migration, targets=(replace(target, sets=("seen_at",)),))))
+    assert proof(run) == {}
+    assert database.sql("SELECT count(*) FROM people WHERE amount = length(name)") == [(6,)]
+
+
+@pytest.mark.parametrize(
+    ("body", "columns"),
+    [
+        ("BEGIN NEW.a = now(); RETURN NEW; END", ("a",)),
+        (
+            "DECLARE n int; BEGIN n := 1; NEW.\"Last At\" := CURRENT_TIMESTAMP AT TIME ZONE 'utc'; RETURN NEW; END",
+            ("Last At",),
+        ),
+        (
+            "BEGIN /* IF */ new.A := nextval('s')::text; -- then\n NEW.b = clock_timestamp(); RETURN NEW; END;",
+            ("a", "b"),
+        ),
+        ("BEGIN IF NEW.b THEN NEW.a = now(); END IF; RETURN NEW; END", ()),  # not in every row
+        ("BEGIN NEW.a = now(); NEW.a := OLD.a; RETURN NEW; END", ()),
+        ("BEGIN NEW.a = now(); RETURN OLD; END", ()),
+        ("BEGIN NEW.a = coalesce(NEW.a, now()); RETURN NEW; END", ()),
+        ("BEGIN NEW.a = lower(NEW.b); RETURN NEW; END", ()),  # it may be that already
+        ("BEGIN PERFORM 1 FROM t WHERE NEW.a = now(); RETURN NEW; END", ()),
+    ],
+)
+def test_only_what_is_sure_to_change_counts_as_a_stamp(body: str, columns: tuple[str, ...]) -> None:
+    assert stamped("plpgsql", body) == columns
+    assert stamped("plpython3u", body) == ()

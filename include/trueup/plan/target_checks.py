@@ -35,6 +35,14 @@ def refuse_unwritable(run: Run, what: str, target: Target, description: Descript
         for name in description.generated
         if name in written
     ]
+    changing = [p for p in run.migration.phases if target.id in {o.target for o in p.outputs}]
+    if target.owned is not None and run.undoes is None and any(p.replaces or not p.keeps_existing for p in changing):
+        wrong += [
+            f"{does} sets {name!r} in every row that is changed, which no plan has: say sets=({name!r},) in the Target"
+            + f" of {target.table.name}, and leave it out of owned" * (name in target.owned)
+            for name, does in description.stamps.items()
+            if name not in target.sets
+        ]
     if wrong:
         raise SourceError(f"{what} cannot be written: {'; '.join(wrong)}")
     if description.differences and run.undoes is None:

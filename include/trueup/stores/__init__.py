@@ -62,6 +62,7 @@ class Description:
     rows cannot be written to it, `unaddable` why none can be added, `irremovable` why none can be removed, and what to do.
     `generated` are declared columns that nobody can write. `sets` are columns that the table
     fills by itself and that are not compared, by name with why (`Table.sets`). `triggers` are what it does besides.
+    `stamps` are columns that a trigger is sure to change in every row that is updated, by name with the trigger.
     `fills` are undeclared columns that are compared, and that the table itself gives values in rows that are added.
     `unique` are unique indexes that can be judged from the rows alone. `references` are foreign keys that point at it,
     `limits` what its columns can hold."""
@@ -83,6 +84,7 @@ class Description:
     generated: tuple[str, ...] = ()
     sets: Mapping[str, str] = field(default_factory=dict)
     triggers: tuple[str, ...] = ()
+    stamps: Mapping[str, str] = field(default_factory=dict)
     fills: tuple[str, ...] = ()
     unique: tuple[Unique, ...] = ()
     references: tuple[Reference, ...] = ()

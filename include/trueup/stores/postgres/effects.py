@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from .. import Reference
 from .session import Session
+from .stamps import stamped
 
 QUERY = (Path(__file__).parent / "effects.sql").read_text()
 """Gives what `Effects` is made of; $1 is the table's oid."""
@@ -22,7 +23,8 @@ _RULES = {"2": UPDATE, "3": INSERT, "4": DELETE}
 
 @dataclass(frozen=True, kw_only=True)
 class Trigger:
-    """A trigger that is enabled: when it fires, and the function that it calls. `rows`: once for each row."""
+    """A trigger that is enabled: when it fires, and the function that it calls. `rows`: once for each row; `always`: whatever
+    a row has, and whichever columns are written; `language` and `source` are the function's."""
 
     name: str
     function: str
@@ -31,12 +33,21 @@ class Trigger:
     on_insert: bool
     on_update: bool
     on_delete: bool
+    always: bool = False
+    language: str = ""
+    source: str = ""
 
     @property
     def events(self) -> tuple[str, ...]:
         """What it fires on."""
         fires = ((self.on_insert, INSERT), (self.on_update, UPDATE), (self.on_delete, DELETE))
         return tuple(event for on, event in fires if on)
+
+    @property
+    def stamps(self) -> tuple[str, ...]:
+        """The columns that it is sure to change in each row that is updated."""
+        sure = self.before and self.rows and self.on_update and self.always
+        return stamped(self.language, self.source) if sure else ()
 
     def __str__(self) -> str:
         return f"trigger {self.name} ({'BEFORE' if self.before else 'AFTER'} {' OR '.join(self.events)})"

@@ -8,7 +8,10 @@ SELECT json_build_object(
             'rows', t.tgtype & 1 <> 0,
             'on_insert', t.tgtype & 4 <> 0,
             'on_delete', t.tgtype & 8 <> 0,
-            'on_update', t.tgtype & 16 <> 0
+            'on_update', t.tgtype & 16 <> 0,
+            'always', t.tgqual IS NULL AND cardinality(t.tgattr) = 0,
+            'language', (SELECT lanname FROM pg_catalog.pg_language l WHERE l.oid = p.prolang),
+            'source', p.prosrc
         ) ORDER BY t.tgname)
         FROM (
             -- of partitions those of their own, of several with one name the first

@@ -50,6 +50,7 @@ def described(shape: Shape, effects: Effects, table: Table) -> Description:
         irremovable=tuple(_rights(shape, effects, ("DELETE",))),
         sets=sets | dict.fromkeys(set(table.sets) & {*shape.columns}, _WHY[""]),
         triggers=tuple(map(str, effects.triggers)),
+        stamps={column: str(trigger) for trigger in effects.triggers for column in trigger.stamps},
         fills=tuple(column.name for column in shape.extras(table) if column.sets),
         unique=tuple(unique),
         references=effects.references,
