@@ -39,6 +39,7 @@ SELECT json_build_object(
             json_build_object(
                 'name', a.attname,
                 'not_null', a.attnotnull,
+                'refuses_null', base.refuses_null,
                 'sets', CASE WHEN a.attgenerated <> '' THEN 'generated' WHEN a.attidentity <> '' THEN 'identity'
                     WHEN a.atthasdef THEN 'default' ELSE '' END,
                 'type', CASE WHEN base.builtin THEN base.typname ELSE '' END,
@@ -50,12 +51,13 @@ SELECT json_build_object(
         FROM pg_catalog.pg_attribute a
         CROSS JOIN LATERAL (
             WITH RECURSIVE up AS (
-                SELECT ty.*, a.atttypmod AS modifier FROM pg_catalog.pg_type ty WHERE ty.oid = a.atttypid
+                SELECT ty.*, a.atttypmod AS modifier, ty.typnotnull AS refuses_null FROM pg_catalog.pg_type ty WHERE ty.oid = a.atttypid
                 UNION ALL
-                SELECT ty.*, up.typtypmod FROM up JOIN pg_catalog.pg_type ty ON ty.oid = up.typbasetype
+                SELECT ty.*, up.typtypmod, up.refuses_null OR ty.typnotnull FROM up JOIN pg_catalog.pg_type ty ON ty.oid = up.typbasetype
                 WHERE up.typtype = 'd'
             )
-            SELECT up.oid, up.typname, up.typnamespace = 'pg_catalog'::regnamespace AS builtin, up.modifier
+            SELECT up.oid, up.typname, up.typnamespace = 'pg_catalog'::regnamespace AS builtin, up.modifier,
+                up.refuses_null
             FROM up WHERE up.typtype <> 'd'
         ) base
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped

@@ -79,10 +79,12 @@ _NO_FLOAT4 = sql.SQL(
 class Column:
     """A column as PostgreSQL has it: `type` is the name of its built-in base type ('' for an enum or another type that
     was made), `cast` that type as SQL, quoted by PostgreSQL, `exact` the same with its length or precision. `sets` says
-    how the table fills it where nothing is given: generated, identity, default, or not at all ('')."""
+    how the table fills it where nothing is given: generated, identity, default, or not at all (''). `refuses_null`: its domain is
+    NOT NULL; PostgreSQL keeps that of what is written, but not that none is there."""
 
     name: str
     not_null: bool = False
+    refuses_null: bool = False
     sets: str = ""
     type: str
     cast: str

@@ -36,7 +36,8 @@ def catalogue(session: Session, name: str) -> Catalogue | None:
     casts = _made_types(session, shape)
     columns = tuple(
         Known(
-            name=c.name, type=right_type(c), exact=c.exact, not_null=c.not_null, sets=c.sets, made_by=casts.get(c.cast, "")
+            name=c.name, type=right_type(c), exact=c.exact, sets=c.sets, made_by=casts.get(c.cast, ""),
+            not_null=c.not_null or (c.refuses_null and shape.kind in "rp"),  # a view may join a row to none
         )
         for c in shape.columns.values()
     )  # fmt: skip

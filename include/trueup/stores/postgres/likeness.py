@@ -30,7 +30,6 @@ class _Domain(TypedDict):
 
     name: str
     default: str | None
-    not_null: bool
     checks: list[_Check]
 
 
@@ -180,8 +179,6 @@ def _of_domains(column: _Column) -> Iterator[tuple[Rule, str]]:
             says = _VALUE.sub(lambda word: column["quoted"] if word[0] == "VALUE" else word[0], check["says"])
             why = f"it needs {check['needs']}, which another database may not have" if check["needs"] else ""
             yield Rule(says=says, columns=(column["name"],)), why
-        if domain["not_null"]:
-            yield Rule(says=f"CHECK (({column['quoted']} IS NOT NULL))", columns=(column["name"],)), ""
 
 
 def _besides(described: _Described, triggers: tuple[str, ...]) -> Iterator[str]:

@@ -28,13 +28,13 @@ SELECT json_build_object(
             'domains', coalesce((
                 -- the column's domain, and those that it is made from
                 WITH RECURSIVE made_from AS (
-                    SELECT ty.oid, ty.typtype, ty.typbasetype, ty.typdefault, ty.typnotnull, 1 AS n
+                    SELECT ty.oid, ty.typtype, ty.typbasetype, ty.typdefault, 1 AS n
                     UNION ALL
-                    SELECT t.oid, t.typtype, t.typbasetype, t.typdefault, t.typnotnull, n + 1
+                    SELECT t.oid, t.typtype, t.typbasetype, t.typdefault, n + 1
                     FROM made_from m JOIN pg_catalog.pg_type t ON t.oid = m.typbasetype WHERE m.typtype = 'd'
                 )
                 SELECT json_agg(json_build_object(
-                    'name', format_type(m.oid, NULL), 'default', m.typdefault, 'not_null', m.typnotnull,
+                    'name', format_type(m.oid, NULL), 'default', m.typdefault,
                     'checks', coalesce((
                         SELECT json_agg(json_build_object('says', pg_get_constraintdef(k.oid), 'needs', (
                             SELECT string_agg(DISTINCT pg_describe_object(d.refclassid, d.refobjid, 0), ', ')
