@@ -115,7 +115,17 @@ WEIGHTS = {
     "lie": 12,
 }
 """What may happen at a point, and how often beside the others."""
-OF_THEMES = {"stop": 8, "begin again": 4, "prune all": 2, "order": 8}
+OF_THEMES = {
+    "stop": 8,
+    "begin again": 4,
+    "prune all": 2,
+    "order": 8,
+    "take back": 8,
+    "look back": 8,
+    "mark ahead": 8,
+    "cut through": 8,
+    "next day": 2,
+}
 """The same, but only where the setup names it."""
 
 
@@ -209,7 +219,7 @@ LATE = (
 
 
 VISITS = (
-    *("plan again", "plan again", "plan again", "write source", "write target", "write planned"),
+    *("plan again", "plan again", "plan again", "write source", "write target", "write planned", "approve"),
     *(
         "deploy",
         "trigger",

@@ -145,6 +145,14 @@ class People:
         self.trigger(undoes=undoes, mode="apply", max_left_alone=None if event.b % 2 else 0)
         return True
 
+    def _look_back(self, event: Event) -> bool:
+        """A rollback of one of the runs that only says what it would do."""
+        one = self._one_run(event.a)
+        if one is None or len(self.runs) >= MOST_RUNS:
+            return False
+        self.trigger(undoes=one.id, mode="plan")
+        return True
+
     def _clear(self, event: Event) -> bool:
         run = self._one_failed(event.a) if event.b % 2 else self._one_run(event.a)
         tasks = [n for n, t in enumerate(run.tasks) if t.state is not None] if run else []
@@ -177,6 +185,15 @@ class People:
         run.stop()
         then = Event(what="trigger", a=event.b, b=event.a, seconds=event.seconds)
         self.after(event.seconds + (0.0, 60.0)[event.a % 2], lambda: self.happens(then))
+        return True
+
+    def _take_back(self, event: Event) -> bool:
+        """A whole run is stopped as it is at work, and what it wrote rolled back when its lease is over."""
+        run = self._run_of(self.schedule.present.process)
+        if run is None or run.over:
+            return False
+        run.stop()
+        self.after(event.seconds + 60.0, lambda: self.happens(Event(what="roll back", a=1, b=event.b)))
         return True
 
     def _force(self, event: Event) -> bool:
@@ -215,6 +232,16 @@ class People:
         if run is None:
             return False
         run.mark(event.b % len(run.tasks), "success" if event.seconds > 5 else "failed")
+        return True
+
+    def _mark_ahead(self, event: Event) -> bool:
+        """The next task of the run that is at work, or the next two, are marked as done before they begin."""
+        run = self._run_of(self.schedule.present.process)
+        ahead = [n for n, task in enumerate(run.tasks[:-1]) if task.state is None] if run else []
+        if run is None or not ahead:
+            return False
+        for n in ahead[: 1 + (event.b % 3 > 0)]:
+            run.mark(n, "success")
         return True
 
     def _one_waiting(self, number: int) -> DagRun | None:
@@ -269,20 +296,28 @@ class People:
         self.oracle.pruned[run.id, folder] = self.schedule.points
 
     def _cut_over(self, event: Event) -> None:
-        ledger, workspace = self.places.ledger, self.places.workspace
-        ways = sorted(TURNS[ledger.switches.state("small")])
+        ways = sorted(TURNS[self.places.ledger.switches.state("small")])
         to = ways[event.a % len(ways)] if event.b % 4 else SwitchState.NEW
+        if self._turn(to) and event.seconds >= 1:
+            # whoever cuts over goes on with it, or goes back, and soon leaves it at that
+            then = Event(what="cut over", a=event.b, b=event.a, seconds=event.seconds / 3)
+            self.after(event.seconds, lambda: self.happens(then))
+
+    def _cut_through(self, _: Event) -> bool:
+        """The switch is turned until it is new."""
+        return self._turn(SwitchState.DUAL) and self._turn(SwitchState.NEW)
+
+    def _turn(self, to: SwitchState) -> bool:
+        ledger, workspace = self.places.ledger, self.places.workspace
         try:
             checked = turning.preflight(ledger, workspace, "small", to, 24.0)
             id = f"turn {self.schedule.points} {len(self.oracle.turns)}"
             turning.turn(ledger, workspace, "small", checked, by="alice", why="", run_id=id)
         except TrueupError as error:
             self.met(error, "turn", str(to))
-        else:
-            self.oracle.turned(str(to), checked)
-            if event.seconds >= 1:  # whoever cuts over goes on with it, or goes back, and soon leaves it at that
-                then = Event(what="cut over", a=event.b, b=event.a, seconds=event.seconds / 3)
-                self.after(event.seconds, lambda: self.happens(then))
+            return False
+        self.oracle.turned(str(to), checked)
+        return True
 
 
 def _of_range(number: int) -> dict[str, Any]:

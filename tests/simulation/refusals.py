@@ -37,7 +37,6 @@ NOT_HERE = {
     "holding.refuse": "nothing is written by a place alone: the engine guards itself",
     "ledger.entered": "what is asked of a run asks first whether it is there",
     "approval._shown": "nobody prunes plan.json, which a plan that passed its gate has",
-    "approval.range_shown": "one approval for all days of a range is not played",
     "approval.waive": "only a run without Airflow is asked for it",
 }
 """Refusals that the world has no way to, each with the reason."""

@@ -36,14 +36,15 @@ POSTGRES = {"kind": ("postgres",)}
 class Theme:
     """`setup`: among what the setup's fields are chosen. What happens `late`, what while a run waits for a person (`visits`), what
     people do about a machine that stands still (`hanging`), and how runs are asked for (`modes`), each as often as it is
-    named; empty: as in any history. `at`: what happens where, as `keen` names it. `most`: how often something happens between
-    two effects. `amounts`: what those of the source's rows are multiples of."""
+    named; empty: as in any history. `first`: how the first run is asked for. `at`: what happens where, as `keen` names it.
+    `most`: how often something happens between two effects. `amounts`: what those of the source's rows are multiples of."""
 
     setup: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     late: tuple[str, ...] = ()
     visits: tuple[str, ...] = ()
     hanging: tuple[str, ...] = ()
     modes: tuple[str, ...] = ("apply",)
+    first: str = "apply"
     at: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     most: int = 300
     amounts: int = 1
@@ -64,7 +65,7 @@ THEMES: dict[str, Theme] = {
     ),
     # runs that are stopped whole, so that no report says so, and go on after others
     "stopped": Theme(
-        setup={**AT_WORK, "only": (("stop",),), "keen": WRITING},
+        setup={**AT_WORK, "only": (("stop",), ("stop",), ("take back",)), "keen": WRITING},
         late=("clear", "clear", "clear", "clear", "trigger", "roll back", "roll back", "begin again"),
         most=2,
     ),
@@ -108,8 +109,14 @@ THEMES: dict[str, Theme] = {
     ),
     # plans that are made again while somebody is asked about them
     "plans": Theme(
-        setup={"approval": (True,), "answer_seconds": (8.0, 20.0, 90.0, 200_000.0), "late": (2, 4)},
-        visits=("plan again", "plan again", "plan again", "write planned", "deploy"),
+        setup={
+            "only": (("switch",),),
+            "rate": (0.0, 0.02),
+            "approval": (True,),
+            "answer_seconds": (3.0, 4.0, 4.0, 8.0, 20.0, 90.0, 200_000.0),
+            "late": (2, 4),
+        },
+        visits=("plan again", "plan again", "plan again", "write planned", "deploy", "approve"),
         late=("begin again", "begin again", "clear", "trigger", "write source"),
     ),
     "rejections": Theme(
@@ -133,10 +140,13 @@ THEMES: dict[str, Theme] = {
             **AT_WORK,
             "there": (1, 3),
             "keenness": (40.0,),
-            "only": ((), ("kill",), ("stop",), ("roll back",)),
+            "only": ((), ("kill",), ("stop",), ("roll back",), ("look back",)),
             "keen": ("apply",),
         },
-        late=("roll back", "roll back", "roll back", "trigger", "write target", "write planned", "begin again"),
+        late=(
+            *("roll back", "roll back", "roll back", "look back", "look back"),
+            *("trigger", "trigger", "write source", "write target", "write planned", "begin again"),
+        ),
         most=2,
     ),
     # another table refers to what is rolled back
@@ -184,13 +194,86 @@ THEMES: dict[str, Theme] = {
         most=6,
     ),
     "marks": Theme(
-        setup={"only": (("mark",),), "rate": (0.004,), "keenness": (10.0,), "keen": ("apply", "gate", "read_back")},
+        setup={
+            "only": (("mark",), ("mark ahead",), ("mark ahead",)),
+            "rate": (0.004,),
+            "keenness": (25.0,),
+            "keen": ("plan[", "apply|gate", *("read_back",) * 4),
+        },
         late=("mark", "mark", "force", "clear", "trigger"),
         most=2,
     ),
+    # runs that only plan end well, and their tasks are cleared all the same, or marked
+    "planned": Theme(
+        setup={
+            **AT_WORK,
+            "keenness": (100.0,),
+            "only": (("pause",), ("pause",), ()),
+            "keen": ("plan_gate",),
+            "late": (4, 6),
+        },
+        late=("clear", "clear", "clear", "force", "force", "trigger"),
+        modes=("plan", "plan", "apply"),
+        first="plan",
+        most=1,
+    ),
+    # a task has hardly begun when its machine stands still, and its run begins again
+    "beginnings": Theme(
+        setup={
+            "approval": (True, True, False),
+            "answer_seconds": (90.0, 400.0),
+            "rate": (0.0005,),
+            "keenness": (500.0,),
+            "only": (("hang",),),
+            "keen": ("transform", "plan[", "plan_gate", "shared", "verify"),
+            "retries": (0, 1),
+            "late": (0, 2),
+        },
+        hanging=("begin again", "begin again", "begin again", "clear"),
+        most=2,
+    ),
+    # the target is another table when a plan that was made for it is to be written
+    "restored": Theme(
+        setup={
+            **AT_WORK,
+            "approval": (True, False),
+            "answer_seconds": (5.0, 20.0),
+            "there": (1, 3),
+            "only": (("restore",),),
+            "keen": ("approve", "create", "apply"),
+        },
+        visits=("restore", "restore", "plan again", "approve"),
+        late=("trigger", "trigger", "clear", "begin again", "restore", "write source"),
+        most=2,
+    ),
+    # DynamoDB says what is not so
+    "lies": Theme(
+        setup={
+            "kind": ("dynamodb",),
+            "rows": (6, 7),
+            "batch_rows": (3, 5, 7),
+            "rate": (0.0005,),
+            "keenness": (60.0, 120.0),
+            "only": (("lie",), ("lie",), ("kill", "lie")),
+            "keen": ("snapshot|apply|read_back", "apply"),
+            "retries": (1, 3),
+        },
+        late=("trigger", "trigger", "trigger", "write source", "write source", "shrink source", "clear", "roll back"),
+        most=20,
+    ),
     "cut overs": Theme(
-        setup={**AT_WORK, "only": (("kill",),), "keenness": (20.0,), "keen": ("apply",), "late": (6,)},
-        late=("cut over", "cut over", "cut over", "trigger", "trigger", "roll back", "write source"),
+        setup={
+            **AT_WORK,
+            "only": (("kill",),),
+            "keenness": (10.0,),
+            "keen": ("apply",),
+            "late": (6,),
+            "windows": (False, False, False, True),
+        },
+        late=(
+            *("cut over", "cut over", "cut over", "cut through", "cut through", "cut through"),
+            *("trigger", "trigger", "roll back", "write source", "next day"),
+        ),
         modes=("apply", "apply", "apply", "verify", "plan"),
     ),
     "days": Theme(
@@ -200,5 +283,5 @@ THEMES: dict[str, Theme] = {
 }  # fmt: skip
 ANY = Theme(modes=("apply", "apply", "apply", "verify", "plan"))
 """Of a history that is about nothing in particular."""
-OFTEN = ("overlaps", "reports", "stopped")
+OFTEN = ("overlaps", "reports", "stopped", "lies", "cut overs")
 """What needs more than one thing to meet in one history."""

@@ -85,7 +85,7 @@ class World(People):
         for n in range(self.setup.there):
             name = declared.name(self.setup, n).upper()
             self.oracle.application("persons", f"p{n:02}", (name if n % 2 else f"APP {n}", str(n)))
-        self.trigger()
+        self.trigger(mode=self.theme.first)
 
     def versions_used(self) -> set[int]:
         """The versions of the migration that were ever deployed."""
@@ -242,6 +242,9 @@ class World(People):
 
     def _wait(self, event: Event) -> None:
         self.schedule.now += event.seconds
+
+    def _next_day(self, _: Event) -> None:
+        self.schedule.now += 25 * 3600
 
     # applications
 
