@@ -224,6 +224,13 @@ class Leases:
         with self._begin() as connection:
             connection.execute(statements.RELEASE, {"this_run": run_id, "ended_by": run_id})
 
+    def leave(self, run_id: str, at: rights.Standing, status: Status) -> None:
+        """The same, of a run that has ended so. Raises `GoneOnError` where it does not stand there any more."""
+        with self._begin() as connection:
+            _lock(connection)  # nobody takes them again meanwhile
+            rights.require_at(connection, run_id, at, status)
+            connection.execute(statements.RELEASE, {"this_run": run_id, "ended_by": run_id})
+
     def give_up(self, run_id: str, reason: str) -> None:
         """End a run that is known to be over, and its leases."""
         with self._begin() as connection:

@@ -146,6 +146,14 @@ def require_at(connection: sa.Connection, run_id: str, at: Standing, status: Sta
         )
 
 
+def gone_on(run_id: str, step: str) -> GoneOnError:
+    """What is said to a report that would end a step which another process does."""
+    return GoneOnError(
+        f"the step {step} of run {run_id} is under way, so it is not said yet how the run ended: once that step is over, clear "
+        "the task report"
+    )
+
+
 def overtaken(run_id: str) -> StatusError:
     """What is said to an older try that goes on."""
     return StatusError(

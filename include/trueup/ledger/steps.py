@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from ..steps import writes
+from ..steps import task, writes
 from ..stores.effects import Effects
 from . import rights
 from .leases import lease_seconds
 from .rows import StepRow
 from .statements import NOW
-from .tables import runs, steps
+from .tables import leases, runs, steps
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +68,30 @@ class Steps:
             log.info("an older try of this task may still be writing; it is waited for, %.0f s at most", left)
             self.effects.sleep(min(left, 1.0))
 
+    def outlive(self, run_id: str, failed_tasks: Collection[str] = ()) -> None:
+        """Wait until no other process does a part of a step of the run, but for tasks that are known to have failed. One of
+        which nothing is heard as long as a lease lasts has ended. Raises `GoneOnError` once another one goes on."""
+        first: dict[tuple[str, str, int], datetime] | None = None
+        while working := self._working(run_id, failed_tasks):
+            until = {(row.step, row.part, row.tries): row.until for row in working}
+            if first is not None and any(first.get(part) != until[part] for part in until):
+                raise rights.gone_on(run_id, working[0].step)
+            first = until
+            left = max((row.until - row.now).total_seconds() for row in working)
+            log.info("the step %s may still be under way; it is waited for, %.0f s at most", working[0].step, left)
+            self.effects.sleep(min(left, 1.0))
+
+    def _working(self, run_id: str, failed_tasks: Collection[str]) -> list[sa.Row[Any]]:
+        with self._begin() as connection:
+            rows = connection.execute(_WORKING, {"run_id": run_id, "lasts": timedelta(seconds=lease_seconds())}).all()
+        return [
+            row
+            for row in rows
+            if row.holder != self.effects.process()
+            and not (row.holder and self.effects.ended(row.holder))
+            and not any(re.fullmatch(rf"{re.escape(task(row.step))}(_\d+)?", failed) for failed in failed_tasks)
+        ]
+
     def require_newest(self, run_id: str, attempt: int | None = None, part: rights.Part | None = None) -> None:
         """Raise `StatusError` where the run has ended, has begun again (`attempt`), or is at a newer try of the part."""
         with self._begin() as connection:
@@ -87,6 +113,28 @@ class Steps:
 _EVER = sa.select(steps).where(steps.c.run_id == sa.bindparam("run_id")).order_by(steps.c.started_at, steps.c.part)
 _SINCE = _EVER.where(
     steps.c.attempt == sa.select(runs.c.attempt).where(runs.c.run_id == sa.bindparam("run_id")).scalar_subquery()
+)
+_NOW = sa.func.clock_timestamp(type_=sa.DateTime(timezone=True))
+_LAST_HEARD = sa.func.greatest(
+    sa.func.coalesce(steps.c.renewed_at, steps.c.started_at) + sa.bindparam("lasts", type_=sa.Interval),
+    sa.select(sa.func.max(leases.c.expires_at))
+    .where(leases.c.run_id == steps.c.run_id, leases.c.ended_at.is_(None), leases.c.waits.is_(False))
+    .scalar_subquery(),
+    type_=sa.DateTime(timezone=True),
+)
+_WORKING = sa.select(
+    steps.c.step,
+    steps.c.part,
+    steps.c.tries,
+    steps.c.holder,
+    _LAST_HEARD.label("until"),
+    _NOW.label("now"),
+)
+_WORKING = _WORKING.select_from(steps).where(
+    steps.c.run_id == sa.bindparam("run_id"),
+    steps.c.ended_at.is_(None),
+    steps.c.attempt == sa.select(runs.c.attempt).where(runs.c.run_id == sa.bindparam("run_id")).scalar_subquery(),
+    _NOW < _LAST_HEARD,
 )
 _THIS = sa.and_(
     steps.c.run_id == sa.bindparam("this_run"),

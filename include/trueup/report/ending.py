@@ -23,6 +23,8 @@ def conclude(run: R, collect: Callable[[R, Sequence[str]], Report], failed_tasks
         status, at = run.ledger.standing(run.id) or (None, None)
         if status is Status.PROVEN:
             failed_tasks = ()
+        else:
+            run.ledger.outlive(run.id, failed_tasks)
         try:
             return _publish(run, collect(run, failed_tasks), at)
         except GoneOnError:
@@ -70,8 +72,7 @@ def _publish(run: AnyRun, facts: Report, at: Standing | None) -> Verdict:
         stands = partial(run.ledger.require_at, run.id, at, status)
         with newest.confirming(run.id, stands):
             _write(run, facts)
-        stands()
-    run.ledger.leases.release(run.id)
+    run.ledger.leases.leave(run.id, at, status)
     return facts.verdict
 
 

@@ -17,6 +17,7 @@ from .names import APPROVE_COST as APPROVE_COST
 from .names import Mode as Mode
 from .names import StepName as StepName
 from .names import entered as entered
+from .names import task as task
 from .names import writes as writes
 
 if TYPE_CHECKING:

@@ -48,6 +48,12 @@ def entered(step: str, phase: str | None = None) -> str:
     return str(step) if phase is None else f"{step}/{phase}"
 
 
+def task(name: str) -> str:
+    """The task of Airflow that does the step which the ledger knows by that name."""
+    step, _, phase = name.partition("/")
+    return f"{phase}.{step}" if phase else step
+
+
 class Mode(StrEnum):
     """How far a run goes."""
 

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from include.trueup.errors import TargetHeldError, TrueupError
-from include.trueup.ledger import Ledger, Part, Status
+from include.trueup.ledger import GoneOnError, Ledger, Part, Status
 from include.trueup.ledger.holding import holding
 from include.trueup.stores.effects import REAL
 
@@ -136,3 +136,55 @@ def test_an_older_writer_is_none_once_its_process_is_dead_or_its_lease_over(
     assert working.leases.older_writer("b", newer)
     monkeypatch.setenv("TRUEUP_LEASE_SECONDS", "0.000001")
     assert not working.leases.older_writer("b", newer)
+
+
+def elsewhere(ledger: Ledger, sleeps: Callable[[float], None]) -> None:
+    """The steps that are under way are another process's; whoever waits for them does this."""
+    ledger.effects = replace(REAL, process=lambda: "another/1/2.0", sleep=sleeps)
+
+
+def refuse(seconds: float) -> None:
+    pytest.fail(f"nobody is waited for, and not for {seconds} s")
+
+
+@pytest.mark.parametrize("step", [APPLY, Part(step="read_back/copy", part="0", tries=1)], ids=lambda part: part.step)
+def test_a_step_that_goes_on_is_left_to_itself(working: Ledger, opened: ExitStack, step: Part) -> None:
+    if step != APPLY:
+        opened.pop_all().close()
+        opened.enter_context(working.step("a", step.step, step.part))
+    mine = working.leases.enter("a", ["t"], right=step == APPLY, part=step if step == APPLY else None).epochs
+    elsewhere(working, lambda _: working.leases.renew("a", mine, step if step == APPLY else None))
+    with pytest.raises(GoneOnError, match=f"the step {step.step} of run a is under way"):
+        working.outlive("a", ["copy.verify_0"])
+
+
+@pytest.mark.parametrize("task", ["copy.apply", "copy.apply_0"])
+def test_a_step_whose_task_has_failed_is_not_waited_for(working: Ledger, task: str) -> None:
+    enter(working)
+    elsewhere(working, refuse)
+    working.outlive("a", [task])
+    working.outlive("b")
+
+
+def test_a_step_is_waited_for_until_it_ends(working: Ledger, opened: ExitStack) -> None:
+    enter(working)
+    waited: list[float] = []
+
+    def sleeps(seconds: float) -> None:
+        waited.append(seconds)
+        opened.close()
+
+    elsewhere(working, sleeps)
+    working.outlive("a")
+    assert waited == [1.0]
+
+
+def test_a_step_of_which_nothing_is_heard_or_that_this_process_does_is_not_waited_for(
+    working: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enter(working)
+    working.outlive("a")  # this one
+    monkeypatch.setenv("TRUEUP_LEASE_SECONDS", "0.000001")
+    enter(working)
+    elsewhere(working, refuse)
+    working.outlive("a")
