@@ -146,14 +146,17 @@ def literal(text: str) -> str:
 
 
 def relation(connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[Path], schema: pa.Schema | None) -> None:
-    """Make `name` a view of these Parquet files (`parquet`), or an empty table of `schema` where there are none."""
+    """Make `name` a view of these Parquet files (`parquet`), or of an empty table of `schema` where there are none, in place of
+    the view that it may have been."""
     if files:
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS {parquet(files, schema)}")
+        rows = parquet(files, schema)
     else:
-        given = own("empty")
+        given, empty = own("empty"), identifier(own(f"empty_{name}"))
         connection.register(given, (schema or pa.schema([])).empty_table())
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {identifier(name)} AS SELECT * FROM {given}")
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {empty} AS SELECT * FROM {given}")
         connection.unregister(given)
+        rows = f"SELECT * FROM {empty}"
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS {rows}")
 
 
 def parquet(files: Sequence[Path], schema: pa.Schema | None) -> str:

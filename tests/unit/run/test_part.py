@@ -50,6 +50,14 @@ def test_what_a_part_wrote_is_published_with_its_manifest_when_it_ends(run: Any)
     assert run.folder.steps() == ["plan"], "a part that leaves nothing leaves no manifest"
 
 
+def test_a_relation_of_no_files_takes_the_place_of_one_of_files_and_the_other_way_round(run: Any) -> None:
+    with part(run, StepName.PLAN, 0) as doing:
+        written = doing.write(PLAN_FILES.part("people", 0), "SELECT 1 AS id, 'Ada' AS name")
+        for files, rows in (([written], 1), ([], 0), ([], 0), ([written], 1)):
+            doing.relate("people", files, PEOPLE)
+            assert len(doing.connection.execute("SELECT id, name FROM people").fetchall()) == rows
+
+
 def test_a_part_that_raised_leaves_its_error_and_no_manifest(run: Any) -> None:
     def bad() -> None:
         with part(run, StepName.SHARED) as doing:
