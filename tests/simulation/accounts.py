@@ -13,8 +13,9 @@ from include.trueup.ledger.tables import transitions
 from include.trueup.run import Window
 
 from .databases import Row
-from .declared import day, rejected
+from .declared import BENDS, by_trigger, day, rejected
 from .scheduling import BEGINNING
+from .second import table_of
 
 if TYPE_CHECKING:
     from .world import World
@@ -83,7 +84,10 @@ def _numbers(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
     """10. What a run writes is no number that the target gives to others afterwards."""
     yield from world.oracle.taken_again
     for run in world.runs if world.setup.numbered else ():
-        row, wrote = rows.get(run.id), [c.point for c in world.oracle.changes if c.run == run.id]
+        row, wrote = (
+            rows.get(run.id),
+            [c.point for c in world.oracle.changes if c.run == run.id and table_of(c.key) == "persons"],
+        )
         if row is None or row.undoes is not None or row.status != "proven" or not wrote:
             continue
         if world.oracle.advanced.get(run.id, 0) < wrote[-1]:
@@ -104,6 +108,18 @@ def _set_off(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
             verb, _, new = plan.rows.get(key, ("nothing", None, None))
             if last and last[0].run == id and verb not in ("add", "change", "remove") and last[0].new != new:
                 yield f"{id} is proven, and its writing made {key} {last[0].new}; its plan said {verb} {new}"
+
+
+def unnamed(world: World, error: Exception, run: str) -> Iterator[str]:
+    """The proof of a run that found the target with its trigger, which altered what it wrote, says so."""
+    changes = [(c, c.approved) for c in world.oracle.changes if c.run == run]
+    rows = [(c, plan.rows.get(c.key, ("", None, None))[2]) for c, plan in changes if plan]
+    if not any(c.new != new and by_trigger(world.setup, new, c.new) for c, new in rows):
+        return
+    with world.looking():
+        begun = next(each.given for each in world.runs if each.id == run).files.begun
+    if begun is not None and "persons" in begun.targets_present and BENDS not in str(error):
+        yield f"{run} finds rows otherwise than planned, and does not name {BENDS}: {error}"[:300]
 
 
 def _for_good(world: World, _: dict[str, RunRow]) -> Iterator[str]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from include.trueup.declare.migration import Migration, Phase, Source, Table, Target, Type
 from include.trueup.run import Window
 from include.trueup.stores.postgres.catalog import StoredIndex
 from tests.small import _suite, _whole
 
+from . import second
 from .history import Setup
 from .scripts import BENDS as BENDS
-from .scripts import NARROW, TOUCHED, create_sql
+from .scripts import LABELS_SQL, NARROW, TOUCHED, create_sql
 from .twins import Counter, Database, Does, Firing, ForeignKey, RowRefusedError
 from .twins.rows import Row
 from .twins.tables import too_long
@@ -25,6 +27,13 @@ _SQL = (
 )
 PEOPLE = Table(name="people", connection="s", key=("id",), columns=COLUMNS)
 PERSONS = Table(name="persons", connection="t", key=("id",), columns=COLUMNS)
+LABELS = Table(name=second.TABLE, connection="t", key=("id",), columns=COLUMNS)
+_LABELS_SQL = (
+    "CREATE OR REPLACE VIEW rows AS SELECT 'q' || substr(id, 2) AS id, 'of ' || name AS name, "
+    "length(name)::VARCHAR AS amount, id AS _source FROM persons WHERE id IN (SELECT id FROM people); "
+    "CREATE OR REPLACE VIEW findings AS SELECT id AS _source, id AS key, 'keep' AS severity, 'no_person' AS code, "
+    "coalesce(_mistyped, '') AS message FROM people WHERE id NOT IN (SELECT id FROM persons)"
+)
 MOST_DIGITS = 38
 """Of a number in DynamoDB."""
 ORDERS = Table(name="orders", connection="t", key=("id",), columns={"id": Type.TEXT, "person": Type.TEXT})
@@ -44,13 +53,32 @@ def declare(folder: Path, setup: Setup, version: int) -> Migration:
     phase = Phase(
         id="copy", title="Copy", source="people", target="persons", transform=script, suite=_suite, allow_empty=True
     )
+    targets = [Target(id="persons", table=PERSONS, create=create if setup.kind == "postgres" else None)]
+    phases = [phase]
+    if setup.second:
+        targets.append(_labels(folder, setup))
+        phases.append(_label(folder))
     return Migration(
         id="small", title="Small", owner="tests", doc="",
         sources=(Source(id="people", table=PEOPLE, partition_by=("id",), window="name" if setup.windows else None),),
-        targets=(Target(id="persons", table=PERSONS, create=create if setup.kind == "postgres" else None),),
-        phases=(phase,), suite=_whole,
+        targets=tuple(targets), phases=tuple(phases), suite=_whole,
         settings={state: {"small.read_from": state} for state in ("legacy", "dual", "new")},
     )  # fmt: skip
+
+
+def _labels(folder: Path, setup: Setup) -> Target:
+    create = folder / "create-labels.sql"
+    if not create.exists():
+        create.write_text(LABELS_SQL)
+    return Target(id=second.TABLE, table=LABELS, create=create if setup.kind == "postgres" else None)
+
+
+def _label(folder: Path) -> Phase:
+    script = folder / "labels.sql"
+    if not script.exists():
+        script.write_text(_LABELS_SQL)
+    more: dict[str, Any] = {"suite": _suite, "allow_empty": True}
+    return Phase(id=second.PHASE, title="Label", source="people", target=second.TABLE, transform=script, **more)
 
 
 def _alters(firing: Firing) -> Row | None:

@@ -26,6 +26,7 @@ class Setup:
     `numbered`: the target's `amount` is an identity column, from which applications take numbers.
     `trigger`: what a trigger of the target does to some rows that are written: it `alters` them, `touches` another row, or
     `drops` them without a word (empty: there is none). `held_open`: applications keep transactions open that have written.
+    `second`: the migration has a second phase, which makes of what the first one plans the rows of another table (`second.py`).
     `keenness`: how much more often it happens where it is `keen`. `theme`: what it is about (`themes.py`; empty: nothing in
     particular). `hasty`: only the first run waits for a person."""
 
@@ -54,6 +55,7 @@ class Setup:
     theme: str = ""
     hasty: bool = False
     ranged: bool = False
+    second: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +172,9 @@ def more(made: Setup, random: Random) -> Setup:
     windows = windows and not unfit
     given: dict[str, Any] = {"numbered": numbered, "trigger": trigger, "keen": keen}
     ranged = random.random() < 0.5 and windows
-    return replace(made, only=only, unfit=unfit, windows=windows, ranged=ranged, held_open=held_open, **given)
+    second = random.random() < 0.2
+    given |= {"ranged": ranged, "held_open": held_open, "second": second}
+    return replace(made, only=only, unfit=unfit, windows=windows, **given)
 
 
 def about(made: Setup, random: Random) -> Setup:

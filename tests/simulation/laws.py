@@ -16,6 +16,7 @@ from . import accounts, right
 from .databases import Row
 from .declared import by_trigger, day, should
 from .scheduling import BEGINNING
+from .second import label, label_of
 
 if TYPE_CHECKING:
     from .oracle import Change, Seen
@@ -87,7 +88,7 @@ def _planned(id: str, key: str, verb: str, new: Row | None, allowed: set[Row | N
 
 
 def _found(id: str, key: str, verb: str, new: Row | None, seen: Seen, *, clean: bool, listed: bool) -> Iterator[str]:
-    states = [state.get(key) for state in seen.proofs]
+    states = seen.read(key)
     excepted = listed and not clean
     if verb in ("add", "change") and states and set(states) == {None}:
         yield f"{id} is proven, and {key} was not there whenever it was read back"
@@ -113,6 +114,8 @@ def expected(world: World, run: str) -> dict[str, set[Row | None]]:
 
     for key in {key for state in sources for key in state}:
         found[key] = {wanted(state.get(key), version) for state in sources for version in versions}
+    if world.setup.second:
+        found |= {label_of(key): {label(row) for row in rows} for key, rows in found.items()}
     return found
 
 
@@ -262,7 +265,7 @@ def _rolled_back(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
                 for c in world.oracle.changes
                 if c.key == key and mine[0].point < c.point < seen.proven_at and c.run not in (row.undoes, id)
             ]
-            states = [state.get(key) for state in seen.proofs]
+            states = seen.read(key)
             hidden = mine[0].old is None and key in (seen.hidden | world.oracle.referred)
             if not others and states and mine[0].old not in states and not hidden:
                 yield f"{id} is proven, and {key} is {states[-1]}; before {row.undoes} it was {mine[0].old}"
@@ -274,6 +277,11 @@ def _touched(world: World, id: str) -> Iterator[str]:
         before = [c for c in world.oracle.changes if c.key == change.key and c.point < change.point]
         if before and not before[-1].run and change.old not in {c.new for c in before if c.run}:
             yield f"{change.process} made {change.key} {change.new}, which an application had made {change.old} since"
+
+
+def _in_order(world: World, _: dict[str, RunRow]) -> Iterator[str]:
+    """3. Phases are written in their order, and taken back in the opposite one."""
+    yield from world.oracle.early
 
 
 def _turned(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
@@ -297,9 +305,12 @@ def _looked_at(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
         if seen.report is None or row is None or row.undoes is not None:
             continue
         report = json.loads(seen.report)
-        if not seen.proofs:
-            yield f"{id} is proven, and the target was not read"
-        counted = sum(p.get("source_rows", 0) for p in report["plan"]["phases"])
+        for table in {*world.places.targets} - {table for table, _ in seen.proofs}:
+            yield f"{id} is proven, and {table} was not read"
+        told = [p.get("source_rows", 0) for p in report["plan"]["phases"]]
+        if len({*told}) > 1 or len(told) != len(world.places.targets):
+            yield f"{id} is proven, and says of its phases that they had {told} source rows"
+        counted = told[0]
         sizes = {len(state) for state in world.oracle.sources_of(id)}
         if sizes and counted not in range(min(sizes), max(sizes) + 1):
             yield f"{id} is proven over {counted} source rows; there were {sorted(sizes)}"
@@ -318,6 +329,7 @@ LAWS: tuple[tuple[int, Callable[[World, dict[str, RunRow]], Iterator[str]]], ...
     (1, _proven),
     (1, _turned),
     (3, _as_approved),
+    (3, _in_order),
     (4, right.judge),
     (4, _since),
     (4, _claims),

@@ -22,9 +22,9 @@ from include.trueup.steps import StepName, entered
 from include.trueup.stores import present_fence
 from include.trueup.stores.postgres.locks import numbers
 
-from . import right
+from . import accounts, right, second
 from .databases import Row
-from .declared import BENDS, COLUMNS, FAULTS, by_trigger, day
+from .declared import COLUMNS, FAULTS, day
 from .evidence import Evidence
 from .lies import Lie
 from .seen import Change as Change
@@ -62,6 +62,7 @@ class Oracle:
         self.advanced: dict[str, int] = {}
         self.taken_again: list[str] = []
         self.unnamed: list[str] = []
+        self.early: list[str] = []
         self.turns: list[tuple[str, str, str | None, str]] = []
         self.evidence = Evidence()
         self.vain: list[Change] = []
@@ -133,7 +134,12 @@ class Oracle:
             return
         for plan in self.seen(process.run).approved[-1:]:
             for key, (verb, _, new) in plan.rows.items():
-                written = verb in ("add", "change", "keep") and new is not None and self.target.get(key) == new
+                written = (
+                    second.table_of(key) == TARGET
+                    and verb in ("add", "change", "keep")
+                    and new is not None
+                    and self.target.get(key) == new
+                )
                 if written and new is not None and int(new[2] or 0) >= number:
                     self.taken_again.append(f"{process.name}: {key} has {new[2]}, and the next number is {number}")
 
@@ -149,7 +155,8 @@ class Oracle:
                 seen.targets.append(dict(self.target))
                 seen.most = max(seen.most, len(self.target))
         if (".read_back" in process or ".verify" in process) and effect.kind in READS and seen.proven_at is None:
-            seen.proofs.append(dict(self.target))
+            of = second.TABLE if f"/{second.PHASE}." in process else TARGET
+            seen.proofs.append((of, {key: row for key, row in self.target.items() if second.table_of(key) == of}))
             seen.read_at = seen.read_at or self.world.schedule.points
             seen.last_read_at = self.world.schedule.points
 
@@ -183,13 +190,16 @@ class Oracle:
 
     def _compare(self, writer: Writer) -> bool:
         """What changed in the target since the last look was done by the process that runs. Whether anything did."""
-        now, done = self.world.places.rows(TARGET), False
+        now, done = self.world.places.held(), False
         if now != self.target:
             done = True
             for key in sorted({*now, *self.target}):
                 old, new = self.target.get(key), now.get(key)
                 if old != new:
                     self._changed(writer, key, old, new)
+                    if writer.run and self.world.setup.second:
+                        with self.world.looking():
+                            self.early += second.alone(self.world.runs, self.changes, now)
             self.target = now
         orders = self.world.places.rows("orders") if self.world.setup.referred else {}
         if writer.run and (gone := sorted({*self.orders} - {*orders})):
@@ -282,7 +292,7 @@ class Oracle:
             manifests = run.folder.manifests(StepName.PLAN)
             whole = len(manifests) == run.partitions
             for manifest in manifests:
-                for artifact in PLAN_FILES.among([manifest], "copy"):
+                for artifact in (a for p in run.migration.phases for a in PLAN_FILES.among([manifest], p.id)):
                     path = self.world.folder / "workspace" / "runs" / run.id / artifact.path
                     whole = whole and path.exists()
                     for each in pq.ParquetFile(path).read().to_pylist() if path.exists() else ():
@@ -323,7 +333,7 @@ class Oracle:
             return
         plan, mine = self.seen(run.id).gated[-1], run.options.window.start.day
         for key, (verb, _, _) in plan.rows.items():
-            inside = any(day(state.get(key)) == mine for state in self.sources_of(run.id))
+            inside = any(day(state.get(second.person_of(key))) == mine for state in self.sources_of(run.id))
             if verb == "remove" or (verb in WRITTEN and not inside):
                 self.outside.append(f"{run.id} is about day {mine}, and is to {verb} {key}")
 
@@ -378,22 +388,9 @@ class Oracle:
         self.log.append(line)
         self._digest.update(line.encode())
         if self.world.setup.trigger and any(words in str(error) for words in FAULTS):
-            self._named(error, run)
+            self.unnamed += accounts.unnamed(self.world, error, run)
         if not isinstance(error, TrueupError):
             self.errors.append(("error", run, f"{where}: {type(error).__name__}: {error}"))
-
-    def _named(self, error: Exception, run: str) -> None:
-        """The proof of a run that found the target with its trigger, which altered what it wrote, says so."""
-        rows = [
-            (c, c.approved.rows.get(c.key, ("", None, None))[2]) for c in self.changes if c.run == run and c.approved
-        ]
-        if not any(c.new != new and by_trigger(self.world.setup, new, c.new) for c, new in rows):
-            return
-        with self.world.looking():
-            given = next(each.given for each in self.world.runs if each.id == run)
-            begun = given.files.begun
-        if begun is not None and "persons" in begun.targets_present and BENDS not in str(error):
-            self.unnamed.append(f"{run} finds rows otherwise than planned, and does not name {BENDS}: {error}"[:300])
 
     def digest(self) -> str:
         """A hash of all that happened."""

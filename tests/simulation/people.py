@@ -274,9 +274,20 @@ class People:
         self.version = 1 - self.version
         self.versions.append((self.schedule.now, self.version))
 
-    def _restore(self, _: Event) -> bool:
-        """The target is restored from a backup that has all of its rows: it is another table now."""
-        return self.places.restore("persons")
+    def _restore(self, event: Event) -> bool:
+        """A target is restored from a backup that has all of its rows: it is another table now."""
+        targets = self.places.targets
+        return self.places.restore(targets[event.b % len(targets)])
+
+    def _next_day(self, _: Event) -> None:
+        self.schedule.now += 25 * 3600
+
+    def _shrink_source(self, event: Event) -> bool:
+        """Most of the source is gone, as where it was restored by half."""
+        keys = sorted(self.oracle.source)
+        for key in keys[event.a % 2 :][: max(len(keys) - 1, 0)]:
+            self.oracle.application("people", key, None)
+        return len(keys) > 1
 
     def _prune(self, event: Event) -> bool:
         run = self._one_run(event.a)

@@ -14,13 +14,13 @@ from include.trueup.run.workspace import Workspace
 from include.trueup.stores.effects import Effects
 
 from .databases import Behind, Documents, Relational, Row
-from .declared import ORDERS, PEOPLE, PERSONS, dress
+from .declared import LABELS, ORDERS, PEOPLE, PERSONS, dress
 from .history import Setup
 from .scheduling import Schedule
 from .tries import Job, Said, carry
 from .twins import Hook, LedgerTwin, WorkspaceTwin
 
-TABLES = {table.name: table for table in (PEOPLE, PERSONS, ORDERS)}
+TABLES = {table.name: table for table in (PEOPLE, PERSONS, LABELS, ORDERS)}
 
 
 class Places:
@@ -59,6 +59,16 @@ class Places:
     def rows(self, name: str) -> dict[str, Row]:
         """The rows of a table as they are now, by key."""
         return self._of(name).rows(TABLES[name])
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """What the migration writes."""
+        return (PERSONS.name, LABELS.name) if self.setup.second else (PERSONS.name,)
+
+    def held(self) -> dict[str, Row]:
+        """The rows of all targets as they are now, by key."""
+        held = self.rows(PERSONS.name)
+        return {**held, **self.rows(LABELS.name)} if self.setup.second else held
 
     def put(self, name: str, key: str, row: Row | None) -> bool:
         """An application writes a row, or deletes it. False where somebody holds it just now."""

@@ -27,6 +27,7 @@ from .history import Event, History
 from .laws import Breach, judge
 from .oracle import TARGET
 from .scheduling import StuckError
+from .second import label
 from .world import World
 
 
@@ -106,7 +107,7 @@ def _play(history: History, folder: Path, database: Any, worlds: Callable[[Histo
         happened = History(seed=-1, setup=history.setup, events=dict(world.happened))
         return Played(
             history=happened, breaches=breaches, digest=world.oracle.digest(), points=world.schedule.points,
-            met=_met(world), log=world.oracle.log, states=_states(world), target=world.places.rows(TARGET),
+            met=_met(world), log=world.oracle.log, states=_states(world), target=world.places.held(),
         )  # fmt: skip
     finally:
         world.schedule.end()
@@ -163,10 +164,11 @@ def _reported(world: World) -> list[Breach]:
 
 def _as_it_should(world: World, what: str, *, of: Callable[[Row], bool] = lambda _: True) -> Iterator[Breach]:
     """What of the target is not as the source's rows of that kind say."""
-    for key, source in world.oracle.source.items():
-        wanted = should(source, world.version, world.setup)
-        if wanted is not None and of(source) and world.oracle.target.get(key) != wanted:
-            yield Breach(law=1, why=f"{what}, and {key} is {world.oracle.target.get(key)}, not {wanted}")
+    for source in world.oracle.source.values():
+        person = should(source, world.version, world.setup)
+        for wanted in (person, label(person)) if world.setup.second else (person,):
+            if wanted is not None and of(source) and (held := world.oracle.target.get(str(wanted[0]))) != wanted:
+                yield Breach(law=1, why=f"{what}, and {wanted[0]} is {held}, not {wanted}")
 
 
 def _days(world: World) -> list[Breach]:
@@ -257,6 +259,7 @@ def shrink(history: History, fails: Callable[[History], bool]) -> History:
         {"numbered": False},
         {"trigger": ""},
         {"held_open": False},
+        {"second": False},
         {"theme": ""},
         {"hasty": False},
         {"approval": False},

@@ -23,6 +23,10 @@ _TRIGGERS = {
 """When a trigger fires, to numbers that are multiples of what it does this, and what it gives."""
 
 
+LABELS_SQL = "CREATE TABLE labels (id text PRIMARY KEY, name text, amount numeric)"
+"""Makes the second target."""
+
+
 def create_sql(setup: Setup) -> str:
     """The whole script."""
     return "".join(f"{statement};\n" for statement in (table_sql(setup), *dress_sql(setup)))

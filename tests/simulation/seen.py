@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from include.trueup.plan.files import WRITTEN
 
 from .databases import Row
+from .second import table_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,7 @@ class Plan:
 @dataclass(kw_only=True)
 class Seen:
     """What is known of a run: the states of source and target that it may have read for its plan, and those of the target that
-    its proof may have read; the plans that were judged by the gate, shown, approved; and those to
+    its proof may have read, with the table; the plans that were judged by the gate, shown, approved; and those to
     which a person said yes, as days of its range, too (`ranged`).
     `hidden`: keys that the store left out of an answer to it. `every`: all states of the source that it
     ever read; `most`: rows that the target had when it read it; `reused`: the run by whose snapshot it goes."""
@@ -74,7 +75,7 @@ class Seen:
     began: int
     sources: list[dict[str, Row]] = field(default_factory=list)
     targets: list[dict[str, Row]] = field(default_factory=list)
-    proofs: list[dict[str, Row]] = field(default_factory=list)
+    proofs: list[tuple[str, dict[str, Row]]] = field(default_factory=list)
     gated: list[Plan] = field(default_factory=list)
     shown: Plan | None = None
     approved: list[Plan] = field(default_factory=list)
@@ -89,6 +90,10 @@ class Seen:
     read_at: int | None = None
     last_read_at: int | None = None
     hidden: set[str] = field(default_factory=set)
+
+    def read(self, key: str) -> list[Row | None]:
+        """What its proof may have found of a row, each time that it read the row's table."""
+        return [state.get(key) for table, state in self.proofs if table == table_of(key)]
 
     def named(self, sha256: str | None) -> Plan | None:
         """The last plan with this hash that was judged by the gate."""

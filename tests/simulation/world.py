@@ -29,6 +29,7 @@ from .oracle import Oracle
 from .people import People
 from .places import Places
 from .scheduling import Process, Schedule
+from .second import TABLE, label_of, table_of
 from .themes import ANY, THEMES
 from .twins import Effect, Hook
 
@@ -76,7 +77,7 @@ class World(People):
 
     def begin(self) -> None:
         """The tables, and the first run."""
-        for name in ("people", "persons"):
+        for name in ("people", *self.places.targets):
             if name == "people" or self.setup.there:
                 self.places.make(name)
         for n in range(self.setup.rows):
@@ -85,6 +86,8 @@ class World(People):
         for n in range(self.setup.there):
             name = declared.name(self.setup, n).upper()
             self.oracle.application("persons", f"p{n:02}", (name if n % 2 else f"APP {n}", str(n)))
+        for n in range(self.setup.there if self.setup.second else 0):
+            self.oracle.application(TABLE, f"q{n:02}", (f"APP {n}", str(n)))
         self.trigger(mode=self.theme.first)
 
     def versions_used(self) -> set[int]:
@@ -243,9 +246,6 @@ class World(People):
     def _wait(self, event: Event) -> None:
         self.schedule.now += event.seconds
 
-    def _next_day(self, _: Event) -> None:
-        self.schedule.now += 25 * 3600
-
     # applications
 
     def _write_source(self, event: Event) -> None:
@@ -268,6 +268,10 @@ class World(People):
         if not self.places.there("persons"):
             return False
         key = f"p{event.a % (self.setup.rows + 2):02}"
+        if self.setup.second and event.a // 8 % 2 and self.places.there(TABLE):
+            label = None if event.b % 3 == 0 else (f"APP {event.b % 7}", str(event.b % 50))
+            self.oracle.application(TABLE, label_of(key), label)
+            return True
         if self.setup.referred and event.b % 2:
             self.oracle.ordered(key, None if event.b % 7 == 0 else (key, key, None, None))
             return True
@@ -286,7 +290,7 @@ class World(People):
 
     def _order(self, event: Event) -> bool:
         """An application makes an order refer to a row that the target has."""
-        keys = sorted(self.oracle.target) if self.setup.referred else []
+        keys = sorted(self.places.rows("persons")) if self.setup.referred else []
         if keys:
             key = keys[event.a % len(keys)]
             self.oracle.ordered(key, (key, key, None, None))
@@ -316,13 +320,6 @@ class World(People):
                 with self.looking():
                     self.oracle.application("persons", key, (row[1], "0"))
 
-    def _shrink_source(self, event: Event) -> bool:
-        """Most of the source is gone, as where it was restored by half."""
-        keys = sorted(self.oracle.source)
-        for key in keys[event.a % 2 :][: max(len(keys) - 1, 0)]:
-            self.oracle.application("people", key, None)
-        return len(keys) > 1
-
     def _write_planned(self, event: Event) -> bool:
         """An application writes to a row that a plan is about: it deletes it, changes a part of it, or all of it."""
         plans = [seen.gated[-1] for seen in self.oracle.runs.values() if seen.gated]
@@ -333,14 +330,14 @@ class World(People):
         if not keys:
             return False
         key = keys[event.a % len(keys)]
-        row = self.oracle.target.get(key)
+        row, table = self.oracle.target.get(key), table_of(key)
         if row is not None and event.b % 4 == 0:
-            self.oracle.application("persons", key, None)
-        elif self._no_number(event):
+            self.oracle.application(table, key, None)
+        elif table == "persons" and self._no_number(event):
             self.oracle.application("persons", key, (f"APP {event.b % 7}", None), NO_NUMBER)
         else:
             name = row[1] if row is not None and event.b % 4 < 3 else f"APP {event.b % 7}"
-            self.oracle.application("persons", key, (name, str(100 + event.b % 50)))
+            self.oracle.application(table, key, (name, str(100 + event.b % 50)))
         return True
 
     def trigger(self, *, undoes: str | None = None, **more: Any) -> DagRun:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from . import proofs, rights
+from . import phases, proofs, rights
 
 Mutant = Callable[[pytest.MonkeyPatch], None]
-MUTANTS: dict[str, Mutant] = {**rights.MUTANTS, **proofs.MUTANTS}
+MUTANTS: dict[str, Mutant] = {**rights.MUTANTS, **proofs.MUTANTS, **phases.MUTANTS}
 """By name."""
 NOT_HERE = {
     "review/12": "what a run costs: no law is about it",

@@ -115,6 +115,16 @@ def _windows(call: Call) -> bool:
     return call.world is None or call.world.setup.windows
 
 
+def _second(call: Call) -> bool:
+    return call.world is None or call.world.setup.second
+
+
+def _later_unproven(call: Call) -> bool:
+    """A phase after the first is proven otherwise than that one would say."""
+    run, phase = call.given
+    return bool(phase is not run.migration.phases[0] and any(not each.passed for each in call.gave or ()))
+
+
 def _held_by_another(call: Call) -> bool:
     if call.world is None:
         return True
@@ -171,6 +181,9 @@ OF: dict[tuple[str, str], Differs] = {
     ("own/taken over unsaid", "_take_from"): _given_up,
     ("own/outside is written", "rows"): _windows,
     ("own/the end is inside", "in_window"): _windows,
+    ("own/the first proof is all", "proof"): _later_unproven,
+    ("own/the first phase names the plan", "covered"): lambda call: _second(call) and _other_rows(call),
+    ("own/rolled back in their order", "steps"): _second,
     ("own/report written again", "replace"): never,  # of a report that is written once it is as good
 }
 """The same of one mutant alone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 
 from ..playing import Played, from_seed, play
@@ -21,7 +22,8 @@ def run(histories: int, seed: int, *, log: bool) -> int:
     with folder() as place, remembering(place) as database, servers() as running:
         real_seconds = 0.0
         for number in range(seed, seed + histories):
-            history = from_seed(number)
+            history = from_seed(number)  # a second phase is played over twins only
+            history = replace(history, setup=replace(history.setup, second=False))
             twin = play(history, place, database)
             since = time.monotonic()
             real = play(history, place, None, partial(RealWorld, running))
