@@ -281,11 +281,6 @@ class Ledger(Steps, Batches):
         with self._begin() as connection:
             return [PlanRow(**row) for row in connection.execute(query).mappings()]
 
-    def asked(self, run_id: str, sha256: str) -> None:
-        """Note the hash of the plan that a person is being asked about."""
-        with self._begin() as connection:
-            connection.execute(_CHANGED, {"this_run": run_id, "asked_sha256": sha256})
-
 
 def _row(row: sa.RowMapping) -> RunRow:
     return RunRow(**{**row, "status": Status(row["status"])})

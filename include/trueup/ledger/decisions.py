@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from ..errors import StatusError
+from . import rights
 from .rows import ApprovalRow, TurnRow
 from .status import TURNS, SwitchState
 from .tables import TURN_LOCK, approvals, runs, turns
@@ -22,6 +23,9 @@ _PRESENT = sa.select(runs.c.plan_sha256).where(runs.c.run_id == sa.bindparam("ru
 _LAST = sa.select(approvals).where(approvals.c.run_id == sa.bindparam("run_id"))
 _LAST = _LAST.order_by(approvals.c.decided_at.desc()).limit(1)
 _LAST_OF = _LAST.where(approvals.c.plan_sha256 == sa.bindparam("plan_sha256"))
+_ASKED = {"cost": runs.update().where(runs.c.run_id == sa.bindparam("this_run"))}
+_ASKED["plan"] = _ASKED["cost"].where(runs.c.plan_sha256 == sa.bindparam("sha256"))
+_ASKED = {of: asked.values(asked_sha256=sa.bindparam("sha256")) for of, asked in _ASKED.items()}
 _LAST_TURN = sa.select(turns).where(turns.c.migration_id == sa.bindparam("migration_id"))
 _LAST_TURN = _LAST_TURN.order_by(turns.c.id.desc()).limit(1)
 
@@ -41,6 +45,13 @@ class Approvals:
         with self._begin() as connection:
             new = insert(approvals).values(run_id=run_id, **values)
             connection.execute(new.on_conflict_do_update(index_elements=["run_id", "plan_sha256"], set_=again))
+
+    def asked(self, run_id: str, sha256: str, *, of: Literal["plan", "cost"] = "plan") -> None:
+        """Note the hash of the run's plan, or of its cost, that a person is being asked about. Raises `StatusError` where the run
+        has another plan by now."""
+        with self._begin() as connection:
+            if not connection.execute(_ASKED[of], {"this_run": run_id, "sha256": sha256}).rowcount:
+                raise rights.overtaken(run_id)
 
     def of(self, run_id: str, plan_sha256: str | None = None) -> ApprovalRow | None:
         """The decision on this plan of the run; None if nothing is decided. Without

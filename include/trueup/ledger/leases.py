@@ -209,15 +209,17 @@ class Leases:
         with self._begin() as connection:
             return connection.execute(newer.order_by(leases.c.epoch.desc()).limit(1)).scalar()
 
-    def wait(self, run_id: str, until: datetime) -> None:
-        """Keep the run's place until then, since a person is being asked."""
+    def wait(self, run_id: str, until: datetime, sha256: str) -> None:
+        """Keep the run's place until then, since a person is being asked about that plan; unless it is approved by now, or
+        somebody is asked about another one."""
         with self._begin() as connection:
-            connection.execute(statements.WAIT, {"this_run": run_id, "expires_at": until})
+            connection.execute(statements.WAIT, {"this_run": run_id, "expires_at": until, "sha256": sha256})
 
-    def answered(self, run_id: str) -> None:
-        """The person has answered: from the next renewal on, the run's leases last as long as any other."""
+    def answered(self, run_id: str, sha256: str) -> None:
+        """The person has answered: from the next renewal on, the run's leases last as long as any other. Not where somebody
+        is asked about another plan by now."""
         with self._begin() as connection:
-            connection.execute(statements.ANSWERED, {"this_run": run_id})
+            connection.execute(statements.ANSWERED, {"this_run": run_id, "sha256": sha256})
 
     def release(self, run_id: str) -> None:
         """Give up every lease of the run."""

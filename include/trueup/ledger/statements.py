@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from .tables import leases, runs
+from .tables import approvals, leases, runs
 
 LOCK = sa.text("SELECT pg_advisory_xact_lock(:key)")
 NOW = sa.select(sa.func.clock_timestamp(type_=sa.DateTime(timezone=True)))
@@ -29,7 +29,15 @@ LIVE = (
     .order_by(leases.c.target)
 )
 _OPEN = leases.update().where(leases.c.run_id == sa.bindparam("this_run"), leases.c.ended_at.is_(None))
-WAIT, ANSWERED = _OPEN.values(holder=None, waits=True), _OPEN.values(waits=False)
+_ASKED = sa.select(runs.c.run_id).where(runs.c.run_id == sa.bindparam("this_run"))
+_APPROVED = sa.select(approvals.c.run_id).where(
+    approvals.c.run_id == sa.bindparam("this_run"),
+    approvals.c.plan_sha256 == sa.bindparam("sha256"),
+    approvals.c.decision == "approved",
+)
+_OF = runs.c.asked_sha256 == sa.bindparam("sha256")
+WAIT = _OPEN.where(_ASKED.where(_OF).exists(), ~_APPROVED.exists()).values(holder=None, waits=True)
+ANSWERED = _OPEN.where(_ASKED.where(sa.or_(runs.c.asked_sha256.is_(None), _OF)).exists()).values(waits=False)
 RELEASE = _OPEN.values(ended_at=sa.func.clock_timestamp())
 END = leases.update().where(leases.c.epoch == sa.bindparam("this")).values(ended_at=sa.func.clock_timestamp())
 NEW = leases.insert().returning(leases.c.epoch)

@@ -96,9 +96,9 @@ def approved_already(run: Run, record: CostRecord) -> ApprovalRow | None:
 
 def wait(run: Run, record: CostRecord) -> None:
     """Note that a person is asked about it, and keep the run's place meanwhile."""
-    run.ledger.asked(run.id, record.sha256)
+    run.ledger.approvals.asked(run.id, record.sha256, of="cost")
     if run.options.mode is Mode.APPLY:
-        run.ledger.leases.wait(run.id, run.effects.now() + timedelta(hours=run.options.plan_max_age))
+        run.ledger.leases.wait(run.id, run.effects.now() + timedelta(hours=run.options.plan_max_age), record.sha256)
 
 
 def approve(run: Run, by: str | None = None, comment: str | None = None, *, shown: str | None = None) -> str:
@@ -116,7 +116,7 @@ def approve(run: Run, by: str | None = None, comment: str | None = None, *, show
     decision: Decision = "approved" if asks(run, record) else "waived"
     reason = comment or (None if record.paid else "there is nothing to pay for")
     run.ledger.approvals.decide(run.id, record.sha256, decision, by=by, comment=reason)
-    run.ledger.leases.answered(run.id)
+    run.ledger.leases.answered(run.id, record.sha256)
     return record.sha256
 
 

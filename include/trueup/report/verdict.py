@@ -13,6 +13,7 @@ from ..prove.proofs import total as total_of
 from ..run import AnyRun, Mode, PlanRecord, Proof, Run, order
 from ..run.files import PLAN_FILES
 from ..run.reported import Failure, Undone, Verdict
+from ..steps import APPROVE
 from .text import rows, sentence, were
 
 PROVEN, WITH_EXCEPTIONS, NOT_PROVEN = "proven", "proven_with_exceptions", "not_proven"
@@ -76,7 +77,11 @@ def failure(run: Run, steps: list[StepRow], failed_tasks: Sequence[str], gates: 
     """Which step ended the run, with what, and what to do next; None if the run came to its end."""
     broken = [e.rule for gate in gates if not gate.passed for e in gate.expectations if not e.passed]
     advice = next((OF_RULE[rule] for rule in broken if rule in OF_RULE), NEXT["GateError"])
-    return unfinished(steps, failed_tasks, order.last(run), {**NEXT, "GateError": advice})
+    end = failed_tasks, order.last(run), {**NEXT, "GateError": advice}
+    found = unfinished(steps, *end)
+    if found is not None and found.step == APPROVE and order.approved(run):  # a further try of it is nothing to the run
+        return found if unfinished([step for step in steps if step.step != APPROVE], *end) else None
+    return found
 
 
 def not_done(run: AnyRun, entered: RunRow | None) -> Failure | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from ..errors import ApprovalError, ArtifactError, StatusError
 from ..ledger import Status, StepRow, refuse_other
 from ..ledger.rights import overtaken
-from ..steps import Step, entered
+from ..steps import APPROVE, Step, entered
 from . import AnyRun, Mode
 
 
@@ -97,8 +97,14 @@ def _left_out(run: AnyRun, *, before: str | None = None) -> Iterator[tuple[str, 
         if name == before:
             return
         missing = [problem for n in run.parts(step) if (problem := _wrong(rows.get((name, str(n))), of))]
-        if missing:
+        if missing and not (step.id == APPROVE and approved(run, plan)):
             yield name, missing[0] if len(missing) == 1 else f"{len(missing)} parts of it, of the first: {missing[0]}"
+
+
+def approved(run: AnyRun, plan: str | None = None) -> bool:
+    """Whether that plan of the run (None: its present one) is approved, whatever a further try of that step did since."""
+    decision = run.ledger.approvals.of(run.id, plan)
+    return decision is not None and decision.decision != "rejected"
 
 
 def _required(run: AnyRun, plan: str) -> Iterator[tuple[Step, str | None]]:

@@ -45,8 +45,8 @@ def ask(run: AnyRun) -> PlanRecord | SchemaPlan:
     plans = plans_of(run)
     with part(run, StepName.APPROVE):
         sha256 = gated(run)
-        run.ledger.asked(run.id, sha256)
-        run.ledger.leases.wait(run.id, _planned_at(run) + timedelta(hours=run.options.plan_max_age))
+        run.ledger.approvals.asked(run.id, sha256)
+        run.ledger.leases.wait(run.id, _planned_at(run) + timedelta(hours=run.options.plan_max_age), sha256)
         return plans.shown(run)
 
 
@@ -77,7 +77,7 @@ def approve(
         else:
             decision = plans.unasked(run, sha256)
         run.ledger.approvals.decide(run.id, sha256, decision, by=by, comment=comment)
-        run.ledger.leases.answered(run.id)
+        run.ledger.leases.answered(run.id, sha256)
     return sha256
 
 
@@ -92,7 +92,7 @@ def approved_with_range(run: Run) -> ApprovalRow | None:
         reason = f": {decision.comment}" if decision.comment else ""
         comment = f"with its range, which was asked about by run {decision.run_id}, {decision.decided_at:%Y-%m-%d %H:%M %Z}{reason}"
         run.ledger.approvals.decide(run.id, sha256, "approved", by=decision.decided_by, comment=comment)
-        run.ledger.leases.answered(run.id)
+        run.ledger.leases.answered(run.id, sha256)
         return decision
 
 

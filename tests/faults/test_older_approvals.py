@@ -1,0 +1,100 @@
+"""An older try of `approve` that goes on when somebody is asked, or has answered, takes nothing from the newer one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import Context
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.embedded import postgres
+from include.trueup.errors import ApprovalError, StatusError, StoreUnavailableError
+from include.trueup.ledger import Ledger
+from include.trueup.ledger.decisions import Approvals
+from include.trueup.ledger.leases import Leases
+from include.trueup.report import report
+from include.trueup.run import Run, StepName, order, part
+from include.trueup.run.workspace import Workspace
+from include.trueup.write import approval
+from tests.stepping import Stepped, do
+
+
+@pytest.fixture
+def small(postgres_server: postgres.Server, ledger: Ledger, workspace: Workspace, tmp_path: Path) -> Stepped:
+    return Stepped(postgres_server, ledger, workspace, tmp_path, 4)
+
+
+@pytest.fixture
+def run(small: Stepped) -> Run:
+    return small.begin("a", approval=True)
+
+
+def stands_before(patch: pytest.MonkeyPatch, of: Any, name: str, meanwhile: Callable[[], None]) -> None:
+    """Who calls it stands still before it, the first time, while that happens."""
+    real = getattr(of, name)
+
+    def stands(*given: Any, **more: Any) -> Any:
+        patch.setattr(of, name, real)
+        Context().run(meanwhile)  # as another process does it
+        return real(*given, **more)
+
+    patch.setattr(of, name, stands)
+
+
+def planned_again(small: Stepped, run: Run) -> str:
+    """The hash of the plan that is made again, over other rows, and that somebody is asked about."""
+    small.database.sql("UPDATE people SET name = 'other'")
+    do(run, "snapshot", "plan_gate")
+    return approval.ask(run.chosen()).sha256
+
+
+def waits(small: Stepped) -> bool:
+    (lease,) = small.ledger.leases.present()
+    return lease.waits
+
+
+def test_one_that_asks_about_an_older_plan(small: Stepped, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    stands_before(monkeypatch, Approvals, "asked", lambda: asked.append(planned_again(small, run)))
+    with pytest.raises(StatusError, match="leaves nothing more"):
+        approval.ask(run)
+    assert approval.approve(run, "alice", shown_sha256=asked[0]) == asked[0]
+
+
+@pytest.mark.parametrize(("of", "name"), [(Approvals, "asked"), (Leases, "wait")], ids=["asked", "wait"])
+def test_one_that_asks_when_the_answer_was_given(
+    small: Stepped, run: Run, monkeypatch: pytest.MonkeyPatch, of: Any, name: str
+) -> None:
+    """The run's place is kept no longer for it."""
+
+    def answered() -> None:
+        approval.approve(run, "alice", shown_sha256=approval.ask(run).sha256)
+
+    stands_before(monkeypatch, of, name, answered)
+    approval.ask(run)
+    assert not waits(small)
+
+
+def test_an_answer_about_an_older_plan(small: Stepped, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run keeps its place for the newer one's."""
+    shown = approval.ask(run).sha256
+    stands_before(monkeypatch, Leases, "answered", lambda: (planned_again(small, run), None)[1])
+    approval.approve(run, "alice", shown_sha256=shown)
+    assert waits(small)
+
+
+def test_one_that_fails_or_does_not_end_after_the_plan_was_approved(small: Stepped, run: Run) -> None:
+    def fails() -> None:
+        with pytest.raises(StoreUnavailableError), part(run, StepName.APPROVE):
+            raise StoreUnavailableError("gone")
+
+    shown = approval.ask(run).sha256
+    fails()
+    with pytest.raises(ApprovalError, match="has not been through 'approve'"):
+        order.require(run, "create_tables")
+    approval.approve(run, "alice", shown_sha256=shown)
+    fails()
+    do(run, "create_tables")
+    assert report(run.chosen()).status == "passed"
