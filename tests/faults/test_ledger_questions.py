@@ -71,6 +71,21 @@ def test_a_session_that_was_ended_is_no_answer(working: Ledger, ledger_uri: str,
         ask()
 
 
+def test_sessions_that_were_ended_while_they_were_kept_fail_nobody(working: Ledger, ledger_uri: str) -> None:
+    def keep_several() -> None:
+        with working._begin(), working._begin(), working._begin():
+            pass
+
+    epochs = enter(working)
+    keep_several()
+    end_sessions(ledger_uri)
+    assert working.entered("a").status == Status.RUNNING
+    keep_several()
+    end_sessions(ledger_uri)
+    with working.leases.confirming("a", epochs, PART) as confirm:
+        confirm()
+
+
 def test_a_ledger_that_is_gone_is_no_answer(
     postgres_server: postgres.Server, ledger_uri: str, ask: Callable[[], None]
 ) -> None:

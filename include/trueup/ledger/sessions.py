@@ -22,10 +22,11 @@ from .tables import LOCKS, SCHEMA
 _SHORTEST = 1.0
 """Seconds that a transaction may always be idle: a process that is merely slow is not ended."""
 _CONNECTION = "the ledger (connection trueup_ledger)"
-# of the transaction, not of the session: a pooler may share that
-_SETTINGS = sa.text(
-    "SELECT set_config('idle_in_transaction_session_timeout', :idle, true), set_config('lock_timeout', :lock, true)"
+_BEGIN = (
+    "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '{idle:.0f}ms'; SET LOCAL lock_timeout = '{lock:.0f}ms'"
 )
+"""All in one message, by which a session that was kept also shows whether it is still there. The settings are the transaction's,
+not the session's: a pooler may share that."""
 _QUESTION = "SELECT set_config('lock_timeout', '{lock:.0f}ms', true); {query}"
 """Both in one message, which is a transaction of its own: there is one answer to wait for, nobody can stand still between the
 two, nothing is prepared, and a pooler may give each message another session."""
@@ -55,7 +56,10 @@ def engine(database: str | sa.URL | Ask, effects: Effects = REAL) -> sa.Engine:
     """A pool of sessions; each says which process it is of. Who gives libpq's parameters is asked at each connect."""
     ask = database if callable(database) else None
     url = sa.make_url("postgresql://" if callable(database) else database)
-    pool = sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_size=4, pool_pre_ping=True, pool_recycle=300)
+    # a transaction begins with a message of its own (`_begun`), so the driver is to send none before it
+    pool = sa.create_engine(
+        url.set(drivername="postgresql+psycopg"), pool_size=4, pool_recycle=300, isolation_level="AUTOCOMMIT"
+    )
 
     @sa.event.listens_for(pool, "do_connect")
     def asked(_: Any, __: Any, ___: Any, given: dict[str, Any]) -> None:
@@ -81,9 +85,23 @@ def transaction(engine: sa.Engine, at_least: float | None = None) -> Iterator[sa
     """A transaction, which may be idle for half of a lease, and for `at_least` so many seconds; it waits for a lock for half
     as long again, and so outlasts another that is idle. Raises `StoreUnavailableError` or `StoreRejectedError`."""
     idle = _idle_seconds(_SHORTEST if at_least is None else at_least)
-    with _translating(engine, idle), engine.begin() as connection:
-        connection.execute(_SETTINGS, {"idle": f"{idle * 1000:.0f}ms", "lock": f"{idle * 1500:.0f}ms"})
-        yield connection
+    with _translating(engine, idle), _begun(engine, _BEGIN.format(idle=idle * 1000, lock=idle * 1500)) as connection:
+        yield connection  # what raises closes it, which rolls back
+        connection.commit()
+
+
+def _begun(engine: sa.Engine, begin: str) -> sa.Connection:
+    """A session in a transaction. One that was kept may have been lost since, with all others that were: then over a new one."""
+    connection = engine.connect()
+    try:
+        connection.exec_driver_sql(begin)
+    except BaseException as error:
+        connection.close()
+        if not (isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated):
+            raise
+        connection = engine.connect()
+        connection.exec_driver_sql(begin)
+    return connection
 
 
 @contextmanager
@@ -111,13 +129,12 @@ class _Question:
         with self._lock, _translating(self._engine, self._idle):
             if self._session is not None and self._clock() - self._since > _KEPT_SECONDS:
                 self._give_back(self._session)
-            if self._session is not None:
-                try:
-                    return self._answer(self._session)
-                except sa.exc.DBAPIError as error:
-                    if not error.connection_invalidated:
-                        raise  # else it was lost since the last question, perhaps long ago: once more, over another one
-            return self._answer(self._taken())
+            try:
+                return self._answer(self._session or self._taken())
+            except sa.exc.DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+            return self._answer(self._taken())  # it was lost since it was last used, perhaps long ago: over another one
 
     def _taken(self) -> sa.Connection:
         if self._ended:
