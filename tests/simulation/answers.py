@@ -186,6 +186,8 @@ class Connection:
                 raise
             if to:
                 answer = answer, _files(Path(to[1]))
+            elif asked.tables:
+                answer = answer, {table: _holds(real, table) for table in asked.tables if table in self._held(asked)}
             self._memory.keep(name, answer, _size(answer))
         else:
             answer = self._memory.answers[name]
@@ -196,8 +198,12 @@ class Connection:
                     file = Path(to[1]) / below
                     file.parent.mkdir(parents=True, exist_ok=True)
                     file.write_bytes(content)
-        self._note(asked, name, bare, more, files)
-        return answer[0] if to else answer
+        self._note(asked, name, bare, more, files, answer[1] if asked.tables and not to else {})
+        return answer[0] if to or asked.tables else answer
+
+    def _held(self, asked: Statement) -> set[str]:
+        """The relations that are there when this is done."""
+        return {*self._lineage.held, *(each.name for each in asked.made)}
 
     def _without_paths(self, text: str, to: str | None) -> tuple[str, tuple[str, ...]]:
         """The text with a NUL for each path, and the paths of what is read."""
@@ -233,17 +239,20 @@ class Connection:
         every = [*files, *(file for name in reads for file in self._lineage.held[name].files)]
         return _Due(compute=compute, reads=reads, writes=writes, files=tuple((f, self._content(f)) for f in every))
 
-    def _note(self, asked: Statement, name: bytes, bare: str, more: str, files: tuple[str, ...]) -> None:
-        """What is there after it."""
+    def _note(
+        self, asked: Statement, name: bytes, bare: str, more: str, files: tuple[str, ...], holds: dict[str, bytes]
+    ) -> None:
+        """What is there after it, and what its tables hold."""
         if asked.looks:
             return
         if asked.changes is not None and asked.changes in self._lineage.held:
-            self._lineage.held[asked.changes].content = name
+            table = self._lineage.held[asked.changes]
+            table.content = digest(table.shape, holds[asked.changes]) if table.shape else name
         elif asked.made:
             shape = digest(bare, more, *map(self._columns, files), b"", *self._lineage.shapes(asked.words))
             for each in asked.made:
                 late = Relation(late=True, text=each.text, files=files, words=each.words)
-                table = Relation(content=name, shape=shape)
+                table = Relation(content=digest(shape, holds.get(each.name, name)), shape=shape)
                 self._lineage.put(each.name, late if each.late else table)
         else:
             self._state = name
@@ -342,6 +351,12 @@ class _Relation:
     def df(self) -> Any:
         """As Pandas has them."""
         return self._rows("df").copy()
+
+
+def _holds(real: duckdb.DuckDBPyConnection, table: str) -> bytes:
+    """A hash of what a table holds, and of its columns."""
+    read = real.execute(f"SELECT * FROM {duck.identifier(table)}")
+    return digest(repr(read.description), repr(read.fetchall()))
 
 
 def _done(_: object) -> None:

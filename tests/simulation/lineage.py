@@ -48,6 +48,11 @@ class Statement:
     of_all: bool = False
 
     @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables whose rows it makes or changes."""
+        return (self.changes,) if self.changes else tuple(each.name for each in self.made if not each.late)
+
+    @property
     def only_defines(self) -> bool:
         """Whether all that it makes is read later."""
         return bool(self.made) and all(each.late for each in self.made)

@@ -25,6 +25,9 @@ from .lent import Databases
 _COMPUTING = (rows, gate)
 """The rooms of the engine whose code computes what is remembered; all other code asks for it, and is run."""
 
+_NOTED = "__slotnames__"
+"""What `pickle` writes into a class; it is no code."""
+
 
 class Code:
     """What the rooms that compute hold, as it was at the beginning."""
@@ -39,7 +42,8 @@ class Code:
             for name, value in vars(module).items():
                 yield (module.__name__, name), value
                 if isinstance(value, type) and value.__module__ == module.__name__:
-                    yield from (((module.__name__, name, each), of) for each, of in vars(value).items())
+                    held = vars(value).items()
+                    yield from (((module.__name__, name, each), of) for each, of in held if each != _NOTED)
 
     def other(self) -> bytes:
         """What is another now; nothing where all is as it was."""
