@@ -10,7 +10,6 @@ answer, and every effect, is its own code.
 from __future__ import annotations
 
 import hashlib
-import os
 import pickle
 import re
 from collections.abc import Callable, Iterator
@@ -25,14 +24,13 @@ import pyarrow.parquet as pq
 
 from include.trueup.rows import duck
 
+from .hashes import NONE, Stamp, file_hash, files_below, rows_hash, size_of, stamp_of, table_hash
 from .lineage import Lineage, Relation, Statement, digest, statement
 
 MOST_BYTES = 300_000_000
 """What answers may take, about; then all are forgotten."""
 _COPY = re.compile(r"COPY \(.*\) TO '([^']+)' \(FORMAT[^']*", re.DOTALL)
 Open = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
-Stamp = tuple[int, int, int] | None
-_NONE = b"none"
 
 
 @dataclass
@@ -136,7 +134,7 @@ class Connection:
         if isinstance(rows, pa.RecordBatchReader):
             self._streams[name] = rows  # it is read when it is asked for
             return
-        given = Relation(content=_content(rows), shape=str(rows.schema).encode()) if self._known else None
+        given = Relation(content=rows_hash(rows), shape=str(rows.schema).encode()) if self._known else None
         self._put(name, given, lambda real: _done(real.register(name, rows)))
 
     def unregister(self, name: str) -> None:
@@ -185,10 +183,11 @@ class Connection:
                 self._known &= asked.looks  # else nobody knows what was done
                 raise
             if to:
-                answer = answer, _files(Path(to[1]))
+                answer = answer, files_below(Path(to[1]))
             elif asked.tables:
-                answer = answer, {table: _holds(real, table) for table in asked.tables if table in self._held(asked)}
-            self._memory.keep(name, answer, _size(answer))
+                there = {*self._lineage.held, *(each.name for each in asked.made)}
+                answer = answer, {table: table_hash(real, table) for table in asked.tables if table in there}
+            self._memory.keep(name, answer, size_of(answer))
         else:
             answer = self._memory.answers[name]
             if not asked.looks:
@@ -201,17 +200,13 @@ class Connection:
         self._note(asked, name, bare, more, files, answer[1] if asked.tables and not to else {})
         return answer[0] if to or asked.tables else answer
 
-    def _held(self, asked: Statement) -> set[str]:
-        """The relations that are there when this is done."""
-        return {*self._lineage.held, *(each.name for each in asked.made)}
-
     def _without_paths(self, text: str, to: str | None) -> tuple[str, tuple[str, ...]]:
         """The text with a NUL for each path, and the paths of what is read."""
         if "/" not in text:
             return text, ()
         files = tuple(path for path in self._paths.findall(text) if path != to)
         bare = self._paths.sub("\0", text)
-        if "'/" in bare or any(self._content(path) == _NONE for path in files):
+        if "'/" in bare or any(self._content(path) == NONE for path in files):
             self._known = False  # a file elsewhere, a folder, or more files than one
         return bare, files
 
@@ -285,7 +280,7 @@ class Connection:
     @contextmanager
     def _as_then(self, path: str, content: bytes) -> Iterator[None]:
         """The file is, while the block runs, what it was when a statement was asked that is computed now."""
-        if _file(path)[1] == content:
+        if file_hash(path)[1] == content:
             yield
             return
         file, aside = Path(path), Path(f"{path}.aside")
@@ -304,8 +299,8 @@ class Connection:
     def _content(self, path: str) -> bytes:
         """A hash of what a file holds now."""
         known = self._files.get(path)
-        if known is None or known[0] is None or _stamp(path) != known[0]:
-            stamp, name, read = _file(path)
+        if known is None or known[0] is None or stamp_of(path) != known[0]:
+            stamp, name, read = file_hash(path)
             known = self._files[path] = stamp, name
             self._bytes[name] = read
         return known[1]
@@ -353,52 +348,5 @@ class _Relation:
         return self._rows("df").copy()
 
 
-def _holds(real: duckdb.DuckDBPyConnection, table: str) -> bytes:
-    """A hash of what a table holds, and of its columns."""
-    read = real.execute(f"SELECT * FROM {duck.identifier(table)}")
-    return digest(repr(read.description), repr(read.fetchall()))
-
-
 def _done(_: object) -> None:
     """It gives nothing."""
-
-
-def _content(rows: Any) -> bytes:
-    """A hash of the rows of a table."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema) as stream:
-        stream.write_table(rows.combine_chunks())
-    return hashlib.blake2b(sink.getvalue(), digest_size=16).digest()
-
-
-def _stamp(path: str) -> Stamp:
-    """By what is told that a file is the same as before."""
-    try:
-        seen = os.stat(path)
-    except OSError:
-        return None
-    return seen.st_ino, seen.st_mtime_ns, seen.st_size
-
-
-def _file(path: str) -> tuple[Stamp, bytes, bytes]:
-    """By what it is told, a hash of what it holds, and that."""
-    try:
-        stamp, read = _stamp(path), Path(path).read_bytes()
-    except OSError:
-        return None, _NONE, b""
-    return stamp, hashlib.blake2b(read, digest_size=16).digest(), read
-
-
-def _files(at: Path) -> dict[str, bytes]:
-    """A file, or those below a folder."""
-    return (
-        {"": at.read_bytes()}
-        if at.is_file()
-        else {str(file.relative_to(at)): file.read_bytes() for file in sorted(at.rglob("*")) if file.is_file()}
-    )
-
-
-def _size(answer: Any) -> int:
-    if isinstance(answer, tuple) and isinstance(answer[1], dict):
-        return sum(map(len, answer[1].values()))
-    return 100 * len(answer) if isinstance(answer, list) else getattr(answer, "nbytes", 2_000)

@@ -1,6 +1,6 @@
 """What a statement to DuckDB reads and makes, and what the relations of a connection were made of.
 
-A relation goes by its content: a table's is the name of the statement that made it or changed it last; a view's, or a macro's, is
+A relation goes by its content: a table's is what it holds, however it came to it; a view's, or a macro's, is
 its text, the files that it names and the relations that it reads, as they are when it is read. It goes by its shape where only
 columns matter: then a file is its columns. What a statement reads are all relations whose names are words in it.
 """

@@ -246,3 +246,18 @@ def _asked(connection: Any, random: Random) -> object:
     except duckdb.Error as error:
         return type(error)
     return sorted(rows) if text.startswith("SELECT") else None
+
+
+def test_what_came_to_hold_the_same_on_another_way_is_the_same(seen: Seen, tmp_path: Path) -> None:
+    computed = []
+    for name, most in (("a.parquet", 3), ("b.parquet", 7)):
+        _write(tmp_path / name, 1, 2, most)
+        connection = seen.connection()
+        duck.relation(connection, "rows", [tmp_path / name], None)  # type: ignore[arg-type]
+        connection.execute("CREATE OR REPLACE TEMP TABLE more AS SELECT n + 1 AS n FROM rows")
+        connection.execute("DELETE FROM more WHERE n = (SELECT max(n) FROM more)")
+        before = len(seen.memory.answers)
+        assert connection.execute("SELECT n FROM more ORDER BY n").fetchall() == [(2,), (3,)]
+        computed.append(len(seen.memory.answers) - before)
+        connection.close()
+    assert computed == [1, 0]

@@ -45,7 +45,7 @@ class GateFiles:
             if (documents := result.documents(suite, self.folder.run_id)) is None:
                 continue
             for document, tail in zip(documents, (_SUITE, _VALIDATION), strict=True):
-                self.folder.write(f"{_NATIVE}/{name}/{number:02}-{suite}{tail}", json.dumps(document, indent=1))
+                self.folder.write(f"{_NATIVE}/{name}/{number:02}-{suite}{tail}", json.dumps(document))
         self.folder.write(f"{GATES}/{name}.json", json.dumps([to_values(result) for result in written], indent=1))
 
     def native(self) -> Iterator[tuple[dict[str, JsonValue], dict[str, JsonValue]]]:
