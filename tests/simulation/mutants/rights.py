@@ -160,8 +160,8 @@ def waits_like_any_other(patch: Patch) -> None:
     """A run that waits for a person keeps its place no longer than one that nobody renews."""
     real = leases.Leases.wait
 
-    def wait(self: Any, run_id: str, until: Any) -> None:
-        real(self, run_id, self._effects.now() + timedelta(seconds=leases.lease_seconds()))
+    def wait(self: Any, run_id: str, until: Any, sha256: str) -> None:
+        real(self, run_id, self._effects.now() + timedelta(seconds=leases.lease_seconds()), sha256)
 
     patch.setattr(leases.Leases, "wait", wait)
 
