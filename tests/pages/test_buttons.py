@@ -83,6 +83,11 @@ def test_a_run_that_began_again_after_a_later_one_is_rolled_back_first(book: Led
     assert "roll_back" not in seen(user)[0]  # its new plan wrote nothing
     enter(book, ID, RUN, status=Status.PROVEN, wrote=2)
     assert seen(user)[0].keys() == {"roll_back"}
+    (kpi,) = [m for m in user.get(f"{PAGES}/data/migrations").json()["migrations"] if m["dag_id"] == "kpi_linking"]
+    assert (kpi["state"], kpi["run"]["run_id"]) == ("proven", RUN)
+    (form,) = [offer["form"] for offer in kpi["offers"] if offer["kind"] == "roll_back"]
+    assert form["conf"] == {"run": RUN}
+    assert [run["id"] for run in user.get(f"{AT.rpartition('/runs/')[0]}/history").json()["runs"]] == [ID, "later"]
 
 
 def test_a_run_that_wrote_nothing_offers_no_rollback(book: Ledger, signed_in: Client) -> None:

@@ -38,13 +38,23 @@ Moments = dict[str, datetime]
 
 def last_first(ledger: Ledger, migration_id: str) -> list[RunRow]:
     """The runs by when they last began first, made their plan, or might write: what the last of them says holds now."""
-    with ledger._begin() as connection:
-        until = _might_write(connection, migration_id, lambda step, _: writes(step))
+    until = might_write_until(ledger, migration_id)
 
     def last(run: RunRow) -> datetime:
-        return max(run.started_at, run.planned_at or run.started_at, until.get(run.run_id, run.started_at))
+        return last_at(run.started_at, run.planned_at, until.get(run.run_id))
 
     return sorted(ledger.runs(migration_id), key=last, reverse=True)
+
+
+def might_write_until(ledger: Ledger, migration_id: str) -> Moments:
+    """Until when each run of the migration might write, by its id; none where it never took a step that writes."""
+    with ledger._begin() as connection:
+        return _might_write(connection, migration_id, lambda step, _: writes(step))
+
+
+def last_at(began: datetime, planned: datetime | None, until: datetime | None) -> datetime:
+    """When a run last did anything that `last_first` goes by."""
+    return max(began, planned or began, until or began)
 
 
 def last_written_first(ledger: Ledger, migration_id: str) -> list[RunRow]:

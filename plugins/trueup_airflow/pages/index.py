@@ -134,7 +134,7 @@ def migrations(user: GetUserDep) -> Index:
         ids = {dag.dag_id, *(dag.dag_id + c for c in dag.companions)}
         mine = [row for row in rows if row.migration_id == dag.dag_id][:NEWEST]
         theirs = {id: run for id, run in asked.items() if run.dag_id in ids}
-        runs = known.runs(book, mine, theirs, waiting, holding) if book else []
+        runs = known.runs(book, dag.dag_id, mine, theirs, waiting, holding) if book else []
         standings.append(
             _standing(dag, book, runs, filled.of(days.get(dag.dag_id, []), runs, book), at[dag.dag_id], user)
         )
@@ -156,7 +156,7 @@ def _standing(
     case = truth.of_migration(runs, switch, backfill)
     mine = [run for run in runs if run.kind == "run" and run.entered is not None]
     proof = _proof(runs, case)
-    offered = offers.of_migration(dag.dag_id, case.state, case.run, dag.companions, switch, user)
+    offered = offers.of_migration(book, dag.dag_id, case.state, case.run, dag.companions, switch, user)
     return Standing(
         dag_id=dag.dag_id,
         title=dag.title,

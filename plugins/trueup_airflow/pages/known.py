@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from include.trueup.ledger import Ledger, RunRow, Status
+from include.trueup.ledger.latest import last_at, might_write_until
 from include.trueup.steps import Mode
 
 from . import evidence
@@ -112,13 +113,14 @@ class Known:
 
 def runs(
     book: Ledger,
+    migration_id: str,
     rows: Sequence[Entered],
     asked: Mapping[str, AskedRun],
     waiting: Iterable[tuple[str, str]],
     holding: Iterable[str] = (),
 ) -> list[Known]:
-    """The runs of a migration, the newest first: `rows` of the ledger, and those of Airflow that have not come as far.
-    `holding`: the runs that hold a target."""
+    """The runs of the migration, the last that began, planned or might write first, as the switch has them: `rows` of the
+    ledger, and those of Airflow that have not come as far. `holding`: the runs that hold a target."""
     waits, holds, wrote = set(waiting), set(holding), book.writers(row.id for row in rows if row.writes)
 
     def of(row: Entered | None, run: AskedRun | None) -> Known:
@@ -131,11 +133,12 @@ def runs(
 
     entered_ids = {row.id for row in rows}
     unentered = [of(None, run) for id, run in asked.items() if id not in entered_ids]
-    return sorted([*unentered, *(of(row, asked.get(row.id)) for row in rows)], key=_begun, reverse=True)
+    until = might_write_until(book, migration_id)
 
+    def last(run: Known) -> datetime:
+        if run.entered is not None:
+            return last_at(run.entered.started_at, run.entered.planned_at, until.get(run.id))
+        began = run.asked.started_at if run.asked else None
+        return began or datetime.max.replace(tzinfo=UTC)  # it is still to begin
 
-def _begun(run: Known) -> datetime:
-    if run.entered is not None:
-        return run.entered.started_at
-    began = run.asked.started_at if run.asked else None
-    return began or datetime.max.replace(tzinfo=UTC)  # it is still to begin
+    return sorted([*unentered, *(of(row, asked.get(row.id)) for row in rows)], key=last, reverse=True)

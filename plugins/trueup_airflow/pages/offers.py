@@ -120,22 +120,35 @@ def _roll_back(book: Ledger, asked: AskedRun, row: Entered) -> Offer | str:
         return ""
     if book.switches.state(row.migration_id) is SwitchState.NEW:
         return "It cannot be rolled back while the switch is at the new shape: cut back first."
+    if (later := _built_on_it(book, row)) is not None:
+        return f"Run {later.airflow_run_id or later.id} built on it: roll that one back first."
+    form = Form(dag_id=asked.dag_id + ROLLBACK, conf={"run": asked.run_id})
+    return Offer(kind="roll_back", title="Roll back this run …", form=form)
+
+
+def _built_on_it(book: Ledger, row: Entered) -> Entered | None:
+    """A run that wrote after it, and is not undone."""
     for later in map(entered, last_written_first(book, row.migration_id)):
         if later.id == row.id:
-            break
+            return None
         if (
             later.undoes is None
             and later.writes
             and later.status is not Status.ROLLED_BACK
             and book.written_ever(later.id)
         ):
-            return f"Run {later.airflow_run_id or later.id} built on it: roll that one back first."
-    form = Form(dag_id=asked.dag_id + ROLLBACK, conf={"run": asked.run_id})
-    return Offer(kind="roll_back", title="Roll back this run …", form=form)
+            return later
+    return None
 
 
 def of_migration(
-    migration_id: str, state: str, last: Known | None, companions: Sequence[str], switch: SwitchState, user: BaseUser
+    book: Ledger | None,
+    migration_id: str,
+    state: str,
+    last: Known | None,
+    companions: Sequence[str],
+    switch: SwitchState,
+    user: BaseUser,
 ) -> Offers:
     """What may be done with a migration of which this is the case."""
     busy = last is not None and not last.over
@@ -158,6 +171,7 @@ def of_migration(
     ):
         assert last is not None and last.asked is not None  # noqa: PT018  # or it did not write
         form = Form(dag_id=migration_id + ROLLBACK, conf={"run": last.asked.run_id})
-        undone = last.entered is not None and last.entered.status is Status.ROLLED_BACK
-        offers += [] if undone else [Offer(kind="roll_back", title="Roll back …", form=form)]
+        row = last.entered
+        over = row is not None and book is not None and (row.status is Status.ROLLED_BACK or _built_on_it(book, row))
+        offers += [] if over else [Offer(kind="roll_back", title="Roll back …", form=form)]
     return Offers(offers=tuple(offers))

@@ -9,6 +9,7 @@ from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, HTTPException, Query
 
 from include.trueup.ledger import Ledger, RunRow, SwitchState, TurnRow
+from include.trueup.ledger.latest import last_at, might_write_until
 from include.trueup.run.schema_records import SchemaPlan
 
 from .. import connections
@@ -130,11 +131,6 @@ def history(dag_id: str, user: GetUserDep) -> History:
     )
 
 
-def _when(entry: past.Past) -> str:
-    at = entry.started_at or entry.ended_at
-    return at.isoformat() if at else ""
-
-
 def _entries(
     book: Ledger,
     rows: list[RunRow],
@@ -143,8 +139,11 @@ def _entries(
     waiting: set[tuple[str, str]],
     cutovers: str,
 ) -> list[past.Past]:
-    """The newest runs, rollbacks and cutovers, the newest first."""
+    """The newest runs, rollbacks and cutovers: the last that began, planned, might write or turned first."""
     asked = {id: run for id, run in known.items() if (run.dag_id, run.run_id) in waiting}
-    entries = [past.run(book, row, known.get(row.run_id), waits=row.run_id in asked) for row in rows[:SHOWN]]
-    entries += [past.cutover(cutovers, turn, known.get(turn.run_id)) for turn in turns]
-    return sorted(entries, key=_when, reverse=True)[:SHOWN]
+    until = might_write_until(book, rows[0].migration_id) if rows else {}
+    last = {row.run_id: last_at(row.started_at, row.planned_at, until.get(row.run_id)) for row in rows}
+    rows = sorted(rows, key=lambda row: last[row.run_id], reverse=True)[:SHOWN]
+    told = [(last[row.run_id], past.run(book, row, known.get(row.run_id), waits=row.run_id in asked)) for row in rows]
+    told += [(turn.at, past.cutover(cutovers, turn, known.get(turn.run_id))) for turn in turns]
+    return [entry for _, entry in sorted(told, key=lambda each: each[0], reverse=True)[:SHOWN]]

@@ -1,4 +1,4 @@
-"""The row lens: what became of a key in all runs of its migration, the newest first."""
+"""The row lens: what became of a key in all runs of its migration, the one that did something last first."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import datetime
 from ...declare.migration import Migration
 from ...errors import ArtifactError
 from ...ledger import Ledger, RunRow, Status
+from ...ledger.latest import last_first
 from ...rows import duck
 from ...run import earlier
 from .fates import Sought, SourceRow, TargetRow
@@ -69,9 +70,9 @@ def history(
     since: str | None = None,
     of_dags: Callable[[str], bool] = lambda _: True,
 ) -> History:
-    """What the runs made of it from the newest on, or from the run `since` on; only those of DAGs that may be read
-    (`of_dags`). Raises `ArtifactError` if there is no such run."""
-    every = ledger.runs(migration.id)
+    """What the runs made of it, the last that began, planned or might write first, or from the run `since` on; only those
+    of DAGs that may be read (`of_dags`). Raises `ArtifactError` if there is no such run."""
+    every = last_first(ledger, migration.id)
     may = {dag_id: of_dags(dag_id) for dag_id in {row.dag_id for row in every}}
     rows = [row for row in every if may[row.dag_id]]
     ids = [row.run_id for row in rows]
