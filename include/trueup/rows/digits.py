@@ -31,12 +31,12 @@ WHY = own("why")
 """Stands in a neighbour's place where it could not be computed: a relation of one row that says why."""
 LONG, LOST = own("long"), own("lost")
 """Functions: whether a text has such a number; of a value, and of the same of both neighbours, the number that was made of a double."""
-_LONG = "|".join([*(rf"[0-9]{{{n}}}\.[0-9]{{{16 - n}}}" for n in range(1, 16)), "[0-9][eE][+-]?[0-9]"])
+_LONG = "|".join([*(rf"[0-9]{{{n}}}\.[0-9]{{{16 - n}}}" for n in range(16)), "[0-9][eE][+-]?[0-9]"])
 """What a text has in it that has such a number, and few others have: 16 digits, or an exponent. A double keeps 15."""
-_WHOLE = r"(?s)\s*([\[{].*|-?[0-9][0-9.eE+-]*\s*)"
+_WHOLE = r"(?s)\s*([\[{].*|[+-]?[0-9.][0-9.eE+-]*\s*)"
 """Text that is perhaps JSON, or a number: none else is read as such."""
-_NUMBER = re.compile(r"(?<![\w.+-])-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![\w.+-])")
-"""A number that is no part of a word, such as a uuid."""
+_NUMBER = re.compile(r"(?<![\w.+-])[+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?![\w.+-])")
+"""A number that is no part of a word, such as a uuid; with a plus or without a digit before its point, as texts have them."""
 _IN_TEXT = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _EXACT = Context(prec=2_000)
 _EXPONENT = 6
@@ -71,7 +71,15 @@ def neighbours(number: str) -> tuple[str, str] | None:
     near, far = (_EXACT.add(_EXACT.add(middle, side * away * 2 * unit), own_place) for side in (-1, 1))
     if abs(_EXACT.subtract(near, exact)) * 1_000 < distance:  # not what one might round the number itself to
         near = _EXACT.subtract(near, away * (distance * 2 / 5).quantize(unit, ROUND_HALF_EVEN, _EXACT))
-    return f"{near:f}", f"{far:f}"
+    return _written_as(number, near), _written_as(number, far)
+
+
+def _written_as(number: str, neighbour: Decimal) -> str:
+    """The neighbour in the notation of its number: whatever reads the one must read the other."""
+    text = f"{neighbour:f}"
+    if number.lstrip("+-").startswith("."):
+        text = text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
+    return f"+{text}" if number.startswith("+") else text
 
 
 def long_numbers(text: str) -> Iterator[str]:

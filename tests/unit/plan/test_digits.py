@@ -122,6 +122,15 @@ def test_digits_that_get_lost_make_their_row_a_reject_and_no_others(tmp_path: Pa
     assert {key for _, key in codes(declared, {"orders": rows})} == {*LOST}
 
 
+@pytest.mark.parametrize("note", [f"+{LONG}", LONG[1:], f"-{LONG[1:]}"])
+def test_in_texts_that_are_numbers_in_another_notation_than_json_has(note: str, tmp_path: Path) -> None:
+    by_row = {"a": "note::DOUBLE::VARCHAR", "b": "note", "c": "note::DECIMAL(38, 20)::VARCHAR"}
+    cases = " ".join(f"WHEN '{id}' THEN {value}" for id, value in by_row.items())
+    script = ROWS.format(**{**NOTHING, "note": f"CASE id {cases} END"})
+    rows = {"orders": [{"id": id, "note": note} for id in "abc"]}
+    assert codes(migration(tmp_path, script), rows) == {("orders", "a"): "digits_lost"}
+
+
 @pytest.mark.parametrize("column", ["document", "price"])
 def test_in_columns_of_json_and_of_numbers(column: str, tmp_path: Path) -> None:
     script = ROWS.format(**{**NOTHING, column: "CASE id WHEN 'a' THEN document->>'price' ELSE price END"})

@@ -80,6 +80,17 @@ def test_a_number_in_a_word_is_none() -> None:
     assert inside == ["-0.33333333333333333333", "0.12345678901234567"]
 
 
+@pytest.mark.parametrize(
+    "number", ["+0.33333333333333333333", ".33333333333333333333", "-.33333333333333333333", "+.99999999999999999999"]
+)
+def test_a_number_of_a_text_keeps_its_notation(number: str, connection: duckdb.DuckDBPyConnection) -> None:
+    assert [*long_numbers(f'["{number}"]')] == [number]
+    assert connection.execute(f"SELECT {has('n', Type.TEXT)} FROM (SELECT $1 AS n)", [number]).fetchall() == [(True,)]
+    near, far = neighbours(number) or ("", "")
+    assert float(near) == float(number) != float(far)
+    assert near[:2] == number[:2]
+
+
 def test_numbers_that_differ_have_neighbours_that_differ() -> None:
     for head in ("20240101123456789", "0.333333333333333333", "-99999999999999999999"):
         numbers = [f"{head}{'' if '.' in head else '.'}{n}" for n in range(1, 40) if n % 10]
