@@ -61,9 +61,9 @@ def there_and_back(
     Raises `AssertionError` for what is not so, with the rows that differ; `DeclarationError` for rows that no source, or table, has.
     """
     for source, given in known_sources(migration, rows or {}):
-        _put(stage, source.table, given)
+        put(stage, source.table, given)
     for id, given in (holds or {}).items():
-        _put(stage, migration.target(id).table, given)
+        put(stage, migration.target(id).table, given)
     trip = _Trip(migration, stage, params or {}, partitions)
     before = trip.tables()
     forth = trip.forth("the run")
@@ -103,7 +103,7 @@ class _Trip:
 
     def tables(self) -> Tables:
         """What is in every table; no row where there is no table."""
-        return {_place(table): _rows(self.stage.store(table.connection), table) for table in self.all}
+        return {_place(table): rows_in(self.stage.store(table.connection), table) for table in self.all}
 
     def run(self, undoes: str | None = None) -> Run:
         """A run, or the rollback of one."""
@@ -191,7 +191,7 @@ def _place(table: Table) -> tuple[str, str]:
     return table.connection, table.name
 
 
-def _put(stage: Stage, table: Table, rows: Sequence[Row]) -> None:
+def put(stage: Stage, table: Table, rows: Sequence[Row]) -> None:
     """Write rows down in a table, which is made where it is not there."""
     store = stage.store(table.connection)
     if store.kind == "postgres" and (schema := schema_and_name(table)[0]) != "public":
@@ -210,7 +210,8 @@ def _put(stage: Stage, table: Table, rows: Sequence[Row]) -> None:
         raise DeclarationError(f"{table.name!r} did not take {given.num_rows - outcome.written} rows: {left[0]}")
 
 
-def _rows(store: Store, table: Table) -> Rows:
+def rows_in(store: Store, table: Table) -> Rows:
+    """The rows of a table, by their key; none where there is no table."""
     if store.describe(table) is None:
         return {}
     held = [shown(row) for batch in store.read(table, 0, 1) for row in in_python(batch)]
