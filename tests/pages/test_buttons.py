@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
-from include.trueup.ledger import Ledger, Status
+from include.trueup.ledger import Ledger, Status, SwitchState
 from include.trueup.run import Options, run_id
 from include.trueup.run.workspace import Workspace
 from include.trueup.steps import Mode
@@ -83,11 +83,39 @@ def test_a_run_that_began_again_after_a_later_one_is_rolled_back_first(book: Led
     assert "roll_back" not in seen(user)[0]  # its new plan wrote nothing
     enter(book, ID, RUN, status=Status.PROVEN, wrote=2)
     assert seen(user)[0].keys() == {"roll_back"}
-    (kpi,) = [m for m in user.get(f"{PAGES}/data/migrations").json()["migrations"] if m["dag_id"] == "kpi_linking"]
-    assert (kpi["state"], kpi["run"]["run_id"]) == ("proven", RUN)
-    (form,) = [offer["form"] for offer in kpi["offers"] if offer["kind"] == "roll_back"]
-    assert form["conf"] == {"run": RUN}
     assert [run["id"] for run in user.get(f"{AT.rpartition('/runs/')[0]}/history").json()["runs"]] == [ID, "later"]
+
+
+def test_the_index_goes_by_when_runs_wrote_and_planned(book: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    from trueup_airflow.pages import known, offers, truth
+    from trueup_airflow.pages.scheduled import AskedRun
+
+    monkeypatch.setattr(offers, "may", lambda *_: True)
+    ended: dict[str, Any] = {"paused": False, "ours": True, "state": "success", "started_at": None, "ended_at": None}
+    asked = {id: AskedRun(id=id, dag_id="kpi_linking", run_id=id, **ended) for id in ("first", "later")}
+
+    def card() -> tuple[str, str | None, list[Any]]:
+        rows = [known.entered(row) for row in book.runs("kpi_linking")]
+        case = truth.of_migration(known.runs(book, "kpi_linking", rows, asked, ()), SwitchState.LEGACY)
+        offered = offers.of_migration(
+            book,
+            "kpi_linking",
+            case.state,
+            case.run,
+            ("_rollback",),
+            SwitchState.LEGACY,
+            None,  # type: ignore[arg-type]
+        )
+        conf = [offer.form.conf for offer in offered.offers if offer.kind == "roll_back" and offer.form]
+        return case.state, case.run and case.run.id, conf
+
+    enter(book, "first", "first", status=Status.FAILED, wrote=7)
+    enter(book, "later", "later", status=Status.FAILED, wrote=1)
+    assert card() == ("failed", "later", [{"run": "later"}])
+    enter(book, "first", "first", status=Status.PROVEN, wrote=2)
+    assert card() == ("proven", "first", [{"run": "first"}])
+    enter(book, "later", "later", status=Status.FAILED)  # it planned last, and what it wrote is not undone first
+    assert card() == ("failed", "later", [])
 
 
 def test_a_run_that_wrote_nothing_offers_no_rollback(book: Ledger, signed_in: Client) -> None:

@@ -22,6 +22,7 @@ from duckdb.func import ARROW, SPECIAL
 
 from ..declare.migration import Type
 from ..declare.names import EXTRA, KEY, MISTYPED, own
+from .quoting import identifier
 
 NEAR, FAR = own("near"), own("far")
 """Functions: a text with the one or the other neighbour in place of each number that a double holds as another."""
@@ -139,7 +140,7 @@ def first_long(
 
 def any_of(types: Mapping[str, Type]) -> str:
     """SQL: whether one of these columns has such a number."""
-    return " OR ".join([has(_quoted(name), type_) for name, type_ in types.items()] or ["false"])
+    return " OR ".join([has(identifier(name), type_) for name, type_ in types.items()] or ["false"])
 
 
 def replaced(relation: str, types: Mapping[str, Type], neighbour: str, key_text: str) -> str:
@@ -150,13 +151,9 @@ def replaced(relation: str, types: Mapping[str, Type], neighbour: str, key_text:
 
 def put(relation: str, types: Mapping[str, Type], neighbour: str) -> str:
     """SQL: the rows with that neighbour in place of each such number of these columns."""
-    names = {_quoted(name): type_ for name, type_ in types.items()}
+    names = {identifier(name): type_ for name, type_ in types.items()}
     values = (f"CASE WHEN {has(n, t)} THEN {neighbour}({n}) ELSE {n} END AS {n}" for n, t in names.items())
     return f"SELECT * REPLACE ({', '.join(values)}) FROM {relation}"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'  # `duck.identifier`, which imports this
 
 
 def register(connection: duckdb.DuckDBPyConnection) -> None:

@@ -20,6 +20,8 @@ from . import forms
 from .dynamodb_sizes import text_bytes, text_fault
 from .json_column import canonical_column
 from .postgres_json import json_fault
+from .quoting import identifier as identifier
+from .quoting import literal as literal
 
 MEMORY = "TRUEUP_DUCKDB_MEMORY"
 """Environment variable: what one step may hold in memory before it spills to the scratch folder."""
@@ -136,16 +138,6 @@ def connect_to(database: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyC
             yield connection
     finally:
         connection.close()
-
-
-def identifier(name: str) -> str:
-    """The name as a quoted SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """The text as a quoted SQL literal. For paths and codes of our own; values of rows are bound or joined."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def relation(connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[Path], schema: pa.Schema | None) -> None:

@@ -8,14 +8,12 @@ its manifest and checked against it.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +21,16 @@ import pyarrow.fs as pafs
 
 from ..errors import ArtifactError, OptionsError, StoreRejectedError, StoreUnavailableError
 from ..stores.effects import REAL, Effects
-from . import newest
 from .artifacts import Artifact as Artifact
 from .artifacts import Manifest as Manifest
+from .artifacts import sha256_of
+from .run_folder import MANIFESTS as MANIFESTS
+from .run_folder import RunFolder as RunFolder
 
 _TERMINAL = re.compile(
     r"ACCESS_DENIED|INVALID_ACCESS_KEY_ID|SIGNATURE_DOES_NOT_MATCH|NO_SUCH_BUCKET|INVALID_CLIENT_TOKEN"
 )
 """What the store of the workspace says where another try ends the same way."""
-MANIFESTS = "manifests"
-_FORMER_STEPS = {"shared": "look_ups"}
-"""What the first release called a step, and the folder of its manifests."""
 
 
 class Workspace:
@@ -90,7 +87,7 @@ class Workspace:
 
     def publish(self, local: Path, path: str) -> tuple[int, str]:
         """Make the local file the content of `path` (moving it); its size in bytes and SHA-256."""
-        size, digest = local.stat().st_size, _sha256(local)
+        size, digest = local.stat().st_size, sha256_of(local)
         destination = f"{self._root}/{path}"
         with self._reaching(path, "write"):
             if self._local:
@@ -195,116 +192,3 @@ class Workspace:
         with self._reaching(folder, "list"):
             infos = self._files.get_file_info(pafs.FileSelector(prefix, allow_not_found=True, recursive=True))
         return sorted({os.path.dirname(i.path.removeprefix(prefix)) for i in infos if i.type == pafs.FileType.File})
-
-
-class RunFolder:
-    """The files of one run: `runs/<run id>/…` in the workspace."""
-
-    def __init__(self, workspace: Workspace, run_id: str) -> None:
-        self.workspace = workspace
-        self.run_id = run_id
-        self._base = f"runs/{run_id}"
-
-    def location(self, path: str) -> str:
-        """Where a file of the run lies, for people."""
-        return self.workspace.location(f"{self._base}/{path}")
-
-    def publish(self, local: Path, path: str, rows: int | None = None) -> Artifact:
-        """Publish a local file (moved) under the run's folder; an older try of what is done here may not (`newest.asking`)."""
-        newest.ask(self.run_id)
-        size, digest = self.workspace.publish(local, f"{self._base}/{path}")
-        return Artifact(path=path, rows=rows, bytes=size, sha256=digest)
-
-    def write(self, path: str, content: str | bytes) -> Artifact:
-        """Publish text (UTF-8) or bytes; an older try may not."""
-        newest.ask(self.run_id)
-        written = content.encode() if isinstance(content, str) else content
-        size, digest = self.workspace.write(written, f"{self._base}/{path}")
-        return Artifact(path=path, rows=None, bytes=size, sha256=digest)
-
-    def read(self, path: str) -> bytes | None:
-        """The content of a small published file, or None if there is none."""
-        return self.workspace.read(f"{self._base}/{path}")
-
-    def read_json(self, path: str) -> Any:
-        """A published JSON file, or None if there is none."""
-        content = self.read(path)
-        return None if content is None else json.loads(content)
-
-    def published(self, path: str, scratch: Path) -> Path:
-        """A file as a local path, unchecked: for people, or one that no manifest names. Raises `ArtifactError` if it is
-        missing."""
-        return self.workspace.fetch(f"{self._base}/{path}", scratch)
-
-    def seal(self, manifest: Manifest) -> None:
-        """Publish the manifest of a step's part; from now on the part counts as done."""
-        self.write(f"{MANIFESTS}/{manifest.step}/{manifest.part}.json", json.dumps(asdict(manifest), indent=1))
-
-    def manifests(self, step: str, expected: int | None = None) -> list[Manifest]:
-        """The manifests of a step's parts, sorted by part. Raises `ArtifactError` if not `expected` many are there."""
-        folder = f"{MANIFESTS}/{step}"
-        if step in _FORMER_STEPS and not self.names(folder):
-            folder = f"{MANIFESTS}/{_FORMER_STEPS[step]}"
-        each = (self._manifest(f"{folder}/{name}") for name in self.names(folder))
-        manifests = [manifest for manifest in each if manifest is not None]
-        if expected is not None and len(manifests) != expected:
-            raise ArtifactError(
-                f"run {self.run_id}: {len(manifests)} of {expected} parts of {step!r} are in the workspace; run the missing ones again"
-            )
-        return manifests
-
-    def manifest(self, step: str, part: str) -> Manifest | None:
-        """The manifest of one part of a step; None where it has sealed none."""
-        return self._manifest(f"{MANIFESTS}/{step}/{part}.json")
-
-    def _manifest(self, path: str) -> Manifest | None:
-        content = self.read_json(path)
-        if content is None:
-            return None
-        files = tuple(Artifact(**file) for file in content["files"])
-        return Manifest(step=content["step"], part=content["part"], files=files, facts=content["facts"])
-
-    def names(self, folder: str) -> list[str]:
-        """Names of the published files directly in one of its folders, sorted; none if there is no such folder."""
-        return self.workspace.names(f"{self._base}/{folder}")
-
-    def folders(self, folder: str) -> list[str]:
-        """Every folder below one of its folders, at any depth, that holds a file; relative to it, sorted."""
-        return self.workspace.folders(f"{self._base}/{folder}")
-
-    def copy(self, path: str, to: str) -> None:
-        """Make a published file available under another name in the run's folder, too."""
-        newest.ask(self.run_id)
-        self.workspace.copy(f"{self._base}/{path}", f"{self._base}/{to}")
-
-    def remove(self, folder: str) -> None:
-        """Remove one of its folders and all that is in it, if it is there."""
-        newest.ask(self.run_id)
-        self.workspace.remove(f"{self._base}/{folder}")
-
-    def steps(self) -> list[str]:
-        """Every step that sealed a part, sorted."""
-        return self.folders(MANIFESTS)
-
-    def fetch(self, artifact: Artifact, scratch: Path) -> Path:
-        """A published file as a local path, checked against its manifest. Raises `ArtifactError` if it is not the same."""
-        base = self._base if artifact.run is None else self.workspace.run(artifact.run)._base
-        local = self.workspace.fetch(f"{base}/{artifact.path}", scratch)
-        location = self.workspace.location(f"{base}/{artifact.path}")
-        try:
-            same = local.stat().st_size == artifact.bytes and _sha256(local) == artifact.sha256
-        except FileNotFoundError as error:
-            raise ArtifactError(
-                f"{location} is missing from the workspace; run the step that makes it again"
-            ) from error
-        if not same:
-            raise ArtifactError(
-                f"{location} is not the file that its manifest names (SHA-256 differs); "
-                "somebody changed the workspace: run again from the snapshot"
-            )
-        return local
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
