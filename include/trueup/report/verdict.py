@@ -78,12 +78,12 @@ def failure(run: Run, steps: list[StepRow], failed_tasks: Sequence[str], gates: 
     broken = [e.rule for gate in gates if not gate.passed for e in gate.expectations if not e.passed]
     advice = next((OF_RULE[rule] for rule in broken if rule in OF_RULE), NEXT["GateError"])
     end = failed_tasks, order.last(run), {**NEXT, "GateError": advice}
-    failed_step = unfinished(steps, *end)
+    ended_by = unfinished(steps, *end)
     if (
-        failed_step is not None and failed_step.step == APPROVE and order.approved(run)
+        ended_by is not None and ended_by.step == APPROVE and order.approved(run)
     ):  # a further try of it is nothing to the run
-        return failed_step if unfinished([step for step in steps if step.step != APPROVE], *end) else None
-    return failed_step
+        return ended_by if unfinished([step for step in steps if step.step != APPROVE], *end) else None
+    return ended_by
 
 
 def not_done(run: AnyRun, entered: RunRow | None) -> Failure | None:

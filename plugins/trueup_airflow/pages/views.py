@@ -144,6 +144,8 @@ def _entries(
     until = might_write_until(book, rows[0].migration_id) if rows else {}
     last = {row.run_id: last_at(row.started_at, row.planned_at, until.get(row.run_id)) for row in rows}
     rows = sorted(rows, key=lambda row: last[row.run_id], reverse=True)[:SHOWN]
-    told = [(last[row.run_id], past.run(book, row, known.get(row.run_id), waits=row.run_id in asked)) for row in rows]
-    told += [(turn.at, past.cutover(cutovers, turn, known.get(turn.run_id))) for turn in turns]
-    return [entry for _, entry in sorted(told, key=lambda each: each[0], reverse=True)[:SHOWN]]
+    entries = [
+        (last[row.run_id], past.run(book, row, known.get(row.run_id), waits=row.run_id in asked)) for row in rows
+    ]
+    entries += [(turn.at, past.cutover(cutovers, turn, known.get(turn.run_id))) for turn in turns]
+    return [entry for _, entry in sorted(entries, key=lambda each: each[0], reverse=True)[:SHOWN]]
