@@ -13,7 +13,6 @@ from ..prove.proofs import total as total_of
 from ..run import AnyRun, Mode, PlanRecord, Proof, Run, order
 from ..run.files import PLAN_FILES
 from ..run.reported import Failure, Undone, Verdict
-from ..steps import APPROVE
 from .text import rows, sentence, were
 
 PROVEN, WITH_EXCEPTIONS, NOT_PROVEN = "proven", "proven_with_exceptions", "not_proven"
@@ -79,10 +78,9 @@ def failure(run: Run, steps: list[StepRow], failed_tasks: Sequence[str], gates: 
     advice = next((OF_RULE[rule] for rule in broken if rule in OF_RULE), NEXT["GateError"])
     end = failed_tasks, order.last(run), {**NEXT, "GateError": advice}
     ended_by = unfinished(steps, *end)
-    if (
-        ended_by is not None and ended_by.step == APPROVE and order.approved(run)
-    ):  # a further try of it is nothing to the run
-        return ended_by if unfinished([step for step in steps if step.step != APPROVE], *end) else None
+    if ended_by is not None and order.asks(ended_by.step) and order.approved(run):
+        others = [step for step in steps if not order.asks(step.step)]  # a further try of it is nothing to the run
+        return ended_by if unfinished(others, *end) else None
     return ended_by
 
 

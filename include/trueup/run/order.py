@@ -101,6 +101,11 @@ def _left_out(run: AnyRun, *, before: str | None = None) -> Iterator[tuple[str, 
             yield name, missing[0] if len(missing) == 1 else f"{len(missing)} parts of it, of the first: {missing[0]}"
 
 
+def asks(step: str) -> bool:
+    """Whether that is the step in which a person is asked."""
+    return step == APPROVE
+
+
 def approved(run: AnyRun, plan: str | None = None) -> bool:
     """Whether that plan of the run (None: its present one) is approved, whatever a further try of that step did since."""
     decision = run.ledger.approvals.of(run.id, plan)
