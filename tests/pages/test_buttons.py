@@ -107,7 +107,7 @@ def test_the_index_goes_by_when_runs_wrote_and_planned(book: Ledger, monkeypatch
             None,  # type: ignore[arg-type]
         )
         conf = [offer.form.conf for offer in offered.offers if offer.kind == "roll_back" and offer.form]
-        return case.state, case.run and case.run.id, conf
+        return case.state, case.run.id if case.run else None, conf
 
     enter(book, "first", "first", status=Status.FAILED, wrote=7)
     enter(book, "later", "later", status=Status.FAILED, wrote=1)
