@@ -21,9 +21,10 @@ from include.trueup.prove import verify
 from include.trueup.run.workspace import Workspace
 from tests import verdicts
 from tests.harness import new_database
+from tests.lending import lending
 from tests.samples import Samples
 
-pytest_plugins = ("include.pytest_plugin", "pytester")
+pytest_plugins = ("include.pytest_plugin", "tests.dropping", "pytester")
 MEMORY, ROOM = Path("/dev/shm"), 1 << 30
 """Where Linux has files in memory, and how many bytes must be free there."""
 _FIRST = ("e2e", "dags", "api", "pages", "migrations", "faults", "contract", "unit")
@@ -33,14 +34,14 @@ tests from the end of the other's: so Airflow is loaded once, and what is left t
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests that take longest first."""
-    here = Path(__file__).parent
     places = {name: place for place, name in enumerate(_FIRST)}
+    items.sort(key=lambda item: places.get(_folder(item.path), len(places)))
 
-    def place(item: pytest.Item) -> int:
-        folder = item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
-        return places.get(folder, len(places))
 
-    items.sort(key=place)
+def _folder(path: Path) -> str:
+    """The folder of a test's file below this one; empty for a file elsewhere."""
+    here = Path(__file__).parent
+    return path.relative_to(here).parts[0] if path.is_relative_to(here) else ""
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -77,6 +78,17 @@ def logs_as_before() -> Iterator[None]:
     logger = logging.getLogger("include.trueup")
     yield
     assert (logger.level, logger.disabled, logging.root.manager.disable) == (logging.NOTSET, False, logging.NOTSET)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def lent_databases(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Steps that are taken one at a time share databases; not where Airflow forks its tasks, nor in the simulation, which
+    lends its own."""
+    if _folder(request.path) not in {"unit", "contract", "migrations", "faults"}:
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch, lending(patch):
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

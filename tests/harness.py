@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -28,13 +28,35 @@ from include.trueup.stores.dynamodb import DynamoDBStore, client
 HOME = Path(os.environ.get("TRUEUP_HOME") or Path(__file__).parent.parent / ".trueup")
 Item = dict[str, Any]
 _names = itertools.count()
+_of_this_test: list[tuple[postgres.Server, str]] = []
+_keeping: list[object] = []
 
 
 # ── databases ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def new_database(server: postgres.Server, like: str | None = None) -> str:
-    """The URI of an empty database, or of a copy of the database `like`, which nobody may be connected to."""
+@contextmanager
+def keeping_databases() -> Iterator[None]:
+    """What is made in the block is for other tests, too."""
+    _keeping.append(None)
+    try:
+        yield
+    finally:
+        _keeping.pop()
+
+
+def drop_databases() -> None:
+    """Drop the databases of a test that has ended: their files lie in memory."""
+    while _of_this_test:
+        server, name = _of_this_test.pop()
+        gone = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        with suppress(psycopg.OperationalError), psycopg.connect(server.uri(), autocommit=True) as connection:
+            connection.execute(gone)
+
+
+def new_database(server: postgres.Server, like: str | None = None, *, kept: bool = False) -> str:
+    """The URI of an empty database, or of a copy of the database `like`, which nobody may be connected to. It is dropped when the
+    test ends, unless it is `kept`, or made for a fixture of several tests."""
     name = f"store_{next(_names)}"
     # by files: in a server that saves nothing that takes half as long as by its log
     made = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
@@ -42,6 +64,8 @@ def new_database(server: postgres.Server, like: str | None = None) -> str:
     )
     with psycopg.connect(server.uri(), autocommit=True) as connection:
         connection.execute(made)
+    if not kept and not _keeping:
+        _of_this_test.append((server, name))
     return server.uri(name)
 
 

@@ -16,7 +16,7 @@ from include.trueup.ledger import Ledger
 from include.trueup.run.workspace import Workspace
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import walk
-from tests.harness import HOME, fastest_engine, few_rows, new_database, run_of, store_at
+from tests.harness import HOME, fastest_engine, few_rows, keeping_databases, new_database, run_of, store_at
 
 Size = Callable[[], AbstractContextManager[Any]]
 """What is in force while a sample is filled: `whole`, or `few` rows."""
@@ -47,7 +47,7 @@ class Samples:
     def database(self, sample: Any) -> str:
         """The URI of a PostgreSQL database of its own with the sample."""
         if sample.__name__ not in self._databases:
-            uri = new_database(self._server)
+            uri = new_database(self._server, kept=True)
             sample.fill(lambda _: PostgresStore(uri))
             self._databases[sample.__name__] = _name(uri)
         return new_database(self._server, like=self._databases[sample.__name__])
@@ -55,7 +55,7 @@ class Samples:
     def databases(self, sample: Any, connections: Iterable[str]) -> dict[str, str]:
         """URIs of PostgreSQL databases of their own with the sample of a migration that has several, by connection."""
         if sample.__name__ not in self._together:
-            uris = {connection: new_database(self._server) for connection in connections}
+            uris = {connection: new_database(self._server, kept=True) for connection in connections}
             sample.fill(lambda connection: PostgresStore(uris[connection]))
             self._together[sample.__name__] = {connection: _name(uri) for connection, uri in uris.items()}
         filled = self._together[sample.__name__]
@@ -104,7 +104,7 @@ class Samples:
     ) -> Migrated | tuple[str, Path, str | Path]:
         """Names and places of ledger, workspace and store after the first run; or these themselves, for as long as `opened`
         is, where the engine keeps no file."""
-        ledger_uri, folder = new_database(self._server, like=self._ledger), self._new_folder()
+        ledger_uri, folder = new_database(self._server, like=self._ledger, kept=True), self._new_folder()
         ledger = Ledger(ledger_uri)
         opened.callback(ledger.close)
 
@@ -114,7 +114,8 @@ class Samples:
             return there
 
         if all(target.table.connection.endswith("postgres") for target in migration.targets):
-            uri = self.database(sample)
+            with keeping_databases():
+                uri = self.database(sample)
             first(PostgresStore(uri))
             ledger.close()
             return _name(ledger_uri), folder, _name(uri)

@@ -68,4 +68,4 @@ class PostgresSubject:
 @contextmanager
 def embedded(request: pytest.FixtureRequest) -> Iterator[PostgresSubject]:
     """A subject on a database of the session's PostgreSQL."""
-    yield PostgresSubject(new_database(request.getfixturevalue("postgres_server")))
+    yield PostgresSubject(new_database(request.getfixturevalue("postgres_server"), kept=True))
