@@ -5,10 +5,10 @@
         part.write(PLAN_FILES.part("people", partition), "SELECT … FROM is_people")
         part.facts = {"people": …}
 
-The ledger has when the part began, at which try, and how it ended. The scratch folder and the connection to DuckDB are
-opened when they are first asked for, and are gone afterwards. What the part wrote is published at its end, and then its
-manifest, with which it counts as done: of a part that raised, neither is. A step that only looks, as a report does, uses
-a `Session`, which has no entry and leaves nothing.
+The ledger has when the part began, at which try, and how it ended. The scratch folder, the connection to DuckDB and the
+stores' sessions are opened when they are first asked for, and are gone afterwards. What the part wrote is published at
+its end, and then its manifest, with which it counts as done: of a part that raised, neither is. A step that only looks,
+as a report does, uses a `Session`, which has no entry and leaves nothing.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from ..ledger import Part as Try
 from ..ledger.holding import Elapsed
 from ..rows import duck
 from ..steps import entered
+from ..stores.keeping import keeping
 from . import newest
 from .any_run import AnyRun
 from .workspace import Artifact, Manifest, RunFolder
@@ -133,6 +134,7 @@ def part(
     name, since = entered(step, phase), Elapsed(run.ledger.effects)
     known = run.attempt if attempt is None else attempt
     with run.ledger.step(run.id, name, _in_ledger(number), known) as tries, ExitStack() as opened:
+        opened.enter_context(keeping())
         doing = Part(run, name, number, tries, connect, opened)
         opened.enter_context(newest.asking(run.ledger, run.id, since, attempt, doing.this))
         yield doing
