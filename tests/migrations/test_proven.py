@@ -134,6 +134,21 @@ def test_a_conflict_within_the_budget_is_listed_with_its_reason(runs: Runs) -> N
     assert proof(report) == {"compared": 7, "left_alone": 1}
 
 
+def test_a_row_that_is_deleted_and_put_back_while_it_is_to_be_written_is_an_exception(runs: Runs) -> None:
+    runs()
+    runs.database.sql("UPDATE people SET name = 'new' WHERE id = 'p02'")
+    meanwhile = {
+        "apply": "DELETE FROM persons WHERE id = 'p02'",
+        "read_back": "INSERT INTO persons (id, name) VALUES ('p02', 'theirs')",
+    }
+    run = runs.run(max_left_alone=1)
+    walk(run, seen=lambda step: step.id in meanwhile and runs.database.sql(meanwhile[step.id]))
+    report = dict(run.folder.read_json("report.json"))
+    assert verdict(report) == ("passed", "proven_with_exceptions", 1, 0)
+    assert [(e["key"], e["kind"]) for e in report["exceptions"]] == [("p02", "conflict")]
+    assert report["plan"]["phases"][0]["skipped"] == {"conflict": 1}
+
+
 def test_a_removal_that_met_a_conflict_is_an_exception_too(runs: Runs) -> None:
     runs()
     runs.database.sql("DELETE FROM people WHERE id = 'p03'")

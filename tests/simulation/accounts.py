@@ -56,7 +56,9 @@ def _unread(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
         if seen is None or seen.report is None or row is None or run.given.options.window is None:
             continue
         told = [f["count"] for f in json.loads(seen.report)["findings"] if f["code"] == "unreadable_window"]
-        none = [sum(day(each) is None for each in state.values()) for state in world.oracle.sources_of(run.id)]
+        phases = len(world.places.targets)  # each accounts for its rows
+        states = world.oracle.sources_of(run.id)
+        none = [phases * sum(day(each) is None for each in state.values()) for state in states]
         if none and not min(none) <= sum(told) <= max(none):
             yield f"{run.id} is proven, and tells of {sum(told)} rows in no window; there were {min(none)} to {max(none)}"
 

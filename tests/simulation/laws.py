@@ -171,7 +171,8 @@ def _own(world: World, id: str, row: RunRow | None) -> Iterator[str]:
     for plan in seen.gated:
         for key, (verb, old, _) in plan.rows.items():
             before = [c for c in world.oracle.changes if c.key == key and c.point < plan.point]
-            if verb == "drift" and before and before[-1].run and before[-1].new == old:
+            ours = key not in seen.misread  # else its earlier plan knew of no such row
+            if ours and verb == "drift" and before and before[-1].run and before[-1].new == old:
                 yield f"{id} takes {key} for somebody else's work, which {before[-1].process} wrote"
 
 

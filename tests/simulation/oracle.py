@@ -165,7 +165,9 @@ class Oracle:
         name = self.world.schedule.present.process.name
         self.log.append(f"{self.world.schedule.points:>5} {name:<44} lie    {lie.name} {lie.seconds or ''}")
         if isinstance(lie.raised, HiddenError) and effect.place == "store":
-            self.seen(self.world.schedule.present.process.run).hidden |= lie.raised.keys
+            seen = self.seen(self.world.schedule.present.process.run)
+            seen.hidden |= lie.raised.keys
+            seen.misread |= lie.raised.keys
 
     def sent(self) -> Writer:
         """Who sends a request that is done later."""

@@ -69,8 +69,9 @@ class Seen:
     """What is known of a run: the states of source and target that it may have read for its plan, and those of the target that
     its proof may have read, with the table; the plans that were judged by the gate, shown, approved; and those to
     which a person said yes, as days of its range, too (`ranged`).
-    `hidden`: keys that the store left out of an answer to it. `every`: all states of the source that it
-    ever read; `most`: rows that the target had when it read it; `reused`: the run by whose snapshot it goes."""
+    `hidden`: keys that the store left out of an answer to it; `misread`: since the run
+    first began. `every`: all states of the source that it ever read; `most`: rows that the target had when it read it;
+    `reused`: the run by whose snapshot it goes."""
 
     began: int
     sources: list[dict[str, Row]] = field(default_factory=list)
@@ -90,6 +91,7 @@ class Seen:
     read_at: int | None = None
     last_read_at: int | None = None
     hidden: set[str] = field(default_factory=set)
+    misread: set[str] = field(default_factory=set)
 
     def read(self, key: str) -> list[Row | None]:
         """What its proof may have found of a row, each time that it read the row's table."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+
 from ..declare.migration import Migration, Phase, Target
-from ..declare.names import own
+from ..declare.names import KEY, own
 from ..plan.files import DRIFT, VERBS, plan_schema
 from ..rows.statements import Statements
 from ..run import PhaseCounts, Run, Session, StepName, not_written
@@ -11,6 +13,7 @@ from ..run.facts import Fates, PartPlan, transformed
 from ..run.files import PLAN_FILES
 from ..run.not_written import Why
 from ..run.workspace import Manifest
+from .proofs import there_again
 
 _SQL = Statements(__file__)
 CONFLICT = "conflict"
@@ -87,8 +90,12 @@ def _fates(session: Session, run: Run, phase: Phase, plans: list[Manifest]) -> t
             plan_schema(run.migration.target(output.target)),
         )
         not_written.relate(session, left := own(f"not_written{n}"), run, [output])
-        left_alone = not_written.keys(left, Why.LEFT_ALONE)
-        missing = not_written.keys(left, Why.REFUSED, Why.GONE)
+        gone = session.connection.execute(f"FROM {not_written.keys(left, Why.GONE)}").fetchall()
+        keys = pa.array(there_again(session, run, phase, output, (key for (key,) in gone)), pa.string())
+        session.connection.register(back := own(f"back{n}"), pa.table({KEY: keys}))
+        put_back = f"SELECT {KEY} FROM {back}"
+        left_alone = f"({not_written.keys(left, Why.LEFT_ALONE)} UNION ALL {put_back})"
+        missing = f"({not_written.keys(left, Why.REFUSED, Why.GONE)} EXCEPT {put_back})"
         parts.append(_SQL("of_rows", plan=plan, left_alone=left_alone, missing=missing))
     query = _SQL("of_sources", of_rows=" UNION ALL ".join(parts))
     ((written, kept, conflicts, drifted, lost),) = session.connection.execute(query).fetchall()

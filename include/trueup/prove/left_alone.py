@@ -14,7 +14,7 @@ from ..run import Example, Proof, Run, not_written
 from ..run.not_written import Why
 from ..run.reported import LeftAlone
 from .differing import differences
-from .proofs import last
+from .proofs import last, there_again
 
 LISTED = 1_000
 """Most exceptions that a report lists; all of them are in the plan's and the proof's files."""
@@ -40,10 +40,13 @@ def exceptions(run: Run) -> tuple[int, list[LeftAlone]]:
                 keys = session.connection.execute(f"SELECT {KEY} {rows} ORDER BY 1 LIMIT {LISTED}").fetchall()
                 who = "changed since the run that is undone" if run.undoes else "changed by somebody else"
                 drift = [of_output(key=key, kind=DRIFT, reason=f"{who}, before the plan") for (key,) in keys]
+                unwritten = not_written.rows(run, output).to_pylist()
+                gone = (row[KEY] for row in unwritten if row[not_written.WHY] == Why.GONE)
+                back = {*there_again(session, run, phase, output, gone)}
                 conflicts = [
                     of_output(key=row[KEY], kind=CONFLICT, reason=row[not_written.REASON])
-                    for row in not_written.rows(run, output).to_pylist()
-                    if row[not_written.WHY] == Why.LEFT_ALONE
+                    for row in unwritten
+                    if row[not_written.WHY] == Why.LEFT_ALONE or row[KEY] in back
                 ]
                 total += drifted + len(conflicts)
                 listed += [*drift, *conflicts]

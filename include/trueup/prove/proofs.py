@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from ..declare.migration import Phase
-from ..run import Example, Proof, Run, StepName, entered
+from ..declare.migration import Output, Phase
+from ..rows import duck
+from ..run import Example, Proof, Run, Session, StepName, entered
 from ..run.facts import verified
+from ..run.files import PROOF_FILES
 
 EXAMPLES = 20
 KINDS = ("missing", "different", "unverified", "left_alone", "moved_on", "extra")
@@ -31,6 +33,18 @@ def proof(run: Run, phase: Phase) -> list[Proof] | None:
             Proof(phase=phase.id, target=output.target, target_table=table, **total, passed=passed, examples=shown)
         )
     return proofs
+
+
+def there_again(session: Session, run: Run, phase: Phase, output: Output, gone: Iterable[str]) -> list[str]:
+    """The keys of those rows, `gone` when they were to be written, that were there when they were read back: somebody put them
+    back, so they were left alone, and are not missing."""
+    keys = {*gone}
+    manifests = run.folder.manifests(entered(StepName.VERIFY, phase.id)) if keys else []
+    files = session.fetch(file for file in PROOF_FILES.among(manifests, output.name) if file.rows)
+    if not files:
+        return []
+    left = f"SELECT key FROM ({duck.parquet(files, None)}) WHERE kind = 'left_alone' AND found IS NOT NULL ORDER BY key"
+    return [key for (key,) in session.connection.execute(left).fetchall() if key in keys]
 
 
 def last(proofs: Sequence[Proof]) -> list[Proof]:
