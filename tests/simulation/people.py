@@ -314,9 +314,12 @@ class People:
             then = Event(what="cut over", a=event.b, b=event.a, seconds=event.seconds / 3)
             self.after(event.seconds, lambda: self.happens(then))
 
-    def _cut_through(self, _: Event) -> bool:
-        """The switch is turned until it is new."""
-        return self._turn(SwitchState.DUAL) and self._turn(SwitchState.NEW)
+    def _cut_through(self, event: Event) -> bool:
+        """The switch is turned until it is new, and in some somebody rolls back all the same."""
+        done = self._turn(SwitchState.DUAL) and self._turn(SwitchState.NEW)
+        if done and event.seconds > 5:
+            self.after(event.seconds, lambda: self.happens(Event(what="roll back", a=1, b=event.b)))
+        return done
 
     def _turn(self, to: SwitchState) -> bool:
         ledger, workspace = self.places.ledger, self.places.workspace
