@@ -58,7 +58,13 @@ def walked(
 ) -> str:
     """A run, or the rollback of one, which is proven; its id."""
     options = Options(
-        partitions=None if undoes else each.partitions, segments=1, max_reject_share=1, params={}, window=window
+        partitions=None if undoes else each.partitions,
+        segments=1,
+        max_reject_share=1,
+        params={},
+        window=window,
+        # once a run has written, rows that the target had outside of its days count as somebody else's
+        overwrite_drift=window is None and undoes is None,
     )
     made = Run(
         id=f"{'back' if undoes else 'days' if window else 'all'}-{next(_numbers)}",
