@@ -12,7 +12,7 @@ from include.trueup.ledger import RunRow, Status
 from include.trueup.ledger.tables import leases, transitions
 from include.trueup.run.files import REPORT, Files
 
-from . import accounts, right
+from . import accounts, right, told
 from .databases import Row
 from .declared import by_trigger, day, should
 from .scheduling import BEGINNING
@@ -340,4 +340,5 @@ LAWS: tuple[tuple[int, Callable[[World, dict[str, RunRow]], Iterator[str]]], ...
     (10, _looked_at),
     (10, _all_done),
     *accounts.LAWS,
+    *told.LAWS,
 )

@@ -16,6 +16,7 @@ from include.trueup.errors import TrueupError
 from include.trueup.ledger import Status
 from include.trueup.ledger.tables import leases
 from include.trueup.plan.files import WRITTEN
+from include.trueup.plan.hashing import files_hash
 from include.trueup.run import Run
 from include.trueup.run.files import PLAN_FILES, REPORT
 from include.trueup.steps import StepName, entered
@@ -284,8 +285,7 @@ class Oracle:
         seen.began = self.world.schedule.points
 
     def plan(self, run: Run, sha256: str | None = None) -> Plan:
-        """The plan that lies in the workspace; with this hash, as it was when it passed its gate, since by the time that somebody
-        has said the hash another try may have made another plan."""
+        """The plan that lies in the workspace; with this hash, as it passed its gate: another try may have made one since."""
         point, at = self.world.schedule.points, self.world.schedule.now
         if (former := self.seen(run.id).named(sha256)) is not None:
             return replace(former, point=point, at=at)
@@ -303,11 +303,12 @@ class Oracle:
                         new = None if each[VERB] == "remove" else tuple(each[n] for n in NAMES)
                         rows[each[KEY]] = (each[VERB], old, new)
             entered = run.ledger.run(run.id)
+            sure = whole and entered is not None and files_hash(run) == entered.plan_files_sha256
         sha256 = entered.plan_sha256 if entered else None
         if not whole and (former := self.seen(run.id).named(sha256)) is not None:  # another try is making it again
             rows = former.rows
         self.verbs.update(verb for verb, _, _ in rows.values())
-        return Plan(sha256=sha256, rows=rows, point=point, at=at)
+        return Plan(sha256=sha256, rows=rows, point=point, at=at, sure=sure)
 
     def gated(self, run: Run) -> None:
         """The plan has passed its gate."""

@@ -51,12 +51,14 @@ class Change(Writer):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a plan says: verb, row before and new row, by key; under its hash."""
+    """What a plan says: verb, row before and new row, by key; under its hash. `sure`: its files were those that passed the gate
+    under that hash when they were looked at."""
 
     sha256: str | None
     rows: dict[str, tuple[str, Row | None, Row | None]]
     point: int
     at: float
+    sure: bool = False
 
     @property
     def written(self) -> dict[str, tuple[str, Row | None, Row | None]]:
