@@ -13,10 +13,11 @@ import pytest
 from include.embedded import postgres
 from include.trueup.ledger import GoneOnError, Ledger, Part
 from include.trueup.ledger.leases import Leases
-from include.trueup.report import report
+from include.trueup.report import ending, report
 from include.trueup.run import Run
 from include.trueup.run.workspace import Workspace
 from include.trueup.stores.effects import REAL
+from tests.schemas import Databases, history, migration_of, revision
 from tests.stepping import Stepped, do
 
 
@@ -53,6 +54,26 @@ def test_of_a_step_that_goes_on_nothing_is_taken(small: Stepped, failed: Run) ->
         renew()
     assert small.status("a") == "running"
     assert report(failed).status == "failed"
+
+
+def test_of_a_part_that_goes_on_nothing_is_taken_though_another_part_has_failed(small: Stepped, failed: Run) -> None:
+    with applying_elsewhere(small, failed) as renew:
+        small.ledger.effects = replace(REAL, sleep=lambda _: renew())
+        with pytest.raises(GoneOnError, match="the step apply/copy of run a is under way"):
+            report(failed, ["copy.apply_1", "copy.apply_10"])
+        small.ledger.effects = replace(REAL, sleep=lambda s: pytest.fail(f"waits {s} s for a part that has failed"))
+        assert report(failed, ["copy.apply_0"]).status == "failed"
+
+
+def test_parts_are_numbered_as_airflow_numbers_their_tasks(
+    postgres_server: postgres.Server, ledger: Ledger, workspace: Workspace, tmp_path: Path
+) -> None:
+    """Of databases, by their order; one task applies all phases to all of them."""
+    histories = [history(tmp_path, revision("SELECT 1"), id=id) for id in ("app", "billing")]
+    run = Databases(postgres_server, migration_of(*histories, phases=1), ledger, workspace).run(0)
+    assert ending.task_names(run, "rehearse", "billing") == {"rehearse", "rehearse_1"}
+    assert ending.task_names(run, "apply/0-expand", "billing") == ending.task_names(run, "apply", "0") == {"apply"}
+    assert ending.task_names(run, "preflight", "0") == {"preflight"}
 
 
 def test_what_a_step_takes_at_the_last_moment_stays_with_it(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from ..steps import task, writes
+from ..steps import writes
 from ..stores.effects import Effects
 from . import rights
 from .leases import lease_seconds
@@ -68,11 +67,11 @@ class Steps:
             log.info("an older try of this task may still be writing; it is waited for, %.0f s at most", left)
             self.effects.sleep(min(left, 1.0))
 
-    def outlive(self, run_id: str, failed_tasks: Collection[str] = ()) -> None:
-        """Wait until no other process does a part of a step of the run, but for tasks that are known to have failed. One of
+    def outlive(self, run_id: str, has_failed: Callable[[str, str], bool] = lambda *_: False) -> None:
+        """Wait until no other process does a part of a step of the run, but for those whose task is known to have failed. One of
         which nothing is heard as long as a lease lasts has ended. Raises `GoneOnError` once another one goes on."""
         first: dict[tuple[str, str, int], datetime] | None = None
-        while working := self._working(run_id, failed_tasks):
+        while working := self._working(run_id, has_failed):
             until = {(row.step, row.part, row.tries): row.until for row in working}
             if first is not None and any(first.get(part) != until[part] for part in until):
                 raise rights.gone_on(run_id, working[0].step)
@@ -81,7 +80,7 @@ class Steps:
             log.info("the step %s may still be under way; it is waited for, %.0f s at most", working[0].step, left)
             self.effects.sleep(min(left, 1.0))
 
-    def _working(self, run_id: str, failed_tasks: Collection[str]) -> list[sa.Row[Any]]:
+    def _working(self, run_id: str, has_failed: Callable[[str, str], bool]) -> list[sa.Row[Any]]:
         with self._begin() as connection:
             rows = connection.execute(_WORKING, {"run_id": run_id, "lasts": timedelta(seconds=lease_seconds())}).all()
         return [
@@ -89,7 +88,7 @@ class Steps:
             for row in rows
             if row.holder != self.effects.process()
             and not (row.holder and self.effects.ended(row.holder))
-            and not any(re.fullmatch(rf"{re.escape(task(row.step))}(_\d+)?", failed) for failed in failed_tasks)
+            and not has_failed(row.step, row.part)
         ]
 
     def require_newest(self, run_id: str, attempt: int | None = None, part: rights.Part | None = None) -> None:

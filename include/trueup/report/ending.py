@@ -11,6 +11,7 @@ from typing import TypeVar
 from ..ledger import GoneOnError, Standing, Status, refuse_other
 from ..run import AnyRun, Files, newest
 from ..run.reported import Report, Verdict
+from ..steps import entered, task
 from . import render
 
 R = TypeVar("R", bound=AnyRun)
@@ -24,13 +25,30 @@ def conclude(run: R, collect: Callable[[R, Sequence[str]], Report], failed_tasks
         if status is Status.PROVEN:
             failed_tasks = ()
         else:
-            run.ledger.outlive(run.id, failed_tasks)
+            run.ledger.outlive(run.id, partial(_has_failed, run, failed_tasks))
         try:
             return _publish(run, collect(run, failed_tasks), at)
         except GoneOnError:
             if run.ledger.entered(run.id).status != Status.PROVEN:
                 raise
     return already
+
+
+def _has_failed(run: AnyRun, failed_tasks: Sequence[str], name: str, part: str) -> bool:
+    return not task_names(run, name, part).isdisjoint(failed_tasks)
+
+
+def task_names(run: AnyRun, name: str, part: str) -> set[str]:
+    """What Airflow calls the task that does this part of the step which the ledger knows by that name: a task of several parts
+    with their number, or all together without."""
+    steps = {entered(step.id, step.phase.id if step.phase else None): step for step in run.steps}
+    whole = name if name in steps else name.partition("/")[0]  # one task changes a database in all its phases
+    if whole not in steps:
+        return {task(name)}
+    if (over := steps[whole].over) == "run":
+        return {task(whole)}
+    numbers = [str(n) for n, each in enumerate(run.numbered(over)) if each == part] if over == "database" else [part]
+    return {task(whole), *(f"{task(whole)}_{n}" for n in numbers)}
 
 
 def settled(run: AnyRun) -> Verdict | None:
