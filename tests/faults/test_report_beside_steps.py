@@ -13,8 +13,8 @@ import pytest
 from include.embedded import postgres
 from include.trueup.ledger import GoneOnError, Ledger, Part
 from include.trueup.ledger.leases import Leases
-from include.trueup.report import ending, report
-from include.trueup.run import Run
+from include.trueup.report import report
+from include.trueup.run import Run, order
 from include.trueup.run.workspace import Workspace
 from include.trueup.stores.effects import REAL
 from tests.schemas import Databases, history, migration_of, revision
@@ -71,9 +71,9 @@ def test_parts_are_numbered_as_airflow_numbers_their_tasks(
     """Of databases, by their order; one task applies all phases to all of them."""
     histories = [history(tmp_path, revision("SELECT 1"), id=id) for id in ("app", "billing")]
     run = Databases(postgres_server, migration_of(*histories, phases=1), ledger, workspace).run(0)
-    assert ending.task_names(run, "rehearse", "billing") == {"rehearse", "rehearse_1"}
-    assert ending.task_names(run, "apply/0-expand", "billing") == ending.task_names(run, "apply", "0") == {"apply"}
-    assert ending.task_names(run, "preflight", "0") == {"preflight"}
+    assert order.task_names(run, "rehearse", "billing") == {"rehearse", "rehearse_1"}
+    assert order.task_names(run, "apply/0-expand", "billing") == order.task_names(run, "apply", "0") == {"apply"}
+    assert order.task_names(run, "preflight", "0") == {"preflight"}
 
 
 def test_what_a_step_takes_at_the_last_moment_stays_with_it(

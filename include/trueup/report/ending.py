@@ -9,9 +9,8 @@ from functools import partial
 from typing import TypeVar
 
 from ..ledger import GoneOnError, Standing, Status, refuse_other
-from ..run import AnyRun, Files, newest
+from ..run import AnyRun, Files, newest, order
 from ..run.reported import Report, Verdict
-from ..steps import entered, task
 from . import render
 
 R = TypeVar("R", bound=AnyRun)
@@ -35,20 +34,7 @@ def conclude(run: R, collect: Callable[[R, Sequence[str]], Report], failed_tasks
 
 
 def _has_failed(run: AnyRun, failed_tasks: Sequence[str], name: str, part: str) -> bool:
-    return not task_names(run, name, part).isdisjoint(failed_tasks)
-
-
-def task_names(run: AnyRun, name: str, part: str) -> set[str]:
-    """What Airflow calls the task that does this part of the step which the ledger knows by that name: a task of several parts
-    with their number, or all together without."""
-    steps = {entered(step.id, step.phase.id if step.phase else None): step for step in run.steps}
-    whole = name if name in steps else name.partition("/")[0]  # one task changes a database in all its phases
-    if whole not in steps:
-        return {task(name)}
-    if (over := steps[whole].over) == "run":
-        return {task(whole)}
-    numbers = [str(n) for n, each in enumerate(run.numbered(over)) if each == part] if over == "database" else [part]
-    return {task(whole), *(f"{task(whole)}_{n}" for n in numbers)}
+    return not order.task_names(run, name, part).isdisjoint(failed_tasks)
 
 
 def settled(run: AnyRun) -> Verdict | None:

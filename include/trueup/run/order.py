@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from ..errors import ApprovalError, ArtifactError, StatusError
 from ..ledger import Status, StepRow, refuse_other
 from ..ledger.rights import overtaken
-from ..steps import APPROVE, Step, entered
+from ..steps import APPROVE, Step, entered, task
 from . import AnyRun, Mode
 
 
@@ -86,6 +86,19 @@ def left_out(run: AnyRun) -> dict[str, str] | None:
 def last(run: AnyRun) -> str:
     """The step that ends a run in its mode."""
     return [step.id for step in run.steps if not step.skipped(run.options.mode)][-1]
+
+
+def task_names(run: AnyRun, name: str, part: str) -> set[str]:
+    """What Airflow calls the task that does this part of the step which the ledger knows by that name: a task of several parts
+    with their number, or all together without."""
+    steps = {entered(step.id, step.phase.id if step.phase else None): step for step in run.steps}
+    whole = name if name in steps else name.partition("/")[0]  # one task changes a database in all its phases
+    if whole not in steps:
+        return {task(name)}
+    if (over := steps[whole].over) == "run":
+        return {task(whole)}
+    numbers = [str(n) for n, each in enumerate(run.numbered(over)) if each == part] if over == "database" else [part]
+    return {task(whole), *(f"{task(whole)}_{n}" for n in numbers)}
 
 
 def _left_out(run: AnyRun, *, before: str | None = None) -> Iterator[tuple[str, str]]:
