@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
-from include.trueup.declare.migration import Migration
+from include.trueup.declare.migration import Migration, Table
 from include.trueup.errors import GateError, SourceError, TrueupError
 from include.trueup.ledger import Ledger
 from include.trueup.run import Run
 from include.trueup.run.workspace import Workspace
 from include.trueup.steps import Step
-from include.trueup.stores.postgres.stamps import stamped
+from include.trueup.stores import Description
 from include.trueup.walk import walk
 from include.trueup.walk.preflight import preflight
 from tests.harness import run_of
-from tests.small import ROWS, Database, declare, declare_in_place
+from tests.small import CREATE, ROWS, Database, declare, declare_in_place
 from tests.stepping import do
 
 Runs = Callable[..., Run]
@@ -204,13 +204,16 @@ def test_columns_in_place_that_a_trigger_sets_have_not_moved_on(runs: Runs, data
     assert proof(run) == {"different": 6}
 
 
+STAMPING = (
+    "CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.seen_at = now(); RETURN NEW; END'",
+    "CREATE TRIGGER stamps BEFORE UPDATE ON people FOR EACH ROW EXECUTE FUNCTION stamp()",
+)
+
+
 def test_a_trigger_that_stamps_every_row_in_place_is_refused_before_anything_is_written(
     runs: Runs, database: Database, tmp_path: Path
 ) -> None:
-    database.sql(
-        "CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.seen_at = now(); RETURN NEW; END'",
-        "CREATE TRIGGER stamps BEFORE UPDATE ON people FOR EACH ROW EXECUTE FUNCTION stamp()",
-    )
+    database.sql(*STAMPING)
     before, migration = database.sql(ROWS.format("people")), declare_in_place(tmp_path)
     with pytest.raises(SourceError, match=r"trigger stamps \(BEFORE UPDATE\) sets 'seen_at'.*say sets=\('seen_at',\)"):
         walk(runs(migration))
@@ -221,26 +224,50 @@ def test_a_trigger_that_stamps_every_row_in_place_is_refused_before_anything_is_
     assert database.sql("SELECT count(*) FROM people WHERE amount = length(name)") == [(6,)]
 
 
-@pytest.mark.parametrize(
-    ("body", "columns"),
-    [
-        ("BEGIN NEW.a = now(); RETURN NEW; END", ("a",)),
-        (
-            "DECLARE n int; BEGIN n := 1; NEW.\"Last At\" := CURRENT_TIMESTAMP AT TIME ZONE 'utc'; RETURN NEW; END",
-            ("Last At",),
-        ),
-        (
-            "BEGIN /* IF */ new.A := nextval('s')::text; -- then\n NEW.b = clock_timestamp(); RETURN NEW; END;",
-            ("a", "b"),
-        ),
-        ("BEGIN IF NEW.b THEN NEW.a = now(); END IF; RETURN NEW; END", ()),  # not in every row
-        ("BEGIN NEW.a = now(); NEW.a := OLD.a; RETURN NEW; END", ()),
-        ("BEGIN NEW.a = now(); RETURN OLD; END", ()),
-        ("BEGIN NEW.a = coalesce(NEW.a, now()); RETURN NEW; END", ()),
-        ("BEGIN NEW.a = lower(NEW.b); RETURN NEW; END", ()),  # it may be that already
-        ("BEGIN PERFORM 1 FROM t WHERE NEW.a = now(); RETURN NEW; END", ()),
-    ],
+LATER = (
+    "CREATE FUNCTION was() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.seen_at = OLD.seen_at; RETURN NEW; END'",
+    "CREATE TRIGGER then_back BEFORE UPDATE ON people FOR EACH ROW EXECUTE FUNCTION was()",
 )
-def test_only_what_is_sure_to_change_counts_as_a_stamp(body: str, columns: tuple[str, ...]) -> None:
-    assert stamped("plpgsql", body) == columns
-    assert stamped("plpython3u", body) == ()
+
+
+@pytest.mark.parametrize("why", ["prepare", "replica", "later"])
+def test_a_trigger_that_may_not_stamp_after_all_is_not_refused(
+    runs: Runs, database: Database, tmp_path: Path, why: str
+) -> None:
+    database.sql(*STAMPING, *(LATER if why == "later" else ()))
+    migration = declare_in_place(tmp_path)
+    if why == "prepare":
+        (tmp_path / "prepare.sql").write_text("ALTER TABLE people DISABLE TRIGGER stamps")
+        (target,) = migration.targets
+        migration = replace(migration, targets=(replace(target, prepare=tmp_path / "prepare.sql"),))
+    if why == "replica":
+        name = database.sql("SELECT current_database()")[0][0]
+        database.sql(f'ALTER DATABASE "{name}" SET session_replication_role = replica')
+    walk(run := runs(migration))
+    assert proof(run) == {}
+
+
+def described(database: Database, table: Table) -> Description:
+    found = database.store.describe(table)
+    assert found is not None
+    return found
+
+
+def test_only_a_trigger_of_the_whole_table_stamps(database: Database, tmp_path: Path) -> None:
+    database.sql(
+        "DROP TABLE people",
+        f"{CREATE.format('people')} PARTITION BY HASH (id)",
+        *(f"CREATE TABLE p{n} PARTITION OF people FOR VALUES WITH (MODULUS 2, REMAINDER {n})" for n in (0, 1)),
+        STAMPING[0],
+        STAMPING[1].replace("people", "p0"),
+    )
+    (target,) = declare_in_place(tmp_path).targets
+    assert not described(database, target.table).stamps
+    database.sql("DROP TRIGGER stamps ON p0", STAMPING[1])
+    assert described(database, target.table).stamps == {"seen_at": "trigger stamps (BEFORE UPDATE)"}
+    database.sql("ALTER TABLE p1 DISABLE TRIGGER stamps")
+    assert not described(database, target.table).stamps
+    database.sql("DROP TABLE people", CREATE.format("people"), STAMPING[1], "CREATE TABLE more () INHERITS (people)")
+    assert not described(database, target.table).stamps
+    database.sql("DROP TABLE people CASCADE", CREATE.format("people").replace("timestamptz", "date"), STAMPING[1])
+    assert not described(database, target.table).stamps

@@ -24,7 +24,7 @@ _RULES = {"2": UPDATE, "3": INSERT, "4": DELETE}
 @dataclass(frozen=True, kw_only=True)
 class Trigger:
     """A trigger that is enabled: when it fires, and the function that it calls. `rows`: once for each row; `always`: whatever
-    a row has, and whichever columns are written; `language` and `source` are the function's."""
+    a row has, whichever columns are written, and in every partition; `language` and `source` are the function's."""
 
     name: str
     function: str
@@ -42,12 +42,6 @@ class Trigger:
         """What it fires on."""
         fires = ((self.on_insert, INSERT), (self.on_update, UPDATE), (self.on_delete, DELETE))
         return tuple(event for on, event in fires if on)
-
-    @property
-    def stamps(self) -> tuple[str, ...]:
-        """The columns that it is sure to change in each row that is updated."""
-        sure = self.before and self.rows and self.on_update and self.always
-        return stamped(self.language, self.source) if sure else ()
 
     def __str__(self) -> str:
         return f"trigger {self.name} ({'BEFORE' if self.before else 'AFTER'} {' OR '.join(self.events)})"
@@ -79,6 +73,18 @@ class Effects:
     database: str = ""
     read_only: str | None = None
     """By what `default_transaction_read_only` is on (`pg_settings.source`); None where it is off."""
+    replica: bool = False
+    """Whether our session's `session_replication_role` is replica, so that ordinary triggers do not fire."""
+
+    @property
+    def stamps(self) -> dict[str, Trigger]:
+        """The columns that a trigger is sure to change in each row that is updated: the last before it is written, of which no other
+        can take anything back."""
+        changing = [each for each in self.triggers if each.before and each.rows and each.on_update]
+        last = max(changing, key=lambda each: each.name, default=None)
+        if last is None or not last.always or self.replica:
+            return {}
+        return dict.fromkeys(stamped(last.language, last.source), last)
 
     def droppers(self, event: str) -> str | None:
         """What may have made a row of the event disappear without an error, by name; None if there is nothing."""
@@ -123,4 +129,5 @@ def effects_of(session: Session, oid: int) -> Effects:
         may=entry["may"],
         database=entry["database"],
         read_only=entry["read_only"],
+        replica=entry["replica"],
     )

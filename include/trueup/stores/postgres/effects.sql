@@ -9,7 +9,15 @@ SELECT json_build_object(
             'on_insert', t.tgtype & 4 <> 0,
             'on_delete', t.tgtype & 8 <> 0,
             'on_update', t.tgtype & 16 <> 0,
-            'always', t.tgqual IS NULL AND cardinality(t.tgattr) = 0,
+            -- not of one partition alone, nor of a parent whose children have triggers of their own
+            'always', t.tgqual IS NULL AND cardinality(t.tgattr) = 0 AND t.tgrelid = $1::oid AND NOT EXISTS (
+                SELECT FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhparent
+                WHERE i.inhparent = $1::oid AND c.relkind <> 'p'
+            ) AND NOT EXISTS (
+                SELECT FROM pg_partition_tree($1::oid::regclass) part
+                JOIN pg_catalog.pg_trigger one ON one.tgrelid = part.relid AND one.tgname = t.tgname
+                WHERE one.tgenabled NOT IN ('O', 'A')
+            ),
             'language', (SELECT lanname FROM pg_catalog.pg_language l WHERE l.oid = p.prolang),
             'source', p.prosrc
         ) ORDER BY t.tgname)
@@ -85,5 +93,6 @@ SELECT json_build_object(
     'read_only', (
         SELECT source FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only' AND setting = 'on'
     ),
+    'replica', current_setting('session_replication_role') = 'replica',
     'database', current_database()
 )::text AS effects

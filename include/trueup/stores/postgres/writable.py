@@ -12,6 +12,7 @@ from .. import Description, Limits, Unique
 from .catalog import Shape, schema_and_name
 from .effects import INSERT, UPDATE, Effects
 from .session import Session
+from .stamps import ANOTHER
 
 MOST_COLUMNS = 790
 """A changed row is staged twice over, as it was and as it is to be, and no table of PostgreSQL has 1,600 columns."""
@@ -50,7 +51,11 @@ def described(shape: Shape, effects: Effects, table: Table) -> Description:
         irremovable=tuple(_rights(shape, effects, ("DELETE",))),
         sets=sets | dict.fromkeys(set(table.sets) & {*shape.columns}, _WHY[""]),
         triggers=tuple(map(str, effects.triggers)),
-        stamps={column: str(trigger) for trigger in effects.triggers for column in trigger.stamps},
+        stamps={
+            name: str(trigger)
+            for name, trigger in effects.stamps.items()
+            if name in shape.columns and shape.columns[name].exact in ANOTHER
+        },
         fills=tuple(column.name for column in shape.extras(table) if column.sets),
         unique=tuple(unique),
         references=effects.references,
