@@ -15,6 +15,9 @@ from .problem import TO_FILL
 from .sampling import sample_rows
 from .texts import DAG, Written, declared, fires, own_test, tuple_of
 
+MOST_BYTES = 63
+"""Of a name in PostgreSQL."""
+
 
 def is_same(one: Place, other: Place) -> bool:
     """Whether both name the same table of a connection."""
@@ -37,6 +40,10 @@ def changes(id: str, place: Place, existing: Catalogue, owned: tuple[str, ...]) 
     check_writable(existing)
     known = {c.name: c for c in existing.columns}
     new = tuple(name for name in owned if name not in known)
+    if not place.is_dynamodb and (long := [name for name in new if len(name.encode()) > MOST_BYTES]):
+        raise OptionsError(
+            f"OWNED: {long[0]!r} has {len(long[0].encode())} bytes, and PostgreSQL cuts a name of more than {MOST_BYTES}: shorten it"
+        )
     for name in owned:
         _check_changeable(existing, name, known.get(name))
     script_of_new = bool(new) and not place.is_dynamodb
@@ -70,6 +77,15 @@ def changes(id: str, place: Place, existing: Catalogue, owned: tuple[str, ...]) 
         " column during the run is left alone"
     )
     return Written(files=made, left=tuple(left))
+
+
+def check_key(existing: Catalogue, given: tuple[str, ...]) -> None:
+    """Raise `OptionsError` where a key is given that is another than the table's, by which its rows are written."""
+    if given and existing.key and {*given} != {*existing.key}:
+        raise OptionsError(
+            f"KEY={' '.join(given)}: rows of {existing.name} are changed where they are, and found again by its primary key"
+            f" ({', '.join(existing.key)}): leave KEY out"
+        )
 
 
 def _check_changeable(existing: Catalogue, name: str, known: Known | None) -> None:

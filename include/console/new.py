@@ -12,7 +12,7 @@ from ..trueup.declare.names import EXTRA, MISTYPED, check_columns, check_id
 from ..trueup.errors import OptionsError
 from ..trueup.stores import Catalogue, Known
 from .creating import create_script, foreign_keys, in_sql, on_one_line
-from .in_place import changes, is_same
+from .in_place import changes, check_key, is_same
 from .pairing import Place as Place
 from .pairing import carried, check_writable, like, not_carried, readable, relation_id, to_write
 from .pairing import named as named
@@ -48,6 +48,7 @@ def files(
     check_id("migration", id)
     (came_from, legacy), (goes_to, existing) = source, target
     if is_same(came_from, goes_to):
+        check_key(legacy, key)
         return changes(id, came_from, legacy, owned)
     if owned:
         raise OptionsError(

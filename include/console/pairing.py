@@ -53,8 +53,8 @@ def _cast(column: Known) -> str:
 
 
 def named(columns: str) -> tuple[str, ...]:
-    """The columns of a key, with blanks between them."""
-    return tuple(columns.split())
+    """The columns of a key, or those that change, with blanks between them; each once."""
+    return tuple(dict.fromkeys(columns.split()))
 
 
 def readable(legacy: Catalogue, given: tuple[str, ...] = ()) -> Catalogue:

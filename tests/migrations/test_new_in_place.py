@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from include.console.check import problems
-from include.console.new import Place, Written, files
+from include.console.new import Place, Written, files, named
 from include.embedded import postgres
 from include.trueup.errors import OptionsError
 from include.trueup.ledger import Ledger
@@ -31,12 +31,13 @@ def uri(postgres_server: postgres.Server) -> str:
     return uri
 
 
-def written(uri: str, *owned: str, target: str = "users") -> Written:
+def written(uri: str, *owned: str, target: str = "users", key: tuple[str, ...] = ()) -> Written:
     store = PostgresStore(uri)
     users = store.catalogue("users")
     assert users is not None
     place = Place.of("crm_postgres:users")
-    return files("made", (place, users), (Place.of(target, "crm_postgres"), store.catalogue(target)), owned=owned)
+    existing = store.catalogue(target)
+    return files("made", (place, users), (Place.of(target, "crm_postgres"), existing), key=key, owned=owned)
 
 
 def test_without_a_column_it_is_refused_with_the_remedy(uri: str) -> None:
@@ -58,6 +59,22 @@ def test_without_a_column_it_is_refused_with_the_remedy(uri: str) -> None:
 def test_a_column_that_cannot_change_in_place_is_refused(uri: str, column: str, why: str) -> None:
     with pytest.raises(OptionsError, match=f"OWNED: {why}"):
         written(uri, "mail", column)
+
+
+def test_a_column_that_is_named_twice_changes_once() -> None:
+    assert named(" mail  mail seen mail") == ("mail", "seen")
+
+
+def test_a_new_name_that_postgresql_would_cut_is_refused(uri: str) -> None:
+    with pytest.raises(OptionsError, match=r"'é+' has 64 bytes, .* more than 63: shorten it"):
+        written(uri, "é" * 32)
+    assert written(uri, "é" * 31 + "e").files
+
+
+def test_another_key_than_its_own_is_refused(uri: str) -> None:
+    with pytest.raises(OptionsError, match=r"KEY=mail: rows of users are changed .* primary key \(id\): leave KEY out"):
+        written(uri, "mail", key=("mail",))
+    assert written(uri, "seen", key=("id",)).files == written(uri, "seen").files
 
 
 def test_columns_that_are_there_and_one_that_is_added_change_in_place(
