@@ -14,7 +14,7 @@ from include.embedded import postgres
 from include.trueup.ledger import GoneOnError, Ledger, Part
 from include.trueup.ledger.leases import Leases
 from include.trueup.report import report
-from include.trueup.run import Run, order
+from include.trueup.run import Mode, Run, order
 from include.trueup.run.workspace import Workspace
 from include.trueup.stores.effects import REAL
 from tests.schemas import Databases, history, migration_of, revision
@@ -63,6 +63,15 @@ def test_of_a_part_that_goes_on_nothing_is_taken_though_another_part_has_failed(
             report(failed, ["copy.apply_1", "copy.apply_10"])
         small.ledger.effects = replace(REAL, sleep=lambda s: pytest.fail(f"waits {s} s for a part that has failed"))
         assert report(failed, ["copy.apply_0"]).status == "failed"
+
+
+@pytest.mark.parametrize("mode", [Mode.PLAN, Mode.VERIFY])
+def test_a_report_needs_no_setting_that_only_leases_need(
+    small: Stepped, monkeypatch: pytest.MonkeyPatch, mode: Mode
+) -> None:
+    monkeypatch.setenv("TRUEUP_LEASE_SECONDS", "soon")
+    run = small.begin("a", mode=mode)
+    assert report(run, ["copy.verify_0"]).status == "failed"
 
 
 def test_parts_are_numbered_as_airflow_numbers_their_tasks(

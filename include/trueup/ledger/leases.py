@@ -27,6 +27,7 @@ from .tables import LEASE_LOCK, leases
 
 LEASE = "TRUEUP_LEASE_SECONDS"
 """Environment variable: a lease that nobody renews for so long has expired. The same for every worker."""
+DEFAULT_SECONDS = 60.0
 Begin = Callable[[], AbstractContextManager[sa.Connection]]
 Asking = Callable[[Callable[[], sa.Select[int]]], AbstractContextManager[Callable[[], int]]]
 Move = Callable[[sa.Connection, str, Status, str], None]
@@ -34,7 +35,7 @@ Move = Callable[[sa.Connection, str, Status, str], None]
 
 def lease_seconds() -> float:
     """How long a lease lasts that nobody renews. Raises `OptionsError` for a setting that is not a number above 0."""
-    setting = os.environ.get(LEASE) or "60"
+    setting = os.environ.get(LEASE) or DEFAULT_SECONDS
     try:
         seconds = float(setting)
     except ValueError:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from ..errors import OptionsError, StoreRejectedError, StoreUnavailableError, TrueupError
 from ..stores.effects import REAL, Effects
 from ..stores.parameters import ENCODING, PATIENCE, Ask, is_refusal
-from .leases import lease_seconds
+from .leases import DEFAULT_SECONDS, lease_seconds
 from .tables import LOCKS, SCHEMA
 
 _SHORTEST = 1.0
@@ -74,10 +74,16 @@ def engine(database: str | sa.URL | Ask, effects: Effects = REAL) -> sa.Engine:
 def _idle_seconds(at_least: float) -> float:
     """How long a transaction may be idle: half of a lease, so that what a stopped process has begun is over before another
     run may take its lease."""
+    return max(at_least, presumed_seconds() / 2)
+
+
+def presumed_seconds() -> float:
+    """How long a lease lasts, for who takes none: where the setting is wrong, that is said where one is taken; the ledger is still
+    read, and reports are written."""
     try:
-        return max(at_least, lease_seconds() / 2)
-    except OptionsError:  # it is said where a lease is taken; the ledger is still read, and reports are written
-        return max(at_least, 30.0)
+        return lease_seconds()
+    except OptionsError:
+        return DEFAULT_SECONDS
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from sqlalchemy.dialects.postgresql import insert
 from ..steps import writes
 from ..stores.effects import Effects
 from . import rights
-from .leases import lease_seconds
 from .rows import StepRow
+from .sessions import presumed_seconds
 from .statements import NOW
 from .tables import leases, runs, steps
 
@@ -61,7 +61,7 @@ class Steps:
         while not (holder is not None and self.effects.ended(holder)):
             with self._begin() as connection:
                 now = connection.execute(NOW).scalar_one()
-            left = lease_seconds() - (now - renewed_at).total_seconds()
+            left = presumed_seconds() - (now - renewed_at).total_seconds()
             if left <= 0:
                 return
             log.info("an older try of this task may still be writing; it is waited for, %.0f s at most", left)
@@ -82,7 +82,9 @@ class Steps:
 
     def _working(self, run_id: str, has_failed: Callable[[str, str], bool]) -> list[sa.Row[Any]]:
         with self._begin() as connection:
-            rows = connection.execute(_WORKING, {"run_id": run_id, "lasts": timedelta(seconds=lease_seconds())}).all()
+            rows = connection.execute(
+                _WORKING, {"run_id": run_id, "lasts": timedelta(seconds=presumed_seconds())}
+            ).all()
         return [
             row
             for row in rows

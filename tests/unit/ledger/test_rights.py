@@ -187,3 +187,24 @@ def test_a_step_of_which_nothing_is_heard_or_that_this_process_does_is_not_waite
     enter(working)
     elsewhere(working, refuse)
     working.outlive("a")
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["report", "newer try"])
+def test_where_it_is_not_known_how_long_a_lease_lasts_a_step_is_waited_for_as_long_as_by_default(
+    working: Ledger, monkeypatch: pytest.MonkeyPatch, again: bool
+) -> None:
+    waited: list[float] = []
+
+    def dies(seconds: float) -> None:
+        waited.append(seconds)
+        working.effects = replace(REAL, ended=lambda _: True)
+
+    enter(working)
+    monkeypatch.setenv("TRUEUP_LEASE_SECONDS", "soon")
+    working.effects = replace(REAL, ended=lambda _: False, process=lambda: "another/1/2.0", sleep=dies)
+    if again:
+        with working.step("a", APPLY.step, APPLY.part):
+            pass
+    else:
+        working.outlive("a")
+    assert waited == [1.0]
