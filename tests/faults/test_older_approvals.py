@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import Context
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from include.embedded import postgres
+from include.trueup.declare.migration import Cost
 from include.trueup.errors import ApprovalError, StatusError, StoreUnavailableError
 from include.trueup.ledger import Ledger
 from include.trueup.ledger.decisions import Approvals
 from include.trueup.ledger.leases import Leases
+from include.trueup.plan import cost
 from include.trueup.report import report
 from include.trueup.run import Run, StepName, order, part
 from include.trueup.run.workspace import Workspace
@@ -75,6 +78,31 @@ def test_one_that_asks_when_the_answer_was_given(
     stands_before(monkeypatch, of, name, answered)
     approval.ask(run)
     assert not waits(small)
+
+
+def test_one_that_asks_about_the_cost_when_the_plan_is_asked_about(
+    small: Stepped, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "cost.sql"
+    script.write_text(
+        "CREATE VIEW paid AS SELECT id FROM people; CREATE VIEW figures AS SELECT 'people' AS name, 4 AS value"
+    )
+    small.migration = replace(small.migration, cost=Cost(scripts=(script,), words=lambda *_: {}))
+    run = small.begin("a", to="shared", approval=True)
+    asked: list[str] = []
+
+    def goes_on() -> None:
+        record, by = cost.estimate(run)
+        cost.wait(run, record, by)
+        cost.approve(run, "alice", shown=record.sha256)
+        do(run, "transform", "plan_gate")
+        asked.append(approval.ask(run.chosen()).sha256)
+
+    older = cost.estimate(run)
+    stands_before(monkeypatch, Approvals, "cost_asked", goes_on)
+    with pytest.raises(StatusError, match="leaves nothing more"):
+        cost.wait(run, *older)
+    assert approval.approve(run, "alice", shown_sha256=asked[0]) == asked[0]
 
 
 def test_an_answer_about_an_older_plan(small: Stepped, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

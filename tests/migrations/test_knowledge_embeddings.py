@@ -167,10 +167,10 @@ def test_the_cost_is_said_before_anything_is_computed_and_bound_to_what_is_paid_
             carry_out(step, one, 0)
     with pytest.raises(ApprovalError, match="was not estimated from the snapshot"):
         transform(one, 0)
-    record = cost.estimate(one)
+    record, by = cost.estimate(one)
     with pytest.raises(ApprovalError, match=r"cost of run marked \([0-9a-f]{64}\) is not approved"):
         transform(one, 0)
-    cost.wait(one, record)
+    cost.wait(one, record, by)
     with pytest.raises(ApprovalError, match="the one that was shown is 0000"):
         cost.approve(one, "ada", shown="0" * 64)
     with pytest.raises(ApprovalError, match="ada rejected the cost: too dear; nothing was computed"):

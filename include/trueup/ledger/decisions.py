@@ -23,9 +23,8 @@ _PRESENT = sa.select(runs.c.plan_sha256).where(runs.c.run_id == sa.bindparam("ru
 _LAST = sa.select(approvals).where(approvals.c.run_id == sa.bindparam("run_id"))
 _LAST = _LAST.order_by(approvals.c.decided_at.desc()).limit(1)
 _LAST_OF = _LAST.where(approvals.c.plan_sha256 == sa.bindparam("plan_sha256"))
-_ASKED = {"cost": runs.update().where(runs.c.run_id == sa.bindparam("this_run"))}
-_ASKED["plan"] = _ASKED["cost"].where(runs.c.plan_sha256 == sa.bindparam("sha256"))
-_ASKED = {of: asked.values(asked_sha256=sa.bindparam("sha256")) for of, asked in _ASKED.items()}
+_COST_ASKED = runs.update().where(runs.c.run_id == sa.bindparam("this_run")).values(asked_sha256=sa.bindparam("sha256"))
+_PLAN_ASKED = _COST_ASKED.where(runs.c.plan_sha256 == sa.bindparam("sha256"))
 _LAST_TURN = sa.select(turns).where(turns.c.migration_id == sa.bindparam("migration_id"))
 _LAST_TURN = _LAST_TURN.order_by(turns.c.id.desc()).limit(1)
 
@@ -46,12 +45,20 @@ class Approvals:
             new = insert(approvals).values(run_id=run_id, **values)
             connection.execute(new.on_conflict_do_update(index_elements=["run_id", "plan_sha256"], set_=again))
 
-    def asked(self, run_id: str, sha256: str, *, of: Literal["plan", "cost"] = "plan") -> None:
-        """Note the hash of the run's plan, or of its cost, that a person is being asked about. Raises `StatusError` where the run
-        has another plan by now."""
+    def asked(self, run_id: str, sha256: str) -> None:
+        """Note the hash of the run's plan that a person is being asked about. Raises `StatusError` where the run has another plan
+        by now."""
         with self._begin() as connection:
-            if not connection.execute(_ASKED[of], {"this_run": run_id, "sha256": sha256}).rowcount:
+            if not connection.execute(_PLAN_ASKED, {"this_run": run_id, "sha256": sha256}).rowcount:
                 raise rights.overtaken(run_id)
+
+    def cost_asked(self, run_id: str, sha256: str, by: rights.Part) -> None:
+        """The same of the cost that this part has estimated. Raises `StatusError` where the run has ended or begun again, or is at
+        a newer try of the part."""
+        with self._begin() as connection:
+            # before it is asked: it locks the run, so no newer try begins meanwhile
+            connection.execute(_COST_ASKED, {"this_run": run_id, "sha256": sha256})
+            rights.require_newest(connection, run_id, None, by)
 
     def of(self, run_id: str, plan_sha256: str | None = None) -> ApprovalRow | None:
         """The decision on this plan of the run; None if nothing is decided. Without

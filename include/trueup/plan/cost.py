@@ -12,6 +12,7 @@ import duckdb
 from ..declare.cost import Cost
 from ..errors import ApprovalError, ArtifactError, DeclarationError
 from ..ledger import ApprovalRow
+from ..ledger import Part as Try
 from ..ledger.decisions import Decision
 from ..rows import duck
 from ..run import CostRecord, Mode, Run, StepName
@@ -22,14 +23,14 @@ _FIGURES = "SELECT name, CAST(value AS BIGINT) FROM figures"
 _PAID = "SELECT sha256(CAST(to_json(p) AS VARCHAR)) FROM paid p"
 
 
-def estimate(run: Run) -> CostRecord:
-    """Find out what the run's transform would cost, and publish it.
+def estimate(run: Run) -> tuple[CostRecord, Try]:
+    """Find out what the run's transform would cost, and publish it; it, and which try of the step that was.
 
     Raises `DeclarationError` when the scripts do not run or do not define what they must."""
     cost = _declared(run)
     figures: dict[str, int] = {}
     paid = total = 0
-    with run.part(StepName.APPROVE_COST):
+    with run.part(StepName.APPROVE_COST) as part:
         for partition in range(run.partitions):
             with run.session(alone=True) as session:
                 relate(session, run, partition)
@@ -50,7 +51,7 @@ def estimate(run: Run) -> CostRecord:
             snapshot=_snapshot(run),
         )
         run.files.write_cost(record)
-    return record
+    return record, part.this
 
 
 def check(connection: duckdb.DuckDBPyConnection, cost: Cost) -> None:
@@ -94,9 +95,10 @@ def approved_already(run: Run, record: CostRecord) -> ApprovalRow | None:
     return decision if decision is not None and decision.decision == "approved" else None
 
 
-def wait(run: Run, record: CostRecord) -> None:
-    """Note that a person is asked about it, and keep the run's place meanwhile."""
-    run.ledger.approvals.asked(run.id, record.sha256, of="cost")
+def wait(run: Run, record: CostRecord, by: Try) -> None:
+    """Note that a person is asked about what this try has estimated, and keep the run's place meanwhile. Raises `StatusError` where
+    there is a newer one."""
+    run.ledger.approvals.cost_asked(run.id, record.sha256, by)
     if run.options.mode is Mode.APPLY:
         run.ledger.leases.wait(run.id, run.effects.now() + timedelta(hours=run.options.plan_max_age), record.sha256)
 
@@ -130,7 +132,7 @@ def reject(run: Run, by: str | None, comment: str | None) -> None:
 def waive(run: Run) -> str:
     """Estimate the cost of a run that asks nobody, and enter that it was waived; in mode plan, that is all. Its hash. Raises
     `ApprovalError` for a run that asks."""
-    record = estimate(run)
+    record, _ = estimate(run)
     if asks(run, record):
         raise ApprovalError(
             "this run needs an approval of its cost, and nobody here can be asked: trigger it in Airflow"

@@ -12,6 +12,7 @@ from .approval import TAB, Approval, run_page
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from include.trueup.ledger import Part
     from include.trueup.run import CostRecord, Run
     from include.trueup.steps import Step
 
@@ -27,6 +28,8 @@ class CostApproval(Approval):
         self._step = step
         self._current = current
 
+    _estimated: tuple[CostRecord, Part] | None = None
+
     def execute(self, context: Context) -> Any:
         """Estimate, and ask; not again about the same cost. In mode plan that is all that the run does."""
         from include.trueup.plan import cost
@@ -37,15 +40,16 @@ class CostApproval(Approval):
         if run.options.mode is Mode.APPLY:
             run.ledger.leases.enter(run.id, run.held_targets, run.holder)
             with run.holding():
-                record = cost.estimate(run)
+                record, by = cost.estimate(run)
         else:
-            record = cost.estimate(run)
+            record, by = cost.estimate(run)
         log.info("%s", "; ".join(f"{name}: {words}" for name, words in record.words.items()))
         if run.options.mode is Mode.PLAN:
             return {"cost_sha256": record.sha256, "by": None}
         if cost.asks(run, record) and (before := cost.approved_already(run, record)) is not None:
             log.info("approved by %s, at %s", before.decided_by, before.decided_at)
             return {"cost_sha256": record.sha256, "by": before.decided_by}
+        self._estimated = record, by
         return super().execute(context)
 
     def question(self, context: Context) -> str | None:
@@ -53,10 +57,11 @@ class CostApproval(Approval):
         from include.trueup.plan import cost
 
         run = self._current()
-        record = run.files.cost
-        if record is None or not cost.asks(run, record):
+        assert self._estimated is not None, "this try has begun with it"
+        record, by = self._estimated
+        if not cost.asks(run, record):
             return None
-        cost.wait(run, record)
+        cost.wait(run, record, by)
         self.show(record.sha256)
         begun = run.files.begun
         where = place.in_words(begun.where if begun is not None else None)
