@@ -14,6 +14,7 @@ from include.trueup.declare.migration import Table, Type
 from include.trueup.errors import StoreRejectedError
 from include.trueup.ledger import Ledger
 from include.trueup.run.workspace import Workspace
+from include.trueup.stores.effects import Effects
 from include.trueup.stores.keeping import keeping
 from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import carry_out
@@ -76,6 +77,46 @@ def test_a_session_that_was_ended_is_replaced_and_one_that_met_an_error_is_not_k
             add(store, "a\0")
         sessions(uri, 0)
         assert add(store, "b") == 0
+    assert run_sql(uri, "SELECT id FROM t ORDER BY id") == [("a",), ("b",)]
+
+
+def test_one_that_was_opened_more_than_30_seconds_ago_is_closed_and_another_opened(uri: str) -> None:
+    clock = [1000.0]
+    effects = Effects(monotonic=lambda: clock[0])
+    store, other = (
+        PostgresStore(uri, patience=0, effects=effects),
+        PostgresStore(f"{uri}&connect_timeout=5", effects=effects),
+    )
+    with keeping():
+        store.describe(TABLE)
+        (kept,) = sessions(uri, 1)
+        clock[0] += 30
+        store.describe(TABLE)
+        assert sessions(uri, 1) == [kept]
+        clock[0] += 1  # though it was never idle for so long: its server may be one that another has taken over from
+        assert add(store, "a") == 0
+        (newer,) = sessions(uri, 1)
+        assert newer != kept
+        clock[0] += 31
+        other.describe(TABLE)
+        assert newer not in sessions(uri, 1)  # though nobody asks for this one any more
+
+
+def test_nothing_that_a_trigger_left_in_a_session_is_there_in_the_next_transaction(uri: str) -> None:
+    run_sql(
+        uri,
+        "CREATE FUNCTION leaves() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " IF coalesce(current_setting('app.seen', true), '') <> '' OR to_regclass('pg_temp.left_over') IS NOT NULL THEN"
+        " RAISE EXCEPTION 'left over'; END IF;"
+        " PERFORM set_config('app.seen', NEW.id, false); CREATE TEMP TABLE left_over (); RETURN NEW; END $$",
+        "CREATE TRIGGER leaves BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION leaves()",
+    )
+    store = PostgresStore(uri, patience=0)
+    with keeping():
+        assert add(store, "a") == 0
+        (kept,) = sessions(uri, 1)
+        assert add(store, "b") == 0
+        assert sessions(uri, 1) == [kept]
     assert run_sql(uri, "SELECT id FROM t ORDER BY id") == [("a",), ("b",)]
 
 

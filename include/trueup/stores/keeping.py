@@ -5,38 +5,55 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Hashable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """A thing that is open, since when by the clock of who opened it, and what closes it."""
+
+    thing: Any
+    since: float
+    until: ExitStack
 
 
 class Keeper:
     """What is kept, by what it is of. Safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._kept: dict[Hashable, deque[tuple[Any, ExitStack]]] = defaultdict(deque)
+        self._kept: dict[Hashable, deque[Kept]] = defaultdict(deque)
         self._ended = False
 
-    def take(self, of: Hashable) -> tuple[Any, ExitStack] | None:
-        """What was kept last of this, if anything is, and what closes it; it is the caller's now."""
+    def take(self, of: Hashable, since: float) -> Kept | None:
+        """What was kept last of this, if anything is; it is the caller's now. Whatever was opened before `since` is closed, of
+        whichever kind it is."""
+        for kept in list(self._kept.values()):
+            for each in list(kept):
+                if each.since < since:
+                    with suppress(ValueError):  # another thread has taken it
+                        kept.remove(each)
+                        each.until.close()
         try:
             return self._kept[of].pop()
         except IndexError:
             return None
 
-    def give(self, of: Hashable, thing: Any, until: ExitStack) -> None:
+    def give(self, of: Hashable, kept: Kept) -> None:
         """Keep it for the next one who asks for one of this."""
         if self._ended:
-            until.close()
+            kept.until.close()
         else:
-            self._kept[of].append((thing, until))
+            self._kept[of].append(kept)
 
     def end(self) -> None:
         """Close all."""
         self._ended = True
         for kept in self._kept.values():
             while kept:
-                kept.pop()[1].close()
+                kept.pop().until.close()
 
 
 _present: ContextVar[Keeper | None] = ContextVar("keeper", default=None)

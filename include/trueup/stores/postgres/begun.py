@@ -13,39 +13,43 @@ from .. import keeping
 if TYPE_CHECKING:
     from .session import Address
 
-_Connected = tuple[adbc.AdbcConnection, ExitStack]
+LONGEST_KEPT = 30.0
+"""Seconds after which a session is used for no other transaction: by then another server may have taken over."""
+_CLEAN = "DISCARD ALL"
+"""Leaves nothing of what triggers and functions of the database have set: settings, temporary tables, locks of the session."""
 
 
 @contextmanager
 def begun(address: Address, begin: str) -> Iterator[adbc.AdbcConnection]:
     """The connection, once the server has done `begin`. It is kept, if that is asked for (`keeping`) and no error ends the block;
     else it is closed. Raises the driver's own errors."""
-    keeper, of = keeping.keeper(), (address, address.effects.pid())
-    connection, until = (keeper and _again(keeper.take(of), begin)) or _opened(address, begin)
-    with until:
-        yield connection
-        left = until.pop_all()
+    keeper, of, now = keeping.keeper(), (address, address.effects.pid()), address.effects.monotonic()
+    kept = keeper and _again(keeper.take(of, now - LONGEST_KEPT), begin)
+    held = kept or _opened(address, begin, now)
+    with held.until as until:
+        yield held.thing
+        left = keeping.Kept(held.thing, held.since, until.pop_all())
     if keeper:
-        keeper.give(of, connection, left)
+        keeper.give(of, left)
     else:
-        left.close()
+        left.until.close()
 
 
-def _opened(address: Address, begin: str) -> _Connected:
+def _opened(address: Address, begin: str, now: float) -> keeping.Kept:
     with ExitStack() as until:
         connection = until.enter_context(adbc.AdbcConnection(until.enter_context(address.database())))
         _execute(connection, begin)
-        return connection, until.pop_all()
+        return keeping.Kept(connection, now, until.pop_all())
 
 
-def _again(kept: _Connected | None, begin: str) -> _Connected | None:
+def _again(kept: keeping.Kept | None, begin: str) -> keeping.Kept | None:
     """One that was kept, in its next transaction; None where it was lost since: nothing was done in it."""
     if kept is None:
         return None
-    connection, until = kept
-    with suppress(adbc.Error, OSError), until:
-        _execute(connection, begin)
-        return connection, until.pop_all()
+    with suppress(adbc.Error, OSError), kept.until as until:
+        _execute(kept.thing, _CLEAN)
+        _execute(kept.thing, begin)
+        return keeping.Kept(kept.thing, kept.since, until.pop_all())
     return None
 
 

@@ -1,7 +1,7 @@
 """A transaction on a connection of its own.
 
 Every call of the store opens one connection and closes it, so that there is no pool whose connections a restart, a fork or another
-thread could have spoiled. While a part of a step is done they are kept for its next call (`stores/keeping.py`): a new session takes
+thread could have spoiled. While a part of a step is done they are kept for its next call (`begun.py`): a new session takes
 the server 3 ms of computing, and 7 more until it knows the catalog. Services, which ask for one row, have a pool (`pool.py`).
 """
 
