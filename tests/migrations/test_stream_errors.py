@@ -22,7 +22,7 @@ from include.trueup.errors import (
 from include.trueup.ledger import Ledger
 from include.trueup.plan import making
 from include.trueup.rows import duck
-from include.trueup.run import workspace as workspaces
+from include.trueup.run import run_folder
 from include.trueup.run.workspace import Workspace
 from include.trueup.steps import Step
 from include.trueup.stores.postgres import PostgresStore
@@ -83,7 +83,7 @@ def test_a_file_that_goes_while_a_script_reads_it_is_no_fault_of_the_script(
         walk(run)
 
 
-@pytest.mark.parametrize(("of", "name"), [(duck, "relation"), (workspaces, "_sha256")], ids=["columns", "hash"])
+@pytest.mark.parametrize(("of", "name"), [(duck, "relation"), (run_folder, "sha256_of")], ids=["columns", "hash"])
 def test_a_file_that_goes_before_its_columns_or_its_hash_are_looked_at(
     postgres_server: postgres.Server,
     ledger: Ledger,
