@@ -243,14 +243,6 @@ def test_a_report_of_a_run_that_is_proven_meanwhile_whose_process_is_killed_then
     assert left(small) == paused.newer
 
 
-def test_a_run_that_the_ledger_has_forgotten_is_not_believed_when_it_begins_anew(small: Stepped) -> None:
-    proven(small)
-    files = small.run("a").files
-    assert files.folder.names("proven") == ["report.html", "report.json", "report.md"]
-    files.forget()
-    assert files.folder.names("proven") == []
-
-
 def test_a_report_of_a_proof_that_was_made_again_meanwhile_and_failed(small: Stepped, paused: Paused) -> None:
     """The one that was collected before makes no proven run of it."""
 

@@ -8,12 +8,17 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
-from ..ledger import GoneOnError, Standing, Status, refuse_other
+from ..errors import ArtifactError
+from ..ledger import GoneOnError, RunRow, Standing, Status, refuse_other
 from ..run import AnyRun, Files, newest, order
+from ..run.files import REPORT
 from ..run.reported import Report, Verdict
 from . import render
 
 R = TypeVar("R", bound=AnyRun)
+_PASSED = (Status.PLANNED, Status.PROVEN, Status.ROLLED_BACK)
+_ENDED = {str(Status.PLANNED): _PASSED[:1], str(Status.PROVEN): _PASSED[1:]}
+"""What the ledger may say of a run that passed, by what its report says; one of the first release does not say it so."""
 
 
 def conclude(run: R, collect: Callable[[R, Sequence[str]], Report], failed_tasks: Sequence[str]) -> Verdict:
@@ -48,11 +53,42 @@ def settled(run: AnyRun) -> Verdict | None:
         return None
     files = Files(run.folder)
     written = files.report
-    if written is None or written.run.status != Status.PROVEN or written.plan_sha256 != entered.plan_sha256:
+    if written is None or not _of_proof(written, entered, among_proven=files.report_at(REPORT) != REPORT):
         return None
     files.uncover()
     run.ledger.leases.release(run.id)
     return written.verdict
+
+
+def ended(run: AnyRun) -> Verdict | None:
+    """What the report says of the run's end, for whoever goes by it; None before it is written. Raises `ArtifactError` for one
+    that says that the run passed where the ledger does not: it is left of a run that the ledger knows no more."""
+    files = Files(run.folder)
+    if (written := files.report) is None or written.verdict.status != "passed":
+        return None if written is None else written.verdict
+    run.ledger.ensure()
+    row = run.ledger.run(run.id)
+    status = written.run.status
+    if row is None or row.status not in _ENDED.get(status or "", _PASSED):
+        raise ArtifactError(
+            f"the report of run {run.id} says that it is {status or 'passed'}, and by the ledger it is "
+            f"{row.status if row else 'not there'}: the report is left from before the ledger was restored, or was emptied; "
+            "clear the task report, or trigger the DAG again"
+        )
+    return written.verdict
+
+
+def _of_proof(written: Report, row: RunRow, *, among_proven: bool) -> bool:
+    """Whether the report is of the proof that the ledger has. One `among_proven` says when that was; one of an earlier release,
+    which lies beside, need not. What is left from before the ledger was restored may be of another proof of the same plan."""
+    if written.run.status != Status.PROVEN or written.plan_sha256 != row.plan_sha256:
+        return False
+    return not among_proven or written.run.ended_at == moment(row.ended_at)
+
+
+def _require_unknown(run: AnyRun) -> None:
+    if run.ledger.run(run.id) is not None:
+        raise GoneOnError(f"run {run.id} has begun while this report of it was written: clear the task report")
 
 
 def _publish(run: AnyRun, facts: Report, at: Standing | None) -> Verdict:
@@ -60,8 +96,10 @@ def _publish(run: AnyRun, facts: Report, at: Standing | None) -> Verdict:
     ledger refuses the status nothing is written: it knows better how the run ended. Nor where another try of this has
     said meanwhile that the run is proven: that is never written again. Then it is asked whether the run still stands where
     it did when the report was collected (`at`; None: it is not in the ledger); of one that is not proven before each form,
-    too."""
+    too, and what says that it is proven goes."""
     if at is None:
+        with newest.confirming(run.id, partial(_require_unknown, run)):
+            Files(run.folder).forget_report()
         _write(run, facts)
         return facts.verdict
     status = Status(str(facts.run.status))
@@ -75,6 +113,9 @@ def _publish(run: AnyRun, facts: Report, at: Standing | None) -> Verdict:
     else:
         stands = partial(run.ledger.require_at, run.id, at, status)
         with newest.confirming(run.id, stands):
+            Files(
+                run.folder
+            ).forget_report()  # the ledger never takes back that a run is proven: it is of one that it forgot
             _write(run, facts)
     run.ledger.leases.leave(run.id, at, status)
     return facts.verdict

@@ -42,7 +42,7 @@ def begin(
         options=run.options.to_json(),
         undoes=None if undone is None else undone.run_id,
     )
-    if attempt > 1:
+    if attempt > 1 or run.files.left_over():  # of a run that the ledger has forgotten
         with newest.asking(run.ledger, run.id, since, attempt):
             run.files.forget()
     with part(run, StepName.PREFLIGHT, attempt=attempt):

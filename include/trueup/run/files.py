@@ -67,10 +67,10 @@ from .records import (
     to_json,
     to_values,
 )
+from .report_files import PROVEN, ReportFiles
 from .report_files import REPORT as REPORT
 from .report_files import REPORT_HTML as REPORT_HTML
 from .report_files import REPORT_MD as REPORT_MD
-from .report_files import ReportFiles
 from .schema_files import SCHEMA_PLAN as SCHEMA_PLAN
 from .schema_files import SchemaFiles
 from .workspace import MANIFESTS, Artifact, Manifest, RunFolder
@@ -172,6 +172,10 @@ class Files(GateFiles, ReportFiles, SchemaFiles):
     def write_plan(self, plan: PlanRecord) -> None:
         """Publish the plan as its gate sees it."""
         self.folder.write(PLAN, to_json(plan))
+
+    def left_over(self) -> bool:
+        """Whether anything is sealed, or proven, here."""
+        return bool(self.folder.steps() or self.folder.names(PROVEN))
 
     def forget(self) -> None:
         """Forget what was sealed and judged: no part of any step counts as done any more."""

@@ -40,13 +40,12 @@ def ending(current: Callable[[], Any], write: Write) -> tuple[Any, Any]:
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def verdict() -> str:
-        """The run ends as its report says."""
-        from include.trueup.run import Files
+        """The run ends as its report says, which the ledger says, too."""
+        from include.trueup.report.ending import ended
 
-        written = Files(current().folder).report
-        if written is None:
+        reached = ended(current())
+        if reached is None:
             raise AirflowFailException("the run has no report; the log of the task report says why")
-        reached = written.verdict
         if reached.status != "passed":
             raise AirflowFailException(f"{reached.headline} {reached.next}")
         return reached.headline
