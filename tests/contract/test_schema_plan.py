@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
-from include.trueup.errors import ApprovalError, ArtifactError, OptionsError, StatusError
+from include.trueup.errors import ApprovalError, ArtifactError, OptionsError, StatusError, StoreUnavailableError
 from include.trueup.ledger import Ledger, Status
-from include.trueup.run import Mode, SchemaOptions
+from include.trueup.run import Mode, SchemaOptions, StepName, part
 from include.trueup.run.schema_records import SchemaPlan
 from include.trueup.run.workspace import Workspace
 from include.trueup.schema import describe
@@ -217,6 +217,16 @@ def test_a_task_that_is_marked_as_done_was_not_done(one: Databases, marked: str)
     if marked != "preflight":
         assert report(run).status == "failed"
         assert run.ledger.entered(run.id).status == Status.FAILED
+
+
+def test_a_further_try_of_approve_that_fails_after_the_approval_fails_no_report(one: Databases) -> None:
+    run = one.run(1, approval=True)
+    ready(run)
+    with pytest.raises(StoreUnavailableError), part(run, StepName.APPROVE):
+        raise StoreUnavailableError("gone")
+    do(run, "apply")
+    do(run, "gate")
+    assert report(run, ["approve"]).status == "passed"
 
 
 def test_a_run_that_another_one_interrupted_before_its_report_is_not_proven(one: Databases) -> None:

@@ -114,15 +114,34 @@ def test_an_answer_about_an_older_plan(small: Stepped, run: Run, monkeypatch: py
 
 
 def test_one_that_fails_or_does_not_end_after_the_plan_was_approved(small: Stepped, run: Run) -> None:
-    def fails() -> None:
-        with pytest.raises(StoreUnavailableError), part(run, StepName.APPROVE):
-            raise StoreUnavailableError("gone")
-
     shown = approval.ask(run).sha256
-    fails()
+    fails(run, StepName.APPROVE)
     with pytest.raises(ApprovalError, match="has not been through 'approve'"):
         order.require(run, "create_tables")
     approval.approve(run, "alice", shown_sha256=shown)
-    fails()
+    fails(run, StepName.APPROVE)
     do(run, "create_tables")
-    assert report(run.chosen()).status == "passed"
+    assert report(run.chosen(), ["approve"]).status == "passed"
+
+
+def fails(run: Run, step: StepName, phase: str | None = None) -> None:
+    with pytest.raises(StoreUnavailableError), part(run, step, phase=phase):
+        raise StoreUnavailableError(f"gone in {step}")
+
+
+@pytest.mark.parametrize("entered", [True, False], ids=["that the ledger has", "that was lost"])
+def test_the_report_blames_no_further_try_of_approve_for_what_failed_later(run: Run, entered: bool) -> None:
+    approval.approve(run, "alice", shown_sha256=approval.ask(run).sha256)
+    if entered:
+        fails(run, StepName.APPROVE)
+    fails(run, StepName.CREATE_TABLES)
+    assert "gone in create_tables" in report(run.chosen(), ["approve", "create_tables"]).headline.lower()
+
+
+@pytest.mark.parametrize("of_step", [True, False])
+def test_a_further_try_of_approve_is_named_where_the_run_went_no_further(run: Run, of_step: bool) -> None:
+    approval.approve(run, "alice", shown_sha256=approval.ask(run).sha256)
+    if of_step:
+        fails(run, StepName.APPROVE)
+    said = report(run.chosen(), ["approve"]).headline.lower()
+    assert ("gone in approve" if of_step else "the task approve failed") in said

@@ -76,12 +76,23 @@ def failure(run: Run, steps: list[StepRow], failed_tasks: Sequence[str], gates: 
     """Which step ended the run, with what, and what to do next; None if the run came to its end."""
     broken = [e.rule for gate in gates if not gate.passed for e in gate.expectations if not e.passed]
     advice = next((OF_RULE[rule] for rule in broken if rule in OF_RULE), NEXT["GateError"])
-    end = failed_tasks, order.last(run), {**NEXT, "GateError": advice}
-    ended_by = unfinished(steps, *end)
-    if ended_by is not None and order.asks(ended_by.step) and order.approved(run):
-        others = [step for step in steps if not order.asks(step.step)]  # a further try of it is nothing to the run
-        return ended_by if unfinished(others, *end) else None
-    return ended_by
+    return ended_by(run, steps, failed_tasks, {**NEXT, "GateError": advice})
+
+
+def ended_by(
+    run: AnyRun, steps: Sequence[StepRow], failed_tasks: Sequence[str], advice: Mapping[str, str]
+) -> Failure | None:
+    """Why the run did not reach its end; None if it did. `advice`: what to do next, by the error's class. Once its plan is approved, a
+    further try of the step that asks is nothing to it, unless nothing else says why it went no further."""
+    last = order.last(run)
+    broke = _broken(steps, failed_tasks, advice)
+    if broke is not None and order.asks(broke.step) and order.approved(run):
+        steps = [step for step in steps if not order.asks(step.step)]
+        others = _broken(steps, [task for task in failed_tasks if not order.asks(task)], advice)
+        broke = others if others is not None or last in {s.step for s in steps} else broke
+    if broke is None and last not in {s.step for s in steps}:
+        return Failure(step=last, error=f"the run ended before its last step, {last}", next=GENERAL)
+    return broke
 
 
 def not_done(run: AnyRun, entered: RunRow | None) -> Failure | None:
@@ -94,11 +105,8 @@ def not_done(run: AnyRun, entered: RunRow | None) -> Failure | None:
     return None if left_out is None else Failure(**left_out, next=GENERAL)
 
 
-def unfinished(
-    steps: list[StepRow], failed_tasks: Sequence[str], last: str, advice: Mapping[str, str]
-) -> Failure | None:
-    """Why a run that ends with the step `last` did not reach its end; None if it did. `advice`: what to do next, by
-    the error's class."""
+def _broken(steps: Sequence[StepRow], failed_tasks: Sequence[str], advice: Mapping[str, str]) -> Failure | None:
+    """The first step that failed, or was left in the middle, or of which the task failed; None if there is none."""
     for step in steps:
         if step.error is not None:
             name = step.step if step.part == "0" and "/" not in step.step else f"{step.step} (part {step.part})"
@@ -110,8 +118,6 @@ def unfinished(
     if failed_tasks:
         error = f"the task {failed_tasks[0]} failed before or after its step's work; its log in Airflow says why"
         return Failure(step=failed_tasks[0], error=error, next=GENERAL)
-    if last not in {s.step for s in steps}:
-        return Failure(step=last, error=f"the run ended before its last step, {last}", next=GENERAL)
     return None
 
 

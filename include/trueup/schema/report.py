@@ -12,8 +12,8 @@ from ..report import approval, artifacts, timings
 from ..report.checks import count_checks
 from ..report.ending import conclude, moment
 from ..report.text import sentence
-from ..report.verdict import NEXT, NOT_PROVEN, PROVEN, not_done, unfinished
-from ..run import Mode, order
+from ..report.verdict import NEXT, NOT_PROVEN, PROVEN, ended_by, not_done
+from ..run import Mode
 from ..run.records import from_values
 from ..run.reported import (
     BackedUp,
@@ -52,7 +52,7 @@ def collect(run: SchemaRun, failed_tasks: Sequence[str] = ()) -> Report:
     """Everything that the report says."""
     entered = run.ledger.run(run.id)
     steps = run.ledger.steps(run.id)
-    failed = unfinished(steps, failed_tasks, order.last(run), _NEXT)
+    failed = ended_by(run, steps, failed_tasks, _NEXT)
     if failed is None and run.options.mode is Mode.APPLY:
         failed = not_done(run, entered)
     status = Status.FAILED if failed else Status.PLANNED if run.options.mode is Mode.PLAN else Status.PROVEN
