@@ -57,19 +57,23 @@ def test_keys_that_are_one_number_are_one_key(here: Here, tmp_path: Path) -> Non
 
 
 def test_a_value_without_canonical_form_is_the_reject_of_its_row(here: Here, tmp_path: Path) -> None:
-    here.sql("CREATE TABLE old (id bigint PRIMARY KEY)", "INSERT INTO old SELECT generate_series(1, 9)")
-    into = {**ID, "n": Type.NUMBER, "i": Type.INTEGER, "j": Type.JSON}
+    here.sql("CREATE TABLE old (id bigint PRIMARY KEY)", "INSERT INTO old SELECT generate_series(1, 10)")
+    into = {**ID, "n": Type.NUMBER, "i": Type.INTEGER, "j": Type.JSON, "t": Type.TEXT}
     select = (
-        "id, CASE id WHEN 1 THEN 'much' WHEN 2 THEN '1e400000000' WHEN 3 THEN 'NaN' ELSE '1' END AS n,"
+        "id, CASE id WHEN 1 THEN 'much' WHEN 8 THEN '1e400000000' WHEN 3 THEN 'NaN' ELSE '1' END AS n,"
         " CASE id WHEN 4 THEN 1.5 ELSE 2 END AS i,"
-        """ CASE id WHEN 5 THEN '{' WHEN 6 THEN '"\\ud800"' WHEN 7 THEN repeat('[', 1500) || repeat(']', 1500) END AS j,"""
+        """ CASE id WHEN 9 THEN '{' WHEN 6 THEN '"\\ud800"' WHEN 7 THEN repeat('[', 1500) || repeat(']', 1500)"""
+        " WHEN 5 THEN CAST(json_object('a', -0.5::DECIMAL(38, 38)) AS VARCHAR) END AS j,"
+        " json_object('a', CASE id WHEN 2 THEN 0.5::DECIMAL(38, 38) END) AS t,"
         " _key AS _source"
     )
     report = here.run(declare_copy(tmp_path, ID, into=into, select=select), max_reject_share=1)
-    assert [(f["code"], f["count"]) for f in report["findings"]] == [("unwritable", 6)]
+    assert [(f["code"], f["count"]) for f in report["findings"]] == [("unwritable", 8)]
     said = {e["key"]: e["message"] for f in report["findings"] for e in f["examples"]}
     assert "row 1 of new cannot be stored: column 'n': 'much' is not a number" in said["1"]
     assert "column 'i': 1.5 is not a whole number" in said["4"]
-    assert "column 'j': no JSON" in said["5"]
-    assert here.sql("SELECT id FROM new ORDER BY id") == [(7,), (8,), (9,)]
+    assert "column 'j': no JSON: Expecting value: line 1 column 6 (char 5): DuckDB leaves out the 0" in said["5"]
+    assert "column 't': no JSON: DuckDB leaves out the 0" in said["2"]
+    assert "cast it to DECIMAL(38, 37) or less" in said["2"]
+    assert here.sql("SELECT id, t FROM new ORDER BY id") == [(7, '{"a":null}'), (10, '{"a":null}')]
     assert here.sql("SELECT length(j::text) FROM new WHERE id = 7") == [(3000,)]

@@ -12,6 +12,7 @@ from ..declare.migration import Target, Type
 from ..declare.names import EXTRA, MISTYPED, own
 from ..errors import DeclarationError
 from ..rows import duck, forms
+from ..rows.values import NO_ZERO
 from .inputs import SQL, cast
 
 _KINDS = {
@@ -105,6 +106,8 @@ def _one(name: str, type_: Type, made: str, raw: str, dynamodb: bool) -> tuple[s
     column, kind = duck.identifier(name), _kind(made)
     if kind == "null":
         return f"CAST(NULL AS {SQL[type_]}) AS {column}", column, "", ""
+    if made == "JSON" and type_ is Type.TEXT:  # which DuckDB does not always write as JSON (`values.NO_ZERO`)
+        return cast(name, type_), column, f"NOT json_valid({column})", duck.literal(f"no JSON: {NO_ZERO}")
     if _is_its_own(type_, made):
         return cast(name, type_), column, "", ""
     no_form, why = f"starts_with({raw}, {_NO_FORM})", _WHY.format(raw)

@@ -28,6 +28,11 @@ MAX_WRITTEN_OUT = 1_048_576
 that become 131,073; without a limit one value of 1 MB would become 14 GB."""
 _text = partial(json.dumps, ensure_ascii=False)
 _NUMBER = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]+))?")
+_NO_ZERO = re.compile(r"(?:\A|[:\[,])\s*-?\.[0-9]")
+NO_ZERO = (
+    "DuckDB leaves out the 0 before the point of a DECIMAL that has no digit there, such as DECIMAL(38, 38): cast it to"
+    " DECIMAL(38, 37) or less before it becomes JSON"
+)
 _SHORT = 48
 """A number longer than this is not remembered."""
 _WIDER = 400
@@ -121,7 +126,12 @@ def canonical_bytes(text: str) -> bytes:
     except (RecursionError, _WideningError, orjson.JSONEncodeError):
         return _long_way(text)
     except ValueError as error:
-        raise UnreadableValueError(f"no JSON: {error}") from None
+        raise UnreadableValueError(f"no JSON: {error}{no_zero(text)}") from None
+
+
+def no_zero(text: str) -> str:
+    """What to do about a number that begins with its point, as DuckDB writes it in JSON; '' where a text has none."""
+    return f": {NO_ZERO}" if _NO_ZERO.search(text) else ""
 
 
 def _long_way(text: str) -> bytes:

@@ -14,6 +14,7 @@ from ..declare import Migration
 from ..declare.names import fold, one_of
 from ..errors import DeclarationError
 from . import duck
+from .values import NO_ZERO, no_zero
 
 _NO_TABLE = re.compile(r"Table with name (\S+) does not exist!(\nDid you mean .*)?")
 _UNCONVERTED = re.compile(
@@ -66,6 +67,8 @@ def of_a_value(error: duckdb.Error) -> str:
 
 def remedy(error: duckdb.Error) -> str:
     """What to write instead of what fails by a value; '' where nothing is known."""
+    if "Malformed JSON" in str(error) and no_zero(str(error).partition('Input: "')[2]):
+        return f"\n{NO_ZERO}"
     words = next((f"{takes} is null instead" for sign, takes in _TRIES.items() if sign in str(error)), "")
     return f"\n{words}; a finding then says what becomes of such a row (docs/how-to/rejects.md)" if words else ""
 

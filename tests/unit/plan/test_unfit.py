@@ -42,6 +42,10 @@ SAID = {
      "line 3 of rows.sql, column 'years' of made, source row 'p17': 'twelve' is no INTEGER\nTRY_CAST(…)"),
     "a table that keeps some": ({"age": "x"}, "CREATE VIEW rows AS", KEEPS,
      "line 2 of rows.sql, what made joins or filters, source row 'p17': 'x' is no INTEGER"),
+    "a decimal without its 0": ({"age": ".5"}, "born::DATE", "(json_object('a', TRY_CAST(age AS DECIMAL(38, 38))) ->> '$.a')::DATE",
+     "column 'born' of rows, source row 'p17': Malformed JSON at byte 5 of input: unexpected character."),
+    "what tells to cast it": ({"age": ".5"}, "born::DATE", "(json_object('a', TRY_CAST(age AS DECIMAL(38, 38))) ->> '$.a')::DATE",
+     '0000}"\nDuckDB leaves out the 0 before the point of a DECIMAL'),
     "a text that is no JSON": ({"born": "{x"}, "born::DATE", "(born ->> '$.a')::DATE", "Malformed JSON"),
 }  # fmt: skip
 """What one row has, what stands in the script and in its place, and what is said."""
