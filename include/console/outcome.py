@@ -33,8 +33,8 @@ class Outcome:
 
 def read(workspace: Workspace, dag_id: str, airflow_run_id: str) -> Outcome | None:
     """The outcome of the run that Airflow knows by that id; None if it left no report."""
-    folder = workspace.run(run_id(dag_id, airflow_run_id))
-    content = Files(folder).reported(REPORT)
+    files = Files(workspace.run(run_id(dag_id, airflow_run_id)))
+    content = files.reported(REPORT)
     if content is None:
         return None
     verdict = json.loads(content)["verdict"]
@@ -43,7 +43,7 @@ def read(workspace: Workspace, dag_id: str, airflow_run_id: str) -> Outcome | No
         exceptions=verdict.get("exceptions", 0),
         headline=verdict["headline"],
         next=verdict.get("next", ""),
-        report=folder.location(REPORT_HTML),
+        report=files.location(REPORT_HTML),
     )
 
 

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
+from include.console import outcome
 from include.embedded import postgres
 from include.trueup.errors import GateError, StatusError, StoreUnavailableError
 from include.trueup.ledger import GoneOnError, Lease, Ledger, RunRow
 from include.trueup.ledger.leases import Leases
 from include.trueup.report import report
-from include.trueup.run import Files, Mode, Run
+from include.trueup.run import Files, Mode, Run, run_id
 from include.trueup.run.workspace import RunFolder, Workspace
 from include.trueup.stores.effects import REAL
 from include.trueup.walk import carry_out, walk
@@ -241,6 +242,28 @@ def test_a_report_of_a_run_that_is_proven_meanwhile_whose_process_is_killed_then
     assert b"Failed" not in (run.files.reported("report.html") or b"Failed")
     assert report(run.chosen()).status == "passed"
     assert left(small) == paused.newer
+
+
+def test_a_report_of_a_proven_run_whose_process_is_killed_before_it_lies_beside_the_other_files(
+    small: Stepped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: Any) -> None:
+        raise _Killed
+
+    run = small.begin(run_id("small", "r"), to="validate")
+    run.folder.write("report.html", "of an older try")
+    monkeypatch.setattr(Files, "uncover", killed)
+    with pytest.raises(_Killed):
+        report(run.chosen())
+    assert {*REPORTS, "report.md"} <= run.files.names()
+    told = outcome.read(small.workspace, "small", "r")
+    assert told is not None
+    assert told.report == run.folder.location("proven/report.html")
+    monkeypatch.undo()
+    assert report(run.chosen()).status == "passed"
+    told = outcome.read(small.workspace, "small", "r")
+    assert told is not None
+    assert told.report == run.folder.location("report.html")
 
 
 def test_a_report_of_a_proof_that_was_made_again_meanwhile_and_failed(small: Stepped, paused: Paused) -> None:

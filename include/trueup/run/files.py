@@ -184,9 +184,10 @@ class Files(GateFiles, ReportFiles, SchemaFiles):
         self.forget_report()
 
     def names(self) -> set[str]:
-        """Names of the files directly in the run's folder, of its gates and its proofs with their folder, and `DOCS`."""
+        """Names of the files directly in the run's folder, of its report wherever it lies, of its gates and its proofs with their
+        folder, and `DOCS`."""
         beside = {f"{folder}/{name}" for folder in (GATES, PROOF_FILES.folder) for name in self.folder.names(folder)}
-        return {*self.folder.names(""), *beside, *([DOCS] if self.has_docs() else [])}
+        return {*self.folder.names(""), *self.folder.names(PROVEN), *beside, *([DOCS] if self.has_docs() else [])}
 
     @property
     def answers(self) -> tuple[Answer, ...]:

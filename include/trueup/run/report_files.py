@@ -29,6 +29,12 @@ class ReportFiles:
         """The report in that form; None before it is written."""
         return self.folder.read(self.report_at(form))
 
+    def location(self, form: str) -> str:
+        """Where people find the report in that form: beside the run's other files, unless another one lies there."""
+        at = self.report_at(form)
+        beside = at == form or self.folder.read(form) == self.folder.read(at)
+        return self.folder.location(form if beside else at)
+
     @property
     def report(self) -> Report | None:
         """The report; None before it is written."""

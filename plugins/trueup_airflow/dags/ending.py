@@ -35,7 +35,7 @@ def ending(current: Callable[[], Any], write: Write) -> tuple[Any, Any]:
         found_failed = {t for of_task in states.values() for t, state in of_task.items() if state == "failed"}
         failed = sorted(found_failed - {"report", "verdict"})
         written = write(run, failed)
-        log.info("%s\n%s\nReport: %s", written.headline, written.next, run.folder.location(REPORT_HTML))
+        log.info("%s\n%s\nReport: %s", written.headline, written.next, run.files.location(REPORT_HTML))
         return asdict(written)
 
     @task(trigger_rule=TriggerRule.ALL_DONE)

@@ -132,9 +132,9 @@ def migrations(user: GetUserDep) -> Index:
     standings = []
     for dag in dags:
         ids = {dag.dag_id, *(dag.dag_id + c for c in dag.companions)}
-        mine = [row for row in rows if row.migration_id == dag.dag_id][:NEWEST]
+        mine = [row for row in rows if row.migration_id == dag.dag_id]
         theirs = {id: run for id, run in asked.items() if run.dag_id in ids}
-        runs = known.runs(book, dag.dag_id, mine, theirs, waiting, holding) if book else []
+        runs = known.runs(book, dag.dag_id, mine, theirs, waiting, holding, NEWEST) if book else []
         standings.append(
             _standing(dag, book, runs, filled.of(days.get(dag.dag_id, []), runs, book), at[dag.dag_id], user)
         )

@@ -118,9 +118,17 @@ def runs(
     asked: Mapping[str, AskedRun],
     waiting: Iterable[tuple[str, str]],
     holding: Iterable[str] = (),
+    most: int | None = None,
 ) -> list[Known]:
     """The runs of the migration, the last that began, planned or might write first, as the switch has them: `rows` of the
-    ledger, and those of Airflow that have not come as far. `holding`: the runs that hold a target."""
+    ledger (all that it has; the first `most` of them are looked at), and those of Airflow that have not come as far.
+    `holding`: the runs that hold a target."""
+    entered_ids, until = {row.id for row in rows}, might_write_until(book, migration_id)
+
+    def last_of(row: Entered) -> datetime:
+        return last_at(row.started_at, row.planned_at, until.get(row.id))
+
+    rows = sorted(rows, key=last_of, reverse=True)[:most]
     waits, holds, wrote = set(waiting), set(holding), book.writers(row.id for row in rows if row.writes)
 
     def of(row: Entered | None, run: AskedRun | None) -> Known:
@@ -131,13 +139,11 @@ def runs(
         beside = {"waits": waiting, "holds": row.id in holds, "wrote": row.id in wrote}
         return Known(entered=row, asked=run, **beside, exceptions=exceptions)
 
-    entered_ids = {row.id for row in rows}
     unentered = [of(None, run) for id, run in asked.items() if id not in entered_ids]
-    until = might_write_until(book, migration_id)
 
     def last(run: Known) -> datetime:
         if run.entered is not None:
-            return last_at(run.entered.started_at, run.entered.planned_at, until.get(run.id))
+            return last_of(run.entered)
         began = run.asked.started_at if run.asked else None
         return began or datetime.max.replace(tzinfo=UTC)  # it is still to begin
 
