@@ -18,7 +18,8 @@ from . import rights, sessions
 from .batches import Batches, Pace, Planned
 from .comparisons import Comparisons
 from .decisions import Approvals, Switches
-from .leases import Lease, Leases, Part, lease_seconds
+from .lasting import lease_seconds
+from .leases import Lease, Leases, Part
 from .rights import GoneOnError, Standing
 from .rows import (
     Applied,

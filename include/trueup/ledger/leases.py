@@ -7,7 +7,6 @@ another run has taken a target, or this one has begun again, these are over and 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -15,34 +14,20 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from ..errors import OptionsError, StatusError, TargetHeldError
+from ..errors import StatusError, TargetHeldError
 from ..steps import writes
 from ..stores.effects import REAL, Effects
 from . import rights, statements
 from .holders import refusal
+from .lasting import lease_seconds, presumed_seconds
 from .rights import Part as Part
 from .rows import LeaseRow
 from .status import Status
 from .tables import LEASE_LOCK, leases
 
-LEASE = "TRUEUP_LEASE_SECONDS"
-"""Environment variable: a lease that nobody renews for so long has expired. The same for every worker."""
-DEFAULT_SECONDS = 60.0
 Begin = Callable[[], AbstractContextManager[sa.Connection]]
 Asking = Callable[[Callable[[], sa.Select[int]]], AbstractContextManager[Callable[[], int]]]
 Move = Callable[[sa.Connection, str, Status, str], None]
-
-
-def lease_seconds() -> float:
-    """How long a lease lasts that nobody renews. Raises `OptionsError` for a setting that is not a number above 0."""
-    setting = os.environ.get(LEASE) or DEFAULT_SECONDS
-    try:
-        seconds = float(setting)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise OptionsError(f"{LEASE} is {setting!r}; it must be a number of seconds above 0")
-    return seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,10 +202,11 @@ class Leases:
             connection.execute(statements.WAIT, {"this_run": run_id, "expires_at": until, "sha256": sha256})
 
     def answered(self, run_id: str, sha256: str) -> None:
-        """The person has answered: from the next renewal on, the run's leases last as long as any other. Not where somebody
-        is asked about another plan by now."""
+        """A person has answered about that plan: from now on the run's leases last as long as any other. Not where the run has
+        another plan that somebody is asked about by now."""
+        lasts = timedelta(seconds=presumed_seconds())
         with self._begin() as connection:
-            connection.execute(statements.ANSWERED, {"this_run": run_id, "sha256": sha256})
+            connection.execute(statements.ANSWERED, {"this_run": run_id, "sha256": sha256, "lasts": lasts})
 
     def release(self, run_id: str) -> None:
         """Give up every lease of the run."""

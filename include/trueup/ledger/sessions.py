@@ -13,10 +13,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..errors import OptionsError, StoreRejectedError, StoreUnavailableError, TrueupError
+from ..errors import StoreRejectedError, StoreUnavailableError, TrueupError
 from ..stores.effects import REAL, Effects
 from ..stores.parameters import ENCODING, PATIENCE, Ask, is_refusal
-from .leases import DEFAULT_SECONDS, lease_seconds
+from .lasting import presumed_seconds
 from .tables import LOCKS, SCHEMA
 
 _SHORTEST = 1.0
@@ -75,15 +75,6 @@ def _idle_seconds(at_least: float) -> float:
     """How long a transaction may be idle: half of a lease, so that what a stopped process has begun is over before another
     run may take its lease."""
     return max(at_least, presumed_seconds() / 2)
-
-
-def presumed_seconds() -> float:
-    """How long a lease lasts, for who takes none: where the setting is wrong, that is said where one is taken; the ledger is still
-    read, and reports are written."""
-    try:
-        return lease_seconds()
-    except OptionsError:
-        return DEFAULT_SECONDS
 
 
 @contextmanager

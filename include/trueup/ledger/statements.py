@@ -16,7 +16,9 @@ RENEWED = sa.case((leases.c.waits, sa.func.greatest(leases.c.expires_at, _UNTIL)
 shorter than it was."""
 RENEW = leases.update().where(leases.c.epoch.in_(sa.bindparam("these", expanding=True))).values(expires_at=RENEWED)
 TAKE_RIGHT = RENEW.values(
-    right_at=sa.func.coalesce(leases.c.right_at, sa.bindparam("now", type_=sa.DateTime(timezone=True))), waits=False
+    right_at=sa.func.coalesce(leases.c.right_at, sa.bindparam("now", type_=sa.DateTime(timezone=True))),
+    waits=False,
+    expires_at=_UNTIL,
 )
 CURRENT = (
     sa.select(leases)
@@ -37,7 +39,9 @@ _APPROVED = sa.select(approvals.c.run_id).where(
 )
 _OF = runs.c.asked_sha256 == sa.bindparam("sha256")
 WAIT = _OPEN.where(_ASKED.where(_OF).exists(), ~_APPROVED.exists()).values(holder=None, waits=True)
-ANSWERED = _OPEN.where(_ASKED.where(sa.or_(runs.c.asked_sha256.is_(None), _OF)).exists()).values(waits=False)
+_PRESENT = runs.c.plan_sha256 == sa.bindparam("sha256")
+ANSWERED = _OPEN.where(_ASKED.where(sa.or_(runs.c.asked_sha256.is_(None), _OF, _PRESENT)).exists())
+ANSWERED = ANSWERED.values(waits=False, expires_at=sa.func.least(leases.c.expires_at, _UNTIL))
 RELEASE = _OPEN.values(ended_at=sa.func.clock_timestamp())
 END = leases.update().where(leases.c.epoch == sa.bindparam("this")).values(ended_at=sa.func.clock_timestamp())
 NEW = leases.insert().returning(leases.c.epoch)

@@ -14,8 +14,8 @@ from sqlalchemy.dialects.postgresql import insert
 from ..steps import writes
 from ..stores.effects import Effects
 from . import rights
+from .lasting import presumed_seconds
 from .rows import StepRow
-from .sessions import presumed_seconds
 from .statements import NOW
 from .tables import leases, runs, steps
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
 
 from include.trueup.errors import TargetHeldError, TrueupError
-from include.trueup.ledger import GoneOnError, Ledger, Part, Status
+from include.trueup.ledger import GoneOnError, Lease, Ledger, Part, Status, lease_seconds
 from include.trueup.ledger.holding import holding
 from include.trueup.stores.effects import REAL
 
 APPLY = Part(step="apply/copy", part="0", tries=1)
-HASH = "1" * 64
+HASH, OTHER = "1" * 64, "2" * 64
 
 
 def begin(ledger: Ledger, id: str) -> None:
@@ -53,7 +54,7 @@ def is_tried_again(ledger: Ledger, opened: ExitStack) -> None:
 
 
 def is_planned_again(ledger: Ledger, _: ExitStack) -> None:
-    ledger.planned("a", "2" * 64)
+    ledger.planned("a", OTHER)
 
 
 def has_failed(ledger: Ledger, _: ExitStack) -> None:
@@ -187,6 +188,41 @@ def test_a_step_of_which_nothing_is_heard_or_that_this_process_does_is_not_waite
     enter(working)
     elsewhere(working, refuse)
     working.outlive("a")
+
+
+def is_asked(ledger: Ledger, sha256: str) -> None:
+    ledger.planned("a", sha256)
+    ledger.approvals.asked("a", sha256)
+    ledger.leases.wait("a", datetime.now(UTC) + timedelta(hours=9), sha256)
+
+
+def is_as_any_other(lease: Lease) -> bool:
+    return not lease.waits and lease.expires_at <= datetime.now(UTC) + timedelta(seconds=lease_seconds())
+
+
+@pytest.mark.parametrize("asked", [None, HASH, OTHER], ids=["nothing", "this plan", "an older plan"])
+def test_a_place_is_kept_no_longer_for_a_person_once_the_present_plan_is_approved(
+    working: Ledger, asked: str | None
+) -> None:
+    if asked is not None:
+        is_asked(working, asked)
+        assert not any(map(is_as_any_other, working.leases.present()))
+    working.planned("a", HASH)
+    working.leases.answered("a", HASH)
+    assert all(map(is_as_any_other, working.leases.present()))
+
+
+def test_a_place_is_kept_for_a_person_who_is_asked_though_another_plan_is_approved(working: Ledger) -> None:
+    is_asked(working, HASH)
+    is_asked(working, OTHER)
+    working.leases.answered("a", HASH)
+    assert not any(map(is_as_any_other, working.leases.present()))
+
+
+def test_who_takes_the_right_has_it_no_longer_than_any_other(working: Ledger) -> None:
+    is_asked(working, HASH)
+    enter(working)
+    assert all(map(is_as_any_other, working.leases.present()))
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["report", "newer try"])
