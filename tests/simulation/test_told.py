@@ -44,6 +44,10 @@ def _moves_on(world: World, _: Rows) -> None:
     seen.proofs = [(TARGET, {}) for _ in seen.proofs]
 
 
+def _forgotten(_: World, rows: Rows) -> None:
+    del rows["r0"]
+
+
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
 def test_each_law_sees_what_it_is_about(monkeypatch: pytest.MonkeyPatch) -> None:
     found: dict[str, list[str]] = {}
@@ -51,7 +55,13 @@ def test_each_law_sees_what_it_is_about(monkeypatch: pytest.MonkeyPatch) -> None
     def judge(world: World) -> list[Breach]:
         with world.looking():
             rows = {row.run_id: row for row in world.places.ledger.runs()}
-        ways: tuple[Callable[[World, Rows], None], ...] = (_of_another_run, _counts, _moves_on, _of_one_name)
+        ways: tuple[Callable[[World, Rows], None], ...] = (
+            _of_another_run,
+            _counts,
+            _moves_on,
+            _of_one_name,
+            _forgotten,
+        )
         for way in (lambda *_: None, *ways):
             before = dict(found)
             way(world, rows)
@@ -64,4 +74,10 @@ def test_each_law_sees_what_it_is_about(monkeypatch: pytest.MonkeyPatch) -> None
         playing.play(History(seed=-1, setup=Setup(rows=3, approval=False, rate=0.0)), place, database)
     assert found.pop("<lambda>") == []
     laws = {name: [why.partition(":")[0] for why in said] for name, said in found.items()}
-    assert laws == {"_of_another_run": ["5"], "_counts": ["10"] * 4, "_moves_on": ["1"], "_of_one_name": ["3"]}
+    assert laws == {
+        "_of_another_run": ["5"],
+        "_counts": ["10"] * 4,
+        "_moves_on": ["1"],
+        "_of_one_name": ["3"],
+        "_forgotten": ["5"],
+    }

@@ -1,5 +1,5 @@
 """Laws of names and numbers: a plan's name is that of one plan, a run of the engine is one of Airflow, and what a report counts is
-what there was."""
+what there was, and it calls proven what the ledger does."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from include.trueup.ledger import RunRow
+from include.trueup.ledger import RunRow, Status
 from include.trueup.plan.files import VERBS, WRITTEN
+from include.trueup.run.files import REPORT
 
 if TYPE_CHECKING:
     from .seen import Plan
@@ -79,9 +80,19 @@ def _moved_on(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
             yield f"{id} is proven, and tells of {told} rows that have moved on; there were {least} to {most}"
 
 
+def _as_the_ledger_has(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
+    """5. No report says that a run is proven which the ledger does not have as that, or has forgotten."""
+    for run in world.runs:
+        row, written = rows.get(run.id), run.given.files.reported(REPORT)
+        status = json.loads(written)["run"]["status"] if written else None
+        if status == Status.PROVEN and (row is None or row.status not in (Status.PROVEN, Status.ROLLED_BACK)):
+            yield f"the report of {run.id} says that it is proven, and by the ledger it is {row and row.status}"
+
+
 LAWS: tuple[tuple[int, Callable[[World, dict[str, RunRow]], Iterator[str]]], ...] = (
     (1, _moved_on),
     (3, _named),
     (5, _one_run),
+    (5, _as_the_ledger_has),
     (10, _counted),
 )
