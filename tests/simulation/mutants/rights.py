@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.visitors import replacement_traverse
 
 from include.trueup.errors import TargetHeldError, TrueupError
-from include.trueup.ledger import batches, holding, leases, statements
+from include.trueup.ledger import batches, holding, lasting, leases, statements
 from include.trueup.ledger import rights as ledger_rights
 from include.trueup.ledger.decisions import Approvals
 from include.trueup.ledger.rows import ApprovalRow
@@ -161,7 +161,7 @@ def waits_like_any_other(patch: Patch) -> None:
     real = leases.Leases.wait
 
     def wait(self: Any, run_id: str, until: Any, sha256: str) -> None:
-        real(self, run_id, self._effects.now() + timedelta(seconds=leases.lease_seconds()), sha256)
+        real(self, run_id, self._effects.now() + timedelta(seconds=lasting.lease_seconds()), sha256)
 
     patch.setattr(leases.Leases, "wait", wait)
 

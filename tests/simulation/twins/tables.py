@@ -69,8 +69,15 @@ class Does:
     @property
     def described(self) -> Trigger:
         """As the catalogue has it."""
-        on = {f"on_{event.lower()}": event in self.events for event in ("INSERT", "UPDATE", "DELETE")}
-        return Trigger(name=self.name, function=self.name, before=self.before, rows=True, **on)
+        return Trigger(
+            name=self.name,
+            function=self.name,
+            before=self.before,
+            rows=True,
+            on_insert="INSERT" in self.events,
+            on_update="UPDATE" in self.events,
+            on_delete="DELETE" in self.events,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
