@@ -40,7 +40,7 @@ def ending(current: Callable[[], Any], write: Write) -> tuple[Any, Any]:
 
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def verdict() -> str:
-        """The run ends as its report says, which the ledger says, too."""
+        """The run ends as its report and the ledger say."""
         from include.trueup.report.ending import ended
 
         reached = ended(current())
