@@ -89,15 +89,20 @@ def transaction(engine: sa.Engine, at_least: float | None = None) -> Iterator[sa
 
 def _begun(engine: sa.Engine, begin: str) -> sa.Connection:
     """A session in a transaction. One that was kept may have been lost since, with all others that were: then over a new one."""
-    connection = engine.connect()
+    try:
+        return _begin_over(engine.connect(), begin)
+    except sa.exc.DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+    return _begin_over(engine.connect(), begin)
+
+
+def _begin_over(connection: sa.Connection, begin: str) -> sa.Connection:
     try:
         connection.exec_driver_sql(begin)
-    except BaseException as error:
+    except BaseException:
         connection.close()
-        if not (isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated):
-            raise
-        connection = engine.connect()
-        connection.exec_driver_sql(begin)
+        raise
     return connection
 
 

@@ -113,9 +113,8 @@ def _publish(run: AnyRun, facts: Report, at: Standing | None) -> Verdict:
     else:
         stands = partial(run.ledger.require_at, run.id, at, status)
         with newest.confirming(run.id, stands):
-            Files(
-                run.folder
-            ).forget_report()  # the ledger never takes back that a run is proven: it is of one that it forgot
+            # the ledger never takes back that a run is proven: what says so is of one that it forgot
+            Files(run.folder).forget_report()
             _write(run, facts)
     run.ledger.leases.leave(run.id, at, status)
     return facts.verdict
