@@ -36,9 +36,8 @@ def lending(patch: pytest.MonkeyPatch) -> Iterator[None]:
                 with real(run, scratch) as connection:
                     yield connection
                 return
-            known = free[
-                os.getpid(), duck.memory(run.widest)
-            ]  # whoever is forked has no thread of a database made before
+            # by process: whoever is forked has no thread of a database made before
+            known = free[os.getpid(), duck.memory(run.widest)]
             database, until = known.pop() if known else made(run.widest)
             try:
                 with real(replace(run, database=database), scratch) as connection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Hashable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -33,9 +33,11 @@ class Keeper:
         for kept in list(self._kept.values()):
             for each in list(kept):
                 if each.since < since:
-                    with suppress(ValueError):  # another thread has taken it
+                    try:
                         kept.remove(each)
-                        each.until.close()
+                    except ValueError:  # another thread has taken it
+                        continue
+                    each.until.close()
         try:
             return self._kept[of].pop()
         except IndexError:
