@@ -5,11 +5,15 @@ How a table is cut into segments
   range of `ctid`, so that together the segments read the table once. A row version that a snapshot sees stays where it
   is as long as the snapshot is held, and each row has exactly one such version; updates put new versions elsewhere,
   which the snapshot does not see. Only what rewrites the whole table (VACUUM FULL, CLUSTER, some ALTER TABLE) moves
-  what is seen: that is noticed, and the segment fails rather than read rows twice or never.
+  what is seen.
 - Without one, every segment is its own transaction. Between two of them a row may be updated and so move; its place
   decides nothing then. The key does not change: a hash of the key's text decides, and every segment reads the whole
   table to find its rows. This is also how partitioned tables are read. Views, materialized or
   not, are read whole, as the first segment.
+
+A table that is emptied and filled again in one transaction (TRUNCATE), rewritten, or swapped for another by name shows no row
+at all to whoever sees the state of before, and waits for its lock. So whoever has read looks whether all tables that it read,
+also below a view or as a part of another, are still those of its state; else it fails, rather than read rows twice or never.
 """
 
 from __future__ import annotations
@@ -26,20 +30,27 @@ from psycopg import sql
 
 from ...declare.migration import Table, Type
 from ...declare.names import EXTRA, MISTYPED
-from ...errors import SourceError, StoreRejectedError
+from ...errors import SourceError, StoreUnavailableError
 from ...rows.json_column import readable_column, readable_text, say_unreadable
 from .. import ARROW, arrow_schema
 from . import catalog, columns
 from .catalog import Shape
 from .failures import translated
-from .session import Address, Session, session
+from .session import Address, Session, SnapshotGoneError, session
 
 STRIPE_BLOCKS = 256
 _PLACE = """
 SELECT pg_relation_size(c.oid) / current_setting('block_size')::int8 AS blocks,
-       c.relfilenode = pg_relation_filenode(c.oid) AS in_place,
        current_setting('server_version_num')::int4 >= 140000 AS by_range
 FROM pg_catalog.pg_class c WHERE c.oid = {}
+"""
+# Whoever reads a relation has a lock on it until its transaction ends; `c` is the catalog of its state, functions know the present one.
+_NOT_AS_SEEN = """
+SELECT l.relation::regclass::text AS name FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation
+WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND CASE
+    WHEN c.oid IS NULL THEN (pg_identify_object('pg_catalog.pg_class'::regclass, l.relation, 0)).type <> 'index'
+    ELSE c.relkind IN ('r', 'm') AND c.relfilenode <> 0 AND c.relfilenode IS DISTINCT FROM pg_relation_filenode(c.oid) END
+ORDER BY 1 LIMIT 1
 """
 
 
@@ -57,6 +68,20 @@ def segment_of(
                 for batch in batches:
                     if batch.num_rows:
                         yield _canonical(table, batch)
+        _refuse_others(opened, table, snapshot)
+
+
+def _refuse_others(opened: Session, table: Table, snapshot: str | None) -> None:
+    """Raise `StoreUnavailableError` where a table that was read is not the one that the transaction's state has."""
+    if not (names := opened.fetch(_NOT_AS_SEEN)["name"].to_pylist()):
+        return
+    words = (
+        f"{opened.place}: {names[0]} was emptied, rewritten or swapped for another table (TRUNCATE, ALTER TABLE, VACUUM FULL,"
+        f" CLUSTER) while {table.name} was to be read as it was before, so its rows do not show."
+    )
+    if snapshot is None:
+        raise StoreUnavailableError(f"{words} Read it again.")
+    raise SnapshotGoneError(f"{words} Run the step again, which reads every segment again, under a new snapshot.")
 
 
 def nothing_of(opened: Session, table: Table, shape: Shape) -> None:
@@ -105,7 +130,9 @@ def _refuse_doubles(opened: Session, table: Table, shape: Shape) -> None:
 def by_keys(address: Address, table: Table, keys: pa.Table, snapshot: str | None) -> pa.Table:
     """The rows with these keys."""
     with session(address, doing=f"read rows of table {table.name}", read_only=True, snapshot=snapshot) as opened:
-        return by_keys_in(opened, table, keys)
+        rows = by_keys_in(opened, table, keys)
+        _refuse_others(opened, table, snapshot)
+        return rows
 
 
 def by_keys_in(opened: Session, table: Table, keys: pa.Table) -> pa.Table:
@@ -171,12 +198,8 @@ def _parts(
     if snapshot is not None and shape.stored:
         # Holding this lock, nobody can rewrite the table any more until we are done.
         opened.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(sql.Identifier(shape.schema, shape.name)))
+        _refuse_others(opened, table, snapshot)
         place = opened.fetch(sql.SQL(_PLACE).format(shape.oid)).to_pylist()
-        if not place or not place[0]["in_place"]:
-            raise StoreRejectedError(
-                f"{opened.place}: table {table.name} was rewritten (VACUUM FULL, CLUSTER or ALTER TABLE) after the"
-                f" snapshot {snapshot} was taken. Take a new snapshot and read every segment again."
-            )
         if place[0]["by_range"]:
             for first in range(segment * STRIPE_BLOCKS, place[0]["blocks"], segments * STRIPE_BLOCKS):
                 yield sql.SQL("t.ctid >= {}::tid AND t.ctid < {}::tid").format(

@@ -62,8 +62,8 @@ _NO_TRANSACTION_TIMEOUT = sql.SQL(
 
 
 class SnapshotGoneError(StoreUnavailableError):
-    """The exported snapshot is not held any more (a failover, a restart, a pooler that ended the connection). What reads
-    under it cannot go on, but may start again with another one."""
+    """The exported snapshot is not held any more (a failover, a restart, a pooler that ended the connection), or does not show
+    a table any more. What reads under it cannot go on, but may start again with another one."""
 
 
 # A database of this encoding holds any bytes. Asked for UTF-8, the server refuses to send a table of which one row is not.
