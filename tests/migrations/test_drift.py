@@ -107,6 +107,30 @@ def test_a_row_outside_the_window_stays_known(runs: Runs) -> None:
     assert rows(runs()) == {"drift": 1, "keep": 9}
 
 
+def test_what_the_target_held_before_all_runs_is_found_and_no_drift(runs: Runs) -> None:
+    runs.database.sql(
+        "CREATE TABLE persons (LIKE people INCLUDING ALL)",
+        "INSERT INTO persons SELECT id, 'old', amount, seen_at FROM people WHERE id <> 'p09'",
+        "INSERT INTO persons VALUES ('p10', 'old'), ('p11', 'old'), ('q', 'old')",  # of which the source knows nothing yet
+    )
+    days = [Window.parse(f"2025-01-0{day}", f"2025-01-0{day + 1}") for day in (1, 2, 3)]
+    assert rows(runs(window=days[0], max_left_alone=0)) == {"change": 1, "extra": 3}
+    runs.database.sql(
+        "UPDATE persons SET name = 'theirs' WHERE id = 'p04'",
+        "DELETE FROM persons WHERE id = 'p05'",
+        "INSERT INTO persons VALUES ('p09', 'theirs')",
+        "INSERT INTO people VALUES ('p10', 'ten'), ('p11', NULL)",
+    )
+    assert rows(runs(window=days[1], max_left_alone=0)) == {"change": 1, "extra": 2}
+    runs.database.sql("UPDATE persons SET name = 'theirs' WHERE id = 'p00'")
+    assert rows(runs(window=days[0])) == {"drift": 1, "extra": 2}  # a run has written it
+    assert rows(runs(window=days[2], max_left_alone=0, extra=Extra.REMOVE)) == {"change": 1, "extra": 2}
+    report = runs(extra=Extra.REMOVE)
+    assert rows(report) == {"add": 1, "change": 5, "drift": 3, "keep": 2, "extra": 2}
+    assert findings(report) == {"drift": ["p00", "p04", "p09"], "deleted_since": ["p05"], "no_name": ["p11"]}
+    assert {"p11", "q"} <= set(runs.database.persons())  # no run has added them
+
+
 def test_what_the_source_lost_is_reported_or_removed_if_it_is_ours(runs: Runs) -> None:
     runs.database.sql("CREATE TABLE persons (LIKE people INCLUDING ALL)", "INSERT INTO persons VALUES ('p03'), ('q')")
     runs()

@@ -3,9 +3,10 @@
 Each run in mode apply publishes, with its plan, `baseline/<target>/p<partition>.parquet`: `_key`; `hash`, of the columns
 that the migration writes of that row; `place`, whose remainder is the row's partition; `added`, whether Trueup added
 the row; `there`: `seen` (the row was there with that content), `planned` (this run means to write it), `no` (neither,
-or it is to be removed). A key has a row for each content that is Trueup's: what this run found and what it plans. A row
-whose hash is none of its key's is somebody else's work. What a run wrote and then found otherwise than planned is in the
-files of its proof (`prove/verify.py`), and is Trueup's, too.
+or it is to be removed). A key has a row for each content that is Trueup's: what this run found (the first one: in the
+whole target, so that what was there before all runs is nobody's change) and what it plans. A row whose hash is none of
+its key's is somebody else's work. What a run wrote and then found otherwise than planned is in the files of its proof
+(`prove/verify.py`), and is Trueup's, too.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..declare.migration import Target
-from ..declare.names import BEFORE, KEY, KNOWN, PLANNED, own
+from ..declare.names import BEFORE, IS, KEY, KNOWN, PLANNED, own
 from ..errors import ArtifactError
 from ..ledger import RunRow, Status
 from ..rows import duck
@@ -210,7 +211,9 @@ def is_ours(target: Target, row: str, known: str) -> str:
 def write(part: Part, run: Run, target: Target, partition: int, checked: bool) -> None:
     """Write the baseline of this run, of the shape of `_SCHEMA`. For planned rows it is what was found, where that is Trueup's, and
     what is planned; for rows that somebody else changed, and for keys that the plan does not cover, what was known
-    before. Without a baseline (not `checked`), what was found counts as Trueup's. Needs `plan_<output>`, `rest_<target>`."""
+    before. Without a baseline (not `checked`), what was found counts as Trueup's, also of keys that the plan does not cover (outside
+    the window, extra): a later run that comes to them finds them as they were, and no drift. Needs `plan_<output>`, `is_<target>`,
+    `rest_<target>`."""
     plans = (duck.identifier(f"plan_{output.name}") for output in run.migration.outputs(target.id))
     covered = _SQL(
         "covered",
@@ -224,7 +227,11 @@ def write(part: Part, run: Run, target: Target, partition: int, checked: bool) -
     )
     part.connection.execute(covered)
     names = {"baseline": duck.identifier(f"baseline_{target.id}"), "rest": duck.identifier(f"rest_{target.id}")}
-    part.write(BASELINE_FILES.part(target.id, partition), _SQL("next", **names))
+    others = ""
+    if not checked and target.owned is None:  # where it owns columns only, what is not known is never drift
+        is_there, place = duck.identifier(f"is_{target.id}"), duck.place(target.placed_by)
+        others = _SQL("found", hash=row_hash(target, IS), place=place, there=is_there)
+    part.write(BASELINE_FILES.part(target.id, partition), _SQL("next", **names, and_found=others))
 
 
 def _keeps_all(run: Run, target: Target) -> str:

@@ -62,8 +62,14 @@ FROM (
     SELECT b.$key, b.hash, b.place, b.added, CASE WHEN b.there OR r.$key IS NOT NULL THEN 'seen' ELSE 'no' END
     FROM $baseline b ANTI JOIN (SELECT $key FROM $covered WHERE ours) c ON b.$key = c.$key
     LEFT JOIN (SELECT $key FROM $rest) r ON b.$key = r.$key
+    $and_found
 )
 GROUP BY $key, hash ORDER BY $key, hash
+
+-- name: found
+-- Where nothing was known before, all that is there and that no plan covers is as it was found.
+UNION ALL
+SELECT $is.$key, $hash, $place, false, 'seen' FROM $there $is ANTI JOIN $covered c ON $is.$key = c.$key
 
 -- name: became
 CREATE OR REPLACE TEMP TABLE $became AS
