@@ -88,9 +88,64 @@ def test_what_failed_says_whether_it_wrote() -> None:
 
     proven = run(1, Status.PROVEN)
     before = truth.of_migration([run(2, Status.FAILED, "failed"), proven], SwitchState.LEGACY)
-    assert (before.state, "is as it was" in before.words) == ("failed", True)
+    assert (before.state, "no run wrote since the last proof" in before.words) == ("failed", True)
     after = truth.of_migration([run(2, Status.FAILED, "failed", wrote=True), proven], SwitchState.LEGACY)
     assert "after it wrote rows" in after.words
+
+
+def test_what_a_run_wrote_that_failed_is_told_whatever_only_looked_since() -> None:
+    from trueup_airflow.pages import truth
+
+    def told(*runs: Any) -> tuple[str, str | None, str]:
+        found = truth.of_migration(runs, SwitchState.LEGACY)
+        return found.state, found.run.id if found.run else None, found.words
+
+    proven, half = run(1, Status.PROVEN), run(2, Status.FAILED, "failed", wrote=True)
+    plan, refused = run(3, Status.PLANNED, mode="plan"), run(3, Status.FAILED, "failed")
+    half_written = "The last run that wrote failed after it wrote rows; what began since wrote nothing."
+    assert told(plan, half, proven) == told(refused, half, proven) == ("failed", "m--2", half_written)
+    assert told(plan, half) == ("failed", "m--2", half_written)
+    killed = run(2, Status.RUNNING, "failed", wrote=True)
+    assert told(plan, killed, proven)[:2] == ("interrupted", "m--2")
+    back = run(2, Status.FAILED, "failed", of="m_rollback", undoes="m--1", wrote=True)
+    assert told(plan, back, proven) == ("failed", "m_rollback--2", "A rollback wrote rows and did not come to its end.")
+    # what is proven since, or undone, is over
+    assert told(plan, run(3, Status.PROVEN), half)[0] == "planned"
+    assert told(run(4, Status.PLANNED, mode="plan"), run(3, Status.PROVEN, mode="verify"), half)[0] == "planned"
+    undone = [run(3, Status.PROVEN, of="m_rollback", undoes="m--2"), run(2, Status.ROLLED_BACK, wrote=True)]
+    words = "A plan was made; nothing is written."
+    assert told(run(4, Status.PLANNED, mode="plan"), *undone, proven) == ("planned", "m--4", words)
+    assert told(plan, proven)[2] == "A plan was made since the last proof."
+
+
+def test_a_comparison_that_found_rows_otherwise_leaves_no_proof_standing() -> None:
+    from trueup_airflow.pages import truth
+
+    proven, found = run(1, Status.PROVEN), run(2, Status.FAILED, "failed", mode="verify", refuted=True)
+    told = truth.of_migration([found, proven], SwitchState.LEGACY)
+    words = "The last run failed: it wrote nothing, and found rows that are not as they should be."
+    assert (told.state, told.words) == ("failed", words)
+    since = truth.of_migration([run(3, Status.PLANNED, mode="plan"), found, proven], SwitchState.LEGACY)
+    assert (since.state, since.run) == ("failed", found)
+    assert "some are not as they should be" in since.words
+
+
+def test_days_of_a_backfill_that_airflow_made_no_run_for_or_has_lost_do_not_go_on() -> None:
+    from trueup_airflow.pages import filled, truth
+
+    runs = [run(1, Status.PROVEN, window=WINDOW)]
+    first = filled.Row(backfill=1, by="ada", run_id="1", start=AT, end=AT, over=True)
+    overlapped = filled.Row(backfill=1, by="ada", run_id=None, start=AT, end=None, over=True, left_out=True)
+    deleted = filled.Row(backfill=1, by="ada", run_id=None, start=AT, end=None, over=True)
+    over = filled.of([first, overlapped, deleted], runs)
+    assert over is not None
+    assert [day.state for day in over.days] == ["proven", "not started", "gone"]
+    told = truth.of_migration(runs, SwitchState.LEGACY, over)
+    assert (told.state, told.writes) == ("proven of a window", False)
+    assert told.words == "Backfill: 1 of 3 days proven, 1 not started, 1 gone."
+    to_come = filled.of([first, filled.Row(backfill=1, by="ada", run_id=None, start=AT, end=None)], runs)
+    assert to_come is not None
+    assert to_come.goes_on
 
 
 def test_a_backfill_is_one_thing() -> None:

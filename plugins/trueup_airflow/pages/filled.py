@@ -20,7 +20,8 @@ from .known import Known
 @dataclass(frozen=True, kw_only=True)
 class Day:
     """A day of a backfill: from `start` to `end`, its run, and where that stands: not begun, running, waiting, planned,
-    proven, rejected (by a person), failed, rolled back."""
+    proven, rejected (by a person), failed, rolled back; not started, where Airflow made no run, as there was one of that day; or
+    gone, where Airflow has its run no more."""
 
     start: datetime | None
     end: datetime | None
@@ -50,13 +51,15 @@ class Backfill:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A day as Airflow has it."""
+    """A day as Airflow has it. `over`: the backfill is; `left_out`: no run was made for the day."""
 
     backfill: int
     by: str | None
     run_id: str | None
     start: datetime | None
     end: datetime | None
+    over: bool = False
+    left_out: bool = False
 
 
 def newest(dag_ids: Iterable[str]) -> dict[str, list[Row]]:
@@ -72,6 +75,9 @@ def newest(dag_ids: Iterable[str]) -> dict[str, list[Row]]:
             DagRun.run_id,
             DagRun.data_interval_start,
             DagRun.data_interval_end,
+            BackfillDagRun.logical_date,
+            BackfillDagRun.exception_reason,
+            BackfillModel.completed_at,
         )
         .join(BackfillDagRun, BackfillDagRun.backfill_id == BackfillModel.id)
         .outerjoin(DagRun, DagRun.id == BackfillDagRun.dag_run_id)
@@ -80,8 +86,10 @@ def newest(dag_ids: Iterable[str]) -> dict[str, list[Row]]:
     )
     by_dag: dict[str, list[Row]] = {}
     with create_session() as session:
-        for dag_id, id, by, run_id, start, end in session.execute(query):
-            by_dag.setdefault(dag_id, []).append(Row(backfill=id, by=by, run_id=run_id, start=start, end=end))
+        for dag_id, id, by, run_id, start, end, day, left_out, over in session.execute(query):
+            known = {"over": over is not None, "left_out": left_out is not None}
+            row = Row(backfill=id, by=by, run_id=run_id, start=start or day, end=end, **known)
+            by_dag.setdefault(dag_id, []).append(row)
     return by_dag
 
 
@@ -100,7 +108,7 @@ def _day(row: Row, run: Known | None, book: Ledger | None) -> Day:
 
 def _state(row: Row, run: Known | None, book: Ledger | None) -> str:
     if run is None:
-        return "not begun" if row.run_id is None else "gone"
+        return "not started" if row.left_out else "not begun" if row.run_id is None and not row.over else "gone"
     if not run.over:
         return "waiting" if run.waits else "running" if run.entered else "not begun"
     if run.entered is None or run.entered.status in (Status.FAILED, Status.INTERRUPTED, Status.RUNNING):

@@ -25,7 +25,7 @@ from .rights import may
 
 router = APIRouter()
 NEWEST = 40
-"""Runs of each DAG that are looked at."""
+"""Runs of each DAG that are looked at, beside those that go on, and the days of its newest backfill."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class Planned:
 
 @dataclass(frozen=True, kw_only=True)
 class Proven:
-    """The last proof: rows by what was found; `stands`: nothing was written, undone or begun since."""
+    """The last proof: rows by what was found; `stands`: nothing was written, undone, begun or found otherwise since."""
 
     run_id: str | None
     at: datetime | None
@@ -123,9 +123,10 @@ def migrations(user: GetUserDep) -> Index:
     book = connections.book()
     raw = book.runs() if book else []
     every = [id for dag in dags for id in (dag.dag_id, *(dag.dag_id + c for c in dag.companions))]
-    asked = scheduled.runs(every, NEWEST, raw)
     waiting = scheduled.waiting(every)
     days = filled.newest(dag.dag_id for dag in dags)
+    of_days = {dag_id: [day.run_id for day in its if day.run_id] for dag_id, its in days.items()}
+    asked = scheduled.runs(every, NEWEST, raw, of_days)
     rows = [known.entered(row) for row in raw]
     holding = {lease.run_id for lease in book.leases.present()} if book else set()
     at = places.of_all(dag.dag_id for dag in dags)
@@ -229,7 +230,7 @@ def _proof(runs: Sequence[Known], case: truth.Truth) -> Proven | None:
     if not proven or (row := proven[0].entered) is None:
         return None
     since = runs[: runs.index(proven[0])]
-    stands = not case.writes and not any(run.wrote for run in since)
+    stands = not case.writes and not any(run.wrote or run.refuted for run in since)
     proof = evidence.summary(row.id, row.ended_at).proof
     return Proven(run_id=_run_id(proven[0]), at=row.ended_at, rows=proof, stands=stands, window=row.window)
 

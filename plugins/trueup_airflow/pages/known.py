@@ -15,6 +15,8 @@ from .scheduled import AskedRun
 
 ENDED = frozenset({"success", "failed"})
 """States of a run of Airflow that is over."""
+_SETTLED = frozenset({Status.PROVEN, Status.ROLLED_BACK})
+_FAILED = frozenset({Status.FAILED, Status.INTERRUPTED})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,13 +80,15 @@ def entered(row: RunRow) -> Entered:
 @dataclass(frozen=True, kw_only=True)
 class Known:
     """A run: `entered` in the ledger (None: it has not reached it), `asked` as Airflow has it (None: it has it no more, or
-    never had it); `waits` for a person; `holds` a target; `wrote` rows, or may have; `exceptions`: rows that it left alone."""
+    never had it); `waits` for a person; `holds` a target; `wrote` rows; `refuted`: it compared the rows and found some that are
+    not as they should be; `exceptions`: rows that it left alone."""
 
     entered: Entered | None
     asked: AskedRun | None
     waits: bool = False
     holds: bool = False
     wrote: bool = False
+    refuted: bool = False
     exceptions: int = 0
 
     @property
@@ -121,23 +125,31 @@ def runs(
     most: int | None = None,
 ) -> list[Known]:
     """The runs of the migration, the last that began, planned or might write first, as the switch has them: `rows` of the
-    ledger (all that it has; the first `most` of them are looked at), and those of Airflow that have not come as far.
+    ledger (all that it has), and those of Airflow that have not come as far. With `most`, of the older rows only those that
+    Airflow was asked about or that hold a target, and where no other says what is in the tables, the last that does.
     `holding`: the runs that hold a target."""
     entered_ids, until = {row.id for row in rows}, might_write_until(book, migration_id)
 
     def last_of(row: Entered) -> datetime:
         return last_at(row.started_at, row.planned_at, until.get(row.id))
 
-    rows = sorted(rows, key=last_of, reverse=True)[:most]
     waits, holds, wrote = set(waiting), set(holding), book.writers(row.id for row in rows if row.writes)
+    rows = sorted(rows, key=last_of, reverse=True)
+    shown, older = rows[:most], rows[len(rows[:most]) :]
+    if not any(row.status in _SETTLED or row.id in wrote for row in shown):
+        shown += [row for row in older if row.status in _SETTLED or row.id in wrote][:1]
+    known_ids = {row.id for row in shown}
+    rows = [*shown, *(row for row in older if row.id not in known_ids and (row.id in asked or row.id in holds))]
 
     def of(row: Entered | None, run: AskedRun | None) -> Known:
         waiting = run is not None and (run.dag_id, run.run_id) in waits
         if row is None:
             return Known(entered=None, asked=run, waits=waiting)
-        exceptions = evidence.exceptions(row.id, row.ended_at) if row.status is Status.PROVEN else 0
         beside = {"waits": waiting, "holds": row.id in holds, "wrote": row.id in wrote}
-        return Known(entered=row, asked=run, **beside, exceptions=exceptions)
+        if row.status is Status.PROVEN:
+            return Known(entered=row, asked=run, **beside, exceptions=evidence.exceptions(row.id, row.ended_at))
+        refuted = row.undoes is None and row.status in _FAILED and _refuted(row)
+        return Known(entered=row, asked=run, **beside, refuted=refuted)
 
     unentered = [of(None, run) for id, run in asked.items() if id not in entered_ids]
 
@@ -148,3 +160,9 @@ def runs(
         return began or datetime.max.replace(tzinfo=UTC)  # it is still to begin
 
     return sorted([*unentered, *(of(row, asked.get(row.id)) for row in rows)], key=last, reverse=True)
+
+
+def _refuted(row: Entered) -> bool:
+    """Whether a run compared the rows of the target and found some that are not as they should be."""
+    proof = evidence.summary(row.id, row.ended_at).proof if row.ended_at else None
+    return proof is not None and any(proof[kind] for kind in ("missing", "different", "unverified"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -14,7 +14,7 @@ from airflow.models.serialized_dag import SerializedDagModel
 from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
 from pydantic import JsonValue
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from include.trueup.ledger import Ledger, RunRow
 from include.trueup.run import former_run_id
@@ -23,6 +23,8 @@ from include.trueup.run import run_id as ledger_id
 TAGS = frozenset({"trueup", "migration"})
 COMPANIONS = ("_rollback", "_cutover")
 """What the ids of the DAGs that belong to a migration's DAG end with."""
+GOING_ON = ("queued", "running")
+"""States of a run of Airflow that is not over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,15 +146,20 @@ def run(dag_id: str, run_id: str, book: Ledger | None) -> AskedRun | None:
         )
 
 
-def runs(dag_ids: Iterable[str], limit: int, rows: Iterable[RunRow]) -> dict[str, AskedRun]:
-    """The newest runs of these DAGs, at most `limit` each, by their id in the ledger, whose rows are `rows`."""
+def runs(
+    dag_ids: Iterable[str], limit: int, rows: Iterable[RunRow], also: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, AskedRun]:
+    """The newest runs of these DAGs, at most `limit` each, and whatever older ones go on or are named (`also`: ids of runs, by
+    DAG), by their id in the ledger, whose rows are `rows`."""
     by_id: dict[str, AskedRun] = {}
     former = {row.run_id: row.started_at for row in rows if row.airflow_run_id is None}
     with create_session() as session:
         for dag_id in dag_ids:
             columns = (DagRun.run_id, DagRun.state, DagRun.start_date, DagRun.end_date, DagRun.run_after)
-            query = select(*columns).where(DagRun.dag_id == dag_id).order_by(DagRun.id.desc()).limit(limit)
-            for row in session.execute(query):
+            every = select(*columns).where(DagRun.dag_id == dag_id)
+            named = or_(DagRun.state.in_(GOING_ON), DagRun.run_id.in_((also or {}).get(dag_id, ())))
+            newest = session.execute(every.order_by(DagRun.id.desc()).limit(limit)).all()
+            for row in {*newest, *session.execute(every.where(named)).all()}:
                 id = former_run_id(dag_id, row.run_id)
                 if id not in former or row.run_after > former[id]:
                     id = ledger_id(dag_id, row.run_id)

@@ -71,7 +71,10 @@ def _counts(run: Known) -> bool:
 def _settled(runs: Sequence[Known], switch: SwitchState) -> Truth:
     if not runs:
         return Truth(state=NEVER, words="It never ran.")
-    last = runs[0]
+    last, telling = runs[0], next((run for run in runs if _of_tables(run)), None)
+    if telling is not None and telling is not last and not _good(telling):
+        # what only looked since hides nothing
+        return Truth(state=_state(telling), words=_left(telling), run=telling)
     row = last.entered
     if row is None:
         failed = last.asked is not None and last.asked.state == "failed"
@@ -80,12 +83,33 @@ def _settled(runs: Sequence[Known], switch: SwitchState) -> Truth:
     if last.kind == "rollback":
         if row.status is Status.PROVEN:
             return Truth(state=UNDONE, words=f"Undone: {row.undoes} was rolled back, and that is proven.", run=last)
-        return Truth(state=_state(last), words="A rollback wrote rows and did not come to its end.", run=last)
+        return Truth(state=_state(last), words=_left(last), run=last)
     if row.status is Status.PROVEN:
         return _proven(last, switch)
     if row.status is Status.ROLLED_BACK:
         return Truth(state=UNDONE, words="Undone: what the last run wrote was undone.", run=last)
-    return Truth(state=_state(last), words=_sentence(last, runs[1:]), run=last)
+    return Truth(state=_state(last), words=_sentence(last, telling), run=last)
+
+
+def _of_tables(run: Known) -> bool:
+    """Whether a run says something of what is in the tables: it wrote, found them otherwise, or is proven or undone."""
+    return run.wrote or run.refuted or _good(run)
+
+
+def _good(run: Known) -> bool:
+    return run.entered is not None and run.entered.status in (Status.PROVEN, Status.ROLLED_BACK)
+
+
+def _left(run: Known) -> str:
+    """What a run left that came to no good end, where what began since only looked."""
+    if run.kind == "rollback":
+        return "A rollback wrote rows and did not come to its end."
+    ended = "failed" if _state(run) == "failed" else "was interrupted"
+    if run.wrote:
+        return f"The last run that wrote {ended} after it wrote rows; what began since wrote nothing."
+    return (
+        f"The last run that compared the rows {ended}: some are not as they should be; what began since wrote nothing."
+    )
 
 
 def _proven(run: Known, switch: SwitchState) -> Truth:
@@ -102,15 +126,19 @@ def _proven(run: Known, switch: SwitchState) -> Truth:
     return Truth(state="proven", words="Proven of the whole table.", run=run)
 
 
-def _sentence(last: Known, before: Sequence[Known]) -> str:
+def _sentence(last: Known, telling: Known | None) -> str:
+    """Of a run that is neither proven nor undone; `telling`: the last one that says something of the tables."""
     state = _state(last)
-    proven = next((run for run in before if run.entered and run.entered.status is Status.PROVEN), None)
-    standing = proven is not None and proven.kind == "run" and not last.wrote
+    standing = telling is not None and telling.kind == "run" and _state(telling) == Status.PROVEN
     if state == "planned":
         return "A plan was made; nothing is written." if not standing else "A plan was made since the last proof."
-    kept = "; what was proven before is as it was" if standing else ""
-    wrote = " after it wrote rows" if last.wrote else " before it wrote a row"
-    return f"The last run {'failed' if state == 'failed' else 'was interrupted'}{wrote}{kept}."
+    ended = "failed" if state == "failed" else "was interrupted"
+    if last.wrote:
+        return f"The last run {ended} after it wrote rows."
+    if last.refuted:
+        return f"The last run {ended}: it wrote nothing, and found rows that are not as they should be."
+    kept = "; no run wrote since the last proof" if standing else ""
+    return f"The last run {ended} before it wrote a row{kept}."
 
 
 def _state(run: Known) -> str:
@@ -123,6 +151,7 @@ def _state(run: Known) -> str:
 
 
 BAD = ("failed", "rejected")
+LOST = ("not started", "gone")
 
 
 def _newest(backfill: Backfill, runs: Sequence[Known]) -> bool:
@@ -132,13 +161,13 @@ def _newest(backfill: Backfill, runs: Sequence[Known]) -> bool:
 
 
 def _of_backfill(backfill: Backfill, active: Sequence[Known]) -> Truth:
-    states = ("proven", "planned", "failed", "rejected")
+    states = ("proven", "planned", *BAD, *LOST)
     counted = {state: len([d for d in backfill.days if d.state == state]) for state in states}
     waits = [run for run in active if run.waits]
     of = f"of {len(backfill.days)} days"
     done = "planned" if counted["planned"] and not counted["proven"] else "proven"
     words = f"Backfill: {counted[done]} {of} {done}"
-    words = ", ".join([words, *(f"{counted[bad]} {bad}" for bad in BAD if counted[bad])])
+    words = ", ".join([words, *(f"{counted[bad]} {bad}" for bad in (*BAD, *LOST) if counted[bad])])
     if waits:
         return Truth(state=WAITS, words=f"{words}, {len(waits)} waiting for approval.", run=waits[0])
     if backfill.goes_on:

@@ -10,7 +10,7 @@ const view = document.getElementById("view");
 const SHOWN = ["add", "change", "remove", "drift", "keep"];
 const SWITCH = { legacy: "old shape", dual: "both shapes", new: "new shape" };
 const BUSY = ["running", "starting", "waiting for approval", "rolling back", "turning"];
-const DAY = { proven: "good", failed: "bad", rejected: "bad", running: "busy", waiting: "wait", planned: "note", "rolled back": "skip", "not begun": "idle", gone: "skip" };
+const DAY = { proven: "good", failed: "bad", rejected: "bad", running: "busy", waiting: "wait", planned: "note", "rolled back": "skip", "not begun": "idle", "not started": "skip", gone: "skip" };
 
 const ofWindow = (found) => found.window && ` · of ${moment(found.window.start)} – ${moment(found.window.end)}`;
 const side = (found) => [found.tables.map((name, at) => [at > 0 && ", ", h("code", null, value(name))]), h("span", { class: "soft" }, ` (${found.connections.join(", ")})`)];
@@ -35,7 +35,7 @@ function proof(one) {
   if (!found?.rows) return h("span", { class: "soft" }, found ? moment(found.at) : "none yet");
   const rows = found.rows;
   const wrong = rows.missing + rows.different + rows.unverified;
-  if (!found.stands) return [h("span", { class: "soft" }, "none that still holds"), h("small", null, `${plural(rows.compared, "row")} were proven ${moment(found.at)}; written or undone since`)];
+  if (!found.stands) return [h("span", { class: "soft" }, "none that still holds"), h("small", null, `${plural(rows.compared, "row")} were proven ${moment(found.at)}; written, undone or found otherwise since`)];
   return [mark(wrong ? "bad" : "good", wrong ? plural(wrong, "difference") : `${plural(rows.compared, "row")} proven`),
     rows.left_alone > 0 && mark("warn", `${plural(rows.left_alone, "row")} left alone`),
     h("small", null, `${wrong ? `in ${number(rows.compared)} rows · ` : ""}${moment(found.at)}`, ofWindow(found))];
