@@ -102,6 +102,11 @@ def test_undo_and_do_again_and_cut_over(uri: str, tmp_path: Path) -> None:
     )
     assert run(f"{DAG}_shadow").state == "success"
 
+    run_sql(uri, f"ALTER TABLE {DAG} RENAME TO proved", f"CREATE TABLE {DAG} (LIKE proved INCLUDING ALL)")
+    assert cut_over(to="new", approval=False).state == "failed", "another table has its name, and no row"
+    assert f"has proved table {DAG} as" in refusals(tmp_path / "workspace")[-1][1]
+    run_sql(uri, f"DROP TABLE {DAG}", f"ALTER TABLE proved RENAME TO {DAG}")
+
     with answering(f"{DAG}_cutover", "Reject"):
         refused = cut_over(to="new")
     assert refused.state == "failed"

@@ -264,6 +264,24 @@ def turned(runs: Runs) -> str | None:
     return turning.preflight(runs.ledger, runs.workspace, "small", SwitchState.DUAL, 24).proof_run_id
 
 
+@pytest.mark.parametrize("made", [False, True])
+def test_a_cutover_needs_the_tables_that_were_proved(runs: Runs, made: bool) -> None:
+    """A backup that was put back, a standby that has taken over, a connection that leads elsewhere: other rows are there."""
+    if made:
+        runs.database.sql("DROP TABLE persons")
+    runs()
+    checked = turning.preflight(runs.ledger, runs.workspace, "small", SwitchState.DUAL, 24)
+
+    def look() -> None:
+        turning.refuse_other_tables(runs.workspace, runs.migration, checked, lambda _: runs.database.store)
+
+    look()
+    for since in ("ALTER TABLE persons RENAME TO proved", "CREATE TABLE persons (LIKE proved INCLUDING ALL)"):
+        runs.database.sql(since)
+        with pytest.raises(ProofError, match=r"run-1 has proved table persons as .*, and what is there is"):
+            look()
+
+
 def test_a_cutover_needs_a_proof_that_is_younger_than_what_an_older_run_wrote_when_it_began_again(runs: Runs) -> None:
     runs.fails("UPDATE persons SET amount = 99 WHERE id = 'p01'")
     runs(overwrite_drift=True)

@@ -1,6 +1,7 @@
 """Cut over: turning a migration's switch, which nothing else does.
 
-Forward (legacy → dual → new) only from a proof of the current plan that is complete and recent; back at any time.
+Forward (legacy → dual → new) only from a proof of the current plan that is complete and recent, and of the tables that are
+still there; back at any time.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ..declare.migration import Guard, Shadow, WayBack
+from ..declare.migration import Guard, Migration, Shadow, WayBack
 from ..errors import ApprovalError, ProofError
 from ..ledger import Ledger, RunRow, Status, SwitchState
 from ..ledger.decisions import refuse_second_turn, refuse_turn
 from ..ledger.latest import last_first
-from ..run import Files, Mode, Refusal, to_values
-from ..run.files import CUTOVER
+from ..run import Files, Mode, Refusal, to_values, where
+from ..run.files import CREATED, CUTOVER
 from ..run.reported import Report
 from ..run.workspace import Workspace
 from ..stores import Store
@@ -139,6 +140,27 @@ def guard(
             )
         counted[each.param] = rows
     return counted
+
+
+def refuse_other_tables(
+    workspace: Workspace, migration: Migration, checked: Turning, resolve: Callable[[str], Store]
+) -> None:
+    """Raise `ProofError` where a target is not the table that the turn's proof is of: it was restored, dropped or renamed since, a
+    standby has taken over, or the connection leads elsewhere. `resolve` gives the store behind a connection."""
+    folder = workspace.run(str(checked.proof_run_id))
+    proved = begun.tables if (begun := Files(folder).begun) else None
+    created = folder.read_json(CREATED) or {}
+    if proved is None:
+        return  # a run of the first release did not say
+    for target in migration.targets:
+        store = resolve(target.table.connection)
+        was = created.get(target.id, proved.get(target.id))
+        now = where.name_of(store, target.table, store.describe(target.table))
+        if now != was:
+            raise _UnprovenError(
+                migration.id,
+                f"run {checked.proof_run_id} has proved table {target.table.name} as {was}, and what is there is {now}",
+            )
 
 
 def compared(workspace: Workspace, run_id: str) -> int | None:

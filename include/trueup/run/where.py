@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ..declare.migration import Migration
-    from ..stores import Store
+    from ..stores import Description, Store
 
 log = logging.getLogger(__name__)
 
+ABSENT = "absent"
 _SECONDS = 5.0
 
 
@@ -118,6 +119,13 @@ def place_of(connection: str, table: Table, store: Callable[[str], Store]) -> Pl
         )
     except TrueupError as error:
         return Place(connection=connection, kind="", place=None, error=str(error))
+
+
+def name_of(store: Store, table: Table, description: Description | None) -> str:
+    """The table as its server names it, by its `description`: where it lies, and which of all tables that ever lay there it is;
+    or that none is there."""
+    place, server = store.identity(table), store.server()
+    return f"{place}{f' ({server})' if server else ''}#{ABSENT if description is None else description.identity or 'there'}"
 
 
 def database_of(connection: str, store: Callable[[str], Store]) -> Place:

@@ -6,18 +6,15 @@ import json
 
 from ..declare.migration import Target
 from ..errors import SourceError
-from ..run import Run, TargetFacts
+from ..run import Run, TargetFacts, where
 from ..run.files import CREATED
+from ..run.where import ABSENT
 from ..stores import Description
-
-ABSENT = "absent"
 
 
 def name_of(run: Run, target: Target, description: Description | None) -> str:
-    """The target's table as its server names it, by its `description`: where it lies, and which of all tables that
-    ever lay there it is; or that none is there."""
-    place, server = run.identity(target), run.store_of(target.table).server()
-    return f"{place}{f' ({server})' if server else ''}#{ABSENT if description is None else description.identity or 'there'}"
+    """The target's table as its server names it (`where.name_of`)."""
+    return where.name_of(run.store_of(target.table), target.table, description)
 
 
 def tables(run: Run) -> dict[str, str]:

@@ -38,10 +38,10 @@ STATES = {
 }
 DOC = """
 Turns the switch of `{id}`, which tells the application where to read and write; nothing else turns it. On the way
-forward (legacy → dual → new) the last run must be proven, of whole tables, complete, and recent, and where the migration has
-a shadow comparison, one must have been made since, over everything, with no difference that is not known. The way back is
-open, but for its last step where the migration declares what must be proven before that. Who turned it, when and why is in
-the journal. To undo a cutover, trigger this DAG with the state before.
+forward (legacy → dual → new) the last run must be proven, of whole tables, complete, recent, and of the tables that are still
+there; where the migration has a shadow comparison, one must have been made since, over everything, with no difference that is
+not known. The way back is open, but for its last step where the migration declares what must be proven before that. Who turned
+it, when and why is in the journal. To undo a cutover, trigger this DAG with the state before.
 """
 
 
@@ -70,7 +70,7 @@ def build_cutover(migration: Migration) -> DAG:
     def build() -> None:
         @task
         def preflight() -> dict[str, JsonValue]:
-            """See that the switch may be turned: there is a complete and recent proof of the current plan."""
+            """See that the switch may be turned: there is a complete and recent proof of the current plan and of these tables."""
             from include.trueup.cutover import turning
             from include.trueup.run import to_values
 
@@ -140,6 +140,7 @@ def _checked(migration: Migration, to: SwitchState, asked: Mapping[str, JsonValu
     )
     limits = {each.param: int(_number(asked[each.param])) for each in migration.guards}
     if not turning_checked.back:
+        turning.refuse_other_tables(workspace, migration, turning_checked, connections.store)
         counted = turning.guard(migration.guards, to, limits, connections.store)
         log.info("counted: %s", counted)
     log.info("%s", turning_checked)
