@@ -3,6 +3,7 @@ tried again, tries that were thought to be lost and go on; tasks that people cle
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,7 +17,7 @@ from include.trueup.run import Run
 from include.trueup.steps import Step, StepName
 
 from . import ranges
-from .scheduling import Process
+from .scheduling import BEGINNING, Process
 from .seen import Plan
 from .tries import Job, Said
 from .tries import named as _named
@@ -66,7 +67,9 @@ class DagRun:
     processes: list[Process] = field(default_factory=list)
     tried: Counter[str] = field(default_factory=Counter)
     waited: list[tuple[float, float]] = field(default_factory=list)
-    """From when until when a person was asked, by the schedule."""
+    """From when until when a person was asked, by the schedule, about a plan that could still be approved."""
+    _asked_at: float = 0.0
+    _too_old_at: float = math.inf
 
     def __post_init__(self) -> None:
         self.tasks = [self._task("preflight")]
@@ -232,6 +235,12 @@ class DagRun:
 
     def _deferred(self) -> str:
         self._asked_at = self.world.schedule.now
+        run = self._looked_at()
+        with self.world.looking():
+            planned_at = run.ledger.entered(self.id).planned_at
+        hours = run.options.plan_max_age
+        # None: it has begun again meanwhile
+        self._too_old_at = math.inf if planned_at is None else planned_at.timestamp() - BEGINNING + hours * 3600
         for share in (0.25, 0.5) if self.world.theme.visits else (0.5,):
             self.world.after(self.world.setup.answer_seconds * share, self.world.visit)
         self.world.after(self.world.setup.answer_seconds, lambda: self.answer(approve=True))
@@ -247,7 +256,7 @@ class DagRun:
             self.world.oracle.seen(self.id).answered.append(seen)
             self.world.oracle.seen(self.id).ranged += self.days
         task.state = "running"
-        self.waited.append((self._asked_at, self.world.schedule.now))
+        self.waited.append((self._asked_at, min(self.world.schedule.now, self._too_old_at)))
         name = f"{self._try_name(task)} answered"
 
         def decide() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from include.trueup.ledger import RunRow, Status
@@ -15,6 +15,7 @@ from include.trueup.run.files import REPORT, Files
 from . import accounts, right, told
 from .databases import Row
 from .declared import by_trigger, day, should
+from .history import Setup
 from .scheduling import BEGINNING
 from .second import label, label_of
 
@@ -107,13 +108,14 @@ def expected(world: World, run: str) -> dict[str, set[Row | None]]:
     sources, found = world.oracle.sources_of(run), dict[str, set[Row | None]]()
     options = next(each.given.options for each in world.runs if each.id == run)
     versions = world.versions_used()
+    ways = [world.setup, replace(world.setup, unfit=False)] if world.oracle.seen(run).blind else [world.setup]
 
-    def wanted(row: Row | None, version: int) -> Row | None:
+    def wanted(row: Row | None, version: int, way: Setup) -> Row | None:
         outside = options.window is not None and day(row) != options.window.start.day
-        return None if outside else should(row, version, world.setup)
+        return None if outside else should(row, version, way)
 
     for key in {key for state in sources for key in state}:
-        found[key] = {wanted(state.get(key), version) for state in sources for version in versions}
+        found[key] = {wanted(state.get(key), version, way) for state in sources for version in versions for way in ways}
     if world.setup.second:
         found |= {label_of(key): {label(row) for row in rows} for key, rows in found.items()}
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,17 @@ class Databases:
 
     def _open(self, more: tuple[Any, ...]) -> tuple[duckdb.DuckDBPyConnection, ExitStack]:
         until = self._opened.enter_context(ExitStack())
-        return until.enter_context(self._connect(self._folder, *more)), until
+        return until.enter_context(in_one_thread(self._connect(self._folder, *more))), until
+
+
+@contextmanager
+def in_one_thread(
+    opening: AbstractContextManager[duckdb.DuckDBPyConnection],
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database that computes in one thread: of a few rows a second one only takes time, to be woken and waited for."""
+    with opening as real:
+        real.execute("SET threads = 1")
+        yield real
 
 
 def _emptied(database: duckdb.DuckDBPyConnection) -> bool:

@@ -283,6 +283,8 @@ class Oracle:
         seen.read_at = None
         seen.hidden.clear()
         seen.began = self.world.schedule.points
+        with self.world.looking():
+            seen.blind = not self.world.places.there(TARGET)
 
     def plan(self, run: Run, sha256: str | None = None) -> Plan:
         """The plan that lies in the workspace; with this hash, as it passed its gate: another try may have made one since."""

@@ -20,7 +20,7 @@ from include.trueup.gate import evaluation
 from include.trueup.rows import duck
 
 from .answers import Database, Memory
-from .lent import Databases
+from .lent import Databases, in_one_thread
 
 _COMPUTING = (rows, gate)
 """The rooms of the engine whose code computes what is remembered; all other code asks for it, and is run."""
@@ -121,7 +121,8 @@ def _validate(memory: Memory, real: Any, named_columns: Any) -> Any:
 def remembering(folder: Path) -> Iterator[Database]:
     """While the block runs, what histories compute is remembered; gives a database that all their processes share."""
     memory = Memory()
-    with pytest.MonkeyPatch.context() as patch, ExitStack() as opened, duck.connect(folder, 8) as database:
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as opened:
+        database = opened.enter_context(in_one_thread(duck.connect(folder, 8)))
         _remember_verdicts(patch, memory)
         patch.setattr(duck, "connect", Databases(memory, folder, duck.connect, opened).connect)
         yield Database(memory, folder, database, Code().other)

@@ -40,9 +40,13 @@ def alone(runs: list[DagRun], changes: list[Change], target: dict[str, Row]) -> 
     """What is wrong with the last change, of a run, by which a label stands without its person, where nobody else made it so: phases
     go in their order, and backwards where a run is rolled back."""
     change, changes = changes[-1], changes[:-1]
-    undone = next(each.current().undoes for each in runs if each.id == change.run)
+    by = next(each for each in runs if each.id == change.run)
+    undone = by.current().undoes
     person, label = person_of(change.key), label_of(change.key)
-    if change.key == label and change.old is None and undone is None and person not in target:
+    alone = change.key == label and change.old is None and person not in target
+    if (
+        alone and undone is None and not by.world.setup.unique
+    ):  # else a person may be left alone, by another of its name
         before = [each for each in changes if each.key == person]
         if not before or before[-1].run == change.run:
             yield f"{change.process} wrote {label} before {person}"

@@ -8,6 +8,7 @@ more than those goes to `Layout.decode`.
 from __future__ import annotations
 
 import json
+from functools import cache
 
 import duckdb
 import orjson
@@ -19,13 +20,20 @@ from ...rows.dynamodb_values import canonical_text
 from .items import TAGS, Item, Layout, canonical_numbers
 
 
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """What parses pages: opened once a process, as that takes longer than to parse many. It holds nothing: what a reader
+    registers is its own cursor's."""
+    return duckdb.connect(config={"threads": 1})
+
+
 class Pages:
     """Turns the answers to one table's Scan into rows. For one thread at a time."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         columns = layout.table.columns
-        self._connection = duckdb.connect(config={"threads": 1})
+        self._connection = _database().cursor()
         self._distinct = len({name.lower() for name in columns}) == len(columns)  # DuckDB's names have no case
         kinds = {Type.BOOLEAN: "BOOLEAN"}
         attributes = {name: {TAGS[type_]: kinds.get(type_, "VARCHAR")} for name, type_ in columns.items()}
