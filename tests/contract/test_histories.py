@@ -19,7 +19,7 @@ from include.trueup.stores.effects import REAL
 from include.trueup.stores.postgres import PostgresStore
 from tests.harness import new_database, run_sql
 from tests.simulation.databases import Behind, Relational
-from tests.simulation.declared import ORDERS, PERSONS, dress
+from tests.simulation.declared import LABELS, ORDERS, PERSONS, dress
 from tests.simulation.history import Setup
 from tests.simulation.real.databases import RealRelational
 from tests.simulation.scripts import STRAIGHT
@@ -234,3 +234,21 @@ def test_what_does_not_fit_is_refused(made: Made) -> None:
     assert target.behind.rows(PERSONS)["p01"] == ("p01", "A", None, None, '{"amount":"NaN"}')
     assert target.put(("p01", "B", "0")) == [True]
     assert target.rows() == [("p01", "B?", "0"), ("p05", "C?", "4")]
+
+
+def test_a_second_target_is_made_written_and_restored_beside_the_first(made: Made) -> None:
+    target = made(Setup(second=True, trigger="alters", referred="NO ACTION", unique=True))
+    target.behind.make(LABELS)
+    of_labels = [("q01", "A", "4"), ("q02", "A", "8")]  # no trigger alters it, and names are not unique there
+    assert [target.behind.put(LABELS, row[0], (*row, None, None)) for row in of_labels] == [True, True]
+    assert target.put(("p01", "A", "4")) == [True]
+    assert target.order("p01")
+    for table in (LABELS, PERSONS, LABELS):
+        assert target.behind.restore(table)
+        assert [row[:3] for row in target.behind.rows(LABELS).values()] == of_labels
+        assert target.rows() == [("p01", "A?", "4")]
+    assert told(target.store.add(LABELS, arrow(LABELS, [{"id": "q03", "name": "B", "amount": "4"}]))) == (1, [], {})
+    assert target.behind.rows(LABELS)["q03"][1] == "B"
+    assert target.put(("p02", "B", "8"), ("p03", "B?", "1")) == [True, True]
+    assert target.rows() == [("p01", "A?", "4"), ("p02", "B?", "8")]
+    assert told(target.store.remove(PERSONS, of(("p01", "A?", "4")))) == (0, ["p01"], {})

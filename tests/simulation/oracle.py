@@ -20,8 +20,6 @@ from include.trueup.plan.hashing import files_hash
 from include.trueup.run import Run
 from include.trueup.run.files import PLAN_FILES, REPORT
 from include.trueup.steps import StepName, entered
-from include.trueup.stores import present_fence
-from include.trueup.stores.postgres.locks import numbers
 
 from . import accounts, right, second
 from .databases import Row
@@ -184,8 +182,7 @@ class Oracle:
         fibre = self.world.schedule.present
         run = fibre.process.run
         approved = next(iter(self.runs[run].approved[::-1]), None) if run in self.runs else None
-        fence = present_fence()
-        by = {} if fence is None else dict(numbers(fence))
+        by = self.world.places.numbers()
         asked = self._asked.get(fibre.number, 0.0)
         return Writer(
             process=fibre.process.name, fibre=fibre.number, run=run, approved=approved, numbers=by, asked=asked

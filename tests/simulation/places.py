@@ -19,6 +19,7 @@ from .history import Setup
 from .scheduling import Schedule
 from .tries import Job, Said, carry
 from .twins import Hook, LedgerTwin, WorkspaceTwin
+from .twins.hook import present_numbers
 
 TABLES = {table.name: table for table in (PEOPLE, PERSONS, LABELS, ORDERS)}
 
@@ -47,6 +48,10 @@ class Places:
     def carry(self, job: Job, given: Run) -> Said:
         """Have a try's job done, in the fibre that asks for it."""
         return carry(job, given)
+
+    def numbers(self) -> dict[int, int]:
+        """By which numbers whoever goes on now writes, by what they are on."""
+        return present_numbers()
 
     def there(self, name: str) -> bool:
         """Whether the table is there."""

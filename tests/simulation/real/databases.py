@@ -44,12 +44,12 @@ class RealRelational:
         return PostgresStore(self._uri)
 
     def make(self, table: Table) -> None:
-        """Make a table, as the target is made."""
-        self._database.execute(scripts.table_sql(self._setup).replace("persons", table.name, 1).encode())
-        self._dress()
+        """Make a table, as the target of that name is made."""
+        self._database.execute(scripts.table_sql(self._setup, table.name).encode())
+        self._dress(table)
 
-    def _dress(self) -> None:
-        for statement in scripts.dress_sql(self._setup):
+    def _dress(self, table: Table) -> None:
+        for statement in scripts.dress_sql(self._setup) if table.name == scripts.DRESSED else ():
             self._database.execute(statement.encode())
 
     def there(self, table: Table) -> bool:
@@ -130,9 +130,9 @@ class RealRelational:
             name = sql.Identifier(table.name)
             self._database.execute(sql.SQL("CREATE TEMP TABLE kept ON COMMIT DROP AS TABLE {}").format(name))
             self._database.execute(sql.SQL("DROP TABLE {} CASCADE").format(name))
-            self._database.execute(scripts.table_sql(self._setup).encode())
+            self._database.execute(scripts.table_sql(self._setup, table.name).encode())
             self._database.execute(sql.SQL("INSERT INTO {} TABLE kept").format(name))
-            self._dress()
+            self._dress(table)
         return True
 
     def drop_triggers(self, table: Table) -> None:

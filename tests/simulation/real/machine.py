@@ -15,6 +15,7 @@ from include.trueup.stores.effects import Effects
 
 from ..scheduling import BEGINNING, Crew, FibreLock
 from ..twins import Effect
+from ..twins.hook import present_numbers
 
 
 class Machine:
@@ -54,11 +55,11 @@ class Machine:
 
     def hook(self, effect: Effect) -> None:
         """Between two effects."""
-        self.ask("effect", effect, getattr(self._mine, "idle", None))
+        self.ask("effect", effect, getattr(self._mine, "idle", None), present_numbers())
 
     def tell_commit(self, effect: Effect) -> None:
         """What belongs to the effect is done, and is to be committed."""
-        self.ask("commit", effect, getattr(self._mine, "idle", None))
+        self.ask("commit", effect, getattr(self._mine, "idle", None), present_numbers())
 
     @contextmanager
     def open_for(self, seconds: float | None) -> Iterator[None]:

@@ -64,6 +64,11 @@ class RealPlaces(Places):
         """The parent reaches no store: what processes do is done in theirs."""
         return self.behind[connection].store()
 
+    def numbers(self) -> dict[int, int]:
+        """As its process has told."""
+        child = self.children.get(self.schedule.present.process)
+        return {} if child is None else child.numbers.get(self.schedule.present_number, {})
+
     def tell_time(self) -> None:
         """Have PostgreSQL's clock in the ledger say what time it is."""
         if (now := self._effects.now()) != self._told:

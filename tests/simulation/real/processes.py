@@ -95,12 +95,14 @@ class Nursery:
 
 
 class Child:
-    """A try's process, which does as the schedule says. Its sessions are known by the name `known`."""
+    """A try's process, which does as the schedule says. Its sessions are known by the name `known`; by which `numbers` each of its
+    threads writes it has told."""
 
     def __init__(
         self, servers: Servers, schedule: Schedule, process: Process, effects: Effects, hook: Callable[[Effect], None]
     ) -> None:
         self.known = f"try-{id(self)}"
+        self.numbers: dict[int, dict[int, int]] = {}
         self._servers, self._schedule, self._process = servers, schedule, process
         self._effects, self._hook = effects, hook
         self._true: list[int] = []
@@ -170,9 +172,11 @@ class Child:
                 case ("raised", module, name, text, held_by):
                     self._ended = True
                     raise _rebuilt(module, name, text, held_by)
-                case ("effect", effect, idle):
+                case ("effect", effect, idle, by):
+                    self.numbers[self._schedule.present_number] = by
                     lost, answer = self._effect(effect, idle, doing)
-                case ("commit", effect, idle):
+                case ("commit", effect, idle, by):
+                    self.numbers[self._schedule.present_number] = by
                     doing.effect = effect
                     lost, answer = self._effect(replace(effect, kind="commit"), idle, doing)
                 case _:

@@ -18,6 +18,8 @@ _RESET = struct.pack("ii", 1, 0)
 
 _COMMITTED = b"C\x00\x00\x00\x0bCOMMIT\x00"
 """CommandComplete, as the server sends it with all of its answer to a COMMIT."""
+_IDLE = b"Z\x00\x00\x00\x05I"
+"""ReadyForQuery, which ends an answer where no transaction is open."""
 
 
 def _reset(given: socket.socket) -> None:
@@ -37,6 +39,7 @@ class PostgresProxy:
         self._passes = passes
         self._upstream = upstream
         self._open: dict[socket.socket, bytes] = {}
+        self._answered: dict[socket.socket, bytes] = {}
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port: int = self._listener.getsockname()[1]
@@ -58,10 +61,13 @@ class PostgresProxy:
         options = f"sslmode=disable&gssencmode=disable&application_name={known}"
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}?{options}"
 
-    def cut(self, known: str = "") -> None:
-        """Cut every connection that there is, of sessions that are known by this name."""
+    def cut(self, known: str = "", *, idle: bool = False) -> None:
+        """Cut every connection that there is, of sessions that are known by this name; of those only that have no transaction open
+        (`idle`)."""
         with self._lock:
             for each in [each for each, begun in self._open.items() if known.encode() in begun]:
+                if idle and self._answered.get(each) != _IDLE:
+                    continue
                 with suppress(OSError):
                     each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                     each.shutdown(socket.SHUT_RDWR)
@@ -93,6 +99,8 @@ class PostgresProxy:
                         return
                     if ready is client and not self._open[client]:
                         self._open[client] = content  # which says as whom it is known
+                    if ready is server:
+                        self._answered[client] = (self._answered.get(client, b"") + content)[-len(_IDLE) :]
                     if ready is server and _COMMITTED in content and not self._passes():
                         _reset(client)
                         return
@@ -102,5 +110,6 @@ class PostgresProxy:
         finally:
             with self._lock:
                 self._open.pop(client)
+                self._answered.pop(client, None)
             server.close()
             client.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import replace
 from functools import partial
 
 from ..playing import Played, from_seed, play
@@ -22,8 +21,7 @@ def run(histories: int, seed: int, *, log: bool) -> int:
     with folder() as place, remembering(place) as database, servers() as running:
         real_seconds = 0.0
         for number in range(seed, seed + histories):
-            history = from_seed(number)  # a second phase is played over twins only
-            history = replace(history, setup=replace(history.setup, second=False))
+            history = from_seed(number)
             twin = play(history, place, database)
             since = time.monotonic()
             real = play(history, place, None, partial(RealWorld, running))

@@ -75,13 +75,12 @@ class Servers:
         return self._proxies[database].uri(database, known)
 
     def cut(self, place: str, known: str) -> None:
-        """From now on a place does not answer the process that is known by this name, the only one that goes on. What reads under
-        a snapshot that it holds keeps its connection."""
+        """From now on a place does not answer the process that is known by this name, the only one that goes on. A transaction
+        that is open keeps its connection, as a snapshot that is held does; sessions that are kept for the next one do not."""
         proxy = self._proxies["target" if place == "store" else place]
         proxy.out = True
-        if place == "ledger":
-            proxy.cut(known)
-        elif place == "store":
+        proxy.cut(known, idle=place != "ledger")
+        if place == "store":
             self.documents.rule = self._cut
 
     def mend(self) -> None:
@@ -134,7 +133,7 @@ class Servers:
         others = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> ALL(%s)"
         self._admin.execute(others, [ours])
         for name in ("source", "target"):
-            self.database[name].execute("DROP TABLE IF EXISTS people, persons, orders CASCADE")
+            self.database[name].execute("DROP TABLE IF EXISTS people, persons, labels, orders CASCADE")
         self._admin.execute(f"ALTER DATABASE target RESET {STRAIGHT}".encode())
         tables = ", ".join(f"{SCHEMA}.{table.name}" for table in metadata.sorted_tables)
         self.database["ledger"].execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE".encode())

@@ -3,10 +3,11 @@ each effect is that of the same history over the twins."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from ..answers import Database
 from ..history import KINDS, Event, History, Setup
 from ..playing import play
 from ..remembered import remembering
-from ..world import folder
+from ..world import World, folder
 from .comparing import ends, first_difference
 from .servers import Servers, servers
 from .world import RealWorld
@@ -35,6 +36,19 @@ def bench() -> Iterator[Bench]:
         yield place, database, running
 
 
+Worlds = Callable[[History, Path, Any], World]
+
+
+def noted(worlds: list[World], of: Worlds) -> Worlds:
+    """Makes a world, which is added to these."""
+
+    def make(*given: Any) -> World:
+        worlds.append(of(*given))
+        return worlds[-1]
+
+    return make
+
+
 OF_TARGET = {
     -1: Event(what="write target", a=19, b=4, seconds=7.0),  # in a transaction that stays open
     -2: Event(what="write target", a=4, b=2),  # of a number that the table gives
@@ -42,27 +56,47 @@ OF_TARGET = {
     -4: Event(what="write source", a=1, b=46),
     -5: Event(what="trigger", b=3),
 }
+OF_DAYS = {-1: Event(what="trigger", a=32, b=2, seconds=12.0)}
+OF_TWO = {
+    -1: Event(what="write target", a=10, b=1),  # a row of the second target
+    -2: Event(what="restore", b=1),  # the second
+    -3: Event(what="restore", b=0),  # the first, with its trigger
+    -4: Event(what="write source", a=1, b=44),  # of a number that the trigger alters
+    -5: Event(what="trigger", b=3),
+    -6: Event(what="roll back", a=0),
+}
 TARGETS = (
-    Setup(numbered=True, trigger="touches", referred="NO ACTION", held_open=True, extra="remove"),
-    Setup(unfit=True, trigger="alters", held_open=True),
-    Setup(windows=True, ranged=True, partitions=2),
+    (
+        Setup(numbered=True, trigger="touches", referred="NO ACTION", held_open=True, extra="remove"),
+        OF_TARGET,
+        "insert",
+    ),
+    (Setup(unfit=True, trigger="alters", held_open=True), OF_TARGET, "keep open"),
+    (Setup(windows=True, ranged=True), OF_DAYS, "with its range"),
+    (Setup(second=True, trigger="alters", referred="CASCADE", batch_rows=1), OF_TWO, "roll back"),
 )
-"""What only some histories have."""
+"""What only some histories have; what happens, and what of it is met."""
 
 
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
-@pytest.mark.parametrize(("setup", "met"), [*zip(TARGETS, ("insert", "keep open", "with its range"), strict=True)])
-def test_a_target_does_by_itself_there_what_its_twin_does(setup: Setup, met: str, bench: Bench) -> None:
+@pytest.mark.parametrize(("setup", "events", "met"), TARGETS)
+def test_a_target_does_by_itself_there_what_its_twin_does(
+    setup: Setup, events: dict[int, Event], met: str, bench: Bench
+) -> None:
     place, database, running = bench
-    events = {-1: Event(what="trigger", a=32, b=2, seconds=12.0)} if setup.windows else OF_TARGET
     made = replace(setup, rows=4, there=1, approval=setup.ranged, late=len(events))
-    history = History(seed=-1, setup=made, events=events)
-    twin = play(history, place, database)
-    real = play(history, place, None, partial(RealWorld, running))
+    history, worlds = History(seed=-1, setup=made, events=events), list[World]()
+    twin = play(history, place, database, noted(worlds, World))
+    real = play(history, place, None, noted(worlds, partial(RealWorld, running)))
     assert real.breaches == twin.breaches == []
     assert first_difference(twin, real) is None
     assert ends(twin, real) == []
     assert real.met[f"event {met}"] > 0
+    by_twin, by_real = (
+        [(c.key, sorted(c.numbers.values())) for c in world.oracle.changes if c.run] for world in worlds
+    )
+    assert by_twin == by_real
+    assert all(numbers for _, numbers in by_real)  # law 4 goes by them; what they are on is called by its address
 
 
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
@@ -80,3 +114,17 @@ def test_real_servers_and_processes_answer_as_the_twins(kind: str, seed: int, be
     met = {name for name, count in running.counted.items() if count > before[name]}
     assert met >= {"killed", "stopped", "held", "lost"}
     assert met & {"refused", "cut off"}
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+def test_an_outage_meets_a_session_that_was_kept_for_the_next_call(bench: Bench) -> None:
+    place, database, running = bench
+    setup = Setup(rows=2, batch_rows=1, approval=False)
+    calm = play(History(seed=-1, setup=setup), place, database)
+    adds = [line for line in calm.log if "copy.apply" in line and "before store add" in line]
+    history = History(seed=-1, setup=setup, events={int(adds[1].split()[0]) + 1: Event(what="error")})
+    twin = play(history, place, database)
+    real = play(history, place, None, partial(RealWorld, running))
+    assert real.breaches == twin.breaches == []
+    assert real.met["event error"] == 1
+    assert first_difference(twin, real) is None

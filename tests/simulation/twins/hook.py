@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from include.trueup.stores import Fence
+from include.trueup.stores import Fence, present_fence
 from include.trueup.stores.postgres.locks import numbers
 
 
@@ -27,6 +27,12 @@ class Effect:
 def ending(place: str, fence: Fence) -> Effect:
     """Whoever has this fence sees that nobody older writes any more."""
     return Effect(kind="end older", place=place, target=fence.part, numbers=tuple(numbers(fence)))
+
+
+def present_numbers() -> dict[int, int]:
+    """By which numbers a store that is called here writes, by what they are on."""
+    fence = present_fence()
+    return {} if fence is None else dict(numbers(fence))
 
 
 Hook = Callable[[Effect], None]
