@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,19 @@ class _Due:
     files: tuple[tuple[str, bytes], ...] = ()
 
 
+@lru_cache(maxsize=4_000)
+def parsed(text: str) -> list[duckdb.Statement | str]:
+    """The statements of a text: to parse one takes a third of what it takes in all, and each history asks the same. What cannot be
+    parsed is what it was."""
+    try:
+        return [*_PARSER.extract_statements(text)] or [text]
+    except duckdb.Error:
+        return [text]
+
+
+_PARSER = duckdb.connect()
+
+
 class Connection:
     """Stands for a connection to DuckDB. What it does not know is handed on, and from then on nothing is remembered."""
 
@@ -108,7 +122,10 @@ class Connection:
         """Run it."""
 
         def compute(real: duckdb.DuckDBPyConnection) -> Any:
-            done = real.execute(query) if parameters is None else real.execute(query, parameters)
+            *before, last = parsed(query)
+            for each in before:
+                real.execute(each)
+            done = real.execute(last) if parameters is None else real.execute(last, parameters)
             return done.fetchall() if done.description else []
 
         return _Rows(self._do(compute, query, repr(parameters)))
@@ -122,7 +139,7 @@ class Connection:
 
         def rows(form: str, *size: int) -> Any:
             def compute(real: duckdb.DuckDBPyConnection) -> Any:
-                given = getattr(real.sql(query), form)(*size)
+                given = getattr(real.sql(parsed(query)[-1]), form)(*size)
                 return (given.schema, [*given]) if isinstance(given, pa.RecordBatchReader) else given
 
             return self._do(compute, query, f"{form}{size}")
