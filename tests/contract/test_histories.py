@@ -17,6 +17,7 @@ from include.trueup.errors import StoreUnavailableError
 from include.trueup.stores import Outcome, Store
 from include.trueup.stores.effects import REAL
 from include.trueup.stores.postgres import PostgresStore
+from include.trueup.stores.postgres.session import SnapshotGoneError
 from tests.harness import new_database, run_sql
 from tests.simulation.databases import Behind, Relational
 from tests.simulation.declared import LABELS, ORDERS, PERSONS, dress
@@ -252,3 +253,19 @@ def test_a_second_target_is_made_written_and_restored_beside_the_first(made: Mad
     assert target.put(("p02", "B", "8"), ("p03", "B?", "1")) == [True, True]
     assert target.rows() == [("p01", "A?", "4"), ("p02", "B?", "8")]
     assert told(target.store.remove(PERSONS, of(("p01", "A?", "4")))) == (0, ["p01"], {})
+
+
+def test_a_snapshot_of_before_shows_no_target_that_was_restored_since(made: Made) -> None:
+    target = made(Setup(second=True))
+    target.behind.make(LABELS)
+    given = ("p01", "A", "1")
+    target.put(given)
+    with target.store.reading() as before:
+        assert target.behind.restore(PERSONS)
+        with pytest.raises(SnapshotGoneError):
+            [*before.read(PERSONS, 0, 1)]
+        with pytest.raises(SnapshotGoneError):
+            before.get(PERSONS, of(given))
+        assert [*before.read(LABELS, 0, 1)] == []
+    with target.store.reading() as after:
+        assert sum(batch.num_rows for batch in after.read(PERSONS, 0, 1)) == 1

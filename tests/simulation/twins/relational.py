@@ -37,7 +37,7 @@ from .hook import Doing, Hook, ending, nothing
 from .relational_together import write_together
 from .relational_writing import PLACE, Batch, Left
 from .rows import Key, arrow, key_texts, plain_keys
-from .sessions import Sessions, make_indexes
+from .sessions import Sessions, make_indexes, readable
 from .tables import Held, name_of
 from .transactions import Database, Transaction
 
@@ -144,7 +144,7 @@ class RelationalTwin(Sessions):
         """Every row of a segment; all of it at once, when it is asked for."""
 
         def look(database: Database, hidden: frozenset[str]) -> pa.Table:
-            held = _readable(database, table)
+            held = self._seen(database, table)
             extras = held.extras(table)
             mine = [row for key, row in held.rows.items() if segments == 1 or _part(key, segments) == segment]
             return without(table, arrow(table, [held.read(table, row, extras) for row in mine]), hidden)
@@ -156,7 +156,7 @@ class RelationalTwin(Sessions):
         wanted = dict.fromkeys(plain_keys(table, keys))
 
         def look(database: Database, hidden: frozenset[str]) -> pa.Table:
-            held = _readable(database, table)
+            held = self._seen(database, table)
             extras = held.extras(table)
             found = (held.rows.get(key) for key in _as_held(held, table, wanted))
             return without(table, arrow(table, [held.read(table, row, extras) for row in found if row]), hidden)
@@ -252,7 +252,7 @@ class RelationalTwin(Sessions):
         """Bring every sequence of a declared column behind the greatest value there."""
 
         def work(transaction: Transaction) -> tuple[list[Advanced], list[Batch]]:
-            held = _readable(transaction.database, table)
+            held = readable(transaction.database, table)
             return [one.advance(held, table) for one in held.counters if one.column in table.columns], []
 
         return self._write("advance", table.name, work)[0]
@@ -266,19 +266,6 @@ def outcome(rows: pa.Table, left: Left, retries: int) -> Outcome:
     """What came of writing rows of which some were left."""
     written = rows.num_rows - len(left.conflicts) - len(left.refused)
     return Outcome(written=written, conflicts=left.conflicts, refused=left.refused, retries=retries)
-
-
-def _readable(database: Database, table: Table) -> Held:
-    held = database.find(table)
-    if held is None:
-        raise StoreRejectedError(f"{PLACE}: there is no table {table.name}. Check its name and the connection.")
-    if held.policies:
-        raise StoreRejectedError(
-            f"{PLACE}: query would be affected by row-level security policy for table {table.name}."
-        )
-    if missing := [name for name in table.columns if name not in held.types and name not in table.adds]:
-        raise StoreRejectedError(f"{PLACE}: table {table.name} has no column {missing}. Correct the declaration.")
-    return held
 
 
 def _as_held(held: Held, table: Table, keys: dict[Key, None]) -> list[Key]:

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import TypeVar
 
 from include.trueup.declare.migration import Table
-from include.trueup.errors import StoreUnavailableError
+from include.trueup.errors import StoreRejectedError, StoreUnavailableError
 from include.trueup.stores import ask_fence, present_fence
 from include.trueup.stores.effects import Effects
 from include.trueup.stores.parameters import asking
 from include.trueup.stores.postgres.locks import numbers
-from include.trueup.stores.postgres.session import SHORTEST_IDLE_SECONDS, Address
+from include.trueup.stores.postgres.session import SHORTEST_IDLE_SECONDS, Address, SnapshotGoneError
 
 from . import set_off
 from .hook import Doing, Effect, HiddenError, Hook
@@ -65,6 +65,13 @@ class Sessions:
             return found
 
         return self._address.insist(once)[0]
+
+    def _seen(self, database: Database, table: Table) -> Held:
+        """A table to be read, unless another has its name now than in the state that is held."""
+        held, present = readable(database, table), self.database.find(table)
+        if present is None or present.oid != held.oid:
+            raise SnapshotGoneError(f"{PLACE}: {table.name} was swapped for another table, so its rows do not show.")
+        return held
 
     def _write(self, kind: str, target: str, work: Work[T], keys: Sequence[str] = ()) -> tuple[T, int]:
         """What `work` gives in a transaction that is committed, and how often it was tried again."""
@@ -124,6 +131,20 @@ class Sessions:
                 f"{PLACE}: could not {effect.kind}: canceling statement due to lock timeout (SQLSTATE 55P03)."
             )
         self.effects.sleep(self._lock_wait)
+
+
+def readable(database: Database, table: Table) -> Held:
+    """A table that can be read as declared."""
+    held = database.find(table)
+    if held is None:
+        raise StoreRejectedError(f"{PLACE}: there is no table {table.name}. Check its name and the connection.")
+    if held.policies:
+        raise StoreRejectedError(
+            f"{PLACE}: query would be affected by row-level security policy for table {table.name}."
+        )
+    if missing := [name for name in table.columns if name not in held.types and name not in table.adds]:
+        raise StoreRejectedError(f"{PLACE}: table {table.name} has no column {missing}. Correct the declaration.")
+    return held
 
 
 def make_indexes(held: Held, table: Table) -> None:
