@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 from ..run import Files, Options, Run, StepName
 from ..run.files import SNAPSHOT_FILES
+from ..run.partitions import read_otherwise
+from ..run.where import Where
 from ..run.workspace import Artifact
 
 
-def earlier(run: Run) -> tuple[str, Options] | None:
+def earlier(run: Run, where: Callable[[], Where]) -> tuple[str, Options] | None:
     """The run whose snapshot of the sources this one may use, and that run's options; None if it must read them itself.
 
     Sound only if that snapshot was begun after this run's window closed, and if the migration reads no table that it
     writes: there, the run before has changed what is read. It must be one that was taken to be used so, no older than
-    the options allow, and whole."""
+    the options allow, and whole; read from where this run (`where`) would read, and as its sources are declared now."""
     window, limit = run.options.window, timedelta(hours=run.options.snapshot_max_age)
     if window is None or not limit or any(run.migration.read_with(target) for target in run.migration.targets):
         return None
@@ -27,15 +30,25 @@ def earlier(run: Run) -> tuple[str, Options] | None:
         if other.run_id == run.id or other.undoes or start is None or start.snapshot_of:
             continue
         options = start.row_options
+        manifests = run.workspace.run(other.run_id).manifests(StepName.SNAPSHOT)
         counts = (run.options.partitions, options.partitions), (run.options.segments, options.segments)
         if (
             begun >= window.end
             and options.snapshot_max_age
             and all(mine in (None, its) for mine, its in counts)
-            and len(run.workspace.run(other.run_id).manifests(StepName.SNAPSHOT)) == options.segments
+            and len(manifests) == options.segments
+            and not any(read_otherwise(manifests, source) for source in run.migration.sources)
+            and _same_places(run, start.where, where())
         ):
             return other.run_id, options
     return None
+
+
+def _same_places(run: Run, then: Where | None, now: Where) -> bool:
+    """Whether the connections of all sources are known to lead where they did, by the servers' own word."""
+    connections = {source.table.connection for source in run.migration.sources}
+    places, before = ({p.connection: p.place for p in each.places} if each else {} for each in (now, then))
+    return all(places.get(c) is not None and places[c] == before.get(c) for c in connections)
 
 
 def sources(run: Run, segment: int) -> tuple[tuple[Artifact, ...], dict[str, int]]:

@@ -21,7 +21,7 @@ from ..rows import digits, duck, wording
 from ..rows.digits import FAR, NEAR, NEIGHBOUR, WHY
 from ..run import Part, Run, StepName, large
 from ..run.files import READ_BACK_FILES, SNAPSHOT_FILES, Place, shared
-from ..run.partitions import copy_partitions, publish_partitions, relate_source
+from ..run.partitions import READ, copy_partitions, how_read, publish_partitions, relate_source
 from ..run.workspace import Artifact
 from ..stores import Store, arrow_schema, key_text
 from . import reuse
@@ -71,7 +71,9 @@ def snapshot(run: Run, segment: int) -> dict[str, int]:
             part.files += theirs
             rows = {**rows_then, **rows}
         part.files += [artifact for artifacts in done for artifact in artifacts]
-        part.facts = rows
+        every = {s.id: (s.table, s.partition_by) for s in run.migration.sources} if taken else {}
+        every |= {each.id: (each.table, each.partition_by) for each in reads}
+        part.facts = {**rows, **{f"{READ}{id}": how_read(table, by) for id, (table, by) in every.items()}}
     return rows
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+from pydantic import JsonValue
 
 from ..declare.migration import Source, Table, Target
 from ..declare.names import KEY, MISTYPED, PART, WITHOUT_NULLS, own
+from ..errors import ArtifactError
 from ..rows import duck
 from ..stores import arrow_schema
 from .files import SNAPSHOT_FILES, Place
@@ -19,6 +21,8 @@ from .workspace import Artifact, Manifest, RunFolder
 
 WHOLE = "all"
 """The name of the only partition of a look-up."""
+READ = "read/"
+"""What begins the names by which the manifest of a snapshot says how each table was read (`how_read`)."""
 
 
 def copy_partitions(
@@ -47,6 +51,35 @@ def publish_partitions(run: RunFolder, folder: Path, place: Place, name: str, ta
     return artifacts
 
 
+def how_read(table: Table, by: Sequence[str] | None) -> dict[str, JsonValue]:
+    """How a table is read, and by which columns its rows lie in partitions: what the manifest of a snapshot says of each."""
+    columns: dict[str, JsonValue] = {name: str(type_) for name, type_ in table.columns.items()}
+    parted: list[JsonValue] | None = None if by is None else [*by]
+    return {
+        "table": table.name,
+        "connection": table.connection,
+        "key": [*table.key],
+        "columns": columns,
+        "partition_by": parted,
+    }
+
+
+def read_otherwise(manifests: Iterable[Manifest], source: Source) -> str:
+    """In words, what of a source was declared otherwise when the snapshot of these manifests was read; '' where nothing was,
+    or where a former release read it, which noted only which sources it read."""
+    how = how_read(source.table, source.partition_by)
+    for manifest in manifests:
+        if f"{READ}{source.id}" in manifest.facts:
+            then = manifest.facts[f"{READ}{source.id}"]
+            if others := [
+                f"{name} was {then.get(name)!r} and is {how[name]!r}" for name in how if then.get(name) != how[name]
+            ]:
+                return "; ".join(others)
+        elif source.id not in manifest.facts or any(name.startswith(READ) for name in manifest.facts):
+            return "it was not declared"
+    return ""
+
+
 def before_files(run: Run, manifests: list[Manifest], target: Target, partition: int | None) -> Iterator[Artifact]:
     """The files of a target's rows as they were before the run, of one partition (None: of all)."""
     same = run.read_with(target)
@@ -63,7 +96,13 @@ def relate_source(
     session: Session, source: Source, manifests: list[Manifest], partition: int | None, name: str | None = None
 ) -> None:
     """Make the source's rows of a partition (None: all; look-ups always all) a relation of its id, or of that name, of the
-    shape of `source_schema`."""
+    shape of `source_schema`. Raises `ArtifactError` where the snapshot was read by another declaration of it: rows that belong
+    together would lie apart, or a source would seem to be empty."""
+    if others := read_otherwise(manifests, source):
+        raise ArtifactError(
+            f"source {source.id!r} is declared otherwise than when the run's snapshot was read ({others}): clear the task snapshot "
+            "with all that follow it, or trigger the DAG again"
+        )
     part = WHOLE if source.partition_by is None else partition
     files = SNAPSHOT_FILES.among(manifests, source.id, part)
     relate_rows(session, name or source.id, files, source.table)

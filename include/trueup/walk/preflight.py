@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import replace
+from functools import cache, partial
 
 from ..declare.migration import Source, Table, Target
 from ..declare.names import fold
@@ -52,7 +53,8 @@ def _choose(run: Run) -> Start:
     options = _sized(run, estimate, unknown=None in rows)
     if (before := run.files.begun) is not None:  # what it wrote under an earlier plan is found by the same partitions
         options = replace(options, partitions=run.options.partitions or before.row_options.partitions)
-    if taken := reuse.earlier(run):
+    where = cache(partial(of_migration, run.migration, run.store))
+    if taken := reuse.earlier(run, where):
         options = replace(options, partitions=taken[1].partitions, segments=taken[1].segments)
         log.info("the sources are read as run %s has read them, after this run's window closed", taken[0])
     return Start(
@@ -66,7 +68,7 @@ def _choose(run: Run) -> Start:
         snapshot_of=taken[0] if taken else None,
         tables={t.id: tables_there.name_of(run, t, looked[t.id]) for t in run.migration.targets},
         targets=target_checks.facts(targets),
-        where=of_migration(run.migration, run.store),
+        where=where(),
     )
 
 
