@@ -23,6 +23,7 @@ REFUSALS = {
     "no plan": "has no plan that passed its gate",
     "turned": "may not be turned to",
     "turned once": "turns it once",
+    "moved": "and was .* when this turn was asked for",
     "built on": "built on run",
     "nothing": "there is nothing to undo",
     "no table": "there is no table",

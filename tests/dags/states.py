@@ -200,6 +200,9 @@ def switch(server: postgres.Server, folder: Path, ledger_template: str) -> Itera
         states.keep_before_each("turned")
         with states.kept_since("turned by another", "before turn"):
             small.all(small.cutover("b"))
+        with states.kept_since("turned beyond", "before turn"):
+            small.all(small.cutover("b"))
+            small.all(small.cutover("c"))
         with states.kept_since("no proof any more", "before turn"):
             small.all(small.back("back"))
     yield states

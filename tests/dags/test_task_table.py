@@ -171,10 +171,16 @@ report    | failed       | planned        | proven
 verdict   | interrupted  | planned        | proven
 """
 SWITCH = """
-task      | before: mark success | before: mark failed | before: retry | turned: clear | turned by another: clear | no proof any more: clear
-preflight | undone               | legacy              | goes on       | turned once   | new                      | no proof
-approve   | no value             | legacy              | goes on       | dual          | turned @ turn            | no proof @ turn
-turn      | legacy               | legacy              | goes on       | dual          | turned                   | no proof
+task      | before: mark success | before: mark failed | before: retry | turned: clear
+preflight | undone               | legacy              | goes on       | turned once
+approve   | no value             | legacy              | goes on       | dual
+turn      | legacy               | legacy              | goes on       | dual
+"""
+SWITCHED = """
+task      | turned by another: clear | turned beyond: clear | no proof any more: clear
+preflight | new                      | turned               | no proof
+approve   | turned @ turn            | moved @ turn         | no proof @ turn
+turn      | turned                   | moved                | no proof
 """
 pytestmark = pytest.mark.slow  # six hundred cells; `tests/faults/test_marked_tasks.py` has one of each kind
 
@@ -231,7 +237,7 @@ def test_a_change_of_schemas(schemas: States, state: str, action: str, task: str
     assert tried(schemas, state, action, task) == word
 
 
-@pytest.mark.parametrize(ARGUMENTS, cells(SWITCH))
+@pytest.mark.parametrize(ARGUMENTS, cells(SWITCH, SWITCHED))
 def test_a_turn_of_the_switch(switch: States, state: str, action: str, task: str, word: str) -> None:
     assert tried(switch, state, action, task) == word
 

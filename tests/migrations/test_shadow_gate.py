@@ -10,7 +10,7 @@ import pytest
 from include.embedded import postgres
 from include.trueup.cutover import shadow, turning
 from include.trueup.declare.migration import Migration, Shadow, WayBack
-from include.trueup.errors import DeclarationError, ProofError
+from include.trueup.errors import DeclarationError, ProofError, StatusError
 from include.trueup.ledger import Ledger, SwitchState
 from include.trueup.run.workspace import Workspace
 from tests.migrations.test_proven import Runs
@@ -28,10 +28,10 @@ def runs(postgres_server: postgres.Server, ledger: Ledger, workspace: Workspace,
 
 def compare(runs: Runs, id: str, *keys: str, whole: bool = True, comparison: str = ASKED.comparison) -> None:
     """A comparison of the eight that finds these to differ."""
-    runs.ledger.comparisons.begin(id, "small", comparison)
+    begun_at = runs.ledger.comparisons.begin(id, "small", comparison)
     content = json.dumps({"differences": [{"key": key, "path": "name"} for key in keys]})
     sha256 = runs.workspace.run(id).write("comparison.json", content).sha256
-    runs.ledger.comparisons.end(id, compared=8, differences=len(keys), whole=whole, sha256=sha256)
+    runs.ledger.comparisons.end(id, begun_at, compared=8, differences=len(keys), whole=whole, sha256=sha256)
 
 
 def turn(runs: Runs, to: SwitchState, asked: Shadow | None = ASKED) -> turning.Turning:
@@ -43,6 +43,18 @@ def refused(runs: Runs, why: str, asked: Shadow = ASKED) -> None:
         ProofError, match=f"the switch of small is not turned: .*{why}.* Trigger small_shadow over everything"
     ):
         turn(runs, SwitchState.DUAL, asked)
+
+
+def test_what_an_older_try_of_a_comparison_saw_is_no_newer_one(runs: Runs) -> None:
+    """It was paused before there was anything to compare, and goes on when the newer one has begun."""
+    comparisons = runs.ledger.comparisons
+    paused = comparisons.begin("c", "small", ASKED.comparison)
+    runs()
+    comparisons.begin("c", "small", ASKED.comparison)
+    with pytest.raises(StatusError, match="comparison c was begun again since"):
+        comparisons.end("c", paused, compared=0, differences=0, whole=True, sha256="")
+    with pytest.raises(ProofError, match="no shadow comparison of it has come to an end"):
+        turn(runs, SwitchState.DUAL)
 
 
 def test_a_turn_forward_needs_a_comparison_since_the_proof_that_finds_nothing_unknown(runs: Runs) -> None:

@@ -132,10 +132,10 @@ class Invented:
 
     def compared(self, id: str, *keys: str) -> str:
         """What the comparison of nine found to differ; its id."""
-        self.ledger.comparisons.begin(id, DAG, f"{DAG}_shadow")
+        begun_at = self.ledger.comparisons.begin(id, DAG, f"{DAG}_shadow")
         content = json.dumps({"differences": [{"key": key} for key in keys]})
         sha256 = self.workspace.run(id).write("comparison.json", content).sha256
-        self.ledger.comparisons.end(id, compared=9, differences=len(keys), whole=True, sha256=sha256)
+        self.ledger.comparisons.end(id, begun_at, compared=9, differences=len(keys), whole=True, sha256=sha256)
         return id
 
     def refused(self, id: str, step: str, reason: str, by: str | None = None) -> None:

@@ -281,7 +281,8 @@ def turn(
     """Turn the switch as `checked` (what `preflight` gave) says, and enter it in the journal; what was done, in words.
     The same run's turn, tried again, is one turn. Raises `StatusError` if the switch was turned meanwhile."""
     to, was = SwitchState(checked.to), SwitchState(checked.was)
-    ledger.switches.turn(migration_id, to, by=by, why=why, run_id=run_id, proof_run_id=checked.proof_run_id)
+    on = checked.proof_run_id
+    ledger.switches.turn(migration_id, to, by=by, why=why, run_id=run_id, proof_run_id=on, was=was)
     record = {**to_values(checked), "by": by, "why": why, "undo": undo(migration_id, was)}
     workspace.run(run_id).write(CUTOVER, json.dumps(record, indent=1))
     return f"the switch of {migration_id} is {to}, it was {was}; {record['undo']}"

@@ -103,11 +103,21 @@ class Switches:
             return [TurnRow(**row) for row in connection.execute(query).mappings()]
 
     def turn(
-        self, migration_id: str, to: SwitchState, *, by: str | None, why: str, run_id: str, proof_run_id: str | None
+        self,
+        migration_id: str,
+        to: SwitchState,
+        *,
+        by: str | None,
+        why: str,
+        run_id: str,
+        proof_run_id: str | None,
+        was: SwitchState | None = None,
     ) -> None:
-        """Turn the switch and enter it in the journal; the same run's turn, tried again, is entered once.
+        """Turn the switch and enter it in the journal; the same run's turn, tried again, is entered once. `was`: the state that
+        it is turned from (None: any).
 
-        Raises `StatusError` where `TURNS` does not allow it, or where the run has turned the switch to another state."""
+        Raises `StatusError` where `TURNS` does not allow it, where the switch is in another state by now, or where the run has
+        turned it to another."""
         with self._begin() as connection:
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": TURN_LOCK})
             done = connection.execute(sa.select(turns.c.to_state).where(turns.c.run_id == run_id)).scalar()
@@ -117,6 +127,11 @@ class Switches:
             last = _last(connection, migration_id)
             before = SwitchState.LEGACY if last is None else SwitchState(last.to_state)
             refuse_turn(migration_id, before, to)
+            if was is not None and before != was:
+                raise StatusError(
+                    f"the switch of {migration_id} is {before}, and was {was} when this turn was asked for, so it is not turned "
+                    f"to {to}: trigger {migration_id}_cutover again"
+                )
             values = {"from_state": before, "to_state": to, "turned_by": by, "why": why}
             connection.execute(
                 turns.insert().values(migration_id=migration_id, run_id=run_id, proof_run_id=proof_run_id, **values)

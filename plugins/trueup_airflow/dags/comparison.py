@@ -44,16 +44,17 @@ def build_comparison(comparison: Comparison) -> DAG:
             context = get_current_context()
             asked = {param.id: context["params"][param.id] for param in comparison.params}
             id, ledger = run_id(comparison.id, context["dag_run"].run_id), connections.ledger()
+            begun_at = None
             if comparison.migration:
                 ledger.ensure()
-                ledger.comparisons.begin(id, comparison.migration, comparison.id)
+                begun_at = ledger.comparisons.begin(id, comparison.migration, comparison.id)
             result = comparison.compare(connections.store(comparison.connection), asked)
             counts = {"compared": result.compared, "differences": len(result.differences)}
             folder = connections.workspace().run(id)
             content = {"asked": asked, "compared": result.compared, "differences": result.differences}
             written = folder.write(COMPARISON, json.dumps(content, indent=1))
-            if comparison.migration:
-                ledger.comparisons.end(id, **counts, whole=result.whole, sha256=written.sha256)
+            if begun_at is not None:
+                ledger.comparisons.end(id, begun_at, **counts, whole=result.whole, sha256=written.sha256)
             known = _known(comparison.migration)
             unknown = [each for each in result.differences if each.get("key") not in known]
             for difference in result.differences:

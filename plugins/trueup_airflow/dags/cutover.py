@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, Context, Param, dag, get_current_context, task, timezone
@@ -92,10 +93,11 @@ def build_cutover(migration: Migration) -> DAG:
             with _noted("turn"):
                 turning.refuse_unseen(context["ti"].xcom_pull(task_ids=APPROVE, key=ASKED), checked)
                 if id not in {turned.run_id for turned in ledger.switches.turns(migration.id)}:
-                    # a turn or a run may have come between, while it waited for approval
-                    checked = _checked(migration, SwitchState(checked.to), context["params"])
-            why = ". ".join(filter(None, (context["params"]["why"], decision["comment"])))
-            sentence = turning.turn(ledger, workspace, migration.id, checked, by=decision["by"], why=why, run_id=id)
+                    # a turn or a run may have come between, while it waited for approval; a turn from another state is another
+                    now = _checked(migration, SwitchState(checked.to), context["params"])
+                    checked = replace(now, was=checked.was)
+                why, by = ". ".join(filter(None, (context["params"]["why"], decision["comment"]))), decision["by"]
+                sentence = turning.turn(ledger, workspace, migration.id, checked, by=by, why=why, run_id=id)
             log.info("%s", sentence)
             return sentence
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,18 @@ def test_the_journal_says_who_when_and_why_newest_first(ledger: Ledger) -> None:
     assert (forth.turned_by, forth.proof_run_id) == ("ada", "proof")
     assert back.at > forth.at
     assert ledger.switches.turns("another") == []
+
+
+def test_a_turn_is_made_from_the_state_that_it_was_asked_in(ledger: Ledger) -> None:
+    turn(ledger, SwitchState.DUAL, "a")
+    turn(ledger, SwitchState.NEW, "b")
+    why = "is new, and was legacy when this turn was asked for, so it is not turned to dual: trigger m_cutover again"
+    asked: dict[str, Any] = {"by": "ada", "why": "because", "proof_run_id": None, "was": SwitchState.LEGACY}
+    with pytest.raises(StatusError, match=why):
+        ledger.switches.turn("m", SwitchState.DUAL, run_id="c", **asked)
+    assert ledger.switches.state("m") == SwitchState.NEW
+    ledger.switches.turn("m", SwitchState.DUAL, run_id="a", **asked)  # what it has done before is done
+    assert len(ledger.switches.turns("m")) == 2
 
 
 def test_a_turn_tried_again_is_one_turn(ledger: Ledger) -> None:
