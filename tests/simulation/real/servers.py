@@ -3,6 +3,8 @@ them. Between two histories they are emptied."""
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -144,6 +146,14 @@ class Servers:
 
 @contextmanager
 def servers() -> Iterator[Servers]:
-    """Start them; they end with the block."""
-    with ExitStack() as stack:
-        yield Servers(stack)
+    """Start them; they end with the block, and the block where this process is to end."""
+    before = signal.signal(signal.SIGTERM, _end)
+    try:
+        with ExitStack() as stack:
+            yield Servers(stack)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(number: int, _: object) -> None:
+    sys.exit(128 + number)

@@ -3,6 +3,7 @@ each effect is that of the same history over the twins."""
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -128,3 +129,8 @@ def test_an_outage_meets_a_session_that_was_kept_for_the_next_call(bench: Bench)
     assert real.breaches == twin.breaches == []
     assert real.met["event error"] == 1
     assert first_difference(twin, real) is None
+
+
+def test_whoever_is_to_end_ends_the_servers_first(bench: Bench) -> None:
+    with pytest.raises(SystemExit):
+        signal.raise_signal(signal.SIGTERM)
