@@ -12,6 +12,7 @@ import duckdb
 
 from ..trueup.declare.migration import Derived, Migration, Phase, Source
 from ..trueup.declare.names import fold, one_of
+from ..trueup.rows.changing import KEYWORDS
 from .meaningless import meaningless, saying_nothing
 from .problem import Problem, unreadable
 from .sql_tree import columns, nodes, place
@@ -30,8 +31,6 @@ _CHANGES = re.compile(
 )
 _OUTSIDE = {"COPY", "ATTACH", "DETACH", "EXPORT", "LOAD", "COPY_DATABASE"}
 _READERS = re.compile(r"read_\w+|parquet_\w+|sniff_csv|glob|getenv")
-_CLOCKS = {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"}
-"""Keywords without brackets, which DuckDB parses as columns."""
 
 _ONLY = "a transform sees the declared relations and makes views, and nothing else"
 _GIVES_ANOTHER = (
@@ -72,7 +71,7 @@ def scripts(migration: Migration) -> Iterator[Problem]:
                 "SELECT function_name FROM duckdb_functions() WHERE stability <> 'CONSISTENT' AND function_name <> 'error'"
             ).fetchall()
         }
-        clocks = _Changing(changing, _CLOCKS - {fold(each) for each in names})
+        clocks = _Changing(changing, {*KEYWORDS} - {fold(each) for each in names})
         for path in dict.fromkeys(files):
             if (problem := unreadable(path)) is not None:
                 yield problem

@@ -12,7 +12,7 @@ from duckdb.func import SPECIAL
 from ..declare.migration import Derived, Source, Type
 from ..declare.names import EXTRA, own
 from ..errors import DeclarationError
-from ..rows import digits, duck, wording
+from ..rows import changing, digits, duck, wording
 from ..rows.digits import NEIGHBOUR
 from ..rows.statements import Statements
 from ..run import Run, Session, StepName, Window
@@ -68,6 +68,7 @@ def relate_made(connection: duckdb.DuckDBPyConnection, run: Run, partition: int)
     for derived in migration.derived:
         columns = ", ".join(cast(c, t) for c, t in derived.columns.items())
         what, relations = f"derived {derived.id!r}", wording.relations(migration)
+        changing.refuse(what, derived.query, migration)
         query = wording.query_of(what, derived.query)
         only = "true"
         if derived.partition_by is not None:

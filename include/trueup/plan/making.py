@@ -8,7 +8,7 @@ import duckdb
 from ..declare.migration import Output, Phase
 from ..declare.names import EXTRA, FAULT, KEY, MISTYPED, ROW_ID, SOURCE_KEY, one_of, own
 from ..errors import DeclarationError
-from ..rows import duck, wording
+from ..rows import changing, duck, wording
 from ..run import Run
 from . import functions, unfit
 from .casting import columns, refuse_lossy
@@ -28,6 +28,7 @@ def make(connection: duckdb.DuckDBPyConnection, run: Run, phase: Phase) -> None:
     try:
         before = _settings(connection)
         for script in phase.scripts:
+            changing.refuse(f"phase {phase.id!r}", script, run.migration)
             connection.execute(script.read_text(encoding="utf-8"))
         if phase.function is not None:
             functions.define(connection, run, phase)

@@ -17,7 +17,7 @@ import pyarrow as pa
 from ..declare.migration import Phase, Table
 from ..declare.names import KEY, own
 from ..errors import DeclarationError
-from ..rows import digits, duck, wording
+from ..rows import changing, digits, duck, wording
 from ..rows.digits import FAR, NEAR, NEIGHBOUR, WHY
 from ..run import Part, Run, StepName, large
 from ..run.files import READ_BACK_FILES, SNAPSHOT_FILES, Place, shared
@@ -126,6 +126,7 @@ def compute_shared(run: Run) -> dict[str, int]:
         rows = {}
         for name, path in run.migration.shared.items():
             what = f"shared {name!r}"
+            changing.refuse(what, path, run.migration)
             with wording.asking(what, path, part.connection, (source.id for source in run.migration.sources)):
                 rows[name] = part.write(shared(name), wording.query_of(what, path)).rows
         sources = {duck.identifier(source.id): source.columns for source in run.migration.sources}

@@ -1,0 +1,62 @@
+"""What gives another value each time it is asked, in an author's SQL: a clock, a lot, a sequence.
+
+What is made of a view that says `uuid()` is another each time the view is read: of two outputs that both read it, what belongs
+together would not, and a proof, which is about the rows as they were planned, would not see it. And a plan that is made again of
+the same rows has to be the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from functools import cache
+from pathlib import Path
+
+import duckdb
+
+from ..declare import Migration
+from ..declare.names import fold
+from ..errors import DeclarationError
+
+KEYWORDS = frozenset({"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"})
+"""Clocks that are written without brackets."""
+_CLOCKS = frozenset({"now", "today", "get_current_time", "get_current_timestamp", "transaction_timestamp"})
+_NO_LOTS = frozenset({"error", "stats", "vector_type", "write_log", "sleep_ms"})
+"""Functions that DuckDB calls volatile, and that give no value of their own."""
+_WORD = re.compile(rb"\w+")
+_CALLED = re.compile(rb"\s*\(")
+
+
+@cache
+def functions() -> frozenset[str]:
+    """The names of DuckDB's functions that give another value each time."""
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            "SELECT function_name FROM duckdb_functions() WHERE stability = 'VOLATILE'"
+        ).fetchall()
+    return frozenset(name for (name,) in rows) - _NO_LOTS | _CLOCKS
+
+
+def changing(text: str, columns: Collection[str] = ()) -> Iterator[tuple[int, str]]:
+    """What of an author's SQL gives another value each time, with its line; `columns`: names that may be read without brackets."""
+    keywords, written = KEYWORDS - {*map(fold, columns)}, text.encode()
+    for at, kind in duckdb.tokenize(text):  # a place is a number of bytes
+        word = _WORD.match(written, at)
+        if word is None or kind not in (duckdb.token_type.identifier, duckdb.token_type.keyword):
+            continue
+        name, of_a_table = fold(word[0].decode(errors="replace")), written[:at].rstrip().endswith(b".")
+        if (name in functions() and _CALLED.match(written, word.end())) or (name in keywords and not of_a_table):
+            yield written.count(b"\n", 0, at) + 1, name
+
+
+def refuse(what: str, path: Path, migration: Migration) -> None:
+    """Raise `DeclarationError` where a script or query of the migration says what gives another value each time."""
+    read = [*(s.columns for s in migration.sources), *(d.columns for d in migration.derived)]
+    columns = {name for each in (*read, *(t.table.columns for t in migration.targets)) for name in each}
+    for line, name in changing(path.read_text(encoding="utf-8"), columns):
+        called = name if name in KEYWORDS else f"{name}()"
+        raise DeclarationError(
+            f"{what}: line {line} of {path.name}: {called} gives another value each time it is asked, so rows that belong together"
+            " would not, and a plan that is made again of the same rows would be another; give the transform what it needs as a "
+            "relation (a param, a constant, a source), and make ids of what is there (uuid5_url(…), sha256(…))"
+        )
