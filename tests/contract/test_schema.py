@@ -360,6 +360,33 @@ def test_a_revision_that_is_stopped_in_its_transaction_is_ended_by_the_server(ur
     assert run_sql(uri, "SELECT * FROM thing") == [(1,)]
 
 
+def test_rows_that_a_policy_hides_are_an_error_and_not_rows_less(uri: str) -> None:
+    """Of an owner, too, where it is forced: a backup would be without them, and nobody would know."""
+    run_sql(
+        uri,
+        "DROP ROLE IF EXISTS hidden_from",
+        "CREATE ROLE hidden_from",
+        "CREATE TABLE thing (id int PRIMARY KEY)",
+        "INSERT INTO thing VALUES (1), (2)",
+        "ALTER TABLE thing OWNER TO hidden_from",
+        "ALTER TABLE thing ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE thing FORCE ROW LEVEL SECURITY",
+        "CREATE POLICY one ON thing USING (id = 1)",
+    )
+
+    def look(asked: Any) -> None:
+        with describe.connected(uri, "look at it") as connection:
+            connection.exec_driver_sql("SET ROLE hidden_from")
+            asked(connection, described=describe.schema(connection, "alembic_version"))
+
+    for asked in (describe.rows, partial(describe.held, kind="table", name="thing")):
+        with pytest.raises(StoreRejectedError, match=r"row-level security.*BYPASSRLS.*no backup has"):
+            look(asked)
+    with describe.connected(uri, "look at it") as connection:
+        assert describe.rows(connection, describe.schema(connection, "alembic_version"))["thing"].count == 2
+        assert connection.exec_driver_sql("SHOW row_security").scalar_one() == "on"
+
+
 def test_a_database_has_one_name_in_all_leases_whatever_its_address(two: Databases) -> None:
     declared = Table(name="thing", connection="c", key=("id",), columns={"id": Type.INTEGER})
     places = [f"{PostgresStore(two.uri(id)).identity(declared).rpartition('/')[0]}#schema" for id in ("one", "two")]

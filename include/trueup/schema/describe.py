@@ -101,6 +101,8 @@ def translated(error: sa.exc.DBAPIError, place: str, doing: str) -> StoreUnavail
             f"{place}: could not {doing}: {message} (SQLSTATE {state or 'none'}).{advice} None of it is kept; try again."
         )
     advice = " Check the connection." if not_connected else ""
+    if "row-level security" in message:
+        advice = " Connect as a role that is not subject to the policies (BYPASSRLS): they would hide rows, which no backup has."
     return StoreRejectedError(f"{place}: could not {doing}: {message} (SQLSTATE {state or 'none'}).{advice}")
 
 
@@ -109,6 +111,14 @@ def schema(connection: sa.Connection, version_table: str) -> Schema:
     query = sa.text((Path(__file__).parent / "catalog.sql").read_text(encoding="utf-8").replace("::", r"\:\:"))
     definitions = connection.execute(query, {"version_table": version_table, "ledger": LEDGER_SCHEMA})
     return {(kind, name): Definition(definition, table) for kind, name, definition, table in definitions}
+
+
+@contextmanager
+def _whole(connection: sa.Connection) -> Iterator[None]:
+    """In the block, what a policy would hide is an error, and not a row less: a backup of fewer rows would be taken for whole."""
+    connection.exec_driver_sql("SET LOCAL row_security = off")
+    yield
+    connection.exec_driver_sql("SET LOCAL row_security TO DEFAULT")
 
 
 def text(described: Schema) -> str:
@@ -129,7 +139,13 @@ def columns(described: Schema, table: str) -> list[str]:
 
 
 def rows(connection: sa.Connection, described: Schema) -> dict[str, Rows]:
-    """The rows of every table: one pass over each, column by column, together with the primary key."""
+    """The rows of every table: one pass over each, column by column, together with the primary key. Raises `StoreRejectedError`
+    where row security hides some."""
+    with _whole(connection):
+        return _rows(connection, described)
+
+
+def _rows(connection: sa.Connection, described: Schema) -> dict[str, Rows]:
     keys = {str(table): list(names) for table, names in connection.execute(_KEYS)}
     counted = {}
     for table in tables(described):
@@ -217,9 +233,9 @@ def held(connection: sa.Connection, described: Schema, kind: str, name: str) -> 
     table, counted = (name, "*") if kind == "table" else (described[kind, name].table or "", name)
     if kind == "column":
         counted = quoted(name.removeprefix(f"{table}."))
-    return int(
-        connection.exec_driver_sql(f"SELECT count({counted}) FROM {qualified(table)}".replace("%", "%%")).scalar_one()
-    )
+    with _whole(connection):
+        counting = f"SELECT count({counted}) FROM {qualified(table)}".replace("%", "%%")
+        return int(connection.exec_driver_sql(counting).scalar_one())
 
 
 def quoted(name: str) -> str:
