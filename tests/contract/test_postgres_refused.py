@@ -169,3 +169,46 @@ def test_rows_that_refer_to_one_another_are_removed_in_one_transaction(store: Po
     assert [r.reason.partition("). ")[2] for r in outcome.refused] == [
         "Rows of another table still refer to it: they have to go first, or to refer to another row."
     ]
+
+
+@pytest.mark.parametrize("cascade_to", [(), ("public.c.refers",)])
+@pytest.mark.parametrize("on_delete", ["NO ACTION", "CASCADE"])
+def test_a_row_that_others_refer_to_stays_where_no_trigger_fires(
+    store: PostgresStore, uri: str, on_delete: str, cascade_to: tuple[str, ...]
+) -> None:
+    """With this setting of a role or a database the server looks after no foreign key, and cascades nothing."""
+    run_sql(
+        uri,
+        PLAIN,
+        f"CREATE TABLE c (t bigint CONSTRAINT refers REFERENCES t ON DELETE {on_delete})",
+        "INSERT INTO t VALUES (1, 1, 'u'), (2, 2, 'u')",
+        "INSERT INTO c VALUES (1)",
+    )
+    (database,) = run_sql(uri, "SELECT current_database()")[0]
+    given = rows(DECLARED, {"id": 1, "v": "1", "u": "u"}, {"id": 2, "v": "2", "u": "u"})
+    run_sql(uri, f"ALTER DATABASE {database} SET session_replication_role = replica")
+    try:
+        outcome = store.remove(DECLARED, given, cascade_to=cascade_to)
+    finally:
+        run_sql(uri, f"ALTER DATABASE {database} RESET ALL")
+    assert [(one.key, "other rows refer to it" in one.reason) for one in outcome.conflicts] == [("1", True)]
+    assert run_sql(uri, "SELECT id FROM t") == [(1,)]
+
+
+@pytest.mark.parametrize(("its", "ours"), [("off", "on"), ("local", "local"), ("remote_apply", "remote_apply")])
+def test_what_is_written_outlasts_a_crash_whatever_the_role_says(
+    store: PostgresStore, uri: str, its: str, ours: str
+) -> None:
+    (database,) = run_sql(uri, "SELECT current_database()")[0]
+    run_sql(
+        uri,
+        PLAIN,
+        FUNCTION.format("NEW.u = current_setting('synchronous_commit'); RETURN NEW;"),
+        TRIGGER.format("INSERT"),
+        f"ALTER DATABASE {database} SET synchronous_commit = {its}",
+    )
+    try:
+        store.add(DECLARED, rows(DECLARED, {"id": 1, "v": "1", "u": None}))
+    finally:
+        run_sql(uri, f"ALTER DATABASE {database} RESET ALL")
+    assert run_sql(uri, "SELECT u FROM t") == [(ours,)]

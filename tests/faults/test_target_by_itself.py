@@ -113,6 +113,7 @@ def test_what_a_trigger_sets_is_named_and_may_be_declared(runs: Runs, database: 
         (PERSONS.format(", more text NOT NULL"), "column 'more' is NOT NULL without a default"),
         (PERSONS.format("").replace("KEY", "KEY DEFERRABLE"), "DEFERRABLE"),
         (PERSONS.format("").replace("amount numeric", "amount numeric GENERATED ALWAYS AS (1) STORED"), "GENERATED.*Target.sets"),
+        (PERSONS.format("").replace("CREATE TABLE", "CREATE UNLOGGED TABLE"), "it is UNLOGGED.*SET LOGGED"),
         (PERSONS.format("") + "; CREATE RULE away AS ON INSERT TO persons DO INSTEAD NOTHING", "rule away"),
         (PERSONS.format("") + "; CREATE INDEX by_name ON persons (amount)", "index 'by_name' is on 'amount', declared is 'name'"),
     ],

@@ -67,6 +67,8 @@ class Effects:
     deferrable_key: str | None = None
     temporal_key: str | None = None
     """The primary key that is WITHOUT OVERLAPS."""
+    unlogged: bool = False
+    """Whether a crash of the server empties it, or a partition of it."""
     sequences: tuple[Sequence, ...] = ()
     may: Mapping[str, bool] = field(default_factory=dict)
     """Which rights our role has: SELECT, INSERT, UPDATE, DELETE on the table, TEMP on the database."""
@@ -125,6 +127,7 @@ def effects_of(session: Session, oid: int) -> Effects:
         ),
         deferrable_key=entry["deferrable_key"],
         temporal_key=entry["temporal_key"],
+        unlogged=entry["unlogged"],
         sequences=tuple(Sequence(**one) for one in entry["sequences"]),
         may=entry["may"],
         database=entry["database"],

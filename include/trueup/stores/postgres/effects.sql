@@ -41,6 +41,10 @@ SELECT json_build_object(
         SELECT conname FROM pg_catalog.pg_constraint k
         WHERE conrelid = $1::oid AND contype = 'p' AND (to_jsonb(k) ->> 'conperiod')::bool
     ),
+    'unlogged', EXISTS ( -- itself, or a partition
+        SELECT FROM (SELECT $1::oid AS oid UNION SELECT relid::oid FROM pg_partition_tree($1::oid::regclass)) part
+        JOIN pg_catalog.pg_class one ON one.oid = part.oid WHERE one.relpersistence = 'u' AND one.relkind = 'r'
+    ),
     -- foreign keys that point at the table, its own among them; of a partitioned table's, the one that was declared
     'references', coalesce((
         SELECT json_agg(json_build_object(

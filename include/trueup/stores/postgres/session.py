@@ -59,6 +59,10 @@ _NO_TRANSACTION_TIMEOUT = sql.SQL(
     "CASE WHEN current_setting('server_version_num')::int4 >= 170000"
     " THEN set_config('transaction_timeout', '0', true) END"
 )
+# What is entered as written must outlast a crash of the server, whatever the role's or the database's own setting is.
+_DURABLE = sql.SQL(
+    "CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END"
+)
 
 
 class SnapshotGoneError(StoreUnavailableError):
@@ -108,7 +112,7 @@ class Address:
             # what a stopped writer has begun is over before its lease, and locks no row of an application for longer
             values["idle_in_transaction_session_timeout"] = f"{max(SHORTEST_IDLE_SECONDS, fence.lasts / 2):.0f}s"
         calls = (sql.SQL("set_config({}, {}, true)").format(name, text) for name, text in values.items())
-        return sql.SQL("SELECT {}").format(sql.SQL(", ").join([*calls, _NO_TRANSACTION_TIMEOUT]))
+        return sql.SQL("SELECT {}").format(sql.SQL(", ").join([*calls, _NO_TRANSACTION_TIMEOUT, _DURABLE]))
 
     def insist(self, work: Callable[[], _T]) -> tuple[_T, int]:
         """What `work` returns, and how often it had to be done again: after `StoreUnavailableError` it is, waiting

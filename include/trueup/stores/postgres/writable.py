@@ -72,16 +72,11 @@ def _unwritable(shape: Shape, effects: Effects, table: Table) -> Iterator[str]:
         return
     if len(table.columns) > MOST_COLUMNS:
         yield f"{len(table.columns):,} columns are declared, and Trueup can write {MOST_COLUMNS} at most"
-    if effects.deferrable_key:
+    yield from _unwritable_key(effects)
+    if effects.unlogged:
         yield (
-            f"its primary key ({effects.deferrable_key}) is DEFERRABLE, so PostgreSQL cannot detect a row that "
-            f"is there already: make it NOT DEFERRABLE (drop constraint {effects.deferrable_key} and add it "
-            "again)"
-        )
-    if effects.temporal_key:
-        yield (
-            f"its primary key ({effects.temporal_key}) is WITHOUT OVERLAPS, by which PostgreSQL cannot detect a row that is"
-            " there already: make that a UNIQUE constraint, and the same columns an ordinary primary key"
+            "it is UNLOGGED, or has a partition that is: PostgreSQL empties such a table after a crash, and no standby has its "
+            f"rows: ALTER TABLE {sql.Identifier(shape.schema, shape.name).as_string(None)} SET LOGGED"
         )
     if rules := [name for name, event in effects.rules if event in (INSERT, UPDATE)]:
         yield (
@@ -101,6 +96,20 @@ def _unwritable(shape: Shape, effects: Effects, table: Table) -> Iterator[str]:
                 f"role {shape.role!r} may not advance the sequence of column {sequence.column!r}: GRANT UPDATE ON SEQUENCE"
                 f" {sequence.name} TO {sql.Identifier(shape.role).as_string(None)}"
             )
+
+
+def _unwritable_key(effects: Effects) -> Iterator[str]:
+    if effects.deferrable_key:
+        yield (
+            f"its primary key ({effects.deferrable_key}) is DEFERRABLE, so PostgreSQL cannot detect a row that "
+            f"is there already: make it NOT DEFERRABLE (drop constraint {effects.deferrable_key} and add it "
+            "again)"
+        )
+    if effects.temporal_key:
+        yield (
+            f"its primary key ({effects.temporal_key}) is WITHOUT OVERLAPS, by which PostgreSQL cannot detect a row that is"
+            " there already: make that a UNIQUE constraint, and the same columns an ordinary primary key"
+        )
 
 
 def _reads_only(set_by: str, role: str) -> str:

@@ -201,7 +201,10 @@ def remove_in(
         as_given.append(sql.SQL("{} IS NOT DISTINCT FROM s.extra::jsonb").format(columns.extra(undeclared)))
     stage(opened, staged)
     key, still = key_matches(table, shape, names), every(as_given)
-    taking = [one for one in effects_of(opened, shape.oid).references if one.takes_along and one.name not in cascade_to]
+    effects = effects_of(opened, shape.oid)
+    # where triggers do not fire (`session_replication_role`), the server does not look whether others refer to a row, nor cascades
+    taking = [one for one in effects.references if one.takes_along and one.name not in cascade_to]
+    taking = [one for one in effects.references if not one.own] if effects.replica else taking
     referred = [(one, referred_to(one)) for one in taking]
     if referred:  # so that nobody can begin to refer to them between the look and the deletion
         lock = sql.SQL("SELECT FROM {} AS t JOIN {} ON {} FOR UPDATE OF t")
@@ -232,7 +235,8 @@ def remove_in(
     )
     for row in left.select(["r", "before", "referred"]).to_pylist():
         if row["before"] and row["referred"] is not None:
-            done.refused[row["r"]] = (f"{row['referred']} would take them along {REFERENCED}", row["referred"])
+            fate = "would be left without it" if effects.replica else "would take them along"
+            done.refused[row["r"]] = (f"{row['referred']} {fate} {REFERENCED}", row["referred"])
     left = left.filter(pc.invert(pc.and_(left["before"], left["referred"].is_valid())))
     words = "the row has changed since it was written"
     return Left(*sorted_out(opened, table, shape, rows, names, done, left, DELETE, words))
