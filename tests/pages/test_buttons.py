@@ -147,6 +147,33 @@ def test_an_undone_run_says_so_and_so_does_its_report_which_stays_as_it_was(
     assert (kpi["proof"], kpi["switch"]) == (None, "legacy")
 
 
+def test_a_report_that_the_ledger_does_not_bear_out_is_not_shown_as_passed(
+    book: Ledger, signed_in: Client, tmp_path: Path
+) -> None:
+    """As where the ledger was restored from before the run, or lost."""
+    folder, viewer = Workspace(str(tmp_path / "mine")).run(ID), signed_in("viewer")
+    folder.write("report.json", '{"verdict": {"status": "passed", "proof": "proven", "headline": "Proven: 7 rows."}}')
+    folder.write("report.html", "<!doctype html><html><body><h1>Passed, Proven</h1></body></html>")
+
+    def shown() -> tuple[Any, str]:
+        opened = viewer.get(f"{AT}/files/report.html").text
+        return viewer.get(AT).json()["report"]["verdict"], opened.split("<h1>")[0]
+
+    verdict, above = shown()
+    assert verdict["status"] is None
+    assert verdict["headline"].startswith("Not proven: the ledger does not have this run.")
+    assert "Not proven.</strong> The ledger does not have this run" in above
+    enter(book, ID, RUN, status=Status.FAILED)
+    verdict, above = shown()
+    assert (verdict["status"], verdict["proof"]) == (None, None)
+    assert "the ledger has this run as failed" in verdict["headline"]
+    assert "The ledger has this run as failed" in above
+    enter(book, ID, RUN, status=Status.PROVEN)
+    verdict, above = shown()
+    assert (verdict["status"], verdict["headline"]) == ("passed", "Proven: 7 rows.")
+    assert "Not proven" not in above
+
+
 def test_a_failed_step_is_retried_with_its_part_unless_that_ends_the_same_way(
     book: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:

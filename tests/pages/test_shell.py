@@ -48,3 +48,11 @@ def test_a_page_asks_for_three_files_and_for_its_data_at_once(viewer: Any) -> No
         (data,) = (re.findall(r'href="([^"]+)"', tag)[0] for tag in tags if "preload" in tag)
         if view != "turn":  # there is no such run
             assert viewer.get(f"{PAGES}/{data}").status_code == 200, data
+
+
+def test_windows_are_told_in_utc_wherever_one_looks_from() -> None:
+    from trueup_airflow.pages import bundles
+
+    texts = {file.stem: file.read_text(encoding="utf-8") for file in Path(bundles.STATIC).glob("*.js")}
+    assert {name for name, text in texts.items() if "window.start" in text} == {"words"}
+    assert "toISOString" in next(line for line in texts["words"].splitlines() if line.startswith("const bound ="))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from include.trueup.ledger import Status, SwitchState
+from include.trueup.run import Window
 
 from .conftest import PAGES, Client
 from .invented import DAG, Invented, invented
@@ -55,6 +57,20 @@ def test_where_the_switch_stands_and_why_it_may_not_be_turned(invented: Invented
     assert found["comparison"]["last"]["unknown_keys"] == 0
 
 
+def test_a_proof_that_something_came_after_is_not_shown_as_one_that_stands(invented: Invented, get: Any) -> None:
+    def proof() -> tuple[str, bool, bool]:
+        found = get(f"{DAG}/switch")["proof"]
+        return found["run_id"], found["stands"], found["whole"]
+
+    invented.run(invented.airflow(DAG, "manual__one"), Status.PROVEN, add=9)
+    assert proof() == ("manual__one", True, True)
+    invented.run(invented.airflow(DAG, "manual__half", "failed"), Status.FAILED, written=2, add=9)
+    assert proof() == ("manual__one", False, True)
+    day = Window(start=datetime(2026, 1, 1, tzinfo=UTC), end=datetime(2026, 1, 2, tzinfo=UTC))
+    invented.run(invented.airflow(DAG, "manual__day"), Status.PROVEN, window=day, add=1)
+    assert proof() == ("manual__day", True, False)
+
+
 def test_a_cutover_says_that_it_waits_was_refused_or_has_turned_and_why(invented: Invented, get: Any) -> None:
     proven = invented.airflow(DAG, "manual__one")
     invented.run(proven, Status.PROVEN, add=9)
@@ -62,7 +78,7 @@ def test_a_cutover_says_that_it_waits_was_refused_or_has_turned_and_why(invented
     refused = invented.airflow(f"{DAG}_cutover", "manual__no", "failed", conf=asked)
     invented.refused(refused, "approve", "ada refused to turn the switch; it is as it was", "ada")
     turned = invented.airflow(f"{DAG}_cutover", "manual__yes", conf=asked)
-    turn = {"by": "ada", "why": "both looked at it", "run_id": turned, "proof_run_id": proven}
+    turn: dict[str, Any] = {"by": "ada", "why": "both looked at it", "run_id": turned, "proof_run_id": proven}
     invented.ledger.switches.turn(DAG, SwitchState.DUAL, **turn)
     invented.airflow(f"{DAG}_cutover", "manual__broken", "failed", conf=asked)
     invented.airflow(f"{DAG}_cutover", "manual__now", "running", conf={"why": "on", "to": "new"})

@@ -57,6 +57,17 @@ def test_what_is_proven_says_of_what() -> None:
     assert case(run(1, Status.PROVEN, window=WINDOW)) == ("proven of a window", False)
 
 
+def test_a_window_is_told_to_the_second_where_it_is_not_of_whole_days() -> None:
+    from trueup_airflow.pages import truth
+
+    def told(*window: str) -> str:
+        return truth.of_migration([run(1, Status.PROVEN, window=window)], SwitchState.LEGACY).words
+
+    assert told(*WINDOW) == "Proven for the rows of 2026-11-01 to 2026-11-02, not for the whole table."
+    half = told("2026-11-01T14:00:00+02:00", "2026-11-01T23:30:05+00:00")
+    assert half == "Proven for the rows of 2026-11-01 12:00:00 to 2026-11-01 23:30:05 UTC, not for the whole table."
+
+
 def test_a_rollback_that_waits_or_deletes_is_what_is_told() -> None:
     proven = run(1, Status.PROVEN)
     back: dict[str, Any] = {"of": "m_rollback", "undoes": "m--1"}

@@ -22,10 +22,11 @@ ELSEWHERE = {
 """Packages that the world does not come to, each with the reason."""
 
 NOT_HERE = {
-    **dict.fromkeys(("shadow.require", "shadow._keys"), "no shadow comparison is declared"),
+    **dict.fromkeys(("shadow.require", "shadow._keys", "comparisons.end"), "no shadow comparison is declared"),
     "turning._back": "no way back is declared",
     "turning.guard": "a turn has no guards",
     "turning.refuse_unseen": "nobody is asked about a turn",
+    "decisions.turn": "each turn is made as soon as it is asked for",
     "decisions.refuse_second_turn": "each turn has an id of its own",
     **{f"cost.{name}": "no run costs anything" for name in ("approve", "reject", "waive", "require")},
     **dict.fromkeys(

@@ -18,6 +18,7 @@ from include.trueup.rows import duck
 from include.trueup.run.files import FINDINGS_CSV, REJECTS_JSONL, REPORT, REPORT_HTML, REPORT_MD
 
 from .. import connections
+from . import evidence, state
 from .files import local
 from .findings import LONGEST, csv
 from .known import entered
@@ -33,11 +34,11 @@ TYPES = {".json": "application/json", ".md": "text/markdown", ".csv": "text/csv"
 
 @router.get("/report.html")
 def report_html(asked: Asked, download: bool = Query(False)) -> Response:
-    """The report as a page: no script at all runs in it, and of styles only its own. One of a run that was undone since says
-    so when it is opened; the file itself stays as it was, and is what is downloaded."""
+    """The report as a page: no script at all runs in it, and of styles only its own. One of a run that was undone since, or that
+    the ledger does not have as passed, says so when it is opened; the file itself stays as it was, and is what is downloaded."""
     with TemporaryDirectory(prefix="trueup-page-") as scratch:
         page = local(asked.id, REPORT_HTML, Path(scratch)).read_bytes()
-    if not download and (banner := _undone(asked.id)) is not None:
+    if not download and (banner := _above(asked.id)) is not None:
         page = re.sub(rb"<body[^>]*>", lambda tag: tag[0] + banner, page, count=1)
     headers = {"Content-Security-Policy": REPORT_CSP.format(style=style_of(page))}
     if download:
@@ -52,17 +53,28 @@ def style_of(page: bytes) -> str:
     return f"'sha256-{digest}'"
 
 
-def _undone(id: str) -> bytes | None:
-    """What is said above the report of a run that was rolled back; None of any other."""
+def _above(id: str) -> bytes | None:
+    """What is said above a report that does not hold (any more); None of any other."""
     book = connections.book()
     row = book.run(id) if book else None
     undone = undone_by(book, entered(row)) if book and row else None
     if undone is None:
-        return None
+        report = evidence.report(id)
+        why = state.disowned(row, report.verdict) if report else None
+        return (
+            None
+            if why is None
+            else _banner("disowned", "Not proven.", f"{why[:1].upper()}{why[1:]}: do not rely on it.")
+        )
     by = f" by run {undone.run_id or undone.id}" if undone.run_id or undone.id else ""
     at = f" on {undone.at:%Y-%m-%d %H:%M} UTC" if undone.at else ""
-    text = f"<strong>Undone.</strong> What this run wrote was rolled back{escape(by)}{at}. The report below is of the time before."
-    return f'<div role="alert" data-testid="undone" class="undone"><p>{text}</p><hr></div>'.encode()
+    text = f"What this run wrote was rolled back{by}{at}. The report below is of the time before."
+    return _banner("undone", "Undone.", text)
+
+
+def _banner(what: str, title: str, text: str) -> bytes:
+    banner = f"<strong>{title}</strong> {escape(text)}"
+    return f'<div role="alert" data-testid="{what}" class="undone"><p>{banner}</p><hr></div>'.encode()
 
 
 @router.get("/report.json")

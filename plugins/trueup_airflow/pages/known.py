@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 
 from include.trueup.ledger import Ledger, RunRow, Status
 from include.trueup.ledger.latest import last_at, might_write_until
@@ -25,6 +25,14 @@ class Window:
 
     start: str
     end: str
+
+    @property
+    def words(self) -> str:
+        """From when to when, in UTC: in days where it is of whole ones."""
+        bounds = [datetime.fromisoformat(bound).astimezone(UTC) for bound in (self.start, self.end)]
+        if all(bound.time() == time() for bound in bounds):
+            return " to ".join(bound.date().isoformat() for bound in bounds)
+        return " to ".join(bound.isoformat(sep=" ").removesuffix("+00:00") for bound in bounds) + " UTC"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -150,6 +150,8 @@ def _standing(standing: Standing, asked: AskedRun, user: BaseUser) -> Standing:
     steps = pace.counted(asked.id, progress.steps(asked, tasks, parts, entered), entered)
     present, phases = files.present(asked.id), evidence.counts(asked.id)
     report = evidence.report(asked.id) if REPORT in present else None
+    if report is not None:
+        report = replace(report, verdict=state.as_the_ledger_has_it(raw, report.verdict))
     exceptions = report.verdict.exceptions if report else 0
     waiting = any(step.state == "waiting" for step in steps)
     companions = scheduled.companions(standing.migration_id)

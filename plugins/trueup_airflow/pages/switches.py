@@ -21,6 +21,7 @@ from include.trueup.run import Files, Mode, Refusal
 from .. import connections
 from . import about, questions, scheduled
 from .files import folder
+from .known import entered
 from .progress import ENDED
 from .questions import Question
 from .rights import may
@@ -37,13 +38,16 @@ WAITING = "waiting for approval"
 
 @dataclass(frozen=True, kw_only=True)
 class ProofOf:
-    """The last proof: of which run, when, how many rows were compared, and its age in hours."""
+    """The last proof: of which run, when, how many rows were compared, and its age in hours. `stands`: no run has written, failed
+    or planned rows since; `whole`: it is of whole tables."""
 
     id: str
     run_id: str | None
     at: datetime
     compared: int | None
     hours: float
+    stands: bool
+    whole: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,13 +199,27 @@ def _turns(book: Ledger, migration_id: str, names: dict[str, str]) -> tuple[Turn
 
 def _proof(book: Ledger, migration_id: str, names: dict[str, str]) -> ProofOf | None:
     """The last run that is proven still, and no rollback."""
+    standing = _standing_proof(book, migration_id)
     for row in last_first(book, migration_id):
         if row.status == Status.PROVEN and row.undoes is None and row.ended_at is not None:
-            compared = turning.compared(connections.workspace(), row.run_id)
-            hours = (datetime.now(UTC) - row.ended_at).total_seconds() / 3600
-            name = names.get(row.run_id)
-            return ProofOf(id=row.run_id, run_id=name, at=row.ended_at, compared=compared, hours=hours)
+            return ProofOf(
+                id=row.run_id,
+                run_id=names.get(row.run_id),
+                at=row.ended_at,
+                compared=turning.compared(connections.workspace(), row.run_id),
+                hours=(datetime.now(UTC) - row.ended_at).total_seconds() / 3600,
+                stands=row.run_id == standing,
+                whole=entered(row).window is None,
+            )
     return None
+
+
+def _standing_proof(book: Ledger, migration_id: str) -> str | None:
+    """The run whose proof still stands; the ways say why there is none."""
+    try:
+        return turning.proven(book, connections.workspace(), migration_id).run_id
+    except ProofError:
+        return None
 
 
 def _shadow(migration_id: str) -> Shadow | None:
@@ -220,13 +238,9 @@ def _comparison(book: Ledger | None, migration_id: str) -> Comparison | None:
         return None
     if book is None:
         return Comparison(dag_id=shadow.comparison, last=None, run_id=None)
-    workspace = connections.workspace()
+    proven = _standing_proof(book, migration_id)
     try:
-        proven = turning.proven(book, workspace, migration_id).run_id
-    except ProofError:
-        proven = None  # the ways say why
-    try:
-        last = shadows.last(book, workspace, migration_id, shadow, proven)
+        last = shadows.last(book, connections.workspace(), migration_id, shadow, proven)
     except ProofError as error:
         return Comparison(dag_id=shadow.comparison, last=None, run_id=None, trouble=str(error))
     names = scheduled.runs([shadow.comparison], 200, ()) if last else {}

@@ -116,8 +116,8 @@ def _proven(run: Known, switch: SwitchState) -> Truth:
     row = run.entered
     assert row is not None  # it is proven
     if row.window is not None:
-        of = f"{row.window.start[:10]} to {row.window.end[:10]}"
-        return Truth(state=OF_WINDOW, words=f"Proven for the rows of {of}, not for the whole table.", run=run)
+        words = f"Proven for the rows of {row.window.words}, not for the whole table."
+        return Truth(state=OF_WINDOW, words=words, run=run)
     if run.exceptions:
         words = f"Proven, with {run.exceptions:,} rows left alone that are not as they should be."
         return Truth(state=EXCEPTIONS, words=words, run=run)

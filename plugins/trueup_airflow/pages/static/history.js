@@ -3,7 +3,7 @@
 import { h, mark, replace, section, svg, table, unseen, value } from "./dom.js";
 import { alone, asked, dagPath, get, leave, live, startPage, tab, trouble } from "./host.js";
 import { goesOn, range } from "./range.js";
-import { KIND, between, duration, moment, number, plural, sentence } from "./words.js";
+import { KIND, between, duration, moment, number, plural, sentence, span } from "./words.js";
 
 const view = document.getElementById("view");
 const CHARTED = 30;
@@ -46,7 +46,7 @@ const WHAT = { run: (run) => run.mode || "run", rollback: () => "rollback", cuto
 const COLUMNS = [
   { label: "Run", head: true, text: (run) => [link(run), h("small", null, value(run.run_id || run.id))] },
   { label: "State", text: (run) => [mark(kind(run), sentence(run.state)), run.says && h("small", null, value(run.says))] },
-  { label: "What", text: (run) => [WHAT[run.kind](run), run.window && h("small", null, moment(run.window.start), " – ", moment(run.window.end))] },
+  { label: "What", text: (run) => [WHAT[run.kind](run), run.window && h("small", null, span(run.window))] },
   { label: "Planned", n: true, text: (run) => number(run.planned) },
   { label: "Written", n: true, text: (run) => number(run.written) },
   { label: "Deleted", n: true, text: (run) => (run.deleted ? h("span", { class: "remove" }, number(run.deleted)) : number(run.deleted)) },

@@ -3,7 +3,7 @@
 import { h, icon, mark, replace, value } from "./dom.js";
 import { alone, asked, dagPath, get, leave, runPath, tab, trouble } from "./host.js";
 import { came, lens, said, verb, whole } from "./row.js";
-import { KIND, moment, number, plural, sentence, words } from "./words.js";
+import { KIND, moment, number, plural, sentence, span, words } from "./words.js";
 
 const view = document.getElementById("view");
 const given = new URLSearchParams(location.search);
@@ -50,7 +50,7 @@ function run(one) {
   return h("li", { class: "card", "data-testid": "lens-run" },
     h("div", { class: "card-head" }, h("h2", null, one.run_id ? leave(tab(one.dag_id, one.run_id), {}, moment(one.started_at)) : moment(one.started_at), h("code", null, value(one.run_id || one.run))),
       mark(KIND[words(one.status)] || "note", sentence(words(one.status)))),
-    h("p", { class: "soft" }, mode, one.window && ` · window ${moment(one.window.start)} – ${moment(one.window.end)}`), undone,
+    h("p", { class: "soft" }, mode, one.window && ` · window ${span(one.window)}`), undone,
     one.sources.length > 0 && h("ul", { class: "planned" }, one.sources.map((each) => source(one, each))),
     one.targets.length > 0 && h("ul", { class: "planned" }, one.targets.map((each) => target(one, each))),
     one.more > 0 && h("p", { class: "soft" }, `and ${number(one.more)} more rows.`), said(one.findings),

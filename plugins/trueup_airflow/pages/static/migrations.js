@@ -4,7 +4,7 @@ import { h, mark, replace, value } from "./dom.js";
 import { alone, dagPath, get, leave, live, tab, trouble } from "./host.js";
 import { offers } from "./offers.js";
 import { where } from "./where.js";
-import { DONE, KIND, VERBS, moment, number, plural, sentence } from "./words.js";
+import { DONE, KIND, VERBS, dayOf, moment, number, plural, sentence, span } from "./words.js";
 
 const view = document.getElementById("view");
 const SHOWN = ["add", "change", "remove", "drift", "keep"];
@@ -12,7 +12,7 @@ const SWITCH = { legacy: "old shape", dual: "both shapes", new: "new shape" };
 const BUSY = ["running", "starting", "waiting for approval", "rolling back", "turning"];
 const DAY = { proven: "good", failed: "bad", rejected: "bad", running: "busy", waiting: "wait", planned: "note", "rolled back": "skip", "not begun": "idle", "not started": "skip", gone: "skip" };
 
-const ofWindow = (found) => found.window && ` · of ${moment(found.window.start)} – ${moment(found.window.end)}`;
+const ofWindow = (found) => found.window && ` · of ${span(found.window)}`;
 const side = (found) => [found.tables.map((name, at) => [at > 0 && ", ", h("code", null, value(name))]), h("span", { class: "soft" }, ` (${found.connections.join(", ")})`)];
 
 function about(one) {
@@ -71,7 +71,7 @@ function facts(one) {
 
 function now(one) {
   const doing = one.doing && [` Step ${one.doing.step}`, one.doing.of ? `: ${number(one.doing.rows)} of ${number(one.doing.of)} rows` : one.doing.total > 1 ? `: ${one.doing.done} of ${one.doing.total} parts` : "", "."];
-  const day = (at) => (at ? moment(at).replace(/ 00:00$/, "") : "");
+  const day = (at) => (at ? dayOf(at) : "");
   return h("div", { class: "now" }, h("p", { "data-testid": `words-${one.dag_id}` }, value(one.words), BUSY.includes(one.state) && one.state !== "waiting for approval" && doing),
     one.backfill.length > 0 && h("ol", { class: "daylist", "aria-label": "Days of the backfill" }, one.backfill.map((each) => h("li", { class: `daychip ${DAY[each.state] || "idle"}`, title: each.state },
       each.run_id ? leave(tab(one.dag_id, each.run_id), {}, mark(DAY[each.state] || "idle", `${day(each.start)}: ${each.state}`)) : mark("idle", `${day(each.start)}: ${each.state}`)))));

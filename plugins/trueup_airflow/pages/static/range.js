@@ -2,16 +2,15 @@
 
 import { h, mark, section, table, value } from "./dom.js";
 import { leave, tab } from "./host.js";
-import { KIND, moment, number, plural, sentence } from "./words.js";
+import { KIND, dayOf, moment, number, plural, sentence } from "./words.js";
 
 const STATES = { ...KIND, rejected: "bad", queued: "idle", "not started": "skip", planned: "note" };
 const ORDER = ["waiting for approval", "failed", "rejected", "interrupted", "running", "starting", "queued", "planned", "proven with exceptions", "proven", "rolled back", "not started"];
-const day = (iso) => new Date(iso).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
 const percent = (part, whole) => (whole ? `${((100 * part) / whole).toFixed(1)} %` : "—");
 
 function one(found, its) {
   const figures = its.source_rows === null ? its.why : `${plural(its.source_rows, "row")}${its.rejected ? `, ${number(its.rejected)} rejected (${percent(its.rejected, its.source_rows)})` : ""}`;
-  const inside = [h("b", null, day(its.start)), mark(STATES[its.state] || "note", sentence(its.state)), h("small", null, figures || ""),
+  const inside = [h("b", null, dayOf(its.start)), mark(STATES[its.state] || "note", sentence(its.state)), h("small", null, figures || ""),
     its.to_write !== null && h("small", null, `${number(its.to_write)} to write`), its.removed > 0 && h("small", { class: "remove" }, `${number(its.removed)} removed`)];
   const title = its.why || its.state;
   return h("li", { class: "day", "data-testid": `day-${its.start.slice(0, 10)}`, "data-state": its.state },
@@ -49,7 +48,7 @@ export function range(found, its, called, ...more) {
   const over = its.source_rows > 0 && its.rejected / its.source_rows > its.max_reject_share;
   const planned = its.days.filter((each) => each.source_rows !== null).length;
   const fact = (name, ...what) => h("div", { class: "fact" }, h("dt", null, name), h("dd", null, what));
-  return section(`backfill-${its.id}`, `${called}${day(its.start)} – ${day(new Date(new Date(its.end) - 1))}`,
+  return section(`backfill-${its.id}`, `${called}${dayOf(its.start)} – ${dayOf(new Date(new Date(its.end) - 1))}`,
     h("p", { class: "states" }, states, its.paused && h("span", { class: "chip" }, "paused"), h("span", { class: "soft" }, `mode ${its.mode} · requested ${moment(its.created_at)}`, its.by && [" by ", value(its.by)])),
     h("ol", { class: "days", "data-testid": `days-${its.id}`, "aria-label": "Days" }, its.days.map((each) => one(found, each))),
     h("dl", { class: "facts-row" },

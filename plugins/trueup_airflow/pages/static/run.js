@@ -13,7 +13,7 @@ import { rows } from "./rows.js";
 import { progress, strip } from "./steps.js";
 import { tabs } from "./tabs.js";
 import { where } from "./where.js";
-import { KIND, between, duration, moment, number, plural, sentence, words } from "./words.js";
+import { KIND, between, duration, moment, number, plural, sentence, span, words } from "./words.js";
 
 const view = document.getElementById("view");
 const data = runPath();
@@ -27,7 +27,7 @@ function facts(run) {
   const { mode, window } = run.options || {};
   const told = [
     ["mode", mode && sentence(mode)],
-    ["window", window && [moment(window.start), " – ", moment(window.end)]],
+    ["window", window && span(window)],
     ["started", run.started_at && moment(run.started_at)],
     [run.ended ? "took" : "running for", run.started_at && duration(between(run.started_at, run.ended_at))],
     ["by", run.triggered_by && value(run.triggered_by)],

@@ -19,8 +19,8 @@ const link = (migration, id, run) => (run ? leave(tab(migration, run), {}, value
 export function proof(found) {
   const last = found.proof;
   if (!last) return h("p", { "data-testid": "proof" }, mark("warn", "No run of it is proven"), " Trigger the migration over whole tables; its proof is what a turn forward stands on.");
-  const old = last.hours > found.proof_max_age;
-  return h("p", { "data-testid": "proof" }, mark(old ? "warn" : "good", old ? "The last proof is old" : "Proven"), " ",
+  const not = !last.stands ? "The last proof holds no more" : !last.whole ? "Proven of a window only" : last.hours > found.proof_max_age ? "The last proof is old" : null;
+  return h("p", { "data-testid": "proof" }, mark(not ? "warn" : "good", not || "Proven"), " ",
     last.compared !== null && [h("b", null, number(last.compared)), " rows compared, "], `${moment(last.at)}, `, h("b", null, `${duration(last.hours * 3600)} ago`),
     ` (a turn forward takes one of ${found.proof_max_age} hours at most), by run `, link(found.migration_id, last.id, last.run_id));
 }

@@ -14,6 +14,12 @@ export function moment(iso) {
   return at.toDateString() === new Date().toDateString() ? `today ${time}` : `${day.format(at)} ${time.slice(0, 5)}`;
 }
 
+// A window as its run has it: in UTC, wherever one looks from, since its bounds decide which rows are meant.
+const bound = (iso) => new Date(iso).toISOString().replace("T", " ").replace(/(:00)?(\.000)?Z$/, "");
+export const span = (window) => `${bound(window.start)} – ${bound(window.end)} UTC`;
+// A day of a backfill, which is one of UTC, too.
+export const dayOf = (iso) => new Date(iso).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+
 export function duration(seconds) {
   if (seconds === null || seconds === undefined || Number.isNaN(seconds)) return "—";
   if (seconds < 10) return `${Math.max(seconds, 0).toFixed(1)} s`;
