@@ -16,7 +16,7 @@ import pytest
 from include.embedded import postgres
 from include.trueup.declare.migration import Table, Type
 from include.trueup.errors import StoreRejectedError, StoreUnavailableError
-from include.trueup.stores.postgres import PostgresStore
+from include.trueup.stores.postgres import PostgresStore, catalog
 from include.trueup.stores.postgres.reading import STRIPE_BLOCKS
 from include.trueup.stores.postgres.session import Address, session
 from tests.contract.postgres_rows import read, rows, table
@@ -264,6 +264,16 @@ def test_no_timeout_of_the_database_ends_a_snapshot_or_a_read(uri: str, wide: Ta
         assert found.to_pylist() == [dict(zip(names, ("0", "0", "10min"), strict=True))]
     finally:
         run_sql(uri, f"ALTER DATABASE {database} RESET ALL")
+
+
+def test_a_standby_that_answers_by_now_is_not_read(uri: str, wide: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address of several servers led to the primary at preflight, and to a standby since, which has not all rows yet."""
+    store = PostgresStore(uri, patience=0)
+    assert store.get(wide, rows(wide, {"id": 1})).num_rows == 1
+    monkeypatch.setattr(catalog, "QUERY", catalog.QUERY.replace("pg_is_in_recovery()", "true"))
+    for asked in (lambda: store.get(wide, rows(wide, {"id": 1})), lambda: read(store, wide)):
+        with pytest.raises(StoreUnavailableError, match=r"wide cannot be read: the server is a standby"):
+            asked()
 
 
 def test_a_snapshot_whose_holder_is_ended_is_told_at_once_and_another_block_has_another(uri: str, wide: Table) -> None:

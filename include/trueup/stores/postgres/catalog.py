@@ -12,11 +12,12 @@ import pyarrow as pa
 
 from ...declare.migration import Index, Table
 from ...declare.names import one_of
-from ...errors import DeclarationError, StoreRejectedError
+from ...errors import DeclarationError, StoreRejectedError, StoreUnavailableError
 from .. import Description
 from .columns import Column, misfit
 from .session import Session
 
+_STANDBY = "the server is a standby, which does not know what it has not received yet: give the connection the primary's address"
 QUERY = (Path(__file__).parent / "catalog.sql").read_text()
 """Gives what `shape_of` takes; $1 is the schema, $2 the table."""
 
@@ -108,10 +109,7 @@ class Shape:
     def obstacles(self, table: Table) -> Iterator[str]:
         """In words, why what is read would not be all that is there, and what to do."""
         if self.in_recovery:
-            yield (
-                "the server is a standby, which does not know what it has not received yet: give the "
-                "connection the primary's address"
-            )
+            yield _STANDBY
         if self.policies:
             yield (
                 f"table {table.name} has row security, which would hide rows from role {self.role!r}: connect as a role"
@@ -201,8 +199,11 @@ def find(session: Session, table: Table) -> Shape | None:
 
 
 def require(session: Session, table: Table) -> Shape:
-    """The table as it is. Raises `StoreRejectedError` if there is none, or if a declared column is not there."""
+    """The table as it is. Raises `StoreRejectedError` if there is none, or if a declared column is not there, and
+    `StoreUnavailableError` where a standby answers: it may have since the preflight, by an address of several servers."""
     shape = find(session, table)
+    if shape is not None and shape.in_recovery:
+        raise StoreUnavailableError(f"{session.place}: {table.name} cannot be read: {_STANDBY}.")
     if shape is None:
         raise StoreRejectedError(f"{session.place}: there is no table {table.name}. Check its name and the connection.")
     if missing := [name for name in table.columns if name not in shape.columns and name not in table.adds]:
