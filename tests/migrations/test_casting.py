@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from include.embedded import postgres
-from include.trueup.declare.migration import Type
+from include.trueup.declare.migration import Derived, Type
 from include.trueup.errors import DeclarationError
 from include.trueup.ledger import Ledger
 from include.trueup.run.workspace import Workspace
@@ -50,6 +50,29 @@ def test_a_transform_that_gives_another_type_loses_nothing_unseen(here: Here, tm
         into, select = {**columns, "x": declared}, f"id, {expression} AS x, _key AS _source"
         with pytest.raises(DeclarationError, match=said):
             here.run(declare_copy(tmp_path, columns, into=into, select=select))
+
+
+@pytest.mark.parametrize(
+    ("declared", "expression", "said"),
+    [
+        (Type.INTEGER, "1.5::DOUBLE", r"derived 'more': 1: column 'x': 1.5 is not a whole number of 64 bits"),
+        (Type.DATE, "'2024-01-01T23:00:00-05:00'", r"derived 'more': 1: column 'x': '2024-01-01T23:00:00-05:00' is not a date"),
+        (Type.BOOLEAN, "2", r"derived 'more': 1: column 'x': '2' is neither true nor false"),
+        (Type.NUMBER, "'1,5'", r"derived 'more': 1: column 'x': '1,5' is not a number"),
+        (Type.JSON, "'{a}'", r"derived 'more': 1: column 'x': no JSON"),
+        (Type.DATETIME, "TIMESTAMPTZ '2024-01-01 12:00Z'", r"derived 'more': column 'x' of .*lose its time zone"),
+    ],
+)  # fmt: skip
+def test_what_a_derived_relation_gives_loses_nothing_unseen(
+    here: Here, tmp_path: Path, declared: Type, expression: str, said: str
+) -> None:
+    here.sql("CREATE TABLE old (id bigint PRIMARY KEY)", "INSERT INTO old VALUES (1)")
+    (query := tmp_path / "more.sql").write_text(f"SELECT id, {expression} AS x FROM source")
+    columns = {"id": Type.INTEGER}
+    derived = Derived(id="more", name="more", columns={**columns, "x": declared}, key=("id",), query=query)
+    migration = declare_copy(tmp_path, columns, into=columns, select="id, _key AS _source")
+    with pytest.raises(DeclarationError, match=said):
+        here.run(replace(migration, derived=(derived,)))
 
 
 def test_a_text_that_has_no_place_in_the_declared_type_is_a_reject_of_its_row(here: Here, tmp_path: Path) -> None:

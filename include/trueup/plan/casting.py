@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..declare.migration import Target, Type
+from ..declare.migration import Type
 from ..declare.names import EXTRA, MISTYPED, own
 from ..errors import DeclarationError
 from ..rows import duck, forms
 from ..rows.values import NO_ZERO
-from .inputs import SQL, cast
+from .duck_types import SQL, cast
 
 _KINDS = {
     "text": ("VARCHAR", "JSON", "UUID", "ENUM("),
@@ -84,13 +84,13 @@ _NO_FORM = duck.literal(forms.NO_FORM)
 _WHY = f"substr({{}}, {len(forms.NO_FORM) + 1})"
 
 
-def columns(target: Target, made: Mapping[str, str], dynamodb: bool) -> tuple[str, str, str]:
-    """SQL over what a transform gives, of the types `made`: the values of `target`'s columns, `_extra` and `_mistyped`
+def columns(declared: Mapping[str, Type], made: Mapping[str, str], dynamodb: bool) -> tuple[str, str, str]:
+    """SQL over what a transform gives, of the types `made`: the values of the `declared` columns, `_extra` and `_mistyped`
     (an inner and an outer select list), and the fault of a row, null where it has none. `dynamodb`: JSON is DynamoDB's."""
     inner: list[str] = []
     outer: list[str] = []
     faults: list[str] = []
-    types = {**target.table.columns, EXTRA: Type.JSON, MISTYPED: Type.JSON}
+    types = {**declared, EXTRA: Type.JSON, MISTYPED: Type.JSON}
     for name, type_ in types.items():
         given, value, wrong, why = _one(name, type_, made.get(name, '"NULL"'), own(f"text_{len(inner)}"), dynamodb)
         inner.append(given)
@@ -149,10 +149,10 @@ def _fault(name: str, condition: str, message: str) -> str:
     return f"CASE WHEN {condition} THEN {duck.literal(f'column {name!r}: ')} || {message} END"
 
 
-def refuse_lossy(target: Target, view: str, types: Mapping[str, str]) -> None:
-    """Raise `DeclarationError` where a column of the view is of a type (`types`, DuckDB's) of which no value has a place in the
-    declared one, or that loses something there."""
-    for name, type_ in target.table.columns.items():
+def refuse_lossy(what: str, declared: Mapping[str, Type], gives: str, types: Mapping[str, str]) -> None:
+    """Raise `DeclarationError` where a column is given of a type (`types`, DuckDB's) of which no value has a place in the
+    declared one, or that loses something there; `gives`: what gives it, in words."""
+    for name, type_ in declared.items():
         kind = _kind(types.get(name, '"NULL"'))
         if kind == "null" or (kind in _TAKES.get(type_, {kind}) and (type_, kind) not in _MEANT):
             continue
@@ -160,8 +160,7 @@ def refuse_lossy(target: Target, view: str, types: Mapping[str, str]) -> None:
             (type_, kind), "takes none of its values: say in the transform what is meant, or declare another type"
         )
         raise DeclarationError(
-            f"target {target.id!r}: column {name!r} of the transform's {view} is {types[name]}, but Type.{type_.name} is"
-            f" declared, which {why}"
+            f"{what}: column {name!r} of {gives} is {types[name]}, but Type.{type_.name} is declared, which {why}"
         )
 
 

@@ -9,8 +9,8 @@ import duckdb
 import pyarrow as pa
 from duckdb.func import SPECIAL
 
-from ..declare.migration import Derived, Source, Type
-from ..declare.names import EXTRA, own
+from ..declare.migration import Derived, Source
+from ..declare.names import EXTRA, fold, own
 from ..errors import DeclarationError
 from ..rows import changing, digits, duck, wording
 from ..rows.digits import NEIGHBOUR
@@ -19,20 +19,13 @@ from ..run import Run, Session, StepName, Window
 from ..run.files import shared_name
 from ..run.partitions import relate_source
 from ..stores import key_text
+from . import casting
+from .duck_types import SQL as SQL
+from .duck_types import cast as cast
 
 _SQL = Statements(__file__)
-SQL = {
-    Type.TEXT: "VARCHAR",
-    Type.NUMBER: "VARCHAR",
-    Type.INTEGER: "BIGINT",
-    Type.FLOAT: "DOUBLE",
-    Type.BOOLEAN: "BOOLEAN",
-    Type.TIMESTAMP: "TIMESTAMPTZ",
-    Type.DATETIME: "TIMESTAMP",
-    Type.DATE: "DATE",
-    Type.JSON: "VARCHAR",
-    Type.BINARY: "BLOB",
-}
+_GIVEN = own("given_by_query")
+"""Table: what the query of a derived relation gives, before it is of the declared types."""
 
 
 def relate(session: Session, run: Run, partition: int, neighbour: str | None = None) -> None:
@@ -73,14 +66,32 @@ def relate_made(connection: duckdb.DuckDBPyConnection, run: Run, partition: int)
         only = "true"
         if derived.partition_by is not None:
             only = f"{duck.partition(derived.partition_by, run.partitions)} = {partition}"
-        parts = {"relation": as_read(derived), "columns": columns, "key_text": key_text(derived.key)}
+        parts = {"relation": as_read(derived), "columns": columns, "key_text": key_text(derived.key), "given": _GIVEN}
         types = {name: SQL[type_] for name, type_ in derived.columns.items()}
         with wording.asking(what, derived.query, connection, relations, types):
-            connection.execute(_SQL("derived", **parts, query=query, only=only))
+            connection.execute(_SQL("given", given=_GIVEN, query=query, only=only))
+            _refuse_lossy(connection, derived)
+            connection.execute(_SQL("derived", **parts))
+            connection.execute(f"DROP TABLE {_GIVEN}")
         show(connection, derived)
     for target in migration.targets:
         columns = ", ".join(f"{duck.identifier(c)} {SQL[t]}" for c, t in target.table.columns.items())
         connection.execute(f"CREATE TEMP TABLE {duck.identifier(target.id)} ({columns}, {EXTRA} VARCHAR)")
+
+
+def _refuse_lossy(connection: duckdb.DuckDBPyConnection, derived: Derived) -> None:
+    """Raise `DeclarationError` where what the query gives (`_GIVEN`) would be another value in the type that is declared."""
+    what = f"derived {derived.id!r}"
+    given = {fold(row[0]): row[1] for row in connection.execute(f"DESCRIBE {_GIVEN}").fetchall()}
+    types = {name: given[fold(name)] for name in derived.columns if fold(name) in given}
+    if len(types) < len(derived.columns):
+        return  # told by name where the columns are taken
+    casting.refuse_lossy(what, derived.columns, derived.query.name, types)
+    values, _, fault = casting.columns(derived.columns, types, dynamodb=False)
+    faults = f"SELECT {key_text(derived.key)}, {fault} AS fault FROM (SELECT {values} FROM {_GIVEN})"
+    first = f"SELECT * FROM ({faults}) WHERE fault IS NOT NULL ORDER BY ALL LIMIT 1"
+    for key, message in connection.execute(first).fetchall():
+        raise DeclarationError(f"{what}: {key}: {message}; say in {derived.query.name} what is meant")
 
 
 def as_read(driver: Source | Derived) -> str:
@@ -130,11 +141,3 @@ def define_window(connection: duckdb.DuckDBPyConnection, window: Window | None) 
         start, end = (f"CAST({duck.literal(t.isoformat())} AS TIMESTAMPTZ)" for t in (window.start, window.end))
         condition = _SQL("in_window", start=start, end=end)
     connection.execute(f"CREATE OR REPLACE TEMP MACRO in_window(instant) AS {condition}")
-
-
-def cast(column: str, type_: Type) -> str:
-    """SQL: the column, of its type in DuckDB."""
-    value = f"CAST({duck.identifier(column)} AS {SQL[type_]})"
-    if type_ is Type.FLOAT:  # one NaN, whatever its bits, since values are compared by their text
-        value = f"CASE WHEN isnan({value}) THEN 'nan'::DOUBLE ELSE {value} END"
-    return f"{value} AS {duck.identifier(column)}"

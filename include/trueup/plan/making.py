@@ -75,8 +75,8 @@ def _collect(connection: duckdb.DuckDBPyConnection, run: Run, output: Output) ->
         raise DeclarationError(
             f"target {target.id!r}: the transform's {output.view} have columns {sorted(unknown)} that it does not declare"
         )
-    refuse_lossy(target, output.view, types)
-    values, in_form, fault = columns(target, types, run.store_of(target.table).kind == "dynamodb")
+    refuse_lossy(f"target {target.id!r}", target.table.columns, f"the transform's {output.view}", types)
+    values, in_form, fault = columns(target.table.columns, types, run.store_of(target.table).kind == "dynamodb")
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {own(output.view)} AS SELECT {in_form}, {SOURCE_KEY}, "
         f"row_number() OVER () AS {ROW_ID}, {fault} AS {FAULT} "

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from include.trueup.declare import Table, Target, Type
+from include.trueup.declare import Type
 from include.trueup.declare.names import FAULT
 from include.trueup.errors import DeclarationError
 from include.trueup.plan.casting import columns, refuse_lossy
@@ -55,10 +55,6 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.Duck
         yield opened
 
 
-def target(declared: Type) -> Target:
-    return Target(table=Table(name="t", connection="c", key=("id",), columns={"id": Type.INTEGER, "x": declared}))
-
-
 def brought(
     connection: duckdb.DuckDBPyConnection, given: str, declared: Type, values: list[str], expression: str = "x"
 ) -> list[tuple[str | None, str | None]]:
@@ -67,8 +63,8 @@ def brought(
     made = f"CASE WHEN id >= 0 THEN CAST(x AS {given}) END" if given != '"NULL"' else "NULL"
     rows = f"SELECT id, {expression} AS x FROM (SELECT id, {made} AS x FROM (VALUES {texts}) v(id, x))"
     types = {row[0]: row[1] for row in connection.execute(f"DESCRIBE {rows}").fetchall()}
-    into = target(declared)
-    refuse_lossy(into, "rows", types)
+    into = {"id": Type.INTEGER, "x": declared}
+    refuse_lossy("target 't'", into, "the transform's rows", types)
     inner, outer, fault = columns(into, types, dynamodb=False)
     query = f"SELECT CAST(x AS VARCHAR), {FAULT} FROM (SELECT {outer}, {fault} AS {FAULT} FROM (SELECT {inner} FROM ({rows}))) ORDER BY id"
     none, *found = connection.execute(query).fetchall()
