@@ -220,6 +220,17 @@ class Leases:
             rights.require_at(connection, run_id, at, status)
             connection.execute(statements.RELEASE, {"this_run": run_id, "ended_by": run_id})
 
+    def roll_back(self, undone: str, run_id: str, epochs: Mapping[str, int], part: Part) -> None:
+        """Enter that run `undone` is rolled back, unless it is already, while the leases of these epochs are those of the run that
+        does so. Raises `TargetHeldError` as `confirming` does; `StatusError` where `undone` goes on."""
+        held = sa.select(sa.func.count()).select_from(leases).where(*rights.held(part))
+        with self._begin() as connection:
+            _lock(connection)  # nobody takes them meanwhile
+            if connection.execute(held, rights.given(run_id, epochs, part)).scalar_one() != len(epochs):
+                raise rights.lost(run_id, epochs)
+            if _status(connection, undone) != Status.ROLLED_BACK:
+                self._move(connection, undone, Status.ROLLED_BACK, f"run {run_id} rolled it back and proved it")
+
     def give_up(self, run_id: str, reason: str) -> None:
         """End a run that is known to be over, and its leases."""
         with self._begin() as connection:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..ledger import Status
 from ..run import Afterwards, Run, StepName
 from . import approval, tables_there
 
@@ -21,13 +20,14 @@ def prepare(run: Run) -> None:
 
 
 def settle(run: Run) -> None:
-    """Enter in the ledger that the undone run is rolled back, now that it is proven."""
+    """Enter in the ledger that the undone run is rolled back, now that it is proven, and nobody has written since. Raises
+    `TargetHeldError` or `StatusError` where somebody has, or may."""
     undone = run.undone
-    with run.part(StepName.SETTLE):
+    with run.part(StepName.SETTLE) as part:
         approval.require(run, StepName.SETTLE)
         run.files.write_left(tables_there.left(run, undone))
-        if run.ledger.entered(undone.id).status is not Status.ROLLED_BACK:
-            run.ledger.move(undone.id, Status.ROLLED_BACK, f"run {run.id} rolled it back and proved it")
+        with run.writing(part) as fence:
+            run.ledger.leases.roll_back(undone.id, run.id, fence.epochs, part.this)
         approved = run.ledger.approvals.of(run.id)
         by = (approved and approved.decided_by) or run.ledger.entered(run.id).triggered_by
         now = run.effects.now().isoformat(timespec="seconds")
