@@ -101,6 +101,8 @@ def not_done(run: AnyRun, entered: RunRow | None) -> Failure | None:
     if entered is not None and entered.status is Status.INTERRUPTED:
         error = "another run took over its targets before this one ended"
         return Failure(step=order.last(run), error=error, next=NEXT["StatusError"])
+    if entered is not None and entered.status is Status.PROVEN:
+        return None  # its report was lost: the ledger never takes back that it is
     left_out = order.left_out(run)
     return None if left_out is None else Failure(**left_out, next=GENERAL)
 

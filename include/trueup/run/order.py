@@ -6,6 +6,7 @@ Airflow knows that, too, but lets people clear a task, or mark it as done, in an
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from ..errors import ApprovalError, ArtifactError, StatusError
 from ..ledger import Status, StepRow, refuse_other
@@ -102,16 +103,22 @@ def task_names(run: AnyRun, name: str, part: str) -> set[str]:
 
 
 def _left_out(run: AnyRun, *, before: str | None = None) -> Iterator[tuple[str, str]]:
-    """The steps that are not done, in their order, and what is missing of each; `before`: only those before that one."""
+    """The steps that are not done, in their order, and what is missing of each; `before`: only those before that one. What is
+    written, read back and proven counts in that order only: of a step that was done again, those behind it are to be, too."""
     plan = run.ledger.present_plan(run.id).sha256
     rows = {(row.step, row.part): row for row in run.ledger.steps(run.id)}
-    for step, of in _required(run, plan):
+    done: tuple[datetime, str] | None = None
+    for step, of, behind in _required(run, plan):
         name = entered(step.id, step.phase.id if step.phase else None)
         if name == before:
             return
-        missing = [problem for n in run.parts(step) if (problem := _wrong(rows.get((name, str(n))), of))]
+        parts = [rows.get((name, str(n))) for n in run.parts(step)]
+        missing = [problem for row in parts if (problem := _wrong(row, of) or _too_early(row, done))]
         if missing and not (step.id == APPROVE and approved(run, plan)):
             yield name, missing[0] if len(missing) == 1 else f"{len(missing)} parts of it, of the first: {missing[0]}"
+        if behind:
+            ends = [(row.ended_at, name) for row in parts if row is not None and row.ended_at is not None]
+            done = max([*ends, *([done] if done else [])], default=None)
 
 
 def asks(step: str) -> bool:
@@ -125,13 +132,15 @@ def approved(run: AnyRun, plan: str | None = None) -> bool:
     return decision is not None and decision.decision != "rejected"
 
 
-def _required(run: AnyRun, plan: str) -> Iterator[tuple[Step, str | None]]:
-    """The steps that must be done in the run's mode, in their order, and the plan that each must be done for (None: any)."""
+def _required(run: AnyRun, plan: str) -> Iterator[tuple[Step, str | None, bool]]:
+    """The steps that must be done in the run's mode, in their order, the plan that each must be done for (None: any), and whether
+    it comes behind the approval."""
     every = run.steps
     ids = [step.id for step in every]
-    for step in every[ids.index(run.direction.required) :]:
-        if not step.skipped(run.options.mode):
-            yield step, plan if every.index(step) >= ids.index(run.direction.planned) else None
+    for number in range(ids.index(run.direction.required), len(every)):
+        if not every[number].skipped(run.options.mode):
+            of = plan if number >= ids.index(run.direction.planned) else None
+            yield every[number], of, number > ids.index(APPROVE)
 
 
 def _wrong(row: StepRow | None, plan: str | None) -> str | None:
@@ -142,3 +151,9 @@ def _wrong(row: StepRow | None, plan: str | None) -> str | None:
     if row.ended_at is None:
         return "it started and has not ended"
     return None if plan is None or (row.plan_sha256 or "") == plan else "it was done for another plan"
+
+
+def _too_early(row: StepRow | None, done: tuple[datetime, str] | None) -> str | None:
+    if row is None or done is None or row.started_at >= done[0]:
+        return None
+    return f"it began before the step {done[1]} was over, which was done again since"

@@ -1,0 +1,48 @@
+"""What is written, read back and proven counts in that order: of a step that is done again, those behind it are to be, too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from include.embedded import postgres
+from include.trueup.errors import ApprovalError
+from include.trueup.ledger import Ledger
+from include.trueup.report import report
+from include.trueup.run.workspace import Workspace
+from tests.stepping import Stepped, do
+
+
+@pytest.fixture
+def small(postgres_server: postgres.Server, ledger: Ledger, workspace: Workspace, tmp_path: Path) -> Stepped:
+    return Stepped(postgres_server, ledger, workspace, tmp_path, people=4)
+
+
+def test_a_row_that_a_further_look_finds_missing_is_not_proven_by_the_gate_before_it(small: Stepped) -> None:
+    run = small.begin("a", to="validate")
+    small.database.sql("DELETE FROM persons WHERE id = 'p01'")
+    do(run, "read_back", "verify")
+    said = report(run)
+    assert (said.status, said.proof) == ("failed", "not_proven")
+    assert "step gate/copy was not done" in said.headline
+    assert "it began before the step verify/copy was over, which was done again since" in said.headline
+
+
+def test_what_comes_behind_it_done_again_proves_the_run(small: Stepped) -> None:
+    run = small.begin("a", to="validate")
+    do(run, "apply", "apply")
+    assert report(run).status == "failed"
+    do(run, "read_back")
+    assert report(run).status == "passed"
+
+
+def test_nothing_is_entered_as_rolled_back_by_an_older_gate(small: Stepped) -> None:
+    small.proven("a")
+    back = small.begin("back", to="validate", undoes="a")
+    small.database.sql("INSERT INTO persons SELECT * FROM people WHERE id = 'p01'")
+    do(back, "read_back", "verify")
+    with pytest.raises(ApprovalError, match="has not been through 'gate/copy'"):
+        do(back, "settle")
+    assert report(back).status == "failed"
+    assert small.status("a") == "proven"
