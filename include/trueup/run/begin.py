@@ -44,7 +44,7 @@ def begin(
     )
     if attempt > 1 or run.files.left_over():  # of a run that the ledger has forgotten
         with newest.asking(run.ledger, run.id, since, attempt):
-            run.files.forget()
+            run.files.forget(*earlier.former(run.folder, attempt))
     with part(run, StepName.PREFLIGHT, attempt=attempt):
         run = allowed(run)
         if run.options.mode is Mode.APPLY:

@@ -70,6 +70,15 @@ def _keep(run: AnyRun, row: RunRow) -> None:
     folder.write(record, json.dumps(content, indent=1, default=datetime.isoformat))
 
 
+def former(folder: RunFolder, attempt: int) -> list[str]:
+    """The folders of what the run, which begins for the `attempt`th time, has kept, or set off, at that time or later: in a life
+    that the ledger has forgotten."""
+    kept = {
+        (place, part.partition("/")[0]) for place in (files.EARLIER, files.SET_OFF) for part in folder.folders(place)
+    }
+    return [f"{place}/{number}" for place, number in sorted(kept) if int(number) >= attempt]
+
+
 def plans(folder: RunFolder, attempts: int) -> Sequence[EarlierPlan]:
     """The plans that a run which has begun so often had before, the first one first."""
     earlier = []

@@ -80,8 +80,8 @@ _START, _ANSWERS, CREATED = "run.json", "statements.json", "created.json"
 FINDINGS_CSV, REJECTS_JSONL = "findings.csv", "rejects.jsonl"
 COMPARISON, CUTOVER = "comparison.json", "cutover.json"
 _LEFT, _REFUSED, _AFTERWARDS = "left.json", "refused.json", "afterwards.json"
-_RANGE, _COST, _SET_OFF = "range.json", "cost.json", "set_off"
-"""Below `_SET_OFF`, by attempt and target, rows that writing changed in addition to those that it wrote. No manifest names them: they are
+_RANGE, _COST, SET_OFF, EARLIER = "range.json", "cost.json", "set_off", "earlier"
+"""Below `SET_OFF`, by attempt and target, rows that writing changed in addition to those that it wrote. No manifest names them: they are
 published before a batch is committed."""
 
 
@@ -174,12 +174,12 @@ class Files(GateFiles, ReportFiles, SchemaFiles):
         self.folder.write(PLAN, to_json(plan))
 
     def left_over(self) -> bool:
-        """Whether anything is sealed, or proven, here."""
-        return bool(self.folder.steps() or self.folder.names(PROVEN))
+        """Whether anything is sealed, proven, or kept of an earlier plan here."""
+        return bool(self.folder.steps() or self.folder.names(PROVEN) or self.folder.folders(EARLIER))
 
-    def forget(self) -> None:
-        """Forget what was sealed and judged: no part of any step counts as done any more."""
-        for folder in (MANIFESTS, GATES, PROOF_FILES.folder):
+    def forget(self, *former: str) -> None:
+        """Forget what was sealed and judged, and these folders: no part of any step counts as done any more."""
+        for folder in (MANIFESTS, GATES, PROOF_FILES.folder, *former):
             self.folder.remove(folder)
         self.forget_report()
 
@@ -277,22 +277,22 @@ def shared_name(artifact: Artifact) -> str:
 
 def set_off_file(target: str, attempt: int, sha256: str) -> str:
     """Where rows lie that writing set off in a target, by their own hash."""
-    return f"{_SET_OFF}/{attempt}/{target}/{sha256}.parquet"
+    return f"{SET_OFF}/{attempt}/{target}/{sha256}.parquet"
 
 
 def set_off_files(folder: RunFolder, target: str, attempt: int | None) -> Iterator[str]:
     """The files of what writing set off in a target, when the run began for the `attempt`th time (None: ever)."""
-    for part in folder.folders(_SET_OFF):
+    for part in folder.folders(SET_OFF):
         number, of = part.split("/")
         if of == target and attempt in (None, int(number)):
-            for name in folder.names(f"{_SET_OFF}/{part}"):
+            for name in folder.names(f"{SET_OFF}/{part}"):
                 if name.endswith(".parquet"):  # else it was being published when the process was killed
-                    yield f"{_SET_OFF}/{part}/{name}"
+                    yield f"{SET_OFF}/{part}/{name}"
 
 
 def earlier(attempt: int, path: str = "plan.json") -> str:
     """Where a plan that a run had before it began again is kept: its record, or one of its files."""
-    return f"earlier/{attempt}/{path}"
+    return f"{EARLIER}/{attempt}/{path}"
 
 
 def _proof(phase: str) -> str:
