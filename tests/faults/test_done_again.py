@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextvars import Context
 from pathlib import Path
 
 import pytest
 
 from include.embedded import postgres
-from include.trueup.errors import ApprovalError
+from include.trueup.errors import ApprovalError, GateError
 from include.trueup.ledger import Ledger
 from include.trueup.report import report
+from include.trueup.run import Run
 from include.trueup.run.workspace import Workspace
 from tests.stepping import Stepped, do
 
@@ -35,6 +37,44 @@ def test_what_comes_behind_it_done_again_proves_the_run(small: Stepped) -> None:
     assert report(run).status == "failed"
     do(run, "read_back")
     assert report(run).status == "passed"
+
+
+def goes_on_late(small: Stepped, run: Run, patch: pytest.MonkeyPatch, meanwhile: str) -> None:
+    """A try of verify that is just publishing what it found stands still there while somebody does that, and a newer one looks."""
+    real = Workspace.write
+
+    def write(workspace: Workspace, content: bytes, path: str) -> tuple[int, str]:
+        if path.endswith("manifests/verify/copy/000.json"):
+            patch.setattr(Workspace, "write", real)
+            small.database.sql(meanwhile)
+            Context().run(do, run, "read_back", "verify")
+        return real(workspace, content, path)
+
+    patch.setattr(Workspace, "write", write)
+    do(run, "verify", "verify")
+
+
+def test_an_older_look_that_is_published_late_proves_nothing(small: Stepped, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = small.begin("a", to="read_back")
+    goes_on_late(small, run, monkeypatch, "DELETE FROM persons WHERE id = 'p01'")
+    do(run, "gate")
+    assert "is of try 1, which went on late, and not of try 2" in report(run).headline
+    do(run, "verify", "verify")
+    with pytest.raises(GateError, match="p01"):
+        do(run, "gate")
+
+
+def test_an_older_look_that_is_published_late_takes_nothing_back(
+    small: Stepped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small.proven("a")
+    back = small.begin("back", to="read_back", undoes="a")
+    goes_on_late(small, back, monkeypatch, "INSERT INTO persons SELECT * FROM people WHERE id = 'p01'")
+    do(back, "gate", "validate")
+    with pytest.raises(ApprovalError, match="is of try 1, which went on late"):
+        do(back, "settle")
+    report(back)
+    assert (small.status("a"), small.status("back")) == ("proven", "failed")
 
 
 def test_nothing_is_entered_as_rolled_back_by_an_older_gate(small: Stepped) -> None:

@@ -22,12 +22,14 @@ class Artifact:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What one part of a step made: its files, and facts about them (counts)."""
+    """What one part of a step made: its files, and facts about them (counts); at which try of it, by the ledger (None: an older
+    release did not say)."""
 
     step: str
     part: str
     files: tuple[Artifact, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
+    tries: int | None = None
 
 
 def sha256_of(path: Path) -> str:

@@ -5,14 +5,17 @@ Airflow knows that, too, but lets people clear a task, or mark it as done, in an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from ..errors import ApprovalError, ArtifactError, StatusError
 from ..ledger import Status, StepRow, refuse_other
 from ..ledger.rights import overtaken
-from ..steps import APPROVE, Step, entered, task
+from ..steps import APPROVE, Step, StepName, entered, task
 from . import AnyRun, Mode
+
+_BELIEVED = (StepName.TRANSFORM, StepName.VERIFY)
+"""Steps whose manifests are believed by what they count, whatever files lie beside them."""
 
 
 def enter(run: AnyRun, step: str, phase: str | None = None) -> None:
@@ -111,7 +114,7 @@ def _left_out(run: AnyRun, *, before: str | None = None) -> Iterator[tuple[str, 
     for step, of, behind in _required(run, plan):
         name = entered(step.id, step.phase.id if step.phase else None)
         if name == before:
-            return
+            break
         parts = [rows.get((name, str(n))) for n in run.parts(step)]
         missing = [problem for row in parts if (problem := _wrong(row, of) or _too_early(row, done))]
         if missing and not (step.id == APPROVE and approved(run, plan)):
@@ -119,6 +122,20 @@ def _left_out(run: AnyRun, *, before: str | None = None) -> Iterator[tuple[str, 
         if behind:
             ends = [(row.ended_at, name) for row in parts if row is not None and row.ended_at is not None]
             done = max([*ends, *([done] if done else [])], default=None)
+    if before in (None, StepName.SETTLE):
+        for name in (
+            entered(step.id, step.phase.id if step.phase else None) for step in run.steps if step.id in _BELIEVED
+        ):
+            yield from ((name, problem) for problem in _older(run, name, rows))
+
+
+def _older(run: AnyRun, name: str, rows: Mapping[tuple[str, str], StepRow]) -> Iterator[str]:
+    """What is wrong with what the parts of a step have sealed: it is of an older try, which was just publishing it when it stood
+    still."""
+    for manifest in run.folder.manifests(name):
+        row = rows.get((name, str(int(manifest.part))))
+        if row is not None and manifest.tries not in (None, row.tries):
+            yield f"what it left is of try {manifest.tries}, which went on late, and not of try {row.tries}"
 
 
 def asks(step: str) -> bool:

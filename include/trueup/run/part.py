@@ -114,8 +114,9 @@ class Part(Session):
         for each in self._written:
             self.publish(each.local, each.path, each.rows)
         if self.files or self.facts is not None:
-            facts = dict(self.facts or {})
-            self.folder.seal(Manifest(step=self.step, part=self._sealed_as, files=tuple(self.files), facts=facts))
+            facts, files = dict(self.facts or {}), tuple(self.files)
+            manifest = Manifest(step=self.step, part=self._sealed_as, files=files, facts=facts, tries=self.tries)
+            self.folder.seal(manifest)
 
 
 @contextmanager

@@ -84,7 +84,8 @@ class RunFolder:
         if content is None:
             return None
         files = tuple(Artifact(**file) for file in content["files"])
-        return Manifest(step=content["step"], part=content["part"], files=files, facts=content["facts"])
+        facts, tries = content["facts"], content.get("tries")
+        return Manifest(step=content["step"], part=content["part"], files=files, facts=facts, tries=tries)
 
     def names(self, folder: str) -> list[str]:
         """Names of the published files directly in one of its folders, sorted; none if there is no such folder."""
