@@ -80,15 +80,20 @@ def test_one_that_asks_when_the_answer_was_given(
     assert not waits(small)
 
 
+def asked_about_its_cost(small: Stepped, folder: Path) -> Run:
+    """A run whose transform costs something."""
+    script = folder / "cost.sql"
+    script.write_text(
+        "CREATE VIEW paid AS SELECT * FROM people; CREATE VIEW figures AS SELECT 'people' AS name, 4 AS value"
+    )
+    small.migration = replace(small.migration, cost=Cost(scripts=(script,), words=lambda *_: {}))
+    return small.begin("a", to="shared", approval=True)
+
+
 def test_one_that_asks_about_the_cost_when_the_plan_is_asked_about(
     small: Stepped, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    script = tmp_path / "cost.sql"
-    script.write_text(
-        "CREATE VIEW paid AS SELECT id FROM people; CREATE VIEW figures AS SELECT 'people' AS name, 4 AS value"
-    )
-    small.migration = replace(small.migration, cost=Cost(scripts=(script,), words=lambda *_: {}))
-    run = small.begin("a", to="shared", approval=True)
+    run = asked_about_its_cost(small, tmp_path)
     asked: list[str] = []
 
     def goes_on() -> None:
@@ -111,6 +116,33 @@ def test_an_answer_about_an_older_plan(small: Stepped, run: Run, monkeypatch: py
     stands_before(monkeypatch, Leases, "answered", lambda: (planned_again(small, run), None)[1])
     approval.approve(run, "alice", shown_sha256=shown)
     assert waits(small)
+
+
+def test_a_plan_that_is_made_again_as_it_was_approved_waits_for_nobody(small: Stepped, run: Run) -> None:
+    approval.approve(run, "alice", shown_sha256=approval.ask(run).sha256)
+    planned_again(small, run)
+    assert waits(small)
+    small.database.sql("UPDATE people SET name = 'name ' || substr(id, 2)::int")
+    do(run, "snapshot", "plan_gate")
+    assert (given := approval.approved_already(run.chosen())) is not None
+    assert given.decided_by == "alice"
+    assert not waits(small)
+
+
+def test_a_cost_that_is_estimated_again_as_it_was_approved_waits_for_nobody(small: Stepped, tmp_path: Path) -> None:
+    run = asked_about_its_cost(small, tmp_path)
+    record, by = cost.estimate(run)
+    cost.wait(run, record, by)
+    cost.approve(run, "alice", shown=record.sha256)
+    for name, again in (("other", False), ("name 0", True)):
+        small.database.sql(f"UPDATE people SET name = '{name}' WHERE id = 'p00'")
+        do(run, "snapshot", "shared")
+        record, by = cost.estimate(run)
+        given = cost.approved_already(run, record, by)
+        assert (given is not None) == again
+        if not again:
+            cost.wait(run, record, by)
+        assert waits(small) != again
 
 
 def test_one_that_fails_or_does_not_end_after_the_plan_was_approved(small: Stepped, run: Run) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from .tables import approvals, leases, runs
+from .tables import approvals, leases, plans, runs
 
 LOCK = sa.text("SELECT pg_advisory_xact_lock(:key)")
 NOW = sa.select(sa.func.clock_timestamp(type_=sa.DateTime(timezone=True)))
@@ -39,7 +39,9 @@ _APPROVED = sa.select(approvals.c.run_id).where(
 )
 _OF = runs.c.asked_sha256 == sa.bindparam("sha256")
 WAIT = _OPEN.where(_ASKED.where(_OF).exists(), ~_APPROVED.exists()).values(holder=None, waits=True)
-_PRESENT = runs.c.plan_sha256 == sa.bindparam("sha256")
+_ABOUT_PLAN = sa.exists().where(plans.c.run_id == runs.c.run_id, plans.c.plan_sha256 == runs.c.asked_sha256)
+# a person who is asked about a cost waits still, whatever is said of the plan that was there before
+_PRESENT = sa.and_(runs.c.plan_sha256 == sa.bindparam("sha256"), _ABOUT_PLAN)
 ANSWERED = _OPEN.where(_ASKED.where(sa.or_(runs.c.asked_sha256.is_(None), _OF, _PRESENT)).exists())
 ANSWERED = ANSWERED.values(waits=False, expires_at=sa.func.least(leases.c.expires_at, _UNTIL))
 RELEASE = _OPEN.values(ended_at=sa.func.clock_timestamp())

@@ -89,10 +89,15 @@ def asks(run: Run, record: CostRecord) -> bool:
     return bool(run.options.approval and record.paid and run.options.mode is not Mode.PLAN)
 
 
-def approved_already(run: Run, record: CostRecord) -> ApprovalRow | None:
-    """A person's approval of the same cost in this run, which was estimated again since."""
+def approved_already(run: Run, record: CostRecord, by: Try) -> ApprovalRow | None:
+    """A person's approval of the same cost in this run, which this try has estimated again since. Raises `StatusError` where there is
+    a newer one."""
     decision = run.ledger.approvals.of(run.id, record.sha256)
-    return decision if decision is not None and decision.decision == "approved" else None
+    if decision is None or decision.decision != "approved":
+        return None
+    run.ledger.approvals.cost_asked(run.id, record.sha256, by)  # and about no other one any more
+    run.ledger.leases.answered(run.id, record.sha256)
+    return decision
 
 
 def wait(run: Run, record: CostRecord, by: Try) -> None:

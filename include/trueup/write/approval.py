@@ -53,8 +53,11 @@ def ask(run: AnyRun) -> PlanRecord | SchemaPlan:
 def approved_already(run: AnyRun) -> ApprovalRow | None:
     """The approval of the plan that the run has now, where a person gave it before the plan was made again."""
     with part(run, StepName.APPROVE):
-        approval = run.ledger.approvals.of(run.id, gated(run))
-        return approval if approval is not None and approval.decision == "approved" else None
+        approval = run.ledger.approvals.of(run.id, sha256 := gated(run))
+        if approval is None or approval.decision != "approved":
+            return None
+        run.ledger.leases.answered(run.id, sha256)
+        return approval
 
 
 def approve(

@@ -46,7 +46,7 @@ class CostApproval(Approval):
         log.info("%s", "; ".join(f"{name}: {words}" for name, words in record.words.items()))
         if run.options.mode is Mode.PLAN:
             return {"cost_sha256": record.sha256, "by": None}
-        if cost.asks(run, record) and (before := cost.approved_already(run, record)) is not None:
+        if cost.asks(run, record) and (before := cost.approved_already(run, record, by)) is not None:
             log.info("approved by %s, at %s", before.decided_by, before.decided_at)
             return {"cost_sha256": record.sha256, "by": before.decided_by}
         self._estimated = record, by

@@ -219,6 +219,17 @@ def test_a_place_is_kept_for_a_person_who_is_asked_though_another_plan_is_approv
     assert not any(map(is_as_any_other, working.leases.present()))
 
 
+def test_a_place_is_kept_for_a_person_who_is_asked_about_a_cost_though_the_plan_that_was_there_is_approved(
+    working: Ledger,
+) -> None:
+    working.approvals.cost_asked("a", OTHER, APPLY)
+    working.leases.wait("a", datetime.now(UTC) + timedelta(hours=9), OTHER)
+    working.leases.answered("a", HASH)
+    assert not any(map(is_as_any_other, working.leases.present()))
+    working.leases.answered("a", OTHER)
+    assert all(map(is_as_any_other, working.leases.present()))
+
+
 def test_who_takes_the_right_has_it_no_longer_than_any_other(working: Ledger) -> None:
     is_asked(working, HASH)
     enter(working)
