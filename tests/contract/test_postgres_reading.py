@@ -137,6 +137,10 @@ RELOADED = {
     "one": "BEGIN; TRUNCATE one; INSERT INTO one {}",
     "several": "BEGIN; TRUNCATE several_1; INSERT INTO several_1 {}",
     "view_of_one": "BEGIN; TRUNCATE one; INSERT INTO one {}",
+    "taken": (
+        "CREATE TABLE instead (id int PRIMARY KEY, n numeric); INSERT INTO instead {};"
+        " BEGIN; ALTER TABLE taken DETACH PARTITION taken_1; ALTER TABLE taken ATTACH PARTITION instead FOR VALUES FROM (0) TO (400)"
+    ),
     "above": "BEGIN; ALTER TABLE above ALTER n TYPE numeric(20)",
     "swapped": (
         "CREATE TABLE anew (LIKE swapped INCLUDING ALL); INSERT INTO anew {};"
@@ -151,13 +155,16 @@ def test_a_table_that_is_filled_anew_in_one_transaction_is_never_read_as_empty(u
     filled = "SELECT i, i FROM generate_series(1, 50) i"
     run_sql(
         uri,
-        "DROP TABLE IF EXISTS one, several, above, swapped CASCADE",
+        "DROP TABLE IF EXISTS one, several, above, swapped, taken, taken_1 CASCADE",
         *(f"CREATE TABLE {each} (id int PRIMARY KEY, n numeric)" for each in ("one", "swapped", "above")),
-        "CREATE TABLE several (id int PRIMARY KEY, n numeric) PARTITION BY RANGE (id)",
-        "CREATE TABLE several_1 PARTITION OF several FOR VALUES FROM (0) TO (400)",
+        *(
+            f"CREATE TABLE {each} (id int PRIMARY KEY, n numeric) PARTITION BY RANGE (id)"
+            for each in ("several", "taken")
+        ),
+        *(f"CREATE TABLE {each}_1 PARTITION OF {each} FOR VALUES FROM (0) TO (400)" for each in ("several", "taken")),
         "CREATE VIEW view_of_one AS SELECT * FROM one",
         "CREATE TABLE below () INHERITS (above)",
-        *(f"INSERT INTO {each} {filled}" for each in ("one", "several", "below", "swapped")),
+        *(f"INSERT INTO {each} {filled}" for each in ("one", "several", "below", "swapped", "taken")),
     )
     store, declared = PostgresStore(uri), table(name, FEW)
     with psycopg.connect(uri, autocommit=True) as loader, ThreadPoolExecutor() as pool, store.reading() as before:
@@ -171,6 +178,27 @@ def test_a_table_that_is_filled_anew_in_one_transaction_is_never_read_as_empty(u
             assert len(read(before, declared)) == 50
         with pytest.raises(StoreUnavailableError, match=r"emptied.* do not show.*new snapshot"):
             before.get(declared, rows(declared, {"id": 1}))
+
+
+def test_a_part_that_is_made_while_a_table_is_read_hides_nothing(uri: str) -> None:
+    run_sql(
+        uri,
+        "DROP TABLE IF EXISTS growing CASCADE",
+        "CREATE TABLE growing (id int PRIMARY KEY, n numeric) PARTITION BY RANGE (id)",
+        "CREATE TABLE growing_1 PARTITION OF growing FOR VALUES FROM (0) TO (400)",
+        "INSERT INTO growing SELECT i, i FROM generate_series(1, 50) i",
+    )
+    declared = table("growing", FEW)
+    with PostgresStore(uri).reading() as store:
+        run_sql(
+            uri,
+            "CREATE TABLE growing_2 PARTITION OF growing FOR VALUES FROM (400) TO (800)",
+            "INSERT INTO growing VALUES (500, 1)",
+            "REINDEX TABLE growing",
+            "CREATE INDEX ON growing (n)",
+        )
+        assert len(read(store, declared)) == len(read(store, declared, SEGMENTS)) == 50
+        assert store.get(declared, rows(declared, {"id": 1}, {"id": 500})).num_rows == 1
 
 
 @pytest.mark.parametrize("with_snapshot", [False, True])

@@ -44,12 +44,26 @@ SELECT pg_relation_size(c.oid) / current_setting('block_size')::int8 AS blocks,
        current_setting('server_version_num')::int4 >= 140000 AS by_range
 FROM pg_catalog.pg_class c WHERE c.oid = {}
 """
-# Whoever reads a relation has a lock on it until its transaction ends; `c` is the catalog of its state, functions know the present one.
+# Whoever reads a relation has a lock on it until its transaction ends; below a view, of a partitioned table only on the parts that
+# the view is about. Tables are those of the transaction's state, functions know the present one: in it a table may have other
+# rows, or be no part any more; or there is one that was none, but as a new part.
 _NOT_AS_SEEN = """
-SELECT l.relation::regclass::text AS name FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation
-WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND CASE
-    WHEN c.oid IS NULL THEN (pg_identify_object('pg_catalog.pg_class'::regclass, l.relation, 0)).type <> 'index'
-    ELSE c.relkind IN ('r', 'm') AND c.relfilenode <> 0 AND c.relfilenode IS DISTINCT FROM pg_relation_filenode(c.oid) END
+WITH RECURSIVE locked AS (
+    SELECT DISTINCT relation AS oid FROM pg_catalog.pg_locks WHERE pid = pg_backend_pid() AND locktype = 'relation'
+), parts AS (
+    SELECT {}::oid AS oid
+    UNION SELECT i.inhrelid FROM parts JOIN pg_catalog.pg_inherits i ON i.inhparent = parts.oid
+), wanted AS (
+    SELECT coalesce(locked.oid, parts.oid) AS oid, locked.oid IS NOT NULL AS locked FROM locked FULL JOIN parts USING (oid)
+)
+SELECT coalesce(c.relname::text, w.oid::regclass::text) AS name FROM wanted w LEFT JOIN pg_catalog.pg_class c ON c.oid = w.oid
+WHERE CASE
+    WHEN c.oid IS NULL THEN (pg_identify_object('pg_catalog.pg_class'::regclass, w.oid, 0)).type <> 'index' AND NOT EXISTS (
+        SELECT FROM pg_partition_ancestors(w.oid) a JOIN pg_catalog.pg_class known ON known.oid = a.relid
+    )
+    WHEN c.relkind NOT IN ('r', 'p', 'm') THEN false
+    ELSE NOT w.locked
+        OR (c.relkind <> 'p' AND c.relfilenode <> 0 AND c.relfilenode IS DISTINCT FROM pg_relation_filenode(c.oid)) END
 ORDER BY 1 LIMIT 1
 """
 
@@ -63,17 +77,20 @@ def segment_of(
         everything = _select(table, shape)
         if segment == 0 and shape.counted:
             _refuse_doubles(opened, table, shape)
+        has_read = False
         for condition in _parts(opened, table, shape, segment, segments, snapshot):
+            has_read = True
             with closing(opened.stream(sql.SQL("{} WHERE {}").format(everything, condition))) as batches:
                 for batch in batches:
                     if batch.num_rows:
                         yield _canonical(table, batch)
-        _refuse_others(opened, table, snapshot)
+        if has_read:
+            _refuse_others(opened, table, shape, snapshot)
 
 
-def _refuse_others(opened: Session, table: Table, snapshot: str | None) -> None:
+def _refuse_others(opened: Session, table: Table, shape: Shape, snapshot: str | None) -> None:
     """Raise `StoreUnavailableError` where a table that was read is not the one that the transaction's state has."""
-    if not (names := opened.fetch(_NOT_AS_SEEN)["name"].to_pylist()):
+    if not (names := opened.fetch(sql.SQL(_NOT_AS_SEEN).format(shape.oid))["name"].to_pylist()):
         return
     words = (
         f"{opened.place}: {names[0]} was emptied, rewritten or swapped for another table (TRUNCATE, ALTER TABLE, VACUUM FULL,"
@@ -130,8 +147,9 @@ def _refuse_doubles(opened: Session, table: Table, shape: Shape) -> None:
 def by_keys(address: Address, table: Table, keys: pa.Table, snapshot: str | None) -> pa.Table:
     """The rows with these keys."""
     with session(address, doing=f"read rows of table {table.name}", read_only=True, snapshot=snapshot) as opened:
-        rows = by_keys_in(opened, table, keys)
-        _refuse_others(opened, table, snapshot)
+        shape = catalog.require(opened, table)
+        rows = by_keys_where(opened, table, shape, keys, sql.SQL("true"))
+        _refuse_others(opened, table, shape, snapshot)
         return rows
 
 
@@ -198,7 +216,7 @@ def _parts(
     if snapshot is not None and shape.stored:
         # Holding this lock, nobody can rewrite the table any more until we are done.
         opened.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(sql.Identifier(shape.schema, shape.name)))
-        _refuse_others(opened, table, snapshot)
+        _refuse_others(opened, table, shape, snapshot)
         place = opened.fetch(sql.SQL(_PLACE).format(shape.oid)).to_pylist()
         if place[0]["by_range"]:
             for first in range(segment * STRIPE_BLOCKS, place[0]["blocks"], segments * STRIPE_BLOCKS):
