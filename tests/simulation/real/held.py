@@ -50,5 +50,6 @@ class Held:
         try:
             one.lost = not does()
         finally:
+            self._place = None  # others may have waited meanwhile, in vain
             self.lost += one.lost
             one.decided.set()

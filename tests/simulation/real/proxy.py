@@ -31,12 +31,13 @@ def _reset(given: socket.socket) -> None:
 class PostgresProxy:
     """A proxy on a port of its own before the server's Unix socket, until the end of the `with` block. `out`: nobody is let in,
     and those who are not are counted (`refused`).
-    `passes`: asked before it passes on that a transaction is committed."""
+    `passes`: asked before it passes on that a transaction is committed, of those that began so (`begins`): drivers have some of
+    their own, too."""
 
-    def __init__(self, upstream: str, passes: Callable[[], bool]) -> None:
+    def __init__(self, upstream: str, passes: Callable[[], bool], begins: bytes = b"") -> None:
         self.out = False
         self.refused = 0
-        self._passes = passes
+        self._passes, self._begins = passes, begins
         self._upstream = upstream
         self._open: dict[socket.socket, bytes] = {}
         self._answered: dict[socket.socket, bytes] = {}
@@ -91,7 +92,7 @@ class PostgresProxy:
             self._open[client] = b""
         try:
             server.connect(self._upstream)
-            other = {client: server, server: client}
+            other, asked = {client: server, server: client}, True
             while True:
                 for ready in wait([client, server]):
                     assert isinstance(ready, socket.socket)
@@ -101,7 +102,9 @@ class PostgresProxy:
                         self._open[client] = content  # which says as whom it is known
                     if ready is server:
                         self._answered[client] = (self._answered.get(client, b"") + content)[-len(_IDLE) :]
-                    if ready is server and _COMMITTED in content and not self._passes():
+                    elif b"BEGIN" in content:
+                        asked = self._begins in content
+                    if ready is server and asked and _COMMITTED in content and not self._passes():
                         _reset(client)
                         return
                     other[ready].sendall(content)

@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from include.trueup.ledger import Ledger
+from include.trueup.ledger.sessions import _BEGIN
 from include.trueup.ledger.tables import SCHEMA, metadata
 from tests.faults.proxy import Answer, Forward, Proxy, Request, ResetError
 from tests.harness import fastest_engine, forgetful_server
@@ -35,6 +36,9 @@ _CLOCK = (
 )
 """In the ledger's database the clock is the schedule's: its columns' defaults, and its statements."""
 
+_BEGINS = _BEGIN.partition("{")[0].encode()
+"""How a transaction of the ledger begins. The driver looks something up in another one, on its first connection."""
+
 
 class Servers:
     """What is running; `database` are connections of our own, past the proxies. `lie`: how the next request of DynamoDB is answered
@@ -48,8 +52,12 @@ class Servers:
         self._kept: list[Request] = []
         self.killed = self.stopped = self._cut_requests = 0
         self._proxies = {
-            name: stack.enter_context(PostgresProxy(socket, partial(self.held.passes, place)))
-            for name, place in (("source", "source"), ("target", "store"), ("ledger", "ledger"))
+            name: stack.enter_context(PostgresProxy(socket, partial(self.held.passes, place), begins))
+            for name, place, begins in (
+                ("source", "source", b""),
+                ("target", "store", b""),
+                ("ledger", "ledger", _BEGINS),
+            )
         }
         self._engine = stack.enter_context(fastest_engine())
         self.documents = stack.enter_context(Proxy(self._engine.endpoint, self._hold))

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from include.trueup.ledger import Ledger
 from include.trueup.prove import verify
 
 from ..answers import Database
@@ -129,6 +132,28 @@ def test_an_outage_meets_a_session_that_was_kept_for_the_next_call(bench: Bench)
     assert real.breaches == twin.breaches == []
     assert real.met["event error"] == 1
     assert first_difference(twin, real) is None
+
+
+def test_the_answer_that_is_held_is_that_of_the_ledgers_own_transaction(bench: Bench) -> None:
+    running, there = bench[2], "SELECT extract(year FROM at)::int FROM simulated.clock"
+    ledger, seen = Ledger(running.uri("ledger", "new")), list[int]()
+
+    def write() -> None:
+        with ledger._begin() as connection:
+            connection.exec_driver_sql("UPDATE simulated.clock SET at = '2031-01-01'")
+
+    def look() -> bool:
+        seen.extend(*running.database["ledger"].execute(there.encode()).fetchall())
+        return True
+
+    running.held.waited("ledger")
+    with ThreadPoolExecutor(1) as threads:
+        written = threads.submit(write)
+        assert wait([running.held.reader], 60)
+        running.held.decide(look)
+        written.result()
+    ledger.close()
+    assert seen == [2031]
 
 
 def test_whoever_is_to_end_ends_the_servers_first(bench: Bench) -> None:
