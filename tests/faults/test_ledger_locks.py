@@ -76,3 +76,16 @@ def test_a_session_says_which_process_it_is_of(two: Ledger) -> None:
     with two._begin() as connection:
         name = str(connection.execute(sa.text("SHOW application_name")).scalar_one())
     assert name.startswith(f"trueup-ledger {os.getpid()} ")
+
+
+@pytest.mark.parametrize(("its", "ours"), [("off", "on"), ("local", "local")])
+def test_what_is_entered_outlasts_a_crash_whatever_the_role_says(ledger_uri: str, its: str, ours: str) -> None:
+    with psycopg.connect(ledger_uri, autocommit=True) as connection:
+        (name,) = connection.execute("SELECT current_database()").fetchone() or ()
+        connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = {its}'.encode())
+    ledger = Ledger(ledger_uri)
+    try:
+        with ledger._begin() as asked:
+            assert asked.execute(sa.text("SHOW synchronous_commit")).scalar_one() == ours
+    finally:
+        ledger.close()

@@ -23,10 +23,12 @@ _SHORTEST = 1.0
 """Seconds that a transaction may always be idle: a process that is merely slow is not ended."""
 _CONNECTION = "the ledger (connection trueup_ledger)"
 _BEGIN = (
-    "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '{idle:.0f}ms'; SET LOCAL lock_timeout = '{lock:.0f}ms'"
+    "BEGIN; SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off';"
+    " SET LOCAL idle_in_transaction_session_timeout = '{idle:.0f}ms'; SET LOCAL lock_timeout = '{lock:.0f}ms'"
 )
 """All in one message, by which a session that was kept also shows whether it is still there. The settings are the transaction's,
-not the session's: a pooler may share that."""
+not the session's: a pooler may share that. A crash of the server must not give the number of a lease to another one again, so what
+is committed outlasts it, whatever the role's own setting is."""
 _QUESTION = "SELECT set_config('lock_timeout', '{lock:.0f}ms', true); {query}"
 """Both in one message, which is a transaction of its own: there is one answer to wait for, nobody can stand still between the
 two, nothing is prepared, and a pooler may give each message another session."""
