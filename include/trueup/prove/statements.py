@@ -17,7 +17,7 @@ from ..errors import DeclarationError
 from ..plan.files import WRITTEN, all_planned, plan_schema
 from ..plan.inputs import define_window
 from ..rows import duck
-from ..run import Answer, Mode, Run, Session, StepName, not_written
+from ..run import Answer, Mode, Run, Session, StepName, not_written, where
 from ..run.files import PROOF_FILES, READ_BACK_FILES
 from ..run.not_written import CONFLICTS, WHY
 from ..run.partitions import before_files, relate_rows, relate_source
@@ -45,6 +45,7 @@ def advance(run: Run) -> list[Answer]:
     a value that is free."""
     if run.options.mode is not Mode.APPLY:
         return []
+    where.check_same(run)
     answers = []
     for target in run.migration.targets:
         for one in run.store_of(target.table).advance(target.table):

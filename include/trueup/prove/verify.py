@@ -37,7 +37,7 @@ from ..plan.files import (
 from ..plan.target_checks import added_differs
 from ..rows import duck
 from ..rows.statements import Statements
-from ..run import Example, Part, Run, Session, StepName, not_written, to_values
+from ..run import Example, Part, Run, Session, StepName, not_written, to_values, where
 from ..run.facts import Verified
 from ..run.files import PROOF_FILES, READ_BACK_FILES, REST_FILES, SHOULD_FILES
 from ..run.not_written import CONFLICTS, REASON, WHY
@@ -250,6 +250,7 @@ def _read_again(connection: duckdb.DuckDBPyConnection, run: Run, target: Target)
             asked_for = f"(SELECT {key} AS {KEY} FROM {own('asked_for')})"
             try:
                 connection.register(own("read_now"), store.get(target.table, rows))
+                where.check_same(run)
             except StoreUnavailableError as error:
                 log.warning("%s rows of %s could not be read again: %s", f"{rows.num_rows:,}", target.table.name, error)
                 unread += [row[0] for row in connection.execute(f"FROM {asked_for}").fetchall()]

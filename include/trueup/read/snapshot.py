@@ -19,7 +19,7 @@ from ..declare.names import KEY, own
 from ..errors import DeclarationError
 from ..rows import changing, digits, duck, wording
 from ..rows.digits import FAR, NEAR, NEIGHBOUR, WHY
-from ..run import Part, Run, StepName, large
+from ..run import Part, Run, StepName, large, where
 from ..run.files import READ_BACK_FILES, SNAPSHOT_FILES, Place, shared
 from ..run.partitions import READ, copy_partitions, how_read, publish_partitions, relate_source
 from ..run.workspace import Artifact
@@ -63,6 +63,7 @@ def snapshot(run: Run, segment: int) -> dict[str, int]:
                 return _read(run, stores[one[0].table.connection], one[0], one[1], SNAPSHOT_FILES)
 
             done = list(pool.map(read, slices))
+        where.check_same(run, *sources)
         rows = {each.id: 0 for each in reads}
         for (each, _), artifacts in zip(slices, done, strict=True):
             rows[each.id] += sum(a.rows or 0 for a in artifacts)
@@ -90,6 +91,7 @@ def read_back(run: Run, phase: Phase, segment: int) -> int:
             target = run.migration.target(output.target)
             read = _Read(id=output.name, table=target.table, partition_by=target.placed_by)
             part.files += _read(run, run.store_of(target.table), read, segment, READ_BACK_FILES)
+        where.check_same(run)
         rows = sum(a.rows or 0 for a in part.files)
         part.facts = {"rows": rows}
     return rows

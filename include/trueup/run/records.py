@@ -111,8 +111,9 @@ class Start:
     Of rows: `targets_present`, ids of the targets that were there; `batch_rows` of each target, fixed here since batches are
     known by their number; `undeclared` columns and `expected_rows` by source; `baseline` (None: there is none);
     `undoes`, the run that is undone; `snapshot_of`, the run whose snapshot is used; `tables`, the name of each target's table
-    by its server (None in a run of the first release); `targets`, what each does by itself; `where` (None: an older run
-    did not say); `attempt`, how often the run had begun (None: an older run did not say).
+    by its server (None in a run of the first release), and `sources`, that of each source's (None: an older run did not
+    say); `targets`, what each does by itself; `where` (None: an older run did not say); `attempt`, how often the run had begun
+    (None: an older run did not say).
     Of schemas: the `heads` of each database, the `phase` that all are at (None: out of step), and the phases that the run
     passes, in order (`hops`); the last is `REVISIONS` where it ends at revisions that are no phase.
     """
@@ -126,6 +127,7 @@ class Start:
     baseline: Annotated[Baseline | None, Field(validation_alias=AliasChoices("baseline", "base"))] = None
     snapshot_of: str | None = None
     tables: Mapping[str, str] | None = None
+    sources: Mapping[str, str] | None = None
     targets: Mapping[str, TargetFacts] = field(default_factory=dict)
     where: Where | None = None
     attempt: int | None = None

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from ..declare.environment import environment, is_live
 from ..declare.migration import Table, Type
-from ..errors import TrueupError
+from ..errors import SourceError, TrueupError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ..declare.migration import Migration
+    from ..declare.migration import Migration, Source
     from ..stores import Description, Store
+    from .run import Run
 
 log = logging.getLogger(__name__)
 
@@ -124,8 +125,37 @@ def place_of(connection: str, table: Table, store: Callable[[str], Store]) -> Pl
 def name_of(store: Store, table: Table, description: Description | None) -> str:
     """The table as its server names it, by its `description`: where it lies, and which of all tables that ever lay there it is;
     or that none is there."""
-    place, server = store.identity(table), store.server()
-    return f"{place}{f' ({server})' if server else ''}#{ABSENT if description is None else description.identity or 'there'}"
+    return f"{_place(store, table)}#{ABSENT if description is None else description.identity or 'there'}"
+
+
+def place_in(name: str) -> str:
+    """Where a table of that name (`name_of`) lies."""
+    return name.rpartition("#")[0]
+
+
+def database_in(name: str) -> str:
+    """The same, whichever server answers there."""
+    return place_in(name).partition(" (")[0]
+
+
+def check_same(run: Run, *sources: Source) -> None:
+    """Raise `SourceError` where the connection of a target, or of one of these sources, leads elsewhere than when the run
+    began: what was read there says nothing of what the run is about."""
+    start = run.files.start
+    began = [(s.table, (start.sources or {}).get(s.id)) for s in sources]
+    began += [(t.table, (start.tables or {}).get(t.id)) for t in run.migration.targets]
+    for table, name in {table.connection: (table, name) for table, name in began if name is not None}.values():
+        if (now := _place(run.store_of(table), table)) != place_in(name):
+            raise SourceError(
+                f"connection {table.connection!r} led to {place_in(name)} when run {run.id} began, and leads to {now} now: what is "
+                "there was not read for this run. Let it lead there again and clear the task, or trigger a new run, which makes a "
+                "new plan"
+            )
+
+
+def _place(store: Store, table: Table) -> str:
+    server = store.server()
+    return f"{store.identity(table)}{f' ({server})' if server else ''}"
 
 
 def database_of(connection: str, store: Callable[[str], Store]) -> Place:

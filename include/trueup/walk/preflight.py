@@ -19,7 +19,7 @@ from ..read import reuse
 from ..read.snapshot import READERS
 from ..run import MAX_PARTS, Mode, Options, Run, Start
 from ..run.begin import begin
-from ..run.where import of_migration
+from ..run.where import name_of, of_migration
 from ..stores import Description
 from ..write import tables_there
 
@@ -67,6 +67,7 @@ def _choose(run: Run) -> Start:
         baseline=baseline.previous(run),
         snapshot_of=taken[0] if taken else None,
         tables={t.id: tables_there.name_of(run, t, looked[t.id]) for t in run.migration.targets},
+        sources={s.id: name_of(run.store_of(s.table), s.table, sources[s.id]) for s in run.migration.sources},
         targets=target_checks.facts(targets),
         where=where(),
     )
