@@ -13,7 +13,7 @@ from include.trueup.ledger import Ledger, Status, SwitchState
 from include.trueup.run import Options, run_id
 from include.trueup.run.workspace import Workspace
 from include.trueup.steps import Mode
-from include.trueup.stores import Outcome
+from include.trueup.stores import Conflict, Outcome
 from tests.harness import new_database
 
 from .conftest import PAGES, RUN, Client
@@ -43,7 +43,8 @@ def enter(book: Ledger, id: str, airflow: str | None = None, *, dag: str = "kpi_
     book.planned(id, SHA)
     if wrote:
         book.wrote(id, "links", 0, 0, wrote, Outcome(written=wrote))
-    book.move(id, status, "said so")
+    if status is not Status.RUNNING:
+        book.move(id, status, "said so")
 
 
 def seen(client: Any) -> tuple[dict[str, Any], list[str]]:
@@ -145,6 +146,21 @@ def test_an_undone_run_says_so_and_so_does_its_report_which_stays_as_it_was(
     migrations = viewer.get(f"{PAGES}/data/migrations").json()["migrations"]
     (kpi,) = [m for m in migrations if m["dag_id"] == "kpi_linking"]
     assert (kpi["proof"], kpi["switch"]) == (None, "legacy")
+
+
+def test_the_findings_that_are_taken_home_have_the_rows_that_were_left_alone(
+    book: Ledger, signed_in: Client, tmp_path: Path
+) -> None:
+    viewer, files = signed_in("viewer"), f"{AT}/files/findings.csv"
+    assert viewer.get(files).status_code == 404
+    head = "phase,table,key,severity,code,message\n"
+    Workspace(str(tmp_path / "mine")).run(ID).write("findings.csv", f"{head}links,t,k1,warning,odd,said\n")
+    enter(book, ID, RUN, status=Status.RUNNING)
+    alone = [Conflict(key=key, reason="changed", found=None) for key in ("k2", "k3")]
+    book.wrote(ID, "links", 0, 0, 3, Outcome(written=1, conflicts=alone))
+    left = "".join(f'links,"",{key},warning,conflict,changed\n' for key in ("k2", "k3"))
+    assert viewer.get(files).text == f"{head}links,t,k1,warning,odd,said\n{left}"
+    assert viewer.get(f"{AT}/findings").json()["total"] == 3
 
 
 def test_a_report_that_the_ledger_does_not_bear_out_is_not_shown_as_passed(

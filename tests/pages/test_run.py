@@ -120,6 +120,7 @@ def test_long_texts_are_cut_and_can_be_seen_whole(scratch_run: Path, signed_in: 
         writer.writerow(["phase", "table", "key", "severity", "code", "message"])
         writer.writerow(["links", "t", "k", "warning", "long", message])
         writer.writerow(["links", "t", "=cmd|' /C calc'!A0", "warning", "formula", "-1.5"])
+        writer.writerow(["links", "t", "\uff1dcmd|' /C calc'!A0", "warning", "formula", "\n=1+1"])
     client = signed_in("viewer")
     answer = client.get(f"{AT}/findings")
     assert len(answer.content) < 20_000
@@ -132,6 +133,7 @@ def test_long_texts_are_cut_and_can_be_seen_whole(scratch_run: Path, signed_in: 
     rows = list(csv.DictReader(io.StringIO(client.get(f"{AT}/files/findings.csv").text, newline="")))
     assert rows[0]["message"] == message
     assert (rows[1]["key"], rows[1]["message"]) == ("'=cmd|' /C calc'!A0", "-1.5")
+    assert (rows[2]["key"], rows[2]["message"]) == ("'\uff1dcmd|' /C calc'!A0", "'\n=1+1")
 
 
 def test_rejected_rows_can_be_taken_home(viewer: Any, evidence: Evidence) -> None:

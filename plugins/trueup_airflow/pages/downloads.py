@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from contextlib import ExitStack
 from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from fastapi import APIRouter, Query
+import duckdb
+from fastapi import APIRouter, HTTPException, Query
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
 
@@ -20,7 +22,7 @@ from include.trueup.run.files import FINDINGS_CSV, REJECTS_JSONL, REPORT, REPORT
 from .. import connections
 from . import evidence, state
 from .files import local
-from .findings import LONGEST, csv
+from .findings import COLUMNS, LONGEST, opened
 from .known import entered
 from .one_run import Asked, undone_by
 
@@ -29,6 +31,8 @@ REPORT_CSP = (
     "default-src 'none'; style-src {style}; img-src data:; frame-ancestors 'self'; base-uri 'none'; form-action 'none'; "
     "sandbox allow-popups allow-modals"
 )
+FORMULA = r"^[=+\-@\t\r\n\x{FF0B}\x{FF0D}\x{FF1D}\x{FF20}]"
+"""How a cell begins that a spreadsheet may take for a formula, in wide letters too."""
 TYPES = {".json": "application/json", ".md": "text/markdown", ".csv": "text/csv", ".jsonl": "application/jsonl"}
 
 
@@ -101,19 +105,29 @@ def rejects_csv(asked: Asked) -> Response:
     columns = (
         "{phase: 'VARCHAR', \"table\": 'VARCHAR', key: 'VARCHAR', code: 'VARCHAR', message: 'VARCHAR', \"row\": 'JSON'}"
     )
-    return _table(
-        asked.id,
-        REJECTS_JSONL,
-        f"read_json({{path}}, format = 'newline_delimited', columns = {columns}, hive_partitioning = false, "
-        f"maximum_object_size = {LONGEST})",
-        ("phase", "table", "key", "code", "message", "row"),
-    )
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(TemporaryDirectory(prefix="trueup-page-")))
+        path = duck.path(local(asked.id, REJECTS_JSONL, scratch))
+        source = (
+            f"read_json({path}, format = 'newline_delimited', columns = {columns}, hive_partitioning = false, "
+            f"maximum_object_size = {LONGEST})"
+        )
+        with duck.connect(scratch) as connection:
+            made = _copied(connection, source, ("phase", "table", "key", "code", "message", "row"), scratch)
+        return _sent(made, f"{asked.id}-{Path(REJECTS_JSONL).stem}.csv", stack.pop_all())
 
 
 @router.get("/findings.csv")
 def findings_csv(asked: Asked) -> Response:
-    """All findings as a table, for a spreadsheet."""
-    return _table(asked.id, FINDINGS_CSV, None, ("phase", "table", "key", "severity", "code", "message"))
+    """All findings as a table, for a spreadsheet: those of the plan, and the rows that were left alone since."""
+    with opened(asked.id) as connection, ExitStack() as stack:
+        if connection is None:
+            raise HTTPException(404, f"run {asked.id} has no findings: it has no plan that was judged")
+        scratch = Path(stack.enter_context(TemporaryDirectory(prefix="trueup-page-")))
+        # a conflict's number is below zero
+        in_order = "findings ORDER BY number < 0, abs(number)"
+        made = _copied(connection, in_order, COLUMNS, scratch)
+        return _sent(made, f"{asked.id}-{Path(FINDINGS_CSV).stem}.csv", stack.pop_all())
 
 
 def _file(id: str, name: str) -> Response:
@@ -123,22 +137,17 @@ def _file(id: str, name: str) -> Response:
         return _sent(path, f"{id}-{name}", stack.pop_all())
 
 
-def _table(id: str, name: str, reader: str | None, columns: tuple[str, ...]) -> Response:
+def _copied(connection: duckdb.DuckDBPyConnection, source: str, columns: Sequence[str], scratch: Path) -> Path:
     """A CSV file that a spreadsheet takes for text: a cell that would be a formula there begins with `'`."""
-    with ExitStack() as stack:
-        scratch = Path(stack.enter_context(TemporaryDirectory(prefix="trueup-page-")))
-        path = local(id, name, scratch)
-        made = scratch / "made.csv"
-        source = csv(path) if reader is None else reader.replace("{path}", duck.path(path))
-        shown = ", ".join(f"{_harmless(c)} AS {duck.identifier(c)}" for c in columns)
-        with duck.connect(scratch) as connection:
-            connection.execute(f"COPY (SELECT {shown} FROM {source}) TO {duck.literal(str(made))} (FORMAT csv, HEADER)")
-        return _sent(made, f"{id}-{Path(name).stem}.csv", stack.pop_all())
+    made = scratch / "made.csv"
+    shown = ", ".join(f"{_harmless(c)} AS {duck.identifier(c)}" for c in columns)
+    connection.execute(f"COPY (SELECT {shown} FROM {source}) TO {duck.literal(str(made))} (FORMAT csv, HEADER)")
+    return made
 
 
 def _harmless(column: str) -> str:
     text = f"CAST({duck.identifier(column)} AS VARCHAR)"
-    formula = f"regexp_matches({text}, '^[=+\\-@\\t\\r]') AND TRY_CAST({text} AS DECIMAL(38, 10)) IS NULL"
+    formula = f"regexp_matches({text}, '{FORMULA}') AND TRY_CAST({text} AS DECIMAL(38, 10)) IS NULL"
     return f"CASE WHEN {formula} THEN '''' || {text} ELSE {text} END"
 
 

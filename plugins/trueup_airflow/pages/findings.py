@@ -69,7 +69,7 @@ def page(id: str, *, number: int, size: int, search: str | None, **filters: str 
         conditions.append("(contains(lower(key), lower(?)) OR contains(lower(message), lower(?)))")
         values += [search, search]
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    with _findings(id) as connection:
+    with opened(id) as connection:
         if connection is None:
             return Page()
         total = connection.execute(f"SELECT count(*) FROM findings {where}", values).fetchall()[0][0]
@@ -90,7 +90,7 @@ def page(id: str, *, number: int, size: int, search: str | None, **filters: str 
 
 def one(id: str, number: int) -> Finding | None:
     """A finding, whole; None if there is none of that number."""
-    with _findings(id) as connection:
+    with opened(id) as connection:
         if connection is None:
             return None
         columns = ", ".join(duck.identifier(c) for c in COLUMNS)
@@ -100,7 +100,7 @@ def one(id: str, number: int) -> Finding | None:
 
 def counted(id: str) -> tuple[Count, ...] | None:
     """How many findings of each severity, code and phase the run has; None if it has not got as far."""
-    with _findings(id) as connection:
+    with opened(id) as connection:
         return None if connection is None else _counts(connection)
 
 
@@ -119,7 +119,7 @@ def _counts(connection: duckdb.DuckDBPyConnection) -> tuple[Count, ...]:
 
 
 @contextmanager
-def _findings(id: str) -> Iterator[duckdb.DuckDBPyConnection | None]:
+def opened(id: str) -> Iterator[duckdb.DuckDBPyConnection | None]:
     """A connection with the relation `findings`, numbered; None if the run has none published. A conflict's number is
     below zero, so that a later one changes no other's."""
     with TemporaryDirectory(prefix="trueup-page-") as folder:
@@ -139,7 +139,8 @@ def _findings(id: str) -> Iterator[duckdb.DuckDBPyConnection | None]:
 
 def _conflicts(id: str) -> pa.Table:
     """The rows that apply left alone, as findings."""
-    alone = connections.ledger().conflicts(id)
+    book = connections.book()
+    alone = book.conflicts(id) if book else []
     constants = {"table": "", "severity": "warning", "code": "conflict"}
     texts = {name: [constants.get(name) for _ in alone] for name in COLUMNS} | {
         "phase": [phase_of(c.output) for c in alone],
