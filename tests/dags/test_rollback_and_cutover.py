@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from include.embedded import postgres
+from include.trueup.cutover import turning
 from tests.dags.people import answering
 from tests.dags.small import DAG, database, refusals, run, states, target
 from tests.harness import run_sql
@@ -41,7 +42,7 @@ def cut_over(**conf: Any) -> Any:
     return run(f"{DAG}_cutover", **{"why": "for the test", **conf})
 
 
-def test_undo_and_do_again_and_cut_over(uri: str, tmp_path: Path) -> None:
+def test_undo_and_do_again_and_cut_over(uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from trueup_airflow import connections
 
     before = target(uri)
@@ -123,6 +124,12 @@ def test_undo_and_do_again_and_cut_over(uri: str, tmp_path: Path) -> None:
     assert cut_over(to="legacy", approval=False).state == "failed", "one step at a time"
     assert cut_over(to="dual", approval=False, proof_max_age=0.000001).state == "success", "the way back"
     assert cut_over(to="new", approval=False, proof_max_age=0.000001).state == "failed", "too old a proof"
+
+    real = turning.turn
+    begun: dict[str, Any] = {"migration_id": DAG, "dag_id": DAG, "triggered_by": None, "options": {"mode": "apply"}}
+    monkeypatch.setattr(turning, "turn", lambda *a, **k: (ledger.begin("late", **begun), real(*a, **k))[1])
+    assert cut_over(to="new", approval=False).state == "failed", "a run has begun since its proof was looked at"
+    assert "has begun, gone on or ended since" in refusals(tmp_path / "workspace")[-1][1]
     assert cut_over(to="legacy", approval=False).state == "failed", (
         "the legacy tables have not what was scored meanwhile"
     )

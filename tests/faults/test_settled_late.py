@@ -9,7 +9,7 @@ import pytest
 
 from include.embedded import postgres
 from include.trueup.errors import StatusError, TargetHeldError
-from include.trueup.ledger import Ledger
+from include.trueup.ledger import Ledger, SwitchState
 from include.trueup.ledger.leases import Leases
 from include.trueup.ledger.tables import leases
 from include.trueup.report import report
@@ -71,3 +71,15 @@ def test_one_that_was_left_as_it_is_settles_it_later(small: Stepped, back: Run) 
     do(back, "settle")
     assert report(back).status == "passed"
     assert (small.status("a"), small.status("back")) == ("rolled_back", "proven")
+
+
+def test_one_that_goes_on_late_takes_nothing_back_once_applications_rely_on_it(small: Stepped) -> None:
+    walk(small.run("a"))
+    back = small.begin("back", undoes="a")
+    small.fail(back, "approve")
+    for to in (SwitchState.DUAL, SwitchState.NEW):
+        small.ledger.switches.turn("small", to, by=None, why="", run_id=f"turn to {to}", proof_run_id="a")
+    do(back, "approve", "approve")
+    with pytest.raises(StatusError, match="the switch of small is new by now"):
+        do(back, "prepare")
+    stays_proven(small, back)

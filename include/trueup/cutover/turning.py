@@ -17,7 +17,7 @@ from pydantic import Field
 from ..declare.migration import Guard, Migration, Shadow, WayBack
 from ..errors import ApprovalError, ProofError
 from ..ledger import Ledger, RunRow, Status, SwitchState
-from ..ledger.decisions import refuse_second_turn, refuse_turn
+from ..ledger.decisions import Known, refuse_second_turn, refuse_turn
 from ..ledger.latest import last_first
 from ..run import Files, Mode, Refusal, to_values, where
 from ..run.files import CREATED, CUTOVER
@@ -277,12 +277,15 @@ def turn(
     by: str | None,
     why: str,
     run_id: str,
+    known: tuple[str, Known] | None = None,
 ) -> str:
     """Turn the switch as `checked` (what `preflight` gave) says, and enter it in the journal; what was done, in words.
-    The same run's turn, tried again, is one turn. Raises `StatusError` if the switch was turned meanwhile."""
+    The same run's turn, tried again, is one turn. Raises `StatusError` if the switch was turned meanwhile, or a run has done
+    anything since its proof was looked at (`known`: `Switches.turn`)."""
     to, was = SwitchState(checked.to), SwitchState(checked.was)
     on = checked.proof_run_id
-    ledger.switches.turn(migration_id, to, by=by, why=why, run_id=run_id, proof_run_id=on, was=was)
+    known = None if on is None else known
+    ledger.switches.turn(migration_id, to, by=by, why=why, run_id=run_id, proof_run_id=on, was=was, known=known)
     record = {**to_values(checked), "by": by, "why": why, "undo": undo(migration_id, was)}
     workspace.run(run_id).write(CUTOVER, json.dumps(record, indent=1))
     return f"the switch of {migration_id} is {to}, it was {was}; {record['undo']}"

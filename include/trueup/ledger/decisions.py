@@ -13,7 +13,7 @@ from ..errors import StatusError
 from . import rights
 from .rows import ApprovalRow, TurnRow
 from .status import TURNS, SwitchState
-from .tables import TURN_LOCK, approvals, runs, turns
+from .tables import TURN_LOCK, approvals, runs, steps, turns
 
 Begin = Callable[[], AbstractContextManager[sa.Connection]]
 Decision = Literal["approved", "rejected", "waived"]
@@ -25,8 +25,13 @@ _LAST = _LAST.order_by(approvals.c.decided_at.desc()).limit(1)
 _LAST_OF = _LAST.where(approvals.c.plan_sha256 == sa.bindparam("plan_sha256"))
 _COST_ASKED = runs.update().where(runs.c.run_id == sa.bindparam("this_run")).values(asked_sha256=sa.bindparam("sha256"))
 _PLAN_ASKED = _COST_ASKED.where(runs.c.plan_sha256 == sa.bindparam("sha256"))
+_KNOWN = sa.select(runs.c.run_id, runs.c.status, runs.c.attempt, sa.func.coalesce(sa.func.sum(steps.c.tries), 0))
+_KNOWN = _KNOWN.outerjoin(steps, steps.c.run_id == runs.c.run_id).where(runs.c.migration_id == sa.bindparam("of"))
+_KNOWN = _KNOWN.group_by(runs.c.run_id)
 _LAST_TURN = sa.select(turns).where(turns.c.migration_id == sa.bindparam("migration_id"))
 _LAST_TURN = _LAST_TURN.order_by(turns.c.id.desc()).limit(1)
+Known = frozenset[tuple[str, str, int, int]]
+"""Of each run of a migration, its status, how often it had begun, and how many tries of its steps had."""
 
 
 class Approvals:
@@ -96,6 +101,18 @@ class Switches:
                 return None
             return _last(connection, migration_id)
 
+    def settled(self, migration_id: str) -> SwitchState:
+        """The state, once whoever is just turning it has done so: it sees what whoever asks has entered before, or is seen here."""
+        with self._begin() as connection:
+            _lock(connection)
+            last = _last(connection, migration_id)
+            return SwitchState.LEGACY if last is None else SwitchState(last.to_state)
+
+    def known(self, migration_id: str) -> Known:
+        """What is known of the migration's runs, to be asked before it is looked whether they prove anything (`turn`)."""
+        with self._begin() as connection:
+            return _known(connection, migration_id)
+
     def turns(self, migration_id: str) -> list[TurnRow]:
         """Every turn, the last one first."""
         with self._begin() as connection:
@@ -112,14 +129,15 @@ class Switches:
         run_id: str,
         proof_run_id: str | None,
         was: SwitchState | None = None,
+        known: tuple[str, Known] | None = None,
     ) -> None:
         """Turn the switch and enter it in the journal; the same run's turn, tried again, is entered once. `was`: the state that
-        it is turned from (None: any).
+        it is turned from (None: any). `known`: the migration whose proof it is turned on, and what was known of its runs before.
 
-        Raises `StatusError` where `TURNS` does not allow it, where the switch is in another state by now, or where the run has
-        turned it to another."""
+        Raises `StatusError` where `TURNS` does not allow it, where the switch is in another state by now, where a run has done
+        anything since, or where the run has turned it to another."""
         with self._begin() as connection:
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": TURN_LOCK})
+            _lock(connection)
             done = connection.execute(sa.select(turns.c.to_state).where(turns.c.run_id == run_id)).scalar()
             if done is not None:
                 refuse_second_turn(migration_id, run_id, done, to)
@@ -132,10 +150,25 @@ class Switches:
                     f"the switch of {migration_id} is {before}, and was {was} when this turn was asked for, so it is not turned "
                     f"to {to}: trigger {migration_id}_cutover again"
                 )
+            if known is not None and _known(connection, known[0]) != known[1]:
+                raise StatusError(
+                    f"a run of {known[0]} has begun, gone on or ended since it was looked whether its proof still holds, so the "
+                    f"switch of {migration_id} is not turned: clear the task turn, which looks again"
+                )
             values = {"from_state": before, "to_state": to, "turned_by": by, "why": why}
             connection.execute(
                 turns.insert().values(migration_id=migration_id, run_id=run_id, proof_run_id=proof_run_id, **values)
             )
+
+
+def _lock(connection: sa.Connection) -> None:
+    """Nobody else turns a switch until the transaction ends."""
+    connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": TURN_LOCK})
+
+
+def _known(connection: sa.Connection, migration_id: str) -> Known:
+    rows = connection.execute(_KNOWN, {"of": migration_id})
+    return frozenset((run_id, status, attempt, int(tries)) for run_id, status, attempt, tries in rows)
 
 
 def _last(connection: sa.Connection, migration_id: str) -> TurnRow | None:

@@ -144,7 +144,7 @@ def _refuse(run: Run, row: RunRow | None) -> RunRow:
 def refuse_relied_on(ledger: Ledger, migration_id: str, id: str) -> None:
     """Raise `StatusError` where a later run built on what run `id` wrote, or applications rely on it."""
     _refuse_built_on(ledger, migration_id, id)
-    if ledger.switches.state(migration_id) is SwitchState.NEW:
+    if ledger.switches.settled(migration_id) is SwitchState.NEW:
         raise StatusError(
             f"the switch of {migration_id} is new, so applications rely on what run {id} wrote; "
             f"cut back first: trigger {migration_id}_cutover with the state dual"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from ..errors import ApprovalError
-from ..ledger import ApprovalRow, RunRow, refuse_other
+from ..errors import ApprovalError, StatusError
+from ..ledger import ApprovalRow, RunRow, SwitchState, refuse_other
 from ..ledger.decisions import Decision
 from ..plan.hashing import files_hash, plan_hash
 from ..run import PLAN, AnyRun, PlanRecord, RangeRecord, Run, StepName, order, part, ranges
@@ -165,7 +165,7 @@ def gated(run: AnyRun) -> str:
 def require(run: AnyRun, step: str, phase: str | None = None) -> None:
     """Raise `ApprovalError` unless this step may write: the plan in the workspace is the one that passed its gate and was
     approved, and every step before this one was done with it; `SourceError` unless the targets are the tables that it was
-    made for; `StatusError` unless the run is running."""
+    made for; `StatusError` unless the run is running, or for a rollback where applications rely on what it would take back."""
     row = run.ledger.entered(run.id)
     order.refuse_ended(run, row.status)
     approval = run.ledger.approvals.of(run.id)
@@ -184,6 +184,12 @@ def require(run: AnyRun, step: str, phase: str | None = None) -> None:
 
 
 def _check_present(run: Run, step: str) -> None:
+    # asked once the try of this step is entered: a switch that is being turned meanwhile sees that
+    if run.undoes is not None and run.ledger.switches.settled(run.migration.id) is SwitchState.NEW:
+        raise StatusError(
+            f"the switch of {run.migration.id} is new by now, so applications rely on what run {run.undoes} wrote, and nothing of it "
+            f"is taken back: cut back first: trigger {run.migration.id}_cutover with the state dual"
+        )
     tries = next((s.tries for s in run.ledger.steps(run.id) if s.step == StepName.CREATE_TABLES), 0)
     tables_there.check(run, may_be_made=step == StepName.CREATE_TABLES and tries > 1)
 

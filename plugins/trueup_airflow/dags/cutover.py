@@ -90,6 +90,12 @@ def build_cutover(migration: Migration) -> DAG:
 
             context, id, checked = get_current_context(), _id(), from_values(turning.Turning, seen)
             ledger, workspace = connections.ledger(), connections.workspace()
+            way_back = migration.way_back if checked.to == SwitchState.LEGACY else None
+            of = way_back.migration if way_back else migration.id
+            known = (
+                of,
+                ledger.switches.known(of),
+            )  # before it is looked at: what is done since is seen when it is turned
             with _noted("turn"):
                 turning.refuse_unseen(context["ti"].xcom_pull(task_ids=APPROVE, key=ASKED), checked)
                 if id not in {turned.run_id for turned in ledger.switches.turns(migration.id)}:
@@ -97,7 +103,9 @@ def build_cutover(migration: Migration) -> DAG:
                     now = _checked(migration, SwitchState(checked.to), context["params"])
                     checked = replace(now, was=checked.was)
                 why, by = ". ".join(filter(None, (context["params"]["why"], decision["comment"]))), decision["by"]
-                sentence = turning.turn(ledger, workspace, migration.id, checked, by=by, why=why, run_id=id)
+                sentence = turning.turn(
+                    ledger, workspace, migration.id, checked, by=by, why=why, run_id=id, known=known
+                )
             log.info("%s", sentence)
             return sentence
 

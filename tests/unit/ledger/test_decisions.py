@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from include.trueup.errors import StatusError
-from include.trueup.ledger import Ledger, SwitchState
+from include.trueup.ledger import Ledger, Status, SwitchState
 from include.trueup.ledger.status import TURNS
 
 
@@ -109,3 +110,23 @@ def test_runs_are_listed_newest_first_and_name_what_they_undo(ledger: Ledger) ->
     ledger.begin("c", migration_id="other", dag_id="other", triggered_by=None, options={})
     assert [(r.run_id, r.undoes) for r in ledger.runs("m")] == [("b", "a"), ("a", None)]
     assert [r.run_id for r in ledger.runs()] == ["c", "b", "a"]
+
+
+def test_a_switch_is_not_turned_on_a_proof_since_which_a_run_has_done_anything(ledger: Ledger) -> None:
+    begin(ledger, "proof")
+
+    def turned_after(what: Callable[[], object]) -> None:
+        known = "m", ledger.switches.known("m")
+        what()
+        asked: dict[str, Any] = {"by": None, "why": "", "run_id": "t", "proof_run_id": "proof", "known": known}
+        ledger.switches.turn("m", SwitchState.DUAL, **asked)
+
+    def tries() -> None:
+        with ledger.step("proof", "verify/copy", "0"):
+            pass
+
+    for what in (lambda: begin(ledger, "back"), tries, lambda: ledger.move("back", Status.FAILED, "")):
+        with pytest.raises(StatusError, match="has begun, gone on or ended since"):
+            turned_after(what)
+    turned_after(lambda: ledger.begin("of another", migration_id="n", dag_id="n", triggered_by=None, options={}))
+    assert ledger.switches.settled("m") is SwitchState.DUAL
