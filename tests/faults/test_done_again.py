@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextvars import Context
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from include.embedded import postgres
+from include.trueup.declare.migration import Statement
 from include.trueup.errors import ApprovalError, GateError
 from include.trueup.ledger import Ledger
 from include.trueup.report import report
@@ -86,3 +88,20 @@ def test_nothing_is_entered_as_rolled_back_by_an_older_gate(small: Stepped) -> N
         do(back, "settle")
     assert report(back).status == "failed"
     assert small.status("a") == "proven"
+
+
+def test_the_report_of_a_run_that_begins_again_says_nothing_of_its_earlier_plan(small: Stepped) -> None:
+    stated = Statement(title="Everybody is there.", query="SELECT (SELECT count(*) FROM after_persons) = 4")
+    small.migration = replace(small.migration, statements=(stated,))
+
+    def said(run: Run) -> tuple[bool, int]:
+        small.fail(run, "lost")
+        written = run.files.report
+        assert written is not None
+        return written.plan is not None, len(written.statements)
+
+    assert said(small.begin("a", to="validate")) == (True, 1)
+    again = small.begin("a", to="transform")
+    assert said(again) == (False, 0)
+    do(again, "plan", "plan_gate")
+    assert said(again) == (True, 0)

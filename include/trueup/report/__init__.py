@@ -59,7 +59,10 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> Report:
     """Everything that the report says."""
     entered = run.ledger.run(run.id)
     steps = run.ledger.steps(run.id)
-    plan = run.files.plan
+    tried = {
+        step.step for step in steps
+    }  # since it last began: what lies there of an earlier beginning says nothing of this one
+    plan = run.files.plan if StepName.PLAN_GATE in tried else None
     if plan is not None and (counts := _counts(run)) is not None:
         plan = replace(plan, phases=tuple(counts))
     proofs = [p for phase in run.phases for p in _proof(run, phase)]
@@ -70,7 +73,7 @@ def collect(run: Run, failed_tasks: Sequence[str] = ()) -> Report:
     order = [o.name for p in run.phases for o in p.outputs]
     undone = outcome(run) if run.undoes is not None else None
     total, exceptions = left_alone.exceptions(run) if plan is not None else (0, [])
-    answers = run.files.answers
+    answers = run.files.answers if StepName.VALIDATE in tried else ()
     proving = run.options.mode is not Mode.PLAN and run.undoes is None
     unanswered = len(run.migration.statements) if proving and not answers else 0
     asked, window = run.options.to_json(), run.options.window
