@@ -72,6 +72,20 @@ def test_steps_that_are_done_again_by_another_declaration_read_again(
     assert named(small) == {"Dr."}
 
 
+def test_a_transform_that_is_done_again_sees_what_is_shared_by_the_query_of_now(small: Stepped) -> None:
+    (query := small.folder / "called.sql").write_text("SELECT id, 'Mr.' AS title FROM people")
+    rows = small.folder / "rows.sql"
+    rows.write_text(rows.read_text().replace("titles t ON t.person", "called t ON t.id"))
+    small.migration = replace(unjoined(small.migration), shared={"called": query})
+    run = small.begin("run", to="plan", **OPTIONS)
+    do(run, first="transform", last="plan")
+    query.write_text("SELECT id, 'Ms.' AS title FROM people")
+    with pytest.raises(ArtifactError, match=r"shared 'called'.*clear the task shared"):
+        do(run, first="transform")
+    do(run, first="shared")
+    assert named(small) == {"Ms."}
+
+
 def test_a_day_reads_again_what_was_read_by_another_declaration_or_elsewhere(
     small: Stepped, postgres_server: postgres.Server
 ) -> None:

@@ -11,13 +11,14 @@ from duckdb.func import SPECIAL
 
 from ..declare.migration import Derived, Source
 from ..declare.names import EXTRA, fold, own
-from ..errors import DeclarationError
+from ..errors import ArtifactError, DeclarationError
 from ..rows import changing, digits, duck, wording
 from ..rows.digits import NEIGHBOUR
 from ..rows.statements import Statements
 from ..run import Run, Session, StepName, Window
+from ..run.artifacts import sha256_of
 from ..run.files import shared_name
-from ..run.partitions import relate_source
+from ..run.partitions import QUERY, relate_source
 from ..stores import key_text
 from . import casting
 from .duck_types import SQL as SQL
@@ -41,6 +42,12 @@ def relate(session: Session, run: Run, partition: int, neighbour: str | None = N
         show(connection, source)
     if migration.shared:
         (computed,) = run.manifests(StepName.SHARED)
+        for name, path in migration.shared.items():
+            if computed.facts.get(f"{QUERY}{name}", by := sha256_of(path)) != by:  # a former release noted none
+                raise ArtifactError(
+                    f"shared {name!r} was computed by another query than {path.name} is now: clear the task shared with all that"
+                    " follow it, or trigger the DAG again"
+                )
         for artifact in computed.files:
             name, _, of_neighbour = shared_name(artifact).partition(NEIGHBOUR)
             if of_neighbour == (neighbour or ""):

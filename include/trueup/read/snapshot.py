@@ -20,8 +20,9 @@ from ..errors import DeclarationError
 from ..rows import changing, digits, duck, wording
 from ..rows.digits import FAR, NEAR, NEIGHBOUR, WHY
 from ..run import Part, Run, StepName, large, where
+from ..run.artifacts import sha256_of
 from ..run.files import READ_BACK_FILES, SNAPSHOT_FILES, Place, shared
-from ..run.partitions import READ, copy_partitions, how_read, publish_partitions, relate_source
+from ..run.partitions import QUERY, READ, copy_partitions, how_read, publish_partitions, relate_source
 from ..run.workspace import Artifact
 from ..stores import Store, arrow_schema, key_text
 from . import reuse
@@ -137,7 +138,7 @@ def compute_shared(run: Run) -> dict[str, int]:
             why = "its transform costs something" if costs else _compute_neighbours(part, run)
             if why:
                 part.write(shared(f"{NEIGHBOUR}{WHY}"), f"SELECT {duck.literal(why)} AS message")
-        part.facts = rows
+        part.facts = {**rows, **{f"{QUERY}{name}": sha256_of(path) for name, path in run.migration.shared.items()}}
     return rows
 
 

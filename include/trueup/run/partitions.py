@@ -51,6 +51,10 @@ def publish_partitions(run: RunFolder, folder: Path, place: Place, name: str, ta
     return artifacts
 
 
+QUERY = "query/"
+"""What begins the names by which the manifest of what is shared has the hash of each query."""
+
+
 def how_read(table: Table, by: Sequence[str] | None) -> dict[str, JsonValue]:
     """How a table is read, and by which columns its rows lie in partitions: what the manifest of a snapshot says of each."""
     columns: dict[str, JsonValue] = {name: str(type_) for name, type_ in table.columns.items()}
