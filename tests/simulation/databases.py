@@ -64,20 +64,27 @@ class Behind(Protocol):
 
 
 class Relational:
-    """As PostgreSQL is. `dress` gives a table that was made what its script says beside its columns."""
+    """As PostgreSQL is. `dress` gives a table that was made what its script says beside its columns; `at`: the name of the
+    database, where that is not its place in effects."""
 
     def __init__(
-        self, name: str, batch_rows: int, effects: Effects, hook: Hook, dress: Callable[[Database], None]
+        self,
+        name: str,
+        batch_rows: int,
+        effects: Effects,
+        hook: Hook,
+        dress: Callable[[Database], None],
+        at: str = "",
     ) -> None:
         self.database = Database(effects.lock())
         self._name, self._batch_rows, self._effects, self._hook = name, batch_rows, effects, hook
-        self._dress = dress
+        self._dress, self.at = dress, at or name
 
     def store(self) -> Store:
         """A store of the engine."""
         made = RelationalTwin(
             self.database, name=self._name, hook=self._hook, effects=self._effects, lock_wait=0.5,
-            on_script=lambda _: self._dress(self.database),
+            on_script=lambda _: self._dress(self.database), at=self.at,
         )  # fmt: skip
         made.batch_rows = self._batch_rows
         return made

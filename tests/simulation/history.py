@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from random import Random
 from typing import Any
 
-from .themes import CALM, OFTEN, THEMES
+from .themes import CALM, LATER, OFTEN, THEMES
 
 KINDS = ("postgres", "dynamodb")
 TRIGGERS = ("alters", "touches", "drops")
@@ -127,6 +127,7 @@ OF_THEMES = {
     "mark ahead": 8,
     "cut through": 8,
     "next day": 2,
+    "lead elsewhere": 8,
 }
 """The same, but only where the setup names it."""
 
@@ -181,12 +182,17 @@ def about(made: Setup, random: Random) -> Setup:
     """Most histories are about something, which is drawn by itself, too."""
     if random.random() < 0.25:
         return made
-    theme = random.choice([*sorted(THEMES), *OFTEN])
-    chosen = {name: random.choice(ways) for name, ways in {**CALM, **THEMES[theme].setup}.items()}
-    made = replace(made, theme=theme, ranged=False, **chosen)
+    made = _with(random.choice([*sorted(THEMES.keys() - {*LATER}), *OFTEN]), made, random)
+    if random.random() < 0.05:
+        made = _with(random.choice(LATER), made, random)
     if made.kind == "dynamodb":
         made = replace(made, referred="")
     return replace(made, extra="report") if made.referred == "CASCADE" else made
+
+
+def _with(theme: str, made: Setup, random: Random) -> Setup:
+    chosen = {name: random.choice(ways) for name, ways in {**CALM, **THEMES[theme].setup}.items()}
+    return replace(made, theme=theme, ranged=False, **chosen)
 
 
 def _some(random: Random) -> tuple[str, ...]:

@@ -72,13 +72,11 @@ class Oracle:
         self._ending: dict[str, dict[int, int]] = {}
         self._reading: set[int] = set()
         self._asked: dict[int, float] = {}
-        self.verbs: Counter[str] = Counter()
-        self.effects: Counter[str] = Counter()
+        self.verbs, self.effects = Counter[str](), Counter[str]()
         self.target: dict[str, Row] = {}
         self.source: dict[str, Row] = {}
         self.orders: dict[str, Row] = {}
-        self.referred: set[str] = set()
-        self.taken: list[str] = []
+        self.referred, self.taken = set[str](), list[str]()
         self._digest = hashlib.sha256()
         self.log: list[str] = []
 
@@ -147,8 +145,10 @@ class Oracle:
         if "/snapshot" in process and effect.kind in READS:
             if effect.place == "store":
                 self._by_lease(process, run)
-            if not seen.sources or seen.sources[-1] != self.source:
-                seen.sources.append(dict(self.source))
+            at, source = self.world.places.source_of(process)
+            seen.led |= {at} if effect.place == "source" else set()
+            if [source] != seen.sources[-1:]:
+                seen.sources.append(dict(source))
                 seen.every.append(seen.sources[-1])
             if not seen.targets or seen.targets[-1] != self.target:
                 seen.targets.append(dict(self.target))
@@ -280,6 +280,7 @@ class Oracle:
         seen.read_at = None
         seen.hidden.clear()
         seen.began = self.world.schedule.points
+        seen.led = {self.world.places.source_of(self.world.schedule.present.process.name)[0]}
         with self.world.looking():
             seen.blind = not self.world.places.there(TARGET)
 

@@ -279,6 +279,12 @@ class People:
         targets = self.places.targets
         return self.places.restore(targets[event.b % len(targets)])
 
+    def _lead_elsewhere(self, _: Event) -> bool:
+        """The connection of the source leads to another database, or back."""
+        done = self.places.lead_elsewhere()
+        self.oracle.source = self.places.rows("people")
+        return done
+
     def _next_day(self, _: Event) -> None:
         self.schedule.now += 25 * 3600
 

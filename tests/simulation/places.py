@@ -31,18 +31,38 @@ class Places:
         self.hook, self._effects, self.setup = hook, schedule.effects(), setup
         effects = self._effects
         self._stores: dict[tuple[str, str], Any] = {}
+        self._sources: dict[str, Behind] = {}
         self.ledger: Ledger = LedgerTwin(effects, hook)
         self.workspace: Workspace = WorkspaceTwin(folder / "workspace", effects, hook)
         self.behind: dict[str, Behind] = {
             PEOPLE.connection: _behind("postgres", "source", setup, effects, hook),
             PERSONS.connection: _behind(setup.kind, "store", setup, effects, hook),
         }
+        self._other: Behind = Relational("source", setup.batch_rows, effects, hook, lambda _: None, "elsewhere")
+
+    def lead_elsewhere(self) -> bool:
+        """Somebody has the source's connection lead to another database, or back: stores that are opened from now on are there.
+        In the other one applications have written something else by then. Whether anybody does, here."""
+        here = self.behind[PEOPLE.connection]
+        if not self._other.there(PEOPLE):
+            self._other.make(PEOPLE)
+            for key, row in here.rows(PEOPLE).items():
+                self._other.put(PEOPLE, key, (key, row[1], "901", *row[3:-1], None))
+        self.behind[PEOPLE.connection], self._other = self._other, here
+        return True
+
+    def source_of(self, process: str) -> tuple[str, dict[str, Row]]:
+        """The name of the database that a process reads the source in, and what lies there."""
+        behind = self._sources.get(process, self.behind[PEOPLE.connection])
+        return getattr(behind, "at", ""), behind.rows(PEOPLE)
 
     def store(self, connection: str) -> Any:
         """The store behind a connection: each process has its own."""
         asked = self._effects.process(), connection
         if asked not in self._stores:
             self._stores[asked] = self.behind[connection].store()
+            if connection == PEOPLE.connection:
+                self._sources[asked[0]] = self.behind[connection]
         return self._stores[asked]
 
     def carry(self, job: Job, given: Run) -> Said:
@@ -105,7 +125,7 @@ class Places:
     def close(self) -> None:
         """Let go of everything."""
         self.ledger.close()
-        for each in self.behind.values():
+        for each in (*self.behind.values(), self._other):
             each.close()
 
 

@@ -280,7 +280,21 @@ THEMES: dict[str, Theme] = {
         setup={"windows": (True,), "retries": (1, 3), "nameless": (0, 1), "extra": ("report", "remove")},
         late=("trigger", "trigger", "write source", "write source", "roll back"),
     ),
+    # somebody has the source's connection lead to another database
+    "connections": Theme(
+        setup={
+            **AT_WORK,
+            "keenness": (60.0, 200.0),
+            "only": (("lead elsewhere",), ("hang", "lead elsewhere"), ("kill", "lead elsewhere")),
+            "keen": ("preflight", "snapshot", "approve", "snapshot|apply"),
+            "retries": (0, 1),
+        },
+        late=("trigger", "trigger", "lead elsewhere", "clear", "begin again", "roll back"),
+        most=3,
+    ),
 }  # fmt: skip
+LATER = ("connections",)
+"""Themes that came later, drawn by themselves, so that without one a seed's history is what it was."""
 ANY = Theme(modes=("apply", "apply", "apply", "verify", "plan"))
 """Of a history that is about nothing in particular."""
 OFTEN = ("overlaps", "reports", "stopped", "lies", "cut overs")

@@ -37,6 +37,14 @@ def _one_run(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
             yield f"{change.process} wrote {change.key} for {change.run}, which is Airflow's run {row.airflow_run_id}"
 
 
+def _one_place(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
+    """10. A run that is proven has read its source where that was when it began, and nowhere else."""
+    for id, seen in world.oracle.runs.items():
+        row = rows.get(id)
+        if seen.report is not None and row is not None and row.status == Status.PROVEN and len(seen.led) > 1:
+            yield f"{id} is proven, and has found its source in {' and '.join(sorted(seen.led))}"
+
+
 def _counted(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
     """10. A report counts the rows of its plan, says of each that is to be written what became of it, and lists those that were
     left alone."""
@@ -95,4 +103,5 @@ LAWS: tuple[tuple[int, Callable[[World, dict[str, RunRow]], Iterator[str]]], ...
     (5, _one_run),
     (5, _as_the_ledger_has),
     (10, _counted),
+    (10, _one_place),
 )

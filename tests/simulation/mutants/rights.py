@@ -20,7 +20,7 @@ from include.trueup.ledger.steps import Steps
 from include.trueup.ledger.tables import approvals, runs, steps
 from include.trueup.ledger.tables import leases as lease_table
 from include.trueup.plan.hashing import plan_hash
-from include.trueup.run import order
+from include.trueup.run import order, where
 from include.trueup.run.run import Run
 from include.trueup.stores import Fence
 from include.trueup.write import approval
@@ -245,6 +245,11 @@ def marked_is_done(patch: Patch) -> None:
     ignore(patch, order, "require", "left_out")
 
 
+def wherever_it_leads(patch: Patch) -> None:
+    """A run goes on wherever its connections lead since it began."""
+    ignore(patch, where, "check_same")
+
+
 MUTANTS = {
     "review/3": stale_plan,
     "review/3, interrupted": ended_runs_go_on,
@@ -268,4 +273,5 @@ MUTANTS = {
     "own/approval of another plan": approval_of_another_plan,
     "own/rejected is approved": rejected_is_approved,
     "own/marked is done": marked_is_done,
+    "own/wherever it leads": wherever_it_leads,
 }

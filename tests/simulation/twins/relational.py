@@ -63,8 +63,10 @@ class RelationalTwin(Sessions):
         lock_wait: float = 0.02,
         patience: float = 60.0,
         on_script: Callable[[str], None] = lambda _: None,
+        at: str = "",
     ) -> None:
         super().__init__(database, name, hook, effects, lock_timeout, lock_wait, patience)
+        self._at = at or name
         self.on_script = on_script
         self.uncreatable_for: tuple[str, ...] = ()
 
@@ -84,11 +86,11 @@ class RelationalTwin(Sessions):
 
     def identity(self, table: Table) -> str:
         """As PostgreSQL's, of a system of its own."""
-        return f"postgres://twin/{self.name}/{name_of(table)}"
+        return f"postgres://twin/{self._at}/{name_of(table)}"
 
     def locate(self, table: Table) -> Location:
         """In memory."""
-        return Location(identity=self.identity(table).rpartition("/")[0], address="memory", database=self.name)
+        return Location(identity=self.identity(table).rpartition("/")[0], address="memory", database=self._at)
 
     def server(self) -> str:
         """There is one."""
