@@ -9,6 +9,8 @@ import pytest
 
 from include.trueup.declare.migration import Table
 from include.trueup.declare.names import EXTRA
+from include.trueup.stores import Outcome
+from include.trueup.stores.dynamodb import DynamoDBStore
 from tests.contract.subject import Row, arrow, by_key
 from tests.harness import store_at
 
@@ -192,6 +194,28 @@ def test_a_row_added_by_somebody_else_meanwhile_is_left_alone(proxy: Proxy, engi
     outcome = store.add(table, arrow(table, [row(number) for number in range(20)]))
     assert (outcome.written, [conflict.key for conflict in outcome.conflicts]) == (19, ["id-007"])
     assert stored(engine, table)[("id-007",)]["label"] == "theirs"
+
+
+def leaves_out_once(request: Request, forward: Forward) -> Answer:
+    """A store whose first answer to a BatchGetItem has no items."""
+    if (request.operation, request.number) != ("BatchGetItem", 1):
+        return forward(request)
+    return ok(Responses={name: [] for name in request.json["RequestItems"]}, UnprocessedKeys={})
+
+
+def test_a_row_that_is_not_in_one_answer_is_not_gone(proxy: Proxy, engine: str, table: Table) -> None:
+    ours, changed = arrow(table, [row(1)]), arrow(table, [row(1, label="new")])
+    store_at(engine).add(table, ours)  # by an earlier try, which was killed
+    writes: list[Callable[[DynamoDBStore], Outcome]] = [
+        lambda store: store.add(table, ours),
+        lambda store: store.change(table, changed, ours),
+        lambda store: store.remove(table, changed),
+    ]
+    for write in writes:
+        proxy.rule, proxy.requests[:] = leaves_out_once, []
+        outcome = write(store_behind(proxy))
+        assert (outcome.written, outcome.conflicts) == (1, [])
+    assert stored(engine, table) == {}
 
 
 def test_a_row_that_keeps_changing_is_a_conflict_in_the_end(proxy: Proxy, engine: str, table: Table) -> None:

@@ -73,7 +73,7 @@ def settle(
     ]
     while pending:
         keys = (layout.key(row.before) for row in pending)
-        current = {key_bytes(layout, item): item for item in writer.fetch(layout, keys, outcome)}
+        current = {key_bytes(layout, item): item for item in writer.fetch_there(layout, keys, outcome)}
         ready: list[_Write] = []
         for row in pending:
             following = _next(layout, row, current.get(key_bytes(layout, row.before)))

@@ -26,7 +26,7 @@ from .expressions import Request, removal
 from .items import Item, Layout, canonical_item, without_nulls
 from .limits import unwritable as sizes_unwritable
 from .pages import Pages
-from .settle import TOO_WIDE, Left, settle
+from .settle import GONE, TOO_WIDE, Left, settle
 from .together import Row, settle_together
 from .wire import Wire, translated
 from .writes import Writer, key_bytes
@@ -127,10 +127,11 @@ class DynamoDBStore:
         if present:
             keys = [layout.key(items[position]) for position in present]
             current = {
-                key_bytes(layout, item): canonical_item(item) for item in self._writer.fetch(layout, keys, outcome)
+                key_bytes(layout, item): canonical_item(item)
+                for item in self._writer.fetch_there(layout, keys, outcome)
             }
             left.conflicts = {
-                position: ("a row with this key is there, with other content", now)
+                position: (GONE if now is None else "a row with this key is there, with other content", now)
                 for position in present
                 if (now := current.get(key_bytes(layout, items[position]))) != without_nulls(items[position])
             }

@@ -114,7 +114,8 @@ def _fetch(writer: Writer, units: Iterable[Sequence[Row]], outcome: Outcome) -> 
     items = {}
     for table, rows in wanted.items():
         layout = rows[0].layout
-        for item in writer.fetch(layout, (layout.key(row.item) for row in rows), outcome):
+        new, there = ([layout.key(r.item) for r in rows if (r.before is None) is is_new] for is_new in (True, False))
+        for item in [*writer.fetch(layout, new, outcome), *writer.fetch_there(layout, there, outcome)]:
             items[table, key_bytes(layout, item)] = item
     return items
 

@@ -80,6 +80,14 @@ class Writer:
                     backoff.pause("BatchGetItem", table, f"{len(wanted)} keys left unprocessed")
         return fetched
 
+    def fetch_there(self, layout: Layout, keys: Iterable[Item], outcome: Outcome | None = None) -> list[Item]:
+        """The same of items that should be there: one that is not in the answer is asked for once more before it is believed to
+        be gone, as what is left alone for that is taken for others' work from then on."""
+        every = {key_bytes(layout, key): key for key in keys}
+        fetched = self.fetch(layout, every.values(), outcome)
+        missing = every.keys() - {key_bytes(layout, item) for item in fetched}
+        return fetched + (self.fetch(layout, [every[key] for key in sorted(missing)], outcome) if missing else [])
+
     def insert(self, layout: Layout, items: list[Item], outcome: Outcome) -> tuple[list[int], dict[int, str]]:
         """Put items whose keys must not be there yet. Returns the positions of those whose keys are there, and by
         position what DynamoDB says of those that it refuses."""
