@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from include.embedded import postgres
 from include.trueup.declare.migration import Migration
-from include.trueup.errors import SourceError
+from include.trueup.errors import SourceError, StoreUnavailableError
 from include.trueup.ledger import Ledger, Status
 from include.trueup.run import Mode, Run
 from include.trueup.run.workspace import Workspace
 from include.trueup.steps import Step
+from include.trueup.stores import Fence
+from include.trueup.stores.parameters import parameters
+from include.trueup.stores.postgres import PostgresStore
 from include.trueup.walk import walk
 from tests.harness import run_of
 from tests.small import CREATE, Database, declare
@@ -87,3 +92,20 @@ def test_nothing_is_proven_by_what_lies_where_a_connection_leads_since(
     if mode is Mode.APPLY:
         assert walk(run(2)).proof == "proven"
         assert here.persons() == here.should()
+
+
+def test_a_writer_whose_connection_leads_elsewhere_since_writes_nothing_there(
+    here: Database, elsewhere: Database, migration: Migration
+) -> None:
+    (target,) = migration.targets
+    leads_to = [conninfo_to_dict(here.uri)]
+    store = PostgresStore(lambda: parameters(leads_to[0]), patience=0.0)
+    rows = next(iter(elsewhere.store.read(target.table, 0, 1)))
+    elsewhere.sql("DELETE FROM persons")
+    fence = Fence(check=lambda: None, confirm=lambda _: None, epochs={"t": 1}, part="apply 0", tries=1, lasts=60)
+    with fence.active():
+        leads_to[0] = conninfo_to_dict(elsewhere.uri)
+        with pytest.raises(StoreUnavailableError, match=r"leads to .* since this task began to write"):
+            store.add(target.table, pa.Table.from_batches([rows]))
+    assert elsewhere.persons() == here.persons() == {}
+    assert len(next(iter(store.read(migration.sources[0].table, 0, 1)))) == 3  # who does not write goes where it leads

@@ -114,8 +114,9 @@ def _fetch(writer: Writer, units: Iterable[Sequence[Row]], outcome: Outcome) -> 
     items = {}
     for table, rows in wanted.items():
         layout = rows[0].layout
-        new, there = ([layout.key(r.item) for r in rows if (r.before is None) is is_new] for is_new in (True, False))
-        for item in [*writer.fetch(layout, new, outcome), *writer.fetch_there(layout, there, outcome)]:
+        absent = [layout.key(row.item) for row in rows if row.before is None]
+        known = [layout.key(row.item) for row in rows if row.before is not None]
+        for item in [*writer.fetch(layout, absent, outcome), *writer.fetch_there(layout, known, outcome)]:
             items[table, key_bytes(layout, item)] = item
     return items
 

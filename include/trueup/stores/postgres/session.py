@@ -7,7 +7,7 @@ the server 3 ms of computing, and 7 more until it knows the catalog. Services, w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -99,11 +99,17 @@ class Address:
     def conninfo(self, **defaults: str) -> str:
         """What libpq is told, for one connect: asked for now, with the password; not to be kept. `defaults` are told where
         the connection does not say otherwise. Raises as `Ask` does."""
-        return conninfo.make_conninfo(**{**_DEFAULTS, **defaults, **self.ask(), "client_encoding": ENCODING})
+        return _conninfo({**defaults, **self.ask()})
 
     def database(self) -> AbstractContextManager[adbc.AdbcDatabase]:
-        """The driver, for a block."""
-        return self._drivers.lent(self.conninfo(), self.place)
+        """The driver, for a block. Raises `StoreUnavailableError` for a writer whose connection leads elsewhere by now."""
+        given = self.ask()
+        if (place := place_of(given)) != self.place and present_fence() is not None:
+            raise StoreUnavailableError(
+                f"the connection of {self.place} leads to {place} since this task began to write: nothing is written there. Let it"
+                " lead to the database that the plan is for, and clear the task."
+            )
+        return self._drivers.lent(_conninfo(given), self.place)
 
     def settings(self, fence: Fence | None = None) -> sql.Composed:
         """The statement that makes the settings of one transaction. Not of the session: a pooler may share that."""
@@ -139,6 +145,10 @@ class Address:
                 " database answers."
             ) from error
         return result, retrying.statistics["attempt_number"] - 1
+
+
+def _conninfo(given: Mapping[str, str]) -> str:
+    return conninfo.make_conninfo(**{**_DEFAULTS, **given, "client_encoding": ENCODING})
 
 
 @dataclass(frozen=True)
