@@ -71,7 +71,8 @@ def test_a_file_that_goes_while_a_script_reads_it_is_no_fault_of_the_script(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    run = run_of(declare(tmp_path), ledger, workspace, lambda _: Database(postgres_server, 3).store)
+    database = Database(postgres_server, 3)
+    run = run_of(declare(tmp_path), ledger, workspace, lambda _: database.store)
     settings = making._settings
 
     def prune(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:

@@ -156,7 +156,7 @@ def refuse_other_tables(
         store = resolve(target.table.connection)
         was = created.get(target.id, proved.get(target.id))
         now = where.name_of(store, target.table, store.describe(target.table))
-        if now != was:
+        if was is None or not where.are_same(was, now):
             raise _UnprovenError(
                 migration.id,
                 f"run {checked.proof_run_id} has proved table {target.table.name} as {was}, and what is there is {now}",

@@ -229,8 +229,8 @@ def write(part: Part, run: Run, target: Target, partition: int, checked: bool) -
     names = {"baseline": duck.identifier(f"baseline_{target.id}"), "rest": duck.identifier(f"rest_{target.id}")}
     others = ""
     if not checked and target.owned is None:  # where it owns columns only, what is not known is never drift
-        is_there, place = duck.identifier(f"is_{target.id}"), duck.place(target.placed_by)
-        others = _SQL("found", hash=row_hash(target, IS), place=place, there=is_there)
+        is_there, placed = duck.identifier(f"is_{target.id}"), duck.place(target.placed_by)
+        others = _SQL("found", hash=row_hash(target, IS), placed=placed, there=is_there)
     part.write(BASELINE_FILES.part(target.id, partition), _SQL("next", **names, and_found=others))
 
 

@@ -69,7 +69,7 @@ GROUP BY $key, hash ORDER BY $key, hash
 -- name: found
 -- Where nothing was known before, all that is there and that no plan covers is as it was found.
 UNION ALL
-SELECT $is.$key, $hash, $place, false, 'seen' FROM $there $is ANTI JOIN $covered c ON $is.$key = c.$key
+SELECT $is.$key, $hash, $placed, false, 'seen' FROM $there $is ANTI JOIN $covered c ON $is.$key = c.$key
 
 -- name: became
 CREATE OR REPLACE TEMP TABLE $became AS

@@ -133,9 +133,13 @@ def place_in(name: str) -> str:
     return name.rpartition("#")[0]
 
 
-def database_in(name: str) -> str:
-    """The same, whichever server answers there."""
-    return place_in(name).partition(" (")[0]
+def are_same(was: str, now: str) -> bool:
+    """Whether two names (`name_of`) are of one table. DynamoDB's own id is of no other one anywhere, so it is the same though an
+    engine that is not AWS's has another address by now."""
+    ids = {name.rpartition("#")[2] for name in (was, now)}
+    return was == now or (
+        all(name.startswith("dynamodb://") for name in (was, now)) and len(ids) == 1 and ABSENT not in ids
+    )
 
 
 def check_same(run: Run, *sources: Source) -> None:

@@ -38,7 +38,8 @@ def test_every_statement_is_used_and_given_what_it_asks_for() -> None:
     wrong = []
     for name, statements in modules():
         file = ROOT / f"{name.replace('.', '/')}.py"
-        users = [file, *(f for f in file.parent.glob("*.py") if "import SQL" in f.read_text(encoding="utf-8"))]
+        imported = f"from .{file.stem} import SQL"
+        users = [file, *(f for f in file.parent.glob("*.py") if imported in f.read_text(encoding="utf-8"))]
         for call in (call for user in users if user == file or name.endswith("verbs") for call in calls(user)):
             first = ast.literal_eval(call.args[0])
             asked[name].add(first)
