@@ -64,6 +64,14 @@ class RealPlaces(Places):
         """The parent reaches no store: what processes do is done in theirs."""
         return self.behind[connection].store()
 
+    def lead_elsewhere(self) -> bool:
+        """Nobody does here: there is one server of sources."""
+        return False
+
+    def source_of(self, process: str) -> tuple[str, dict[str, Row]]:
+        """Where it always is."""
+        return "", self.rows(PEOPLE.name)
+
     def numbers(self) -> dict[int, int]:
         """As its process has told."""
         child = self.children.get(self.schedule.present.process)
