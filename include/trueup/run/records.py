@@ -111,9 +111,8 @@ class Start:
     Of rows: `targets_present`, ids of the targets that were there; `batch_rows` of each target, fixed here since batches are
     known by their number; `undeclared` columns and `expected_rows` by source; `baseline` (None: there is none);
     `undoes`, the run that is undone; `snapshot_of`, the run whose snapshot is used; `tables`, the name of each target's table
-    by its server (None in a run of the first release), and `sources`, that of each source's (None: an older run did not
-    say); `targets`, what each does by itself; `where` (None: an older run did not say); `attempt`, how often the run had begun
-    (None: an older run did not say).
+    by its server (None in a run of the first release), and `sources`, that of each source's; `targets`, what each does by
+    itself; `where`; `attempt`, how often the run had begun (`sources`, `where`, `attempt` None: an older run did not say).
     Of schemas: the `heads` of each database, the `phase` that all are at (None: out of step), and the phases that the run
     passes, in order (`hops`); the last is `REVISIONS` where it ends at revisions that are no phase.
     """

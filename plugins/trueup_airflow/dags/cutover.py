@@ -92,10 +92,8 @@ def build_cutover(migration: Migration) -> DAG:
             ledger, workspace = connections.ledger(), connections.workspace()
             way_back = migration.way_back if checked.to == SwitchState.LEGACY else None
             of = way_back.migration if way_back else migration.id
-            known = (
-                of,
-                ledger.switches.known(of),
-            )  # before it is looked at: what is done since is seen when it is turned
+            # before it is looked at: what is done since is seen when it is turned
+            known = of, ledger.switches.known(of)
             with _noted("turn"):
                 turning.refuse_unseen(context["ti"].xcom_pull(task_ids=APPROVE, key=ASKED), checked)
                 if id not in {turned.run_id for turned in ledger.switches.turns(migration.id)}:
