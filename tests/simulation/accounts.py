@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from include.trueup.ledger import RunRow
 from include.trueup.ledger.tables import transitions
-from include.trueup.run import Window
+from include.trueup.run import Run, Window
+from include.trueup.steps import StepName, entered
 
 from .databases import Row
 from .declared import BENDS, by_trigger, day, rejected
@@ -19,6 +20,22 @@ from .second import table_of
 
 if TYPE_CHECKING:
     from .world import World
+
+
+def not_done(run: Run, plan: str | None) -> list[str]:
+    """The steps of a run that is proven, from the gate on, that were not done for its plan, by the ledger. One that is tried once more
+    meanwhile was done, as was the approval once the plan is approved, whatever became of its try."""
+    rows = {(row.step, row.part): row for row in run.ledger.steps(run.id)}
+    decided = plan is not None and run.ledger.approvals.of(run.id, plan)
+    ids, missing = [step.id for step in run.steps], list[str]()
+    for step in run.steps[ids.index(StepName.PLAN_GATE) :]:
+        name = entered(step.id, step.phase.id if step.phase else None)
+        for part in () if step.skipped(run.options.mode) else run.parts(step):
+            row = rows.get((name, str(part)))
+            done = row is not None and row.error is None and row.plan_sha256 == plan
+            if not done and not (step.id == StepName.APPROVE and decided and decided.decision != "rejected"):
+                missing.append(f"{run.id} is proven, and {name}[{part}] was not done for its plan")
+    return missing
 
 
 def _rejects(world: World, rows: dict[str, RunRow]) -> Iterator[str]:

@@ -312,8 +312,20 @@ class DagRun:
         """Mark a task as done, or as failed."""
         task = self.tasks[at]
         self._end(task)
+        if task.step is not None and task.step.id == StepName.APPROVE and state == "success":
+            self._decided()
         task.state = state
         self.tick()
+
+    def _decided(self) -> None:
+        """A person may have approved, or nobody had to, in a try that has heard nothing of it: the ledger knows."""
+        with self.world.looking():
+            run = self.current()
+            given = run.ledger.approvals.of(run.id)
+            if given is not None and given.decision != "rejected":
+                plan = self.world.oracle.plan(run, given.plan_sha256)
+                asked = given.decision == "approved"
+                (self.world.oracle.approved_before if asked else self.world.oracle.approved)(self, plan)
 
     def _end(self, task: Task) -> None:
         """The task's process is ended, unless it stands still: then it does not hear of it, and goes on by itself."""

@@ -19,7 +19,7 @@ from include.trueup.plan.files import WRITTEN
 from include.trueup.plan.hashing import files_hash
 from include.trueup.run import Run
 from include.trueup.run.files import PLAN_FILES, REPORT
-from include.trueup.steps import StepName, entered
+from include.trueup.steps import StepName
 
 from . import accounts, right, second
 from .databases import Row
@@ -146,7 +146,8 @@ class Oracle:
             if effect.place == "store":
                 self._by_lease(process, run)
             at, source = self.world.places.source_of(process)
-            seen.led |= {at} if effect.place == "source" else set()
+            if effect.place == "source":
+                seen.led[process] = at
             if [source] != seen.sources[-1:]:
                 seen.sources.append(dict(source))
                 seen.every.append(seen.sources[-1])
@@ -280,7 +281,8 @@ class Oracle:
         seen.read_at = None
         seen.hidden.clear()
         seen.began = self.world.schedule.points
-        seen.led = {self.world.places.source_of(self.world.schedule.present.process.name)[0]}
+        process = self.world.schedule.present.process.name
+        seen.led = {process: self.world.places.source_of(process)[0]}
         with self.world.looking():
             seen.blind = not self.world.places.there(TARGET)
 
@@ -352,7 +354,8 @@ class Oracle:
     def approved_before(self, dag_run: DagRun, plan: Plan) -> None:
         """The engine says that a person has approved this plan before it was made again."""
         self.approved(dag_run, plan)
-        if plan.sha256 is not None and all(plan.written != each.written for each in self.seen(dag_run.id).answered):
+        yes = [*self.seen(dag_run.id).answered, *(each for seen in self.runs.values() for each in seen.ranged)]
+        if plan.sha256 is not None and all(plan.written != each.written for each in yes):
             self.unasked.append(f"{dag_run.id}: a plan counts as approved to which nobody has said yes")
 
     def reported(self, dag_run: DagRun) -> None:
@@ -363,19 +366,7 @@ class Oracle:
             if row is not None and row.status == Status.PROVEN and seen.proven_at is None:
                 seen.proven_at, seen.proven_since = self.world.schedule.points, self.world.schedule.now
                 seen.report = dag_run.given.files.reported(REPORT)
-                self._steps_done(dag_run.current(), row.plan_sha256)
-
-    def _steps_done(self, run: Run, plan: str | None) -> None:
-        """Of a run that is proven each step from the gate on was done for its plan, by the ledger. One that is tried once more
-        meanwhile was done."""
-        rows = {(row.step, row.part): row for row in run.ledger.steps(run.id)}
-        ids = [step.id for step in run.steps]
-        for step in run.steps[ids.index(StepName.PLAN_GATE) :]:
-            name = entered(step.id, step.phase.id if step.phase else None)
-            for part in () if step.skipped(run.options.mode) else run.parts(step):
-                row = rows.get((name, str(part)))
-                if row is None or row.error is not None or row.plan_sha256 != plan:
-                    self.not_done.append(f"{run.id} is proven, and {name}[{part}] was not done for its plan")
+                self.not_done += accounts.not_done(dag_run.current(), row.plan_sha256)
 
     def turned(self, to: str, checked: Any) -> None:
         """The switch was turned: on which proof, and which other run wrote last since that began to read."""
@@ -390,6 +381,7 @@ class Oracle:
         line = f"{self.world.schedule.points:>5} {self.world.schedule.now:>9.2f} {run}/{where}: {type(error).__name__}: {said}"
         self.log.append(line)
         self._digest.update(line.encode())
+        self.seen(run).led.pop(self.world.schedule.present.process.name, None)
         if self.world.setup.trigger and any(words in str(error) for words in FAULTS):
             self.unnamed += accounts.unnamed(self.world, error, run)
         if not isinstance(error, TrueupError):

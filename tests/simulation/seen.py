@@ -73,7 +73,7 @@ class Seen:
     which a person said yes, as days of its range, too (`ranged`).
     `hidden`: keys that the store left out of an answer to it; `misread`: since the run
     first began. `every`: all states of the source that it ever read; `most`: rows that the target had when it read it;
-    `reused`: the run by whose snapshot it goes; `led`: the databases in which it found its source; `blind`: its target was
+    `reused`: the run by whose snapshot it goes; `led`: where it found its source, by try, but failed ones; `blind`: its target was
     not there when it began, so that it could not know what that does not take."""
 
     began: int
@@ -88,7 +88,7 @@ class Seen:
     every: list[dict[str, Row]] = field(default_factory=list)
     most: int = 0
     reused: str | None = None
-    led: set[str] = field(default_factory=set)
+    led: dict[str, str] = field(default_factory=dict)
     blind: bool = False
     report: bytes | None = None
     proven_at: int | None = None

@@ -41,8 +41,14 @@ def _one_place(world: World, rows: dict[str, RunRow]) -> Iterator[str]:
     """10. A run that is proven has read its source where that was when it began, and nowhere else."""
     for id, seen in world.oracle.runs.items():
         row = rows.get(id)
-        if seen.report is not None and row is not None and row.status == Status.PROVEN and len(seen.led) > 1:
-            yield f"{id} is proven, and has found its source in {' and '.join(sorted(seen.led))}"
+        newest = {name.partition("#")[0]: at for name, at in sorted(seen.led.items(), key=lambda each: _try(each[0]))}
+        led = sorted({*newest.values()})
+        if seen.report is not None and row is not None and row.status == Status.PROVEN and len(led) > 1:
+            yield f"{id} is proven, and has found its source in {' and '.join(led)}"
+
+
+def _try(process: str) -> int:
+    return int(process.partition("#")[2].partition(" ")[0])
 
 
 def _counted(world: World, rows: dict[str, RunRow]) -> Iterator[str]:

@@ -102,8 +102,9 @@ class RunFolder:
 
     def remove(self, folder: str) -> None:
         """Remove one of its folders and all that is in it, if it is there."""
+        listed = self.workspace.files(f"{self._base}/{folder}")  # before it asks: what comes later is another try's
         newest.ask(self.run_id)
-        self.workspace.remove(f"{self._base}/{folder}")
+        self.workspace.remove(f"{self._base}/{folder}", listed)
 
     def steps(self) -> list[str]:
         """Every step that sealed a part, sorted."""

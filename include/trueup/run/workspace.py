@@ -13,7 +13,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ from .artifacts import sha256_of
 from .run_folder import MANIFESTS as MANIFESTS
 from .run_folder import RunFolder as RunFolder
 
+Stamp = tuple[int, int, int]
+"""When a file was published, in ns, its size, and its number in a file system."""
 _TERMINAL = re.compile(
     r"ACCESS_DENIED|INVALID_ACCESS_KEY_ID|SIGNATURE_DOES_NOT_MATCH|NO_SUCH_BUCKET|INVALID_CLIENT_TOKEN"
 )
@@ -167,9 +169,31 @@ class Workspace:
                 shutil.copyfile(source, aside)
             os.replace(aside, destination)
 
-    def remove(self, folder: str) -> None:
-        """Remove a folder and all that is in it, if it is there."""
-        self._files.delete_dir_contents(f"{self._root}/{folder}", missing_dir_ok=True)
+    def files(self, folder: str) -> dict[str, Stamp]:
+        """Every file below a folder, at any depth, by its path in it, with what tells it from one that takes its place."""
+        base = f"{self._root}/{folder}"
+        with self._reaching(folder, "list"):
+            infos = self._files.get_file_info(pafs.FileSelector(base, allow_not_found=True, recursive=True))
+            files = [info for info in infos if info.type == pafs.FileType.File]
+            return {i.path.removeprefix(f"{base}/"): (i.mtime_ns, i.size, self._number(i.path)) for i in files}
+
+    def _number(self, path: str) -> int:
+        try:
+            return os.stat(path).st_ino if self._local else 0
+        except FileNotFoundError:
+            return 0
+
+    def remove(self, folder: str, listed: Mapping[str, Stamp]) -> None:
+        """Remove a folder and what was `listed` (`files`). What has taken the place of a file since, or came since, stays: a newer
+        try has published it while this one stood still."""
+        now = self.files(folder)
+        with self._reaching(folder, "remove"):
+            if now.items() <= listed.items():
+                self._files.delete_dir_contents(f"{self._root}/{folder}", missing_dir_ok=True)
+                return
+            for name in [name for name, stamp in now.items() if listed.get(name) == stamp]:
+                with suppress(FileNotFoundError):
+                    self._files.delete_file(f"{self._root}/{folder}/{name}")
 
     def read(self, path: str) -> bytes | None:
         """The content of a small file, or None if there is none."""

@@ -3,11 +3,11 @@ is; what it holds is gone with it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from include.trueup.run.workspace import Workspace
+from include.trueup.run.workspace import Stamp, Workspace
 from include.trueup.stores.effects import REAL, Effects
 
 from .hook import Doing, Effect, Hook, nothing
@@ -42,7 +42,7 @@ class WorkspaceTwin(Workspace):
         with self._doing("copy", to):
             super().copy(path, to)
 
-    def remove(self, folder: str) -> None:
-        """Remove a folder."""
+    def remove(self, folder: str, listed: Mapping[str, Stamp]) -> None:
+        """Remove a folder, and what was listed."""
         with self._doing("remove", folder):
-            super().remove(folder)
+            super().remove(folder, listed)

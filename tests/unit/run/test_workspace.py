@@ -56,6 +56,19 @@ def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
     return Workspace(f"s3://evidence/{tmp_path.name}", request.getfixturevalue("s3_options"))
 
 
+def test_what_took_the_place_of_a_file_since_it_was_looked_at_is_not_removed(workspace: Workspace) -> None:
+    for path in ("proof/old", "proof/below/old", "proof/again"):
+        workspace.write(b"1", path)
+    there = workspace.files("proof")
+    workspace.write(b"of a newer try", "proof/again")
+    workspace.write(b"of a newer try", "proof/new")
+    workspace.remove("proof", there)
+    assert sorted(workspace.files("proof")) == ["again", "new"]
+    workspace.remove("proof", workspace.files("proof"))
+    workspace.remove("proof", {})
+    assert workspace.files("proof") == workspace.files("nothing") == {}
+
+
 def test_a_file_comes_back_as_it_was_published(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "rows").write_bytes(b"rows" * 1000)
     run = workspace.run("r")
