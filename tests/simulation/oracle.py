@@ -381,7 +381,8 @@ class Oracle:
         line = f"{self.world.schedule.points:>5} {self.world.schedule.now:>9.2f} {run}/{where}: {type(error).__name__}: {said}"
         self.log.append(line)
         self._digest.update(line.encode())
-        self.seen(run).led.pop(self.world.schedule.present.process.name, None)
+        if run in self.runs and self.world.schedule.in_process:
+            self.runs[run].led.pop(self.world.schedule.present.process.name, None)
         if self.world.setup.trigger and any(words in str(error) for words in FAULTS):
             self.unnamed += accounts.unnamed(self.world, error, run)
         if not isinstance(error, TrueupError):
