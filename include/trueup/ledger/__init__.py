@@ -20,7 +20,7 @@ from .comparisons import Comparisons
 from .decisions import Approvals, Switches
 from .lasting import lease_seconds
 from .leases import Lease, Leases, Part
-from .rights import GoneOnError, Standing
+from .rights import NOT_ENTERED, GoneOnError, Standing
 from .rows import (
     Applied,
     ApprovalRow,
@@ -32,6 +32,7 @@ from .rows import (
     RunRow,
     StepRow,
     TurnRow,
+    refuse_other,
 )
 from .status import TRANSITIONS, Status, SwitchState
 from .steps import Steps
@@ -165,9 +166,12 @@ class Ledger(Steps, Batches):
         options: Mapping[str, JsonValue],
         undoes: str | None = None,
         airflow_run_id: str | None = None,
+        at: Standing | None = None,
     ) -> int:
         """Enter a run, or the same run that begins again, and has no plan then; how often it has begun. `undoes` is the run
-        that a rollback undoes. Raises `StatusError` if it is proven already, or if the id is that of another run of Airflow."""
+        that a rollback undoes; `at` is where it stood when what it wrote was set aside (None: nothing was).
+        Raises `StatusError` if it is proven already, if the id is that of another run of Airflow, or if it has begun again
+        since; `GoneOnError` if it has gone on."""
         with self._begin() as connection:
             values = {
                 "migration_id": migration_id,
@@ -183,6 +187,8 @@ class Ledger(Steps, Batches):
             entered = _row(connection.execute(_RUN, {"run_id": run_id}).mappings().one())
             refuse_other(entered, dag_id, airflow_run_id)
             self._move(connection, run_id, Status.RUNNING, "preflight")
+            if at is not None:
+                rights.require_still_at(connection, run_id, at)
             gone = dict.fromkeys(("ended_at", "plan_sha256", "plan_files_sha256", "planned_at", "asked_sha256"))
             values["airflow_run_id"] = airflow_run_id or entered.airflow_run_id
             return connection.execute(_BEGUN_AGAIN, {"this_run": run_id, **gone, **values}).scalar_one()
@@ -199,6 +205,13 @@ class Ledger(Steps, Batches):
         """The run's status, and where it stands; None for one that is not entered."""
         with self._begin() as connection:
             return rights.standing(connection, run_id)
+
+    def run_and_standing(self, run_id: str) -> tuple[RunRow | None, Standing]:
+        """The run's row, or None, and where it stands."""
+        with self._begin() as connection:
+            row = connection.execute(_RUN, {"run_id": run_id}).mappings().first()
+            stands = rights.standing(connection, run_id) if row is not None else None
+            return (None, NOT_ENTERED) if row is None or stands is None else (_row(row), stands[1])
 
     def require_at(self, run_id: str, at: Standing, status: Status) -> None:
         """Raise `GoneOnError` unless the run stands there still, with this status."""
@@ -285,13 +298,3 @@ class Ledger(Steps, Batches):
 
 def _row(row: sa.RowMapping) -> RunRow:
     return RunRow(**{**row, "status": Status(row["status"])})
-
-
-def refuse_other(row: RunRow, dag_id: str, airflow_run_id: str | None) -> None:
-    """Raise `StatusError` if the run's row is that of another run of Airflow than the one named."""
-    theirs = row.airflow_run_id
-    if row.dag_id != dag_id or (theirs is not None and airflow_run_id is not None and theirs != airflow_run_id):
-        raise StatusError(
-            f"run {row.run_id} in the ledger is Airflow's run {theirs!r} of the DAG {row.dag_id}, not "
-            f"{airflow_run_id!r} of {dag_id}; it is left as it is: trigger the DAG again under another run id"
-        )

@@ -114,6 +114,7 @@ class Standing:
     tries: int
 
 
+NOT_ENTERED = Standing(attempt=0, plan_sha256=None, tries=0)
 _STANDING = sa.select(
     runs.c.status,
     runs.c.attempt,
@@ -143,6 +144,19 @@ def require_at(connection: sa.Connection, run_id: str, at: Standing, status: Sta
         raise GoneOnError(
             f"run {run_id} has gone on, or has begun again, while this report of it was written, which says {status}: it is "
             "left at what the newer one says; where there is none, clear the task report"
+        )
+
+
+def require_still_at(connection: sa.Connection, run_id: str, at: Standing) -> None:
+    """Raise `StatusError` where the run has begun again since it stood there, and `GoneOnError` where it has gone on: what it
+    has written since was not set aside."""
+    now = standing(connection, run_id)
+    if now is None or now[1].attempt != at.attempt:
+        raise overtaken(run_id)
+    if now[1] != at:
+        raise GoneOnError(
+            f"run {run_id} has gone on while it was about to begin again, so it has not begun again: the next try of this task "
+            "does it, or clear the task"
         )
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
+from ..errors import StatusError
 from .status import Status
 
 
@@ -178,3 +179,13 @@ class RefusedRow:
     key: str
     reason: str
     constraint: str | None
+
+
+def refuse_other(row: RunRow, dag_id: str, airflow_run_id: str | None) -> None:
+    """Raise `StatusError` if the run's row is that of another run of Airflow than the one named."""
+    theirs = row.airflow_run_id
+    if row.dag_id != dag_id or (theirs is not None and airflow_run_id is not None and theirs != airflow_run_id):
+        raise StatusError(
+            f"run {row.run_id} in the ledger is Airflow's run {theirs!r} of the DAG {row.dag_id}, not "
+            f"{airflow_run_id!r} of {dag_id}; it is left as it is: trigger the DAG again under another run id"
+        )

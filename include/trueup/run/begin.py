@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from ..ledger import RunRow
 from ..ledger.holding import Elapsed, place
-from . import AnyRun, Mode, Start, StepName, earlier, newest, order, part
+from . import AnyRun, Mode, Start, StepName, earlier, newest, part
 
 R = TypeVar("R", bound=AnyRun)
 
@@ -29,9 +29,7 @@ def begin(
     has its place. Raises `StatusError` for a run that has ended, or may not begin again; `TargetHeldError`."""
     run.ledger.upgrade()
     undone = undoes(run)
-    if not run.direction.begins_again:
-        order.refuse_begun(run, StepName.PREFLIGHT)
-    earlier.set_aside(run)
+    stood = earlier.set_aside(run)
     since = Elapsed(run.ledger.effects)
     attempt = run.ledger.begin(
         run.id,
@@ -41,6 +39,7 @@ def begin(
         triggered_by=triggered_by,
         options=run.options.to_json(),
         undoes=None if undone is None else undone.run_id,
+        at=stood,
     )
     if attempt > 1 or run.files.left_over():  # of a run that the ledger has forgotten
         with newest.asking(run.ledger, run.id, since, attempt):

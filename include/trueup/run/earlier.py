@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from ..errors import ArtifactError
-from ..ledger import Ledger, RunRow, Status, refuse_other
+from ..ledger import Ledger, RunRow, Standing, Status, refuse_other
 from ..ledger.holding import Elapsed
 from ..steps import StepName, entered
-from . import AnyRun, files, newest
+from . import AnyRun, files, newest, order
 from .workspace import Artifact, RunFolder
 
 _APPLY = entered(StepName.APPLY, "")
@@ -44,16 +44,21 @@ def begun_to_apply(ledger: Ledger, run_id: str) -> bool:
     return any(row.step.startswith(_APPLY) for row in ledger.steps(run_id))
 
 
-def set_aside(run: AnyRun) -> None:
+def set_aside(run: AnyRun) -> Standing:
     """Before the run begins, again if it has begun before: keep the plan that it had begun to write. Nothing is touched of a
-    run that may not begin again, or that has begun again meanwhile."""
-    since, row = Elapsed(run.ledger.effects), run.ledger.run(run.id)
+    run that may not begin again, or that has begun again meanwhile. Where it stood then: had it gone on when it begins, what it
+    wrote would be forgotten. Raises `StatusError` where it has begun to write, and does not begin again."""
+    since = Elapsed(run.ledger.effects)
+    row, stood = run.ledger.run_and_standing(run.id)
+    if not run.direction.begins_again:
+        order.refuse_begun(run, StepName.PREFLIGHT)
     if row is None or row.status in (Status.PROVEN, Status.ROLLED_BACK):
-        return
+        return stood
     refuse_other(row, run.dag_id, run.airflow_run_id)
     if row.plan_sha256 is not None and run.begun_to_write:
         with newest.asking(run.ledger, run.id, since, row.attempt):
             _keep(run, row)
+    return stood
 
 
 def _keep(run: AnyRun, row: RunRow) -> None:

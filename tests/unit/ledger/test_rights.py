@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from include.trueup.errors import TargetHeldError, TrueupError
+from include.trueup.errors import StatusError, TargetHeldError, TrueupError
 from include.trueup.ledger import GoneOnError, Lease, Ledger, Part, Status, lease_seconds
 from include.trueup.ledger.holding import holding
 from include.trueup.stores.effects import REAL
@@ -64,6 +64,36 @@ def has_failed(ledger: Ledger, _: ExitStack) -> None:
 def was_taken(ledger: Ledger, _: ExitStack) -> None:
     ledger.leases.release("a")
     ledger.leases.take("b", ["t"])
+
+
+def goes_on(ledger: Ledger, opened: ExitStack) -> None:
+    opened.enter_context(ledger.step("a", APPLY.step, "1"))
+
+
+@pytest.mark.parametrize(
+    ("since", "refused"),
+    [(None, None), (begins_again, StatusError), (goes_on, GoneOnError), (is_planned_again, GoneOnError)],
+)
+def test_a_run_begins_again_from_where_it_was_seen_to_stand(
+    working: Ledger,
+    opened: ExitStack,
+    since: Callable[[Ledger, ExitStack], None] | None,
+    refused: type[TrueupError] | None,
+) -> None:
+    again = partial(working.begin, "a", migration_id="m", dag_id="m", triggered_by=None, options={})
+    _, stood = working.run_and_standing("a")
+    if since is not None:
+        since(working, opened)
+    with pytest.raises(refused) if refused else ExitStack():
+        assert again(at=stood) == 2
+    assert working.entered("a").attempt == (1 if refused is GoneOnError else 2)
+
+
+def test_a_run_that_was_not_entered_yet_is_not_begun_again(ledger: Ledger) -> None:
+    row, stood = ledger.run_and_standing("a")
+    assert (row, ledger.begin("a", migration_id="m", dag_id="m", triggered_by=None, options={}, at=stood)) == (None, 1)
+    with pytest.raises(StatusError, match="has begun again"):
+        ledger.begin("a", migration_id="m", dag_id="m", triggered_by=None, options={}, at=stood)
 
 
 EVERY = (begins_again, is_tried_again, is_planned_again, has_failed, was_taken)
