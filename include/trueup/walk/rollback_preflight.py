@@ -88,12 +88,22 @@ def _added(run: Run, target: Target) -> bool:
 
 
 def _find(run: Run) -> RunRow | None:
-    """The run that is meant, if there is one; at another try of the same rollback, the same one."""
+    """The run that is meant, if there is one; at another try of the same rollback, the same one. Raises `OptionsError` where that is
+    to undo another one by now: Airflow has deleted it, and it was triggered anew under its name."""
     entered = run.ledger.run(run.id)
-    if entered is not None and entered.undoes is not None:
-        return run.ledger.run(entered.undoes)
+    before = None if entered is None or entered.undoes is None else run.ledger.run(entered.undoes)
     if run.undoes in (None, LAST):
-        return last_that_wrote(run.ledger, run.migration.id)
+        return last_that_wrote(run.ledger, run.migration.id) if before is None else before
+    meant = _named(run)
+    if before is not None and (meant is None or meant.run_id != before.run_id):
+        raise OptionsError(
+            f"run {run.id} is entered as a rollback of run {before.run_id}, and {run.undoes!r} is another one: trigger the DAG again "
+            "under another run id"
+        )
+    return meant
+
+
+def _named(run: Run) -> RunRow | None:
     named = str(run.undoes)
     former = former_run_id(run.migration.id, named)
     names = (named, run_id(run.migration.id, named), former)

@@ -43,11 +43,28 @@ def ending(current: Callable[[], Any], write: Write) -> tuple[Any, Any]:
         """The run ends as its report and the ledger say."""
         from include.trueup.report.ending import ended
 
-        reached = ended(current())
+        reached = ended(run := current())
         if reached is None:
             raise AirflowFailException("the run has no report; the log of the task report says why")
         if reached.status != "passed":
             raise AirflowFailException(f"{reached.headline} {reached.next}")
+        refuse_not_done(run, reached)
         return reached.headline
 
     return report(), verdict()
+
+
+def refuse_not_done(run: Any, reached: Verdict) -> None:
+    """Raise `AirflowFailException` where the run had ended well before Airflow was asked for it as a whole again: cleared, reprocessed
+    by a backfill, or deleted there and triggered anew under its name. Its preflight has refused that, and nothing was done."""
+    context = get_current_context()
+    dag_run = context["dag_run"]
+    states = context["ti"].get_task_states(dag_id=run.dag_id, task_ids=["preflight"], run_ids=[dag_run.run_id])
+    if states.get(dag_run.run_id, {}).get("preflight") != "failed":
+        return
+    by_hand = ", by hand with its window" if dag_run.run_type == "backfill" else ""
+    raise AirflowFailException(
+        f"run {run.id} had ended before, and what it said then holds ({reached.headline}): what Airflow was asked for now, under "
+        f"the same run id, was refused by the task preflight, and nothing of it was done. Trigger the DAG again{by_hand}: a run id "
+        "that Airflow has not given before makes a new plan"
+    )
