@@ -1,4 +1,5 @@
-"""A snapshot is used by no declaration that would have read otherwise: of the same run, or of the next day's."""
+"""A snapshot is used by no declaration that would have read otherwise: of the same run, or of the next day's. What one version of a
+transform has made is not planned beside what another one made."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from include.trueup.errors import ArtifactError
 from include.trueup.ledger import Ledger
 from include.trueup.run import Window
 from include.trueup.run.workspace import Workspace
+from include.trueup.walk import carry_out
 from tests.small import Database
 from tests.stepping import Stepped, do
 
@@ -84,6 +86,21 @@ def test_a_transform_that_is_done_again_sees_what_is_shared_by_the_query_of_now(
         do(run, first="transform")
     do(run, first="shared")
     assert named(small) == {"Ms."}
+
+
+def test_rows_that_two_versions_of_a_transform_have_made_are_no_plan(small: Stepped) -> None:
+    """It was deployed anew between two partitions, or a part was cleared since."""
+    run = small.begin("run", to="transform", **OPTIONS)
+    rows = small.folder / "rows.sql"
+    rows.write_text(rows.read_text().replace("' ', t.title", "' ', 'Prof.'"))
+    (transform,) = (step for step in run.steps if step.id == "transform")
+    carry_out(transform, run, 3)
+    with pytest.raises(
+        ArtifactError, match=r"partition 3 .* other code than those of partition 0.*Clear the task transform"
+    ):
+        do(run, first="plan")
+    do(run, first="transform")
+    assert named(small) == {"Prof."}
 
 
 def test_a_day_reads_again_what_was_read_by_another_declaration_or_elsewhere(

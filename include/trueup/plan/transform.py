@@ -24,7 +24,7 @@ from ..run.files import FATE_FILES, FINDING_FILES, REJECT_FILES, SHOULD_FILES, s
 from ..run.partitions import copy_partitions, publish_partitions
 from ..run.workspace import Artifact
 from ..stores import arrow_schema, key_text
-from . import audit, cost, digits, windows
+from . import audit, cost, digits, made_by, windows
 from .casting import strict_json
 from .fates import FATES, FOUND_BESIDE, WANTED, account
 from .inputs import as_read, relate
@@ -42,13 +42,14 @@ def transform(run: Run, partition: int) -> Mapping[str, Fates]:
     # a database of its own: what an author's script makes there, temporary or not, no other part may see
     with run.part(StepName.TRANSFORM, partition, alone=True) as part:
         relate(part, run, partition)
+        code = {phase.id: made_by.code_of(run.migration, phase) for phase in run.migration.phases}
         beside, phases = look_beside(part.connection, run, partition), {}
         neighbours = _neighbours(part, run, partition)
         for phase in run.migration.phases:
             phases[phase.id] = run_phase(part.connection, run, phase, neighbours)
             _write(part, run, phase, partition)
         audit.count(part, run, partition)
-        part.facts = Transformed(phases=phases, sources=beside).to_json()
+        part.facts = Transformed(phases=phases, sources=beside, code=code).to_json()
     return phases
 
 

@@ -13,7 +13,7 @@ from ..declare.names import KEY, SOURCE_KEY, VERB
 from ..errors import ApprovalError, GateError
 from ..gate import GateResult, evaluation
 from ..gate.evaluation import count_suite, proof_suite, statement_suite
-from ..plan import audit, checks, examples, fates, hashing, target_checks, unread
+from ..plan import audit, checks, examples, fates, hashing, made_by, target_checks, unread
 from ..plan.casting import in_suites
 from ..plan.files import REMOVE, VERBS, all_planned, plan_schema
 from ..rows import duck
@@ -37,9 +37,12 @@ def plan_gate(run: Run) -> dict[str, int | str]:
     findings.csv and rejects.jsonl; rows by verb, rejects, and the plan's hash. Of a rollback, whose rows no transform
     made, the counts alone are judged, and rows left alone where they are limited.
 
-    Raises `GateError`; `ApprovalError` where the run was asked for another plan. The plan is published then too.
+    Raises `GateError`; `ApprovalError` where the run was asked for another plan. The plan is published then too. Before that:
+    `ArtifactError` where the rows were made by several versions of the code.
     """
     with run.part(StepName.PLAN_GATE) as part:
+        if run.undoes is None:
+            made_by.refuse_several(run)
         phases = phase_counts(run)
         covers = hashing.covered(run)
         sha256 = hashing.hash_of(covers)

@@ -20,6 +20,7 @@ from .run import Run
 from .workspace import Manifest
 
 _SOURCE, _DIGEST, _STUCK, _NOT_UNIQUE, _DRIFT = "source:", "digest/", "irremovable/", "not_unique/", "drift_checked"
+_CODE = "made_by"
 _REST = REST_FILES.of("")
 
 
@@ -48,15 +49,18 @@ class Beside:
 
 @dataclass(frozen=True, kw_only=True)
 class Transformed:
-    """Of one partition: what became of each phase's source rows, and what sources hold beside, where there is any."""
+    """Of one partition: what became of each phase's source rows, by which `code` (its hash), and what sources hold beside, where
+    there is any."""
 
     phases: Mapping[str, Fates]
     sources: Mapping[str, Beside] = field(default_factory=dict)
+    code: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, JsonValue]:
         """As JSON values: of a phase by its id, of a source by `source:` and its id."""
         sources = {f"{_SOURCE}{id}": to_values(each) for id, each in self.sources.items()}
-        return {**sources, **{id: to_values(each) for id, each in self.phases.items()}}
+        code = {id: {_CODE: each} for id, each in self.code.items()}
+        return {**sources, **{id: {**to_values(each), **code.get(id, {})} for id, each in self.phases.items()}}
 
     @classmethod
     def from_json(cls, values: Mapping[str, JsonValue]) -> Transformed:
@@ -64,6 +68,7 @@ class Transformed:
         return cls(
             phases={id: _read(Fates, each) for id, each in values.items() if not id.startswith(_SOURCE)},
             sources={id: _read(Beside, each) for id, each in _below(values, _SOURCE)},
+            code={id: str(each[_CODE]) for id, each in values.items() if isinstance(each, Mapping) and _CODE in each},
         )
 
 
