@@ -37,6 +37,7 @@ from .rows import (
 from .status import TRANSITIONS, Status, SwitchState
 from .steps import Steps
 from .tables import SCHEMA, UPGRADE_LOCK, metadata, plans, runs, steps, transitions
+from .texts import to_be_read
 from .usage import Usage
 
 __all__ = [
@@ -233,7 +234,7 @@ class Ledger(Steps, Batches):
             moved = _ENDED
         connection.execute(moved, values)
         if before != status:
-            entry = {"from_status": before, "to_status": status, "reason": reason}
+            entry = {"from_status": before, "to_status": status, "reason": to_be_read(reason)}
             connection.execute(_MOVED, {"run_id": run_id, **entry})
 
     def run(self, run_id: str) -> RunRow | None:

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from ..stores import Outcome
 from .rows import Applied, ConflictRow, RefusedRow
 from .tables import batches, runs
+from .texts import as_it_was, kept
 
 R = TypeVar("R")
 
@@ -65,8 +66,8 @@ class Batches:
         plan: Planned | None = None,
     ) -> None:
         """Note that a batch of the plan (None: the present one) is written. Called after the write, never before."""
-        conflicts = [{"key": c.key, "reason": c.reason, "found": c.found} for c in outcome.conflicts]
-        refused = [{"key": r.key, "reason": r.reason, "constraint": r.constraint} for r in outcome.refused]
+        conflicts = [_kept(key=c.key, reason=c.reason, found=c.found) for c in outcome.conflicts]
+        refused = [_kept(key=r.key, reason=r.reason, constraint=r.constraint) for r in outcome.refused]
         values = {"run_id": run_id, "output": output, "partition": partition, "batch": batch, "rows": rows}
         came = {"written": outcome.written, "conflicts": conflicts, "refused": refused, "retries": outcome.retries}
         under: dict[str, str | int] = {"attempt": plan.attempt, "plan_sha256": plan.sha256} if plan else {"of": run_id}
@@ -144,7 +145,11 @@ class Batches:
         plan: Planned | None,
     ) -> list[R]:
         rows = self._asked(query, run_id, output, partition, plan)
-        return [kind(output=row.output, **each) for row in rows for each in row.rows]
+        return [
+            kind(output=row.output, **{name: as_it_was(text) for name, text in each.items()})
+            for row in rows
+            for each in row.rows
+        ]
 
     def _asked(
         self,
@@ -160,6 +165,10 @@ class Batches:
         of = {"of": run_id, "output": output, "partition": partition, "attempt": attempt, "plan_sha256": sha256}
         with self._begin() as connection:
             return connection.execute(query, of).all()
+
+
+def _kept(**texts: str | None) -> dict[str, str | None]:
+    return {name: kept(text) for name, text in texts.items()}
 
 
 def _applied(row: sa.Row[Any]) -> Applied:

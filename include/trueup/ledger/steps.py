@@ -18,6 +18,7 @@ from .lasting import presumed_seconds
 from .rows import StepRow
 from .statements import NOW
 from .tables import leases, runs, steps
+from .texts import to_be_read
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class Steps:
         try:
             yield number
         except Exception as error:
-            why = {"error": str(error)[:10_000], "error_class": type(error).__name__}
+            why = {"error": to_be_read(str(error))[:10_000], "error_class": type(error).__name__}
             with self._begin() as connection:
                 connection.execute(_ENDED, {**this, **why})
             raise

@@ -19,7 +19,7 @@ from include.trueup.errors import StatusError, StoreUnavailableError, TargetHeld
 from include.trueup.ledger import ConflictRow, Ledger, Status, lease_seconds, this_process
 from include.trueup.ledger.status import TRANSITIONS
 from include.trueup.ledger.tables import leases
-from include.trueup.stores import Conflict, Outcome, effects
+from include.trueup.stores import Conflict, Outcome, Refused, effects
 from tests.harness import new_database
 
 
@@ -100,6 +100,22 @@ def test_a_batch_counts_once_however_often_it_is_entered(ledger: Ledger) -> None
     assert ledger.applied("r", "links", 1)["links"].rows == 5
     assert ledger.conflicts("r") == [ConflictRow(output="links", key="k", reason="it was changed", found="{}")]
     assert ledger.conflicts("r", "links", 1) == []
+
+
+def test_a_text_with_the_character_nul_is_kept_as_it_is(ledger: Ledger) -> None:
+    """DynamoDB has it in keys and values, and PostgreSQL in no text."""
+    begin(ledger, "r")
+    keys = ["a\0b", "a\\0b", "\0\0", "\x10", "\x100\x101\0"]
+    alone = [Conflict(key=key, reason=f"it is {key}", found=key) for key in keys]
+    refused = [Refused(key=key, reason=f"it is {key}", constraint=None) for key in keys]
+    ledger.wrote("r", "links", 0, 0, 10, Outcome(conflicts=alone, refused=refused))
+    assert [(row.key, row.reason, row.found) for row in ledger.conflicts("r")] == [(k, f"it is {k}", k) for k in keys]
+    assert [(row.key, row.reason) for row in ledger.refused("r")] == [(k, f"it is {k}") for k in keys]
+    with pytest.raises(ValueError, match="of row"), ledger.step("r", "plan", "3"):
+        raise ValueError("of row a\0b")
+    (step,) = ledger.steps("r")
+    assert step.error == "of row a\\0b"
+    ledger.move("r", Status.FAILED, "of row a\0b")
 
 
 def test_the_second_run_is_refused_and_told_who_holds_the_target(ledger: Ledger) -> None:
