@@ -156,8 +156,8 @@ def _begin(direction: Direction, run: AnyRun, context: Any) -> None:
 
 
 def _gave_up(run: AnyRun, held: TargetHeldError, context: Any) -> bool:
-    """Whether the run that holds a target waits for nobody any more: somebody ended it in Airflow, where no task of it is
-    left to say so. Its place is given up then."""
+    """Whether the run that holds a target waits for nobody any more: somebody ended it in Airflow, or deleted it there, where no task
+    of it is left to say so. Its place is given up then."""
     holder = run.ledger.run(held.held_by) if held.held_by else None
     if holder is None or holder.airflow_run_id is None:
         return False
@@ -165,12 +165,23 @@ def _gave_up(run: AnyRun, held: TargetHeldError, context: Any) -> bool:
     try:
         state = str(context["ti"].get_dagrun_state(**states))
     except Exception as error:  # noqa: BLE001  # whatever it is, it is not known that the run is over
-        log.info("whether Airflow's run %s of %s goes on is not known: %s", states["run_id"], states["dag_id"], error)
-        return False
-    if state not in ("success", "failed"):
+        # the Airflow of `make run` knows of no other run; one that waits for no person gives its place up by itself
+        present = run.ledger.leases.present() if run.holder is None else []
+        waits = any(lease.run_id == holder.run_id and lease.waits for lease in present)
+        if not (waits and _is_deleted(error, **states)):
+            log.info("whether Airflow's run %s of %s goes on is not known: %s", *states.values(), error)
+            return False
+        state = "deleted"
+    if state not in ("success", "failed", "deleted"):
         return False
     run.ledger.leases.give_up(holder.run_id, f"Airflow's run is over ({state}), and run {run.id} needs its target")
     return True
+
+
+def _is_deleted(error: Exception, *, dag_id: str, run_id: str) -> bool:
+    """Whether Airflow says by this that it has no such run."""
+    says = f"{error} {getattr(error, 'detail', '')}"
+    return f"Dag run with dag_id '{dag_id}' and run_id '{run_id}' was not found" in says
 
 
 def _report(run: AnyRun, failed: Sequence[str]) -> Verdict:
