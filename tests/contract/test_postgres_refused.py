@@ -195,6 +195,44 @@ def test_a_row_that_others_refer_to_stays_where_no_trigger_fires(
     assert run_sql(uri, "SELECT id FROM t") == [(1,)]
 
 
+@pytest.mark.parametrize("role", ["origin", "replica"])
+@pytest.mark.parametrize(
+    ("on_update", "cascade_to", "stays"),
+    [
+        ("SET NULL", (), {"origin", "replica"}),
+        ("SET DEFAULT", (), {"origin", "replica"}),
+        ("CASCADE", (), {"replica"}),
+        ("SET NULL", ("public.c.refers",), {"replica"}),
+    ],
+)
+def test_a_row_is_not_changed_where_what_refers_to_it_would_be_emptied(
+    store: PostgresStore, uri: str, role: str, on_update: str, cascade_to: tuple[str, ...], stays: set[str]
+) -> None:
+    """A foreign key may be to any unique columns, which a migration changes."""
+    run_sql(
+        uri,
+        PLAIN.replace("u text", "u text UNIQUE"),
+        f"CREATE TABLE c (u text CONSTRAINT refers REFERENCES t (u) ON UPDATE {on_update})",
+        "INSERT INTO t VALUES (1, 1, 'a'), (2, 2, 'b'), (3, 3, 'c')",
+        "INSERT INTO c VALUES ('a'), ('c')",
+    )
+    (database,) = run_sql(uri, "SELECT current_database()")[0]
+    before = rows(DECLARED, *({"id": n, "v": f"{n}", "u": u} for n, u in ((1, "a"), (2, "b"), (3, "c"))))
+    after = rows(DECLARED, *({"id": n, "v": "9", "u": u} for n, u in ((1, "A"), (2, "B"), (3, "c"))))
+    shares = [Share(table=DECLARED, rows=after, before=before, units=(0, 1, 2), cascade_to=cascade_to)]
+    run_sql(uri, f"ALTER DATABASE {database} SET session_replication_role = {role}")
+    try:
+        alone = store.change(DECLARED, after, before, cascade_to=cascade_to)
+        (in_unit,) = store.together(shares)  # which finds what is written already
+    finally:
+        run_sql(uri, f"ALTER DATABASE {database} RESET ALL")
+    follows = "A" if on_update == "CASCADE" else None
+    for outcome in (alone, in_unit):
+        assert told(outcome) == ({"1": "public.c.refers"} if role in stays else {})
+    assert {*run_sql(uri, "SELECT u FROM c")} == {("c",), ("a" if role in stays else follows,)}
+    assert run_sql(uri, "SELECT u, v FROM t ORDER BY id")[1:] == [("B", 9), ("c", 9)]
+
+
 @pytest.mark.parametrize(("its", "ours"), [("off", "on"), ("local", "local"), ("remote_apply", "remote_apply")])
 def test_what_is_written_outlasts_a_crash_whatever_the_role_says(
     store: PostgresStore, uri: str, its: str, ours: str

@@ -80,11 +80,11 @@ def test_what_the_first_plan_wrote_is_no_drift_of_the_second(small: Stepped, mon
     store = small.database.store
     real, calls = store.change, [0]
 
-    def change(*args: Any) -> Any:
+    def change(*args: Any, **named: Any) -> Any:
         calls[0] += 1
         if calls[0] > 2:
             raise StoreUnavailableError("gone")
-        return real(*args)
+        return real(*args, **named)
 
     store.writers = 1
     with monkeypatch.context() as patch:

@@ -79,7 +79,7 @@ class Options:
     `extra`: what becomes of target rows that earlier runs added and that the source no longer gives: they are
     reported, or removed.
     `cascade_to`: foreign keys (`schema.table.constraint`) by which rows that refer to a removed row
-    may be deleted or emptied with it (ON DELETE CASCADE, SET NULL, SET DEFAULT).
+    may be deleted or emptied with it (ON DELETE CASCADE, SET NULL, SET DEFAULT), or emptied as what they refer to changes.
     `snapshot_max_age`: hours for which runs with a window, if they say the same, may share
     one snapshot of the sources; 0: each reads for itself. `params`: what was chosen of `Migration.params`, by id.
     `ignore_columns`: undeclared columns of sources to leave out, each as `table.column`.

@@ -223,10 +223,11 @@ class Store(Protocol):
         written; one that differs is a conflict and is left alone; one that the store will not take is refused, and the
         others are written. Idempotent."""
 
-    def change(self, table: Table, rows: pa.Table, before: pa.Table) -> Outcome:
+    def change(self, table: Table, rows: pa.Table, before: pa.Table, *, cascade_to: Sequence[str] = ()) -> Outcome:
         """Bring existing rows (aligned: `before[i]` is what `rows[i]` was when planned) to their new content, each
         only if it still is as before; a row that already holds the new content counts as written. Attributes that
-        do not differ between the two are not touched. Idempotent."""
+        do not differ between the two are not touched. One whose change would empty what refers to it is refused, except by
+        foreign keys that `cascade_to` names. Idempotent."""
 
     def together(self, shares: Sequence[Share]) -> list[Outcome]:
         """Write the rows of each unit, over all tables, in one transaction: all of them or none; an outcome a share.

@@ -19,7 +19,8 @@ class Unique:
 class Reference:
     """A foreign key that points at a table: `constraint` of `table`, whose `columns` refer to the columns `refers_to`.
     `takes_along`: what the deletion of a row does to those that refer to it (CASCADE, SET NULL, SET DEFAULT), empty where
-    it is refused. `own`: the table refers to itself."""
+    it is refused; `empties`: what a change of those columns does to what refers to them, where it loses that (SET NULL, SET
+    DEFAULT). `own`: the table refers to itself."""
 
     constraint: str
     table: str
@@ -27,6 +28,7 @@ class Reference:
     refers_to: tuple[str, ...]
     takes_along: str
     own: bool
+    empties: str = ""
 
     @property
     def name(self) -> str:

@@ -167,7 +167,7 @@ def _write(run: Run, phase: Phase, target: Target, verb: str, rows: pa.Table) ->
     before = pa.Table.from_struct_array(rows[BEFORE].combine_chunks()).select(schema.names).cast(schema)
     if verb == REMOVE:
         return {phase.id: store.remove(target.table, before, cascade_to=run.options.cascade_to)}
-    return {phase.id: store.change(target.table, new, before)}
+    return {phase.id: store.change(target.table, new, before, cascade_to=run.options.cascade_to)}
 
 
 class Pace:

@@ -104,7 +104,8 @@ def params() -> dict[str, Param]:
             items={"type": "string"},
             title="Foreign keys that may delete or empty other rows",
             description="schema.table.constraint, one a line: where rows are removed, rows that refer to them by these foreign "
-            "keys (ON DELETE CASCADE, SET NULL, SET DEFAULT) may be deleted or emptied with them. Without it such a run is refused.",
+            "keys (ON DELETE CASCADE, SET NULL, SET DEFAULT) may be deleted or emptied with them; or emptied where what they refer "
+            "to is changed (ON UPDATE). Without it such a run, or such a row, is refused.",
             section="Catching up",
         ),
         "snapshot_max_age": Param(

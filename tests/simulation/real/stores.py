@@ -203,9 +203,9 @@ class ToldPostgres(PostgresStore):
         with self._told("add", table.name):
             return super().add(table, rows)
 
-    def change(self, table: Table, rows: pa.Table, before: pa.Table) -> Outcome:
+    def change(self, table: Table, rows: pa.Table, before: pa.Table, *, cascade_to: Sequence[str] = ()) -> Outcome:
         with self._told("change", table.name):
-            return super().change(table, rows, before)
+            return super().change(table, rows, before, cascade_to=cascade_to)
 
     def remove(self, table: Table, rows: pa.Table, *, cascade_to: Sequence[str] = ()) -> Outcome:
         with self._told("remove", table.name):

@@ -189,7 +189,14 @@ class RelationalTwin(Sessions):
         """Write rows that must not exist yet."""
         return self._batch("add", table, rows, lambda batch: batch.add(rows))
 
-    def change(self, table: Table, rows: pa.Table, before: pa.Table) -> Outcome:
+    def change(
+        self,
+        table: Table,
+        rows: pa.Table,
+        before: pa.Table,
+        *,
+        cascade_to: Sequence[str] = (),  # of a foreign key here, only deletions are known
+    ) -> Outcome:
         """Bring rows from `before` to their new content."""
         return self._batch("change", table, rows, lambda batch: batch.change(rows, before))
 

@@ -137,7 +137,14 @@ class DynamoDBStore:
             }
         return _concluded(outcome, table, rows, left)
 
-    def change(self, table: Table, rows: pa.Table, before: pa.Table) -> Outcome:
+    def change(
+        self,
+        table: Table,
+        rows: pa.Table,
+        before: pa.Table,
+        *,
+        cascade_to: Sequence[str] = (),  # noqa: ARG002 - nothing refers to rows
+    ) -> Outcome:
         """Bring rows from `before` to their new content, each only if it still is as before."""
         layout, outcome = Layout(table), Outcome()
         after: list[Item | None] = [*layout.encode(rows, nulls=True)]

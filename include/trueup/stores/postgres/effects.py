@@ -17,6 +17,7 @@ QUERY = (Path(__file__).parent / "effects.sql").read_text()
 """Gives what `Effects` is made of; $1 is the table's oid."""
 INSERT, UPDATE, DELETE = "INSERT", "UPDATE", "DELETE"
 _TAKES_ALONG = {"c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
+_EMPTIES = {"n": "SET NULL", "d": "SET DEFAULT"}
 _FUNCTION = "function "
 _RULES = {"2": UPDATE, "3": INSERT, "4": DELETE}
 
@@ -122,6 +123,7 @@ def effects_of(session: Session, oid: int) -> Effects:
                 refers_to=tuple(one["refers_to"]),
                 takes_along=_TAKES_ALONG.get(one["on_delete"], ""),
                 own=one["own"],
+                empties=_EMPTIES.get(one["on_update"], ""),
             )
             for one in entry["references"]
         ),

@@ -60,6 +60,7 @@ SELECT json_build_object(
                 JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum
             ),
             'on_delete', k.confdeltype::text,
+            'on_update', k.confupdtype::text,
             'own', k.conrelid = $1::oid
         ) ORDER BY n.nspname, child.relname, k.conname)
         FROM pg_catalog.pg_constraint k

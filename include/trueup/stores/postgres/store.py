@@ -211,10 +211,11 @@ class PostgresStore:
         where a row that exists is compared with the new one; `_extra` must be null."""
         return self._written(rows, lambda: writing.add(self._address, table, rows))
 
-    def change(self, table: Table, rows: pa.Table, before: pa.Table) -> Outcome:
+    def change(self, table: Table, rows: pa.Table, before: pa.Table, *, cascade_to: Sequence[str] = ()) -> Outcome:
         """Bring rows from `before` to their new content, in the declared columns that differ. Undeclared columns stay
-        as they are and are not looked at; `_extra` is null, or what it was before."""
-        return self._written(rows, lambda: writing.change(self._address, table, rows, before))
+        as they are and are not looked at; `_extra` is null, or what it was before. One that other rows refer to by what is
+        changed, and that a foreign key would empty for that, is refused, except by those named in `cascade_to`."""
+        return self._written(rows, lambda: writing.change(self._address, table, rows, before, cascade_to=cascade_to))
 
     def together(self, shares: Sequence[Share]) -> list[Outcome]:
         """Write the rows of each unit, over all tables, in one transaction: all of them or none."""

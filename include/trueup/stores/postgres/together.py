@@ -92,7 +92,7 @@ def _put(opened: Session, share: Share, left: Left, watching: Watching) -> None:
         left += add_in(opened, share.table, share.rows.filter(new), watching, alone=False)
     if pc.any(present).as_py():
         changed, before = share.rows.filter(present), share.before.filter(present)
-        left += change_in(opened, share.table, changed, before, watching, alone=False)
+        left += change_in(opened, share.table, changed, before, watching, alone=False, cascade_to=share.cascade_to)
 
 
 def _of_units(share: Share, units: Sequence[int]) -> Share:

@@ -20,7 +20,7 @@ from ...declare.migration import Table, Type
 from ...declare.names import EXTRA, MISTYPED
 from ...errors import StoreRejectedError
 from .. import Conflict, Refused
-from . import catalog, columns
+from . import catalog, columns, emptying
 from .catalog import Shape
 from .effects import DELETE, INSERT, UPDATE, effects_of
 from .given import aligned, differ, in_key_order, only_declared
@@ -112,15 +112,24 @@ def add_in(opened: Session, table: Table, rows: pa.Table, watching: Watching, *,
     return Left(*sorted_out(opened, table, shape, rows, names, done, left, INSERT, words))
 
 
-def change(address: Address, table: Table, rows: pa.Table, before: pa.Table) -> Left:
+def change(address: Address, table: Table, rows: pa.Table, before: pa.Table, *, cascade_to: Sequence[str] = ()) -> Left:
     """Update rows that are as before, in the columns that differ. Returns those that are neither old nor new, and those
     that are refused."""
     with session(address, doing=f"change rows of table {table.name}") as opened:
-        return _watched(opened, lambda watching: change_in(opened, table, rows, before, watching))
+        return _watched(
+            opened, lambda watching: change_in(opened, table, rows, before, watching, cascade_to=cascade_to)
+        )
 
 
 def change_in(
-    opened: Session, table: Table, rows: pa.Table, before: pa.Table, watching: Watching, *, alone: bool = True
+    opened: Session,
+    table: Table,
+    rows: pa.Table,
+    before: pa.Table,
+    watching: Watching,
+    *,
+    alone: bool = True,
+    cascade_to: Sequence[str] = (),
 ) -> Left:
     """`change` in a transaction that is open. Not `alone` in it, what is refused is the server's error."""
     order = pc.sort_indices(rows, [(name, "ascending") for name in table.key])
@@ -140,6 +149,11 @@ def change_in(
     stage(opened, staged)
     # compared as they are staged: a flag for each column would make a staging table wider than PostgreSQL allows
     differs = {i: columns.differ(table.columns[columns_of[i]], f"n{i}", f"b{i}") for i in changed}
+    match = key_matches(table, shape, new_names)
+    by_name = {columns_of[i]: condition for i, condition in differs.items()}
+    losing = emptying.losing(effects_of(opened, shape.oid), by_name, cascade_to) if changed else []
+    if losing:
+        emptying.lock(opened, shape, match)
     update = sql.SQL("UPDATE {} AS t SET {} FROM {} WHERE {} AND ({}) AND {} AND {}")
 
     def statement(part: sql.Composable) -> sql.Composable:
@@ -150,11 +164,13 @@ def change_in(
             for i in changed
         ]
         some = sql.SQL(" OR ").join(differs.values())
-        match = key_matches(table, shape, new_names)
         return update.format(name_of(shape), listed(assignments), FROM_STAGE, match, some, every(as_before), part)
 
     def unfit(part: sql.Composable) -> dict[int, tuple[str, str | None]]:
-        return altered(opened, table, shape, rows, {columns_of[i]: f"n{i}" for i in changed}, part)
+        unfit_rows = altered(opened, table, shape, rows, {columns_of[i]: f"n{i}" for i in changed}, part)
+        if losing:
+            unfit_rows |= emptying.emptied(opened, shape, match, losing, every([*as_before, part]))
+        return unfit_rows
 
     done: Written | None = Written()
     if changed:
@@ -207,8 +223,7 @@ def remove_in(
     taking = [one for one in effects.references if not one.own] if effects.replica else taking
     referred = [(one, referred_to(one)) for one in taking]
     if referred:  # so that nobody can begin to refer to them between the look and the deletion
-        lock = sql.SQL("SELECT FROM {} AS t JOIN {} ON {} FOR UPDATE OF t")
-        opened.fetch(lock.format(name_of(shape), FROM_STAGE, key))
+        emptying.lock(opened, shape, key)
     free = [sql.SQL("NOT {}").format(condition) for _, condition in referred]
 
     def statement(part: sql.Composable) -> sql.Composable:
