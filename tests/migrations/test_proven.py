@@ -273,7 +273,9 @@ def test_a_cutover_needs_the_tables_that_were_proved(runs: Runs, made: bool) -> 
     checked = turning.preflight(runs.ledger, runs.workspace, "small", SwitchState.DUAL, 24)
 
     def look() -> None:
-        turning.refuse_other_tables(runs.workspace, runs.migration, checked, lambda _: runs.database.store)
+        turning.refuse_other_tables(
+            runs.workspace, runs.migration, checked, lambda _: runs.database.store, dict[str, Migration]().__getitem__
+        )
 
     look()
     for since in ("ALTER TABLE persons RENAME TO proved", "CREATE TABLE persons (LIKE proved INCLUDING ALL)"):

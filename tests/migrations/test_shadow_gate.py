@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,26 @@ def test_the_last_turn_back_after_new_needs_a_run_that_was_planned_since(runs: R
     runs(mode="verify")
     found = back()
     assert (found.proof_run_id, found.back) == ("run-3", True)
+    switched = replace(
+        runs.migration,
+        id="other",
+        settings={state: {"read": state} for state in SwitchState},
+        way_back=WayBack(migration="small"),
+    )
+
+    def look() -> None:
+        turning.refuse_other_tables(
+            runs.workspace, switched, found, lambda _: runs.database.store, {"small": runs.migration}.__getitem__
+        )
+
+    look()
+    runs.database.sql("ALTER TABLE persons RENAME TO proved", "CREATE TABLE persons (LIKE proved INCLUDING ALL)")
+    with pytest.raises(
+        ProofError, match=r"the switch of other is not turned: run run-3 has proved table persons .*Trigger small"
+    ):
+        look()
+    runs.database.sql("DROP TABLE persons", "ALTER TABLE proved RENAME TO persons")
+    look()
     runs.database.sql("UPDATE persons SET amount = 99 WHERE id = 'p01'")
     runs.fails(mode="verify")
     with pytest.raises(ProofError, match="the last run, run-4, is failed, not proven"):

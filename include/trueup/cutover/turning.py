@@ -25,6 +25,7 @@ from ..run.reported import Report
 from ..run.workspace import Workspace
 from ..stores import Store
 from . import shadow
+from .unproven import UnprovenError
 
 _ORDER = (SwitchState.LEGACY, SwitchState.DUAL, SwitchState.NEW)
 NEXT = "next"
@@ -112,8 +113,8 @@ def _back(ledger: Ledger, workspace: Workspace, migration_id: str, back: WayBack
         report = Files(workspace.run(run.run_id)).report
         ended_at = _check(run, report, timedelta.max, ledger.effects.now())
         if run.planned_at is None or run.planned_at <= left:
-            raise _UnprovenError(back.migration, f"the last proven run, {run.run_id}, was planned before that")
-    except _UnprovenError as error:
+            raise UnprovenError(back.migration, f"the last proven run, {run.run_id}, was planned before that")
+    except UnprovenError as error:
         raise ProofError(
             f"the switch of {migration_id} is not turned back to legacy: it was new until {since}, when only the new shape was "
             f"written, and {error.why}. Trigger {back.migration} over whole tables, and cut over to legacy when it is proven"
@@ -143,24 +144,32 @@ def guard(
 
 
 def refuse_other_tables(
-    workspace: Workspace, migration: Migration, checked: Turning, resolve: Callable[[str], Store]
+    workspace: Workspace,
+    migration: Migration,
+    checked: Turning,
+    resolve: Callable[[str], Store],
+    declared: Callable[[str], Migration],
 ) -> None:
     """Raise `ProofError` where a target is not the table that the turn's proof is of: it was restored, dropped or renamed since, a
-    standby has taken over, or the connection leads elsewhere. `resolve` gives the store behind a connection."""
-    folder = workspace.run(str(checked.proof_run_id))
+    standby has taken over, or the connection leads elsewhere; nothing where it needs none. `resolve` gives the store behind a
+    connection, `declared` a migration by its id: of the way back, the one whose proof it is."""
+    if checked.proof_run_id is None:
+        return
+    proving = declared(migration.way_back.migration) if checked.back and migration.way_back else migration
+    folder = workspace.run(checked.proof_run_id)
     proved = begun.tables if (begun := Files(folder).begun) else None
     created = folder.read_json(CREATED) or {}
     if proved is None:
         return  # a run of the first release did not say
-    for target in migration.targets:
+    for target in proving.targets:
         store = resolve(target.table.connection)
         was = created.get(target.id, proved.get(target.id))
         now = where.name_of(store, target.table, store.describe(target.table))
         if was is None or not where.are_same(was, now):
-            raise _UnprovenError(
-                migration.id,
-                f"run {checked.proof_run_id} has proved table {target.table.name} as {was}, and what is there is {now}",
+            why = (
+                f"run {checked.proof_run_id} has proved table {target.table.name} as {was}, and what is there is {now}"
             )
+            raise UnprovenError(proving.id, why, migration.id)
 
 
 def compared(workspace: Workspace, run_id: str) -> int | None:
@@ -181,47 +190,47 @@ def proven(ledger: Ledger, workspace: Workspace, migration_id: str) -> RunRow:
         id, status = run.run_id, run.status
         if run.undoes:
             if ledger.began_to_write(id):
-                raise _UnprovenError(migration_id, f"the last run is a rollback, {id}, so the new shape is not there")
+                raise UnprovenError(migration_id, f"the last run is a rollback, {id}, so the new shape is not there")
             if status == Status.RUNNING and run.mode == Mode.APPLY:
-                raise _UnprovenError(migration_id, f"a rollback, {id}, is under way, which would undo what is proven")
+                raise UnprovenError(migration_id, f"a rollback, {id}, is under way, which would undo what is proven")
             continue  # it took nothing back
         if status == Status.PLANNED:
             plan = Files(workspace.run(id)).plan
             counted = plan.phases if plan is not None else ()
             rows = sum(p.rows.get(v, 0) for p in counted for v in ("add", "change", "remove", "drift"))
             if rows or not counted:
-                raise _UnprovenError(migration_id, f"run {id} has planned {rows:,} rows since the last proof")
+                raise UnprovenError(migration_id, f"run {id} has planned {rows:,} rows since the last proof")
             continue
         if status != Status.PROVEN:
-            raise _UnprovenError(migration_id, f"the last run, {id}, is {status}, not proven")
+            raise UnprovenError(migration_id, f"the last run, {id}, is {status}, not proven")
         return run
-    raise _UnprovenError(migration_id, "no run of it is proven")
+    raise UnprovenError(migration_id, "no run of it is proven")
 
 
 def _check(run: RunRow, report: Report | None, proof_max_age: timedelta, now: datetime) -> datetime:
     """When the run was proven. Raises `ProofError` where its proof does not do."""
     id, migration_id = run.run_id, run.migration_id
     if report is None or report.plan is None or report.plan.sha256 != run.plan_sha256:
-        raise _UnprovenError(
+        raise UnprovenError(
             migration_id, f"the report of run {id} in the workspace is missing or is not of the plan in the ledger"
         )
     if report.run.window:
-        raise _UnprovenError(migration_id, f"the last proof, of run {id}, is of a window, not of whole tables")
+        raise UnprovenError(migration_id, f"the last proof, of run {id}, is of a window, not of whole tables")
     wrong = sum(p.missing + p.different + p.unverified for p in report.proof)
     if wrong or not report.proof:
-        raise _UnprovenError(migration_id, f"the proof of run {id} has {wrong:,} rows missing, different or unverified")
+        raise UnprovenError(migration_id, f"the proof of run {id} has {wrong:,} rows missing, different or unverified")
     left = _exceptions(report)
     if left:
-        raise _UnprovenError(
+        raise UnprovenError(
             migration_id,
             f"run {id} is proven with exceptions: it left {left:,} rows alone that are not as they should be (conflict, drift)",
         )
     if run.ended_at is None:
-        raise _UnprovenError(migration_id, f"the run {id} has not ended")
+        raise UnprovenError(migration_id, f"the run {id} has not ended")
     age = now - run.ended_at
     if age > proof_max_age:
         hours, limit = age / timedelta(hours=1), proof_max_age / timedelta(hours=1)
-        raise _UnprovenError(
+        raise UnprovenError(
             migration_id, f"the last proof, of run {id}, is {hours:.1f} hours old, the limit is {limit:g}"
         )
     return run.ended_at
@@ -235,17 +244,6 @@ def _exceptions(report: Report) -> int:
     if verdict.proof is None:  # a report of the first release
         return counted
     return max(counted, verdict.exceptions, int(verdict.proof != "proven"))
-
-
-class _UnprovenError(ProofError):
-    """`why` a migration is not proven."""
-
-    def __init__(self, migration_id: str, why: str) -> None:
-        self.why = why
-        super().__init__(
-            f"the switch of {migration_id} is not turned: {why}. "
-            f"Trigger {migration_id} over whole tables (mode verify, or apply), and cut over when it is proven"
-        )
 
 
 def refused(workspace: Workspace, run_id: str, refusal: Refusal) -> None:

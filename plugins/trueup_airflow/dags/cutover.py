@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import DAG, Context, Param, dag, get_current_context, task, timezone
 from pydantic import JsonValue  # Airflow evaluates the annotations of a task
@@ -147,12 +147,19 @@ def _checked(migration: Migration, to: SwitchState, asked: Mapping[str, JsonValu
         ledger, workspace, migration.id, to, _number(asked["proof_max_age"]), migration.shadow, migration.way_back
     )
     limits = {each.param: int(_number(asked[each.param])) for each in migration.guards}
+    turning.refuse_other_tables(workspace, migration, turning_checked, connections.store, _declared)
     if not turning_checked.back:
-        turning.refuse_other_tables(workspace, migration, turning_checked, connections.store)
         counted = turning.guard(migration.guards, to, limits, connections.store)
         log.info("counted: %s", counted)
     log.info("%s", turning_checked)
     return turning_checked
+
+
+def _declared(migration_id: str) -> Migration:
+    """The declaration of the migration of a way back, which brings rows."""
+    from include.project import load_migration
+
+    return cast("Migration", load_migration(migration_id))
 
 
 class CutoverApproval(Approval):
