@@ -39,9 +39,7 @@ _LOST = r"""
 
 
 def word(error: Exception) -> str:
-    """The word for a refusal; a `KeyError` of Airflow's kind is a value that a task did not return."""
-    if isinstance(error, KeyError):
-        return "no value"
+    """The word for a refusal."""
     assert isinstance(error, TrueupError), repr(error)
     found = [word for word, says in REFUSALS.items() if re.search(says, str(error), re.DOTALL)]
     return found[0] if found else f"? {type(error).__name__}: {error}"

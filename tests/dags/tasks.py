@@ -64,7 +64,7 @@ class Tasks:
             return self._ask(task, answer, fields)
         do = task.python_callable
         if id == "turn":
-            return do(self.returned["preflight"], self.returned["approve"])
+            return do(self.returned.get("preflight"), self.returned.get("approve"))  # None of one that returned nothing
         return [do(**part) for part in self._parts.get(id, [{}])][-1]
 
     def _ask(self, task: Approval, answer: bool, fields: Mapping[str, str]) -> Any:

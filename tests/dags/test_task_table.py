@@ -173,7 +173,7 @@ verdict   | interrupted  | planned        | proven
 SWITCH = """
 task      | before: mark success | before: mark failed | before: retry | turned: clear
 preflight | undone               | legacy              | goes on       | turned once
-approve   | no value             | legacy              | goes on       | dual
+approve   | undone               | legacy              | goes on       | turned once
 turn      | legacy               | legacy              | goes on       | dual
 """
 SWITCHED = """

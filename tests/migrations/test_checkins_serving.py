@@ -11,7 +11,7 @@ from include.migrations.checkins import sample
 from include.migrations.checkins.migration import migration
 from include.migrations.checkins.serving import USE_PRE_CREATED, IndexMissingError, compare, get_assignments
 from include.migrations.checkins.shadow import comparison
-from include.trueup.cutover.turning import guard
+from include.trueup.cutover.guards import guard
 from include.trueup.errors import ProofError
 from include.trueup.ledger import Ledger, SwitchState
 from include.trueup.run.workspace import Workspace

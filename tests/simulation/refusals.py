@@ -24,7 +24,7 @@ ELSEWHERE = {
 NOT_HERE = {
     **dict.fromkeys(("shadow.require", "shadow._keys", "comparisons.end"), "no shadow comparison is declared"),
     "turning._back": "no way back is declared",
-    "turning.guard": "a turn has no guards",
+    "guards.guard": "a turn has no guards",
     "turning.refuse_unseen": "nobody is asked about a turn",
     "decisions.turn": "each turn is made as soon as it is asked for",
     "decisions.refuse_second_turn": "each turn has an id of its own",

@@ -7,19 +7,19 @@ still there; back at any time.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from pydantic import Field
 
-from ..declare.migration import Guard, Migration, Shadow, WayBack
+from ..declare.migration import Migration, Shadow, WayBack
 from ..errors import ApprovalError, ProofError
-from ..ledger import Ledger, RunRow, Status, SwitchState
+from ..ledger import Ledger, RunRow, Status, SwitchState, TurnRow
 from ..ledger.decisions import Known, refuse_second_turn, refuse_turn
 from ..ledger.latest import last_first
-from ..run import Files, Mode, Refusal, to_values, where
+from ..run import Files, Mode, Options, Refusal, to_values, where
 from ..run.files import CREATED, CUTOVER
 from ..run.reported import Report
 from ..run.workspace import Workspace
@@ -53,12 +53,20 @@ class Turning:
         return _ORDER.index(SwitchState(self.to)) < _ORDER.index(SwitchState(self.was))
 
 
+def refuse_again(ledger: Ledger, migration_id: str, run_id: str) -> None:
+    """Raise `StatusError` where this run has turned the switch already."""
+    if (turned := _turned_by(ledger, migration_id, run_id)) is not None:
+        refuse_second_turn(migration_id, run_id, turned.to_state, None)
+
+
+def _turned_by(ledger: Ledger, migration_id: str, run_id: str) -> TurnRow | None:
+    return next((turned for turned in ledger.switches.turns(migration_id) if turned.run_id == run_id), None)
+
+
 def aim(ledger: Ledger, migration_id: str, to: str, run_id: str) -> SwitchState:
     """The state that `to` names. Raises `StatusError` where the switch may not be turned there from where it is, or where
     this run has turned it already."""
-    for turned in ledger.switches.turns(migration_id):
-        if turned.run_id == run_id:
-            refuse_second_turn(migration_id, run_id, turned.to_state, None)
+    refuse_again(ledger, migration_id, run_id)
     was = ledger.switches.state(migration_id)
     state = _ORDER[min(_ORDER.index(was) + 1, 2)] if to == NEXT else SwitchState(to)
     refuse_turn(migration_id, was, state)
@@ -120,27 +128,6 @@ def _back(ledger: Ledger, workspace: Workspace, migration_id: str, back: WayBack
             f"written, and {error.why}. Trigger {back.migration} over whole tables, and cut over to legacy when it is proven"
         ) from error
     return _on_proof_of(turning, run, report, ended_at)
-
-
-def guard(
-    guards: Iterable[Guard], to: SwitchState, limits: Mapping[str, int], resolve: Callable[[str], Store]
-) -> dict[str, int]:
-    """What the guards of a turn to `to` count in the databases now, by param. `limits`: how many are allowed, by param;
-    `resolve` gives the store behind a connection. Raises `ProofError` where there are more."""
-    counted = {}
-    for each in guards:
-        if each.to != to:
-            continue
-        rows, few = each.count(resolve(each.connection))
-        most = limits.get(each.param, each.most)
-        if rows > most:
-            named = f": {', '.join(few)}{' …' if rows > len(few) else ''}" if few else ""
-            raise ProofError(
-                f"the switch is not turned to {to}: {each.title[:1].lower()}{each.title[1:]}: {rows:,}{named}; {each.param} allows"
-                f" {most:,}. {each.description}"
-            )
-        counted[each.param] = rows
-    return counted
 
 
 def refuse_other_tables(
@@ -233,6 +220,15 @@ def _check(run: RunRow, report: Report | None, proof_max_age: timedelta, now: da
         raise UnprovenError(
             migration_id, f"the last proof, of run {id}, is {hours:.1f} hours old, the limit is {limit:g}"
         )
+    # tasks of a run that failed long ago may be cleared: what is proven then is what was planned, from rows that were read then
+    planned_for = timedelta(hours=Options.from_json(run.options).plan_max_age)
+    if proof_max_age != timedelta.max and run.planned_at and now - run.planned_at > proof_max_age + planned_for:
+        hours, limit = ((each / timedelta(hours=1)) for each in (now - run.planned_at, proof_max_age + planned_for))
+        raise UnprovenError(
+            migration_id,
+            f"the last proof, of run {id}, is of a plan that was made {hours:.1f} hours ago, of the sources as they were then; the limit"
+            f" is {limit:g} (plan_max_age and proof_max_age)",
+        )
     return run.ended_at
 
 
@@ -284,6 +280,9 @@ def turn(
     on = checked.proof_run_id
     known = None if on is None else known
     ledger.switches.turn(migration_id, to, by=by, why=why, run_id=run_id, proof_run_id=on, was=was, known=known)
+    # what the journal says: the task may be done again, with another answer
+    journal = _turned_by(ledger, migration_id, run_id)
+    by, why = (by, why) if journal is None else (journal.turned_by, journal.why)
     record = {**to_values(checked), "by": by, "why": why, "undo": undo(migration_id, was)}
     workspace.run(run_id).write(CUTOVER, json.dumps(record, indent=1))
     return f"the switch of {migration_id} is {to}, it was {was}; {record['undo']}"

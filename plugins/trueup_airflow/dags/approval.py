@@ -79,10 +79,10 @@ class Approval(ApprovalOperator):
         if "error" in event:
             self.process_trigger_event_error(event)
         self.validate_chosen_options(event["chosen_options"])
-        by = (event.get("responded_by_user") or {}).get("name")
+        by = kept((event.get("responded_by_user") or {}).get("name"))
         self.answer = answer = event.get("params_input") or {}
         given, shown = answer.get("comment"), answer.get(SHOWN)
-        comment = str(given)[:2000] if given else None
+        comment = kept(given)
         if event["chosen_options"] == [self.REJECT]:
             self.rejected(by, comment)
         log.info("approved by %s", by)
@@ -242,6 +242,13 @@ def taken_back(plan: PlanRecord) -> str:
 
 def _rows(number: int) -> str:
     return "row" if number == 1 else "rows"
+
+
+def kept(given: object) -> str | None:
+    """What somebody wrote, as the ledger can keep it: at most 2,000 characters, none that PostgreSQL has no text for; None for
+    nothing."""
+    text = "" if given is None else str(given).replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return text.encode(errors="replace").decode()[:2000].strip() or None
 
 
 def run_page(context: Context) -> str:

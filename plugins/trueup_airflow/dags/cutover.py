@@ -19,7 +19,7 @@ from include.trueup.steps import APPROVE
 
 from .. import connections
 from . import place
-from .approval import Approval, run_page
+from .approval import Approval, kept, run_page
 from .builder import RETRIES
 
 if TYPE_CHECKING:
@@ -82,13 +82,16 @@ def build_cutover(migration: Migration) -> DAG:
                 return to_values(_checked(migration, to, asked))
 
         @task
-        def turn(seen: dict[str, JsonValue], decision: dict[str, str | None]) -> str:
+        def turn(seen: dict[str, JsonValue] | None, decision: dict[str, str | None] | None) -> str:
             """Check once more, turn the switch, and enter it in the journal."""
             from include.trueup.cutover import turning
             from include.trueup.ledger import SwitchState
             from include.trueup.run.records import from_values
 
-            context, id, checked = get_current_context(), _id(), from_values(turning.Turning, seen)
+            context, id = get_current_context(), _id()
+            if seen is None or decision is None:
+                raise _not_done(APPROVE if seen else "preflight", "nobody has approved the turn")
+            checked = from_values(turning.Turning, seen)
             ledger, workspace = connections.ledger(), connections.workspace()
             way_back = migration.way_back if checked.to == SwitchState.LEGACY else None
             of = way_back.migration if way_back else migration.id
@@ -100,7 +103,7 @@ def build_cutover(migration: Migration) -> DAG:
                     # a turn or a run may have come between, while it waited for approval; a turn from another state is another
                     now = _checked(migration, SwitchState(checked.to), context["params"])
                     checked = replace(now, was=checked.was)
-                why, by = ". ".join(filter(None, (context["params"]["why"], decision["comment"]))), decision["by"]
+                why, by = ". ".join(filter(None, (kept(context["params"]["why"]), decision["comment"]))), decision["by"]
                 sentence = turning.turn(
                     ledger, workspace, migration.id, checked, by=by, why=why, run_id=id, known=known
                 )
@@ -140,7 +143,7 @@ def _noted(step: str, by: str | None = None) -> Iterator[None]:
 
 
 def _checked(migration: Migration, to: SwitchState, asked: Mapping[str, JsonValue]) -> Turning:
-    from include.trueup.cutover import turning
+    from include.trueup.cutover import guards, turning
 
     ledger, workspace = connections.ledger(), connections.workspace()
     turning_checked = turning.preflight(
@@ -149,7 +152,7 @@ def _checked(migration: Migration, to: SwitchState, asked: Mapping[str, JsonValu
     limits = {each.param: int(_number(asked[each.param])) for each in migration.guards}
     turning.refuse_other_tables(workspace, migration, turning_checked, connections.store, _declared)
     if not turning_checked.back:
-        counted = turning.guard(migration.guards, to, limits, connections.store)
+        counted = guards.guard(migration.guards, to, limits, connections.store)
         log.info("counted: %s", counted)
     log.info("%s", turning_checked)
     return turning_checked
@@ -176,10 +179,9 @@ class CutoverApproval(Approval):
 
         seen = context["ti"].xcom_pull(task_ids="preflight")
         if seen is None:
-            raise ApprovalError(
-                "the task preflight has not said what would be turned: a task that is marked as done in Airflow was not done "
-                "here; clear it, or trigger the DAG again"
-            )
+            raise _not_done("preflight", "the task preflight has not said what would be turned")
+        with _noted(APPROVE):
+            turning.refuse_again(connections.ledger(), self._migration_id, _id())
         if not context["params"]["approval"]:
             return None
         checked = from_values(turning.Turning, seen)
@@ -209,6 +211,13 @@ class CutoverApproval(Approval):
         reason = f": {comment}" if comment else ""
         with _noted(APPROVE, by):
             raise ApprovalError(f"{by or 'somebody'} rejected the cutover{reason}; the switch is unchanged")
+
+
+def _not_done(task_id: str, missing: str) -> ApprovalError:
+    return ApprovalError(
+        f"{missing}: a task that is marked as done in Airflow was not done here, so the switch is unchanged; clear {task_id}, or "
+        "trigger the DAG again"
+    )
 
 
 def _escaped(text: str) -> str:
@@ -243,6 +252,7 @@ def params() -> dict[str, Param]:
             type="string",
             minLength=1,
             maxLength=2000,
+            pattern=r"\S",
             title="Why",
             description="The reason, for the journal: what was looked at, and who agreed.",
         ),
