@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from ..run.files import REPORT
 from ..run.reported import Report, Verdict
 from . import render
 
+log = logging.getLogger(__name__)
 R = TypeVar("R", bound=AnyRun)
 _PASSED = (Status.PLANNED, Status.PROVEN, Status.ROLLED_BACK)
 _ENDED = {str(Status.PLANNED): _PASSED[:1], str(Status.PROVEN): _PASSED[1:]}
@@ -52,7 +54,11 @@ def settled(run: AnyRun) -> Verdict | None:
     if entered.status not in (Status.PROVEN, Status.ROLLED_BACK):
         return None
     files = Files(run.folder)
-    written = files.report
+    try:
+        written = files.report
+    except ArtifactError as error:  # it is said again, by what it was made of
+        log.warning("%s", error)
+        return None
     if written is None or not _of_proof(written, entered, among_proven=files.report_at(REPORT) != REPORT):
         return None
     files.uncover()

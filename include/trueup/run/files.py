@@ -55,6 +55,7 @@ from .costs import CostRecord
 from .gate_files import DOCS as DOCS
 from .gate_files import GATES as GATES
 from .gate_files import GateFiles
+from .recorded import recorded
 from .records import (
     Afterwards,
     Answer,
@@ -63,7 +64,6 @@ from .records import (
     RangeRecord,
     Refusal,
     Start,
-    from_json,
     to_json,
     to_values,
 )
@@ -149,8 +149,7 @@ class Files(GateFiles, ReportFiles, SchemaFiles):
     @property
     def begun(self) -> Start | None:
         """What preflight chose and found; None before preflight."""
-        content = self.folder.read(_START)
-        return None if content is None else from_json(Start, content)
+        return recorded(self.folder, Start, _START)
 
     @property
     def start(self) -> Start:
@@ -166,8 +165,7 @@ class Files(GateFiles, ReportFiles, SchemaFiles):
     @property
     def plan(self) -> PlanRecord | None:
         """The plan as its gate saw it; None before the gate."""
-        content = self.folder.read(PLAN)
-        return None if content is None else from_json(PlanRecord, content)
+        return recorded(self.folder, PlanRecord, PLAN)
 
     def write_plan(self, plan: PlanRecord) -> None:
         """Publish the plan as its gate sees it."""
@@ -192,8 +190,7 @@ class Files(GateFiles, ReportFiles, SchemaFiles):
     @property
     def answers(self) -> tuple[Answer, ...]:
         """The answers to the migration's statements; none before they are asked."""
-        content = self.folder.read(_ANSWERS)
-        return () if content is None else from_json(tuple[Answer, ...], content)
+        return recorded(self.folder, tuple[Answer, ...], _ANSWERS) or ()
 
     def write_answers(self, answers: Iterable[Answer]) -> None:
         """Publish the answers to the migration's statements."""
@@ -208,8 +205,7 @@ class Files(GateFiles, ReportFiles, SchemaFiles):
     @property
     def afterwards(self) -> Afterwards | None:
         """What became of the run after its report was written; None where nothing did."""
-        content = self.folder.read(_AFTERWARDS)
-        return None if content is None else from_json(Afterwards, content)
+        return recorded(self.folder, Afterwards, _AFTERWARDS)
 
     def write_afterwards(self, record: Afterwards) -> None:
         """Note what became of the run after its report was written."""
@@ -218,8 +214,7 @@ class Files(GateFiles, ReportFiles, SchemaFiles):
     @property
     def range(self) -> RangeRecord | None:
         """The days of the range as somebody was asked about them; None where nobody was."""
-        content = self.folder.read(_RANGE)
-        return None if content is None else from_json(RangeRecord, content)
+        return recorded(self.folder, RangeRecord, _RANGE)
 
     def write_range(self, record: RangeRecord) -> None:
         """Publish the days of the range."""
@@ -228,8 +223,7 @@ class Files(GateFiles, ReportFiles, SchemaFiles):
     @property
     def cost(self) -> CostRecord | None:
         """What the run's transform costs; None before that is estimated, and where it costs nothing."""
-        content = self.folder.read(_COST)
-        return None if content is None else from_json(CostRecord, content)
+        return recorded(self.folder, CostRecord, _COST)
 
     def write_cost(self, record: CostRecord) -> None:
         """Publish what the run's transform costs."""
@@ -238,8 +232,7 @@ class Files(GateFiles, ReportFiles, SchemaFiles):
     @property
     def left(self) -> tuple[str, ...]:
         """What a rollback left in the databases, in words."""
-        content = self.folder.read(_LEFT)
-        return () if content is None else from_json(tuple[str, ...], content)
+        return recorded(self.folder, tuple[str, ...], _LEFT) or ()
 
     def write_left(self, left: Iterable[str]) -> None:
         """Publish what a rollback leaves in the databases."""
@@ -248,8 +241,7 @@ class Files(GateFiles, ReportFiles, SchemaFiles):
     @property
     def refusal(self) -> Refusal | None:
         """Why the run turned no switch; None where it was not refused."""
-        content = self.folder.read(_REFUSED)
-        return None if content is None else from_json(Refusal, content)
+        return recorded(self.folder, Refusal, _REFUSED)
 
     def write_refusal(self, refusal: Refusal) -> None:
         """Publish why the run turns no switch."""
@@ -257,8 +249,7 @@ class Files(GateFiles, ReportFiles, SchemaFiles):
 
     def proof(self, phase: str) -> tuple[Proof, ...]:
         """The proof of a phase, one of each of its outputs; none before its gate."""
-        content = self.folder.read(_proof(phase))
-        return () if content is None else from_json(tuple[Proof, ...], content)
+        return recorded(self.folder, tuple[Proof, ...], _proof(phase)) or ()
 
     def write_proof(self, phase: str, proofs: Iterable[Proof]) -> None:
         """Publish the proof of a phase."""

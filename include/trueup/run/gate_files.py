@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from pydantic import JsonValue
 
 from ..gate import GateResult
-from .records import from_json, to_values
+from .recorded import recorded
+from .records import to_values
 from .workspace import RunFolder
 
 GATES = "gates"
@@ -32,8 +33,7 @@ class GateFiles:
 
     def gate(self, name: str) -> tuple[GateResult, ...]:
         """What a gate found; nothing before it has judged."""
-        content = self.folder.read(f"{GATES}/{name}.json")
-        return () if content is None else from_json(tuple[GateResult, ...], content)
+        return recorded(self.folder, tuple[GateResult, ...], f"{GATES}/{name}.json") or ()
 
     def write_gate(self, name: str, results: Iterable[GateResult]) -> None:
         """Publish what a gate found, and beside it the same as Great Expectations writes it: suites and validations, in the

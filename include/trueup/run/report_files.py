@@ -7,7 +7,8 @@ over the files beside, and not over these, by which the run is believed.
 
 from __future__ import annotations
 
-from .reported import Report, report_from_json, report_to_json
+from .recorded import recorded
+from .reported import Report, report_to_json
 from .workspace import RunFolder
 
 REPORT, REPORT_HTML, REPORT_MD = "report.json", "report.html", "report.md"
@@ -38,8 +39,7 @@ class ReportFiles:
     @property
     def report(self) -> Report | None:
         """The report; None before it is written."""
-        content = self.reported(REPORT)
-        return None if content is None else report_from_json(content)
+        return recorded(self.folder, Report, self.report_at(REPORT))
 
     def write_report(self, report: Report, html: str, markdown: str, *, proven: bool) -> None:
         """Publish the report in all of its forms; `proven`: it says that the run is."""

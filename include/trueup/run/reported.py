@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import Field, JsonValue
 
 from ..gate import GateResult
-from .records import Answer, PlanRecord, Proof, from_json, to_values
+from .records import Answer, PlanRecord, Proof, to_values
 from .reported_rows import FindingExample as FindingExample
 from .reported_rows import FindingGroup as FindingGroup
 from .reported_rows import LeftAlone as LeftAlone
@@ -286,8 +286,3 @@ def report_to_json(report: Report) -> str:
     left_out = ("schema",) if report.schema is None else _OF_ROWS
     named = {name: value for name, value in values.items() if name not in left_out}
     return json.dumps({**named, "run": of_run}, indent=1)
-
-
-def report_from_json(content: bytes) -> Report:
-    """The opposite of `report_to_json`, of reports of the first release, too. Raises `ValueError`."""
-    return from_json(Report, content)

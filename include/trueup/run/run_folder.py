@@ -49,9 +49,21 @@ class RunFolder:
         return self.workspace.read(f"{self._base}/{path}")
 
     def read_json(self, path: str) -> Any:
-        """A published JSON file, or None if there is none."""
+        """A published JSON file, or None if there is none. Raises `ArtifactError` for one that is no JSON."""
         content = self.read(path)
-        return None if content is None else json.loads(content)
+        if content is None:
+            return None
+        try:
+            return json.loads(content)
+        except ValueError as error:
+            raise self.unreadable(path, error) from error
+
+    def unreadable(self, path: str, error: ValueError) -> ArtifactError:
+        """What is said of a file that is not what was written: a disk that lost its power, or was full, has kept half of it."""
+        return ArtifactError(
+            f"{self.location(path)} is not what was written there ({str(error).splitlines()[0][:200]}): bring it back from a backup of "
+            "the workspace, or trigger the DAG again, which makes a new plan"
+        )
 
     def published(self, path: str, scratch: Path) -> Path:
         """A file as a local path, unchecked: for people, or one that no manifest names. Raises `ArtifactError` if it is

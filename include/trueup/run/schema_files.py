@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from .records import from_json, to_json, to_values
+from .recorded import recorded
+from .records import to_json, to_values
 from .schema_records import DatabaseState, Hop, SchemaPlan
 from .workspace import RunFolder
 
@@ -23,8 +24,7 @@ class SchemaFiles:
     @property
     def schema_plan(self) -> SchemaPlan | None:
         """The plan of a run on schemas; None before it is made."""
-        content = self.folder.read(SCHEMA_PLAN)
-        return None if content is None else from_json(SchemaPlan, content)
+        return recorded(self.folder, SchemaPlan, SCHEMA_PLAN)
 
     def write_schema_plan(self, plan: SchemaPlan) -> None:
         """Publish the plan of a run on schemas."""
@@ -33,8 +33,7 @@ class SchemaFiles:
     @property
     def revisions_begun(self) -> Mapping[str, int]:
         """By database, how many of its revisions the run has begun to run; none before its first."""
-        content = self.folder.read(_PROGRESS)
-        return {} if content is None else from_json(dict[str, int], content)
+        return recorded(self.folder, dict[str, int], _PROGRESS) or {}
 
     def begin_revision(self, database: str, number: int) -> None:
         """Publish that so many revisions of a database are begun."""
@@ -42,8 +41,7 @@ class SchemaFiles:
 
     def states(self, phase: Hop | None = None) -> Mapping[str, DatabaseState] | None:
         """The databases as they were when the run began to change them, or before it came to a phase; None before that."""
-        content = self.folder.read(_states(phase))
-        return None if content is None else from_json(dict[str, DatabaseState], content)
+        return recorded(self.folder, dict[str, DatabaseState], _states(phase))
 
     def write_states(self, states: Mapping[str, DatabaseState], phase: Hop | None = None) -> None:
         """Publish the databases as they are, for `states`."""
