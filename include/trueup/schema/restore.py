@@ -18,7 +18,7 @@ from ..run.records import from_values, to_json
 from ..run.schema_files import RESTORED, RESTORING, backed_up
 from ..run.schema_records import BackedUp, Held, Restored, RestoredTable
 from ..run.workspace import Artifact, Manifest, RunFolder
-from . import describe
+from . import describe, filling
 from .describe import Database, qualified, quoted
 
 log = logging.getLogger(__name__)
@@ -28,10 +28,6 @@ _REFERS = sa.text(
 )
 _SET_BY_ITSELF = sa.text(
     "SELECT attname FROM pg_attribute WHERE attrelid = CAST(:oid AS oid) AND attnum > 0 AND NOT attisdropped AND attgenerated <> ''"
-)
-_SEQUENCES = sa.text(
-    "SELECT a.attname, pg_get_serial_sequence(:name, a.attname) FROM pg_attribute a WHERE a.attrelid = CAST(:oid AS oid) "
-    "AND a.attnum > 0 AND NOT a.attisdropped AND pg_get_serial_sequence(:name, a.attname) IS NOT NULL"
 )
 
 
@@ -140,8 +136,9 @@ def _fill(
             f"nothing was restored: tables of the database hold rows: {', '.join(full)}. Empty them, restore into another "
             "database, or name the tables to restore"
         )
-    with of.workspace.scratch() as scratch:
-        for name in _in_order(connection, oids):
+    parts = {*oids} - {*filling.whole(connection, oids)}
+    with of.workspace.scratch() as scratch, filling.untriggered(connection, oids.values()):
+        for name in (each for each in _in_order(connection, oids) if each not in parts):
             content, columns = (_artifact(manifest, path) for path in backed_up(database, name))
             names = json.loads(of.fetch(columns, scratch).read_bytes())
             _table(connection, name, oids[name], names, of.fetch(content, scratch))
@@ -197,10 +194,7 @@ def _table(connection: sa.Connection, name: str, oid: int, columns: Sequence[str
         )
     )
     connection.exec_driver_sql("DROP TABLE pg_temp.trueup_restored")
-    for column, sequence in connection.execute(_SEQUENCES, {"oid": oid, "name": table}).all():
-        last = f"SELECT max({quoted(column)})::bigint FROM {table}".replace("%", "%%")
-        if (most := connection.exec_driver_sql(last).scalar()) is not None:
-            connection.execute(sa.text("SELECT setval(CAST(:s AS regclass), :most)"), {"s": sequence, "most": most})
+    filling.advance(connection, table, oid)
 
 
 def _differs(connection: sa.Connection, held: Mapping[str, Held]) -> str:
