@@ -18,6 +18,7 @@ from include.trueup.ledger.tables import leases
 from include.trueup.plan.files import WRITTEN
 from include.trueup.plan.hashing import files_hash
 from include.trueup.run import Run
+from include.trueup.run.artifacts import sha256_of
 from include.trueup.run.files import PLAN_FILES, REPORT
 from include.trueup.steps import StepName
 
@@ -298,8 +299,9 @@ class Oracle:
             for manifest in manifests:
                 for artifact in (a for p in run.migration.phases for a in PLAN_FILES.among([manifest], p.id)):
                     path = self.world.folder / "workspace" / "runs" / run.id / artifact.path
-                    whole = whole and path.exists()
-                    for each in pq.ParquetFile(path).read().to_pylist() if path.exists() else ():
+                    its_own = path.exists() and sha256_of(path) == artifact.sha256  # and not of a try that died since
+                    whole = whole and its_own
+                    for each in pq.ParquetFile(path).read().to_pylist() if its_own else ():
                         before = each[BEFORE]
                         old = None if before is None else tuple(before[n] for n in NAMES)
                         new = None if each[VERB] == "remove" else tuple(each[n] for n in NAMES)

@@ -292,8 +292,33 @@ THEMES: dict[str, Theme] = {
         late=("trigger", "trigger", "lead elsewhere", "clear", "begin again", "roll back"),
         most=3,
     ),
+    # any task stands still, dies, or hears no answer, and others go on beside it
+    "anywhere": Theme(
+        setup={
+            **AT_WORK,
+            "keenness": (60.0, 200.0),
+            "approval": (True, False, False),
+            "answer_seconds": (20.0, 90.0),
+            "there": (0, 1, 3),
+            "only": (("hang",), ("hang",), ("hang", "kill"), ("error", "hang"), ("error", "kill")),
+            "keen": (
+                *("preflight", "snapshot", "shared", "transform", "plan[", "plan_gate", "approve", "create", "prepare"),
+                *("apply", "read_back", "verify", "copy.gate", "finish", "validate", "settle", "report"),
+                *("preflight|apply", "preflight|report", "approve|report", "remove", "publish", "end older"),
+            ),
+            "retries": (0, 1, 3),
+            "late": (2, 4, 6),
+            "windows": (False, False, False, True),
+        },
+        late=(
+            *("trigger", "trigger", "roll back", "roll back", "clear", "clear", "begin again", "begin again", "force"),
+            *("write source", "write target", "cut over", "prune"),
+        ),
+        modes=("apply", "apply", "apply", "verify", "plan"),
+        most=4,
+    ),
 }  # fmt: skip
-LATER = ("connections",)
+LATER = ("anywhere", "connections")
 """Themes that came later, drawn by themselves, so that without one a seed's history is what it was."""
 ANY = Theme(modes=("apply", "apply", "apply", "verify", "plan"))
 """Of a history that is about nothing in particular."""
