@@ -15,7 +15,7 @@ from ..declare.migration import Output, Phase
 from ..declare.names import BEFORE, EXTRA, IS, KEY, SOURCE_KEY, VERB, WROTE, own
 from ..rows import duck
 from ..rows.statements import Statements
-from ..run import Part, Run, StepName
+from ..run import Part, Run, StepName, earlier
 from ..run.facts import Fates, OutputPlan, PartPlan, TargetPlan, Transformed
 from ..run.files import WROTE_FILES
 from ..run.partitions import before_files, source_schema
@@ -50,9 +50,10 @@ def transform(run: Run, partition: int) -> Mapping[str, Fates]:
     undone = run.undone
     phases: dict[str, Fates] = {}
     with run.part(StepName.TRANSFORM, partition) as part:
+        applying = earlier.applying(undone.ledger, undone.id)
         for phase in run.phases:
             for output in phase.outputs:
-                written.write(part, undone, phase, output, partition)
+                written.write(part, undone, phase, output, partition, applying)
             sources = " UNION ALL ".join(f"SELECT {SOURCE_KEY} FROM {_wrote(output)}" for output in phase.outputs)
             rows = duck.count(part.connection, f"SELECT count(DISTINCT {SOURCE_KEY}) FROM ({sources})")
             phases[phase.id] = Fates(source_rows=rows)

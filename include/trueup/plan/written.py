@@ -7,7 +7,7 @@ as those before it may have left it.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -39,28 +39,43 @@ def wrote_schema(target: Target) -> pa.Schema:
     return pa.schema([*schema, schema.field(BEFORE).with_name(AS_FOUND), pa.field(AS_GONE, pa.bool_())])
 
 
-def write(part: Part, undone: Run, phase: Phase, output: Output, partition: int) -> None:
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """A plan of which something was written: its file, what it is in the ledger, and whether this part of it had begun to be."""
+
+    file: Artifact
+    under: Planned
+    begun: bool
+
+
+def write(part: Part, undone: Run, phase: Phase, output: Output, partition: int, applying: frozenset[str]) -> None:
     """Write what the undone run wrote of an output, in one partition, and make it the relation `wrote_<output>`, of the shape
-    of `wrote_schema`. A plan that it never began to write says nothing of that. Raises `ArtifactError` if a plan is missing, or
-    is not of the columns that the migration declares now."""
+    of `wrote_schema`. A plan that it never began to write says nothing of that, nor do those parts of one; `applying` are the
+    parts of its last plan that had begun (`earlier.applying`). Raises `ArtifactError` if a plan is missing, or is not of the
+    columns that the migration declares now."""
     target = undone.migration.target(output.target)
     row = undone.ledger.entered(undone.id)
-    path = PLAN_FILES.part(output.name, partition)
+    path, of = PLAN_FILES.part(output.name, partition), earlier.part_of(phase.id, partition)
     plans = [
-        (plan.file(undone.folder, path), Planned(attempt=plan.attempt, sha256=plan.sha256))
+        _Plan(
+            file=plan.file(undone.folder, path),
+            under=Planned(attempt=plan.attempt, sha256=plan.sha256),
+            begun=plan.applying is None or of in plan.applying,
+        )
         for plan in earlier.plans(undone.folder, row.attempt)
     ]
-    if row.plan_sha256 is not None and (not plans or earlier.begun_to_apply(undone.ledger, undone.id)):
+    if row.plan_sha256 is not None and (not plans or applying):
         file = replace(planned(undone, output.name, partition), run=undone.id)
-        plans.append((file, Planned(attempt=row.attempt, sha256=row.plan_sha256)))
+        under = Planned(attempt=row.attempt, sha256=row.plan_sha256)
+        plans.append(_Plan(file=file, under=under, begun=of in applying))
     if not plans:
         raise ArtifactError(f"run {undone.id} left no plan in the workspace, so it cannot be read backwards")
     baseline.relate_became(part, undone, target)
     query = ""
-    for number, (file, under) in enumerate(plans):
+    for number, plan in enumerate(plans):
         # what is proven was read back as planned; and before a run's only plan a row was as that plan found it
         sure = len(plans) == 1 or (row.status == Status.PROVEN and number == len(plans) - 1)
-        one = _by_one_plan(part, undone, target, output, partition, file, under, number, sure)
+        one = _by_one_plan(part, undone, target, output, partition, plan, number, sure)
         query = one if number == 0 else _one_after_the_other(undone, target, query, one)
     # what one source row makes of two targets is one unit; any other row is a unit, and is counted, of its own
     itself = f"{duck.literal(output.name)} || ' ' || {KEY}"
@@ -78,23 +93,23 @@ def _by_one_plan(
     target: Target,
     output: Output,
     partition: int,
-    file: Artifact,
-    under: Planned,
+    made: _Plan,
     number: int,
     sure: bool,
 ) -> str:
     """SQL: the rows of one plan that were added, changed or removed, less those left alone as conflicts and those that
     the store refused. Unless it is `sure` that they are as planned, they may be as the plan found them."""
     try:
-        plan = duck.parquet(part.fetch([file]), plan_schema(target))
+        plan = duck.parquet(part.fetch([made.file]), plan_schema(target))
     except ArtifactError as error:
         raise ArtifactError(
             f"the plan of run {undone.id} has other columns of {target.table.name!r} than are declared now, so it cannot "
             f"be read backwards; roll back with the code that made it: {error}"
         ) from error
-    not_written.relate(part, name := own(f"not_written_{number}"), undone, [output], partition, under)
+    not_written.relate(part, name := own(f"not_written_{number}"), undone, [output], partition, made.under)
     columns, left = _columns(target), not_written.keys(name)
-    return _SQL("by_one_plan", plan=plan, columns=columns, not_written=left, unsure=str(not sure).lower())
+    begun, unsure = (str(each).lower() for each in (made.begun, not sure))
+    return _SQL("by_one_plan", plan=plan, columns=columns, not_written=left, begun=begun, unsure=unsure)
 
 
 def _columns(target: Target) -> str:

@@ -1,11 +1,12 @@
 -- What a run wrote, by its plan and by those that it had before it began again (plan/written.py).
 
 -- name: by_one_plan
--- Rows that were added, changed or removed, less those that apply left alone and those that the store refused.
+-- Rows that were added, changed or removed, if the part had begun, less those that apply left alone and those that the store
+-- refused.
 SELECT $verb, $key, $source_key, $columns, $before,
     CASE WHEN $unsure THEN $before END AS $as_found, $unsure AND $before IS NULL AS $as_gone
 FROM ($plan)
-WHERE $verb IN ('add', 'change', 'remove') AND $key NOT IN $not_written
+WHERE $verb IN ('add', 'change', 'remove') AND $begun AND $key NOT IN $not_written
 
 -- name: as_left
 -- Whether the second plan found a row as the first one, or the run's own writing, left it, or as the first one found it.

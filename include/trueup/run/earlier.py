@@ -23,13 +23,15 @@ _APPLY = entered(StepName.APPLY, "")
 
 @dataclass(frozen=True, kw_only=True)
 class EarlierPlan:
-    """A plan that a run had before it began again. `files` are named as the plan's manifests named them, below `folder`."""
+    """A plan that a run had before it began again. `files` are named as the plan's manifests named them, below `folder`.
+    `applying`: the parts of apply that had begun to write it (None: of a run that is older than this, any)."""
 
     attempt: int
     sha256: str
     partitions: int
     at: str
     files: tuple[Artifact, ...]
+    applying: frozenset[str] | None = None
 
     def file(self, folder: RunFolder, path: str) -> Artifact:
         """A file of the plan. Raises `ArtifactError` if there is none."""
@@ -41,7 +43,18 @@ class EarlierPlan:
 
 def begun_to_apply(ledger: Ledger, run_id: str) -> bool:
     """Whether rows may have been written since the run last began."""
-    return any(row.step.startswith(_APPLY) for row in ledger.steps(run_id))
+    return bool(applying(ledger, run_id))
+
+
+def applying(ledger: Ledger, run_id: str) -> frozenset[str]:
+    """The parts of apply that have begun since the run last began (`part_of`): what another one was to write is not written."""
+    parts = (row for row in ledger.steps(run_id) if row.step.startswith(_APPLY))
+    return frozenset(part_of(row.step.removeprefix(_APPLY), row.part) for row in parts)
+
+
+def part_of(phase_id: str, partition: int | str) -> str:
+    """What `applying` calls a part."""
+    return f"{phase_id}/{partition}"
 
 
 def set_aside(run: AnyRun) -> Standing:
@@ -71,7 +84,8 @@ def _keep(run: AnyRun, row: RunRow) -> None:
     for file in planned:
         folder.copy(file.path, files.earlier(attempt, file.path))
     named = {"sha256": row.plan_sha256, "partitions": row.partitions, "at": row.planned_at}
-    content = {"attempt": attempt, **named, "files": [asdict(f) for f in planned]}
+    parts = sorted(applying(run.ledger, run.id))
+    content = {"attempt": attempt, **named, "files": [asdict(f) for f in planned], "applying": parts}
     folder.write(record, json.dumps(content, indent=1, default=datetime.isoformat))
 
 
@@ -91,5 +105,6 @@ def plans(folder: RunFolder, attempts: int) -> Sequence[EarlierPlan]:
         content = folder.read_json(files.earlier(number))
         if content is not None:
             planned = tuple(Artifact(**file) for file in content.pop("files"))
-            earlier.append(EarlierPlan(**content, files=planned))
+            parts = content.pop("applying", None)
+            earlier.append(EarlierPlan(**content, files=planned, applying=None if parts is None else frozenset(parts)))
     return earlier
