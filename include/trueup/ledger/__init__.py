@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
-from pathlib import Path
 
 import sqlalchemy as sa
 from pydantic import JsonValue
@@ -14,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from ..errors import StatusError
 from ..stores.effects import REAL, Effects, this_process
 from ..stores.parameters import Ask
-from . import rights, sessions
+from . import rights, sessions, upgrading
 from .batches import Batches, Pace, Planned
 from .comparisons import Comparisons
 from .decisions import Approvals, Switches
@@ -36,7 +35,7 @@ from .rows import (
 )
 from .status import TRANSITIONS, Status, SwitchState
 from .steps import Steps
-from .tables import SCHEMA, UPGRADE_LOCK, metadata, plans, runs, steps, transitions
+from .tables import SCHEMA, metadata, plans, runs, steps, transitions
 from .texts import to_be_read
 from .usage import Usage
 
@@ -86,8 +85,6 @@ _NOTED = _NOTED.on_conflict_do_update(
     index_elements=["run_id", "attempt", "plan_sha256"],
     set_={"plan_files_sha256": _NOTED.excluded.plan_files_sha256, "at": sa.func.clock_timestamp()},
 )
-_UPGRADE_SECONDS = 10.0
-"""How long a transaction that makes tables may be idle at the least, since Alembic reads its scripts in it."""
 
 
 class Ledger(Steps, Batches):
@@ -118,17 +115,9 @@ class Ledger(Steps, Batches):
         self._engine.dispose()
 
     def upgrade(self) -> None:
-        """Bring the ledger's own tables to the newest version; only one process does it at a time."""
-        from alembic import command
-        from alembic.config import Config
-
-        config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "alembic"))
-        with sessions.transaction(self._engine, _UPGRADE_SECONDS) as connection:
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
-            connection.execute(sa.schema.CreateSchema(SCHEMA, if_not_exists=True))
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        """Bring the ledger's own tables to the newest version; only one process does it at a time. Raises `OptionsError` where a newer
+        Trueup has done so."""
+        upgrading.upgrade(self._engine)
 
     def is_upgraded(self) -> bool:
         """Whether the database has every table and column of the newest version."""

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from include.embedded import postgres
-from include.trueup.errors import StatusError, StoreUnavailableError, TargetHeldError
+from include.trueup.errors import OptionsError, StatusError, StoreUnavailableError, TargetHeldError
 from include.trueup.ledger import ConflictRow, Ledger, Status, lease_seconds, this_process
 from include.trueup.ledger.status import TRANSITIONS
 from include.trueup.ledger.tables import leases
@@ -44,6 +44,18 @@ def test_upgrade_twice_and_at_once(postgres_server: postgres.Server) -> None:
         thread.join()
     assert failed == []
     begin(Ledger(empty), "r")
+
+
+def test_a_ledger_of_a_newer_version_begins_no_run_and_goes_on(ledger_uri: str) -> None:
+    """Some workers are still of the version before, in the middle of a run."""
+    ledger = Ledger(ledger_uri)
+    begin(ledger, "r")
+    with ledger._begin() as connection:
+        connection.execute(sa.text("UPDATE trueup.ledger_version SET version_num = 'ledger_9999'"))
+    with pytest.raises(OptionsError, match=r"newer version of Trueup than this one \(.*ledger_9999"):
+        ledger.upgrade()
+    ledger.ensure()
+    ledger.move("r", Status.FAILED, "test")
 
 
 def _with_status(ledger: Ledger, run_id: str, status: Status) -> None:
