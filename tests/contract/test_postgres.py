@@ -216,9 +216,7 @@ def test_hostile_identifiers(store: PostgresStore, uri: str) -> None:
 def test_text_is_compared_by_its_characters_whatever_the_type_takes_for_equal(store: PostgresStore, uri: str) -> None:
     run_sql(uri, "CREATE TABLE t (id int PRIMARY KEY, a interval)", "INSERT INTO t VALUES (1, '24:00:00')")
     declared = table("t", {"id": Type.INTEGER, "a": Type.TEXT})
-    assert (
-        store.add(declared, rows(declared, {"id": 1, "a": "1 day"})).conflicts[0].found == '{"a": "24:00:00", "id": 1}'
-    )
+    assert store.add(declared, rows(declared, {"id": 1, "a": "1 day"})).conflicts[0].found == '{"id":1,"a":"24:00:00"}'
     assert store.add(declared, rows(declared, {"id": 1, "a": "24:00:00"})).written == 1
 
 

@@ -195,6 +195,17 @@ def test_a_row_that_others_refer_to_stays_where_no_trigger_fires(
     assert run_sql(uri, "SELECT id FROM t") == [(1,)]
 
 
+@pytest.mark.parametrize("held", [r"a \u0000", r"\ud800", "1e999999"])
+def test_a_conflict_is_told_of_a_row_whose_json_no_jsonb_holds(store: PostgresStore, uri: str, held: str) -> None:
+    text = held if held.startswith("1") else f'"{held}"'
+    run_sql(uri, f"{PLAIN[:-1]}, j json)", f"INSERT INTO t VALUES (1, 1, 'theirs', '{text}')")
+    new, before = (rows(DECLARED, {"id": 1, "v": "1", "u": u}) for u in ("new", "before"))
+    outcomes = [store.add(DECLARED, new), store.change(DECLARED, new, before)]
+    assert [[(c.key, text in (c.found or "")) for c in outcome.conflicts] for outcome in outcomes] == [
+        [("1", True)]
+    ] * 2
+
+
 @pytest.mark.parametrize("role", ["origin", "replica"])
 @pytest.mark.parametrize(
     ("on_update", "cascade_to", "stays"),

@@ -207,9 +207,9 @@ def test_a_row_changed_since_the_plan_is_left_alone(uri: str) -> None:
         commit.join()
     assert outcome.written == 1_997
     assert {c.key: c.found for c in outcome.conflicts} == {
-        "7": '{"id": 7, "owner": "o7", "balance": -1}',
+        "7": '{"id":7,"owner":"o7","balance":-1}',
         "8": None,
-        "9": '{"id": 9, "owner": "theirs", "balance": 9}',
+        "9": '{"id":9,"owner":"theirs","balance":9}',
     }
     assert run_sql(uri, "SELECT count(*) FROM accounts WHERE owner = 'new'") == [(1_997,)]
 

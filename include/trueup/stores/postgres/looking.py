@@ -70,7 +70,7 @@ def differing(
     }
     return opened.fetch(
         sql.SQL(
-            "SELECT s.r, CASE WHEN {key} IS NOT NULL THEN to_jsonb(t) END::text AS found,"
+            "SELECT s.r, CASE WHEN {key} IS NOT NULL THEN to_json(t) END::text AS found,"  # a jsonb holds less than a json
             " coalesce({here}, false) AS here, coalesce({before}, false) AS before"
             " FROM {stage} LEFT JOIN {name} AS t ON {match}"
             " WHERE s.r = ANY({wanted}::int8[]) AND ({key} IS NULL OR NOT ({same}))"

@@ -237,7 +237,7 @@ def remove_in(
     by = [sql.SQL("WHEN {} THEN {}").format(condition, sql.Literal(one.name)) for one, condition in referred]
     left = opened.fetch(
         sql.SQL(
-            "SELECT s.r, to_jsonb(t)::text AS found, true AS here, coalesce({}, false) AS before, CASE {} ELSE NULL END::text AS referred"
+            "SELECT s.r, to_json(t)::text AS found, true AS here, coalesce({}, false) AS before, CASE {} ELSE NULL END::text AS referred"
             " FROM {} JOIN {} AS t ON {} WHERE s.r <> ALL({}::int8[])"
         ).format(
             still,
