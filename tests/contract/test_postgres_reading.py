@@ -294,6 +294,26 @@ def test_no_timeout_of_the_database_ends_a_snapshot_or_a_read(uri: str, wide: Ta
         run_sql(uri, f"ALTER DATABASE {database} RESET ALL")
 
 
+@pytest.mark.parametrize("name", ["zero_damaged_pages", "ignore_checksum_failure"])
+def test_a_server_that_reads_damaged_pages_without_an_error_is_an_obstacle(uri: str, wide: Table, name: str) -> None:
+    """Somebody has saved by it what was left of a damaged database, and it is on since."""
+    ((database,),) = run_sql(uri, "SELECT current_database()")
+
+    def obstacles() -> tuple[str, ...]:
+        described = PostgresStore(uri).describe(wide)
+        assert described is not None
+        return described.obstacles
+
+    assert obstacles() == ()
+    try:
+        run_sql(uri, f"ALTER DATABASE {database} SET {name} = on")
+        assert [name in each for each in obstacles()] == [True]
+        with pytest.raises(StoreRejectedError, match=f"wide cannot be read: .*{name}"):
+            read(PostgresStore(uri), wide)
+    finally:
+        run_sql(uri, f"ALTER DATABASE {database} RESET ALL")
+
+
 def test_a_standby_that_answers_by_now_is_not_read(uri: str, wide: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     """An address of several servers led to the primary at preflight, and to a standby since, which has not all rows yet."""
     store = PostgresStore(uri, patience=0)

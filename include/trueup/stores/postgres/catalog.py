@@ -18,6 +18,10 @@ from .columns import Column, misfit
 from .session import Session
 
 _STANDBY = "the server is a standby, which does not know what it has not received yet: give the connection the primary's address"
+_DAMAGE = (
+    "zero_damaged_pages or ignore_checksum_failure is on, so the server reads a damaged page without an error, as empty or as other rows:"
+    " turn it off for Trueup's role (ALTER ROLE … SET zero_damaged_pages = off)"
+)
 QUERY = (Path(__file__).parent / "catalog.sql").read_text()
 """Gives what `shape_of` takes; $1 is the schema, $2 the table."""
 
@@ -41,8 +45,8 @@ class Shape:
     """A table, view or foreign table. `stored`: its rows lie in one file of its own, where a row is found by its place
     (`ctid`). `estimated_rows` is the planner's, negative where there is none. `kind` is `relkind`; `policies`: row
     security hides rows from `role`, which is ours; `elsewhere`: it is a foreign table, or has one among its parts;
-    `in_recovery`: the server is a standby; `acts`: what of it may change more than what
-    is written: `triggers`, `references` (only other rows), or nothing."""
+    `in_recovery`: the server is a standby; `damage_hidden`: a setting has it read a damaged page as if it were whole;
+    `acts`: what of it may change more than what is written: `triggers`, `references` (only other rows), or nothing."""
 
     schema: str
     name: str
@@ -53,6 +57,7 @@ class Shape:
     policies: bool
     elsewhere: bool
     in_recovery: bool
+    damage_hidden: bool = False
     acts: str
     stored: bool
     estimated_rows: float
@@ -110,6 +115,8 @@ class Shape:
         """In words, why what is read would not be all that is there, and what to do."""
         if self.in_recovery:
             yield _STANDBY
+        if self.damage_hidden:
+            yield _DAMAGE
         if self.policies:
             yield (
                 f"table {table.name} has row security, which would hide rows from role {self.role!r}: connect as a role"
@@ -204,6 +211,8 @@ def require(session: Session, table: Table) -> Shape:
     shape = find(session, table)
     if shape is not None and shape.in_recovery:
         raise StoreUnavailableError(f"{session.place}: {table.name} cannot be read: {_STANDBY}.")
+    if shape is not None and shape.damage_hidden:
+        raise StoreRejectedError(f"{session.place}: {table.name} cannot be read: {_DAMAGE}.")
     if shape is None:
         raise StoreRejectedError(f"{session.place}: there is no table {table.name}. Check its name and the connection.")
     if missing := [name for name in table.columns if name not in shape.columns and name not in table.adds]:
@@ -243,6 +252,7 @@ def shape_of(table: Table, answer: str) -> Shape:
         policies=entry["policies"],
         elsewhere=entry["elsewhere"],
         in_recovery=entry["in_recovery"],
+        damage_hidden=entry["damage_hidden"],
         acts=entry["acts"],
         stored=entry["stored"],
         estimated_rows=entry["estimated_rows"],

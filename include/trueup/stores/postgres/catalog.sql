@@ -5,6 +5,9 @@ SELECT json_build_object(
     'has_children', c.relhassubclass,
     'role', current_user,
     'in_recovery', pg_is_in_recovery(),
+    'damage_hidden', 'on' IN (
+        coalesce(current_setting('zero_damaged_pages', true), ''), coalesce(current_setting('ignore_checksum_failure', true), '')
+    ),
     -- whether policies would hide rows from this role; of an owner, only where they are forced
     'policies', row_security_active(c.oid),
     'elsewhere', EXISTS (
