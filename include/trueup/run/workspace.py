@@ -13,7 +13,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,8 @@ _TERMINAL = re.compile(
 
 class Workspace:
     """A folder for all runs. `uri` is a local path, or `s3://bucket/prefix`; `s3` are pyarrow's S3FileSystem options
-    (access_key, secret_key, endpoint_override, region, scheme) for the latter. Raises `OptionsError` for another scheme."""
+    (access_key, secret_key, endpoint_override, region, scheme) for the latter. Raises `OptionsError` for another
+    scheme, `StoreRejectedError` for a folder that cannot be made."""
 
     def __init__(self, uri: str, s3: Mapping[str, Any] | None = None, effects: Effects = REAL) -> None:
         self._effects = effects
@@ -46,7 +47,8 @@ class Workspace:
         if self._local:
             self._root = str(Path(self.uri).absolute())
             self._files: pafs.FileSystem = pafs.LocalFileSystem()
-            self._files.create_dir(self._root, recursive=True)
+            with self._reaching("", "make"):
+                self._files.create_dir(self._root, recursive=True)
         elif uri.startswith("s3://"):
             self._root = self.uri.removeprefix("s3://")
             self._files = pafs.S3FileSystem(**dict(s3 or {}))
@@ -82,9 +84,11 @@ class Workspace:
     def scratch(self) -> Iterator[Path]:
         """A private local folder for spilling and for files before they are published; gone afterwards."""
         base = Path(self._root) / ".scratch" if self._local else None
-        if base:
-            base.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="trueup-", dir=base) as folder:
+        with ExitStack() as opened:
+            with self._reaching(".scratch", "write") if base else nullcontext():
+                if base:
+                    base.mkdir(parents=True, exist_ok=True)
+                folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="trueup-", dir=base))
             yield Path(folder)
 
     def publish(self, local: Path, path: str) -> tuple[int, str]:

@@ -174,6 +174,12 @@ def test_a_folder_that_may_not_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "workspace" / "runs").write_text("no folder")
     with pytest.raises(StoreRejectedError, match=r"could not write .*plan\.json.*free space"):
         workspace.run("r").write("plan.json", "{}")
+    other = Workspace(str(tmp_path / "other"))
+    (tmp_path / "other" / ".scratch").write_text("no folder")
+    with pytest.raises(StoreRejectedError, match=r"could not write .*scratch.*free space"), other.scratch():
+        pass
+    with pytest.raises(StoreRejectedError, match=r"could not make .*plan\.json.*its rights"):
+        Workspace(str(tmp_path / "workspace" / "runs" / "plan.json"))
 
 
 def test_a_shelf_checks_a_file_once_and_keeps_few_copies(workspace: Workspace, tmp_path: Path) -> None:
