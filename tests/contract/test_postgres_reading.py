@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import psycopg
@@ -312,6 +312,29 @@ def test_a_server_that_reads_damaged_pages_without_an_error_is_an_obstacle(uri: 
             read(PostgresStore(uri), wide)
     finally:
         run_sql(uri, f"ALTER DATABASE {database} RESET ALL")
+
+
+def test_a_table_that_logical_replication_is_still_filling_is_an_obstacle(uri: str) -> None:
+    """A subscription whose publisher is far: what its worker would note, step by step, is noted here by hand."""
+    whole = table("filled", {"id": Type.INTEGER})
+    run_sql(
+        uri,
+        "CREATE TABLE filled (id int PRIMARY KEY) PARTITION BY RANGE (id)",
+        "CREATE TABLE filled_part PARTITION OF filled DEFAULT",
+        "CREATE SUBSCRIPTION far CONNECTION 'host=far' PUBLICATION all_of_it WITH (connect = false, slot_name = NONE)",
+    )
+    store = PostgresStore(uri, patience=0)
+    state = "INSERT INTO pg_subscription_rel SELECT oid, 'filled_part'::regclass, '{}', NULL FROM pg_subscription"
+    try:
+        for letter, whether in (("i", True), ("d", True), ("f", True), ("s", False), ("r", False)):
+            run_sql(uri, "SET allow_system_table_mods = on", "DELETE FROM pg_subscription_rel", state.format(letter))
+            described = store.describe(whole)
+            assert described is not None
+            assert ["still copying" in each for each in described.obstacles] == [True] * whether
+            with pytest.raises(StoreUnavailableError, match="still copying") if whether else nullcontext():
+                assert read(store, whole) == []
+    finally:
+        run_sql(uri, "DROP SUBSCRIPTION far", "DROP TABLE filled")
 
 
 def test_a_standby_that_answers_by_now_is_not_read(uri: str, wide: Table, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from .columns import Column, misfit
 from .session import Session
 
 _STANDBY = "the server is a standby, which does not know what it has not received yet: give the connection the primary's address"
+_FILLING = "logical replication is still copying its rows (pg_subscription_rel): wait until it is done, or read where they come from"
 _DAMAGE = (
     "zero_damaged_pages or ignore_checksum_failure is on, so the server reads a damaged page without an error, as empty or as other rows:"
     " turn it off for Trueup's role (ALTER ROLE … SET zero_damaged_pages = off)"
@@ -46,6 +47,7 @@ class Shape:
     (`ctid`). `estimated_rows` is the planner's, negative where there is none. `kind` is `relkind`; `policies`: row
     security hides rows from `role`, which is ours; `elsewhere`: it is a foreign table, or has one among its parts;
     `in_recovery`: the server is a standby; `damage_hidden`: a setting has it read a damaged page as if it were whole;
+    `filling`: logical replication has not copied all of its rows yet;
     `acts`: what of it may change more than what is written: `triggers`, `references` (only other rows), or nothing."""
 
     schema: str
@@ -58,6 +60,7 @@ class Shape:
     elsewhere: bool
     in_recovery: bool
     damage_hidden: bool = False
+    filling: bool = False
     acts: str
     stored: bool
     estimated_rows: float
@@ -117,6 +120,8 @@ class Shape:
             yield _STANDBY
         if self.damage_hidden:
             yield _DAMAGE
+        if self.filling:
+            yield _FILLING
         if self.policies:
             yield (
                 f"table {table.name} has row security, which would hide rows from role {self.role!r}: connect as a role"
@@ -211,6 +216,8 @@ def require(session: Session, table: Table) -> Shape:
     shape = find(session, table)
     if shape is not None and shape.in_recovery:
         raise StoreUnavailableError(f"{session.place}: {table.name} cannot be read: {_STANDBY}.")
+    if shape is not None and shape.filling:
+        raise StoreUnavailableError(f"{session.place}: {table.name} cannot be read: {_FILLING}.")
     if shape is not None and shape.damage_hidden:
         raise StoreRejectedError(f"{session.place}: {table.name} cannot be read: {_DAMAGE}.")
     if shape is None:
@@ -253,6 +260,7 @@ def shape_of(table: Table, answer: str) -> Shape:
         elsewhere=entry["elsewhere"],
         in_recovery=entry["in_recovery"],
         damage_hidden=entry["damage_hidden"],
+        filling=entry["filling"],
         acts=entry["acts"],
         stored=entry["stored"],
         estimated_rows=entry["estimated_rows"],

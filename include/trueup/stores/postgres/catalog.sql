@@ -18,6 +18,15 @@ SELECT json_build_object(
         )
         SELECT FROM part JOIN pg_catalog.pg_class one ON one.oid = part.oid WHERE one.relkind = 'f'
     ),
+    -- whether the first copy of a subscription to it, or to a part of it, is not whole yet
+    'filling', EXISTS (
+        WITH RECURSIVE part AS (
+            SELECT c.oid
+            UNION ALL
+            SELECT i.inhrelid FROM part JOIN pg_catalog.pg_inherits i ON i.inhparent = part.oid
+        )
+        SELECT FROM part JOIN pg_catalog.pg_subscription_rel s ON s.srrelid = part.oid WHERE s.srsubstate NOT IN ('s', 'r')
+    ),
     -- what may change more than what is written: triggers and rules, or only foreign keys that take rows along
     'acts', CASE WHEN EXISTS (
         WITH RECURSIVE part AS (
