@@ -118,6 +118,9 @@ $(EMBEDDINGS): $(READY) requirements-embeddings.txt
 	@VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/uv pip install -q --no-deps -r requirements-embeddings.txt
 	@touch $(EMBEDDINGS)
 
+# Two processes on two cores: more threads would wait for each other by computing.
+test test-slow: export OPENBLAS_NUM_THREADS = 1
+
 test: $(EMBEDDINGS)
 	@exec $(PY) -m pytest --numprocesses 2 --dist worksteal -m 'not slow' --durations=20
 

