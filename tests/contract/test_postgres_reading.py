@@ -314,6 +314,27 @@ def test_a_server_that_reads_damaged_pages_without_an_error_is_an_obstacle(uri: 
         run_sql(uri, f"ALTER DATABASE {database} RESET ALL")
 
 
+def test_a_view_over_a_gin_index_is_read_whole_whatever_the_role_says(uri: str) -> None:
+    """The setting has such an index give some of the rows that it finds, at random."""
+    ((database,),) = run_sql(uri, "SELECT current_database()")
+    run_sql(
+        uri,
+        "CREATE TABLE tagged (id int PRIMARY KEY, tags int[])",
+        "INSERT INTO tagged SELECT n, ARRAY[1, n % 2 + 2] FROM generate_series(1, 20000) n",
+        "CREATE INDEX ON tagged USING gin (tags)",
+        "CREATE VIEW tagged_1 AS SELECT id FROM tagged WHERE tags @> '{1}'",
+        "ANALYZE tagged",
+    )
+    view = table("tagged_1", {"id": Type.INTEGER})
+    try:
+        for setting in ("gin_fuzzy_search_limit = 10", "enable_seqscan = off"):
+            run_sql(uri, f"ALTER DATABASE {database} SET {setting}")
+        assert run_sql(uri, "SELECT count(*)::int < 20000 FROM tagged_1") == [(True,)]
+        assert len(read(PostgresStore(uri), view)) == 20_000
+    finally:
+        run_sql(uri, f"ALTER DATABASE {database} RESET ALL")
+
+
 def test_a_table_that_logical_replication_is_still_filling_is_an_obstacle(uri: str) -> None:
     """A subscription whose publisher is far: what its worker would note, step by step, is noted here by hand."""
     whole = table("filled", {"id": Type.INTEGER})

@@ -29,9 +29,8 @@ from .failures import translated
 from .locks import locked
 
 _T = TypeVar("_T")
-_BATCH_BYTES = 8 * 1024 * 1024
-_BATCH_OPTION = adbc_driver_postgresql.StatementOptions.BATCH_SIZE_HINT_BYTES.value
-_COPY_OPTION = adbc_driver_postgresql.StatementOptions.USE_COPY.value
+_BATCH_BYTES, _OPTIONS = 8 * 1024 * 1024, adbc_driver_postgresql.StatementOptions
+_BATCH_OPTION, _COPY_OPTION = _OPTIONS.BATCH_SIZE_HINT_BYTES.value, _OPTIONS.USE_COPY.value
 _DEFAULTS = {"application_name": "trueup", **PATIENCE}
 # Notations must be the same on every server, whatever the role's or the database's own settings are.
 SETTINGS = {
@@ -46,6 +45,7 @@ SETTINGS = {
     "extra_float_digits": "1",
     "xmloption": "content",
     "array_nulls": "on",
+    "gin_fuzzy_search_limit": "0",  # else an index that a view reads by gives some of its rows
     "transform_null_equals": "off",
     "standard_conforming_strings": "on",
     "quote_all_identifiers": "off",
