@@ -53,4 +53,6 @@ def test_what_gives_another_value_is_found_by_its_line(text: str, found: list[tu
 
 
 def test_a_column_may_be_called_as_a_clock_is() -> None:
-    assert [*changing("SELECT current_date FROM people", columns=("Current_Date",))] == []
+    text = "SELECT current_date FROM people"
+    assert [*changing(text, columns=("Current_Date",))] == []
+    assert [*changing(text)] == [(1, "current_date")]  # the same text, where it is none

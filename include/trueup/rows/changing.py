@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import duckdb
@@ -39,14 +39,23 @@ def functions() -> frozenset[str]:
 
 def changing(text: str, columns: Collection[str] = ()) -> Iterator[tuple[int, str]]:
     """What of an author's SQL gives another value each time, with its line; `columns`: names that may be read without brackets."""
-    keywords, written = KEYWORDS - {*map(fold, columns)}, text.encode()
+    yield from _places(text, KEYWORDS - {*map(fold, columns)})
+
+
+@lru_cache(maxsize=256)
+def _places(text: str, keywords: frozenset[str]) -> tuple[tuple[int, str], ...]:
+    """The same, of texts that every partition and every neighbour of a number asks about."""
+    places, written = [], text.encode()
     for at, kind in duckdb.tokenize(text):  # a place is a number of bytes
         word = _WORD.match(written, at)
         if word is None or kind not in (duckdb.token_type.identifier, duckdb.token_type.keyword):
             continue
-        name, of_a_table = fold(word[0].decode(errors="replace")), written[:at].rstrip().endswith(b".")
-        if (name in functions() and _CALLED.match(written, word.end())) or (name in keywords and not of_a_table):
-            yield written.count(b"\n", 0, at) + 1, name
+        name = fold(word[0].decode(errors="replace"))
+        if (name in functions() and _CALLED.match(written, word.end())) or (
+            name in keywords and not written[:at].rstrip().endswith(b".")
+        ):
+            places.append((written.count(b"\n", 0, at) + 1, name))
+    return tuple(places)
 
 
 def refuse(what: str, path: Path, migration: Migration) -> None:
