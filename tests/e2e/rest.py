@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -80,6 +81,13 @@ class Client:
         which = {"dag_run_id": id, "task_ids": list(tasks), "include_downstream": downstream}
         how = {"dry_run": False, "only_failed": False, "only_running": False, "reset_dag_runs": True}
         self.call("POST", "/clearTaskInstances", {**which, **how})
+
+    def delete(self, id: str) -> None:
+        """End the run as failed, if it is not over, and delete it."""
+        path = f"/dagRuns/{quote(id, safe='')}"
+        self.call("PATCH", path, {"state": "failed"})
+        with suppress(ValueError):  # it answers with no JSON
+            self.call("DELETE", path)
 
     def mark(self, id: str, task: str, state: str) -> None:
         """Mark a task of the run as `success` or `failed`."""

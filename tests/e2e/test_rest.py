@@ -156,6 +156,21 @@ def test_marked_as_failed_gives_up_its_place(stack: Stack) -> None:
     assert stack.persons() == stack.should()
 
 
+def test_deleted_while_it_waits_gives_up_its_place_and_its_name_is_not_done_again(stack: Stack) -> None:
+    stack.client.trigger("deleted", approval=True)
+    stack.client.question("deleted")
+    stack.client.delete("deleted")
+    stack.client.trigger("after", approval=False)
+    assert stack.client.ended("after") == "success"
+    assert stack.status("deleted") == "interrupted"
+    stack.client.delete("after")
+    stack.sql("UPDATE people SET name = 'somebody else' WHERE id = 'p0'")
+    stack.client.trigger("after", approval=False)
+    assert stack.client.ended("after") == "failed"
+    assert stack.client.states("after")["verdict"] == "failed"
+    assert stack.status("after") == "proven"
+
+
 def test_a_ledger_that_is_locked_is_tried_again(stack: Stack) -> None:
     with psycopg.connect(stack.ledger_uri, autocommit=True) as keeper:
         keeper.execute(b"SELECT pg_advisory_lock(%d)" % LEASE_LOCK)
