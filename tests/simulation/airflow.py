@@ -312,20 +312,23 @@ class DagRun:
         """Mark a task as done, or as failed."""
         task = self.tasks[at]
         self._end(task)
-        if task.step is not None and task.step.id == StepName.APPROVE and state == "success":
-            self._decided()
+        if task.step is not None and state == "success":
+            self._done_before(task.step.id)
         task.state = state
         self.tick()
 
-    def _decided(self) -> None:
-        """A person may have approved, or nobody had to, in a try that has heard nothing of it: the ledger knows."""
+    def _done_before(self, step: str) -> None:
+        """A plan may have passed its gate, or been approved, by a try that died as it had said so to the ledger."""
         with self.world.looking():
             run = self.current()
+            passed = any(row.step == step and row.ended_at and not row.error for row in run.ledger.steps(run.id))
             given = run.ledger.approvals.of(run.id)
-            if given is not None and given.decision != "rejected":
-                plan = self.world.oracle.plan(run, given.plan_sha256)
-                asked = given.decision == "approved"
-                (self.world.oracle.approved_before if asked else self.world.oracle.approved)(self, plan)
+        oracle = self.world.oracle
+        if step == StepName.PLAN_GATE and passed:
+            oracle.gated(run)
+        if step == StepName.APPROVE and given is not None and given.decision != "rejected":
+            plan = oracle.plan(run, given.plan_sha256)
+            (oracle.approved_before if given.decision == "approved" else oracle.approved)(self, plan)
 
     def _end(self, task: Task) -> None:
         """The task's process is ended, unless it stands still: then it does not hear of it, and goes on by itself."""
