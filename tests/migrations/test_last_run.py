@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 
 from include.embedded import postgres
 from include.trueup.cutover import turning
-from include.trueup.errors import ProofError, SourceError
+from include.trueup.errors import ArtifactError, ProofError, SourceError
 from include.trueup.ledger import GoneOnError, Ledger, SwitchState
 from include.trueup.report import report
 from include.trueup.report.lens import answer
@@ -45,6 +46,17 @@ def test_a_run_that_begins_again_and_writes_nothing_is_undone_after_those_that_w
         small.proven("a")
     assert [small.proven(f"r{n}", undoes=LAST)["run"]["undoes"] for n in (1, 2)] == ["b", "a"]
     assert small.database.persons() == {}
+
+
+def test_a_run_of_which_an_earlier_plan_is_lost_is_not_undone_in_part(
+    small: Stepped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken_off(small, small.begin("a", to="create_tables"), monkeypatch, 2)
+    small.proven("a")
+    rmtree(Path(small.workspace.location("runs/a/earlier")))
+    with pytest.raises(ArtifactError, match=r"nothing is left below .*/runs/a/earlier: .* Bring these files back"):
+        small.proven("r", undoes="a")
+    assert small.database.persons()
 
 
 def test_a_plan_with_rows_since_the_last_write_is_in_the_way_of_a_cutover_though_the_proof_comes_later(

@@ -89,6 +89,12 @@ class Batches:
         with self._begin() as connection:
             return int(connection.execute(_EVER, {"of": run_id}).scalar_one())
 
+    def wrote_as(self, run_id: str) -> frozenset[int]:
+        """How often the run had begun each time when it wrote rows."""
+        wrote = sa.select(batches.c.attempt).where(batches.c.run_id == run_id, batches.c.written > 0)
+        with self._begin() as connection:
+            return frozenset(connection.execute(wrote.distinct()).scalars())
+
     def writers(self, run_ids: Iterable[str]) -> frozenset[str]:
         """Those of these runs that have written rows, under any plan that they ever had."""
         wrote = sa.select(batches.c.run_id).where(batches.c.run_id.in_(list(run_ids)), batches.c.written > 0)

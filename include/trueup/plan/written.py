@@ -68,6 +68,12 @@ def write(part: Part, undone: Run, phase: Phase, output: Output, partition: int,
         file = replace(planned(undone, output.name, partition), run=undone.id)
         under = Planned(attempt=row.attempt, sha256=row.plan_sha256)
         plans.append(_Plan(file=file, under=under, begun=of in applying))
+    if row.attempt > 1 and undone.ledger.wrote_as(undone.id) - {plan.under.attempt for plan in plans}:
+        raise ArtifactError(
+            f"run {undone.id} has begun {row.attempt} times, and of a plan that it wrote before it did nothing is left below "
+            f"{undone.folder.location('earlier')}: what it added by that one would stay. Bring these files back from a backup, and "
+            "clear this task"
+        )
     if not plans:
         raise ArtifactError(f"run {undone.id} left no plan in the workspace, so it cannot be read backwards")
     baseline.relate_became(part, undone, target)
