@@ -38,6 +38,14 @@ def test_a_run_refuses_what_gives_another_value_each_time(small: Stepped, tmp_pa
         small.begin("run", to="transform")
 
 
+def test_a_run_refuses_a_sample(small: Stepped, tmp_path: Path) -> None:
+    (tmp_path / "rows.sql").write_text(
+        "CREATE VIEW rows AS SELECT id, name, amount, id AS _source FROM people\n USING SAMPLE 50%"
+    )
+    with pytest.raises(DeclarationError, match=r"line 2 of rows.sql: USING SAMPLE gives another value each time"):
+        small.begin("run", to="transform")
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -45,6 +53,12 @@ def test_a_run_refuses_what_gives_another_value_each_time(small: Stepped, tmp_pa
         ("SELECT now, list(now), t.current_date, uuid FROM t", []),
         ("SELECT\nCURRENT_DATE, \"current_date\", /* now() */ md5('uuid()')", [(2, "current_date")]),
         ("SELECT 'ééé', -- größer\n 'é', uuid()", [(2, "uuid")]),
+        ('SELECT "uuid"(), "now" () , "now", "current_date"', [(1, "uuid"), (1, "now")]),
+        ("SELECT age(t, [1, 2][1]),\n age( greatest(a, b) ), age FROM t", [(2, "age")]),
+        ("FROM t\nUSING /* any */ SAMPLE 50%", [(2, "using sample")]),
+        ("FROM t TABLESAMPLE reservoir(3) JOIN u USING (sample)", [(1, "tablesample")]),
+        ("FROM t TABLESAMPLE 3 ROWS", [(1, "tablesample")]),
+        ("SELECT sample, 1 AS tablesample FROM t AS sample", []),
         ("SELECT error('x'), current_setting('TimeZone'), nextval('s')", [(1, "nextval")]),
     ],
 )
