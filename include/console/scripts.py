@@ -194,7 +194,9 @@ def _reaches(parsed: Mapping[str, Any], changing: _Changing) -> Iterator[tuple[i
             yield at, f"{name}() reaches for what is no row; {_ONLY}"
         elif node.get("type") == "BASE_TABLE" and re.search(r"[./]", table):
             yield at, f"{table!r} is a file; {_ONLY}"
-        elif name in changing.functions or column in changing.keywords:
+        elif (
+            name in changing.functions or column in changing.keywords or (name == "age" and len(node["arguments"]) == 1)
+        ):
             yield at, f"{name or column} {_GIVES_ANOTHER}"
 
 

@@ -59,14 +59,14 @@ def _places(text: str, keywords: frozenset[str]) -> tuple[tuple[int, str], ...]:
             continue
         name, after = fold(word[0].decode(errors="replace").strip('"')), code[place + 1 : place + 2] or [b""]
         if _CALLED.match(written, word.end()):
-            found = name in functions() or (name == "age" and _of_one(code[place + 1 :]))
+            changes = name in functions() or (name == "age" and _of_one(code[place + 1 :]))
         elif name == "using" and _SAMPLE.match(after[0]):
-            found, name = True, SAMPLES[0]
+            changes, name = True, SAMPLES[0]
         elif name == SAMPLES[1] and _TAKEN.match(written, word.end()):
-            found = True
+            changes = True
         else:
-            found = name in keywords and word[0][:1] != b'"' and not written[:at].rstrip().endswith(b".")
-        if found:
+            changes = name in keywords and word[0][:1] != b'"' and not written[:at].rstrip().endswith(b".")
+        if changes:
             places.append((written.count(b"\n", 0, at) + 1, name))
     return tuple(places)
 

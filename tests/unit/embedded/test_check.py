@@ -153,6 +153,7 @@ MISTAKES = {
     "a clock": ("rows.sql", "name AS", "\nCAST(now() AS VARCHAR) AS", 3, "now gives another value each time"),
     "a clock without brackets": ("rows.sql", "name AS", "\nCAST(current_date AS VARCHAR) AS",
      3, "current_date gives another value each time"),
+    "an age by today": ("rows.sql", "name AS", "CAST(age(DATE '2000-01-01') AS VARCHAR) AS", 2, "age gives another value each time"),
     "a lot": ("rows.sql", "name AS", "CAST(uuid() AS VARCHAR) AS", 2, "uuid gives another value each time"),
     "a file that is read": ("rows.sql", "FROM customers", "FROM 'customers.csv'", 3, "'customers.csv' is a file"),
     "a file that is written": ("rows.sql", "FROM customers", "FROM customers;\nCOPY customers TO 'customers.csv'",
