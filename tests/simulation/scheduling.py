@@ -8,7 +8,7 @@ Time is counted here: it goes on by a little at each effect, and jumps to the ne
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import copy_context
@@ -125,20 +125,19 @@ class Crew:
         futures = [self.submit(work, *each) for each in zip(*given, strict=False)]
         return iter([future.result() for future in futures])
 
-    def wait(self, running: Iterable[Future[T]], until: Until) -> tuple[set[Future[T]], set[Future[T]]]:
-        """Wait; those that have ended, and the others."""
-        every = list(running)
+    def wait(self, running: Sequence[Future[T]], until: Until) -> tuple[list[Future[T]], list[Future[T]]]:
+        """Wait; those that have ended, and the others, in the order in which they were given."""
 
         def enough() -> bool:
-            ended = [f for f in every if f.done()]
-            if len(ended) == len(every):
+            ended = [f for f in running if f.done()]
+            if len(ended) == len(running):
                 return True
             if until is Until.FAILED:
                 return any(not f.cancelled() and Future.exception(f, 0) is not None for f in ended)
             return until is Until.FIRST and bool(ended)
 
         self._schedule.until(enough)
-        return {f for f in every if f.done()}, {f for f in every if not f.done()}
+        return [f for f in running if f.done()], [f for f in running if not f.done()]
 
 
 class FibreLock:

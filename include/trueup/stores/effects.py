@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import copy_context
@@ -25,7 +25,7 @@ from typing import Any, Protocol, Self, TypeVar
 import psutil
 
 T = TypeVar("T")
-Group = set[Future[T]]
+Group = list[Future[T]]
 
 
 class Until(StrEnum):
@@ -51,8 +51,8 @@ class Workers(Protocol):
     def map(self, work: Callable[..., T], /, *given: Iterable[Any]) -> Iterator[T]:
         """The work done on each; what it gives, in order."""
 
-    def wait(self, running: Iterable[Future[T]], until: Until) -> tuple[Group[T], Group[T]]:
-        """Wait; those that have ended, and the others."""
+    def wait(self, running: Sequence[Future[T]], until: Until) -> tuple[Group[T], Group[T]]:
+        """Wait; those that have ended, and the others, in the order in which they were given."""
 
 
 class Threads(ThreadPoolExecutor):
@@ -65,10 +65,10 @@ class Threads(ThreadPoolExecutor):
         """Begin a piece of work, once there is room, with the context variables of here."""
         return super().submit(copy_context().run, work, *given, **named)
 
-    def wait(self, running: Iterable[Future[T]], until: Until) -> tuple[Group[T], Group[T]]:
-        """Wait; those that have ended, and the others."""
-        ended, others = wait(running, return_when=until)
-        return ended, others
+    def wait(self, running: Sequence[Future[T]], until: Until) -> tuple[Group[T], Group[T]]:
+        """Wait; those that have ended, and the others, in the order in which they were given."""
+        ended, _ = wait(running, return_when=until)
+        return [f for f in running if f in ended], [f for f in running if f not in ended]
 
 
 @contextmanager

@@ -112,10 +112,10 @@ def _walk(pending: Iterator[Batch], write: Callable[..., int], writers: int, wha
     the batches already begun."""
     clock = effects.monotonic
     rows, started, logged = 0, clock(), clock()
-    running: set[Future[int]] = set()
+    running: list[Future[int]] = []
     with effects.workers(writers, "trueup-write") as pool:
         for batch in pending:
-            running.add(pool.submit(write, *batch))
+            running.append(pool.submit(write, *batch))
             if len(running) > writers:
                 finished, running = pool.wait(running, Until.FIRST)
                 rows += sum(f.result() for f in finished)
