@@ -75,6 +75,8 @@ def test_what_no_run_has_is_not_found(viewer: Any) -> None:
         {"gate": "nothing"},
         {"gate": "../plan"},
         {"gate": "gx/plan/01"},
+        {"gate": "\0"},
+        {"gate": "é" * 400},
         {"output": "x"},
     ):
         answer = viewer.get(AT, params={**SOUGHT, **wrong})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,8 @@ SHOWN = 50
 """Runs that are shown, the newest."""
 Outcome = Literal["held", "broken", "not judged", "not in the suite", "not reached"]
 Name = Annotated[str, Query(min_length=1, max_length=500)]
+_GATE = re.compile(r"[A-Za-z0-9_-]{1,200}")
+"""What a gate may be called. It becomes a file's name, which nothing else of an address may."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,8 +105,8 @@ def over_runs(
 
 def _judged(row: RunRow, sought: _Sought) -> tuple[GateResult | None, Expected | None]:
     """The gate's result in that run, and the expectation in it."""
-    if "/" in sought.gate or sought.gate.startswith("."):
-        return None, None  # no gate is called so
+    if not _GATE.fullmatch(sought.gate):
+        return None, None
     judged = Files(folder(row.run_id)).gate(sought.gate)
     for result in judged:
         if (result.gate, result.output) == (sought.result, sought.output):
