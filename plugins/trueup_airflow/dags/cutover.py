@@ -252,7 +252,7 @@ def params() -> dict[str, Param]:
             type="string",
             minLength=1,
             maxLength=2000,
-            pattern=r"\S",
+            pattern=r"[\s\S]*\S[\s\S]*",  # of the whole text, as browsers have it
             title="Why",
             description="The reason, for the journal: what was looked at, and who agreed.",
         ),
