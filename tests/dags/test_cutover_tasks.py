@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -79,5 +80,9 @@ def test_what_somebody_writes_is_kept_as_postgresql_can(given: Any, is_kept: str
 
 
 def test_a_reason_of_blanks_is_none() -> None:
+    why = params()["why"]
     with pytest.raises(ParamValidationError):
-        params()["why"].resolve(" ")
+        why.resolve(" ")
+    for reason in ("proven twice", "proven\ntwice"):
+        assert why.resolve(reason) == reason
+        assert re.fullmatch(why.schema["pattern"], reason)  # as a browser holds it against what is in a field
